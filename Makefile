@@ -1,0 +1,70 @@
+# `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
+
+PORT ?= 5001
+WORKER_COUNT ?= 1
+DEMO := build/demo/diabetes-classifier
+MODEL_DIR ?= $(DEMO)
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo yes),$(p))))
+
+BIN := .venv/bin
+SERVING := .venv/.serving
+TESTING := .venv/.testing
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check unit blackbox format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 go with make serve"
+
+setup: $(SERVING) ## .venv with the locked requirements
+
+$(SERVING): environment/requirements.txt environment/requirements-build.txt setup.cfg
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed; install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Installing the locked requirements into .venv (once, a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PIP) install --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(TESTING): $(SERVING) environment/requirements-dev.txt
+	@echo "Installing the tools for the tests into .venv"
+	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
+	@touch $@
+
+$(DEMO): | $(SERVING)
+	@$(BIN)/mlops demo --out $@
+
+serve: $(SERVING) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model with azmlinfsrv, the demo's unless MODEL_DIR is given
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT)
+
+test: check unit blackbox ## everything that CI runs
+
+check: $(TESTING) ## format, lint, types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(PIP) check
+
+unit: $(TESTING) ## fast tests, with coverage
+	@$(BIN)/pytest tests/unit --cov --cov-report=term
+
+blackbox: $(TESTING) ## tests against real azmlinfsrv processes
+	@$(BIN)/pytest tests/blackbox
+
+format: $(TESTING) ## format and fix what can be fixed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-annotate --custom-compile-command "make lock"
+
+lock: $(TESTING) ## resolve the requirements anew, with hashes
+	$(COMPILE) setup.cfg -o environment/requirements.txt
+	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
+	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
+
+clean: ## remove what make made
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,115 @@
+"""The command line: ``mlops COMMAND --help`` says what each takes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import orjson
+
+import settings
+from errors import StartupError
+from mlops import demo as demos
+from mlops import sample as samples
+from mlops.example import curl, example
+from mlops.package import package as package_model
+from mlops.serve import announce, serve
+
+FOLDER = click.Path(path_type=Path, file_okay=False)
+EXISTING = click.Path(path_type=Path, exists=True)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except StartupError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.version_option(package_name="azureml-scoring")
+def main() -> None:
+    """Package a scikit-learn model for Azure ML, and serve it on this machine."""
+
+
+@main.command()
+@click.argument("model", type=EXISTING)
+@click.option("--sample", type=EXISTING, required=True, help="Rows like those to come: .csv, .json, .parquet or .npy.")
+@click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
+@click.option("--name", help="Model name; else the file's.")
+@click.option("--version", help="Model version; else 1.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
+@click.option("--force", is_flag=True, help="Replace the artifact folder.")
+def package(
+    model: Path, sample: Path, out: Path, name: str | None, version: str | None, drop: tuple[str, ...], force: bool
+) -> None:
+    """Write the artifact folder of MODEL: a .pkl, .joblib, .sav or .skops file, or an MLflow folder.
+
+    The folder holds the model and a manifest: checksums, versions, what the model takes, and golden rows with their
+    answers, which the service tries before it takes requests. MODEL is unpickled here, so give only one that you trust.
+
+    Example: mlops package model.joblib --sample train.csv --drop target --out artifact
+    """
+    with _plain_errors():
+        frame = samples.read(sample)
+        unknown = [column for column in drop if column not in frame.columns]
+        if unknown:
+            raise StartupError(
+                f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(map(str, frame))}."
+            )
+        made = package_model(
+            model, frame.drop(columns=list(drop)), out, name=name, version=version, force=force, say=click.echo
+        )
+    _packaged(made.model_name, made.model_version, out)
+
+
+@main.command()
+@click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
+@click.option("--version", default="v1.0.0", help="Model version.")
+@click.option("--force", is_flag=True, help="Replace the artifact folder.")
+def demo(out: Path, version: str, force: bool) -> None:
+    """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
+    with _plain_errors():
+        made = demos.make(out, version=version, force=force, say=click.echo)
+    _packaged(made.model_name, made.model_version, out)
+
+
+@main.command("example")
+@click.argument("model_dir", type=EXISTING)
+@click.option("--url", help="Print a curl command for the server there.")
+def example_(model_dir: Path, url: str | None) -> None:
+    """Print a request that the model in MODEL_DIR answers."""
+    with _plain_errors():
+        body = example(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
+    click.echo(curl(body, url) if url else orjson.dumps(body).decode())
+
+
+@main.command("serve")
+@click.option("--model-dir", type=EXISTING, required=True, help="The folder with the model; need not be packaged.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5001)
+@click.option("--workers", type=click.IntRange(1), default=1, help="Worker processes, each with a model of its own.")
+def serve_(model_dir: Path, port: int, workers: int) -> None:
+    """Serve a model on this machine with azmlinfsrv; prints a curl once it is ready."""
+    with _plain_errors():
+        serve(model_dir, port=port, workers=workers)
+
+
+@main.command("announce", hidden=True)
+@click.option("--port", type=int, required=True)
+def announce_(port: int) -> None:
+    warnings.simplefilter("ignore")
+    logging.disable()
+    with _plain_errors():
+        line = announce(settings.load(os.environ), f"http://localhost:{port}")
+    if line:
+        click.echo(f"\nReady. Try it:\n\n{line}\n")
+
+
+def _packaged(name: str, version: str, out: Path) -> None:
+    click.echo(f"Packaged {name} {version}. Serve it: mlops serve --model-dir {out}")

@@ -1,0 +1,30 @@
+"""The demo model: is a patient's diabetes likely to progress more than the median? Data that scikit-learn ships."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import joblib
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from manifest import Manifest
+from mlops.package import Say, package
+
+NAME = "diabetes-classifier"
+
+
+def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
+    """Train and package it. Raises StartupError."""
+    say("Training on scikit-learn's diabetes data: 442 patients, 10 features")
+    data = load_diabetes(as_frame=True, scaled=False)
+    above_median = (data.target > data.target.median()).astype(int)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(data.data, above_median)
+    say(f"  accuracy on the training data: {estimator.score(data.data, above_median):.2f}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.joblib"
+        joblib.dump(estimator, file)
+        return package(file, data.data, out, name=NAME, version=version, force=force, say=say)

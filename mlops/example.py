@@ -1,0 +1,28 @@
+"""A request that a model answers, ready to paste."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import orjson
+
+import artifact
+from contract import Contract
+from model import load, zero
+from settings import Settings
+
+
+def example(settings: Settings) -> dict[str, Any]:
+    """Two golden rows of a packaged model, else a row of zeros. Raises StartupError."""
+    packaged = artifact.find(settings).manifest
+    rows = packaged.golden_rows[:2] if packaged else [_zeros(load(settings).contract)]
+    return {"data": rows}
+
+
+def curl(body: dict[str, Any], url: str) -> str:
+    return f"curl {url}/score -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
+
+
+def _zeros(contract: Contract) -> list[Any]:
+    return [zero(feature) for feature in contract.features]

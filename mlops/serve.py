@@ -1,0 +1,65 @@
+"""Serves a model on this machine with ``azmlinfsrv``, as Azure ML would, with threads so that probes never wait."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NoReturn
+
+from errors import StartupError
+from mlops import SERVING
+from mlops.example import curl, example
+from settings import Settings
+
+GUNICORN = "--threads 64 --keep-alive 75 --graceful-timeout 60 --no-control-socket"
+"""``azmlinfsrv`` passes these on. Its own default is one request at a time, probes included (docs/adr/0001)."""
+
+PATIENCE = 120
+"""Seconds that the model may take to load before the announcer gives up."""
+
+
+def serve(model_dir: Path, *, port: int, workers: int) -> NoReturn:
+    """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError."""
+    _check_port(port)
+    os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
+    os.environ["WORKER_COUNT"] = str(workers)
+    os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
+    subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
+    command = ["--entry_script", str(SERVING / "score.py"), "--port", str(port)]
+    os.execv(_azmlinfsrv(), ["azmlinfsrv", *command])
+
+
+def announce(settings: Settings, url: str) -> str | None:
+    """Wait until the server is ready; -> what to paste, or None where it never was."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and os.getppid() != 1:
+        try:
+            with urllib.request.urlopen(f"{url}/readiness", timeout=2):
+                return curl(example(settings), url)
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    return None
+
+
+def _azmlinfsrv() -> str:
+    beside = Path(sys.executable).with_name("azmlinfsrv")
+    found = str(beside) if beside.exists() else shutil.which("azmlinfsrv")
+    if found is None:
+        raise StartupError("azmlinfsrv is not installed; run `pip install azureml-inference-server-http`.")
+    return found
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError as error:
+            raise StartupError(f"Port {port} can't be used ({error.strerror}); choose another one.") from None

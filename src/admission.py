@@ -1,0 +1,90 @@
+"""How many requests a worker holds, how many it computes at once, and for how long: past each limit it says so at once.
+
+A request is admitted before its body is read, waits a bounded time for a slot, and is computed on a thread of its own,
+so that the request's thread can answer 504 when the deadline passes. The computation itself can't be stopped: it keeps
+its slot until it returns, and liveness tells of one that does not (docs/adr/0001).
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from errors import DeadlineExceeded, Overloaded
+from scoreboard import Row
+
+T = TypeVar("T")
+
+
+class Admission:
+    """Times in seconds. ``row`` is where other processes see what this one is at."""
+
+    def __init__(
+        self,
+        row: Callable[[], Row],
+        *,
+        slots: int,
+        max_in_flight: int,
+        queue_timeout: float,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._row = row
+        self._slots = threading.Semaphore(slots)
+        self._slot_count = slots
+        self._max_in_flight = max_in_flight
+        self._queue_timeout = queue_timeout
+        self._deadline = deadline
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ids = itertools.count()
+        self._started: dict[int, float] = {}
+        self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
+
+    @contextmanager
+    def admit(self) -> Iterator[float]:
+        """Hold one of the places in flight; yields when the answer is due. Raises Overloaded."""
+        with self._lock:
+            row = self._row()
+            if row.in_flight >= self._max_in_flight:
+                raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
+            row.in_flight += 1
+        try:
+            yield self._clock() + self._deadline
+        finally:
+            with self._lock:
+                self._row().in_flight -= 1
+
+    def compute(self, score: Callable[[], T], due: float) -> T:
+        """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
+        wait = min(self._queue_timeout, due - self._clock())
+        if not self._slots.acquire(timeout=max(wait, 0)):
+            raise Overloaded("The request waited too long for its turn; retry after the time in Retry-After.")
+        future = self._threads.submit(self._in_slot, score)
+        try:
+            return future.result(timeout=max(due - self._clock(), 0))
+        except TimeoutError:
+            raise DeadlineExceeded(f"No answer within {self._deadline * 1000:.0f} ms.") from None
+
+    def _in_slot(self, score: Callable[[], T]) -> T:
+        identity = next(self._ids)
+        self._note(lambda: self._started.update({identity: self._clock()}))
+        try:
+            return score()
+        finally:
+            self._note(lambda: self._started.pop(identity))
+            self._slots.release()
+
+    def _note(self, change: Callable[[], object]) -> None:
+        """Publish since when the oldest score runs, and since when no slot has come free."""
+        with self._lock:
+            change()
+            row = self._row()
+            row.oldest_start = next(iter(self._started.values()), 0.0)
+            full = len(self._started) == self._slot_count
+            row.full_since = next(reversed(self._started.values())) if full else 0.0

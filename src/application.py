@@ -1,0 +1,103 @@
+"""Puts the parts together for one worker process: settings in, a service with its probes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import orjson
+
+import server
+from admission import Admission
+from health import Health, RequestCounter
+from http_request import RequestReader
+from lifecycle import Lifecycle
+from model import load
+from payload import Limits
+from routes import HttpScoring, mount
+from scoreboard import Scoreboard
+from service import Service
+from settings import Settings
+from telemetry import RequestLog
+
+RESERVED_THREADS = 4
+"""Of a worker's threads, kept from scoring: they answer probes and turn requests down while every score is busy."""
+
+
+@dataclass(frozen=True)
+class Application:
+    service: Service
+    health: Health
+    lifecycle: Lifecycle
+    reader: RequestReader
+    http: HttpScoring
+
+    def run(self, request: Any) -> Any:
+        """``score.run()``: a WSGI request of the server's -> its response; anything else -> the answer as a dict."""
+        if hasattr(request, "environ"):
+            return self.http(request)
+        if isinstance(request, str):
+            request = request.encode()
+        body = request if isinstance(request, bytes) else orjson.dumps(request, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.loads(self.service.score(self.reader.plain(body)).body)
+
+
+def build(settings: Settings) -> Application:
+    """Everything but the model, which ``start`` loads. Raises StartupError."""
+    board = Scoreboard(server.server_pid())
+    lifecycle = Lifecycle(lambda: board.mine)
+    limits = Limits(
+        settings.scoring_max_bytes,
+        settings.scoring_max_depth,
+        settings.scoring_max_elements,
+        settings.scoring_max_batch_size,
+        settings.scoring_max_features,
+    )
+    deadline = settings.scoring_deadline_ms / 1000
+    admission = Admission(
+        lambda: board.mine,
+        slots=settings.scoring_slots or max(1, joblib.cpu_count() // settings.worker_count),
+        max_in_flight=_in_flight(settings),
+        queue_timeout=settings.scoring_queue_timeout_ms / 1000,
+        deadline=deadline,
+    )
+    log = RequestLog(expose_traceback=settings.scoring_expose_traceback, deployment=settings.deployment_name)
+    service = Service(
+        lifecycle,
+        admission,
+        limits,
+        deployment=settings.deployment_name,
+        null_for_non_finite=settings.scoring_non_finite_output == "null",
+        expose_traceback=settings.scoring_expose_traceback,
+        hooks=(RequestCounter(board), log),
+    )
+    health = Health(
+        board,
+        lifecycle,
+        deployment=settings.deployment_name,
+        saturated_after=deadline,
+        stuck_after=settings.scoring_stuck_after_ms / 1000,
+    )
+    workers = settings.worker_count
+    reader = RequestReader(limits, first=board.index % workers + 1, step=workers)
+    return Application(service, health, lifecycle, reader, HttpScoring(service, reader))
+
+
+def start(settings: Settings) -> Application:
+    """Raises StartupError."""
+    application = build(settings)
+    if settings.scoring_model_load == "background":
+        application.lifecycle.load_in_background(lambda: load(settings))
+    else:
+        application.lifecycle.load(lambda: load(settings))
+    mount(application.http, application.health)
+    server.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
+    return application
+
+
+def _in_flight(settings: Settings) -> int:
+    threads = server.threads()
+    if threads is None or threads == 1:  # a sync worker holds one request anyway
+        return settings.scoring_max_in_flight
+    return max(1, min(settings.scoring_max_in_flight, threads - RESERVED_THREADS))

@@ -1,0 +1,121 @@
+"""Finds the model: what to load, under which name and version, and what is known of it before it is loaded."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import manifest
+import mlflow_folder
+from errors import StartupError
+from manifest import Manifest
+from mlflow_folder import MlflowModel
+from settings import Settings
+
+SUFFIXES = (".pkl", ".joblib", ".sav", ".skops")
+LISTED = 20
+"""How many files an error lists."""
+
+VERSION = re.compile(r"v?\d+([.\-]\d+)*")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The name that Azure ML gives to a model that is not registered."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model file with its folder's manifest or MLflow description, where it has one. Nothing is loaded yet."""
+
+    file: Path
+    name: str
+    version: str
+    manifest: Manifest | None = None
+    mlflow: MlflowModel | None = None
+
+
+def find(settings: Settings) -> Artifact:
+    """The one model that the settings point at. Raises StartupError, with a listing where there is none or several."""
+    place = _open(_candidate(settings))
+    name, version = _from_path(settings.azureml_model_dir)
+    packaged = place.manifest
+    return Artifact(
+        place.file,
+        settings.model_name or name or (packaged.model_name if packaged else place.name),
+        settings.model_version or version or (packaged.model_version if packaged else place.version),
+        packaged,
+        place.mlflow,
+    )
+
+
+def _candidate(settings: Settings) -> Path:
+    root, explicit = settings.azureml_model_dir, settings.scoring_model_path
+    if explicit is not None:
+        path = (root or Path()) / explicit
+        if not path.exists():
+            raise StartupError(f"SCORING_MODEL_PATH names {path}, which does not exist; correct it.{_listing(root)}")
+        return path
+    if root is None:
+        raise StartupError("No model was named; set AZUREML_MODEL_DIR to the folder that holds it.")
+    if not root.is_dir():
+        raise StartupError(
+            f"AZUREML_MODEL_DIR is {root}, which is not a folder; set it to the folder that holds the model."
+        )
+    candidates = _candidates(root) or [
+        found for below in sorted(root.iterdir()) if below.is_dir() for found in _candidates(below)
+    ]
+    if not candidates:
+        raise StartupError(
+            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, {manifest.FILE_NAME} and "
+            f"{mlflow_folder.FILE_NAME}); put one there or set SCORING_MODEL_PATH.{_listing(root)}"
+        )
+    if len(candidates) > 1:
+        found = ", ".join(str(path.relative_to(root)) for path in candidates)
+        raise StartupError(f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH.")
+    return candidates[0]
+
+
+def _candidates(folder: Path) -> list[Path]:
+    if _is_described(folder):
+        return [folder]
+    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+
+
+def _is_described(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (manifest.FILE_NAME, mlflow_folder.FILE_NAME))
+
+
+def _open(path: Path) -> Artifact:
+    folder = path if path.is_dir() else path.parent
+    unnamed = Artifact(path, path.stem, "unknown")
+    if (folder / manifest.FILE_NAME).is_file():
+        packaged = Manifest.read(folder)
+        if path in (folder, folder / packaged.model_file):
+            return Artifact(folder / packaged.model_file, unnamed.name, unnamed.version, manifest=packaged)
+    if (folder / mlflow_folder.FILE_NAME).is_file():
+        described = MlflowModel.read(folder)
+        if path in (folder, folder / described.model_file):
+            return Artifact(folder / described.model_file, unnamed.name, unnamed.version, mlflow=described)
+    if path.is_dir():
+        raise StartupError(
+            f"SCORING_MODEL_PATH names the folder {path}, which describes no model; name a file.{_listing(path)}"
+        )
+    return unnamed
+
+
+def _from_path(root: Path | None) -> tuple[str | None, str | None]:
+    """Azure ML mounts a registered model at ``.../<name>/<version>``."""
+    if root is None or len(root.parts) < 3:
+        return None, None
+    name, version = root.parts[-2:]
+    registered = "azureml-models" in root.parts[:-2] or VERSION.fullmatch(version)
+    return (name, version) if registered and not GUID.fullmatch(name) else (None, None)
+
+
+def _listing(root: Path | None) -> str:
+    if root is None or not root.is_dir():
+        return ""
+    files = (path.relative_to(root).as_posix() for path in sorted(root.rglob("*")))
+    shown = list(itertools.islice(files, LISTED + 1))
+    more = ", ..." if len(shown) > LISTED else ""
+    return f" Found: {', '.join(shown[:LISTED]) + more if shown else 'nothing'}."

@@ -1,0 +1,54 @@
+"""Golden rows: what was asked at packaging is asked again, and must be answered alike, before a request is taken."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from contract import Contract
+from errors import ScoringError, StartupError
+from manifest import REPACKAGE, Manifest
+from payload import Limits
+from validation import Batch, validate
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+"""How far an answer may be off: processors differ in the last digits, models in the first."""
+
+UNLIMITED = Limits(*[sys.maxsize] * 5)
+
+
+def check(packaged: Manifest, predict: Callable[[Batch], list[Any]]) -> None:
+    """Raises StartupError."""
+    rows = batch(packaged.golden_rows, packaged.contract)
+    saved = ", ".join(f"{package} {version}" for package, version in packaged.versions.items())
+    for method, expected in packaged.golden_answers.items():
+        try:
+            answers = predict(Batch(rows.X, method))
+        except ScoringError as error:
+            raise StartupError(
+                f"The model fails on its golden rows ({method}: {type(error.__cause__).__name__}); "
+                f"install the versions it was packaged with ({saved}), or {REPACKAGE}."
+            ) from error
+        if not same(answers, expected):
+            raise StartupError(
+                f"The model answers its golden rows otherwise than when it was packaged ({method}); "
+                f"install the versions of then ({saved}), or {REPACKAGE}."
+            )
+
+
+def batch(rows: list[list[Any]], contract: Contract) -> Batch:
+    """Rows of plain values, by the way that a request takes, in spite of all limits. Raises ClientError."""
+    return validate(orjson.dumps({"data": rows}), contract, UNLIMITED)
+
+
+def same(answer: Any, wanted: Any) -> bool:
+    """Numbers within a tolerance, everything else equal, in nested lists."""
+    if isinstance(wanted, list):
+        return isinstance(answer, list) and len(answer) == len(wanted) and all(map(same, answer, wanted))
+    if isinstance(wanted, float) and isinstance(answer, float):
+        return math.isclose(answer, wanted, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return bool(answer == wanted)

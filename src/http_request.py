@@ -1,0 +1,131 @@
+"""A WSGI request -> what the service needs: who asks, and a body read within limits."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+import uuid
+import zlib
+from collections.abc import Callable, Mapping
+from email.message import Message
+from typing import IO, Any
+
+from errors import (
+    ClientError,
+    IncompleteBody,
+    MalformedEncoding,
+    MethodNotAllowed,
+    UnsupportedContentEncoding,
+    UnsupportedContentType,
+)
+from payload import Limits
+from service import Request
+
+Environ = Mapping[str, Any]
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,100}")
+"""Others are not taken up: they would allow to forge what the queries extract from log lines."""
+
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+CHUNK = 65_536
+SKIPPED = 100_000_000
+"""How much of a body that is too large is read and thrown away, so that the client gets to read the answer."""
+
+
+class RequestReader:
+    """``reader(environ)`` -> Request. ``first`` and ``step`` keep the ids of a server's workers apart."""
+
+    def __init__(self, limits: Limits, first: int = 1, step: int = 1, now: Callable[[], float] = time.time) -> None:
+        self._limits = limits
+        self._counter = itertools.count(first, step)
+        self._now = now
+
+    def __call__(self, environ: Environ) -> Request:
+        client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
+        request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
+        return Request(request_id, _trace(environ.get("HTTP_TRACEPARENT")), lambda: self._body(environ), client_id)
+
+    def plain(self, body: bytes) -> Request:
+        """Of a body that came without HTTP."""
+        return Request(self.new_id(), _trace(None), lambda: body)
+
+    def refused(self, environ: Environ, error: ClientError) -> Request:
+        """Of a request that the server in front of us turned down."""
+        request = self(environ)
+
+        def read() -> bytes:
+            raise error
+
+        return Request(request.request_id, request.trace, read, request.client_request_id)
+
+    def new_id(self) -> str:
+        return f"{int(self._now() * 1000)}-{next(self._counter)}"
+
+    def _body(self, environ: Environ) -> bytes:
+        if environ["REQUEST_METHOD"] != "POST":
+            raise MethodNotAllowed("Scoring takes POST.")
+        _check_content_type(environ.get("CONTENT_TYPE"))
+        encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
+        if encoding not in ("identity", "gzip", ""):
+            raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
+        body = self._read(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
+        return _gunzip(body, self._limits) if encoding == "gzip" else body
+
+    def _read(self, stream: IO[bytes], announced: int) -> bytes:
+        limit, chunks, size = self._limits.max_bytes, [], 0
+        try:
+            while announced <= limit and size <= limit and (chunk := stream.read(min(CHUNK, limit + 1 - size))):
+                chunks.append(chunk)
+                size += len(chunk)
+            too_large = max(announced, size) > limit
+            while too_large and size < SKIPPED and (chunk := stream.read(CHUNK)):
+                size += len(chunk)
+        except Exception as error:  # each HTTP server has its own for a client that breaks off or chunks badly
+            raise IncompleteBody("The request body could not be read to its end.", "") from error
+        self._limits.check_bytes(max(announced, size))
+        if size < announced:
+            raise IncompleteBody("The request body ended before its Content-Length.", "")
+        return b"".join(chunks)
+
+
+def _known_id(value: str | None) -> str | None:
+    return value if value is not None and REQUEST_ID.fullmatch(value) else None
+
+
+def _trace(traceparent: str | None) -> str:
+    """The W3C trace id of the caller, or a new one."""
+    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return match[1] if match else uuid.uuid4().hex
+
+
+def _check_content_type(value: str | None) -> None:
+    if value == "application/json":
+        return
+    header = Message()
+    header["Content-Type"] = value or "none/none"
+    kind, charset = header.get_content_type(), header.get_content_charset("utf-8")
+    if not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))):
+        raise UnsupportedContentType(
+            "Set the header Content-Type: application/json (curl: -H 'Content-Type: application/json')."
+        )
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedContentType(
+            "JSON is UTF-8: send the header Content-Type: application/json without another charset."
+        )
+
+
+def _gunzip(body: bytes, limits: Limits) -> bytes:
+    """All members of a gzip body, stopping as soon as they outgrow the limit."""
+    plain = b""
+    while body:
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        try:
+            plain += member.decompress(body, limits.max_bytes + 1 - len(plain))
+        except zlib.error:
+            raise MalformedEncoding("The body is not valid gzip, as Content-Encoding says it is.", "") from None
+        limits.check_bytes(len(plain))
+        if not member.eof:
+            raise MalformedEncoding("The gzip body ends too early.", "")
+        body = member.unused_data
+    return plain

@@ -1,0 +1,97 @@
+"""The manifest beside a packaged model: what the files must be before anything is unpickled, and how to call the model.
+
+It shows that the artifact is the one that was packaged, whole and unchanged; it does not show who packaged it
+(docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any
+
+from contract import Contract
+from errors import StartupError
+
+FILE_NAME = "manifest.json"
+SCHEMA = 1
+REPACKAGE = "package the model again with `mlops package`"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers."""
+
+    model_name: str
+    model_version: str
+    model_file: str
+    files: dict[str, str]
+    versions: dict[str, str]
+    contract: Contract
+    golden_rows: list[list[Any]]
+    golden_answers: dict[str, list[Any]]
+
+    def write(self, folder: Path) -> Path:
+        document = {"schema": SCHEMA} | vars(self) | {"contract": self.contract.to_json()}
+        path = folder / FILE_NAME
+        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return path
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Raises StartupError where the manifest is not one that this version can read."""
+        path = folder / FILE_NAME
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document.pop("schema") != SCHEMA:
+                raise StartupError(f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}.")
+            document["contract"] = Contract.from_json(document["contract"])
+            return cls(**document)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None
+
+    def verify(self, file: IO[bytes], name: str) -> None:
+        """Hash an open file and rewind it, so that what is read next is what was verified. Raises StartupError."""
+        expected = self.files.get(name)
+        if expected is None:
+            raise StartupError(f"{name} is not in the manifest, so it is not loaded; {REPACKAGE}.")
+        if sha256(file) != expected:
+            raise StartupError(
+                f"{name} is not the file that was packaged: its sha256 differs from the manifest's. "
+                f"Upload the artifact folder again, or {REPACKAGE}."
+            )
+        file.seek(0)
+
+
+def sha256(file: IO[bytes]) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def running_versions() -> dict[str, str]:
+    """Of Python and of the packages whose changes alter a model."""
+    found = {"python": platform.python_version()}
+    for package in ("scikit-learn", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def version_skew(saved: dict[str, str]) -> list[str]:
+    """A line for each version that differs between packaging and now; of Python, only major and minor count."""
+    lines = []
+    for name, now in running_versions().items():
+        then = saved.get(name)
+        significant = 2 if name == "python" else 3
+        if then is not None and then.split(".")[:significant] != now.split(".")[:significant]:
+            lines.append(skew_line(name, then))
+    return lines
+
+
+def skew_line(name: str, saved: str) -> str:
+    return f"{name}: saved with {saved}, running {running_versions()[name]}"

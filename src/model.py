@@ -1,0 +1,144 @@
+"""Loads the artifact: verified before anything is unpickled, then tried on its golden rows."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+
+import artifact
+import golden
+from artifact import Artifact
+from contract import Contract, Feature
+from errors import ScoringError, StartupError
+from estimator import Predictor, contract_of
+from manifest import REPACKAGE, skew_line, version_skew
+from settings import Settings
+from validation import Batch
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that has answered. ``digest`` is the sha256 of its file, ``warmup_ms`` the time of one golden batch."""
+
+    name: str
+    version: str
+    digest: str
+    contract: Contract
+    version_skew: tuple[str, ...]
+    golden_rows: int
+    warmup_ms: float
+    predict: Callable[[Batch], list[Any]]
+
+
+def load(settings: Settings) -> Model:
+    """Find, verify, unpickle, warm up. Raises StartupError."""
+    found = artifact.find(settings)
+    packaged = found.manifest
+    if packaged is None and settings.scoring_require_manifest:
+        raise StartupError(
+            f"{found.file} has no manifest and SCORING_REQUIRE_MANIFEST is set; "
+            "package it with `mlops package MODEL --sample DATA --out DIR`."
+        )
+    skew = version_skew(_saved_versions(found))
+    if settings.scoring_fail_on_version_skew:
+        _refuse(skew)
+    estimator, digest, warned = read(found)
+    skew += [line for line in warned if line.partition(":")[0] not in {known.partition(":")[0] for known in skew}]
+    if settings.scoring_fail_on_version_skew:
+        _refuse(skew)
+    contract = (
+        packaged.contract if packaged else contract_of(estimator, found.mlflow.features if found.mlflow else None)
+    )
+    predict = Predictor(estimator, contract)
+    started = time.perf_counter()
+    if packaged:
+        golden.check(packaged, predict)
+    else:
+        _warm_up(contract, predict)
+    warmup_ms = (time.perf_counter() - started) * 1000
+    asked = len(packaged.golden_rows) if packaged else 0
+    return Model(found.name, found.version, digest, contract, tuple(skew), asked, warmup_ms, predict)
+
+
+def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[str]]:
+    """-> the estimator, the file's sha256, lines on versions that differ. Raises StartupError."""
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    with found.file.open("rb") as file, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if found.manifest:
+            found.manifest.verify(file, found.file.name)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        try:
+            estimator = _unpickle(file, found, trust_types or found.manifest is not None)
+        except StartupError:
+            raise
+        except ModuleNotFoundError as error:
+            raise StartupError(
+                f"{found.file.name} needs the Python module {error.name}, which is not installed; add it to the "
+                "environment, or put its source beside score.py."
+            ) from None
+        except BaseException as error:  # a pickle can raise anything
+            saved = ", ".join(f"{k} {v}" for k, v in _saved_versions(found).items()) or "the versions it was saved with"
+            raise StartupError(
+                f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); "
+                f"is it a scikit-learn model? If so install {saved}."
+            ) from None
+    differing = {
+        w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)
+    }
+    return estimator, digest, [skew_line("scikit-learn", version) for version in sorted(differing)]
+
+
+def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
+    if found.file.suffix != ".skops":
+        import joblib
+
+        return joblib.load(file)
+    import skops.io
+
+    untrusted = set(skops.io.get_untrusted_types(file=str(found.file)))
+    trusted = untrusted if trust_types else untrusted & set(found.mlflow.trusted_types if found.mlflow else ())
+    if untrusted - trusted:
+        raise StartupError(
+            f"{found.file.name} holds types that skops does not trust ({', '.join(sorted(untrusted - trusted))}); "
+            "if you do, package it with `mlops package`."
+        )
+    return skops.io.load(file, trusted=sorted(trusted))
+
+
+def _warm_up(contract: Contract, predict: Callable[[Batch], list[Any]]) -> None:
+    """Without golden rows a row of zeros must do; a model may refuse it and still be right."""
+    row = [zero(feature) for feature in contract.features]
+    with contextlib.suppress(ScoringError):
+        predict(Batch(np.array([row], dtype=contract.dtype), contract.methods[0]))
+
+
+def zero(feature: Feature) -> Any:
+    if feature.categories:
+        return feature.categories[0]
+    return 0 if feature.numeric else False if feature.dtype == "bool" else ""
+
+
+def _saved_versions(found: Artifact) -> dict[str, str]:
+    if found.manifest:
+        return found.manifest.versions
+    if found.mlflow and found.mlflow.sklearn_version:
+        return {"scikit-learn": found.mlflow.sklearn_version}
+    return {}
+
+
+def _refuse(skew: list[str]) -> None:
+    if skew:
+        raise StartupError(
+            f"The model was saved with other versions ({'; '.join(skew)}) and SCORING_FAIL_ON_VERSION_SKEW is set; "
+            f"install those, or {REPACKAGE}."
+        )

@@ -1,0 +1,75 @@
+"""Azure ML's contract: ``init()`` once in each worker process, ``run()`` once for each request. Wiring only.
+
+``REQUEST_COUNT``, ``ERROR_COUNT`` (errors of ours) and ``INIT_TIME`` (seconds since the epoch) are attributes of this
+module too, of the whole server: they are summed over its worker processes.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))  # the server puts there only the folder that it was started in
+
+import settings
+import telemetry
+from application import Application, start
+from errors import StartupError
+from health import Probe
+
+try:
+    from azureml_inference_server_http.api.aml_request import rawhttp
+except ModuleNotFoundError:  # a batch job or a notebook does without the server
+
+    def rawhttp(run: Any) -> Any:
+        return run
+
+
+_application: Application | None = None
+
+
+def init() -> None:
+    """Load the model and open the routes. Raises StartupError, whose message is one sentence that says what to do."""
+    global _application
+    telemetry.set_up()
+    try:
+        _application = start(settings.load(os.environ))
+    except StartupError as error:
+        telemetry.event(str(error), logging.CRITICAL)
+        telemetry.silence_server()
+        raise
+
+
+@rawhttp
+def run(request: Any) -> Any:
+    """Answer the server's request with its response; as a plain function, a str, bytes or dict with a dict."""
+    return _running().run(request)
+
+
+def health() -> Probe:
+    """-> (body, status): 200 where the model is loaded, else 503."""
+    return _running().health.health()
+
+
+def readiness() -> Probe:
+    """-> (body, status): 200 where requests can be handled."""
+    return _running().health.readiness()
+
+
+def liveness() -> Probe:
+    """-> (body, status): 503 only where a restart is the remedy."""
+    return _running().health.liveness()
+
+
+def __getattr__(name: str) -> Any:
+    counters = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors", "INIT_TIME": "started_at"}
+    if name in counters:
+        return getattr(_running().health.counts(), counters[name])
+    raise AttributeError(f"module {__name__} has no attribute {name}")
+
+
+def _running() -> Application:
+    if _application is None:
+        raise StartupError("init() has not run yet; call it first.")
+    return _application

@@ -1,0 +1,155 @@
+"""Counters of all worker processes of one server, and what each is at, in a small file that they map into memory.
+
+Each worker writes its own row and reads all of them, so nothing is locked on the way of a request. A worker that takes
+the place of a dead one goes on with its row: the counts stay, and requests that died with it count as errors of ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import mmap
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from errors import StartupError
+
+WORKERS = 256
+
+
+class Phase:
+    """What a worker is at: STARTING takes no requests yet, LOADING does and has to turn them down."""
+
+    STARTING, LOADING, READY, FAILED, DRAINING = range(5)
+
+
+class Row(ctypes.Structure):
+    """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0 is never."""
+
+    pid: int
+    born: int
+    phase: int
+    requests: int
+    client_errors: int
+    service_errors: int
+    in_flight: int
+    oldest_start: float
+    full_since: float
+    _fields_ = [
+        ("pid", ctypes.c_int64),
+        ("born", ctypes.c_int64),
+        ("phase", ctypes.c_int64),
+        ("requests", ctypes.c_int64),
+        ("client_errors", ctypes.c_int64),
+        ("service_errors", ctypes.c_int64),
+        ("in_flight", ctypes.c_int64),
+        ("oldest_start", ctypes.c_double),
+        ("full_since", ctypes.c_double),
+    ]
+
+    @property
+    def alive(self) -> bool:
+        return self.pid != 0 and self.born == process_born(self.pid)
+
+
+class _Board(ctypes.Structure):
+    started_at: float
+    rows: ctypes.Array[Row]
+    _fields_ = [("started_at", ctypes.c_double), ("rows", Row * WORKERS)]
+
+
+class Scoreboard:
+    """``server_pid`` is the process whose workers share the board, or this process's own pid."""
+
+    def __init__(self, server_pid: int) -> None:
+        self._file = _open(_path(server_pid))
+        self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
+        self.mine: Row
+        self.index: int
+        self.claim(Phase.STARTING)
+        os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
+
+    def claim(self, phase: int) -> None:
+        """Take a free row, or go on with a dead worker's."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            if not self._board.started_at:
+                self._board.started_at = time.time()
+            self.index, self.mine = self._free_row()
+            lost = self.mine.in_flight
+            self.mine.requests += lost
+            self.mine.service_errors += lost
+            self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
+            self.mine.phase = phase
+            self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _free_row(self) -> tuple[int, Row]:
+        for index, row in enumerate(self._board.rows):
+            if not row.alive:
+                return index, row
+        raise StartupError(f"More than {WORKERS} workers; lower WORKER_COUNT.")
+
+    @property
+    def started_at(self) -> float:
+        """When the first worker started, in seconds since the epoch."""
+        return self._board.started_at
+
+    def rows(self) -> Iterator[Row]:
+        """Of all workers that there ever were."""
+        return (row for row in self._board.rows if row.pid)
+
+    def workers(self) -> Iterator[Row]:
+        """Of the workers that live."""
+        return (row for row in self.rows() if row.alive)
+
+
+def process_born(pid: int) -> int:
+    """When a process started, so that a number used again is not taken for it; 0 where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return 0 if fields[0] == "Z" else int(fields[19])
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return 0
+    try:  # no /proc, as on macOS: that it lives must do
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return 0
+    except PermissionError:
+        pass
+    return 1
+
+
+def _path(server_pid: int) -> Path:
+    """The name holds what tells servers apart, also in containers that share a volume and all run as process 1."""
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except FileNotFoundError:
+        namespace = 0
+    ours = f"azureml-scoring-{os.getuid()}-{namespace}-"
+    folder = Path(tempfile.gettempdir())
+    for path in folder.glob(f"{ours}*"):
+        pid, born = path.name.removeprefix(ours).split("-")
+        if process_born(int(pid)) != int(born):  # its server is gone
+            path.unlink(missing_ok=True)
+    return folder / f"{ours}{server_pid}-{process_born(server_pid)}"
+
+
+def _open(path: Path) -> int:
+    """Own, private, not a link: another user must not choose what we map."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartupError(
+            f"{path} can't be opened ({error.strerror}); give the service a writable temporary folder by TMPDIR."
+        ) from None
+    if os.fstat(file).st_uid != os.getuid():
+        os.close(file)
+        raise StartupError(f"{path} belongs to another user; remove it or set TMPDIR to a folder of your own.")
+    os.ftruncate(file, ctypes.sizeof(_Board))
+    return file

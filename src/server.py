@@ -1,0 +1,60 @@
+"""What we need to know of gunicorn, the server under ``azmlinfsrv``: our worker's master and threads, and how it stops.
+
+A gunicorn worker sets its SIGTERM handler, a bound method, before it calls ``init()``: that is how it is found here.
+Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, and each answer is the plain one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+
+def gunicorn_worker() -> Any | None:
+    owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return owner if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
+
+
+def server_pid() -> int:
+    """The process whose workers share their counters."""
+    worker = gunicorn_worker()
+    return worker.ppid if worker else os.getpid()
+
+
+def threads() -> int | None:
+    """How many requests this worker can hold at once, or None where that is not known."""
+    worker = gunicorn_worker()
+    return worker.cfg.threads if worker else None
+
+
+def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:
+    """On SIGTERM call ``drain``, go on taking requests for so long, and only then let the server stop.
+
+    A load balancer needs that time to see that readiness failed; gunicorn alone closes the port at once. The signal may
+    come twice, from its master and to the process group: the second changes nothing.
+    """
+    worker = gunicorn_worker()
+    if worker is None:
+        return
+    draining, drained = threading.Event(), threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if drained.is_set():
+            worker.handle_exit(number, frame)
+        elif not draining.is_set():
+            draining.set()
+            drain()
+            timer = threading.Timer(seconds, finish)
+            timer.daemon = True
+            timer.start()
+
+    def finish() -> None:
+        drained.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.siginterrupt(signal.SIGTERM, False)  # a request that is being read or answered goes on

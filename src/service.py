@@ -1,0 +1,192 @@
+"""One request from bytes to bytes: admit -> read -> validate -> predict -> respond.
+
+Knows no HTTP server, no environment and no globals: the model, the limits, the clock and the hooks are handed in.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import orjson
+
+from admission import Admission
+from errors import InternalError, ModelFailed, NonFinitePrediction, ScoringError
+from estimator import finite
+from model import Model
+from payload import Limits
+from validation import Batch, validate
+
+CACHE_OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError."""
+
+    request_id: str
+    trace: str
+    read: Callable[[], bytes]
+    client_request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` is valid JSON, whatever happened."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a request, for the hooks. ``error`` is None where it was answered with predictions."""
+
+    request_id: str
+    client_request_id: str | None
+    trace: str
+    status: int = 200
+    duration_ms: float = 0.0
+    body_bytes: int = 0
+    rows: int = 0
+    cache: str = CACHE_OFF
+    model_name: str | None = None
+    model_version: str | None = None
+    error: ScoringError | None = None
+
+
+class ModelSource(Protocol):
+    """Where the model comes from: it may still be loading."""
+
+    @property
+    def version(self) -> str | None: ...
+
+    def model(self) -> Model:
+        """Raises NotReady."""
+
+
+class Service:
+    """``score(request)`` -> Answer; it never raises."""
+
+    def __init__(
+        self,
+        source: ModelSource,
+        admission: Admission,
+        limits: Limits,
+        *,
+        deployment: str,
+        null_for_non_finite: bool = False,
+        expose_traceback: bool = False,
+        hooks: Sequence[Callable[[Outcome], None]] = (),
+        clock: Callable[[], float] = time.perf_counter,
+        now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+    ) -> None:
+        self._source = source
+        self._admission = admission
+        self._limits = limits
+        self._deployment = deployment
+        self._null_for_non_finite = null_for_non_finite
+        self._expose_traceback = expose_traceback
+        self._hooks = hooks
+        self._clock = clock
+        self._now = now
+
+    def score(self, request: Request) -> Answer:
+        started = self._clock()
+        outcome = Outcome(request.request_id, request.client_request_id, request.trace)
+        try:
+            predictions = self._predictions(request, outcome)
+            outcome.duration_ms = (self._clock() - started) * 1000
+            answer = Answer(200, self._success(predictions, outcome))
+        except ScoringError as error:
+            answer = self._failure(error, outcome, started)
+        except Exception as error:
+            internal = InternalError("The service failed; the log has the details under this request id.")
+            internal.__cause__ = error
+            answer = self._failure(internal, outcome, started)
+        for hook in self._hooks:
+            hook(outcome)
+        return answer
+
+    def _predictions(self, request: Request, outcome: Outcome) -> bytes:
+        """The JSON of the predictions. Raises ScoringError."""
+        with self._admission.admit() as due:
+            model = self._source.model()
+            outcome.model_name, outcome.model_version = model.name, model.version
+            body = request.read()
+            outcome.body_bytes = len(body)
+            batch = validate(body, model.contract, self._limits)
+            outcome.rows = len(batch.X)
+            return self._admission.compute(lambda: self._predict(model, batch), due)
+
+    def _predict(self, model: Model, batch: Batch) -> bytes:
+        answers = model.predict(batch)
+        if not self._null_for_non_finite and not finite(answers):
+            raise NonFinitePrediction(
+                "The model predicted NaN or infinity; SCORING_NON_FINITE_OUTPUT=null answers null."
+            )
+        try:
+            return orjson.dumps(answers, default=_plain)  # writes null for NaN and infinity
+        except TypeError as error:
+            raise ModelFailed("The model answered with values that JSON can't hold.") from error
+
+    def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
+        return orjson.dumps(
+            {
+                "predictions": orjson.Fragment(predictions),
+                "metadata": {
+                    "model_name": outcome.model_name,
+                    "model_version": outcome.model_version,
+                    "deployment": self._deployment,
+                    "request_id": outcome.request_id,
+                    "inference_time_ms": round(outcome.duration_ms, 2),
+                    "timestamp": timestamp(self._now()),
+                    "num_predictions": outcome.rows,
+                    "cache": outcome.cache,
+                },
+            }
+        )
+
+    def _failure(self, error: ScoringError, outcome: Outcome, started: float) -> Answer:
+        outcome.error, outcome.status = error, int(error.status)
+        outcome.duration_ms = (self._clock() - started) * 1000
+        return failure(
+            error,
+            request_id=outcome.request_id,
+            trace="".join(traceback.format_exception(error)) if self._expose_traceback else outcome.trace,
+            model_version=self._source.version,
+            now=self._now(),
+        )
+
+
+def failure(
+    error: ScoringError, *, request_id: str, trace: str, model_version: str | None, now: datetime.datetime
+) -> Answer:
+    """The answer to a request that can't be answered with predictions."""
+    body = {
+        "error": error.message,
+        "code": error.code,
+        "status": int(error.status),
+        "location": error.location,
+        "trace": trace,
+        "metadata": {"request_id": request_id, "timestamp": timestamp(now), "model_version": model_version},
+    }
+    return Answer(int(error.status), orjson.dumps(body), error.headers)
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as in 2025-11-09T10:00:00.000Z."""
+    return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: Any) -> Any:
+    """numpy's scalars inside of object arrays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(type(value).__name__)

@@ -1,0 +1,111 @@
+"""Every setting, parsed once from the environment.
+
+The guide's names are kept (``MODEL_NAME``, ``MODEL_VERSION``, ``DEPLOYMENT_NAME``); all others of ours start with
+``SCORING_``. ``docs/settings.md`` is written from the descriptions here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from errors import StartupError
+
+PREFIX = "SCORING_"
+SERVERS_OWN = {"SCORING_TIMEOUT_MS"}
+"""``azmlinfsrv`` reads this one: a SIGALRM limit that works only in sync workers (docs/adr/0001)."""
+
+Positive = Annotated[int, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What ``init()`` was told. Sizes in bytes, times in milliseconds."""
+
+    model_name: Annotated[
+        str | None, Field(description="Model name; else from the model's path, else its manifest.")
+    ] = None
+    model_version: Annotated[str | None, Field(description="Model version; found like the name.")] = None
+    deployment_name: Annotated[str, Field(description="Shown in metadata and logs.")] = "local"
+    azureml_model_dir: Annotated[Path | None, Field(description="Where the model is. Azure ML sets it.")] = None
+    scoring_model_path: Annotated[
+        Path | None,
+        Field(
+            description="Model file or folder, absolute or below `AZUREML_MODEL_DIR`; needed where several lie there."
+        ),
+    ] = None
+    scoring_require_manifest: Annotated[
+        bool, Field(description="Refuse a model without a manifest: nothing unverified is unpickled.")
+    ] = False
+    scoring_fail_on_version_skew: Annotated[
+        bool, Field(description="Refuse a model saved with other versions of Python, scikit-learn or numpy.")
+    ] = False
+    scoring_model_load: Annotated[
+        Literal["init", "background"],
+        Field(
+            description="`init` loads before the port opens; `background` opens it at once and answers 503 meanwhile."
+        ),
+    ] = "init"
+    scoring_max_bytes: Annotated[
+        Positive, Field(description="Request body, counted before parsing and again after gzip.")
+    ] = 10_000_000
+    scoring_max_depth: Annotated[
+        int, Field(gt=0, le=1000, description="Nesting of the JSON, counted before parsing.")
+    ] = 32
+    scoring_max_elements: Annotated[Positive, Field(description="Values in one request.")] = 100_000
+    scoring_max_batch_size: Annotated[Positive, Field(description="Rows in one request.")] = 100
+    scoring_max_features: Annotated[Positive, Field(description="Values in one row.")] = 1_000
+    scoring_non_finite_output: Annotated[
+        Literal["fail", "null"], Field(description="A prediction that is NaN or infinite: answer 500, or write `null`.")
+    ] = "fail"
+    scoring_slots: Annotated[
+        NonNegative, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
+    ] = 0
+    scoring_max_in_flight: Annotated[
+        Positive,
+        Field(
+            description="Requests a worker holds, computing or waiting; more get 503. Kept under the server's threads."
+        ),
+    ] = 48
+    scoring_queue_timeout_ms: Annotated[NonNegative, Field(description="Longest wait for a slot; then 503.")] = 500
+    scoring_deadline_ms: Annotated[Positive, Field(description="From arrival to answer; then 504.")] = 25_000
+    scoring_stuck_after_ms: Annotated[
+        Positive, Field(description="A score still running then turns liveness to 503.")
+    ] = 60_000
+    scoring_drain_ms: Annotated[
+        NonNegative, Field(description="After SIGTERM: readiness is 503 and requests are still taken for so long.")
+    ] = 5_000
+    scoring_expose_traceback: Annotated[
+        bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
+    ] = False
+    worker_count: Annotated[Positive, Field(description="Worker processes. Azure ML's server reads it too.")] = 1
+
+
+FIELDS = {name.upper(): name for name in Settings.__dataclass_fields__}
+"""Environment variable -> attribute."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Parse the environment; an empty variable counts as unset. Raises StartupError."""
+    _refuse_unknown(environ)
+    given = {field: environ[name] for name, field in FIELDS.items() if environ.get(name)}
+    try:
+        return TypeAdapter(Settings).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise StartupError(f"{name} is not usable: {first['msg']}; see docs/settings.md for what it takes.") from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [name for name in FIELDS if name.startswith(PREFIX)]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in FIELDS and name not in SERVERS_OWN:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            raise StartupError(f"{name} is not a setting; did you mean {nearest}? Correct or unset it.")

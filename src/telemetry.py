@@ -1,0 +1,84 @@
+"""One JSON line for each request and for what happens at start and stop, on standard output.
+
+Ours goes by its own handler: ``azmlinfsrv`` leaves the root logger at WARNING and prefixes what is printed, which would
+break ``parse_json`` in a query.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import sys
+import traceback
+from typing import Any
+
+import orjson
+
+from service import Outcome, timestamp
+
+logger = logging.getLogger("scoring")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        now = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        line = {"timestamp": timestamp(now), "level": record.levelname.lower(), "message": record.getMessage()}
+        return orjson.dumps(line | getattr(record, "fields", {})).decode()
+
+
+def set_up() -> None:
+    """Idempotent: ``init()`` may run more than once in a process."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLines())
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.INFO)
+
+
+def event(message: str, level: int = logging.INFO, **fields: Any) -> None:
+    logger.log(level, message, extra={"fields": fields})
+
+
+def silence_server() -> None:
+    """Once ``init()`` has failed: ``azmlinfsrv`` would bury our sentence under a traceback and a listing."""
+    logging.getLogger("azmlinfsrv").addFilter(lambda record: False)
+
+
+class RequestLog:
+    """A hook for ``Service``: the line of one request.
+
+    It holds no input values; exceptions' messages may, so they are left out unless ``expose_traceback``.
+    """
+
+    def __init__(self, *, expose_traceback: bool, **constant: Any) -> None:
+        self._expose = expose_traceback
+        self._constant = constant
+
+    def __call__(self, outcome: Outcome) -> None:
+        error = outcome.error
+        fields = {
+            "request_id": outcome.request_id,
+            "client_request_id": outcome.client_request_id,
+            "trace": outcome.trace,
+            "status": outcome.status,
+            "duration_ms": round(outcome.duration_ms, 3),
+            "rows": outcome.rows,
+            "bytes": outcome.body_bytes,
+            "cache": outcome.cache,
+            "model_name": outcome.model_name,
+            "model_version": outcome.model_version,
+        } | self._constant
+        if error is None:
+            event(f"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms", **fields)
+            return
+        fields |= {"code": error.code, "location": error.location}
+        if error.__cause__ is not None:
+            fields["exception"] = self._exception(error.__cause__)
+        level = logging.ERROR if outcome.status >= 500 else logging.WARNING
+        event(f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: {error.message}", level, **fields)
+
+    def _exception(self, error: BaseException) -> str:
+        if self._expose:
+            return "".join(traceback.format_exception(error))
+        frames = traceback.extract_tb(error.__traceback__)
+        return f"{type(error).__name__} at " + " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))

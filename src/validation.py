@@ -1,0 +1,111 @@
+"""A table of values as they were sent -> a typed batch that fits the model's contract, or an error naming the place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import payload
+from contract import ANY, BOOLEAN, CATEGORY, TEXT, Contract, Feature
+from errors import MissingValue, OutOfRange, UnknownMethod, WrongFeatures, WrongType
+from payload import Limits, Table
+
+NAMED = 10
+"""How many missing columns an error names."""
+
+TYPES: dict[str, set[type]] = {
+    TEXT: {str}, BOOLEAN: {bool}, CATEGORY: {int, float, str, bool}, ANY: {int, float, str, bool},
+}  # fmt: skip
+DESCRIBED = {
+    TEXT: "text", BOOLEAN: "true or false", CATEGORY: "one of its categories", ANY: "a number, text or boolean",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None."""
+
+    X: np.ndarray
+    method: str
+
+
+def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
+    """Raises ClientError."""
+    table = payload.parse(body, limits)
+    order = _order(table, contract)
+    method = _method(table, contract)
+    if contract.uniform and contract.dtype == np.float64 and table.types <= {float, int}:
+        X = np.array(table.rows, dtype=np.float64)
+        return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method)
+    X = np.empty((len(table.rows), len(contract.features)), dtype=contract.dtype)
+    for j, (feature, position) in enumerate(zip(contract.features, order, strict=True)):
+        label = f"Feature {j if feature.name is None else feature.name}"
+        X[:, j] = _column(feature, label, table, position)
+    return Batch(X, method)
+
+
+def _order(table: Table, contract: Contract) -> Sequence[int]:
+    """Where in a row each feature is: in the order of the fit, or where its name is among the columns."""
+    count = len(contract.features)
+    if table.columns is None:
+        if table.width != count:
+            raise WrongFeatures(
+                f"A row must have as many values as the model has features, {count}, not {table.width}.", table.pointer
+            )
+        return range(count)
+    place = table.pointer.removesuffix("/data") + "/columns"
+    positions = {name: position for position, name in enumerate(table.columns)}
+    if len(positions) != len(table.columns):
+        raise WrongFeatures("A column is named more than once.", place)
+    expected: Sequence[Any] = range(count) if contract.names is None else contract.names
+    missing = [str(name) for name in expected if name not in positions]
+    if missing and contract.names is None:
+        raise WrongFeatures(
+            f"The model was fitted without names: call its columns 0 to {count - 1}, or leave columns out.", place
+        )
+    if missing:
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        raise WrongFeatures(f"Columns are missing: {', '.join(missing[:NAMED])}{more}.", place)
+    return [positions[name] for name in expected]
+
+
+def _method(table: Table, contract: Contract) -> str:
+    if table.method is None:
+        return contract.methods[0]
+    if table.method not in contract.methods:
+        raise UnknownMethod(f"The model has the methods {', '.join(contract.methods)}.", "/method")
+    return str(table.method)
+
+
+def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
+    """Check one column; null becomes NaN among numbers. Raises ClientError at the first bad value."""
+    types = TYPES.get(feature.dtype, {int, float})
+    values = [row[position] for row in table.rows]
+    for i, value in enumerate(values):
+        place = table.location(i, position)
+        if value is None:
+            if not feature.missing:
+                raise MissingValue(f"{label} must not be null: the model takes no missing values there.", place)
+        elif type(value) not in types:
+            raise WrongType(f"{label} must be {_described(feature)}.", place)
+        elif feature.dtype == CATEGORY and value not in feature.categories:
+            raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
+        elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
+            raise OutOfRange(f"{label} must be {_described(feature)} that fits {feature.dtype}.", place)
+    return [np.nan if value is None else value for value in values] if feature.numeric else values
+
+
+def _described(feature: Feature) -> str:
+    if feature.numeric:
+        return "a number" if np.issubdtype(feature.dtype, np.floating) else "a whole number"
+    return DESCRIBED[feature.dtype]
+
+
+def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+    if np.issubdtype(dtype, np.floating):
+        return bool(abs(value) <= np.finfo(dtype).max)
+    info = np.iinfo(dtype)
+    return value == int(value) and info.min <= value <= info.max
