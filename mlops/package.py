@@ -144,7 +144,9 @@ def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, s
 
 
 def _spread(count: int, wanted: int) -> list[int]:
-    return sorted({round(i * (count - 1) / max(wanted - 1, 1)) for i in range(min(wanted, count))})
+    """Positions from the first to the last, evenly."""
+    wanted = min(wanted, count)
+    return [i * (count - 1) // max(wanted - 1, 1) for i in range(wanted)]
 
 
 def _write(manifest: Manifest, file: Path, out: Path) -> None:

@@ -37,10 +37,7 @@ class Application:
         """``score.run()``: a WSGI request of the server's -> its response; anything else -> the answer as a dict."""
         if hasattr(request, "environ"):
             return self.http(request)
-        if isinstance(request, str):
-            request = request.encode()
-        body = request if isinstance(request, bytes) else orjson.dumps(request, option=orjson.OPT_SERIALIZE_NUMPY)
-        return orjson.loads(self.service.score(self.reader.plain(body)).body)
+        return orjson.loads(self.service.score(self.reader.plain(request)).body)
 
 
 def build(settings: Settings) -> Application:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from email.message import Message
 from typing import IO, Any
 
+import orjson
+
 from errors import (
     ClientError,
     IncompleteBody,
     MalformedEncoding,
+    MalformedJson,
     MethodNotAllowed,
     UnsupportedContentEncoding,
     UnsupportedContentType,
@@ -46,9 +49,9 @@ class RequestReader:
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
         return Request(request_id, _trace(environ.get("HTTP_TRACEPARENT")), lambda: self._body(environ), client_id)
 
-    def plain(self, body: bytes) -> Request:
-        """Of a body that came without HTTP."""
-        return Request(self.new_id(), _trace(None), lambda: body)
+    def plain(self, value: Any) -> Request:
+        """Of a str, bytes or what JSON can hold, that came without HTTP."""
+        return Request(self.new_id(), _trace(None), lambda: _encode(value))
 
     def refused(self, environ: Environ, error: ClientError) -> Request:
         """Of a request that the server in front of us turned down."""
@@ -87,6 +90,15 @@ class RequestReader:
         if size < announced:
             raise IncompleteBody("The request body ended before its Content-Length.", "")
         return b"".join(chunks)
+
+
+def _encode(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    try:
+        return value.encode() if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except (TypeError, UnicodeEncodeError):
+        raise MalformedJson("The request holds what JSON can't; pass a str, bytes, or dict of lists.", "") from None
 
 
 def _known_id(value: str | None) -> str | None:

@@ -106,6 +106,6 @@ def _described(feature: Feature) -> str:
 
 def _fits(value: float, dtype: np.dtype[Any]) -> bool:
     if np.issubdtype(dtype, np.floating):
-        return bool(abs(value) <= np.finfo(dtype).max)
+        return abs(value) <= float(np.finfo(dtype).max)
     info = np.iinfo(dtype)
     return value == int(value) and info.min <= value <= info.max

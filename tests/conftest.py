@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import support
+
+settings.register_profile("here", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.load_profile("here")
+
+
+@pytest.fixture(scope="session")
+def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The packaged demo model's folder."""
+    X, _ = support.diabetes()
+    return support.packaged(
+        support.demo_estimator(), X, tmp_path_factory.mktemp("demo"), name="diabetes-classifier", version="v1.2.3"
+    )

@@ -1,0 +1,60 @@
+"""A model that does as it is told by the first value of a request, so that tests decide what happens and when."""
+
+import os
+import signal
+import time
+
+import numpy as np
+
+FAIL, NAN, DIE, EXIT, ODD, SHORT = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0
+
+
+class Scripted:
+    """One feature. A positive value is how many seconds a prediction takes; the constants above misbehave."""
+
+    n_features_in_ = 1
+
+    def __init__(self):
+        self.state = "so that unpickling has something to set"
+
+    def predict(self, X):
+        order = float(X[0, 0])
+        if order == FAIL:
+            raise RuntimeError("the model broke on 4711")
+        if order == NAN:
+            return np.array([np.nan] * len(X))
+        if order == DIE:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order == EXIT:
+            raise SystemExit("leaving")
+        if order == ODD:
+            return np.array([object()] * len(X), dtype=object)
+        if order == SHORT:
+            return np.zeros(len(X) + 1)
+        time.sleep(order)
+        return X[:, 0]
+
+
+class SlowToLoad(Scripted):
+    """Unpickling takes the seconds in the environment variable LOAD_SECONDS, or fails if that is negative."""
+
+    def __setstate__(self, state):
+        seconds = float(os.environ.get("LOAD_SECONDS", "0"))
+        if seconds < 0:
+            raise ValueError("these bytes are no model")
+        time.sleep(seconds)
+
+
+class Noted(Scripted):
+    """Unpickling leaves a file behind, named by the environment variable NOTE."""
+
+    def __setstate__(self, state):
+        with open(os.environ["NOTE"], "w") as note:
+            note.write("unpickled")
+
+
+class Dice(Scripted):
+    """Answers differently each time."""
+
+    def predict(self, X):
+        return np.random.default_rng().random(len(X))

@@ -1,0 +1,98 @@
+"""What several tests need: models of many kinds, packaged or not, and rows for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_diabetes
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import mlops  # noqa: F401  puts src/ on the path
+from mlops.package import package
+
+MODELS = Path(__file__).parent / "models"
+sys.path.insert(0, str(MODELS))
+
+ROW = [59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]
+"""One patient of the demo's data."""
+
+NAMES = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
+
+
+def diabetes() -> tuple[pd.DataFrame, pd.Series]:
+    data = load_diabetes(as_frame=True, scaled=False)
+    return data.data, (data.target > 140.5).astype(int)
+
+
+def demo_estimator() -> Any:
+    X, y = diabetes()
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
+
+
+def mixed() -> tuple[Any, pd.DataFrame]:
+    """A pipeline on numbers with gaps, texts, booleans and whole numbers."""
+    rng = np.random.default_rng(0)
+    count = 60
+    frame = pd.DataFrame(
+        {
+            "income": rng.normal(50, 9, count),
+            "city": rng.choice(["Paris", "Rome", "Oslo"], count),
+            "member": rng.choice([True, False], count),
+            "visits": rng.integers(0, 9, count),
+        }
+    )
+    frame.loc[::7, "income"] = np.nan
+    columns = make_column_transformer(
+        (make_pipeline(SimpleImputer(), StandardScaler()), ["income"]),
+        (OneHotEncoder(), ["city"]),
+        ("passthrough", ["member", "visits"]),
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(frame, frame["visits"] > 4), frame
+
+
+def texts() -> tuple[Any, pd.DataFrame]:
+    frame = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad night"] * 5})
+    return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(frame["text"], [1, 0, 1, 0] * 5), frame
+
+
+def categories() -> tuple[Any, pd.DataFrame]:
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 10, "colour": pd.Categorical(["red", "blue"] * 20)})
+    model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=5)
+    return model.fit(frame, [0, 1] * 20), frame
+
+
+def plain_regression() -> tuple[Any, pd.DataFrame]:
+    X = np.arange(12.0).reshape(6, 2)
+    return LinearRegression().fit(X, X.sum(axis=1)), pd.DataFrame(X)
+
+
+def dump(estimator: Any, folder: Path, name: str = "model.joblib") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / name
+    joblib.dump(estimator, file)
+    return file
+
+
+def packaged(estimator: Any, sample: pd.DataFrame, folder: Path, **options: Any) -> Path:
+    """An artifact folder below ``folder``."""
+    file = dump(estimator, folder / "raw")
+    package(file, sample, folder / "artifact", **options)
+    return folder / "artifact"
+
+
+def scripted(folder: Path, kind: str = "Scripted") -> Path:
+    """A folder with a model of tests/models/scripted.py, without a manifest."""
+    import scripted as module
+
+    return dump(getattr(module, kind)(), folder).parent

@@ -1,0 +1,153 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scripted import EXIT, FAIL, SHORT, Scripted
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+import support
+from contract import Contract, Feature
+from errors import ModelFailed, ModelRefusedInput, StartupError
+from estimator import Predictor, contract_of, finite, per_row
+from validation import Batch
+
+
+def ask(predictor: Predictor, value: float) -> list[object]:
+    return predictor(Batch(np.array([[value]]), "predict"))
+
+
+@pytest.fixture
+def told() -> Predictor:
+    return Predictor(Scripted(), Contract((Feature(None),), ("predict",)))
+
+
+def test_an_answer_for_each_row(told: Predictor):
+    """Python's own numbers, ready for JSON."""
+    assert told(Batch(np.array([[0.0], [7.0]]), "predict")) == [0.0, 7.0]
+
+
+@pytest.mark.parametrize("order", [FAIL, EXIT, SHORT])
+def test_a_broken_model_is_our_failure(told: Predictor, order: float):
+    """Also one that tries to leave the process or answers too many rows."""
+    with pytest.raises(ModelFailed):
+        ask(told, order)
+
+
+def test_values_are_to_blame_once_the_model_has_shown_that_it_works(told: Predictor):
+    """The same ValueError is our failure before the first success, and a refusal of the input after it."""
+    with pytest.raises(ModelFailed):
+        ask(told, float("nan"))  # time.sleep(nan) raises ValueError
+    ask(told, 0.0)
+    with pytest.raises(ModelRefusedInput):
+        ask(told, float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("output", "answers"),
+    [
+        (np.array([1, 2]), [1, 2]),
+        (np.array([[1.5, 2.5]]), [[1.5, 2.5]]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (np.array([True]), [True]),
+        ([np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([[1.0], [1.0]])], [[[0.1, 0.9], [1.0]], [[0.2, 0.8], [1.0]]]),
+        (pd.Series([1, 2]), [1, 2]),
+        (pd.DataFrame({"a": [1.0], "b": [2.0]}), [[1.0, 2.0]]),
+        ([3, 4], [3, 4]),
+    ],
+)
+def test_outputs_of_all_kinds_become_a_list_with_an_entry_a_row(output: object, answers: object):
+    """Arrays, several targets, frames and lists."""
+    assert per_row(output) == answers
+
+
+def test_sparse_outputs_become_rows():
+    """As encoders and multi-label classifiers return them."""
+    assert per_row(OneHotEncoder().fit_transform([["a"], ["b"]])) == [[1.0, 0.0], [0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"), [([1.0, [2.0]], True), ([[np.nan]], False), ([np.inf], False), (["x"], True)]
+)
+def test_nan_and_infinity_are_found_at_any_depth(answers: object, expected: bool):
+    """Before they could become invalid JSON."""
+    assert finite(answers) is expected
+
+
+def fitted(estimator: object, *, named: bool = False) -> object:
+    X, y = support.diabetes()
+    return estimator.fit(X if named else X.to_numpy(), y)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "methods"),
+    [
+        (LinearRegression(), ("predict",)),
+        (KMeans(2), ("predict", "transform")),
+        (PCA(2), ("score_samples", "transform")),
+        (
+            make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+            ("predict", "predict_proba", "predict_log_proba", "decision_function"),
+        ),
+    ],
+)
+def test_a_contract_is_read_off_any_estimator(estimator: object, methods: tuple[str, ...]):
+    """Without a manifest: the number of features, and the methods that it has."""
+    contract = contract_of(fitted(estimator))
+    assert (contract.methods, len(contract.features), contract.container) == (methods, 10, "array")
+    assert not any(f.missing for f in contract.features)
+
+
+def test_names_of_the_fit_are_in_the_contract():
+    """A model that was fitted on a DataFrame is called with one, so scikit-learn does not warn."""
+    contract = contract_of(fitted(LogisticRegression(max_iter=9999), named=True))
+    assert (contract.names, contract.container) == (tuple(support.NAMES), "frame")
+
+
+def test_missing_values_are_tried_out():
+    """Tags tell only of the first step: a scaler passes NaN on to a regression that can't take it."""
+    assert all(f.missing for f in contract_of(fitted(RandomForestClassifier(3))).features)
+    scaled = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    assert not any(f.missing for f in contract_of(fitted(scaled)).features)
+
+
+def test_columns_of_unknown_kind_take_any_scalar():
+    """A column transformer does not tell what its columns hold."""
+    model, frame = support.mixed()
+    contract = contract_of(model)
+    assert ({f.dtype for f in contract.features}, contract.names) == ({"any"}, tuple(frame.columns))
+    row = np.array([[50.0, "Rome", True, 7]], dtype=object)
+    assert Predictor(model, contract)(Batch(row, "predict")) == [True]
+
+
+def test_a_text_model_takes_one_text_a_row():
+    """A vectorizer wants a list, not a table."""
+    model, _ = support.texts()
+    contract = contract_of(model)
+    assert contract.container == "list"
+    rows = np.array([["good day"], ["bad night"]], dtype=object)
+    assert Predictor(model, contract)(Batch(rows, "predict")) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("thing", "message"),
+    [({"weights": []}, "holds a dict"), (np.zeros(3), "holds a ndarray"), (None, "holds a NoneType")],
+)
+def test_what_is_no_model_is_named(thing: object, message: str):
+    """The wrong file is told by what it holds."""
+    with pytest.raises(StartupError, match=message):
+        contract_of(thing)
+
+
+def test_a_model_that_hides_its_features_must_be_packaged():
+    """The message says how."""
+
+    class Hidden:
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            return X
+
+    with pytest.raises(StartupError, match=r"package it with `mlops package"):
+        contract_of(Hidden())

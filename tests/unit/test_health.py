@@ -1,0 +1,98 @@
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from health import Health, RequestCounter
+from lifecycle import Lifecycle
+from scoreboard import Phase, Scoreboard
+from service import Outcome
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Scoreboard(os.getpid())
+
+
+class Probes(Health):
+    def __init__(self, board: Scoreboard, lifecycle: Lifecycle) -> None:
+        super().__init__(
+            board, lifecycle, deployment="blue", saturated_after=10, stuck_after=20,
+            clock=lambda: 100.0, now=lambda: board.started_at + 60,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def lifecycle(board: Scoreboard) -> Lifecycle:
+    contract = SimpleNamespace(features=(), methods=("predict",))
+    model = SimpleNamespace(
+        name="m", version="1", contract=contract, version_skew=("numpy: old",), golden_rows=1, warmup_ms=1.0
+    )
+    lifecycle = Lifecycle(lambda: board.mine)
+    lifecycle.load(lambda: model)  # type: ignore[arg-type,return-value]
+    return lifecycle
+
+
+def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
+    """Model, uptime, counts; why it is not ready, version skew, cache state."""
+    count = RequestCounter(board)
+    for status in (200, 200, 422, 503):
+        count(Outcome("id", None, "trace", status))
+    body, status = Probes(board, lifecycle).health()
+    assert status == 200
+    assert body == {
+        "status": "healthy",
+        "model_loaded": True,
+        "model_name": "m",
+        "model_version": "1",
+        "deployment": "blue",
+        "uptime_seconds": 60.0,
+        "total_requests": 4,
+        "error_count": 1,
+        "client_error_count": 1,
+        "error_rate_percent": 25.0,
+        "in_flight": 0,
+        "not_ready": None,
+        "version_skew": ["numpy: old"],
+        "cache": {"state": "off"},
+    }
+
+
+def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
+    """Not loaded yet is no reason to restart."""
+    probes = Probes(board, Lifecycle(lambda: board.mine))
+    assert probes.health()[1] == 503
+    assert probes.readiness() == ({"status": "not ready", "reason": "The model is still loading."}, 503)
+    assert probes.liveness() == ({"status": "alive"}, 200)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "ready", "alive"),
+    [
+        ("phase", Phase.READY, 200, 200),
+        ("phase", Phase.LOADING, 503, 200),
+        ("phase", Phase.DRAINING, 503, 200),
+        ("phase", Phase.FAILED, 503, 503),
+        ("full_since", 95.0, 200, 200),
+        ("full_since", 85.0, 503, 200),
+        ("oldest_start", 85.0, 200, 200),
+        ("oldest_start", 75.0, 503, 503),
+    ],
+)
+def test_what_turns_a_probe(board: Scoreboard, lifecycle: Lifecycle, field: str, value: float, ready: int, alive: int):
+    """Busy is neither unready nor dead; slots overdue make unready, a stuck score makes dead."""
+    setattr(board.mine, field, value)
+    probes = Probes(board, lifecycle)
+    assert (probes.readiness()[1], probes.liveness()[1]) == (ready, alive)
+
+
+def test_a_stuck_worker_is_seen_by_its_siblings(board: Scoreboard, lifecycle: Lifecycle):
+    """Whichever worker answers the probe tells of the whole server."""
+    stuck = board._board.rows[5]
+    stuck.pid, stuck.born, stuck.oldest_start = board.mine.pid, board.mine.born, 75.0
+    assert Probes(board, lifecycle).liveness()[1] == 503
+    stuck.born += 1  # it has died: its row says nothing any more
+    assert Probes(board, lifecycle).liveness()[1] == 200

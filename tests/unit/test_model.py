@@ -1,0 +1,152 @@
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression
+
+import support
+from errors import StartupError
+from golden import batch
+from model import Model, load
+from settings import Settings
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def from_(path: Path, **options: object) -> Model:
+    return load(Settings(scoring_model_path=path, **options))  # type: ignore[arg-type]
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.fixture
+def copy(demo_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo_model, tmp_path / "artifact"))
+
+
+def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
+    """Ready means that it answered its golden rows."""
+    model = from_(demo_model)
+    assert (model.name, model.version, model.golden_rows, model.version_skew) == (
+        "diabetes-classifier",
+        "v1.2.3",
+        10,
+        (),
+    )
+    assert model.predict(batch([support.ROW], model.contract)) == [1]
+
+
+def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A tampered file is refused before a byte of it runs."""
+    note = tmp_path / "note"
+    monkeypatch.setenv("NOTE", str(note))
+    folder = support.scripted(tmp_path / "m", "Noted")
+    from_(folder / "model.joblib")
+    assert note.exists()  # unpickling does leave the note
+    _, frame = support.plain_regression()
+    artifact = support.packaged(LinearRegression().fit(frame, [1.0] * 6), frame, tmp_path / "p")
+    shutil.copyfile(folder / "model.joblib", artifact / "model.joblib")
+    note.unlink()
+    with pytest.raises(StartupError, match="its sha256 differs"):
+        from_(artifact)
+    assert not note.exists()
+
+
+def test_a_manifest_can_be_demanded(tmp_path: Path):
+    """SCORING_REQUIRE_MANIFEST refuses a bare pickle, and says how to package it."""
+    file = support.dump(support.demo_estimator(), tmp_path)
+    assert from_(file).golden_rows == 0
+    with pytest.raises(StartupError, match=r"has no manifest .* `mlops package"):
+        from_(file, scoring_require_manifest=True)
+
+
+def test_version_skew_is_shown_and_can_be_fatal(copy: Path):
+    """By the manifest, before the file is unpickled."""
+    versions = json.loads((copy / "manifest.json").read_text())["versions"]
+    change_manifest(copy, versions=versions | {"scikit-learn": "1.2.0"})
+    assert from_(copy).version_skew == (f"scikit-learn: saved with 1.2.0, running {versions['scikit-learn']}",)
+    with pytest.raises(StartupError, match=r"saved with other versions \(scikit-learn: saved with 1\.2\.0"):
+        from_(copy, scoring_fail_on_version_skew=True)
+
+
+def test_scikit_learns_own_warning_is_skew_too(tmp_path: Path):
+    """A bare pickle tells its version only while it is read."""
+
+    class Aged(LinearRegression):
+        def __getstate__(self) -> dict[str, object]:
+            return super().__getstate__() | {"_sklearn_version": "0.24.2"}
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return LinearRegression, (), self.__getstate__()
+
+    file = support.dump(Aged().fit([[1.0], [2.0]], [1.0, 2.0]), tmp_path)
+    assert [line.partition(",")[0] for line in from_(file).version_skew] == ["scikit-learn: saved with 0.24.2"]
+    with pytest.raises(StartupError, match="saved with other versions"):
+        from_(file, scoring_fail_on_version_skew=True)
+
+
+@pytest.mark.parametrize("protocol", ["joblib", "pickle", "compressed"])
+def test_each_way_to_pickle_is_read(tmp_path: Path, protocol: str):
+    """joblib with and without compression, and pickle itself."""
+    model, _ = support.plain_regression()
+    file = tmp_path / "model.pkl"
+    if protocol == "pickle":
+        file.write_bytes(pickle.dumps(model))
+    else:
+        joblib.dump(model, file, compress=3 if protocol == "compressed" else 0)
+    assert from_(file).predict(batch([[1.0, 2.0]], from_(file).contract)) == pytest.approx([3.0])
+
+
+@pytest.mark.parametrize("folder", ["mlflow-skops", "mlflow-tensor"])
+def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
+    """As MLflow 3 writes it, with skops; its signature is the contract."""
+    model = from_(DATA / folder)
+    assert model.predict(batch([support.ROW], model.contract)) == [1]
+    assert model.contract.names == (tuple(support.NAMES) if folder == "mlflow-skops" else None)
+
+
+def test_skops_types_that_nobody_trusts_are_refused(tmp_path: Path):
+    """Unless packaging, which vouches for the file, has seen them."""
+    from scripted import Scripted
+
+    file = tmp_path / "model.skops"
+    skops.io.dump(Scripted(), file)
+    with pytest.raises(StartupError, match=r"types that skops does not trust \(scripted\.Scripted\)"):
+        from_(file)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "can't be loaded"),
+        (b"not a pickle", "can't be loaded"),
+        (b"cno_such_module\nModel\n.", "needs the Python module no_such_module"),
+        (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
+    ],
+)
+def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes, message: str):
+    """One sentence, whatever unpickling raises."""
+    (tmp_path / "model.pkl").write_bytes(content)
+    with pytest.raises(StartupError, match=message):
+        from_(tmp_path / "model.pkl")
+
+
+def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
+    """Its first request is not the slow one, and its first refusal is known for what it is."""
+    from scripted import Scripted
+
+    from errors import ModelRefusedInput
+
+    model = from_(support.dump(Scripted(), tmp_path))
+    huge = batch([[1e300]], model.contract)  # time.sleep(1e300) raises OverflowError
+    with pytest.raises(ModelRefusedInput):
+        model.predict(huge)
+    assert np.isfinite(model.warmup_ms)

@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+import support
+from errors import ModelRefusedInput, StartupError
+from golden import batch
+from manifest import Manifest
+from mlops.package import package
+from model import Model, load
+from payload import Limits
+from settings import Settings
+from validation import validate
+
+
+def served(folder: Path) -> Model:
+    return load(Settings(scoring_model_path=folder, scoring_require_manifest=True))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestClassifier(5),
+        GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}),
+        HistGradientBoostingRegressor(max_iter=5),
+        IsolationForest(n_estimators=5),
+        KMeans(2),
+        KNeighborsRegressor(),
+        PCA(2),
+        SVC(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_any_estimator_is_packaged_and_served_with_the_same_answers(
+    estimator: BaseEstimator, named: bool, tmp_path: Path
+):
+    """Fitted on a DataFrame or on an array, with each method that it has."""
+    X, y = support.diabetes()
+    estimator = clone(estimator).fit(X if named else X.to_numpy(), y)
+    model = served(support.packaged(estimator, X, tmp_path))
+    rows = X.iloc[:5]
+    for method in model.contract.methods:
+        asked = batch(rows.to_numpy().tolist(), model.contract)
+        given = model.predict(type(asked)(asked.X, method))
+        expected = getattr(estimator, method)(rows if named else rows.to_numpy())
+        np.testing.assert_allclose(given, expected)
+
+
+@pytest.mark.parametrize("make", [support.mixed, support.categories, support.texts, support.plain_regression])
+def test_what_a_json_request_gives_is_what_the_estimator_gives(make: object, tmp_path: Path):
+    """Mixed columns with gaps, categories, texts and plain arrays."""
+    estimator, frame = make()  # type: ignore[operator]
+    model = served(support.packaged(estimator, frame, tmp_path))
+    rows = orjson.loads(frame.head(8).to_json(orient="values"))
+    given = model.predict(validate(orjson.dumps({"data": rows}), model.contract, Limits()))
+    direct = (
+        frame["text"] if "text" in frame else frame if hasattr(estimator, "feature_names_in_") else frame.to_numpy()
+    )
+    assert given == pytest.approx(list(estimator.predict(direct.iloc[:8] if hasattr(direct, "iloc") else direct[:8])))
+
+
+def test_several_targets_are_answered_row_by_row(tmp_path: Path):
+    """predict_proba of a multi-output model is a list of arrays."""
+    X, y = support.diabetes()
+    estimator = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2)).fit(X, np.c_[y, 1 - y])
+    model = served(support.packaged(estimator, X, tmp_path))
+    asked = batch([support.ROW], model.contract)
+    ((first, second),) = model.predict(type(asked)(asked.X, "predict_proba"))
+    assert first == pytest.approx(second[::-1])
+
+
+def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
+    """An imputed column takes null, a scaled one does not."""
+    estimator, frame = support.mixed()
+    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
+    assert {f.name: f.missing for f in contract.features} == {
+        "income": True, "city": False, "member": False, "visits": False,
+    }  # fmt: skip
+
+
+def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
+    """An encoder that raises on it does not count as our failure."""
+    estimator, frame = support.mixed()
+    model = served(support.packaged(estimator, frame, tmp_path))
+    with pytest.raises(ModelRefusedInput) as caught:
+        model.predict(batch([[50.0, "Atlantis", True, 3]], model.contract))
+    assert "Atlantis" not in caught.value.message
+
+
+def test_the_contract_has_the_samples_types(tmp_path: Path):
+    """Numbers, texts, booleans and whole numbers are told apart."""
+    estimator, frame = support.mixed()
+    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
+    assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "int64"]
+
+
+def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
+    """A sample with the target and an id still in it works for a model that knows its columns."""
+    X, y = support.diabetes()
+    said: list[str] = []
+    file = support.dump(support.demo_estimator(), tmp_path)
+    made = package(file, X.assign(target=y), tmp_path / "out", say=said.append)
+    assert made.contract.names == tuple(support.NAMES)
+    assert any("left out: target" in line for line in said)
+
+
+def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_path: Path):
+    """And is packaged all the same, with a note."""
+    from scripted import Dice
+
+    said: list[str] = []
+    file = support.dump(Dice(), tmp_path)
+    made = package(file, pd.DataFrame([[0.0]] * 3), tmp_path / "out", say=said.append)
+    assert made.golden_answers == {}
+    assert any("no golden answers" in line for line in said)
+    assert served(tmp_path / "out").golden_rows == 3
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        (pd.DataFrame({"age": [1.0]}), "lacks columns that the model was fitted on: sex, bmi"),
+        (pd.DataFrame({name: ["x"] for name in support.NAMES}), "The model fails on the sample"),
+        (
+            pd.DataFrame({name: [pd.Timestamp(0)] for name in support.NAMES}),
+            "Column age of the sample holds datetime64",
+        ),
+    ],
+)
+def test_a_sample_that_does_not_fit_says_why(sample: pd.DataFrame, message: str, tmp_path: Path):
+    """One sentence with the names of the columns; and nothing is written."""
+    file = support.dump(support.demo_estimator(), tmp_path)
+    with pytest.raises(StartupError, match=message):
+        package(file, sample, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_names_needs_the_right_number_of_columns(tmp_path: Path):
+    """The message says how to drop the target."""
+    estimator, frame = support.plain_regression()
+    with pytest.raises(StartupError, match=r"has 3 columns .* the model takes 2; .*--drop"):
+        package(support.dump(estimator, tmp_path), frame.assign(target=1.0), tmp_path / "out")
+
+
+def test_an_artifact_is_not_overwritten_unless_forced(tmp_path: Path):
+    """A folder with anything in it is left as it is."""
+    estimator, frame = support.plain_regression()
+    file = support.dump(estimator, tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "precious").touch()
+    with pytest.raises(StartupError, match=r"exists and is not empty.*--force"):
+        package(file, frame, out)
+    assert (out / "precious").exists()
+    package(file, frame, out, force=True)
+    assert {path.name for path in out.iterdir()} == {"manifest.json", "model.joblib"}
+
+
+def test_an_mlflow_folder_is_packaged(tmp_path: Path):
+    """It gets golden rows and checksums like any other."""
+    X, _ = support.diabetes()
+    package(Path(__file__).parents[1] / "data" / "mlflow-skops", X, tmp_path / "out", name="m")
+    assert served(tmp_path / "out").name == "m"
+
+
+def test_one_row_is_sample_enough(tmp_path: Path):
+    """Golden rows are as many as there are."""
+    estimator = LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [0.0, 1.0])
+    assert len(Manifest.read(support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)).golden_rows) == 1

@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from errors import StartupError
+from mlops.sample import features_of, read, rows_of
+
+
+def test_each_format_is_read(tmp_path: Path):
+    """CSV, Parquet, .npy, and JSON as a request or as records."""
+    frame = pd.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    frame.to_parquet(tmp_path / "s.parquet")
+    (tmp_path / "records.json").write_text(frame.to_json(orient="records"))
+    (tmp_path / "split.json").write_text(json.dumps({"input_data": json.loads(frame.to_json(orient="split"))}))
+    for name in ("s.csv", "s.parquet", "records.json", "split.json"):
+        pd.testing.assert_frame_equal(read(tmp_path / name), frame)
+    np.save(tmp_path / "s.npy", np.eye(2))
+    (tmp_path / "data.json").write_text(json.dumps({"data": [[1, 0], [0, 1]]}))
+    for name in ("s.npy", "data.json"):
+        assert read(tmp_path / name).to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_a_csv_without_a_header_loses_no_row(tmp_path: Path):
+    """Names that are all numbers are data."""
+    (tmp_path / "s.csv").write_text("1,2\n3,4\n")
+    assert read(tmp_path / "s.csv").to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
+def test_whole_numbers_in_text_are_floats(tmp_path: Path):
+    """A CSV where all ages are whole says not that 45.5 is wrong; a typed format does."""
+    frame = pd.DataFrame({"age": [45, 46]})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    frame.to_parquet(tmp_path / "s.parquet")
+    assert [features_of(read(tmp_path / f"s.{kind}"))[0].dtype for kind in ("csv", "parquet")] == ["float64", "int64"]
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype"),
+    [
+        (pd.Series([1.5], dtype="float32"), "float32"),
+        (pd.Series([1, None], dtype="Int64"), "int64"),
+        (pd.Series([True]), "bool"),
+        (pd.Series([True, None], dtype="boolean"), "bool"),
+        (pd.Series(["a", None]), "str"),
+        (pd.Series(["a", None], dtype=object), "str"),
+        (pd.Series(["a", 1], dtype=object), "any"),
+        (pd.Series(["a"], dtype="category"), "category"),
+    ],
+)
+def test_each_dtype_has_a_feature(column: pd.Series, dtype: str):
+    """pandas' own and its nullable ones."""
+    assert features_of(pd.DataFrame({"c": column}))[0].dtype == dtype
+
+
+def test_rows_are_plain_values_with_null_for_what_is_missing():
+    """As a request would hold them."""
+    frame = pd.DataFrame({"a": [1.5, np.nan], "b": ["x", None], "c": pd.Series([1, None], dtype="Int64")})
+    assert rows_of(frame, [0, 1]) == [[1.5, "x", 1], [None, None, None]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("s.xlsx", "x"), ("s.json", "{"), ("s.csv", ""), ("s.csv", "a,b\n"), ("s.npy", "x")]
+)
+def test_a_sample_that_can_not_be_read_is_named(tmp_path: Path, name: str, content: str):
+    """One sentence with the file."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(StartupError, match=name):
+        read(tmp_path / name)

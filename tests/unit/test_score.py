@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import support
+from errors import StartupError
+
+SRC = Path(__file__).parents[2] / "src"
+
+
+@pytest.fixture
+def score(demo_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    import score
+
+    monkeypatch.setenv("AZUREML_MODEL_DIR", str(demo_model))
+    monkeypatch.setattr(score, "_application", None)
+    score.init()
+    return score  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        json.dumps({"data": [support.ROW]}),
+        json.dumps({"data": [support.ROW]}).encode(),
+        {"data": [support.ROW]},
+        [support.ROW],
+        {"data": np.array([support.ROW])},
+    ],
+)
+def test_run_is_a_plain_function_too(score: ModuleType, request_: object):
+    """A str, bytes, a dict, a list, and numpy in it: the answer is a dict."""
+    answer = score.run(request_)
+    assert answer["predictions"] == [1]
+    assert answer["metadata"]["model_name"] == "diabetes-classifier"
+
+
+@pytest.mark.parametrize("request_", [None, "", b"", "null"])
+def test_nothing_is_an_empty_request(score: ModuleType, request_: object):
+    """With the guide's words."""
+    assert score.run(request_)["error"] == "Request body is empty or None"
+
+
+def test_what_is_no_json_is_told_so(score: ModuleType):
+    """A plain call never raises either."""
+    assert score.run({"data": [object()]})["code"] == "malformed_json"
+    assert score.run(3.5)["code"] == "unknown_form"
+
+
+def test_the_counters_are_attributes(score: ModuleType):
+    """As the guide has them; errors of ours apart from the clients'."""
+    before = score.REQUEST_COUNT
+    score.run({"data": [support.ROW]})
+    score.run({"data": []})
+    assert (score.REQUEST_COUNT - before, score.ERROR_COUNT) == (2, 0)
+    assert score.INIT_TIME > 1_600_000_000
+    with pytest.raises(AttributeError):
+        _ = score.NO_SUCH_COUNT
+
+
+def test_the_probes_are_functions(score: ModuleType):
+    """Each gives a body and a status."""
+    assert score.health()[0]["model_version"] == "v1.2.3"
+    assert (score.readiness(), score.liveness()) == (({"status": "ready"}, 200), ({"status": "alive"}, 200))
+
+
+def test_before_init_everything_says_so(monkeypatch: pytest.MonkeyPatch):
+    """One sentence."""
+    import score
+
+    monkeypatch.setattr(score, "_application", None)
+    with pytest.raises(StartupError, match=r"init\(\) has not run"):
+        score.run("{}")
+
+
+def test_a_failed_init_is_one_plain_sentence(tmp_path: Path):
+    """On standard output, as the last thing said, with the remedy; and the exit is not zero."""
+    code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import score; score.init()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"AZUREML_MODEL_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert line["level"] == "critical"
+    assert line["message"].startswith(f"No model in {tmp_path}")
+
+
+def test_score_is_wiring_only():
+    """The entry script stays on one screen or two."""
+    assert len((SRC / "score.py").read_text().splitlines()) <= 80

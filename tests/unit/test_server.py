@@ -1,0 +1,53 @@
+import os
+import signal
+from types import SimpleNamespace
+
+import pytest
+
+import server
+
+
+class Worker:
+    """What there is to know of a gunicorn worker."""
+
+    def __init__(self) -> None:
+        self.cfg = SimpleNamespace(threads=8)
+        self.ppid = 4711
+        self.stopped = 0
+
+    def handle_exit(self, number: int, frame: object) -> None:
+        self.stopped += 1
+
+
+@pytest.fixture
+def worker() -> object:
+    before = signal.getsignal(signal.SIGTERM)
+    worker = Worker()
+    signal.signal(signal.SIGTERM, worker.handle_exit)
+    yield worker
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_without_gunicorn_this_process_is_the_server():
+    """In a notebook or a batch job."""
+    assert (server.server_pid(), server.threads()) == (os.getpid(), None)
+    before = signal.getsignal(signal.SIGTERM)
+    server.drain_on_sigterm(1, lambda: None)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_under_gunicorn_the_master_is_the_server(worker: Worker):
+    """And the worker tells how many requests it can hold."""
+    assert (server.server_pid(), server.threads()) == (4711, 8)
+
+
+def test_sigterm_drains_once_and_then_stops(worker: Worker):
+    """However often the signal comes meanwhile."""
+    drained: list[bool] = []
+    server.drain_on_sigterm(0.05, lambda: drained.append(True))
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert (drained, worker.stopped) == ([True], 0)
+    while not worker.stopped:
+        signal.sigtimedwait([], 0.01)
+    assert drained == [True]

@@ -1,0 +1,144 @@
+import datetime
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from admission import Admission
+from contract import Contract, Feature
+from errors import NotReady
+from payload import Limits
+from scoreboard import Row
+from service import Outcome, Request, Service
+
+NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC)
+
+
+class Source:
+    def __init__(self, predict: Any) -> None:
+        self._model = SimpleNamespace(
+            name="m", version="v1.2.3", contract=Contract((Feature("a"),), ("predict",)), predict=predict
+        )
+
+    @property
+    def version(self) -> str:
+        return "v1.2.3"
+
+    def model(self) -> Any:
+        return self._model
+
+
+def service(predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any = None, **options: Any) -> Service:
+    row = Row()
+    admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
+    return Service(source or Source(predict), admission, Limits(), deployment="production", now=lambda: NOW, **options)
+
+
+def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:
+    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))  # type: ignore[call-overload]
+    return answer.status, orjson.loads(answer.body)
+
+
+def test_an_answer_has_the_documented_shape():
+    """Predictions first, then metadata with exactly these fields."""
+    status, body = ask(service(clock=iter([1.0, 1.01234]).__next__))
+    assert status == 200
+    assert list(body) == ["predictions", "metadata"]
+    assert body == {
+        "predictions": [1.5, 2.5],
+        "metadata": {
+            "model_name": "m",
+            "model_version": "v1.2.3",
+            "deployment": "production",
+            "request_id": "id-1",
+            "inference_time_ms": 12.34,
+            "timestamp": "2025-11-09T10:00:00.000Z",
+            "num_predictions": 2,
+            "cache": "off",
+        },
+    }
+
+
+def test_an_error_has_the_documented_shape():
+    """Message, code, status, place, trace, metadata."""
+    status, body = ask(service(), {"data": [["x"]]})
+    assert status == 422
+    assert body == {
+        "error": "Feature a must be a number.",
+        "code": "wrong_type",
+        "status": 422,
+        "location": "/data/0/0",
+        "trace": "t" * 32,
+        "metadata": {"request_id": "id-1", "timestamp": "2025-11-09T10:00:00.000Z", "model_version": "v1.2.3"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [
+        ([np.float64(0.5), np.int64(3)], [0.5, 3]),
+        ([[np.bool_(True)], ["text"]], [[True], ["text"]]),
+        ([2**53 + 1, None], [2**53 + 1, None]),
+    ],
+)
+def test_numpy_types_become_json(answers: list[object], shown: list[object]):
+    """Also inside of lists, as object arrays have them."""
+    assert ask(service(lambda batch: answers))[1]["predictions"] == shown
+
+
+@pytest.mark.parametrize("answers", [[float("nan")], [[1.0, float("inf")]]])
+def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object]):
+    """Invalid JSON it never becomes."""
+    status, body = ask(service(lambda batch: answers))
+    assert (status, body["code"]) == (500, "non_finite_prediction")
+    status, body = ask(service(lambda batch: answers, null_for_non_finite=True))
+    assert status == 200
+    assert body["predictions"] in ([None], [[1.0, None]])
+
+
+@pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
+def test_what_json_has_not_is_the_models_failure(answers: list[object]):
+    """Named as such, with the request id to look it up."""
+    assert ask(service(lambda batch: answers))[1]["code"] == "model_failed"
+
+
+def test_a_bug_of_ours_is_a_plain_500():
+    """No traceback, no message of the exception."""
+    status, body = ask(service(lambda batch: 1 // 0))
+    assert (status, body["code"]) == (500, "internal_error")
+    assert "division" not in orjson.dumps(body).decode()
+
+
+def test_the_traceback_is_shown_where_development_asks_for_it():
+    """And only there, in ``trace``."""
+    _, body = ask(service(lambda batch: 1 // 0, expose_traceback=True))
+    assert "ZeroDivisionError" in body["trace"]
+
+
+def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
+    """Never a 4xx for a request that may be right."""
+
+    class Loading:
+        version = None
+
+        def model(self) -> Any:
+            raise NotReady("The model is still loading.")
+
+    answer = service(source=Loading()).score(Request("id", "t", lambda: b""))
+    assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
+    assert orjson.loads(answer.body)["metadata"]["model_version"] is None
+
+
+def test_hooks_are_told_what_became_of_each_request():
+    """Once each, with what logs and counters need."""
+    seen: list[Outcome] = []
+    watched = service(hooks=[seen.append])
+    ask(watched)
+    ask(watched, {"data": [[None]]})
+    good, bad = seen
+    assert (good.status, good.rows, good.error, good.model_name) == (200, 2, None, "m")
+    assert (bad.status, bad.error and bad.error.code) == (422, "missing_value")
+    assert all(outcome.duration_ms > 0 and re.fullmatch("id-1", outcome.request_id) for outcome in seen)

@@ -1,0 +1,96 @@
+import io
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import telemetry
+from errors import ModelFailed, WrongType
+from service import Outcome
+
+
+@pytest.fixture
+def lines() -> Iterator[Any]:
+    telemetry.set_up()
+    stream = io.StringIO()
+    telemetry.logger.handlers[0].stream = stream  # type: ignore[attr-defined]
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    telemetry.set_up()
+
+
+def log(outcome: Outcome, *, expose: bool = False) -> None:
+    telemetry.RequestLog(expose_traceback=expose, deployment="blue")(outcome)
+
+
+def failure(status: int, error: Exception) -> Outcome:
+    return Outcome("r-1", None, "trace", status, 12.345, error=error)  # type: ignore[arg-type]
+
+
+def test_a_request_is_one_json_object_on_one_line(lines: Any):
+    """With the message that the plain-text queries extract from, and fields for parse_json."""
+    log(Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 3, "off", "m", "1"))
+    (line,) = lines()
+    assert line["message"] == "Request r-1 completed in 12.35ms"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
+    assert line == {
+        "level": "info", "message": line["message"], "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
+        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes": 40, "cache": "off", "model_name": "m",
+        "model_version": "1", "deployment": "blue",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "level"), [(422, WrongType("no"), "warning"), (500, ModelFailed("no"), "error")]
+)
+def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, level: str):
+    """With its code; a client's mistake is a warning, a failure of ours an error."""
+    log(failure(status, error))
+    (line,) = lines()
+    assert line["message"] == "Request r-1 failed in 12.35ms: no"
+    assert (line["level"], line["status"]) == (level, status)
+
+
+def caused() -> ModelFailed:
+    try:
+        raise ValueError("could not convert 'Alice'")
+    except ValueError as cause:
+        error = ModelFailed("The model failed.")
+        error.__cause__ = cause
+    return error
+
+
+def test_the_log_tells_where_the_model_failed_but_not_on_which_values(lines: Any):
+    """Exceptions' messages hold input values, so only their type and place are kept."""
+    log(failure(500, caused()))
+    log(failure(500, caused()), expose=True)
+    quiet, exposed = lines()
+    assert "ValueError at" in quiet["exception"]
+    assert "in caused" in exposed["exception"] or "caused" in quiet["exception"]
+    assert "Alice" not in json.dumps(quiet)
+    assert "Alice" in exposed["exception"]
+
+
+def test_a_line_stays_one_line(lines: Any):
+    """Whatever is in a message."""
+    telemetry.event('two\nlines and a "quote"')
+    assert lines()[0]["message"] == 'two\nlines and a "quote"'
+
+
+def test_setting_up_twice_logs_once(lines: Any):
+    """init() may run again."""
+    telemetry.set_up()
+    assert len(telemetry.logger.handlers) == 1
+    assert not telemetry.logger.propagate
+
+
+def test_the_server_is_silenced_after_our_sentence(caplog: pytest.LogCaptureFixture):
+    """Or it would bury it under a traceback."""
+    server = logging.getLogger("azmlinfsrv")
+    before = list(server.filters)
+    telemetry.silence_server()
+    server.error("User's init function failed")
+    server.filters = before
+    assert not caplog.records

@@ -1,0 +1,135 @@
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import errors
+from contract import Contract, Feature
+from payload import Limits
+from validation import Batch, validate
+
+NAMED = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))
+UNNAMED = Contract((Feature(None), Feature(None)), ("predict",))
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def batch(document: object, contract: Contract = NAMED) -> Batch:
+    return validate(orjson.dumps(document), contract, Limits())
+
+
+def refusal(document: object, contract: Contract) -> errors.ClientError:
+    with pytest.raises(errors.ClientError) as caught:
+        batch(document, contract)
+    return caught.value
+
+
+def one(dtype: str, **options: object) -> Contract:
+    return Contract((Feature("x", dtype, **options),), ("predict",))  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=20))
+def test_numbers_arrive_as_they_were_sent(rows: list[tuple[float, float]]):
+    """No value is rounded, reordered or converted on its way into the array."""
+    result = batch({"data": rows})
+    np.testing.assert_array_equal(result.X, np.array(rows))
+    assert result.X.dtype == np.float64
+    assert result.X.flags.c_contiguous
+
+
+@given(st.permutations([0, 1]), st.booleans())
+def test_columns_are_matched_by_name(order: list[int], extra: bool):
+    """Their order does not matter, and columns that the model does not know are left out."""
+    columns, row = [NAMED.names[i] for i in order] + ["id"] * extra, [order[0], order[1]] + ["abc"] * extra
+    result = batch({"input_data": {"columns": columns, "data": [row]}})
+    assert result.X.tolist() == [[0.0, 1.0]]
+    assert result.X.flags.c_contiguous
+
+
+def test_a_model_without_names_takes_positions_as_columns():
+    """The index of a pandas DataFrame without names is a name too."""
+    assert batch({"input_data": {"columns": [1, 0], "data": [[5, 6]]}}, UNNAMED).X.tolist() == [[6.0, 5.0]]
+
+
+def test_the_method_is_the_first_unless_asked_for():
+    """``method`` chooses among those that the model has."""
+    assert batch({"data": [1, 2]}).method == "predict"
+    assert batch({"data": [1, 2], "method": "predict_proba"}).method == "predict_proba"
+
+
+@pytest.mark.parametrize("method", ["transform", "__class__", "fit", "", 1, [], {}, True])
+def test_a_method_that_the_model_has_not_is_refused(method: object):
+    """Only listed methods can be called, whatever the estimator has beside them."""
+    error = refusal({"data": [1, 2], "method": method}, NAMED)
+    assert (type(error), error.location) == (errors.UnknownMethod, "/method")
+
+
+@pytest.mark.parametrize(
+    ("document", "contract", "error", "location"),
+    [
+        ({"data": [[1]]}, NAMED, errors.WrongFeatures, "/data"),
+        ({"data": [[1, 2, 3]]}, NAMED, errors.WrongFeatures, "/data"),
+        ({"data": [[]]}, NAMED, errors.WrongFeatures, "/data"),
+        ({"input_data": {"columns": ["a"], "data": [[1]]}}, NAMED, errors.WrongFeatures, "/input_data/columns"),
+        ({"input_data": {"columns": ["a", "a"], "data": [[1, 2]]}}, NAMED, errors.WrongFeatures, "/input_data/columns"),
+        (
+            {"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}},
+            UNNAMED,
+            errors.WrongFeatures,
+            "/input_data/columns",
+        ),
+        ({"data": [[1, 2], [3, "4"]]}, NAMED, errors.WrongType, "/data/1/1"),
+        ({"data": [[1, True]]}, NAMED, errors.WrongType, "/data/0/1"),
+        ({"data": [1, None]}, NAMED, errors.MissingValue, "/data/1"),
+        ([[1, None]], NAMED, errors.MissingValue, "/0/1"),
+        ({"input_data": {"columns": ["b", "a"], "data": [["x", 1]]}}, NAMED, errors.WrongType, "/input_data/data/0/0"),
+        ([[1.5]], one("int64"), errors.OutOfRange, "/0/0"),
+        ([[2**63]], one("int64"), errors.OutOfRange, "/0/0"),
+        ([[300]], one("uint8"), errors.OutOfRange, "/0/0"),
+        ([[1e39]], one("float32"), errors.OutOfRange, "/0/0"),
+        ([[1]], one("bool"), errors.WrongType, "/0/0"),
+        ([["true"]], one("bool"), errors.WrongType, "/0/0"),
+        ([[1]], one("str"), errors.WrongType, "/0/0"),
+        ([["green"]], one("category", categories=("red", "blue")), errors.WrongType, "/0/0"),
+    ],
+)
+def test_a_value_that_breaks_the_contract_is_named(document: object, contract: Contract, error: type, location: str):
+    """The location is where the client sent it, also where columns were reordered."""
+    refused = refusal(document, contract)
+    assert (type(refused), refused.location) == (error, location)
+
+
+@pytest.mark.parametrize(
+    ("contract", "value", "expected"),
+    [
+        (one("int64"), 3, 3),
+        (one("int64"), 3.0, 3),
+        (one("int64"), 2**63 - 1, 2**63 - 1),
+        (one("float32"), 0.1, np.float32(0.1)),
+        (one("bool"), True, True),
+        (one("str"), "Paris", "Paris"),
+        (one("str", missing=True), None, None),
+        (one("category", categories=("red",)), "red", "red"),
+        (one("any"), "text", "text"),
+        (one("any"), 2.5, 2.5),
+    ],
+)
+def test_a_value_of_its_type_is_taken(contract: Contract, value: object, expected: object):
+    """Whole numbers, single precision, booleans, texts and categories each keep their kind."""
+    taken = batch([[value]], contract).X[0, 0]
+    assert taken == expected or (taken is None and expected is None)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
+    """Among numbers a missing value is NaN, for whole numbers too."""
+    assert np.isnan(batch([[None]], one(dtype, missing=True)).X[0, 0])
+
+
+@given(st.text(min_size=3, alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))
+def test_no_message_echoes_a_value(secret: str):
+    """What a client sent never comes back in an error, nor goes to the log with it."""
+    for document in ([[secret, 1]], {"data": [[1, 2]], "method": secret}, {secret: 1}, {"input_data": {secret: 1}}):
+        assert secret not in refusal(document, NAMED).message
+    columns = {"input_data": {"columns": [secret], "data": [[1]]}}
+    assert secret not in refusal(columns, NAMED).message
