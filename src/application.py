@@ -77,7 +77,12 @@ def build(settings: Settings) -> Application:
         stuck_after=settings.scoring_stuck_after_ms / 1000,
     )
     workers = settings.worker_count
-    reader = RequestReader(limits, first=board.index % workers + 1, step=workers)
+    reader = RequestReader(
+        limits,
+        first=board.index % workers + 1,
+        step=workers,
+        body_timeout=settings.scoring_body_timeout_ms / 1000,
+    )
     return Application(service, health, lifecycle, reader, HttpScoring(service, reader))
 
 

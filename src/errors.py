@@ -4,6 +4,7 @@
     ├── ClientError (4xx)             the request must change
     │   ├── 400  EmptyBody, IncompleteBody, MalformedJson, MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
+    │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
     │   ├── 422  WrongShape, EmptyBatch, WrongFeatures, WrongType, MissingValue, OutOfRange,
@@ -81,6 +82,10 @@ class MethodNotAllowed(ClientError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Allow": "POST, OPTIONS"}
+
+
+class BodyTimeout(ClientError):
+    status, code = HTTPStatus.REQUEST_TIMEOUT, "body_timeout"
 
 
 class PayloadTooLarge(ClientError):

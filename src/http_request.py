@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
+import socket
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from email.message import Message
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
 from errors import (
+    BodyTimeout,
     ClientError,
     IncompleteBody,
     MalformedEncoding,
@@ -39,8 +42,19 @@ SKIPPED = 100_000_000
 class RequestReader:
     """``reader(environ)`` -> Request. ``first`` and ``step`` keep the ids of a server's workers apart."""
 
-    def __init__(self, limits: Limits, first: int = 1, step: int = 1, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        first: int = 1,
+        step: int = 1,
+        body_timeout: float = 10.0,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
+        self._body_timeout = body_timeout
+        self._clock = clock
         self._counter = itertools.count(first, step)
         self._now = now
 
@@ -72,24 +86,42 @@ class RequestReader:
         encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
         if encoding not in ("identity", "gzip", ""):
             raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
-        body = self._read(environ["wsgi.input"], int(environ.get("CONTENT_LENGTH") or 0))
+        body = self._read(environ, int(environ.get("CONTENT_LENGTH") or 0))
         return _gunzip(body, self._limits) if encoding == "gzip" else body
 
-    def _read(self, stream: IO[bytes], announced: int) -> bytes:
+    def _read(self, environ: Environ, announced: int) -> bytes:
         limit, chunks, size = self._limits.max_bytes, [], 0
         try:
-            while announced <= limit and size <= limit and (chunk := stream.read(min(CHUNK, limit + 1 - size))):
-                chunks.append(chunk)
-                size += len(chunk)
-            too_large = max(announced, size) > limit
-            while too_large and size < SKIPPED and (chunk := stream.read(CHUNK)):
-                size += len(chunk)
+            with contextlib.closing(self._chunks(environ)) as stream:
+                while announced <= limit and size <= limit and (chunk := next(stream)):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                too_large = max(announced, size) > limit
+                while too_large and size < SKIPPED and (chunk := next(stream)):
+                    size += len(chunk)
+        except TimeoutError:
+            raise BodyTimeout(f"The request body did not arrive within {self._body_timeout:g} seconds.", "") from None
         except Exception as error:  # each HTTP server has its own for a client that breaks off or chunks badly
             raise IncompleteBody("The request body could not be read to its end.", "") from error
         self._limits.check_bytes(max(announced, size))
         if size < announced:
             raise IncompleteBody("The request body ended before its Content-Length.", "")
         return b"".join(chunks)
+
+    def _chunks(self, environ: Environ) -> Generator[bytes, None, None]:
+        """Parts of the body, and at its end empty ones. Raises TimeoutError, where the server lends us its socket."""
+        connection, due = environ.get("gunicorn.socket"), self._clock() + self._body_timeout
+        try:
+            while True:
+                if connection is not None:
+                    connection.settimeout(max(due - self._clock(), 0.001))
+                yield environ["wsgi.input"].read(CHUNK)
+        except TimeoutError:
+            connection.shutdown(socket.SHUT_RD)  # gunicorn would wait for the rest, at the end in its main thread
+            raise
+        finally:
+            if connection is not None:
+                connection.settimeout(None)
 
 
 def _encode(value: Any) -> bytes:

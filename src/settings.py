@@ -74,6 +74,9 @@ class Settings:
         ),
     ] = 48
     scoring_queue_timeout_ms: Annotated[NonNegative, Field(description="Longest wait for a slot; then 503.")] = 500
+    scoring_body_timeout_ms: Annotated[Positive, Field(description="For the request body to arrive; then 408.")] = (
+        10_000
+    )
     scoring_deadline_ms: Annotated[Positive, Field(description="From arrival to answer; then 504.")] = 25_000
     scoring_stuck_after_ms: Annotated[
         Positive, Field(description="A score still running then turns liveness to 503.")

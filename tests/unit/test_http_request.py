@@ -129,7 +129,7 @@ def test_an_id_that_could_forge_a_log_line_is_replaced(given_id: str):
 
 def test_ids_of_two_workers_never_meet():
     """Each counts in its own steps."""
-    readers = [RequestReader(Limits(), first, 2, lambda: 1.0) for first in (1, 2)]
+    readers = [RequestReader(Limits(), first=first, step=2, now=lambda: 1.0) for first in (1, 2)]
     ids = [reader.new_id() for reader in readers for _ in range(5)]
     assert len(set(ids)) == 10
     assert all(re.fullmatch(r"1000-\d+", one) for one in ids)

@@ -1,9 +1,9 @@
+import contextlib
+
 import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
-import contextlib
 
 import errors
 from payload import Limits, parse

@@ -1,0 +1,115 @@
+"""Starts real azmlinfsrv processes, as a user does, and watches them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import support
+from mlops.serve import GUNICORN
+
+REPOSITORY = Path(__file__).parents[2]
+AZMLINFSRV = Path(sys.executable).with_name("azmlinfsrv")
+PATIENCE = 60
+"""Seconds until a test gives up on what must happen; no test depends on how long it took."""
+
+BARE: dict[str, str] = {}
+"""The server's own defaults: one sync worker."""
+
+THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2"}
+"""What `make serve` starts, with two workers."""
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """What ``condition`` returns once that is true."""
+    limit = time.monotonic() + PATIENCE
+    while time.monotonic() < limit:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"not within {PATIENCE} seconds: {what}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+class Server:
+    """One azmlinfsrv with its workers. ``log`` is all that it wrote."""
+
+    def __init__(self, model_dir: Path, folder: Path, env: dict[str, str]) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / f"server-{self.port}.log"
+        command = [AZMLINFSRV, "--entry_script", "src/score.py", "--port", str(self.port), "--model_dir", model_dir]
+        clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        ours = {"PYTHONPATH": str(support.MODELS), "TMPDIR": str(folder), "SCORING_DRAIN_MS": "0"}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env=clean | ours | env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines of the log."""
+        return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
+
+    def wait_until_up(self) -> None:
+        def up() -> bool:
+            assert self.process.poll() is None, self.log
+            with contextlib.suppress(httpx.TransportError):
+                return self.client.get("/").status_code == 200
+            return False
+
+        until(up, "the server answers")
+
+    def score(self, document: Any, **options: Any) -> httpx.Response:
+        return self.client.post("/score", json=document, **options)
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(path)
+
+    def workers(self) -> list[int]:
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        return [int(pid) for pid in listed.stdout.split()]
+
+    def stop(self) -> None:
+        self.client.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def serving(model_dir: Path, folder: Path, *, up: bool = True, **env: str) -> Iterator[Server]:
+    server = Server(model_dir, folder, env)
+    try:
+        if up:
+            server.wait_until_up()
+        yield server
+    finally:
+        server.stop()

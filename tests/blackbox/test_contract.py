@@ -1,0 +1,173 @@
+"""What a client sees, the same under both configurations."""
+
+import gzip
+import json
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import support
+from blackbox.server import Server, until
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", README, re.MULTILINE)
+BODY = json.dumps({"data": [support.ROW]})
+
+
+def test_the_readme_has_its_table():
+    """So that the next test can't pass on nothing."""
+    assert len(ROWS) >= 1
+
+
+@pytest.mark.parametrize(("body", "status", "code", "location"), ROWS)
+def test_the_readmes_table_is_true(demo: Server, body: str, status: str, code: str, location: str):
+    """Each request in it is answered as it says; … stands for the values between."""
+    middle = ", ".join(map(str, support.ROW[1:-1]))
+    names = ", ".join(f'"{name}"' for name in support.NAMES[1:-1])
+    body = body.replace('"age", …, "s6"', f'"age", {names}, "s6"').replace('"s6", …, "age"', f'"s6", {names}, "age"')
+    response = demo.client.post(
+        "/score", content=body.replace("…", middle), headers={"Content-Type": "application/json"}
+    )
+    answer = response.json()
+    assert response.status_code == int(status)
+    if status == "200":
+        assert set(answer) == {"predictions", "metadata"}
+    else:
+        assert (answer["code"], answer["location"] or "") == (code, location)
+
+
+def test_an_answer_is_complete_and_fresh(demo: Server):
+    """All the guide's metadata, and bytes that are JSON once, not twice."""
+    response = demo.score({"data": [support.ROW] * 3})
+    assert response.headers["content-type"] == "application/json"
+    body = json.loads(response.content)
+    assert isinstance(body, dict)
+    assert body["predictions"] == [1, 1, 1]
+    metadata = body["metadata"]
+    assert list(metadata) == [
+        "model_name", "model_version", "deployment", "request_id",
+        "inference_time_ms", "timestamp", "num_predictions", "cache",
+    ]  # fmt: skip
+    assert (metadata["model_name"], metadata["model_version"]) == ("diabetes-classifier", "v1.2.3")
+    assert (metadata["deployment"], metadata["num_predictions"], metadata["cache"]) == ("production", 3, "off")
+    assert re.fullmatch(r"\d{13}-\d+", metadata["request_id"])
+    assert metadata["inference_time_ms"] > 0
+    age = datetime.now(UTC) - datetime.fromisoformat(metadata["timestamp"])
+    assert abs(age) < timedelta(minutes=5)
+
+
+def test_probabilities_can_be_asked_for(demo: Server):
+    """The method is the client's choice among what the model has."""
+    ((low, high),) = demo.score({"data": [support.ROW], "method": "predict_proba"}).json()["predictions"]
+    assert low + high == pytest.approx(1)
+
+
+def test_the_clients_id_is_echoed_and_logged(demo: Server):
+    """In the headers, in the metadata and in the log line."""
+    response = demo.score(
+        {"data": [support.ROW]}, headers={"x-request-id": "my-id-1", "x-ms-client-request-id": "mine"}
+    )
+    assert response.headers["x-request-id"] == "my-id-1"
+    assert response.headers["x-ms-client-request-id"] == "mine"
+    assert response.json()["metadata"]["request_id"] == "my-id-1"
+    line = until(
+        lambda: next((x for x in demo.lines() if x.get("request_id") == "my-id-1"), None), "the line is logged"
+    )
+    assert re.fullmatch(r"Request my-id-1 completed in \d+\.\d\dms", line["message"])
+    assert line["client_request_id"] == "mine"
+
+
+def test_without_an_id_header_and_body_have_the_same_new_one(demo: Server):
+    """The server's own would be another."""
+    response = demo.score({"data": [support.ROW]})
+    assert response.headers["x-request-id"] == response.json()["metadata"]["request_id"]
+
+
+def test_the_callers_trace_is_in_errors(demo: Server):
+    """W3C traceparent."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    response = demo.score({"data": []}, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    assert response.json()["trace"] == trace
+
+
+def test_curl_without_a_json_content_type_is_told_so(demo: Server):
+    """The mistake that everybody makes once."""
+    done = subprocess.run(["curl", "-s", f"{demo.url}/score", "-d", BODY], capture_output=True, text=True, check=True)
+    answer = json.loads(done.stdout)
+    assert (answer["status"], answer["code"]) == (415, "unsupported_content_type")
+    assert "-H 'Content-Type: application/json'" in answer["error"]
+
+
+def test_a_gzip_body_is_taken(demo: Server):
+    """As Azure's clients may send it."""
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = demo.client.post("/score", content=gzip.compress(BODY.encode()), headers=headers)
+    assert response.json()["predictions"] == [1]
+
+
+def test_a_gzip_bomb_is_refused(demo: Server):
+    """20 KB that would be 20 MB."""
+    bomb = gzip.compress(b" " * 20_000_000)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = demo.client.post("/score", content=bomb, headers=headers)
+    assert (response.status_code, response.json()["error"]) == (413, "Request payload too large (>10MB)")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bool):
+    """Not a broken connection: the rest of the body is read and thrown away."""
+    body = b" " * 30_000_000
+    content = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000)) if chunked else body
+    response = demo.client.post("/score", content=content, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_other_methods_get_405_in_our_form(demo: Server, method: str):
+    """With Allow, whether the server or we turned them down."""
+    response = demo.client.request(method, "/score")
+    assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
+    assert response.headers["allow"] == "POST, OPTIONS"
+
+
+def test_an_id_that_the_server_turns_down_gets_our_form(demo: Server):
+    """It limits them to 100 characters."""
+    response = demo.score({"data": [support.ROW]}, headers={"x-request-id": "a" * 101})
+    assert (response.status_code, response.json()["code"]) == (431, "request_id_too_long")
+
+
+def test_every_error_is_json_with_all_fields(demo: Server):
+    """One shape, whatever went wrong."""
+    for response in (demo.score([]), demo.client.get("/score"), demo.client.post("/score", content=b"x")):
+        body = response.json()
+        assert list(body) == ["error", "code", "status", "location", "trace", "metadata"]
+        assert body["status"] == response.status_code
+        assert list(body["metadata"]) == ["request_id", "timestamp", "model_version"]
+
+
+def test_the_probes_have_routes(demo: Server):
+    """On the server's own port, as JSON."""
+    health = demo.get("/health")
+    assert health.status_code == 200
+    assert health.json()["model_name"] == "diabetes-classifier"
+    assert (demo.get("/readiness").json(), demo.get("/liveness").json()) == ({"status": "ready"}, {"status": "alive"})
+
+
+def test_the_log_has_one_json_line_a_request_and_no_values(demo: Server):
+    """Neither of good requests nor of bad ones."""
+    demo.score({"data": [[7777.125, *support.ROW[1:]]]}, headers={"x-request-id": "v-1"})
+    demo.score({"data": [["secret-7777", *support.ROW[1:]]]}, headers={"x-request-id": "v-2"})
+    demo.score({"data": [[1e308] * 10]}, headers={"x-request-id": "v-3"})
+
+    def logged() -> list[dict[str, object]]:
+        found = [line for line in demo.lines() if line.get("request_id") in ("v-1", "v-2", "v-3")]
+        return found if len(found) >= 3 else []
+
+    until(logged, "three lines are logged")
+    assert [(line["level"], line["status"]) for line in logged()] == [("info", 200), ("warning", 422), ("warning", 422)]
+    assert "7777" not in demo.log
+    assert "1e308" not in demo.log
+    assert "e+308" not in demo.log

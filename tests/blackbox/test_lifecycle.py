@@ -1,0 +1,177 @@
+"""From start to stop: loading, failing to load, draining."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+import support
+from blackbox.server import BARE, THREADS, serving, until
+
+BACKGROUND = {"SCORING_MODEL_LOAD": "background"}
+
+
+@pytest.fixture(scope="module")
+def slow_to_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return support.scripted(tmp_path_factory.mktemp("slow"), "SlowToLoad")
+
+
+@pytest.mark.parametrize("configuration", [BARE, THREADS], ids=["bare", "threads"])
+def test_loading_in_the_background_opens_the_port_at_once(
+    slow_to_load: Path, tmp_path: Path, configuration: dict[str, str]
+):
+    """Alive, not ready with a reason, and 503 with Retry-After, until the model is there."""
+    with serving(slow_to_load, tmp_path, **configuration | BACKGROUND, LOAD_SECONDS="4") as server:
+        assert server.get("/liveness").status_code == 200
+        readiness = server.get("/readiness")
+        assert (readiness.status_code, readiness.json()["reason"]) == (503, "The model is still loading.")
+        assert server.get("/health").status_code == 503
+        early = server.score([[0]])
+        assert (early.status_code, early.json()["code"], early.headers["retry-after"]) == (503, "not_ready", "5")
+        until(lambda: server.get("/readiness").status_code == 200, "the model is loaded")
+        assert server.score([[0]]).status_code == 200
+
+
+def test_a_failed_load_in_the_background_turns_liveness(slow_to_load: Path, tmp_path: Path):
+    """So that the orchestrator restarts it, and the reason can be read."""
+    with serving(slow_to_load, tmp_path, **THREADS | BACKGROUND, LOAD_SECONDS="-1") as server:
+        until(lambda: server.get("/liveness").status_code == 503, "loading failed")
+        reasons = {httpx.get(f"{server.url}/liveness").json()["reason"] for _ in range(10)}
+        assert any("can't be loaded" in reason for reason in reasons)
+        assert server.get("/readiness").status_code == 503
+        assert server.score([[0]]).status_code == 503
+
+
+FAILURES = {
+    "no model": ({}, r"^No model in .*; put one there or set SCORING_MODEL_PATH"),
+    "two models": ({"SCORING_MODEL_PATH": "none.pkl"}, r"^SCORING_MODEL_PATH names .*none\.pkl, which does not exist"),
+    "misspelt setting": ({"SCORING_DEADLIN_MS": "1"}, r"did you mean SCORING_DEADLINE_MS\?"),
+    "bad value": ({"SCORING_SLOTS": "two"}, r"^SCORING_SLOTS is not usable"),
+}
+
+
+@pytest.mark.parametrize("configuration", [BARE, THREADS], ids=["bare", "threads"])
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_failed_start_ends_with_one_plain_sentence(tmp_path: Path, name: str, configuration: dict[str, str]):
+    """No traceback, and an exit that is not zero, so that the orchestrator knows."""
+    env, sentence = FAILURES[name]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with serving(empty, tmp_path, up=False, **configuration | env) as server:
+        until(lambda: server.process.poll() is not None, "the server ends")
+        assert server.process.returncode > 0
+        messages = {line["message"] for line in server.lines()}
+        assert len(messages) == 1
+        assert re.search(sentence, messages.pop())
+        assert "Traceback" not in server.log
+        assert "User's init function failed" not in server.log
+
+
+def test_a_tampered_model_is_never_served(demo_model: Path, tmp_path: Path):
+    """Verified before it is unpickled."""
+    folder = Path(shutil.copytree(demo_model, tmp_path / "artifact"))
+    with (folder / "model.joblib").open("ab") as file:
+        file.write(b"\0")
+    with serving(folder, tmp_path, up=False) as server:
+        until(lambda: server.process.poll() is not None, "the server ends")
+        assert "model.joblib is not the file that was packaged" in server.lines()[-1]["message"]
+
+
+@pytest.mark.parametrize("kind", ["mixed", "texts", "categories"])
+def test_models_on_other_than_numbers_are_served(tmp_path: Path, kind: str):
+    """Packaged, with JSON all the way."""
+    estimator, frame = getattr(support, kind)()
+    folder = support.packaged(estimator, frame, tmp_path / "m")
+    rows = frame.head(4).astype(object).where(frame.head(4).notna(), None).to_numpy().tolist()
+    with serving(folder, tmp_path) as server:
+        body = server.score({"input_data": {"columns": list(frame.columns), "data": rows}}).json()
+        expected = estimator.predict(frame["text"].head(4) if kind == "texts" else frame.head(4))
+        assert body["predictions"] == expected.tolist()
+
+
+def test_name_and_version_come_from_where_azure_mounts_the_model(demo_model: Path, tmp_path: Path):
+    """.../azureml-models/<name>/<version>/<uploaded folder>"""
+    mounted = tmp_path / "azureml-models" / "churn" / "7"
+    shutil.copytree(demo_model, mounted / "artifact")
+    with serving(mounted, tmp_path) as server:
+        metadata = server.score({"data": [support.ROW]}).json()["metadata"]
+        assert (metadata["model_name"], metadata["model_version"]) == ("churn", "7")
+
+
+def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path: Path):
+    """WORKER_PRELOAD runs init() before the workers are forked."""
+    with serving(demo_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
+        for _ in range(10):
+            assert httpx.post(f"{server.url}/score", json=[support.ROW]).status_code == 200
+        assert server.get("/health").json()["total_requests"] == 10
+        assert server.get("/readiness").status_code == 200
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
+def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, group: bool):
+    """Readiness turns 503 while requests are still taken, and each that was sent until then is answered.
+
+    The signal may go to the master alone, as in a container, or to the whole group, as from a terminal.
+    """
+    with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "2000", "SCORING_SLOTS": "8"}) as server:
+        turned, statuses, failures = threading.Event(), list[int](), list[Exception]()
+
+        def client() -> None:
+            while not turned.is_set():
+                try:
+                    statuses.append(httpx.post(f"{server.url}/score", json=[[0.05]], timeout=30).status_code)
+                except httpx.TransportError as error:
+                    failures.append(error)
+
+        def slow_client() -> None:
+            statuses.append(httpx.post(f"{server.url}/score", json=[[4.0]], timeout=30).status_code)
+
+        clients = [threading.Thread(target=work) for work in [client] * 3 + [slow_client] * 1]
+        for thread in clients:
+            thread.start()
+        until(lambda: len(statuses) > 20, "load is flowing")
+        (os.killpg if group else os.kill)(server.process.pid, signal.SIGTERM)
+
+        def unready() -> bool:
+            with contextlib.suppress(httpx.TransportError), httpx.Client() as fresh:
+                return fresh.get(f"{server.url}/readiness").json().get("reason") == "The server is shutting down."
+            return False
+
+        until(unready, "readiness turns 503")
+        answered = len(statuses)
+        until(lambda: len(statuses) > answered + 10, "requests are still taken")
+        turned.set()  # a load balancer stops sending now
+        for thread in clients:
+            thread.join()
+        assert failures == []
+        assert set(statuses) == {200}
+        until(lambda: server.process.poll() is not None, "the server ends")
+        assert server.process.returncode == 0
+
+
+def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, tmp_path: Path):
+    """One sync worker drains too."""
+    with serving(scripted_model, tmp_path, SCORING_DRAIN_MS="500") as server:
+        statuses: list[int] = []
+        slow = threading.Thread(target=lambda: statuses.append(server.score([[2.0]]).status_code))
+        slow.start()
+        time.sleep(0.5)  # the one worker is busy with it: nothing could tell when it has begun
+        os.kill(server.process.pid, signal.SIGTERM)
+        slow.join()
+        assert statuses == [200]
+        until(lambda: server.process.poll() is not None, "the server ends")
+
+
+def test_two_servers_side_by_side_count_apart(demo_model: Path, tmp_path: Path):
+    """Also with one temporary folder."""
+    with serving(demo_model, tmp_path) as one, serving(demo_model, tmp_path) as other:
+        one.score([support.ROW])
+        totals = [server.get("/health").json()["total_requests"] for server in (one, other)]
+        assert totals == [1, 0]

@@ -1,0 +1,139 @@
+"""Busy, overdue, stuck and broken: what clients and probes see meanwhile."""
+
+import socket
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from scripted import DIE, FAIL, NAN
+
+from blackbox.server import BARE, THREADS, Server, serving, until
+
+ONE = THREADS | {"WORKER_COUNT": "1"}
+
+
+def occupy(server: Server, pool: ThreadPoolExecutor, seconds: float, count: int) -> list[Future[httpx.Response]]:
+    """Requests that are in flight when this returns."""
+    before = server.get("/health").json()["in_flight"]
+    futures = [pool.submit(httpx.post, f"{server.url}/score", json=[[seconds]], timeout=60) for _ in range(count)]
+    until(lambda: server.get("/health").json()["in_flight"] >= before + count, "they are in flight")
+    return futures
+
+
+def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path: Path):
+    """And while the queue is full: a probe is over long before the scores that it was sent after."""
+    with serving(scripted_model, tmp_path, **ONE) as server, ThreadPoolExecutor(48) as pool:
+        futures = occupy(server, pool, 3.0, 48)
+        for path in ("/readiness", "/liveness", "/health", "/"):
+            assert server.get(path).status_code == 200
+        assert not any(future.done() and future.result().status_code == 200 for future in futures)
+        statuses = {future.result().status_code for future in futures}
+        assert statuses == {200, 503}
+
+
+def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
+    """With Retry-After, while those that were admitted are still computed."""
+    with (
+        serving(scripted_model, tmp_path, **ONE, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1") as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        (busy,) = occupy(server, pool, 2.0, 1)
+        shed = server.score([[0]])
+        assert not busy.done()
+        assert (shed.status_code, shed.json()["code"], shed.headers["retry-after"]) == (503, "overloaded", "1")
+        assert busy.result().status_code == 200
+
+
+def test_past_the_queue_time_503_comes_before_the_slot_is_free(scripted_model: Path, tmp_path: Path):
+    """A request does not wait for longer than it was told."""
+    env = ONE | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
+    with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
+        (busy,) = occupy(server, pool, 3.0, 1)
+        shed = server.score([[0]])
+        assert not busy.done()
+        assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
+
+
+@pytest.mark.parametrize("configuration", [BARE, ONE], ids=["bare", "threads"])
+def test_past_the_deadline_504_comes_before_the_score_ends(
+    scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
+):
+    """Under one sync worker too; the slot is free again once the score ends."""
+    env = configuration | {"SCORING_DEADLINE_MS": "200", "SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "0"}
+    with serving(scripted_model, tmp_path, **env) as server:
+        late = server.score([[2.0]])
+        assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
+        assert server.score([[0]]).status_code == 503
+        until(lambda: server.score([[0]]).status_code == 200, "the slot is free again")
+
+
+def test_a_stuck_score_turns_liveness_on_every_worker(scripted_model: Path, tmp_path: Path):
+    """Whichever worker a probe meets; before that readiness tells that the slots are overdue."""
+    env = THREADS | {"SCORING_DEADLINE_MS": "200", "SCORING_SLOTS": "1", "SCORING_STUCK_AFTER_MS": "1500"}
+    with serving(scripted_model, tmp_path, **env) as server:
+        assert server.score([[1000.0]]).status_code == 504
+        until(lambda: server.get("/readiness").status_code == 503, "readiness fails")
+        until(lambda: server.get("/liveness").status_code == 503, "liveness fails")
+        for _ in range(20):
+            with httpx.Client() as fresh:
+                probe = fresh.get(f"{server.url}/liveness")
+            assert (probe.status_code, probe.headers["retry-after"]) == (503, "5")
+            assert "has been running for more than 1.5 seconds" in probe.json()["reason"]
+
+
+@pytest.mark.parametrize("configuration", [BARE, THREADS], ids=["bare", "threads"])
+def test_counts_are_right_over_workers_that_die(scripted_model: Path, tmp_path: Path, configuration: dict[str, str]):
+    """Summed over processes, clients' errors apart from ours; a request that died with its worker is one of ours."""
+    with serving(scripted_model, tmp_path, **configuration) as server:
+        before = server.get("/health").json()
+
+        def counts() -> tuple[int, int, int]:
+            health = server.get("/health").json()
+            return health["total_requests"], health["client_error_count"], health["error_count"]
+
+        for orders, status in (([0] * 20, 200), (["x"] * 5, 422), ([FAIL] * 3, 500), ([NAN] * 2, 500)):
+            for order in orders:
+                with httpx.Client() as fresh:  # a connection each, so that all workers take part
+                    assert fresh.post(f"{server.url}/score", json=[[order]]).status_code == status
+        assert counts() == (30, 5, 5)
+        workers = server.workers()
+        with pytest.raises(httpx.TransportError):
+            server.score([[DIE]])
+        until(lambda: len(set(server.workers()) - set(workers)) == 1, "the dead worker is replaced")
+        until(lambda: counts() == (31, 5, 6), "the new worker has taken over the counts")
+        assert server.score([[0]]).status_code == 200
+        assert counts() == (32, 5, 6)
+        assert server.get("/health").json()["uptime_seconds"] > before["uptime_seconds"]
+
+
+def test_a_failure_of_the_model_tells_the_client_nothing_of_it(scripted_model: Path, tmp_path: Path):
+    """The log has its place, under the same request id; nobody has its message."""
+    with serving(scripted_model, tmp_path) as server:
+        body = server.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
+        assert (body["code"], body["error"]) == ("model_failed", "The model failed.")
+        line = until(lambda: [x for x in server.lines() if x.get("request_id") == "broken-1"], "it is logged")[0]
+        assert line["exception"].startswith("RuntimeError at")
+        assert "scripted.py" in line["exception"]
+        assert "4711" not in server.log
+
+
+def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Path, tmp_path: Path):
+    """In ``trace`` and in the log."""
+    with serving(scripted_model, tmp_path, SCORING_EXPOSE_TRACEBACK="true") as server:
+        assert "RuntimeError: the model broke on 4711" in server.score([[FAIL]]).json()["trace"]
+
+
+def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
+    """Those that never finish their body take places in flight, not the threads that probes need; and not for long."""
+    half = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
+    with serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server, ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(48)]
+        for connection in slow:
+            connection.sendall(half)
+        until(lambda: server.get("/health").json()["in_flight"] == 48, "they hold all places")
+        assert server.get("/liveness").status_code == 200
+        assert server.score([[0]]).status_code == 503
+        assert {connection.recv(100).split()[1] for connection in slow} == {b"408"}
+        assert server.score([[0]]).status_code == 200
