@@ -10,6 +10,7 @@ import orjson
 
 import server
 from admission import Admission
+from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
 from lifecycle import Lifecycle
@@ -55,7 +56,7 @@ def build(settings: Settings) -> Application:
     admission = Admission(
         lambda: board.mine,
         slots=settings.scoring_slots or max(1, joblib.cpu_count() // settings.worker_count),
-        max_in_flight=_in_flight(settings),
+        max_in_flight=in_flight_limit(settings),
         queue_timeout=settings.scoring_queue_timeout_ms / 1000,
         deadline=deadline,
     )
@@ -90,6 +91,8 @@ def start(settings: Settings) -> Application:
     """Raises StartupError."""
     application = build(settings)
     if settings.scoring_model_load == "background":
+        if settings.worker_preload:
+            raise StartupError("SCORING_MODEL_LOAD=background does not go with WORKER_PRELOAD=true; unset one of them.")
         application.lifecycle.load_in_background(lambda: load(settings))
     else:
         application.lifecycle.load(lambda: load(settings))
@@ -98,7 +101,7 @@ def start(settings: Settings) -> Application:
     return application
 
 
-def _in_flight(settings: Settings) -> int:
+def in_flight_limit(settings: Settings) -> int:
     threads = server.threads()
     if threads is None or threads == 1:  # a sync worker holds one request anyway
         return settings.scoring_max_in_flight

@@ -110,18 +110,20 @@ class RequestReader:
 
     def _chunks(self, environ: Environ) -> Generator[bytes, None, None]:
         """Parts of the body, and at its end empty ones. Raises TimeoutError, where the server lends us its socket."""
-        connection, due = environ.get("gunicorn.socket"), self._clock() + self._body_timeout
+        stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
+        if connection is None:
+            while True:
+                yield stream.read(CHUNK)
+        due = self._clock() + self._body_timeout
         try:
             while True:
-                if connection is not None:
-                    connection.settimeout(max(due - self._clock(), 0.001))
-                yield environ["wsgi.input"].read(CHUNK)
+                connection.settimeout(max(due - self._clock(), 0.001))
+                yield stream.read(CHUNK)
         except TimeoutError:
             connection.shutdown(socket.SHUT_RD)  # gunicorn would wait for the rest, at the end in its main thread
             raise
         finally:
-            if connection is not None:
-                connection.settimeout(None)
+            connection.settimeout(None)
 
 
 def _encode(value: Any) -> bytes:

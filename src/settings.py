@@ -88,6 +88,9 @@ class Settings:
         bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
     ] = False
     worker_count: Annotated[Positive, Field(description="Worker processes. Azure ML's server reads it too.")] = 1
+    worker_preload: Annotated[bool, Field(description="Azure ML's server: `init()` before the workers are forked.")] = (
+        False
+    )
 
 
 FIELDS = {name.upper(): name for name in Settings.__dataclass_fields__}

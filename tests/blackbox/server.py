@@ -50,11 +50,13 @@ def free_port() -> int:
 class Server:
     """One azmlinfsrv with its workers. ``log`` is all that it wrote."""
 
-    def __init__(self, model_dir: Path, folder: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, model_dir: Path, folder: Path, env: dict[str, str], entry_script: Path = Path("src/score.py")
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}.log"
-        command = [AZMLINFSRV, "--entry_script", "src/score.py", "--port", str(self.port), "--model_dir", model_dir]
+        command = [AZMLINFSRV, "--entry_script", entry_script, "--port", str(self.port), "--model_dir", model_dir]
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ours = {"PYTHONPATH": str(support.MODELS), "TMPDIR": str(folder), "SCORING_DRAIN_MS": "0"}
         with self._log.open("wb") as log:

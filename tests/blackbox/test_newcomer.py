@@ -1,0 +1,126 @@
+"""What the README promises to somebody who has just arrived."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+import support
+from blackbox.server import PATIENCE, REPOSITORY, Server, free_port, until
+
+BIN = Path(sys.executable).parent
+
+
+class MakeServe:
+    """`make serve` with its output."""
+
+    def __init__(self, folder: Path, **variables: object) -> None:
+        self.port = free_port()
+        self.output = folder / "make.log"
+        words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]
+        with self.output.open("wb") as log:
+            self.process = subprocess.Popen(
+                ["make", "serve", *words], cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def curl(self) -> str:
+        """The command that it prints once it is ready."""
+
+        def printed() -> str | None:
+            assert self.process.poll() is None, self.output.read_text()
+            found = re.search(r"^curl .*$", self.output.read_text(), re.MULTILINE)
+            return found and found[0]
+
+        return str(until(printed, "a curl is printed"))
+
+    def __enter__(self) -> "MakeServe":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def run(command: str) -> dict[str, object]:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
+
+
+def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path):
+    """Pasted into a shell it gives predictions."""
+    with MakeServe(tmp_path) as served:
+        answer = run(served.curl())
+        assert set(answer) == {"predictions", "metadata"}
+        assert len(answer["predictions"]) == 2  # type: ignore[arg-type]
+        assert answer["metadata"]["model_name"] == "diabetes-classifier"  # type: ignore[index]
+
+
+def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
+    """A bare pickle in any folder, PORT and WORKER_COUNT."""
+    estimator, _ = support.plain_regression()
+    folder = support.dump(estimator, tmp_path / "my model", "churn.pkl").parent
+    with MakeServe(tmp_path, MODEL_DIR=folder, WORKER_COUNT=2) as served:
+        assert run(served.curl())["predictions"] == [pytest.approx(0)]
+        health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
+        assert health["model_name"] == "churn"
+        assert served.output.read_text().count("ready for serving traffic") == 2
+
+
+def test_ctrl_c_ends_make_serve(tmp_path: Path):
+    """At once, and nothing is left running."""
+    with MakeServe(tmp_path) as served:
+        served.curl()
+        os.killpg(served.process.pid, signal.SIGINT)
+        until(lambda: served.process.poll() is not None, "make ends")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"http://127.0.0.1:{served.port}/")
+
+
+def test_the_readmes_packaging_command_works(tmp_path: Path):
+    """As written, beside a model and its training data."""
+    X, y = support.diabetes()
+    X.assign(target=y).to_csv(tmp_path / "train.csv", index=False)
+    support.dump(support.demo_estimator(), tmp_path)
+    (tmp_path / ".venv").symlink_to(BIN.parent)
+    command = re.search(r"^\.venv/bin/mlops package .*$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert command is not None
+    subprocess.run(command[0], shell=True, cwd=tmp_path, check=True, capture_output=True)
+    with MakeServe(tmp_path, MODEL_DIR=tmp_path / "artifact") as served:
+        assert run(served.curl())["predictions"]
+
+
+def test_the_wheel_builds_installs_and_serves(tmp_path: Path, demo_model: Path, monkeypatch: pytest.MonkeyPatch):
+    """It holds the commands and the folder to deploy, and puts nothing else on the path."""
+    site, source = tmp_path / "site", tmp_path / "source"
+    for name in ("src", "mlops"):
+        shutil.copytree(REPOSITORY / name, source / name)
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, source)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+    assert {path.name for path in site.iterdir() if "dist-info" not in path.name} == {"mlops", "bin"}
+    env = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import mlops, validation; print(mlops.SERVING)"],
+        env=env, cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert Path(done.stdout.strip()) == site / "mlops" / "serving"
+    server = Server(demo_model, tmp_path, {}, entry_script=site / "mlops" / "serving" / "score.py")
+    try:
+        server.wait_until_up()
+        assert server.score([support.ROW]).json()["predictions"] == [1]
+    finally:
+        server.stop()

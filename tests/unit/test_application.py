@@ -1,0 +1,24 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import application
+import server
+from errors import StartupError
+from settings import Settings
+
+
+@pytest.mark.parametrize(("threads", "limit"), [(None, 48), (1, 48), (64, 48), (16, 12), (2, 1)])
+def test_threads_are_left_for_probes(monkeypatch: pytest.MonkeyPatch, threads: int | None, limit: int):
+    """Fewer requests are admitted than the worker has threads."""
+    worker = None if threads is None else SimpleNamespace(ppid=1, cfg=SimpleNamespace(threads=threads))
+    monkeypatch.setattr(server, "gunicorn_worker", lambda: worker)
+    assert application.in_flight_limit(Settings()) == limit
+
+
+def test_background_loading_and_preloading_are_refused_together(demo_model: Path):
+    """The thread that loads would not live on in the workers."""
+    settings = Settings(azureml_model_dir=demo_model, scoring_model_load="background", worker_preload=True)
+    with pytest.raises(StartupError, match="does not go with WORKER_PRELOAD"):
+        application.start(settings)
