@@ -73,7 +73,7 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
         assert run(served.curl())["predictions"] == [pytest.approx(0)]
         health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
         assert health["model_name"] == "churn"
-        assert served.output.read_text().count("ready for serving traffic") == 2
+        until(lambda: served.output.read_text().count("ready for serving traffic") == 2, "both workers are up")
 
 
 def test_ctrl_c_ends_make_serve(tmp_path: Path):
