@@ -7,8 +7,10 @@ Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, 
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -40,21 +42,23 @@ def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:
     worker = gunicorn_worker()
     if worker is None:
         return
-    draining, drained = threading.Event(), threading.Event()
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    drained = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
+        """Interrupts any line of the main thread, so it takes no lock that one may hold: a SimpleQueue has none."""
         if drained.is_set():
             worker.handle_exit(number, frame)
-        elif not draining.is_set():
-            draining.set()
-            drain()
-            timer = threading.Timer(seconds, finish)
-            timer.daemon = True
-            timer.start()
+        else:
+            signals.put(number)
 
-    def finish() -> None:
+    def drain_then_stop() -> None:
+        signals.get()
+        drain()
+        time.sleep(seconds)
         drained.set()
         os.kill(os.getpid(), signal.SIGTERM)
 
+    threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
     signal.signal(signal.SIGTERM, handle)
     signal.siginterrupt(signal.SIGTERM, False)  # a request that is being read or answered goes on
