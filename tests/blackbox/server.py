@@ -77,7 +77,16 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.client = httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False)
+        self.client = self.new_client()
+
+    def new_client(self) -> httpx.Client:
+        """Connections of its own, so that any worker may take them. Without TLS, whose set-up is the dearest part."""
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=False)
+
+    def fresh(self, method: str, path: str, document: Any = None) -> httpx.Response:
+        """A request by a connection of its own."""
+        with self.new_client() as client:
+            return client.request(method, path, json=document)
 
     @property
     def log(self) -> str:

@@ -43,7 +43,7 @@ def test_a_failed_load_in_the_background_turns_liveness(slow_to_load: Path, tmp_
     """So that the orchestrator restarts it, and the reason can be read."""
     with serving(slow_to_load, tmp_path, **THREADS | BACKGROUND, LOAD_SECONDS="-1") as server:
         until(lambda: server.get("/liveness").status_code == 503, "loading failed")
-        reasons = {httpx.get(f"{server.url}/liveness").json()["reason"] for _ in range(10)}
+        reasons = {server.fresh("GET", "/liveness").json()["reason"] for _ in range(10)}
         assert any("can't be loaded" in reason for reason in reasons)
         assert server.get("/readiness").status_code == 503
         assert server.score([[0]]).status_code == 503
@@ -110,7 +110,7 @@ def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path
     """WORKER_PRELOAD runs init() before the workers are forked."""
     with serving(demo_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
         for _ in range(10):
-            assert httpx.post(f"{server.url}/score", json=[support.ROW]).status_code == 200
+            assert server.fresh("POST", "/score", [support.ROW]).status_code == 200
         assert server.get("/health").json()["total_requests"] == 10
         assert server.get("/readiness").status_code == 200
 
@@ -127,12 +127,12 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
         def client() -> None:
             while not turned.is_set():
                 try:
-                    statuses.append(httpx.post(f"{server.url}/score", json=[[0.05]], timeout=30).status_code)
+                    statuses.append(server.fresh("POST", "/score", [[0.05]]).status_code)
                 except httpx.TransportError as error:
                     failures.append(error)
 
         def slow_client() -> None:
-            statuses.append(httpx.post(f"{server.url}/score", json=[[4.0]], timeout=30).status_code)
+            statuses.append(server.fresh("POST", "/score", [[4.0]]).status_code)
 
         clients = [threading.Thread(target=work) for work in [client] * 3 + [slow_client] * 1]
         for thread in clients:
@@ -141,8 +141,8 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
         (os.killpg if group else os.kill)(server.process.pid, signal.SIGTERM)
 
         def unready() -> bool:
-            with contextlib.suppress(httpx.TransportError), httpx.Client() as fresh:
-                return fresh.get(f"{server.url}/readiness").json().get("reason") == "The server is shutting down."
+            with contextlib.suppress(httpx.TransportError):
+                return server.fresh("GET", "/readiness").json().get("reason") == "The server is shutting down."
             return False
 
         until(unready, "readiness turns 503")
