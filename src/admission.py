@@ -65,7 +65,11 @@ class Admission:
         wait = min(self._queue_timeout, due - self._clock())
         if not self._slots.acquire(timeout=max(wait, 0)):
             raise Overloaded("The request waited too long for its turn; retry after the time in Retry-After.")
-        future = self._threads.submit(self._in_slot, score)
+        try:
+            future = self._threads.submit(self._in_slot, score)
+        except BaseException:  # the server's SIGALRM, for one, may strike anywhere
+            self._slots.release()
+            raise
         try:
             return future.result(timeout=max(due - self._clock(), 0))
         except TimeoutError:

@@ -90,8 +90,8 @@ def _open(path: Path) -> Artifact:
     unnamed = Artifact(path, path.stem, "unknown")
     if (folder / manifest.FILE_NAME).is_file():
         packaged = Manifest.read(folder)
-        if path in (folder, folder / packaged.model_file):
-            return Artifact(folder / packaged.model_file, unnamed.name, unnamed.version, manifest=packaged)
+        file = folder / packaged.model_file if path.is_dir() else path  # one that it does not list is refused later
+        return Artifact(file, unnamed.name, unnamed.version, manifest=packaged)
     if (folder / mlflow_folder.FILE_NAME).is_file():
         described = MlflowModel.read(folder)
         if path in (folder, folder / described.model_file):

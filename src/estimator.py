@@ -93,7 +93,7 @@ def methods_of(estimator: Any) -> tuple[str, ...]:
     if not methods:
         raise StartupError(
             f"The model file holds a {type(estimator).__name__}, which has none of {', '.join(METHODS)}; "
-            "save the fitted estimator itself."
+            "give a fitted estimator or pipeline that has one."
         )
     return methods
 

@@ -23,14 +23,14 @@ UNLIMITED = Limits(*[sys.maxsize] * 5)
 
 def check(packaged: Manifest, predict: Callable[[Batch], list[Any]]) -> None:
     """Raises StartupError."""
-    rows = batch(packaged.golden_rows, packaged.contract)
     saved = ", ".join(f"{package} {version}" for package, version in packaged.versions.items())
     for method, expected in packaged.golden_answers.items():
         try:
+            rows = batch(packaged.golden_rows, packaged.contract)
             answers = predict(Batch(rows.X, method))
         except ScoringError as error:
             raise StartupError(
-                f"The model fails on its golden rows ({method}: {type(error.__cause__).__name__}); "
+                f"The model fails on its golden rows ({method}: {type(error.__cause__ or error).__name__}); "
                 f"install the versions it was packaged with ({saved}), or {REPACKAGE}."
             ) from error
         if not same(answers, expected):

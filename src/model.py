@@ -8,6 +8,8 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -71,7 +73,7 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[
     """-> the estimator, the file's sha256, lines on versions that differ. Raises StartupError."""
     from sklearn.exceptions import InconsistentVersionWarning
 
-    with found.file.open("rb") as file, warnings.catch_warnings(record=True) as caught:
+    with _opened(found.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         if found.manifest:
             found.manifest.verify(file, found.file.name)
@@ -98,6 +100,15 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[
     return estimator, digest, [skew_line("scikit-learn", version) for version in sorted(differing)]
 
 
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise StartupError(
+            f"{path} can't be read ({error.strerror}); upload it again, or correct its rights."
+        ) from None
+
+
 def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
     if found.file.suffix != ".skops":
         import joblib
@@ -105,14 +116,15 @@ def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
         return joblib.load(file)
     import skops.io
 
-    untrusted = set(skops.io.get_untrusted_types(file=str(found.file)))
+    data = file.read()
+    untrusted = set(skops.io.get_untrusted_types(data=data))
     trusted = untrusted if trust_types else untrusted & set(found.mlflow.trusted_types if found.mlflow else ())
     if untrusted - trusted:
         raise StartupError(
             f"{found.file.name} holds types that skops does not trust ({', '.join(sorted(untrusted - trusted))}); "
             "if you do, package it with `mlops package`."
         )
-    return skops.io.load(file, trusted=sorted(trusted))
+    return skops.io.loads(data, trusted=sorted(trusted))
 
 
 def _warm_up(contract: Contract, predict: Callable[[Batch], list[Any]]) -> None:

@@ -4,7 +4,6 @@
 module too, of the whole server: they are summed over its worker processes.
 """
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -35,9 +34,8 @@ def init() -> None:
     telemetry.set_up()
     try:
         _application = start(settings.load(os.environ))
-    except StartupError as error:
-        telemetry.event(str(error), logging.CRITICAL)
-        telemetry.silence_server()
+    except Exception as error:
+        telemetry.startup_failed(error)
         raise
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from errors import StartupError
 from service import Outcome, timestamp
 
 logger = logging.getLogger("scoring")
@@ -39,8 +40,13 @@ def event(message: str, level: int = logging.INFO, **fields: Any) -> None:
     logger.log(level, message, extra={"fields": fields})
 
 
-def silence_server() -> None:
-    """Once ``init()`` has failed: ``azmlinfsrv`` would bury our sentence under a traceback and a listing."""
+def startup_failed(error: Exception) -> None:
+    """Say why in one sentence, and keep ``azmlinfsrv`` from burying it under a traceback and a listing."""
+    if isinstance(error, StartupError):
+        event(str(error), logging.CRITICAL)
+    else:
+        sentence = f"init() failed unexpectedly ({type(error).__name__}: {error}); please report it with this line."
+        event(sentence, logging.CRITICAL, exception="".join(traceback.format_exception(error)))
     logging.getLogger("azmlinfsrv").addFilter(lambda record: False)
 
 

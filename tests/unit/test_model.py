@@ -139,6 +139,20 @@ def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes,
         from_(tmp_path / "model.pkl")
 
 
+def test_a_file_beside_a_manifest_is_not_loaded_past_it(copy: Path):
+    """Naming another file in a packaged folder does not get around the verification."""
+    shutil.copy(copy / "model.joblib", copy / "other.joblib")
+    with pytest.raises(StartupError, match=r"other\.joblib is not in the manifest"):
+        from_(copy / "other.joblib")
+
+
+def test_a_file_that_is_gone_is_named(copy: Path):
+    """As after half an upload."""
+    (copy / "model.joblib").unlink()
+    with pytest.raises(StartupError, match=r"model\.joblib can't be read \(No such file or directory\)"):
+        from_(copy)
+
+
 def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
     """Its first request is not the slow one, and its first refusal is known for what it is."""
     from scripted import Scripted

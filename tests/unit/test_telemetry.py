@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import telemetry
-from errors import ModelFailed, WrongType
+from errors import ModelFailed, StartupError, WrongType
 from service import Outcome
 
 
@@ -86,11 +86,21 @@ def test_setting_up_twice_logs_once(lines: Any):
     assert not telemetry.logger.propagate
 
 
-def test_the_server_is_silenced_after_our_sentence(caplog: pytest.LogCaptureFixture):
-    """Or it would bury it under a traceback."""
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (StartupError("No model; put one there."), "No model; put one there."),
+        (KeyError("x"), "init() failed unexpectedly (KeyError: 'x'); please report it with this line."),
+    ],
+)
+def test_a_failed_start_is_the_last_word(lines: Any, caplog: pytest.LogCaptureFixture, error: Exception, message: str):
+    """The server would bury it under a traceback; one of ours is in the line."""
     server = logging.getLogger("azmlinfsrv")
     before = list(server.filters)
-    telemetry.silence_server()
+    telemetry.startup_failed(error)
     server.error("User's init function failed")
     server.filters = before
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.name == "azmlinfsrv"]
+    (line,) = lines()
+    assert (line["level"], line["message"]) == ("critical", message)
+    assert ("exception" in line) == isinstance(error, KeyError)
