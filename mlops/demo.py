@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from manifest import Manifest
-from mlops.package import Say, package
+from mlops.measure import Say
+from mlops.package import package
 
 NAME = "diabetes-classifier"
 

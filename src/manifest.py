@@ -6,13 +6,12 @@ It shows that the artifact is the one that was packaged, whole and unchanged; it
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from contract import Contract
 from errors import StartupError
@@ -54,21 +53,16 @@ class Manifest:
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None
 
-    def verify(self, file: IO[bytes], name: str) -> None:
-        """Hash an open file and rewind it, so that what is read next is what was verified. Raises StartupError."""
+    def verify(self, name: str, digest: str) -> None:
+        """``digest``: the sha256 of the file that is about to be loaded. Raises StartupError."""
         expected = self.files.get(name)
         if expected is None:
             raise StartupError(f"{name} is not in the manifest, so it is not loaded; {REPACKAGE}.")
-        if sha256(file) != expected:
+        if digest != expected:
             raise StartupError(
                 f"{name} is not the file that was packaged: its sha256 differs from the manifest's. "
                 f"Upload the artifact folder again, or {REPACKAGE}."
             )
-        file.seek(0)
-
-
-def sha256(file: IO[bytes]) -> str:
-    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def running_versions() -> dict[str, str]:

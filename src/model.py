@@ -75,10 +75,10 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[
 
     with _opened(found.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        if found.manifest:
-            found.manifest.verify(file, found.file.name)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
+        file.seek(0)  # what was hashed is what is loaded
+        if found.manifest:
+            found.manifest.verify(found.file.name, digest)
         try:
             estimator = _unpickle(file, found, trust_types or found.manifest is not None)
         except StartupError:

@@ -1,0 +1,137 @@
+"""Measures a fitted estimator on sample rows: what it takes, how it is best called, and what it answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+import golden
+from contract import Contract, Feature
+from errors import ModelFailed, ScoringError, StartupError
+from estimator import Predictor, container_of, finite, methods_of
+from mlops import sample as samples
+from validation import Batch
+
+GOLDEN_ROWS = 10
+PROBED_ROWS = 100
+"""How many rows are looked through for one without gaps."""
+
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the manifest will hold of a model; ``answers``: method -> answers to ``rows``, where they are a test of it."""
+
+    contract: Contract
+    rows: list[list[Any]]
+    answers: dict[str, list[Any]]
+
+
+def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
+    """Raises StartupError where the sample does not fit the estimator."""
+    frame = _select(sample, estimator, say)
+    say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
+    contract = _contract(frame, estimator)
+    rows = samples.rows_of(frame, _spread(len(frame), GOLDEN_ROWS))
+    say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
+    answers = _golden_answers(rows, estimator, contract, say)
+    if _same_without_names(rows, estimator, contract, answers):
+        contract = dataclasses.replace(contract, container="array")
+    contract = dataclasses.replace(contract, methods=tuple(answers))
+    return Measured(contract, rows, {method: given for method, given in answers.items() if given is not None})
+
+
+def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
+    """The columns that the model was fitted on, in that order."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        missing = [name for name in names if name not in sample.columns]
+        if missing:
+            raise StartupError(
+                f"The sample lacks columns that the model was fitted on: {', '.join(missing)}; add them."
+            )
+        others = [str(column) for column in sample.columns if column not in set(names)]
+        if others:
+            say(f"  note: columns that the model does not know are left out: {', '.join(others)}")
+        return sample[list(names)]
+    texts = container_of(estimator, ()) == "list"
+    count = 1 if texts else getattr(estimator, "n_features_in_", len(sample.columns))
+    if len(sample.columns) != count:
+        raise StartupError(
+            f"The sample has {len(sample.columns)} columns ({', '.join(map(str, sample.columns))}), "
+            f"the model takes {count}; leave the others out with --drop COLUMN."
+        )
+    return sample
+
+
+def _contract(frame: pd.DataFrame, estimator: Any) -> Contract:
+    features = samples.features_of(frame)
+    contract = Contract(features, methods_of(estimator), container_of(estimator, features))
+    taken = _missing_taken(samples.rows_of(frame, range(min(len(frame), PROBED_ROWS))), estimator, contract)
+    features = tuple(dataclasses.replace(f, missing=missing) for f, missing in zip(features, taken, strict=True))
+    return dataclasses.replace(contract, features=features)
+
+
+def _missing_taken(rows: list[list[Any]], estimator: Any, contract: Contract) -> list[bool]:
+    """For each feature, tried out: is a row without its value answered with numbers?"""
+    whole = next((row for row in rows if None not in row), rows[0])
+    without = [[*whole[:j], None, *whole[j + 1 :]] for j in range(len(whole))]
+    features: tuple[Feature, ...] = tuple(dataclasses.replace(f, missing=True) for f in contract.features)
+    lenient = dataclasses.replace(contract, features=features)
+    if _answered(without, estimator, lenient):
+        return [True] * len(whole)
+    return [_answered([row], estimator, lenient) for row in without]
+
+
+def _answered(rows: list[list[Any]], estimator: Any, contract: Contract) -> bool:
+    try:
+        return finite(Predictor(estimator, contract)(golden.batch(rows, contract)))
+    except ScoringError:
+        return False
+
+
+def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, say: Say) -> dict[str, list[Any] | None]:
+    """Method -> answers; None where they are no test of the model. A method that fails is not offered."""
+    answers: dict[str, list[Any] | None] = {}
+    for method in contract.methods:
+        try:
+            batch = Batch(golden.batch(rows, contract).X, method)
+            first, second = (Predictor(estimator, contract)(batch) for _ in range(2))
+        except ScoringError as error:
+            if method == contract.methods[0]:
+                reason = error.__cause__ if isinstance(error, ModelFailed) else error
+                raise StartupError(
+                    f"The model fails on the sample ({method}: {reason}); give rows like those of its fit."
+                ) from None
+            say(f"  note: {method} fails on the sample and is not offered")
+            continue
+        comparable = finite(first) and golden.same(second, first)
+        if not comparable:
+            say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
+        answers[method] = first if comparable else None
+    return answers
+
+
+def _same_without_names(
+    rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
+) -> bool:
+    """A DataFrame costs a model of nothing but numbers more than its prediction does. Does an array do as well?"""
+    if contract.container != "frame" or not contract.uniform or None in answers.values():
+        return False
+    unnamed = dataclasses.replace(contract, container="array")
+    batch = golden.batch(rows, unnamed)
+    try:
+        asked = {method: Predictor(estimator, unnamed)(Batch(batch.X, method)) for method in answers}
+    except ScoringError:
+        return False
+    return golden.same([asked[method] for method in answers], list(answers.values()))
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    """Positions from the first to the last, evenly."""
+    wanted = min(wanted, count)
+    return [i * (count - 1) // max(wanted - 1, 1) for i in range(wanted)]
