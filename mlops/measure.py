@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the manifest will hold of a model; ``answers``: method -> answers to ``rows``, where they are a test of it."""
+    """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it."""
 
     contract: Contract
     rows: list[list[Any]]
