@@ -11,7 +11,7 @@ import pandas as pd
 import golden
 from contract import Contract, Feature
 from errors import ModelFailed, ScoringError, StartupError
-from estimator import Predictor, container_of, finite, methods_of
+from estimator import Predictor, container_of, methods_of, non_finite
 from mlops import sample as samples
 from validation import Batch
 
@@ -89,7 +89,7 @@ def _missing_taken(rows: list[list[Any]], estimator: Any, contract: Contract) ->
 
 def _answered(rows: list[list[Any]], estimator: Any, contract: Contract) -> bool:
     try:
-        return finite(Predictor(estimator, contract)(golden.batch(rows, contract)))
+        return not non_finite(Predictor(estimator, contract)(golden.batch(rows, contract)))
     except ScoringError:
         return False
 
@@ -109,7 +109,7 @@ def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, s
                 ) from None
             say(f"  note: {method} fails on the sample and is not offered")
             continue
-        comparable = finite(first) and golden.same(second, first)
+        comparable = not non_finite(first) and golden.same(second, first)
         if not comparable:
             say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
         answers[method] = first if comparable else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -24,9 +25,7 @@ class Predictor:
         self._estimator = estimator
         self._contract = contract
         self._proven = False
-        if (
-            contract.container == "array"
-        ):  # also of a fit on names, where packaging has shown that the answers are the same
+        if contract.container == "array":  # also of a fit on names, where packaging showed that it answers the same
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
 
     def __call__(self, batch: Batch) -> list[Any]:
@@ -122,16 +121,16 @@ def takes_missing(estimator: Any, contract: Contract) -> bool:
     """Tried out, because tags tell only of an estimator's first step: does it answer a row of NaN with numbers?"""
     row = np.full((1, len(contract.features)), np.nan)
     try:
-        return finite(Predictor(estimator, contract)(Batch(row, contract.methods[0])))
+        return not non_finite(Predictor(estimator, contract)(Batch(row, contract.methods[0])))
     except (ModelFailed, ModelRefusedInput):
         return False
 
 
-def finite(answers: Any) -> bool:
-    """No NaN or infinity among nested lists of answers."""
+def non_finite(answers: Any) -> int:
+    """How many NaN and infinities there are among nested lists of answers."""
     if isinstance(answers, list):
-        return all(map(finite, answers))
-    return not isinstance(answers, float) or bool(np.isfinite(answers))
+        return sum(map(non_finite, answers))
+    return int(isinstance(answers, float | np.floating) and not math.isfinite(answers))
 
 
 def _features_of(estimator: Any) -> tuple[Feature, ...]:

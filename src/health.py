@@ -6,6 +6,7 @@ or with every slot taken for longer than the deadline. Neither asks anything out
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ class Counts:
     requests: int
     client_errors: int
     service_errors: int
+    non_finite: int
     started_at: float
 
 
@@ -58,6 +60,7 @@ class Health:
             sum(row.requests for row in rows),
             sum(row.client_errors for row in rows),
             sum(row.service_errors for row in rows),
+            sum(row.non_finite for row in rows),
             self._board.started_at,
         )
 
@@ -75,6 +78,7 @@ class Health:
             "error_count": counts.service_errors,
             "client_error_count": counts.client_errors,
             "error_rate_percent": round(100 * counts.service_errors / max(counts.requests, 1), 2),
+            "non_finite_count": counts.non_finite,
             "in_flight": sum(row.in_flight for row in self._board.workers()),
             "not_ready": self._why_not_ready(),
             "version_skew": list(model.version_skew) if model else [],
@@ -114,14 +118,15 @@ class RequestCounter:
 
     def __init__(self, board: Scoreboard) -> None:
         self._board = board
+        self._lock = threading.Lock()
 
     def __call__(self, outcome: Outcome) -> None:
         row = self._board.mine
-        row.requests += 1
-        if outcome.status >= 500:
-            row.service_errors += 1
-        elif outcome.status >= 400:
-            row.client_errors += 1
+        with self._lock:
+            row.requests += 1
+            row.non_finite += outcome.non_finite
+            row.service_errors += outcome.status >= 500
+            row.client_errors += 400 <= outcome.status < 500
 
 
 def _probe(good: str, why_not: str | None) -> Probe:

@@ -35,6 +35,7 @@ class Row(ctypes.Structure):
     requests: int
     client_errors: int
     service_errors: int
+    non_finite: int
     in_flight: int
     oldest_start: float
     full_since: float
@@ -45,6 +46,7 @@ class Row(ctypes.Structure):
         ("requests", ctypes.c_int64),
         ("client_errors", ctypes.c_int64),
         ("service_errors", ctypes.c_int64),
+        ("non_finite", ctypes.c_int64),
         ("in_flight", ctypes.c_int64),
         ("oldest_start", ctypes.c_double),
         ("full_since", ctypes.c_double),

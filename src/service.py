@@ -17,10 +17,10 @@ import orjson
 
 from admission import Admission
 from errors import InternalError, ModelFailed, NonFinitePrediction, ScoringError
-from estimator import finite
+from estimator import non_finite
 from model import Model
 from payload import Limits
-from validation import Batch, validate
+from validation import validate
 
 CACHE_OFF = "off"
 
@@ -46,7 +46,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a request, for the hooks. ``error`` is None where it was answered with predictions."""
+    """What became of a request, for the hooks.
+
+    ``error`` is None where it was answered with predictions; ``non_finite`` counts the NaN and infinities among them.
+    """
 
     request_id: str
     client_request_id: str | None
@@ -55,6 +58,7 @@ class Outcome:
     duration_ms: float = 0.0
     body_bytes: int = 0
     rows: int = 0
+    non_finite: int = 0
     cache: str = CACHE_OFF
     model_name: str | None = None
     model_version: str | None = None
@@ -123,14 +127,13 @@ class Service:
             outcome.body_bytes = len(body)
             batch = validate(body, model.contract, self._limits)
             outcome.rows = len(batch.X)
-            return self._admission.compute(lambda: self._predict(model, batch), due)
+            answers = self._admission.compute(lambda: model.predict(batch), due)
+            outcome.non_finite = non_finite(answers)
+            return self._encode(answers, outcome)
 
-    def _predict(self, model: Model, batch: Batch) -> bytes:
-        answers = model.predict(batch)
-        if not self._null_for_non_finite and not finite(answers):
-            raise NonFinitePrediction(
-                "The model predicted NaN or infinity; SCORING_NON_FINITE_OUTPUT=null answers null."
-            )
+    def _encode(self, answers: list[Any], outcome: Outcome) -> bytes:
+        if outcome.non_finite and not self._null_for_non_finite:
+            raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
         try:
             return orjson.dumps(answers, default=_plain)  # writes null for NaN and infinity
         except TypeError as error:

@@ -70,6 +70,7 @@ class RequestLog:
             "duration_ms": round(outcome.duration_ms, 3),
             "rows": outcome.rows,
             "bytes": outcome.body_bytes,
+            "non_finite": outcome.non_finite,
             "cache": outcome.cache,
             "model_name": outcome.model_name,
             "model_version": outcome.model_version,

@@ -63,8 +63,8 @@ def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path)
     with MakeServe(tmp_path) as served:
         answer = run(served.curl())
         assert set(answer) == {"predictions", "metadata"}
-        assert len(answer["predictions"]) == 2  # type: ignore[arg-type]
-        assert answer["metadata"]["model_name"] == "diabetes-classifier"  # type: ignore[index]
+        assert len(answer["predictions"]) == 2
+        assert answer["metadata"]["model_name"] == "diabetes-classifier"
 
 
 def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):

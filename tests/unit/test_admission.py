@@ -12,7 +12,7 @@ from scoreboard import Row
 
 def admission(row: Row, **options: float) -> Admission:
     limits = {"slots": 1, "max_in_flight": 2, "queue_timeout": 0.05, "deadline": 30.0} | options
-    return Admission(lambda: row, **limits)  # type: ignore[arg-type]
+    return Admission(lambda: row, **limits)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from settings import Settings
 
 
 def at(root: Path, **options: object) -> Settings:
-    return Settings(azureml_model_dir=root, **options)  # type: ignore[arg-type]
+    return Settings(azureml_model_dir=root, **options)
 
 
 def touch(path: Path) -> Path:

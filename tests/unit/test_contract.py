@@ -19,7 +19,7 @@ FEATURES = st.builds(
 @given(st.lists(FEATURES), st.sampled_from(["array", "frame", "list"]))
 def test_a_contract_survives_its_json(features: list[Feature], container: str):
     """What packaging measured is what serving reads."""
-    contract = Contract(tuple(features), ("predict",), container)  # type: ignore[arg-type]
+    contract = Contract(tuple(features), ("predict",), container)
     assert Contract.from_json(json.loads(json.dumps(contract.to_json()))) == contract
 
 

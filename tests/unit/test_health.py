@@ -32,15 +32,16 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         name="m", version="1", contract=contract, version_skew=("numpy: old",), golden_rows=1, warmup_ms=1.0
     )
     lifecycle = Lifecycle(lambda: board.mine)
-    lifecycle.load(lambda: model)  # type: ignore[arg-type,return-value]
+    lifecycle.load(lambda: model)
     return lifecycle
 
 
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
     """Model, uptime, counts; why it is not ready, version skew, cache state."""
     count = RequestCounter(board)
-    for status in (200, 200, 422, 503):
+    for status in (200, 422, 503):
         count(Outcome("id", None, "trace", status))
+    count(Outcome("id", None, "trace", non_finite=2))
     body, status = Probes(board, lifecycle).health()
     assert status == 200
     assert body == {
@@ -54,6 +55,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "error_count": 1,
         "client_error_count": 1,
         "error_rate_percent": 25.0,
+        "non_finite_count": 2,
         "in_flight": 0,
         "not_ready": None,
         "version_skew": ["numpy: old"],

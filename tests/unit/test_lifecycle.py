@@ -22,7 +22,7 @@ def test_a_failed_load_in_the_background_is_told():
     """The reason is the sentence that init() would have ended with, and requests get 503."""
     row = Row()
     lifecycle = Lifecycle(lambda: row)
-    lifecycle.load_in_background(fail)  # type: ignore[arg-type]
+    lifecycle.load_in_background(fail)
     wait_for(lifecycle, Phase.FAILED)
     assert lifecycle.failure == "No model; put one there."
     with pytest.raises(NotReady, match="did not load"):
@@ -33,7 +33,7 @@ def test_an_unexpected_failure_is_told_without_its_message():
     """A bug has no sentence for the public."""
     row = Row()
     lifecycle = Lifecycle(lambda: row)
-    lifecycle.load_in_background(lambda: 1 // 0)  # type: ignore[arg-type,return-value]
+    lifecycle.load_in_background(lambda: 1 // 0)
     wait_for(lifecycle, Phase.FAILED)
     assert lifecycle.failure == "Loading failed: ZeroDivisionError."
 
@@ -42,4 +42,4 @@ def test_a_failed_load_in_init_goes_up():
     """So that the server ends."""
     row = Row()
     with pytest.raises(StartupError):
-        Lifecycle(lambda: row).load(fail)  # type: ignore[arg-type]
+        Lifecycle(lambda: row).load(fail)

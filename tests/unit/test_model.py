@@ -19,7 +19,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def from_(path: Path, **options: object) -> Model:
-    return load(Settings(scoring_model_path=path, **options))  # type: ignore[arg-type]
+    return load(Settings(scoring_model_path=path, **options))
 
 
 def change_manifest(folder: Path, **changes: object) -> None:

@@ -66,7 +66,7 @@ def test_any_estimator_is_packaged_and_served_with_the_same_answers(
 @pytest.mark.parametrize("make", [support.mixed, support.categories, support.texts, support.plain_regression])
 def test_what_a_json_request_gives_is_what_the_estimator_gives(make: object, tmp_path: Path):
     """Mixed columns with gaps, categories, texts and plain arrays."""
-    estimator, frame = make()  # type: ignore[operator]
+    estimator, frame = make()
     model = served(support.packaged(estimator, frame, tmp_path))
     rows = orjson.loads(frame.head(8).to_json(orient="values"))
     given = model.predict(validate(orjson.dumps({"data": rows}), model.contract, Limits()))

@@ -21,7 +21,7 @@ def score(demo_model: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleT
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(demo_model))
     monkeypatch.setattr(score, "_application", None)
     score.init()
-    return score  # type: ignore[return-value]
+    return score
 
 
 @pytest.mark.parametrize(

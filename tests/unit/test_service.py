@@ -38,7 +38,7 @@ def service(predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any 
 
 
 def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:
-    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))  # type: ignore[call-overload]
+    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))
     return answer.status, orjson.loads(answer.body)
 
 
@@ -94,7 +94,9 @@ def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object
     """Invalid JSON it never becomes."""
     status, body = ask(service(lambda batch: answers))
     assert (status, body["code"]) == (500, "non_finite_prediction")
-    status, body = ask(service(lambda batch: answers, null_for_non_finite=True))
+    seen: list[Outcome] = []
+    status, body = ask(service(lambda batch: answers, null_for_non_finite=True, hooks=[seen.append]))
+    assert seen[0].non_finite == 1
     assert status == 200
     assert body["predictions"] in ([None], [[1.0, None]])
 

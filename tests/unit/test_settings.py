@@ -47,7 +47,7 @@ def test_the_servers_own_timeout_is_let_pass():
 def test_settings_are_frozen():
     """Nothing changes them once they are parsed."""
     with pytest.raises(AttributeError):
-        load({}).scoring_slots = 3  # type: ignore[misc]
+        load({}).scoring_slots = 3
 
 
 def test_the_documented_table_is_the_code():

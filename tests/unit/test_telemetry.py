@@ -16,7 +16,7 @@ from service import Outcome
 def lines() -> Iterator[Any]:
     telemetry.set_up()
     stream = io.StringIO()
-    telemetry.logger.handlers[0].stream = stream  # type: ignore[attr-defined]
+    telemetry.logger.handlers[0].stream = stream
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     telemetry.set_up()
 
@@ -26,19 +26,19 @@ def log(outcome: Outcome, *, expose: bool = False) -> None:
 
 
 def failure(status: int, error: Exception) -> Outcome:
-    return Outcome("r-1", None, "trace", status, 12.345, error=error)  # type: ignore[arg-type]
+    return Outcome("r-1", None, "trace", status, 12.345, error=error)
 
 
 def test_a_request_is_one_json_object_on_one_line(lines: Any):
     """With the message that the plain-text queries extract from, and fields for parse_json."""
-    log(Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 3, "off", "m", "1"))
+    log(Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 3, model_name="m", model_version="1"))
     (line,) = lines()
     assert line["message"] == "Request r-1 completed in 12.35ms"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
     assert line == {
         "level": "info", "message": line["message"], "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
-        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes": 40, "cache": "off", "model_name": "m",
-        "model_version": "1", "deployment": "blue",
+        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes": 40, "non_finite": 0, "cache": "off",
+        "model_name": "m", "model_version": "1", "deployment": "blue",
     }  # fmt: skip
 
 

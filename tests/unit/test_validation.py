@@ -25,7 +25,7 @@ def refusal(document: object, contract: Contract) -> errors.ClientError:
 
 
 def one(dtype: str, **options: object) -> Contract:
-    return Contract((Feature("x", dtype, **options),), ("predict",))  # type: ignore[arg-type]
+    return Contract((Feature("x", dtype, **options),), ("predict",))
 
 
 @given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=20))
