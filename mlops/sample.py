@@ -30,6 +30,8 @@ def read(path: Path) -> pd.DataFrame:
         raise StartupError(f"{path} is not a sample that can be read; give one of {', '.join(readers)}.")
     try:
         frame = reader(path)
+    except ImportError:
+        raise StartupError(f"{path} needs pyarrow to be read; run `pip install pyarrow`, or give a CSV.") from None
     except Exception as error:
         raise StartupError(f"The sample {path} can't be read: {error}; correct the file.") from None
     if frame.empty:

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ def test_each_format_is_read(tmp_path: Path):
     (tmp_path / "data.json").write_text(json.dumps({"data": [[1, 0], [0, 1]]}))
     for name in ("s.npy", "data.json"):
         assert read(tmp_path / name).to_numpy().tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """It is not among the requirements: only some need it."""
+    (tmp_path / "s.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(StartupError, match="pip install pyarrow"):
+        read(tmp_path / "s.parquet")
 
 
 def test_a_csv_without_a_header_loses_no_row(tmp_path: Path):
