@@ -97,6 +97,7 @@ def start(settings: Settings) -> Application:
     else:
         application.lifecycle.load(lambda: load(settings))
     mount(application.http, application.health)
+    server.let_probes_through()
     server.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
     return application
 

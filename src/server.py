@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds."""
 
 
 def gunicorn_worker() -> Any | None:
@@ -31,6 +35,16 @@ def threads() -> int | None:
     """How many requests this worker can hold at once, or None where that is not known."""
     worker = gunicorn_worker()
     return worker.cfg.threads if worker else None
+
+
+def let_probes_through() -> None:
+    """In a worker with threads, make a score that holds the interpreter hand it on ten times as often as by default.
+
+    A probe needs it about ten times, and each time waits behind every busy score: measured 200 to 450 ms with two of
+    them at Python's 5 ms, 15 to 40 ms like this, at no cost that could be measured.
+    """
+    if (threads() or 1) > 1:
+        sys.setswitchinterval(SWITCH_INTERVAL)
 
 
 def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:

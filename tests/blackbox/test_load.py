@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted import DIE, FAIL, NAN
+from scripted import COMPUTE, DIE, FAIL, NAN, SWITCH
 
 from blackbox.server import BARE, THREADS, Server, serving, until
 
@@ -22,14 +22,22 @@ def occupy(server: Server, pool: ThreadPoolExecutor, seconds: float, count: int)
     return futures
 
 
-def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path: Path):
-    """With as many requests as are ever admitted: the probes are over before the first of the scores."""
-    with serving(scripted_model, tmp_path, **ONE, SCORING_SLOTS="48") as server, ThreadPoolExecutor(48) as pool:
-        futures = occupy(server, pool, 5.0, 48)
+@pytest.mark.parametrize(("seconds", "slots"), [(5.0, 48), (COMPUTE + 5.0, 2)], ids=["waiting", "computing"])
+def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path: Path, seconds: float, slots: int):
+    """With all places taken, or with scores that hold the interpreter: probes are over before the first of them."""
+    with serving(scripted_model, tmp_path, **ONE, SCORING_SLOTS=str(slots)) as server, ThreadPoolExecutor(48) as pool:
+        futures = occupy(server, pool, seconds, slots)
         for path in ("/readiness", "/liveness", "/health", "/"):
             assert server.get(path).status_code == 200
         assert not any(future.done() for future in futures)
         assert {future.result().status_code for future in futures} == {200}
+
+
+@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)], ids=["bare", "threads"])
+def test_threads_take_turns_often(scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float):
+    """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
+    with serving(scripted_model, tmp_path, **configuration) as server:
+        assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
 
 
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):

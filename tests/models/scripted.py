@@ -2,15 +2,20 @@
 
 import os
 import signal
+import sys
 import time
 
 import numpy as np
 
-FAIL, NAN, DIE, EXIT, ODD, SHORT = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0
+FAIL, NAN, DIE, EXIT, ODD, SHORT, SWITCH = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0
+COMPUTE = 10_000.0
 
 
 class Scripted:
-    """One feature. A positive value is how many seconds a prediction takes; the constants above misbehave."""
+    """One feature: for how many seconds a prediction sleeps, or those above COMPUTE, holds the interpreter.
+
+    The constants above misbehave.
+    """
 
     n_features_in_ = 1
 
@@ -31,6 +36,13 @@ class Scripted:
             return np.array([object()] * len(X), dtype=object)
         if order == SHORT:
             return np.zeros(len(X) + 1)
+        if order == SWITCH:
+            return np.array([sys.getswitchinterval()])
+        if COMPUTE < order < 2 * COMPUTE:
+            until = time.perf_counter() + order - COMPUTE
+            while time.perf_counter() < until:
+                pass
+            return X[:, 0]
         time.sleep(order)
         return X[:, 0]
 
