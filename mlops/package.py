@@ -32,7 +32,7 @@ def package(
     say(f"Loading {model}")
     found = artifact.find(Settings(scoring_model_path=model.absolute(), model_name=name, model_version=version))
     estimator, digest, skew = serving.read(found, trust_types=True)
-    for line in skew:
+    for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     measured = measure(estimator, sample, say)
     manifest = Manifest(

@@ -52,6 +52,7 @@ class Lifecycle:
             golden_rows=model.golden_rows,
             warmup_ms=round(model.warmup_ms, 3),
             version_skew=model.version_skew,
+            sha256=model.digest,
         )
 
     def load_in_background(self, loader: Callable[[], Model]) -> None:

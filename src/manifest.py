@@ -76,16 +76,12 @@ def running_versions() -> dict[str, str]:
     return found
 
 
-def version_skew(saved: dict[str, str]) -> list[str]:
-    """A line for each version that differs between packaging and now; of Python, only major and minor count."""
-    lines = []
-    for name, now in running_versions().items():
-        then = saved.get(name)
-        significant = 2 if name == "python" else 3
-        if then is not None and then.split(".")[:significant] != now.split(".")[:significant]:
-            lines.append(skew_line(name, then))
-    return lines
-
-
-def skew_line(name: str, saved: str) -> str:
-    return f"{name}: saved with {saved}, running {running_versions()[name]}"
+def version_skew(saved: dict[str, str]) -> dict[str, str]:
+    """Package -> a line on each whose version is not that of packaging; of Python, only major and minor count."""
+    skew = {}
+    for package, now in running_versions().items():
+        then = saved.get(package, now)
+        significant = 2 if package == "python" else 3
+        if then.split(".")[:significant] != now.split(".")[:significant]:
+            skew[package] = f"{package}: saved with {then}, running {now}"
+    return skew

@@ -20,14 +20,14 @@ from artifact import Artifact
 from contract import Contract, Feature
 from errors import ScoringError, StartupError
 from estimator import Predictor, contract_of
-from manifest import REPACKAGE, skew_line, version_skew
+from manifest import REPACKAGE, version_skew
 from settings import Settings
 from validation import Batch
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that has answered. ``digest`` is the sha256 of its file, ``warmup_ms`` the time of one golden batch."""
+    """A model that has answered. ``digest`` is the sha256 of its file, ``warmup_ms`` the time of its first answers."""
 
     name: str
     version: str
@@ -52,7 +52,7 @@ def load(settings: Settings) -> Model:
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     estimator, digest, warned = read(found)
-    skew += [line for line in warned if line.partition(":")[0] not in {known.partition(":")[0] for known in skew}]
+    skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     contract = (
@@ -66,11 +66,11 @@ def load(settings: Settings) -> Model:
         _warm_up(contract, predict)
     warmup_ms = (time.perf_counter() - started) * 1000
     asked = len(packaged.golden_rows) if packaged else 0
-    return Model(found.name, found.version, digest, contract, tuple(skew), asked, warmup_ms, predict)
+    return Model(found.name, found.version, digest, contract, tuple(skew.values()), asked, warmup_ms, predict)
 
 
-def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[str]]:
-    """-> the estimator, the file's sha256, lines on versions that differ. Raises StartupError."""
+def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:
+    """-> the estimator, the file's sha256, and the version skew that scikit-learn finds. Raises StartupError."""
     from sklearn.exceptions import InconsistentVersionWarning
 
     with _opened(found.file) as file, warnings.catch_warnings(record=True) as caught:
@@ -94,10 +94,8 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, list[
                 f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); "
                 f"is it a scikit-learn model? If so install {saved}."
             ) from None
-    differing = {
-        w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)
-    }
-    return estimator, digest, [skew_line("scikit-learn", version) for version in sorted(differing)]
+    older = [w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)]
+    return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -148,9 +146,9 @@ def _saved_versions(found: Artifact) -> dict[str, str]:
     return {}
 
 
-def _refuse(skew: list[str]) -> None:
+def _refuse(skew: dict[str, str]) -> None:
     if skew:
         raise StartupError(
-            f"The model was saved with other versions ({'; '.join(skew)}) and SCORING_FAIL_ON_VERSION_SKEW is set; "
-            f"install those, or {REPACKAGE}."
+            f"The model was saved with other versions ({'; '.join(skew.values())}), which SCORING_FAIL_ON_VERSION_SKEW "
+            f"forbids; install those, or {REPACKAGE}."
         )

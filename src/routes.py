@@ -61,11 +61,11 @@ class HttpScoring:
         return response
 
 
-def mount(scoring: HttpScoring, health: Health) -> bool:
-    """Add the probes' routes; False where there is no such server, or none that we know."""
+def mount(scoring: HttpScoring, health: Health) -> None:
+    """Add the probes' routes, where there is such a server."""
     server = sys.modules.get(SERVER_ROUTES)
     if server is None:
-        return False
+        return
     try:
         blueprint = server.main_blueprint
         for probe in (health.health, health.readiness, health.liveness):
@@ -77,8 +77,6 @@ def mount(scoring: HttpScoring, health: Health) -> bool:
             "and /liveness; probe / instead.",
             logging.WARNING,
         )
-        return False
-    return True
 
 
 def _view(probe: Callable[[], Probe]) -> Callable[[], Response]:

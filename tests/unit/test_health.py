@@ -29,7 +29,13 @@ class Probes(Health):
 def lifecycle(board: Scoreboard) -> Lifecycle:
     contract = SimpleNamespace(features=(), methods=("predict",))
     model = SimpleNamespace(
-        name="m", version="1", contract=contract, version_skew=("numpy: old",), golden_rows=1, warmup_ms=1.0
+        name="m",
+        version="1",
+        contract=contract,
+        version_skew=("numpy: old",),
+        golden_rows=1,
+        warmup_ms=1.0,
+        digest="0" * 64,
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)

@@ -54,6 +54,6 @@ def test_version_skew_names_both_versions():
     """A line for each package that differs; a patch release of Python does not count."""
     now = running_versions()
     python = now["python"].rpartition(".")[0] + ".99"
-    assert version_skew(now | {"python": python}) == []
-    assert version_skew(now | {"numpy": "1.0.0"}) == [f"numpy: saved with 1.0.0, running {now['numpy']}"]
-    assert version_skew({}) == []
+    assert version_skew(now | {"python": python}) == {}
+    assert version_skew(now | {"numpy": "1.0.0"}) == {"numpy": f"numpy: saved with 1.0.0, running {now['numpy']}"}
+    assert version_skew({}) == {}

@@ -1,0 +1,30 @@
+import io
+import json
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import routes
+import telemetry
+
+
+@pytest.mark.parametrize("server", [SimpleNamespace(), SimpleNamespace(main_blueprint=object())])
+def test_a_server_that_is_not_as_we_know_it_is_told_once(monkeypatch: pytest.MonkeyPatch, server: Any):
+    """Its internals are not public: without our routes /score still works, so the start goes on."""
+    telemetry.set_up()
+    stream = io.StringIO()
+    telemetry.logger.handlers[0].stream = stream
+    monkeypatch.setitem(sys.modules, routes.SERVER_ROUTES, server)
+    probes = SimpleNamespace(**{name: SimpleNamespace(__name__=name) for name in ("health", "readiness", "liveness")})
+    routes.mount(SimpleNamespace(restate=None), probes)
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert line["level"] == "warning"
+    assert "probe / instead" in line["message"]
+
+
+def test_without_the_server_there_is_nothing_to_mount(monkeypatch: pytest.MonkeyPatch):
+    """In a notebook or a batch job."""
+    monkeypatch.delitem(sys.modules, routes.SERVER_ROUTES, raising=False)
+    routes.mount(SimpleNamespace(), SimpleNamespace())
