@@ -121,7 +121,7 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
 
     The signal may go to the master alone, as in a container, or to the whole group, as from a terminal.
     """
-    with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "2000", "SCORING_SLOTS": "8"}) as server:
+    with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "5000", "SCORING_SLOTS": "8"}) as server:
         turned, statuses, failures = threading.Event(), list[int](), list[Exception]()
 
         def client() -> None:
