@@ -30,6 +30,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except StartupError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})

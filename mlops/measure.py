@@ -6,16 +6,20 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import golden
 from contract import Contract, Feature
 from errors import ModelFailed, ScoringError, StartupError
-from estimator import Predictor, container_of, methods_of, non_finite
+from estimator import Predictor, container_of, methods_of, non_finite, per_row
 from mlops import sample as samples
 from validation import Batch
 
 GOLDEN_ROWS = 10
+EXACT = 2**53
+"""Up to here a float64 holds each whole number."""
+
 PROBED_ROWS = 100
 """How many rows are looked through for one without gaps."""
 
@@ -33,15 +37,21 @@ class Measured:
 
 def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
     """Raises StartupError where the sample does not fit the estimator."""
-    frame = _select(sample, estimator, say)
+    frame = _finite(_select(sample, estimator, say))
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract = _contract(frame, estimator)
-    rows = samples.rows_of(frame, _spread(len(frame), GOLDEN_ROWS))
+    golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
+    rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
     answers = _golden_answers(rows, estimator, contract, say)
-    if _same_without_names(rows, estimator, contract, answers):
-        contract = dataclasses.replace(contract, container="array")
     contract = dataclasses.replace(contract, methods=tuple(answers))
+    _check_against_estimator(golden_frame, estimator, contract, answers)
+    fractions = _with_fractions(contract, frame)
+    if _answers_alike(rows, estimator, fractions, answers):
+        contract = fractions
+    unnamed = dataclasses.replace(contract, container="array")  # a DataFrame costs more than many a prediction
+    if contract.container == "frame" and contract.uniform and _answers_alike(rows, estimator, unnamed, answers):
+        contract = unnamed
     return Measured(contract, rows, {method: given for method, given in answers.items() if given is not None})
 
 
@@ -71,7 +81,7 @@ def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
 def _contract(frame: pd.DataFrame, estimator: Any) -> Contract:
     features = samples.features_of(frame)
     contract = Contract(features, methods_of(estimator), container_of(estimator, features))
-    taken = _missing_taken(samples.rows_of(frame, range(min(len(frame), PROBED_ROWS))), estimator, contract)
+    taken = _missing_taken(samples.rows_of(frame.head(PROBED_ROWS)), estimator, contract)
     features = tuple(dataclasses.replace(f, missing=missing) for f, missing in zip(features, taken, strict=True))
     return dataclasses.replace(contract, features=features)
 
@@ -82,7 +92,7 @@ def _missing_taken(rows: list[list[Any]], estimator: Any, contract: Contract) ->
     without = [[*whole[:j], None, *whole[j + 1 :]] for j in range(len(whole))]
     features: tuple[Feature, ...] = tuple(dataclasses.replace(f, missing=True) for f in contract.features)
     lenient = dataclasses.replace(contract, features=features)
-    if _answered(without, estimator, lenient):
+    if lenient.uniform and _answered(without, estimator, lenient):  # in one go
         return [True] * len(whole)
     return [_answered([row], estimator, lenient) for row in without]
 
@@ -116,19 +126,57 @@ def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, s
     return answers
 
 
-def _same_without_names(
+def _check_against_estimator(
+    frame: pd.DataFrame, estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
+) -> None:
+    """What JSON can't tell apart (None and NaN, say) a model may: better no service than one that answers otherwise."""
+    direct: Any = frame if hasattr(estimator, "feature_names_in_") else frame.to_numpy()
+    if contract.container == "list":
+        direct = frame.iloc[:, 0].tolist()
+    for method, given in answers.items():
+        try:
+            expected = per_row(getattr(estimator, method)(direct))
+        except Exception:  # it can't take the sample as it is, so there is nothing to compare with
+            return
+        if given is not None and not golden.same(given, expected):
+            raise StartupError(
+                f"The model answers the sample otherwise when it comes as JSON ({method}): it tells values apart that "
+                "JSON does not, such as None from NaN; train it on data without that difference."
+            )
+
+
+def _with_fractions(contract: Contract, frame: pd.DataFrame) -> Contract:
+    """Columns that happened to hold whole numbers take others too, but for those beyond a float's precision."""
+    features = tuple(
+        dataclasses.replace(feature, dtype="float64")
+        if feature.dtype.startswith(("int", "uint")) and bool((frame[name].dropna().abs() <= EXACT).all())
+        else feature
+        for feature, name in zip(contract.features, frame.columns, strict=True)
+    )
+    return dataclasses.replace(contract, features=features)
+
+
+def _answers_alike(
     rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
 ) -> bool:
-    """A DataFrame costs a model of nothing but numbers more than its prediction does. Does an array do as well?"""
-    if contract.container != "frame" or not contract.uniform or None in answers.values():
+    """Whether the model may be called by another contract: where there is any doubt, not."""
+    if None in answers.values():
         return False
-    unnamed = dataclasses.replace(contract, container="array")
-    batch = golden.batch(rows, unnamed)
+    batch = golden.batch(rows, contract)
     try:
-        asked = {method: Predictor(estimator, unnamed)(Batch(batch.X, method)) for method in answers}
+        asked = [Predictor(estimator, contract)(Batch(batch.X, method)) for method in answers]
     except ScoringError:
         return False
-    return golden.same([asked[method] for method in answers], list(answers.values()))
+    return golden.same(asked, list(answers.values()))
+
+
+def _finite(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows without infinity, which no request can hold."""
+    numbers = frame.select_dtypes("number").to_numpy(dtype=float, na_value=np.nan)
+    finite: pd.DataFrame = frame[~np.isinf(numbers).any(axis=1)]
+    if finite.empty:
+        raise StartupError("Each row of the sample holds infinity, which no request can; give others.")
+    return finite
 
 
 def _spread(count: int, wanted: int) -> list[int]:

@@ -12,7 +12,7 @@ import pandas as pd
 import artifact
 import model as serving
 from errors import StartupError
-from manifest import Manifest, running_versions
+from manifest import FILE_NAME, Manifest, running_versions
 from mlops.measure import Say, measure
 from settings import Settings
 
@@ -51,8 +51,14 @@ def package(
 
 
 def _check_out(out: Path, force: bool) -> None:
-    if out.exists() and not force and (not out.is_dir() or any(out.iterdir())):
+    """An artifact folder may be replaced, nothing else is ever removed."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not force:
         raise StartupError(f"{out} exists and is not empty; name another folder or give --force to replace it.")
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    if FILE_NAME not in names or names - {FILE_NAME, *Manifest.read(out).files}:
+        raise StartupError(f"{out} holds more than an artifact, so it is not replaced; name another folder.")
 
 
 def _write(manifest: Manifest, file: Path, out: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,6 @@ import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
 from errors import StartupError
-
-UNTYPED = (".csv", ".json")
-"""In these a whole number says nothing about the column's type, so numbers are floats."""
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -36,9 +33,6 @@ def read(path: Path) -> pd.DataFrame:
         raise StartupError(f"The sample {path} can't be read: {error}; correct the file.") from None
     if frame.empty:
         raise StartupError(f"The sample {path} has no rows; give some that the model can answer.")
-    if path.suffix.lower() in UNTYPED:
-        whole = frame.select_dtypes("integer").columns
-        frame = frame.astype(dict.fromkeys(whole, np.float64))
     return frame
 
 
@@ -50,18 +44,17 @@ def features_of(frame: pd.DataFrame) -> tuple[Feature, ...]:
     )
 
 
-def rows_of(frame: pd.DataFrame, indices: Sequence[int]) -> list[list[Any]]:
+def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
     """Rows as a request would hold them: plain values, null for what is missing."""
-    columns = [frame[name].iloc[list(indices)].astype(object) for name in frame.columns]
+    columns = [frame[name].astype(object) for name in frame.columns]
     plain = [column.where(column.notna(), None).tolist() for column in columns]
     return [[_plain(value) for value in row] for row in zip(*plain, strict=True)]
 
 
 def _csv(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path)
-    if all(_is_number(name) for name in frame.columns):  # no header: the first row is data
-        frame = pd.read_csv(path, header=None)
-    return frame
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
+    headerless = first.notna().all() and all(map(_is_number, first))  # then the first row is data
+    return pd.read_csv(path, header=None if headerless else "infer")
 
 
 def _json(path: Path) -> pd.DataFrame:

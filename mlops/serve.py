@@ -13,6 +13,8 @@ import urllib.request
 from pathlib import Path
 from typing import NoReturn
 
+import artifact
+import settings
 from errors import StartupError
 from mlops import SERVING
 from mlops.example import curl, example
@@ -30,19 +32,20 @@ def serve(model_dir: Path, *, port: int, workers: int) -> NoReturn:
     _check_port(port)
     os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
     os.environ["WORKER_COUNT"] = str(workers)
+    artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
     command = ["--entry_script", str(SERVING / "score.py"), "--port", str(port)]
     os.execv(_azmlinfsrv(), ["azmlinfsrv", *command])
 
 
-def announce(settings: Settings, url: str) -> str | None:
+def announce(configured: Settings, url: str) -> str | None:
     """Wait until the server is ready; -> what to paste, or None where it never was."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and os.getppid() != 1:
         try:
-            with urllib.request.urlopen(f"{url}/readiness", timeout=2):
-                return curl(example(settings), url)
+            urllib.request.urlopen(f"{url}/readiness", timeout=2).close()
+            return curl(example(configured), url)
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     return None

@@ -69,7 +69,8 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
         return pd.Categorical(values, categories=list(feature.categories))
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
-        return pd.Series(np.where(missing, np.nan, values), dtype=object).infer_objects()
+        column = pd.Series(np.where(missing, np.nan, values), dtype=object)
+        return column if missing.all() else column.infer_objects()  # nothing but NaN would become numbers
     if missing.any():
         return values.astype(object if feature.dtype == BOOLEAN else np.float64)
     return values.astype(feature.dtype)

@@ -88,14 +88,24 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[
                 f"{found.file.name} needs the Python module {error.name}, which is not installed; add it to the "
                 "environment, or put its source beside score.py."
             ) from None
-        except BaseException as error:  # a pickle can raise anything
-            saved = ", ".join(f"{k} {v}" for k, v in _saved_versions(found).items()) or "the versions it was saved with"
+        except AttributeError as error:
+            if "__main__" not in str(error):
+                raise StartupError(f"{found.file.name} can't be loaded ({error}); {_install(found)}") from None
             raise StartupError(
-                f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); "
-                f"is it a scikit-learn model? If so install {saved}."
+                f"{found.file.name} needs a class of the script that it was trained in ({error}); put it into a module "
+                "beside score.py, import it from there when training, and save the model again."
+            ) from None
+        except BaseException as error:  # a pickle can raise anything
+            raise StartupError(
+                f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); {_install(found)}"
             ) from None
     older = [w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
+
+
+def _install(found: Artifact) -> str:
+    saved = ", ".join(f"{package} {version}" for package, version in _saved_versions(found).items())
+    return f"is it a scikit-learn model? If so install {saved or 'the versions it was saved with'}."
 
 
 def _opened(path: Path) -> BufferedReader:

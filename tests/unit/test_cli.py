@@ -88,3 +88,17 @@ def test_serve_names_a_port_that_is_taken(demo_model: Path):
         result = run("serve", "--model-dir", demo_model, "--port", taken.getsockname()[1])
     assert result.exit_code == 1
     assert "can't be used (Address already in use); choose another one." in result.output
+
+
+def test_serve_tells_of_a_wrong_folder_before_the_server_starts(tmp_path: Path):
+    """The sentence alone, not among the server's lines."""
+    result = run("serve", "--model-dir", tmp_path, "--port", 1024 + 40_000)
+    assert result.exit_code == 1
+    assert f"No model in {tmp_path}" in result.output
+
+
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
+    """Not a traceback."""
+    result = run("demo", "--out", "/proc/nowhere/artifact")
+    assert result.exit_code == 1
+    assert "choose another place" in result.output

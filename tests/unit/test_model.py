@@ -129,6 +129,7 @@ def test_skops_types_that_nobody_trusts_are_refused(tmp_path: Path):
         (b"", "can't be loaded"),
         (b"not a pickle", "can't be loaded"),
         (b"cno_such_module\nModel\n.", "needs the Python module no_such_module"),
+        (b"c__main__\nMine\n.", "put it into a module beside score.py"),
         (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
     ],
 )

@@ -9,12 +9,12 @@ from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -117,7 +117,51 @@ def test_the_contract_has_the_samples_types(tmp_path: Path):
     """Numbers, texts, booleans and whole numbers are told apart."""
     estimator, frame = support.mixed()
     contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
-    assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "int64"]
+    assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "float64"]
+
+
+def codes() -> tuple[object, pd.DataFrame]:
+    """A model that reads whole numbers as texts, so that 1.0 is not 1 to it."""
+    frame = pd.DataFrame({"code": [1, 2, 3] * 10})
+    as_text = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": str})
+    model = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    return model.fit(frame, frame["code"] > 1), frame
+
+
+def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_path: Path):
+    """Elsewhere a column that happened to hold whole numbers takes 45.5 too."""
+    estimator, frame = codes()
+    model = served(support.packaged(estimator, frame, tmp_path))
+    assert model.contract.features[0].dtype == "int64"
+    assert model.predict(batch([[1], [2]], model.contract)) == [False, True]
+
+
+def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
+    """Also where its only text is missing."""
+    frame = pd.DataFrame({"n": [0.1, 0.2, 0.9, 0.8] * 5, "opt": ["u", None, "v", None] * 5})
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["opt"]), remainder="passthrough")
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 0, 1, 1] * 5)
+    model = served(support.packaged(estimator, frame, tmp_path))
+    assert model.predict(batch([[0.1, None]], model.contract)) == [0]
+    assert model.predict(batch([[0.1, None], [0.9, "v"]], model.contract)) == [0, 1]
+
+
+def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
+    """One that was fitted on None as a value of its own, which a request can't tell from NaN."""
+    frame = pd.DataFrame({"opt": pd.Series(["u", None, "v", None] * 5, dtype=object)})
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    estimator = make_pipeline(encoder, LogisticRegression()).fit(frame, [0, 1, 0, 1] * 5)
+    with pytest.raises(StartupError, match="otherwise when it comes as JSON"):
+        support.packaged(estimator, frame, tmp_path)
+
+
+def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
+    """No request can hold it."""
+    X = pd.DataFrame({"a": [1.0, np.inf, 3.0, 4.0] * 10})
+    estimator = HistGradientBoostingRegressor(max_iter=3).fit(X, range(40))
+    assert len(Manifest.read(support.packaged(estimator, X, tmp_path)).golden_rows) == 10
+    with pytest.raises(StartupError, match="Each row of the sample holds infinity"):
+        support.packaged(estimator, X.iloc[1:2], tmp_path / "other")
 
 
 def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
@@ -168,18 +212,29 @@ def test_a_model_without_names_needs_the_right_number_of_columns(tmp_path: Path)
         package(support.dump(estimator, tmp_path), frame.assign(target=1.0), tmp_path / "out")
 
 
-def test_an_artifact_is_not_overwritten_unless_forced(tmp_path: Path):
-    """A folder with anything in it is left as it is."""
+def test_an_artifact_is_replaced_only_if_forced(tmp_path: Path):
+    """The message says how."""
     estimator, frame = support.plain_regression()
-    file = support.dump(estimator, tmp_path)
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "precious").touch()
+    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
+    package(file, frame, out)
     with pytest.raises(StartupError, match=r"exists and is not empty.*--force"):
         package(file, frame, out)
+    package(file, frame, out, force=True, version="2")
+    assert Manifest.read(out).model_version == "2"
+
+
+@pytest.mark.parametrize("artifact", [False, True])
+def test_other_files_are_never_removed(tmp_path: Path, artifact: bool):
+    """Not even by force: a wrong --out costs nothing."""
+    estimator, frame = support.plain_regression()
+    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
+    if artifact:
+        package(file, frame, out)
+    out.mkdir(exist_ok=True)
+    (out / "precious").touch()
+    with pytest.raises(StartupError, match="holds more than an artifact"):
+        package(file, frame, out, force=True)
     assert (out / "precious").exists()
-    package(file, frame, out, force=True)
-    assert {path.name for path in out.iterdir()} == {"manifest.json", "model.joblib"}
 
 
 def test_an_mlflow_folder_is_packaged(tmp_path: Path):
