@@ -2,6 +2,7 @@
 
 PORT ?= 5001
 WORKER_COUNT ?= 1
+CACHE ?= memory
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo yes),$(p))))
@@ -17,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -37,8 +38,8 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
-serve: $(SERVING) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model with azmlinfsrv, the demo's unless MODEL_DIR is given
-	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT)
+serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model with azmlinfsrv, the demo's unless MODEL_DIR is given
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE)
 
 test: check unit blackbox ## everything that CI runs
 

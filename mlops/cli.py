@@ -15,6 +15,7 @@ import orjson
 import settings
 from errors import StartupError
 from mlops import demo as demos
+from mlops import local_redis
 from mlops import sample as samples
 from mlops.example import curl, example
 from mlops.package import package as package_model
@@ -47,9 +48,17 @@ def main() -> None:
 @click.option("--name", help="Model name; else the file's.")
 @click.option("--version", help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
+@click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def package(
-    model: Path, sample: Path, out: Path, name: str | None, version: str | None, drop: tuple[str, ...], force: bool
+    model: Path,
+    sample: Path,
+    out: Path,
+    name: str | None,
+    version: str | None,
+    drop: tuple[str, ...],
+    not_cacheable: bool,
+    force: bool,
 ) -> None:
     """Write the artifact folder of MODEL: a .pkl, .joblib, .sav or .skops file, or an MLflow folder.
 
@@ -66,7 +75,14 @@ def package(
                 f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(map(str, frame))}."
             )
         made = package_model(
-            model, frame.drop(columns=list(drop)), out, name=name, version=version, force=force, say=click.echo
+            model,
+            frame.drop(columns=list(drop)),
+            out,
+            name=name,
+            version=version,
+            force=force,
+            cacheable=not not_cacheable,
+            say=click.echo,
         )
     _packaged(made.model_name, made.model_version, out)
 
@@ -96,10 +112,22 @@ def example_(model_dir: Path, url: str | None) -> None:
 @click.option("--model-dir", type=EXISTING, required=True, help="The folder with the model; need not be packaged.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Worker processes, each with a model of its own.")
-def serve_(model_dir: Path, port: int, workers: int) -> None:
+@click.option(
+    "--cache",
+    type=click.Choice(["off", "memory", "redis"]),
+    default="memory",
+    help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
+)
+def serve_(model_dir: Path, port: int, workers: int, cache: str) -> None:
     """Serve a model on this machine with azmlinfsrv; prints a curl once it is ready."""
     with _plain_errors():
-        serve(model_dir, port=port, workers=workers)
+        serve(model_dir, port=port, workers=workers, cache=cache)
+
+
+@main.command("local-redis", hidden=True)
+def local_redis_() -> None:
+    with _plain_errors():
+        local_redis.run()
 
 
 @main.command("announce", hidden=True)

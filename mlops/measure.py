@@ -12,8 +12,9 @@ import pandas as pd
 import golden
 from contract import Contract, Feature
 from errors import ModelFailed, ScoringError, StartupError
-from estimator import Predictor, container_of, methods_of, non_finite, per_row
+from estimator import Predictor, cacheable, container_of, methods_of
 from mlops import sample as samples
+from predictions import non_finite, per_row, to_json
 from validation import Batch
 
 GOLDEN_ROWS = 10
@@ -28,11 +29,14 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it."""
+    """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it;
+    ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not.
+    """
 
     contract: Contract
     rows: list[list[Any]]
     answers: dict[str, list[Any]]
+    cacheable: bool
 
 
 def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
@@ -43,7 +47,7 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
     golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
     rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
-    answers = _golden_answers(rows, estimator, contract, say)
+    answers, steady = _golden_answers(rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
     _check_against_estimator(golden_frame, estimator, contract, answers)
     fractions = _with_fractions(contract, frame)
@@ -52,7 +56,8 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
     unnamed = dataclasses.replace(contract, container="array")  # a DataFrame costs more than many a prediction
     if contract.container == "frame" and contract.uniform and _answers_alike(rows, estimator, unnamed, answers):
         contract = unnamed
-    return Measured(contract, rows, {method: given for method, given in answers.items() if given is not None})
+    known = {method: given for method, given in answers.items() if given is not None}
+    return Measured(contract, rows, known, steady and cacheable(estimator))
 
 
 def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
@@ -104,9 +109,15 @@ def _answered(rows: list[list[Any]], estimator: Any, contract: Contract) -> bool
         return False
 
 
-def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, say: Say) -> dict[str, list[Any] | None]:
-    """Method -> answers; None where they are no test of the model. A method that fails is not offered."""
+def _golden_answers(
+    rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
+) -> tuple[dict[str, list[Any] | None], bool]:
+    """Method -> answers, None where they are no test of the model; and whether all are the same when asked again.
+
+    A method that fails is not offered.
+    """
     answers: dict[str, list[Any] | None] = {}
+    steady = True
     for method in contract.methods:
         try:
             batch = Batch(golden.batch(rows, contract).X, method)
@@ -122,8 +133,11 @@ def _golden_answers(rows: list[list[Any]], estimator: Any, contract: Contract, s
         comparable = not non_finite(first) and golden.same(second, first)
         if not comparable:
             say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
+        if not (comparable or to_json(first) == to_json(second)):
+            say("  note: not deterministic, so its answers will not be cached")
+            steady = False
         answers[method] = first if comparable else None
-    return answers
+    return answers, steady
 
 
 def _check_against_estimator(

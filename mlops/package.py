@@ -25,6 +25,7 @@ def package(
     name: str | None = None,
     version: str | None = None,
     force: bool = False,
+    cacheable: bool = True,
     say: Say = lambda line: None,
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError."""
@@ -44,6 +45,7 @@ def package(
         contract=measured.contract,
         golden_rows=measured.rows,
         golden_answers=measured.answers,
+        cacheable=cacheable and measured.cacheable,
     )
     say(f"Writing {out}")
     _write(manifest, found.file, out)

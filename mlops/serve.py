@@ -16,7 +16,7 @@ from typing import NoReturn
 import artifact
 import settings
 from errors import StartupError
-from mlops import SERVING
+from mlops import SERVING, local_redis
 from mlops.example import curl, example
 from settings import Settings
 
@@ -27,9 +27,15 @@ PATIENCE = 120
 """Seconds that the model may take to load before the announcer gives up."""
 
 
-def serve(model_dir: Path, *, port: int, workers: int) -> NoReturn:
-    """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError."""
+def serve(model_dir: Path, *, port: int, workers: int, cache: str) -> NoReturn:
+    """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError.
+
+    With ``cache="redis"`` and no Redis named in the environment, one is started that ends with the server.
+    """
     _check_port(port)
+    os.environ["SCORING_CACHE"] = cache
+    if cache == "redis" and not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_URL")):
+        os.environ["REDIS_URL"] = f"redis://127.0.0.1:{local_redis.start()}"
     os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
     os.environ["WORKER_COUNT"] = str(workers)
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything

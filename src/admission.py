@@ -40,6 +40,7 @@ class Admission:
         self._max_in_flight = max_in_flight
         self._queue_timeout = queue_timeout
         self._deadline = deadline
+        self._too_late = f"No answer within {deadline * 1000:.0f} ms."
         self._clock = clock
         self._lock = threading.Lock()
         self._ids = itertools.count()
@@ -62,8 +63,11 @@ class Admission:
 
     def compute(self, score: Callable[[], T], due: float) -> T:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
-        wait = min(self._queue_timeout, due - self._clock())
-        if not self._slots.acquire(timeout=max(wait, 0)):
+        left = due - self._clock()
+        if left <= 0:
+            raise DeadlineExceeded(self._too_late)
+        wait = min(self._queue_timeout, left)
+        if not self._slots.acquire(timeout=wait):
             raise Overloaded("The request waited too long for its turn; retry after the time in Retry-After.")
         try:
             future = self._threads.submit(self._in_slot, score)
@@ -73,7 +77,7 @@ class Admission:
         try:
             return future.result(timeout=max(due - self._clock(), 0))
         except TimeoutError:
-            raise DeadlineExceeded(f"No answer within {self._deadline * 1000:.0f} ms.") from None
+            raise DeadlineExceeded(self._too_late) from None
 
     def _in_slot(self, score: Callable[[], T]) -> T:
         identity = next(self._ids)

@@ -10,6 +10,8 @@ import orjson
 
 import server
 from admission import Admission
+from cache_counts import CacheCounts
+from cache_setup import response_cache
 from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
@@ -45,6 +47,8 @@ def build(settings: Settings) -> Application:
     """Everything but the model, which ``start`` loads. Raises StartupError."""
     board = Scoreboard(server.server_pid())
     lifecycle = Lifecycle(lambda: board.mine)
+    cache_counts = CacheCounts(lambda: board.mine)
+    cache = response_cache(settings, cache_counts)
     limits = Limits(
         settings.scoring_max_bytes,
         settings.scoring_max_depth,
@@ -64,16 +68,18 @@ def build(settings: Settings) -> Application:
     service = Service(
         lifecycle,
         admission,
+        cache,
         limits,
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
         expose_traceback=settings.scoring_expose_traceback,
-        hooks=(RequestCounter(board), log),
+        hooks=(RequestCounter(board, cache_counts), log),
     )
     health = Health(
         board,
         lifecycle,
         deployment=settings.deployment_name,
+        cache_tiers=cache.tier_names,
         saturated_after=deadline,
         stuck_after=settings.scoring_stuck_after_ms / 1000,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from contract import ANY, BOOLEAN, CATEGORY, METHODS, TEXT, Container, Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError
+from predictions import non_finite, per_row
 from validation import Batch
 
 
@@ -76,17 +76,6 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     return values.astype(feature.dtype)
 
 
-def per_row(output: Any) -> list[Any]:
-    """What an estimator returned, as a list with one entry a row: of numbers, texts or lists of them."""
-    if hasattr(output, "toarray"):
-        output = output.toarray()
-    if isinstance(output, list) and output and isinstance(output[0], np.ndarray):
-        # predict_proba of several targets: an array for each
-        return [list(row) for row in zip(*(np.asarray(target).tolist() for target in output), strict=True)]
-    rows: list[Any] = np.asarray(output).tolist()
-    return rows
-
-
 def methods_of(estimator: Any) -> tuple[str, ...]:
     """Raises StartupError where there is nothing that can be asked."""
     methods = tuple(name for name in METHODS if callable(getattr(estimator, name, None)))
@@ -96,6 +85,11 @@ def methods_of(estimator: Any) -> tuple[str, ...]:
             "give a fitted estimator or pipeline that has one."
         )
     return methods
+
+
+def cacheable(estimator: Any) -> bool:
+    """A model declares by an attribute ``cacheable = False`` that its answers must not be given twice."""
+    return bool(getattr(estimator, "cacheable", True))
 
 
 def container_of(estimator: Any, features: Iterable[Feature]) -> Container:
@@ -125,13 +119,6 @@ def takes_missing(estimator: Any, contract: Contract) -> bool:
         return not non_finite(Predictor(estimator, contract)(Batch(row, contract.methods[0])))
     except (ModelFailed, ModelRefusedInput):
         return False
-
-
-def non_finite(answers: Any) -> int:
-    """How many NaN and infinities there are among nested lists of answers."""
-    if isinstance(answers, list):
-        return sum(map(non_finite, answers))
-    return int(isinstance(answers, float | np.floating) and not math.isfinite(answers))
 
 
 def _features_of(estimator: Any) -> tuple[Feature, ...]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from cache import CacheState
+from cache_counts import CacheCounts
+from cache_report import report
 from lifecycle import Lifecycle
 from scoreboard import Phase, Scoreboard
-from service import CACHE_OFF, Outcome
+from service import Outcome
 
 Probe = tuple[dict[str, Any], int]
 """Body and status."""
@@ -41,6 +44,7 @@ class Health:
         lifecycle: Lifecycle,
         *,
         deployment: str,
+        cache_tiers: Sequence[str] = (),
         saturated_after: float,
         stuck_after: float,
         clock: Callable[[], float] = time.monotonic,
@@ -49,6 +53,7 @@ class Health:
         self._board = board
         self._lifecycle = lifecycle
         self._deployment = deployment
+        self._cache_tiers = cache_tiers
         self._saturated_after = saturated_after
         self._stuck_after = stuck_after
         self._clock = clock
@@ -82,7 +87,12 @@ class Health:
             "in_flight": sum(row.in_flight for row in self._board.workers()),
             "not_ready": self._why_not_ready(),
             "version_skew": list(model.version_skew) if model else [],
-            "cache": {"state": CACHE_OFF},
+            "cache": report(
+                self._cache_tiers,
+                (row.cache for row in self._board.rows()),
+                (row.cache for row in self._board.workers()),
+                cacheable=model is None or model.cacheable,
+            ),
         }
         return body, HTTPStatus.OK if model else HTTPStatus.SERVICE_UNAVAILABLE
 
@@ -113,11 +123,15 @@ class Health:
         return None
 
 
+COUNTED = {CacheState.HIT: "hits", CacheState.MISS: "misses", CacheState.BYPASS: "bypasses"}
+
+
 class RequestCounter:
     """A hook for ``Service``."""
 
-    def __init__(self, board: Scoreboard) -> None:
+    def __init__(self, board: Scoreboard, cache: CacheCounts) -> None:
         self._board = board
+        self._cache = cache
         self._lock = threading.Lock()
 
     def __call__(self, outcome: Outcome) -> None:
@@ -127,6 +141,8 @@ class RequestCounter:
             row.non_finite += outcome.non_finite
             row.service_errors += outcome.status >= 500
             row.client_errors += 400 <= outcome.status < 500
+        if outcome.cache in COUNTED:
+            self._cache.add(**{COUNTED[outcome.cache]: 1})
 
 
 def _probe(good: str, why_not: str | None) -> Probe:

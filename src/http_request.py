@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from cache import ANYTHING, Directive
 from errors import (
     BodyTimeout,
     ClientError,
@@ -61,7 +62,13 @@ class RequestReader:
     def __call__(self, environ: Environ) -> Request:
         client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
-        return Request(request_id, _trace(environ.get("HTTP_TRACEPARENT")), lambda: self._body(environ), client_id)
+        return Request(
+            request_id,
+            _trace(environ.get("HTTP_TRACEPARENT")),
+            lambda: self._body(environ),
+            client_id,
+            _directive(environ.get("HTTP_CACHE_CONTROL")),
+        )
 
     def plain(self, value: Any) -> Request:
         """Of a str, bytes or what JSON can hold, that came without HTTP."""
@@ -143,6 +150,14 @@ def _trace(traceparent: str | None) -> str:
     """The W3C trace id of the caller, or a new one."""
     match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
     return match[1] if match else uuid.uuid4().hex
+
+
+def _directive(cache_control: str | None) -> Directive:
+    """Of a request, RFC 9111: no-cache wants a new answer, which may be kept; no-store leaves no trace."""
+    if not cache_control:
+        return ANYTHING
+    said = {part.partition("=")[0].strip().lower() for part in cache_control.split(",")}
+    return Directive(look_up=not said & {"no-cache", "no-store"}, store="no-store" not in said)
 
 
 def _check_content_type(value: str | None) -> None:

@@ -23,7 +23,10 @@ REPACKAGE = "package the model again with `mlops package`"
 
 @dataclass(frozen=True)
 class Manifest:
-    """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers."""
+    """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers.
+
+    ``cacheable``: equal requests are answered alike, so that an answer may be given twice.
+    """
 
     model_name: str
     model_version: str
@@ -33,6 +36,7 @@ class Manifest:
     contract: Contract
     golden_rows: list[list[Any]]
     golden_answers: dict[str, list[Any]]
+    cacheable: bool = True
 
     def write(self, folder: Path) -> Path:
         document = {"schema": SCHEMA} | vars(self) | {"contract": self.contract.to_json()}

@@ -19,15 +19,19 @@ import golden
 from artifact import Artifact
 from contract import Contract, Feature
 from errors import ScoringError, StartupError
-from estimator import Predictor, contract_of
-from manifest import REPACKAGE, version_skew
+from estimator import Predictor, cacheable, contract_of
+from manifest import REPACKAGE, running_versions, version_skew
 from settings import Settings
 from validation import Batch
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that has answered. ``digest`` is the sha256 of its file, ``warmup_ms`` the time of its first answers."""
+    """A model that has answered.
+
+    ``digest`` is the sha256 of its file, ``runtime`` the versions that compute its answers, ``warmup_ms`` the time of
+    its first ones; ``cacheable`` unless equal requests may be answered differently.
+    """
 
     name: str
     version: str
@@ -36,6 +40,8 @@ class Model:
     version_skew: tuple[str, ...]
     golden_rows: int
     warmup_ms: float
+    runtime: dict[str, str]
+    cacheable: bool
     predict: Callable[[Batch], list[Any]]
 
 
@@ -66,7 +72,18 @@ def load(settings: Settings) -> Model:
         _warm_up(contract, predict)
     warmup_ms = (time.perf_counter() - started) * 1000
     asked = len(packaged.golden_rows) if packaged else 0
-    return Model(found.name, found.version, digest, contract, tuple(skew.values()), asked, warmup_ms, predict)
+    return Model(
+        found.name,
+        found.version,
+        digest,
+        contract,
+        tuple(skew.values()),
+        asked,
+        warmup_ms,
+        running_versions(),
+        packaged.cacheable if packaged else cacheable(estimator),
+        predict,
+    )
 
 
 def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:

@@ -26,6 +26,20 @@ class Phase:
     STARTING, LOADING, READY, FAILED, DRAINING = range(5)
 
 
+class CacheRow(ctypes.Structure):
+    """What a worker's response cache counts. The counters stay when the worker dies, the gauges do not."""
+
+    COUNTERS = (
+        "hits", "misses", "bypasses", "coalesced", "memory_hits", "memory_evictions",
+        "redis_hits", "redis_errors", "redis_timeouts", "redis_corrupt", "redis_dropped",
+    )  # fmt: skip
+    GAUGES = (
+        "memory_entries", "memory_bytes", "memory_bypassed", "memory_look_up_us",
+        "redis_bypassed", "redis_look_up_us", "redis_breaker_open", "compute_us",
+    )  # fmt: skip
+    _fields_ = [(name, ctypes.c_int64) for name in COUNTERS + GAUGES]
+
+
 class Row(ctypes.Structure):
     """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0 is never."""
 
@@ -39,6 +53,7 @@ class Row(ctypes.Structure):
     in_flight: int
     oldest_start: float
     full_since: float
+    cache: CacheRow
     _fields_ = [
         ("pid", ctypes.c_int64),
         ("born", ctypes.c_int64),
@@ -50,6 +65,7 @@ class Row(ctypes.Structure):
         ("in_flight", ctypes.c_int64),
         ("oldest_start", ctypes.c_double),
         ("full_since", ctypes.c_double),
+        ("cache", CacheRow),
     ]
 
     @property
@@ -85,6 +101,8 @@ class Scoreboard:
             self.mine.requests += lost
             self.mine.service_errors += lost
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
+            for gauge in CacheRow.GAUGES:
+                setattr(self.mine.cache, gauge, 0)
             self.mine.phase = phase
             self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
         finally:

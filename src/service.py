@@ -1,4 +1,4 @@
-"""One request from bytes to bytes: admit -> read -> validate -> predict -> respond.
+"""One request from bytes to bytes: admit -> read -> validate -> cache or predict -> respond.
 
 Knows no HTTP server, no environment and no globals: the model, the limits, the clock and the hooks are handed in.
 """
@@ -10,19 +10,19 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 import orjson
 
 from admission import Admission
-from errors import InternalError, ModelFailed, NonFinitePrediction, ScoringError
-from estimator import non_finite
+from cache import ANYTHING, CacheState, Directive, ResponseCache
+from cache_scoring import Computed
+from errors import InternalError, NonFinitePrediction, ScoringError
 from model import Model
 from payload import Limits
-from validation import validate
-
-CACHE_OFF = "off"
+from predictions import non_finite
+from telemetry import timestamp
+from validation import Batch, validate
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Request:
     trace: str
     read: Callable[[], bytes]
     client_request_id: str | None = None
+    cache: Directive = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Outcome:
     body_bytes: int = 0
     rows: int = 0
     non_finite: int = 0
-    cache: str = CACHE_OFF
+    cache: CacheState = CacheState.OFF
     model_name: str | None = None
     model_version: str | None = None
     error: ScoringError | None = None
@@ -82,6 +83,7 @@ class Service:
         self,
         source: ModelSource,
         admission: Admission,
+        cache: ResponseCache,
         limits: Limits,
         *,
         deployment: str,
@@ -93,6 +95,7 @@ class Service:
     ) -> None:
         self._source = source
         self._admission = admission
+        self._cache = cache
         self._limits = limits
         self._deployment = deployment
         self._null_for_non_finite = null_for_non_finite
@@ -127,17 +130,18 @@ class Service:
             outcome.body_bytes = len(body)
             batch = validate(body, model.contract, self._limits)
             outcome.rows = len(batch.X)
-            answers = self._admission.compute(lambda: model.predict(batch), due)
-            outcome.non_finite = non_finite(answers)
-            return self._encode(answers, outcome)
+            predictions = self._cache.predictions(
+                model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
+            )
+            outcome.cache = predictions.state
+            return predictions.json
 
-    def _encode(self, answers: list[Any], outcome: Outcome) -> bytes:
+    def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
+        answers = self._admission.compute(lambda: model.predict(batch), due)
+        outcome.non_finite = non_finite(answers)
         if outcome.non_finite and not self._null_for_non_finite:
             raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
-        try:
-            return orjson.dumps(answers, default=_plain)  # writes null for NaN and infinity
-        except TypeError as error:
-            raise ModelFailed("The model answered with values that JSON can't hold.") from error
+        return Computed(answers, shareable=not outcome.non_finite)
 
     def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
         return orjson.dumps(
@@ -181,15 +185,3 @@ def failure(
         "metadata": {"request_id": request_id, "timestamp": timestamp(now), "model_version": model_version},
     }
     return Answer(int(error.status), orjson.dumps(body), error.headers)
-
-
-def timestamp(moment: datetime.datetime) -> str:
-    """ISO 8601 in UTC with milliseconds, as in 2025-11-09T10:00:00.000Z."""
-    return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _plain(value: Any) -> Any:
-    """numpy's scalars inside of object arrays."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(type(value).__name__)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from errors import StartupError
@@ -84,6 +84,59 @@ class Settings:
     scoring_drain_ms: Annotated[
         NonNegative, Field(description="After SIGTERM: readiness is 503 and requests are still taken for so long.")
     ] = 5_000
+    scoring_cache: Annotated[
+        Literal["auto", "off", "memory", "redis"],
+        Field(description="Response cache; `auto`: `redis` where `REDIS_HOST` or `REDIS_URL` is set, else `memory`."),
+    ] = "auto"
+    scoring_cache_ttl_s: Annotated[
+        Positive,
+        Field(description="Seconds that a prediction is kept; up to a tenth less, so that not all expire at once."),
+    ] = 3600
+    scoring_cache_max_bytes: Annotated[
+        NonNegative, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
+    ] = 64_000_000
+    scoring_cache_by_row: Annotated[
+        bool, Field(description="Cache each row apart: of a batch only the unknown rows are computed.")
+    ] = False
+    scoring_cache_must_pay: Annotated[
+        bool, Field(description="Bypass a tier while looking up costs more than computing, as measured.")
+    ] = True
+    scoring_cache_budget_ms: Annotated[
+        Positive, Field(description="Longest that a request waits for Redis to look up.")
+    ] = 50
+    scoring_cache_lease_ms: Annotated[
+        NonNegative,
+        Field(
+            description="Equal requests in several workers and pods are computed once, the others waiting for so long; "
+            "0: once a worker."
+        ),
+    ] = 0
+    scoring_cache_prefix: Annotated[
+        str, Field(min_length=1, description="Start of each key in Redis, before model and version.")
+    ] = "azureml-scoring"
+    redis_url: Annotated[
+        SecretStr | None,
+        Field(description="`rediss://user:password@host:port/0` in place of those below; `redis://` is without TLS."),
+    ] = None
+    redis_host: Annotated[str | None, Field(description="Redis of the response cache.")] = None
+    redis_port: Annotated[
+        int, Field(gt=0, lt=65536, description="6380 for Azure Cache for Redis, 10000 for Azure Managed Redis.")
+    ] = 6380
+    redis_username: Annotated[str | None, Field(description="Where Redis has users; Azure's keys do without.")] = None
+    redis_password: Annotated[SecretStr | None, Field(description="Access key.")] = None
+    redis_auth: Annotated[
+        Literal["password", "entra"],
+        Field(description="`entra`: by the managed or workload identity, without a password; needs the extra `entra`."),
+    ] = "password"
+    redis_ssl: Annotated[
+        bool, Field(description="TLS with certificate and host name checked; `false` for a local server only.")
+    ] = True
+    redis_ssl_ca_certs: Annotated[Path | None, Field(description="Certificates to trust in place of the system's.")] = (
+        None
+    )
+    redis_cluster: Annotated[
+        bool, Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters.")
+    ] = False
     scoring_expose_traceback: Annotated[
         bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
     ] = False

@@ -10,14 +10,21 @@ import datetime
 import logging
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from errors import StartupError
-from service import Outcome, timestamp
+
+if TYPE_CHECKING:
+    from service import Outcome
 
 logger = logging.getLogger("scoring")
+
+
+def timestamp(moment: datetime.datetime) -> str:
+    """ISO 8601 in UTC with milliseconds, as in 2025-11-09T10:00:00.000Z."""
+    return moment.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _JsonLines(logging.Formatter):

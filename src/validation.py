@@ -26,7 +26,11 @@ DESCRIBED = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None."""
+    """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None.
+
+    Equal requests are equal here to the last bit, -0.0 being 0.0 and 1 being 1.0 where the model takes a float: the
+    cache's key is made of these bytes (docs/adr/0004).
+    """
 
     X: np.ndarray
     method: str
@@ -39,6 +43,7 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     method = _method(table, contract)
     if contract.uniform and contract.dtype == np.float64 and table.types <= {float, int}:
         X = np.array(table.rows, dtype=np.float64)
+        X += 0.0  # turns -0.0 into 0.0
         return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method)
     X = np.empty((len(table.rows), len(contract.features)), dtype=contract.dtype)
     for j, (feature, position) in enumerate(zip(contract.features, order, strict=True)):
@@ -81,7 +86,7 @@ def _method(table: Table, contract: Contract) -> str:
 
 
 def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
-    """Check one column; null becomes NaN among numbers. Raises ClientError at the first bad value."""
+    """One column, checked and in its one form; null becomes NaN among numbers. Raises ClientError at a bad value."""
     types = TYPES.get(feature.dtype, {int, float})
     values = [row[position] for row in table.rows]
     for i, value in enumerate(values):
@@ -95,7 +100,18 @@ def _column(feature: Feature, label: str, table: Table, position: int) -> list[A
             raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
         elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
             raise OutOfRange(f"{label} must be {_described(feature)} that fits {feature.dtype}.", place)
-    return [np.nan if value is None else value for value in values] if feature.numeric else values
+    return [_canonical(feature, value) for value in values]
+
+
+def _canonical(feature: Feature, value: Any) -> Any:
+    """The one form of a value that fits the feature, so that equal meaning is equal bytes."""
+    if value is None:
+        return np.nan if feature.numeric else None
+    if feature.dtype == CATEGORY:
+        return feature.categories[feature.categories.index(value)]
+    if feature.numeric and not np.issubdtype(feature.dtype, np.floating):
+        return int(value)
+    return float(value) + 0.0 if feature.numeric or type(value) is float else value
 
 
 def _described(feature: Feature) -> str:

