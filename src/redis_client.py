@@ -36,8 +36,7 @@ def connector(settings: Settings) -> Callable[[], redis.Redis]:
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_keepalive": True,
         "protocol": 2,
-        "lib_name": None,  # spares a round trip at connecting
-        "lib_version": None,
+        "driver_info": None,  # spares round trips at connecting
     }
     if options.get("ssl"):
         options |= {

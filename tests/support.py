@@ -19,13 +19,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mlops  # noqa: F401  puts src/ on the path
+from contract import Contract, Feature
 from mlops.package import package
+from model import Model
 
 MODELS = Path(__file__).parent / "models"
 sys.path.insert(0, str(MODELS))
 
 ROW = [59.0, 2.0, 32.1, 101.0, 157.0, 93.2, 38.0, 4.0, 4.8598, 87.0]
 """One patient of the demo's data."""
+
+NUMBERS = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))
+"""Of a model with two features."""
 
 NAMES = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
 
@@ -82,6 +87,23 @@ def dump(estimator: Any, folder: Path, name: str = "model.joblib") -> Path:
     file = folder / name
     joblib.dump(estimator, file)
     return file
+
+
+def model(contract: Contract = NUMBERS, **changes: Any) -> Model:
+    """A loaded model, as the cache sees one."""
+    known: dict[str, Any] = {
+        "name": "m",
+        "version": "1",
+        "digest": "ab" * 32,
+        "contract": contract,
+        "version_skew": (),
+        "golden_rows": 0,
+        "warmup_ms": 0.0,
+        "runtime": {"numpy": "2"},
+        "cacheable": True,
+        "predict": lambda batch: batch.X[:, 0].tolist(),
+    }
+    return Model(**known | changes)
 
 
 def packaged(estimator: Any, sample: pd.DataFrame, folder: Path, **options: Any) -> Path:

@@ -65,6 +65,13 @@ class Noted(Scripted):
             note.write("unpickled")
 
 
+class Steady(Scripted):
+    """Doubles each first value, at once."""
+
+    def predict(self, X):
+        return X[:, 0] * 2
+
+
 class Dice(Scripted):
     """Answers differently each time."""
 

@@ -1,5 +1,4 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scripted import EXIT, FAIL, SHORT, Scripted
 from sklearn.cluster import KMeans
@@ -7,12 +6,12 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import StandardScaler
 
 import support
 from contract import Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError
-from estimator import Predictor, contract_of, non_finite, per_row
+from estimator import Predictor, contract_of
 from validation import Batch
 
 
@@ -44,38 +43,6 @@ def test_values_are_to_blame_once_the_model_has_shown_that_it_works(told: Predic
     ask(told, 0.0)
     with pytest.raises(ModelRefusedInput):
         ask(told, float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("output", "answers"),
-    [
-        (np.array([1, 2]), [1, 2]),
-        (np.array([[1.5, 2.5]]), [[1.5, 2.5]]),
-        (np.array(["a", "b"]), ["a", "b"]),
-        (np.array([True]), [True]),
-        ([np.array([[0.1, 0.9], [0.2, 0.8]]), np.array([[1.0], [1.0]])], [[[0.1, 0.9], [1.0]], [[0.2, 0.8], [1.0]]]),
-        (pd.Series([1, 2]), [1, 2]),
-        (pd.DataFrame({"a": [1.0], "b": [2.0]}), [[1.0, 2.0]]),
-        ([3, 4], [3, 4]),
-    ],
-)
-def test_outputs_of_all_kinds_become_a_list_with_an_entry_a_row(output: object, answers: object):
-    """Arrays, several targets, frames and lists."""
-    assert per_row(output) == answers
-
-
-def test_sparse_outputs_become_rows():
-    """As encoders and multi-label classifiers return them."""
-    assert per_row(OneHotEncoder().fit_transform([["a"], ["b"]])) == [[1.0, 0.0], [0.0, 1.0]]
-
-
-@pytest.mark.parametrize(
-    ("answers", "count"),
-    [([1.0, [2.0, 3]], 0), ([[np.nan, np.inf]], 2), ([np.float32("nan"), -np.inf], 2), (["x", None, True], 0)],
-)
-def test_nan_and_infinity_are_found_at_any_depth(answers: object, count: int):
-    """Before they could become invalid JSON."""
-    assert non_finite(answers) == count
 
 
 def fitted(estimator: object, *, named: bool = False) -> object:
