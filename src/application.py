@@ -16,7 +16,7 @@ from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
 from lifecycle import Lifecycle
-from model import load
+from model import Model, load
 from payload import Limits
 from routes import HttpScoring, mount
 from scoreboard import Scoreboard
@@ -99,13 +99,19 @@ def start(settings: Settings) -> Application:
     if settings.scoring_model_load == "background":
         if settings.worker_preload:
             raise StartupError("SCORING_MODEL_LOAD=background does not go with WORKER_PRELOAD=true; unset one of them.")
-        application.lifecycle.load_in_background(lambda: load(settings))
+        application.lifecycle.load_in_background(lambda: _load(settings))
     else:
-        application.lifecycle.load(lambda: load(settings))
+        application.lifecycle.load(lambda: _load(settings))
     mount(application.http, application.health)
     server.let_probes_through()
     server.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
     return application
+
+
+def _load(settings: Settings) -> Model:
+    model = load(settings)
+    server.spare_start_up_from_collection()
+    return model
 
 
 def in_flight_limit(settings: Settings) -> int:

@@ -11,7 +11,7 @@ from settings import Settings
 
 
 def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
-    """Connects to nothing yet. Raises StartupError."""
+    """Waits for no connection. Raises StartupError."""
     tiers: list[Tier] = []
     leases = None
     if settings.scoring_cache != "off" and settings.scoring_cache_max_bytes:
@@ -25,6 +25,8 @@ def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
         trial_key = f"{settings.scoring_cache_prefix}:trial"
         budget = settings.scoring_cache_budget_ms / 1000
         link = RedisLink(connector(settings), lambda client: client.get(trial_key), counts, budget=budget)
+        if not settings.worker_preload:  # each worker has to connect after it was forked
+            link.try_early()
         shared = RedisTier(link, counts)
         tiers.append(shared)
         if settings.scoring_cache_lease_ms:

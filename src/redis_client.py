@@ -38,13 +38,15 @@ def connector(settings: Settings) -> Callable[[], redis.Redis]:
         "protocol": 2,
         "driver_info": None,  # spares round trips at connecting
     }
-    if options.get("ssl"):
+    if options["ssl"]:
         options |= {
             "ssl_cert_reqs": "required",
             "ssl_check_hostname": True,
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
             "ssl_ca_certs": str(settings.redis_ssl_ca_certs) if settings.redis_ssl_ca_certs else None,
         }
+    if options["ssl"] and not settings.redis_cluster:
+        options["connection_class"] = _sharing(_context(options))
     if settings.redis_auth == "entra":
         _check_entra(options)
         return lambda: _client(settings, options | {"credential_provider": _entra()})
@@ -67,6 +69,29 @@ def _address(settings: Settings) -> dict[str, Any]:
         raise StartupError("REDIS_URL is not usable; it looks like rediss://:password@host:6380/0, without a query.")
     parsed.pop("connection_class", None)
     return {**login, **parsed, "ssl": scheme == "rediss"}
+
+
+def _context(options: dict[str, Any]) -> ssl.SSLContext:
+    """Checks certificate and host name, as this is its default."""
+    try:
+        context = ssl.create_default_context(cafile=options["ssl_ca_certs"])
+    except OSError as error:
+        raise StartupError(f"REDIS_SSL_CA_CERTS can't be used ({error}); name a file of certificates in PEM.") from None
+    context.minimum_version = options["ssl_min_version"]
+    return context
+
+
+def _sharing(context: ssl.SSLContext) -> type[redis.SSLConnection]:
+    """redis-py makes a context for each connection, which holds the interpreter for some 20 ms and so every request.
+
+    Should its inner method be renamed, the connections are as slow to make as ever, and checked all the same.
+    """
+
+    class Connection(redis.SSLConnection):
+        def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
+            return context.wrap_socket(sock, server_hostname=self.host)
+
+    return Connection
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -98,7 +123,8 @@ def _client(settings: Settings, options: dict[str, Any]) -> Any:
         options = {name: value for name, value in options.items() if name not in ("username", "password")}
     retry = Retry(NoBackoff(), 0)
     if not settings.redis_cluster:
-        return redis.Redis(**options, retry=retry, retry_on_error=[])
+        options.pop("ssl")
+        return redis.Redis.from_pool(redis.ConnectionPool(**options, retry=retry, retry_on_error=[]))
     if options["host"].endswith(MANAGED_REDIS):
         # Its nodes give addresses that the certificate does not name; all are reached by the one host name.
         options |= {"address_remap": lambda address: (options["host"], address[1])}

@@ -2,7 +2,7 @@
 
 Whatever Redis, the network, DNS, TLS or a token service do, a request waits at most the budget for a look-up, and never
 for a write. A few failures in a row open a breaker; then nothing is asked but a trial each second, which no request
-waits for. Nothing is connected before the first request, so that neither start-up nor a fork needs Redis.
+waits for. Connections are made on those threads too, so that neither start-up nor a fork needs Redis.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ class RedisLink:
         self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY, _is_outage)
         self._opened = False
         self._warned: dict[type[Exception], float] = {}
+
+    def try_early(self) -> None:
+        """Connect before the first request does, and tell early in the log if that fails."""
+        self.tell(self._trial)
 
     def available(self) -> bool:
         """Not while the breaker is open."""

@@ -6,6 +6,7 @@ Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, 
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -45,6 +46,17 @@ def let_probes_through() -> None:
     """
     if (threads() or 1) > 1:
         sys.setswitchinterval(SWITCH_INTERVAL)
+
+
+def spare_start_up_from_collection() -> None:
+    """In a worker, keep what start-up and the model left in memory out of every garbage collection to come.
+
+    A full one went through all of it, scikit-learn and pandas included: measured 80 ms with the interpreter held, at
+    no moment that anybody chose.
+    """
+    if gunicorn_worker():
+        gc.collect()
+        gc.freeze()
 
 
 def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:

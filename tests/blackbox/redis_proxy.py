@@ -44,11 +44,8 @@ def garbage(data: bytes, client: socket.socket) -> None:
 
 
 def moved(data: bytes, client: socket.socket) -> None:
-    """As a node of a cluster answers that has not the key's slot; to commands on keys only."""
-    if data.startswith(b"+OK\r\n") and data.count(b"\r\n") == 1:
-        client.sendall(data)
-    else:
-        client.sendall(b"-MOVED 3999 127.0.0.1:6381\r\n" * data.count(b"\r\n"))
+    """As a node of a cluster answers that has not the key's slot; signing in and storing succeed."""
+    client.sendall(data if data == b"+OK\r\n" else b"-MOVED 3999 127.0.0.1:6381\r\n")
 
 
 class TlsProxy:
@@ -101,11 +98,13 @@ class TlsProxy:
                 threading.Thread(target=self._connect, args=(connection,), daemon=True).start()
 
     def _connect(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Redis does
         with (
             contextlib.suppress(OSError),
             self._context.wrap_socket(connection, server_side=True) as client,
             socket.create_connection(("127.0.0.1", self.upstream)) as redis,
         ):
+            redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._clients.add(client)
             threading.Thread(target=self._requests, args=(client, redis), daemon=True).start()
             self._answers(client, redis)

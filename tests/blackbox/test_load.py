@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from scripted import COMPUTE, DIE, FAIL, NAN, SWITCH
+from scripted import COMPUTE, DIE, FAIL, FROZEN, NAN, SWITCH
 
 from blackbox.server import BARE, THREADS, Server, serving, until
 
@@ -38,6 +38,12 @@ def test_threads_take_turns_often(scripted_model: Path, tmp_path: Path, configur
     """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
     with serving(scripted_model, tmp_path, **configuration) as server:
         assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
+
+
+def test_garbage_collection_does_not_go_through_what_start_up_left(scripted_model: Path, tmp_path: Path):
+    """Or each full one would hold up every request of the worker for 80 ms."""
+    with serving(scripted_model, tmp_path, **ONE) as server:
+        assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
 
 
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 import support
@@ -76,6 +77,24 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
         health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
         assert health["model_name"] == "churn"
         until(lambda: served.output.read_text().count("ready for serving traffic") == 2, "both workers are up")
+
+
+@pytest.mark.parametrize(("cache", "tiers"), [("off", set()), ("memory", {"memory"}), ("redis", {"memory", "redis"})])
+def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
+    """CACHE=redis brings a real one, which ends with the server, however that ends."""
+    with MakeServe(tmp_path, CACHE=cache) as served:
+        states = [run(served.curl())["metadata"]["cache"] for _ in range(2)]
+        assert states == (["miss", "hit"] if tiers else ["off", "off"])
+        block = httpx.get(f"http://127.0.0.1:{served.port}/health").json()["cache"]
+        assert {"memory", "redis"} & set(block) == tiers
+        if cache == "redis":
+            (helper,) = [
+                p for p in psutil.Process(served.process.pid).children(recursive=True) if "local-redis" in p.cmdline()
+            ]
+            (server,) = helper.children()
+            assert block["redis"]["errors"] == 0
+    if cache == "redis":
+        until(lambda: not (server.is_running() or helper.is_running()), "the local Redis has ended")
 
 
 def test_ctrl_c_ends_make_serve(tmp_path: Path):

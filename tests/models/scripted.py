@@ -1,5 +1,6 @@
 """A model that does as it is told by the first value of a request, so that tests decide what happens and when."""
 
+import gc
 import os
 import signal
 import sys
@@ -7,7 +8,7 @@ import time
 
 import numpy as np
 
-FAIL, NAN, DIE, EXIT, ODD, SHORT, SWITCH = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0
+FAIL, NAN, DIE, EXIT, ODD, SHORT, SWITCH, FROZEN = -1.0, -2.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0
 COMPUTE = 10_000.0
 
 
@@ -18,6 +19,7 @@ class Scripted:
     """
 
     n_features_in_ = 1
+    cacheable = False
 
     def __init__(self):
         self.state = "so that unpickling has something to set"
@@ -38,6 +40,8 @@ class Scripted:
             return np.zeros(len(X) + 1)
         if order == SWITCH:
             return np.array([sys.getswitchinterval()])
+        if order == FROZEN:
+            return np.array([gc.get_freeze_count()])
         if COMPUTE < order < 2 * COMPUTE:
             until = time.perf_counter() + order - COMPUTE
             while time.perf_counter() < until:
@@ -66,10 +70,22 @@ class Noted(Scripted):
 
 
 class Steady(Scripted):
-    """Doubles each first value, at once."""
+    """Doubles each first value, at once; one below zero after as many seconds."""
+
+    cacheable = True
 
     def predict(self, X):
+        time.sleep(max(0.0, -float(X[0, 0])))
         return X[:, 0] * 2
+
+
+class Broken(Scripted):
+    """Fails, each time."""
+
+    cacheable = True
+
+    def predict(self, X):
+        raise RuntimeError("broken")
 
 
 class Dice(Scripted):

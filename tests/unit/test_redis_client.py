@@ -23,7 +23,7 @@ def test_by_default_it_is_azure_cache_for_redis_over_tls_that_is_checked():
     """Port 6380, certificate and host name, TLS 1.2 at least."""
     pool = client(REDIS_HOST="x.redis.cache.windows.net", REDIS_PASSWORD="key").connection_pool
     given = pool.connection_kwargs
-    assert pool.connection_class is redis.SSLConnection
+    assert issubclass(pool.connection_class, redis.SSLConnection)
     assert (given["host"], given["port"], given["password"]) == ("x.redis.cache.windows.net", 6380, "key")
     assert (given["ssl_cert_reqs"], given["ssl_check_hostname"]) == ("required", True)
     assert given["ssl_min_version"] == ssl.TLSVersion.TLSv1_2

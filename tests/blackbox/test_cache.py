@@ -1,0 +1,189 @@
+"""The response cache as a client and an operator see it."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import support
+from blackbox.server import BARE, THREADS, Server, serving, until
+from redis_server import Valkey, valkey
+
+SLOW = -1.0
+"""The model takes a second."""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return support.scripted(tmp_path_factory.mktemp("steady"), "Steady")
+
+
+@pytest.fixture(params=[BARE, THREADS | {"WORKER_COUNT": "1"}], ids=["bare", "threads"])
+def server(request: pytest.FixtureRequest, model: Path, tmp_path: Path) -> Iterator[Server]:
+    with serving(model, tmp_path, **request.param, SCORING_CACHE_MUST_PAY="false") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Valkey]:
+    with valkey() as started:
+        yield started
+
+
+def pod(model: Path, folder: Path, redis: Valkey, **env: str) -> Any:
+    folder.mkdir(exist_ok=True)
+    url = f"redis://127.0.0.1:{redis.port}"
+    ours = THREADS | {"REDIS_URL": url, "SCORING_CACHE_MUST_PAY": "false", "SCORING_CACHE_BUDGET_MS": "5000"} | env
+    return serving(model, folder, **ours)
+
+
+def state(server: Server, value: float, **headers: str) -> str:
+    answer = server.score([[value]], headers=headers)
+    assert answer.json()["predictions"] == [2 * value]
+    return str(answer.json()["metadata"]["cache"])
+
+
+def cache(server: Server) -> dict[str, Any]:
+    block: dict[str, Any] = server.get("/health").json()["cache"]
+    return block
+
+
+def test_a_repeated_request_is_a_hit_with_fresh_metadata(server: Server):
+    """Its own id, time and duration; only the predictions are from the cache."""
+    first, second = (
+        server.score({"data": [[3]]}, headers={"x-request-id": name}).json() for name in ("first", "second")
+    )
+    assert (first["metadata"]["cache"], second["metadata"]["cache"]) == ("miss", "hit")
+    assert first["predictions"] == second["predictions"] == [6.0]
+    assert (first["metadata"]["request_id"], second["metadata"]["request_id"]) == ("first", "second")
+    assert first["metadata"]["timestamp"] <= second["metadata"]["timestamp"]
+    assert [line["cache"] for line in server.lines() if "request_id" in line] == ["miss", "hit"]
+
+
+def test_equal_meaning_is_a_hit_whatever_the_json_looks_like(server: Server):
+    """White space, 1 or 1.0, another form."""
+    state(server, 1.0)
+    for body in (b'{"data":[[1]]}', b'{ "method": "predict", "input_data": [[1.0]] }', b"[1e0]"):
+        answer = server.client.post("/score", content=body, headers={"Content-Type": "application/json"})
+        assert answer.json()["metadata"]["cache"] == "hit"
+
+
+def test_cache_control_is_honoured(server: Server):
+    """no-cache computes anew, no-store leaves no trace."""
+    assert state(server, 5, **{"Cache-Control": "no-store"}) == "bypass"
+    assert state(server, 5, **{"Cache-Control": "no-cache, max-age=0"}) == "bypass"
+    assert state(server, 5) == "hit"
+    assert state(server, 5, **{"Cache-Control": "No-Cache"}) == "bypass"
+    assert cache(server)["bypasses"] == 3
+
+
+def test_equal_requests_at_once_are_computed_once(model: Path, tmp_path: Path):
+    """The others get what the first is computing."""
+    with (
+        serving(model, tmp_path, **(THREADS | {"WORKER_COUNT": "1"})) as server,
+        ThreadPoolExecutor(20) as clients,
+    ):
+        states = list(clients.map(lambda _: state(server, SLOW), range(20)))
+        assert sorted(states) == ["hit"] * 19 + ["miss"]
+        assert cache(server)["misses"] == 1
+
+
+def test_errors_are_not_cached(tmp_path: Path):
+    """Neither the client's nor the model's."""
+    with serving(support.scripted(tmp_path, "Broken"), tmp_path) as server:
+        for _ in range(2):
+            assert server.score([[1.0]]).json()["code"] == "model_failed"
+            assert server.score([["x"]]).json()["code"] == "wrong_type"
+        assert cache(server)["hits"] == 0
+
+
+def test_off_means_off(model: Path, tmp_path: Path):
+    """By the setting, or because the model says that it may answer differently."""
+    with serving(model, tmp_path, SCORING_CACHE="off") as server:
+        assert [state(server, 1) for _ in range(2)] == ["off", "off"]
+        assert cache(server) == {"state": "off"}
+    with serving(support.scripted(tmp_path / "dice", "Dice"), tmp_path) as server:
+        answers = [server.score([[1.0]]).json() for _ in range(2)]
+        assert [answer["metadata"]["cache"] for answer in answers] == ["off", "off"]
+        assert answers[0]["predictions"] != answers[1]["predictions"]
+        assert cache(server)["state"].startswith("off: the model")
+
+
+def test_by_row_known_rows_are_not_computed_again(model: Path, tmp_path: Path):
+    """A slow row that is known makes its batch fast."""
+    with serving(model, tmp_path, SCORING_CACHE_BY_ROW="true", SCORING_CACHE_MUST_PAY="false") as server:
+        server.score([[1.0], [2.0]])
+        answer = server.score([[2.0], [3.0], [1.0]]).json()
+        assert (answer["predictions"], answer["metadata"]["cache"]) == ([4.0, 6.0, 2.0], "miss")
+        assert server.score([[3.0], [2.0]]).json()["metadata"]["cache"] == "hit"
+
+
+def test_pods_share_what_is_in_redis_and_versions_do_not(model: Path, tmp_path: Path, redis: Valkey):
+    """A new pod starts warm; after an upgrade nothing old is answered."""
+    with pod(model, tmp_path / "a", redis, MODEL_NAME="shared", MODEL_VERSION="1") as first:
+        assert state(first, 7) == "miss"
+        until(lambda: redis.admin.keys("azureml-scoring:shared:1:*"), "it is stored")
+        with pod(model, tmp_path / "b", redis, MODEL_NAME="shared", MODEL_VERSION="1") as second:
+            assert state(second, 7) == "hit"
+            assert cache(second)["redis"]["hits"] == 1
+        with pod(model, tmp_path / "c", redis, MODEL_NAME="shared", MODEL_VERSION="2") as upgraded:
+            assert state(upgraded, 7) == "miss"
+
+
+def test_with_leases_two_pods_compute_once(model: Path, tmp_path: Path, redis: Valkey):
+    """The second waits for the first."""
+    lease = {"SCORING_CACHE_LEASE_MS": "20000", "MODEL_NAME": "leased"}
+    with (
+        pod(model, tmp_path / "a", redis, **lease) as first,
+        pod(model, tmp_path / "b", redis, **lease) as second,
+        ThreadPoolExecutor(8) as clients,
+    ):
+        states = list(clients.map(lambda i: state((first, second)[i % 2], SLOW), range(8)))
+        assert sorted(states) == ["hit"] * 7 + ["miss"]
+
+
+@pytest.mark.parametrize("preload", ["false", "true"])
+def test_counts_are_of_all_workers_and_survive_them(model: Path, tmp_path: Path, redis: Valkey, preload: str):
+    """Also where workers are forked after init(), each with a connection of its own."""
+    with pod(model, tmp_path, redis, WORKER_PRELOAD=preload, MODEL_NAME=f"counted-{preload}") as server:
+        for value in range(20):
+            server.fresh("POST", "/score", [[value]])
+        until(lambda: len(redis.admin.keys(f"azureml-scoring:counted-{preload}:*")) == 20, "all are stored")
+        for value in range(20):
+            assert server.fresh("POST", "/score", [[value]]).json()["metadata"]["cache"] == "hit"
+        counted = cache(server)
+        assert (counted["hits"], counted["misses"], counted["hit_rate_percent"]) == (20, 20, 50.0)
+        assert counted["memory"]["hits"] + counted["redis"]["hits"] == 20
+        for worker in server.workers():
+            os.kill(worker, signal.SIGKILL)
+        until(lambda: cache(server)["memory"]["entries"] == 0, "new workers have taken over")
+        assert cache(server)["hits"] == 20
+
+
+def test_where_it_does_not_pay_it_is_bypassed_and_says_so(model: Path, tmp_path: Path, redis: Valkey):
+    """This model answers faster than any Redis; the memory in front is judged apart."""
+    with pod(model, tmp_path, redis, SCORING_CACHE_MUST_PAY="true", SCORING_CACHE_MAX_BYTES="0") as server:
+        until(
+            lambda: [state(server, value) for value in range(100)] and cache(server)["redis"]["look_up_us"], "measured"
+        )
+        block = cache(server)
+        bypassed = block["redis"]["state"].startswith("bypassed")
+        assert bypassed == (block["redis"]["look_up_us"] >= block["compute_us"])
+
+
+def test_no_secret_is_shown(model: Path, tmp_path: Path):
+    """Not in the log, not in /health, not in an answer; whether Redis is there or not."""
+    secret = "hunter2-and-more"
+    env = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "1", "REDIS_PASSWORD": secret, "REDIS_SSL": "false"}
+    with serving(model, tmp_path, **env) as server:
+        answer = server.score([[1.0]])
+        assert secret not in server.log + answer.text + server.get("/health").text
+        until(lambda: "Redis failed (ConnectionError)" in server.log, "the failure is told")
+    with serving(model, tmp_path, up=False, REDIS_URL=f"rediss://:{secret}@", SCORING_CACHE="redis") as server:
+        server.process.wait(60)
+        assert "REDIS_URL is not usable" in server.log
+        assert secret not in server.log
