@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit blackbox format lock clean
+.PHONY: help setup serve test check unit blackbox faults bench-cache format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,12 @@ unit: $(TESTING) ## fast tests, with coverage
 
 blackbox: $(TESTING) ## tests against real azmlinfsrv processes
 	@$(BIN)/pytest tests/blackbox
+
+faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
+	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
+
+bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
+	@$(BIN)/python benchmarks/cache.py
 
 format: $(TESTING) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .

@@ -124,7 +124,9 @@ def _client(settings: Settings, options: dict[str, Any]) -> Any:
     retry = Retry(NoBackoff(), 0)
     if not settings.redis_cluster:
         options.pop("ssl")
-        return redis.Redis.from_pool(redis.ConnectionPool(**options, retry=retry, retry_on_error=[]))
+        pool = redis.ConnectionPool(**options, retry=retry, retry_on_error=[])
+        # Named here too, the provider's new tokens reach the connections that are open.
+        return redis.Redis(connection_pool=pool, credential_provider=options.get("credential_provider"))
     if options["host"].endswith(MANAGED_REDIS):
         # Its nodes give addresses that the certificate does not name; all are reached by the one host name.
         options |= {"address_remap": lambda address: (options["host"], address[1])}

@@ -1,0 +1,173 @@
+"""What the response cache costs and brings: ``make bench-cache``.
+
+Real servers, as ``make serve`` starts them, with one worker and a local Valkey. Times are those that the server states
+in its answers (``inference_time_ms``), so the client is not in them. All cases of a model take turns, a few
+requests each, so that the ratios are of one moment of the machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
+
+import support  # noqa: E402  the tests' models and servers
+from blackbox.server import THREADS, Server, serving  # noqa: E402
+from cache import ANYTHING, ResponseCache  # noqa: E402
+from cache_counts import CacheCounts  # noqa: E402
+from cache_memory import MemoryTier  # noqa: E402
+from cache_scoring import Computed  # noqa: E402
+from cache_tier import MeasuredTier  # noqa: E402
+from cache_value import Entry, seal  # noqa: E402
+from redis_server import valkey  # noqa: E402
+from scoreboard import Row  # noqa: E402
+from validation import Batch  # noqa: E402
+
+TURNS, IN_A_ROW = 100, 5
+WARM_UP = 20
+CLIENTS = 200
+ONE = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE_MUST_PAY": "false"}
+
+CASES: dict[str, tuple[dict[str, str], bool, dict[str, str]]] = {
+    "no cache": ({"SCORING_CACHE": "off"}, False, {}),
+    "hit in process": ({"SCORING_CACHE": "memory"}, True, {}),
+    "hit in Redis": ({"SCORING_CACHE": "redis", "SCORING_CACHE_MAX_BYTES": "0"}, True, {}),
+    "miss in process": ({"SCORING_CACHE": "memory"}, False, {}),
+    "miss in process and Redis": ({"SCORING_CACHE": "redis"}, False, {}),
+    "bypass": ({"SCORING_CACHE": "redis"}, False, {"Cache-Control": "no-store"}),
+}
+"""Name -> settings of its server, whether it is always asked for the same row, and headers."""
+
+
+def servers(model: Path, folder: Path, redis: str, stack: ExitStack) -> dict[str, Server]:
+    started = {}
+    for name, (env, _, _) in CASES.items():
+        place = folder / name
+        place.mkdir()
+        started[name] = stack.enter_context(serving(model, place, **ONE, **env, REDIS_URL=redis))
+    return started
+
+
+def rows() -> Iterator[list[float]]:
+    """Never the same twice."""
+    for i in itertools.count(1):
+        yield [*support.ROW[:-1], support.ROW[-1] + i / 1000]
+
+
+def forest(folder: Path) -> Path:
+    X, y = support.diabetes()
+    estimator = RandomForestClassifier(500, random_state=0, n_jobs=1).fit(X, y)
+    return support.packaged(estimator, X, folder, name="forest", version="1")
+
+
+def demo(folder: Path) -> Path:
+    X, _ = support.diabetes()
+    return support.packaged(support.demo_estimator(), X, folder, name="demo", version="1")
+
+
+def time_cases(model: Path, redis: str) -> dict[str, float]:
+    """Case -> median milliseconds in the server."""
+    times: dict[str, list[float]] = {name: [] for name in CASES}
+    fresh = rows()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        started = servers(model, Path(folder), redis, stack)
+        for turn, (name, (_, same, headers)) in itertools.product(range(WARM_UP + TURNS), CASES.items()):
+            for _ in range(IN_A_ROW):
+                row = support.ROW if same else next(fresh)
+                metadata = started[name].score([row], headers=headers).json()["metadata"]
+                if turn >= WARM_UP:
+                    assert metadata["cache"] == {"no cache": "off"}.get(name, name.split()[0]), (name, metadata)
+                    times[name].append(metadata["inference_time_ms"])
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def stampede(model: Path) -> int:
+    """-> how often the model was called for so many equal requests at once."""
+    threads = {"GUNICORN_CMD_ARGS": f"{THREADS['GUNICORN_CMD_ARGS']} --threads {CLIENTS + 20}"}
+    room = {"SCORING_MAX_IN_FLIGHT": str(CLIENTS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
+    with tempfile.TemporaryDirectory() as folder, serving(model, Path(folder), **(ONE | threads), **room) as server:
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            answers = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]), range(CLIENTS)))
+        assert {answer.status_code for answer in answers} == {200}
+        misses: int = server.get("/health").json()["cache"]["misses"]
+        return misses
+
+
+def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
+    """Percent, of a stream whose rows are drawn by Zipf's law with exponent 1.1."""
+    row = Row()
+    counts = CacheCounts(lambda: row)
+    memory = MemoryTier(max_bytes, counts)
+    cache = ResponseCache([MeasuredTier(memory, counts, must_pay=False)], counts)
+    model, computed = support.model(), 0
+
+    def compute(batch: Batch) -> Computed:
+        nonlocal computed
+        computed += 1
+        return Computed([1], shareable=True)
+
+    ranks = np.arange(1, distinct + 1) ** -1.1
+    for value in np.random.default_rng(0).choice(distinct, requests, p=ranks / ranks.sum()):
+        batch = Batch(np.array([[value, 0.0]]), "predict")
+        cache.predictions(model, batch, ANYTHING, compute, time.monotonic() + 1)
+    return 100 * (1 - computed / requests)
+
+
+def bytes_per_entry() -> tuple[float, int]:
+    """In a worker's memory, and in Redis, for the demo's answer to one row."""
+    row = Row()
+    counts = CacheCounts(lambda: row)
+    memory = MemoryTier(10**9, counts)
+    count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"
+    tracemalloc.start()
+    for i in range(count):
+        memory.put({key % i: Entry(b"[%d]" % (i % 2), time.time() + 3600 + i / count)})
+    allocated, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    with valkey() as server:
+        server.admin.set(key % 1, seal(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000)
+        used: int = server.admin.memory_usage(key % 1)
+    return allocated / count, used
+
+
+def table(title: str, times: dict[str, float]) -> list[str]:
+    base = times["no cache"]
+    lines = [f"| {title} | ms | of no cache |", "|---|---:|---:|"]
+    return lines + [f"| {name} | {ms:.2f} | {ms / base:.2f} |" for name, ms in times.items()] + [""]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch, valkey() as redis:
+        url = f"redis://127.0.0.1:{redis.port}"
+        models: dict[str, Any] = {"Demo model": demo, "Forest of 500 trees": forest}
+        for title, make in models.items():
+            model = make(Path(scratch) / title)
+            print(f"{title}: {len(CASES)} servers, {WARM_UP + TURNS} turns of {IN_A_ROW} requests", file=sys.stderr)
+            print(*table(title, time_cases(model, url)), sep="\n", flush=True)
+        print(f"Model calls for {CLIENTS} equal requests at once: {stampede(model)} (without a cache: {CLIENTS})\n")
+    distinct = 10_000
+    print(f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth fits |")
+    print("|---:|---:|---:|")
+    for requests in (10_000, 50_000, 200_000):
+        all_fit, tenth = (hit_rate(distinct, requests, size) for size in (10**9, distinct // 10 * 604))
+        print(f"| {requests:,} | {all_fit:.1f} % | {tenth:.1f} % |", flush=True)
+    in_process, in_redis = bytes_per_entry()
+    print(f"\nBytes an entry (demo model, one row): {in_process:.0f} in a worker, {in_redis} in Redis")
+
+
+if __name__ == "__main__":
+    main()
