@@ -110,8 +110,9 @@ class ResponseCache:
             self._lead(scoring, [key for key in claim.mine if key in scoring.unknown])
             claim.land({key: json for key, json in scoring.shareable.items() if key in claim.mine})
             landed = claim.wait(due - time.monotonic())
-        scoring.known |= landed
-        self._counts.add(coalesced=len(landed))
+        if landed:
+            scoring.known |= landed
+            self._counts.add(coalesced=len(landed))
 
     def _lead(self, scoring: CachedScoring, keys: list[bytes]) -> None:
         if not (self._leases and keys):

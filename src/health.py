@@ -108,7 +108,7 @@ class Health:
             return "The server is shutting down."
         if phase == Phase.STARTING or any(worker.phase == Phase.LOADING for worker in workers):
             return "The model is still loading."
-        if any(worker.full_since and now - worker.full_since > self._saturated_after for worker in workers):
+        if any(_longer(worker.full_since, now, self._saturated_after) for worker in workers):
             return "Every slot has been taken for longer than the deadline."
         return self._why_not_alive()
 
@@ -118,7 +118,7 @@ class Health:
             return self._lifecycle.failure
         if any(worker.phase == Phase.FAILED for worker in workers):
             return "The model did not load in another worker; the log says why."
-        if any(worker.oldest_start and now - worker.oldest_start > self._stuck_after for worker in workers):
+        if any(_longer(worker.oldest_start, now, self._stuck_after) for worker in workers):
             return f"A score has been running for more than {self._stuck_after:g} seconds."
         return None
 
@@ -143,6 +143,11 @@ class RequestCounter:
             row.client_errors += 400 <= outcome.status < 500
         if outcome.cache in COUNTED:
             self._cache.add(**{COUNTED[outcome.cache]: 1})
+
+
+def _longer(since: float, now: float, limit: float) -> bool:
+    """``since`` is read once: the other process may set it to 0.0, never, at any moment."""
+    return since != 0.0 and now - since > limit
 
 
 def _probe(good: str, why_not: str | None) -> Probe:

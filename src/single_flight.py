@@ -23,6 +23,8 @@ class Claim:
 
     def wait(self, seconds: float) -> dict[bytes, bytes]:
         """What the others landed; a key whose leader failed, or took longer, is left out."""
+        if not self.theirs:
+            return {}
         wait(self.theirs.values(), timeout=max(seconds, 0))
         landed = {key: future.result() for key, future in self.theirs.items() if future.done()}
         return {key: result for key, result in landed.items() if result is not None}

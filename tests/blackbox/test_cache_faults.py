@@ -283,13 +283,6 @@ def row(name: str, calm: list[Seen], trouble: list[Seen], seconds: float) -> str
     wrong = sum(not seen.right for seen in calm + trouble)
     before, during = (statistics.median(seen.ms for seen in part) for part in (calm, trouble))
     worst = max(seen.ms for seen in trouble) - before
-    print(
-        name,
-        "calm worst",
-        sorted(round(seen.ms) for seen in calm)[-5:],
-        "trouble",
-        sorted(round(seen.ms) for seen in trouble)[-12:],
-    )
     requests = len(calm) + len(trouble)
     return f"| {name} | {requests} | {wrong} | {before:.1f} | {during:.1f} | {worst:.0f} | {seconds:.1f} |"
 

@@ -99,6 +99,19 @@ def test_what_turns_a_probe(board: Scoreboard, lifecycle: Lifecycle, field: str,
     assert (probes.readiness()[1], probes.liveness()[1]) == (ready, alive)
 
 
+@pytest.mark.parametrize("field", ["full_since", "oldest_start"])
+def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
+    board: Scoreboard, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch, field: str
+):
+    """Another process writes at any moment: what was running is not taken for running since the epoch."""
+    values = iter([99.0, 0.0] * 10)
+    idle = {"phase": Phase.READY, "full_since": 0.0, "oldest_start": 0.0}
+    busy = type("Busy", (), idle | {field: property(lambda self: next(values))})
+    monkeypatch.setattr(board, "workers", lambda: [busy()])
+    probes = Probes(board, lifecycle)
+    assert (probes.readiness()[1], probes.liveness()[1]) == (200, 200)
+
+
 def test_a_stuck_worker_is_seen_by_its_siblings(board: Scoreboard, lifecycle: Lifecycle):
     """Whichever worker answers the probe tells of the whole server."""
     stuck = board._board.rows[5]
