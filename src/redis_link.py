@@ -75,7 +75,7 @@ class RedisLink:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="redis-write")  # one, so that writes keep their order
         self._pending = threading.BoundedSemaphore(PENDING)
         self._trying = threading.Lock()
-        self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY, _is_outage)
+        self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY)
         self._opened = False
         self._warned: dict[type[Exception], float] = {}
 
@@ -88,49 +88,50 @@ class RedisLink:
         if self._breaker.closed:
             return True
         if self._breaker.state == STATE_HALF_OPEN and self._trying.acquire(blocking=False):
-            self._submit(self._readers, self._trial, self._trying.release)
+            _submit(self._readers, lambda: self._read(self._trial), self._trying.release)
         return False
 
     def ask(self, operation: Operation[T]) -> T:
         """Raises Unavailable where there is no answer within the budget."""
-        future = self._submit(self._readers, operation)
+        future = _submit(self._readers, lambda: self._read(operation))
         try:
             return future.result(timeout=self._budget)
         except TimeoutError:
             if not future.cancel():  # it is Redis that is slow, not the queue for a thread
-                with contextlib.suppress(exceptions.TimeoutError):
-                    self._breaker.call(_overrun)
+                self._count_failure()
             self._counts.add(redis_timeouts=1)
             raise Unavailable from None
 
     def tell(self, operation: Operation[object]) -> None:
         """In the order of the calls; nobody waits for it."""
         if self._pending.acquire(blocking=False):
-            self._submit(self._writer, operation, self._pending.release)
+            _submit(self._writer, lambda: self._write(operation), self._pending.release)
         else:
             self._counts.add(redis_dropped=1)
 
-    def _submit(
-        self, threads: ThreadPoolExecutor, operation: Operation[T], done: Callable[[], None] = lambda: None
-    ) -> Future[T]:
-        try:
-            future = threads.submit(self._run, operation)
-        except RuntimeError:  # the interpreter is shutting down
-            done()
-            raise Unavailable from None
-        future.add_done_callback(lambda _: done())
-        return future
-
-    def _run(self, operation: Operation[T]) -> T:
+    def _read(self, operation: Operation[T]) -> T:
         try:
             with self._breaker:
                 return operation(self._connected())
         except Exception as error:
-            self._counts.add(redis_errors=1)
-            self._warn(error)
+            self._failed(error)
             raise Unavailable from None
         finally:
             self._report()
+
+    def _write(self, operation: Operation[object]) -> None:
+        """Its success says nothing of reading, and a refusal neither: only an outage counts for the breaker."""
+        try:
+            operation(self._connected())
+        except Exception as error:
+            self._failed(error)
+            if not _refuses_writes(error):
+                self._count_failure()
+
+    def _count_failure(self) -> None:
+        with contextlib.suppress(exceptions.TimeoutError):
+            self._breaker.call(_fail)
+        self._report()
 
     def _connected(self) -> redis.Redis:
         with self._connecting:
@@ -138,8 +139,9 @@ class RedisLink:
                 self._client = self._connect()
             return self._client
 
-    def _warn(self, error: Exception) -> None:
+    def _failed(self, error: Exception) -> None:
         """Name the kind of failure, not its message: that may hold what is secret."""
+        self._counts.add(redis_errors=1)
         kind, now = type(error), time.monotonic()
         if now - self._warned.get(kind, -WARN_EVERY) < WARN_EVERY:
             return
@@ -155,10 +157,20 @@ class RedisLink:
             telemetry.event("Redis is left alone until it answers." if opened else "Redis answers again.")
 
 
-def _is_outage(kind: type[Exception], error: Exception) -> bool:
-    """Redis that only refuses writes can still be read."""
-    return not (issubclass(kind, exceptions.OutOfMemoryError | exceptions.ReadOnlyError) or "MISCONF" in str(error))
+def _submit(threads: ThreadPoolExecutor, work: Callable[[], T], done: Callable[[], None] = lambda: None) -> Future[T]:
+    try:
+        future = threads.submit(work)
+    except RuntimeError:  # the interpreter is shutting down
+        future = Future()
+        future.set_exception(Unavailable())
+    future.add_done_callback(lambda _: done())
+    return future
 
 
-def _overrun() -> None:
+def _refuses_writes(error: Exception) -> bool:
+    """Full, a replica, or without its disk: it can still be read."""
+    return isinstance(error, exceptions.OutOfMemoryError | exceptions.ReadOnlyError) or "MISCONF" in str(error)
+
+
+def _fail() -> None:
     raise exceptions.TimeoutError

@@ -98,7 +98,7 @@ def test_waiting_for_a_thread_is_no_failure_of_redis(row: Row):
     release = threading.Event()
     asked = link(Fake(), row, budget=0.05)
     for _ in range(READERS):
-        asked._submit(asked._readers, lambda client: release.wait(60))
+        asked._readers.submit(release.wait, 60)
     fail(asked, 2 * FAILURES)
     assert asked.available()
     release.set()
@@ -148,6 +148,29 @@ def test_redis_that_refuses_writes_is_still_read(row: Row, refusal: Exception):
         asked.tell(lambda client: client())
     eventually(lambda: row.cache.redis_errors == 3 * FAILURES)
     assert asked.available()
+
+
+def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
+    """Each request would wait for a read in vain."""
+    fake = Fake()
+    asked = link(fake, row)
+    for _ in range(FAILURES):
+        fake.error = exceptions.TimeoutError()
+        fail(asked, 1)
+        fake.error = None
+        written = threading.Event()
+        asked.tell(lambda client, written=written: written.set())
+        written.wait(30)
+    assert not asked.available()
+
+
+def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
+    """A request that is still being answered then does without."""
+    asked = link(Fake(), row)
+    asked._readers.shutdown()
+    asked._writer.shutdown()
+    fail(asked, 1)
+    asked.tell(lambda client: client())
 
 
 def test_writes_keep_their_order_and_nobody_waits_for_them(row: Row):
