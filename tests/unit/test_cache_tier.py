@@ -14,7 +14,7 @@ from cache_tier import MeasuredTier, NullTier, Tier
 from cache_value import Entry, Unavailable, seal
 from payoff import RETEST_EVERY, WINDOW
 from redis_link import RedisLink
-from redis_server import Valkey
+from redis_server import HAS_REDIS, Valkey
 from scoreboard import Row
 
 HOUR = 3600.0
@@ -29,7 +29,7 @@ def row() -> Row:
     return Row()
 
 
-@pytest.fixture(params=["null", "memory", "redis", "cluster"])
+@pytest.fixture(params=["null", "memory", "redis", "cluster", *(["redis over TLS"] if HAS_REDIS else [])])
 def tier(request: pytest.FixtureRequest, row: Row) -> Tier:
     counts = CacheCounts(lambda: row)
     if request.param == "null":
@@ -39,6 +39,10 @@ def tier(request: pytest.FixtureRequest, row: Row) -> Tier:
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         return RedisTier(link(lambda: redis.Redis(port=server.port), counts), counts)
+    if request.param == "redis over TLS":
+        client = request.getfixturevalue("tls_redis")
+        client.flushall()
+        return RedisTier(link(lambda: client, counts), counts)
     node = request.getfixturevalue("redis_cluster")
     node.admin.flushall()
     return RedisTier(link(lambda: redis.RedisCluster("127.0.0.1", node.port), counts), counts)

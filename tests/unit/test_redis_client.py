@@ -1,11 +1,15 @@
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import trustme
+from redis import exceptions
 
 import redis_client
 import settings
+from blackbox.redis_proxy import tls_proxy
 from errors import StartupError
 from redis_client import connector
 from redis_server import Valkey
@@ -27,6 +31,40 @@ def test_by_default_it_is_azure_cache_for_redis_over_tls_that_is_checked():
     assert (given["host"], given["port"], given["password"]) == ("x.redis.cache.windows.net", 6380, "key")
     assert (given["ssl_cert_reqs"], given["ssl_check_hostname"]) == ("required", True)
     assert given["ssl_min_version"] == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize("cluster", ["false", "true"])
+@pytest.mark.parametrize("fault", ["another host", "an unknown authority"])
+def test_a_certificate_that_does_not_fit_is_refused(
+    redis_server: Valkey, tmp_path: Path, authority: trustme.CA, fault: str, cluster: str
+):
+    """Of another host, or by an authority that is not trusted: nothing is sent to such a server."""
+    with tls_proxy(redis_server.port, authority) as proxy:
+        if fault == "another host":
+            proxy.present("elsewhere.example")
+        else:
+            proxy.present("localhost", trustme.CA())
+        asked = over_tls(proxy.port, tmp_path, REDIS_CLUSTER=cluster)
+        with pytest.raises(exceptions.RedisError, match="certificate verify failed"):
+            asked().ping()
+
+
+def test_a_certificate_that_fits_is_taken(redis_server: Valkey, tmp_path: Path, authority: trustme.CA):
+    """By a private authority, too."""
+    with tls_proxy(redis_server.port, authority) as proxy:
+        assert over_tls(proxy.port, tmp_path)().ping()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return made
+
+
+def over_tls(port: int, folder: Path, **environ: str) -> Any:
+    env = {"REDIS_URL": f"rediss://localhost:{port}", "REDIS_SSL_CA_CERTS": str(folder / "ca.pem")}
+    return connector(settings.load(env | {"SCORING_CACHE_BUDGET_MS": "5000"} | environ))
 
 
 def test_a_url_says_all_at_once():
