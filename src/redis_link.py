@@ -47,6 +47,10 @@ ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.MovedError, "it is a cluster: set REDIS_CLUSTER=true"),
     (exceptions.TimeoutError, "it is slow or can't be reached: check the network, its load and REDIS_PORT"),
     (exceptions.ConnectionError, "check that it runs, REDIS_HOST, REDIS_PORT, REDIS_SSL and its certificate"),
+    (
+        exceptions.RedisClusterException,
+        "check what REDIS_CLUSTER=true needs: a cluster, its host, port and certificate",
+    ),
     (exceptions.OutOfMemoryError, "set its maxmemory-policy to allkeys-lru, or give it more memory"),
     (exceptions.ReadOnlyError, "connect to the primary, not to a replica"),
 )
