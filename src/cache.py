@@ -115,7 +115,7 @@ class ResponseCache:
             self._counts.add(coalesced=len(landed))
 
     def _lead(self, scoring: CachedScoring, keys: list[bytes]) -> None:
-        if not (self._leases and keys):
+        if not (self._leases and keys and scoring.asks_far_away):
             scoring.compute(keys)
             return
         mine = self._leases.take(keys)
@@ -128,9 +128,10 @@ class ResponseCache:
             scoring.compute([key for key in theirs if key not in scoring.known])
 
     def _units(self, model: Model, batch: Batch) -> Units:
-        if self._keys is None or self._keys.model is not model:
-            self._keys = KeyMaker(model, self._prefix)
-        return (Rows if self._by_row else WholeBatch)(self._keys, batch)
+        keys = self._keys
+        if keys is None or keys.model is not model:
+            keys = self._keys = KeyMaker(model, self._prefix)
+        return (Rows if self._by_row else WholeBatch)(keys, batch)
 
     def _expiry(self) -> float:
         return self._now() + self._ttl * (1 - JITTER * random.random())  # noqa: S311 nothing secret

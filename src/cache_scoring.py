@@ -42,6 +42,11 @@ class CachedScoring:
         self.computed = False
 
     @property
+    def asks_far_away(self) -> bool:
+        """Redis is there, and worth its while."""
+        return any(not tier.nearby for tier in self._tiers)
+
+    @property
     def unknown(self) -> list[bytes]:
         return [key for key in self._units.keys if key not in self.known]
 

@@ -27,21 +27,6 @@ class Tier(Protocol):
         """May keep them, or not."""
 
 
-class NullTier:
-    """Keeps nothing."""
-
-    name, nearby = "null", True
-
-    def available(self) -> bool:
-        return False
-
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        return {}
-
-    def put(self, entries: Mapping[bytes, Entry]) -> None:
-        pass
-
-
 class MeasuredTier:
     """A tier with what its look-ups cost and bring. With ``must_pay`` it is bypassed where computing is cheaper."""
 

@@ -25,7 +25,7 @@ from cache_tier import MeasuredTier
 from errors import ModelFailed
 from model import Model
 from redis_link import RedisLink
-from redis_server import Valkey
+from redis_server import Valkey, valkey
 from scoreboard import Row
 from validation import Batch
 
@@ -352,9 +352,12 @@ def test_with_leases_a_leader_that_died_holds_nobody_up_for_longer_than_the_leas
     assert living.ask([[1, 2]]) == ([2.0], CacheState.MISS)
 
 
-def test_with_leases_and_without_redis_each_computes(redis_server: Valkey):
-    """A lease only saves work."""
-    server = Valkey()
-    setup = Setup("memory and redis", server, lease=10)
-    server.kill()
-    assert setup.ask([[1, 2]]) == ([2.0], CacheState.MISS)
+def test_with_leases_and_without_redis_each_computes():
+    """A lease only saves work, and is not asked for while Redis is left alone."""
+    with valkey() as server:
+        setup = Setup("memory and redis", server, lease=10)
+    for i in range(20):
+        assert setup.ask([[i, 2]]) == ([2.0 * i], CacheState.MISS)
+    assert setup.row.cache.redis_breaker_open
+    setup.cache._leases = object()  # any use of it would raise
+    assert setup.ask([[99, 2]]) == ([198.0], CacheState.MISS)
