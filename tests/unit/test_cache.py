@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
@@ -64,9 +63,7 @@ class Setup:
             made.append(MemoryTier(1_000_000, counts))
         if "redis" in tiers:
             assert server
-            link = RedisLink(
-                lambda: redis.Redis(port=server.port), lambda client: client.get("trial"), counts, budget=5
-            )
+            link = RedisLink(server.connect, lambda client: client.get("trial"), counts, budget=5)
             made.append(RedisTier(link, counts))
             leases = Leases(link, made[-1], duration=lease) if lease else None
             self.settle = lambda: until(lambda: link._pending._value == 256)

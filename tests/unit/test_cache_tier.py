@@ -36,7 +36,7 @@ def tier(request: pytest.FixtureRequest, row: Row) -> Tier:
         return MemoryTier(1_000_000, counts)
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
-        return RedisTier(link(lambda: redis.Redis(port=server.port), counts), counts)
+        return RedisTier(link(server.connect, counts), counts)
     if request.param == "redis over TLS":
         client = request.getfixturevalue("tls_redis")
         client.flushall()
@@ -97,7 +97,7 @@ def test_empty_and_binary_values_are_kept_as_they_are(tier: Tier):
 @pytest.fixture
 def redis_tier(redis_server: Valkey, row: Row) -> RedisTier:
     counts = CacheCounts(lambda: row)
-    return RedisTier(link(lambda: redis.Redis(port=redis_server.port), counts), counts)
+    return RedisTier(link(redis_server.connect, counts), counts)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_entry_never_lives_for_ever_in_redis(redis_tier: RedisTier, redis_ser
 
 def test_a_look_up_and_a_store_of_100_rows_are_one_round_trip_each(redis_server: Valkey, row: Row):
     """However many keys there are."""
-    client = redis.Redis(port=redis_server.port)
+    client = redis_server.connect()
     counts = CacheCounts(lambda: row)
     tier = RedisTier(link(lambda: client, counts), counts)
     tier.put({b"%d" % i: entry() for i in range(100)})

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 from redis import exceptions
 
 import telemetry
@@ -211,9 +210,7 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(row: Row, logged
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_worker_connects_anew(row: Row, redis_server: Valkey):
     """Threads and connections of the parent are of no use to it."""
-    asked = RedisLink(
-        lambda: redis.Redis(port=redis_server.port), lambda client: None, CacheCounts(lambda: row), budget=5
-    )
+    asked = RedisLink(redis_server.connect, lambda client: None, CacheCounts(lambda: row), budget=5)
     parents = asked.ask(lambda client: client.client_id())
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
