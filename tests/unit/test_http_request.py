@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import errors
+from cache import Directive
 from http_request import RequestReader
 from payload import Limits
 from service import Request
@@ -110,6 +111,23 @@ def test_other_encodings_are_refused():
     """With the one that may be used."""
     with pytest.raises(errors.UnsupportedContentEncoding, match="gzip"):
         read(b"x", **JSON, HTTP_CONTENT_ENCODING="br").read()
+
+
+@pytest.mark.parametrize(
+    ("header", "directive"),
+    [
+        (None, Directive()),
+        ("max-age=60", Directive()),
+        ("no-cache", Directive(look_up=False)),
+        ("No-Cache, max-age=0", Directive(look_up=False)),
+        ("private,no-store", Directive(look_up=False, store=False)),
+        ('x="no-store"', Directive()),
+        (",;= ,", Directive()),
+    ],
+)
+def test_cache_control_says_what_the_cache_may_do(header: str | None, directive: Directive):
+    """By RFC 9111's names, in any case, among others."""
+    assert read(HTTP_CACHE_CONTROL=header).cache == directive
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])

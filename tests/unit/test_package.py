@@ -183,7 +183,20 @@ def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_pa
     made = package(file, pd.DataFrame([[0.0]] * 3), tmp_path / "out", say=said.append)
     assert made.golden_answers == {}
     assert any("no golden answers" in line for line in said)
+    assert any("not be cached" in line for line in said)
+    assert not served(tmp_path / "out").cacheable
     assert served(tmp_path / "out").golden_rows == 3
+
+
+def test_a_model_that_is_declared_not_cacheable_is_not(tmp_path: Path):
+    """By whoever packages it, or by itself; others are."""
+    estimator, frame = support.plain_regression()
+    file = support.dump(estimator, tmp_path)
+    package(file, frame, tmp_path / "yes")
+    package(file, frame, tmp_path / "no", cacheable=False)
+    estimator.cacheable = False
+    package(support.dump(estimator, tmp_path / "own"), frame, tmp_path / "itself")
+    assert [served(tmp_path / name).cacheable for name in ("yes", "no", "itself")] == [True, False, False]
 
 
 @pytest.mark.parametrize(
