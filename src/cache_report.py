@@ -34,7 +34,10 @@ def report(
     if "memory" in body:
         body["memory"] |= {field: sum(gauge[f"memory_{field}"]) for field in ("entries", "bytes")}
     if "redis" in body:
-        body["redis"]["breaker"] = "open" if any(gauge["redis_breaker_open"]) else "closed"
+        opened = any(gauge["redis_breaker_open"])
+        body["redis"]["breaker"] = "open" if opened else "closed"
+        if opened:
+            body["redis"]["state"] = "left alone: it fails"
     return body
 
 
