@@ -11,8 +11,8 @@ def test_counters_are_of_all_workers_and_gauges_of_the_living():
     """Hit rate, tiers, evictions, bytes, breaker."""
     dead = CacheRow(hits=3, misses=1, memory_hits=3, memory_bytes=500, redis_breaker_open=1)
     living = CacheRow(
-        hits=6, misses=2, bypasses=1, coalesced=1, memory_hits=4, memory_evictions=5, memory_entries=2, memory_bytes=1200,
-        memory_look_up_us=9, redis_hits=2, redis_errors=7, redis_look_up_us=300, compute_us=210,
+        hits=6, misses=2, bypasses=1, coalesced=1, memory_hits=4, memory_evictions=5, memory_entries=2,
+        memory_bytes=1200, memory_look_up_us=9, redis_hits=2, redis_errors=7, redis_look_up_us=300, compute_us=210,
     )  # fmt: skip
     assert report(("memory", "redis"), [dead, living], [living], cacheable=True) == {
         "state": "on",
