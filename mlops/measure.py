@@ -24,19 +24,24 @@ EXACT = 2**53
 PROBED_ROWS = 100
 """How many rows are looked through for one without gaps."""
 
+COMPARED_ROWS = 2_000
+"""How many rows of the sample a compiled model is compared on."""
+
 Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
     """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it;
-    ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not.
+    ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not;
+    ``numbers``: the sample as the model takes it, of models on numbers.
     """
 
     contract: Contract
     rows: list[list[Any]]
     answers: dict[str, list[Any]]
     cacheable: bool
+    numbers: np.ndarray
 
 
 def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
@@ -57,7 +62,8 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
     if contract.container == "frame" and contract.uniform and _answers_alike(rows, estimator, unnamed, answers):
         contract = unnamed
     known = {method: given for method, given in answers.items() if given is not None}
-    return Measured(contract, rows, known, steady and cacheable(estimator))
+    numbers = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)), contract).X
+    return Measured(contract, rows, known, steady and cacheable(estimator), numbers)
 
 
 def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:

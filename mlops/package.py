@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,10 @@ import artifact
 import model as serving
 from errors import StartupError
 from manifest import FILE_NAME, Manifest, running_versions
-from mlops.measure import Say, measure
+from mlops.convert import convert
+from mlops.measure import Measured, Say, measure
+from mlops.parity import NotProven
+from onnx_model import OnnxModel
 from settings import Settings
 
 
@@ -36,20 +40,36 @@ def package(
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     measured = measure(estimator, sample, say)
+    compiled, graph = _compile(estimator, measured, say)
     manifest = Manifest(
         model_name=found.name,
         model_version=found.version if found.version != "unknown" else "1",
         model_file=found.file.name,
-        files={found.file.name: digest},
+        files={found.file.name: digest} | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
         versions=running_versions(),
         contract=measured.contract,
         golden_rows=measured.rows,
         golden_answers=measured.answers,
         cacheable=cacheable and measured.cacheable,
+        onnx=compiled,
     )
     say(f"Writing {out}")
-    _write(manifest, found.file, out)
+    _write(manifest, found.file, graph, out)
     return manifest
+
+
+def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | None, bytes]:
+    say("Compiling to ONNX, and comparing thousands of answers")
+    try:
+        if not measured.cacheable:
+            raise NotProven("its answers are not the same each time")
+        compiled, graph = convert(estimator, measured.contract, measured.numbers)
+    except NotProven as error:
+        say(f"  note: no ONNX, scikit-learn will answer: {error}")
+        return None, b""
+    rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
+    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")
+    return compiled, graph
 
 
 def _check_out(out: Path, force: bool) -> None:
@@ -63,7 +83,7 @@ def _check_out(out: Path, force: bool) -> None:
         raise StartupError(f"{out} holds more than an artifact, so it is not replaced; name another folder.")
 
 
-def _write(manifest: Manifest, file: Path, out: Path) -> None:
+def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
     """Beside ``out`` first, then in its place: nobody sees half of it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
@@ -73,6 +93,8 @@ def _write(manifest: Manifest, file: Path, out: Path) -> None:
         with (folder / file.name).open("rb") as copied:
             if hashlib.file_digest(copied, "sha256").hexdigest() != manifest.files[file.name]:
                 raise StartupError(f"{file} changed while it was packaged; run this again.")
+        if manifest.onnx:
+            (folder / manifest.onnx.file).write_bytes(graph)
         manifest.write(folder)
         if out.exists():
             out.rename(Path(scratch) / "replaced")

@@ -21,7 +21,7 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 UNLIMITED = Limits(*[sys.maxsize] * 5)
 
 
-def check(packaged: Manifest, predict: Callable[[Batch], list[Any]]) -> None:
+def check(packaged: Manifest, predict: Callable[[Batch], list[Any]], tolerance: float = RELATIVE) -> None:
     """Raises StartupError."""
     saved = ", ".join(f"{package} {version}" for package, version in packaged.versions.items())
     for method, expected in packaged.golden_answers.items():
@@ -33,7 +33,7 @@ def check(packaged: Manifest, predict: Callable[[Batch], list[Any]]) -> None:
                 f"The model fails on its golden rows ({method}: {type(error.__cause__ or error).__name__}); "
                 f"install the versions it was packaged with ({saved}), or {REPACKAGE}."
             ) from error
-        if not same(answers, expected):
+        if not same(answers, expected, tolerance):
             raise StartupError(
                 f"The model answers its golden rows otherwise than when it was packaged ({method}); "
                 f"install the versions of then ({saved}), or {REPACKAGE}."
@@ -45,10 +45,12 @@ def batch(rows: list[list[Any]], contract: Contract) -> Batch:
     return validate(orjson.dumps({"data": rows}), contract, UNLIMITED)
 
 
-def same(answer: Any, wanted: Any) -> bool:
-    """Numbers within a tolerance, everything else equal, in nested lists."""
+def same(answer: Any, wanted: Any, tolerance: float = RELATIVE) -> bool:
+    """Numbers within a tolerance, relative or of the size 1, everything else equal, in nested lists."""
     if isinstance(wanted, list):
-        return isinstance(answer, list) and len(answer) == len(wanted) and all(map(same, answer, wanted))
+        if not isinstance(answer, list) or len(answer) != len(wanted):
+            return False
+        return all(same(given, other, tolerance) for given, other in zip(answer, wanted, strict=True))
     if isinstance(wanted, float) and isinstance(answer, float):
-        return math.isclose(answer, wanted, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+        return math.isclose(answer, wanted, rel_tol=tolerance, abs_tol=ABSOLUTE if tolerance == RELATIVE else tolerance)
     return bool(answer == wanted)

@@ -49,6 +49,7 @@ class Lifecycle:
             f"Model {model.name} {model.version} is ready",
             features=len(model.contract.features),
             methods=model.contract.methods,
+            backend=model.backend,
             golden_rows=model.golden_rows,
             warmup_ms=round(model.warmup_ms, 3),
             version_skew=model.version_skew,

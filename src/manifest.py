@@ -6,6 +6,7 @@ It shows that the artifact is the one that was packaged, whole and unchanged; it
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 
 from contract import Contract
 from errors import StartupError
+from onnx_model import OnnxModel
 
 FILE_NAME = "manifest.json"
 SCHEMA = 1
@@ -25,7 +27,8 @@ REPACKAGE = "package the model again with `mlops package`"
 class Manifest:
     """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers.
 
-    ``cacheable``: equal requests are answered alike, so that an answer may be given twice.
+    ``cacheable``: equal requests are answered alike, so that an answer may be given twice. ``onnx``: the model
+    compiled, where that was proven to answer like the estimator.
     """
 
     model_name: str
@@ -37,9 +40,11 @@ class Manifest:
     golden_rows: list[list[Any]]
     golden_answers: dict[str, list[Any]]
     cacheable: bool = True
+    onnx: OnnxModel | None = None
 
     def write(self, folder: Path) -> Path:
-        document = {"schema": SCHEMA} | vars(self) | {"contract": self.contract.to_json()}
+        compiled = self.onnx and dataclasses.asdict(self.onnx)
+        document = {"schema": SCHEMA} | vars(self) | {"contract": self.contract.to_json(), "onnx": compiled}
         path = folder / FILE_NAME
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
@@ -53,6 +58,8 @@ class Manifest:
             if document.pop("schema") != SCHEMA:
                 raise StartupError(f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}.")
             document["contract"] = Contract.from_json(document["contract"])
+            if compiled := document.get("onnx"):
+                document["onnx"] = OnnxModel(**compiled)
             return cls(**document)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
+import joblib
 import numpy as np
 
 import artifact
 import golden
+import onnx_model
+import telemetry
 from artifact import Artifact
 from contract import Contract, Feature
 from errors import ScoringError, StartupError
 from estimator import Predictor, cacheable, contract_of
 from manifest import REPACKAGE, running_versions, version_skew
+from onnx_model import OnnxPredictor
 from settings import Settings
 from validation import Batch
+
+Predict = Callable[[Batch], list[Any]]
 
 
 @dataclass(frozen=True)
 class Model:
     """A model that has answered.
 
-    ``digest`` is the sha256 of its file, ``runtime`` the versions that compute its answers, ``warmup_ms`` the time of
+    ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
     its first ones; ``cacheable`` unless equal requests may be answered differently.
     """
 
@@ -42,7 +49,8 @@ class Model:
     warmup_ms: float
     runtime: dict[str, str]
     cacheable: bool
-    predict: Callable[[Batch], list[Any]]
+    backend: Literal["sklearn", "onnx"]
+    predict: Predict
 
 
 def load(settings: Settings) -> Model:
@@ -71,6 +79,7 @@ def load(settings: Settings) -> Model:
     else:
         _warm_up(contract, predict)
     warmup_ms = (time.perf_counter() - started) * 1000
+    compiled = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
         found.name,
@@ -80,10 +89,39 @@ def load(settings: Settings) -> Model:
         tuple(skew.values()),
         asked,
         warmup_ms,
-        running_versions(),
+        running_versions() | (onnx_model.runtime(settings.scoring_onnx_provider) if compiled else {}),
         packaged.cacheable if packaged else cacheable(estimator),
-        predict,
+        "onnx" if compiled else "sklearn",
+        compiled or predict,
     )
+
+
+def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> Predict | None:
+    """The model compiled to ONNX, verified and tried; None where the estimator is to answer. Raises StartupError."""
+    packaged = found.manifest
+    if settings.scoring_backend == "sklearn":
+        return None
+    if packaged is None or packaged.onnx is None:
+        if settings.scoring_backend == "auto":
+            return None
+        raise StartupError(
+            f"SCORING_BACKEND=onnx, but {found.file.name} has no proven ONNX beside it; {REPACKAGE}, which says why if "
+            "there is none, or remove the setting."
+        )
+    graph = onnx_model.read(found.file.parent, packaged.onnx)
+    packaged.verify(packaged.onnx.file, hashlib.sha256(graph).hexdigest())
+    # Forked workers would lack the threads that a session starts.
+    threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
+    session = onnx_model.open_session(graph, provider=settings.scoring_onnx_provider, threads=threads)
+    predict = OnnxPredictor(packaged.onnx, session, estimator)
+    try:
+        golden.check(packaged, predict, tolerance=packaged.onnx.parity["tolerance"])
+    except StartupError as error:
+        if settings.scoring_backend == "onnx":
+            raise
+        telemetry.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
+        return None
+    return predict
 
 
 def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:
@@ -136,8 +174,6 @@ def _opened(path: Path) -> BufferedReader:
 
 def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
     if found.file.suffix != ".skops":
-        import joblib
-
         return joblib.load(file)
     import skops.io
 
@@ -152,7 +188,7 @@ def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
     return skops.io.loads(data, trusted=sorted(trusted))
 
 
-def _warm_up(contract: Contract, predict: Callable[[Batch], list[Any]]) -> None:
+def _warm_up(contract: Contract, predict: Predict) -> None:
     """Without golden rows a row of zeros must do; a model may refuse it and still be right."""
     row = [zero(feature) for feature in contract.features]
     with contextlib.suppress(ScoringError):

@@ -52,6 +52,13 @@ class Settings:
             description="`init` loads before the port opens; `background` opens it at once and answers 503 meanwhile."
         ),
     ] = "init"
+    scoring_backend: Annotated[
+        Literal["auto", "sklearn", "onnx"],
+        Field(description="`auto`: the model compiled to ONNX where packaging proved that it answers alike."),
+    ] = "auto"
+    scoring_onnx_provider: Annotated[
+        Literal["cpu", "cuda"], Field(description="What ONNX Runtime computes on; `cuda` needs onnxruntime-gpu.")
+    ] = "cpu"
     scoring_max_bytes: Annotated[
         Positive, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000

@@ -101,6 +101,7 @@ def model(contract: Contract = NUMBERS, **changes: Any) -> Model:
         "warmup_ms": 0.0,
         "runtime": {"numpy": "2"},
         "cacheable": True,
+        "backend": "sklearn",
         "predict": lambda batch: batch.X[:, 0].tolist(),
     }
     return Model(**known | changes)

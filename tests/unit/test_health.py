@@ -38,6 +38,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         warmup_ms=1.0,
         digest="0" * 64,
         cacheable=True,
+        backend="sklearn",
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -57,6 +58,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "model_loaded": True,
         "model_name": "m",
         "model_version": "1",
+        "backend": "sklearn",
         "deployment": "blue",
         "uptime_seconds": 60.0,
         "total_requests": 4,

@@ -44,6 +44,52 @@ def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
     assert model.predict(batch([support.ROW], model.contract)) == [1]
 
 
+@pytest.mark.parametrize("backend", ["auto", "sklearn", "onnx"])
+def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, backend: str):
+    """With the same answers; methods that ONNX lacks are there all the same."""
+    model = from_(demo_model, scoring_backend=backend)
+    assert model.backend == ("sklearn" if backend == "sklearn" else "onnx")
+    rows = batch([support.ROW], model.contract)
+    assert model.predict(rows) == [1]
+    estimator = joblib.load(demo_model / "model.joblib")
+    for method in model.contract.methods:
+        expected = getattr(estimator, method)(support.diabetes()[0].iloc[:1])
+        given = model.predict(type(rows)(support.diabetes()[0].to_numpy()[:1], method))
+        np.testing.assert_allclose(given, expected, rtol=1e-5)
+
+
+def test_the_backend_is_part_of_what_the_cache_knows_a_model_by(demo_model: Path):
+    """Their answers differ in the last digits."""
+    assert from_(demo_model).runtime != from_(demo_model, scoring_backend="sklearn").runtime
+
+
+def test_onnx_that_was_not_packaged_is_not_run(copy: Path):
+    """Whatever lies there in its place; SCORING_BACKEND=sklearn does without."""
+    (copy / "model.onnx").write_bytes(b"other bytes")
+    with pytest.raises(StartupError, match=r"model\.onnx is not the file that was packaged"):
+        from_(copy)
+    assert from_(copy, scoring_backend="sklearn").backend == "sklearn"
+    (copy / "model.onnx").unlink()
+    with pytest.raises(StartupError, match="can't be read"):
+        from_(copy)
+
+
+def test_onnx_that_answers_otherwise_than_when_packaged_is_left_alone(copy: Path):
+    """scikit-learn answers in its place; where ONNX was insisted on, the start fails."""
+    onnx = json.loads((copy / "manifest.json").read_text())["onnx"]
+    change_manifest(copy, onnx=onnx | {"labels": onnx["labels"][::-1]})
+    assert from_(copy).backend == "sklearn"
+    with pytest.raises(StartupError, match="answers its golden rows otherwise"):
+        from_(copy, scoring_backend="onnx")
+
+
+def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
+    """And says how to get it."""
+    estimator, _ = support.plain_regression()
+    with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
+        from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
+
+
 def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A tampered file is refused before a byte of it runs."""
     note = tmp_path / "note"

@@ -23,6 +23,7 @@ from errors import ModelRefusedInput, StartupError
 from golden import batch
 from manifest import Manifest
 from mlops.package import package
+from mlops.parity import TOLERANCE
 from model import Model, load
 from payload import Limits
 from settings import Settings
@@ -60,7 +61,7 @@ def test_any_estimator_is_packaged_and_served_with_the_same_answers(
         asked = batch(rows.to_numpy().tolist(), model.contract)
         given = model.predict(type(asked)(asked.X, method))
         expected = getattr(estimator, method)(rows if named else rows.to_numpy())
-        np.testing.assert_allclose(given, expected)
+        np.testing.assert_allclose(given, expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("make", [support.mixed, support.categories, support.texts, support.plain_regression])

@@ -1,0 +1,117 @@
+"""A model compiled to ONNX: what packaging proved to answer like the estimator, and how it is asked.
+
+It is asked only where it is proven. The methods that ONNX lacks, numbers beyond its floats and answers that are not
+finite are the estimator's, which so also decides what is refused (docs/adr/0006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnxruntime
+
+from errors import StartupError
+from validation import Batch
+
+INPUT = "X"
+DIGITS = 6
+"""Of probabilities in float32: beyond lie rounding errors, which would break ties between classes by chance."""
+
+LARGEST = float(np.finfo(np.float32).max)
+
+Provider = Literal["cpu", "cuda"]
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """As the manifest holds it.
+
+    ``outputs``: method -> the graph's output. ``labels``: what the most probable class is called, where ``predict`` is
+    read off the probabilities. ``flat``: an answer is a number, not a list. ``missing``: rows with NaN are proven, too.
+    ``parity``: how many rows were compared, and how far the answers were apart.
+    """
+
+    file: str
+    dtype: Literal["float32", "float64"]
+    outputs: dict[str, str]
+    labels: list[Any] | None
+    flat: bool
+    missing: bool
+    parity: dict[str, Any]
+
+
+class OnnxPredictor:
+    """``predictor(batch)`` -> one JSON-ready answer per row; ``estimator`` answers what ONNX can't."""
+
+    def __init__(
+        self, model: OnnxModel, session: onnxruntime.InferenceSession, estimator: Callable[[Batch], list[Any]]
+    ) -> None:
+        self._model = model
+        self._session = session
+        self._estimator = estimator
+        self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
+
+    def __call__(self, batch: Batch) -> list[Any]:
+        output = self._model.outputs.get(batch.method)
+        if output is None or not self._proven_for(batch.X):
+            return self._estimator(batch)
+        (answers,) = self._session.run([output], {INPUT: batch.X.astype(self._model.dtype, copy=False)})
+        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+            return self._estimator(batch)
+        rows: list[Any] = self._rows(batch.method, answers).tolist()
+        return rows
+
+    def _proven_for(self, X: np.ndarray) -> bool:
+        if not self._model.missing and np.isnan(X).any():
+            return False
+        return self._model.dtype == "float64" or not (np.abs(X) > LARGEST).any()
+
+    def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
+        if method == "predict_proba" or (method == "predict" and self._labels is not None):
+            if answers.dtype == np.float32:
+                answers = answers.astype(np.float64).round(DIGITS)
+            return answers if self._labels is None or method != "predict" else self._labels[answers.argmax(axis=1)]
+        if answers.dtype == np.float32:
+            answers = answers.astype(np.float64)
+        return answers[:, 0] if self._model.flat and answers.ndim == 2 else answers
+
+
+def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> onnxruntime.InferenceSession:
+    """Raises StartupError."""
+    name = PROVIDERS[provider]
+    if name not in onnxruntime.get_available_providers():
+        raise StartupError(
+            f"SCORING_ONNX_PROVIDER={provider} is not available; install onnxruntime-gpu on a machine with CUDA, "
+            "or remove the setting."
+        )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # or idle threads take a processor each
+    options.log_severity_level = 4  # what it has to say is in the exception
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=[name])
+    except Exception as error:  # its own, which it does not export
+        raise StartupError(
+            f"ONNX Runtime can't run the model ({type(error).__name__}); set SCORING_BACKEND=sklearn."
+        ) from error
+
+
+def runtime(provider: Provider) -> dict[str, str]:
+    """What computes, for what depends on the last digits of an answer."""
+    return {"onnxruntime": f"{onnxruntime.__version__} {provider}"}
+
+
+def read(folder: Path, model: OnnxModel) -> bytes:
+    """Raises StartupError."""
+    try:
+        return (folder / model.file).read_bytes()
+    except OSError as error:
+        raise StartupError(
+            f"{folder / model.file} can't be read ({error.strerror}); upload the artifact again."
+        ) from None

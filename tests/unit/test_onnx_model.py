@@ -1,0 +1,108 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+import onnx_model
+from errors import StartupError
+from onnx_model import OnnxModel, OnnxPredictor
+from validation import Batch
+
+
+class Session:
+    """Answers with what it was told to, and notes what it was asked."""
+
+    def __init__(self, answers: Any) -> None:
+        self.answers = np.asarray(answers)
+        self.asked: list[np.ndarray] = []
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.asked.append(inputs[onnx_model.INPUT])
+        return [self.answers]
+
+
+def predictor(session: Session, **changes: Any) -> OnnxPredictor:
+    known: dict[str, Any] = {
+        "file": "model.onnx",
+        "dtype": "float64",
+        "outputs": {"predict": "out", "predict_proba": "out"},
+        "labels": None,
+        "flat": False,
+        "missing": False,
+        "parity": {},
+    }
+    return OnnxPredictor(OnnxModel(**known | changes), session, lambda batch: ["the estimator's"])  # type: ignore[arg-type]
+
+
+def ask(asked: OnnxPredictor, *values: float, method: str = "predict") -> list[Any]:
+    return asked(Batch(np.array([values]), method))
+
+
+def test_probabilities_and_labels_are_read_off_one_output():
+    """A classifier's label is that of its most probable class, whatever it is called."""
+    asked = predictor(Session([[0.2, 0.8], [0.7, 0.3]]), labels=["no", "yes"])
+    assert ask(asked, 1.0) == ["yes", "no"]
+    assert ask(asked, 1.0, method="predict_proba") == [[0.2, 0.8], [0.7, 0.3]]
+
+
+def test_a_tie_is_broken_as_scikit_learn_does_not_by_rounding_errors():
+    """Two halves that float32 adds up differently are halves: the first class wins."""
+    session = Session(np.array([[0.49999997, 0.50000003]], dtype=np.float32))
+    assert ask(predictor(session, labels=[0, 1]), 1.0) == [0]
+
+
+def test_float32_answers_have_no_noise():
+    """0.1 is not 0.10000000149011612."""
+    assert ask(predictor(Session(np.array([[0.1, 0.9]], dtype=np.float32))), 1.0, method="predict_proba") == [
+        [0.1, 0.9]
+    ]
+
+
+def test_a_column_of_numbers_is_a_list_of_numbers():
+    """As the estimator gives it."""
+    assert ask(predictor(Session([[1.5], [2.5]]), flat=True), 1.0) == [1.5, 2.5]
+    assert ask(predictor(Session([[1.5], [2.5]])), 1.0) == [[1.5], [2.5]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "value", "method"),
+    [
+        ({}, 1.0, "decision_function"),
+        ({}, np.nan, "predict"),
+        ({"dtype": "float32"}, 1e39, "predict"),
+        ({"dtype": "float32"}, -1e39, "predict"),
+    ],
+    ids=["a method without ONNX", "a missing value", "beyond float32", "beyond it below"],
+)
+def test_what_is_not_proven_is_the_estimators(changes: dict[str, Any], value: float, method: str):
+    """ONNX is not even asked."""
+    session = Session([[1.0]])
+    assert ask(predictor(session, **changes), value, method=method) == ["the estimator's"]
+    assert not session.asked
+
+
+def test_missing_values_are_onnxs_where_that_is_proven():
+    """NaN arrives as NaN."""
+    session = Session([[1.0]])
+    assert ask(predictor(session, missing=True, flat=True), np.nan) == [1.0]
+    assert np.isnan(session.asked[0]).all()
+
+
+@pytest.mark.parametrize("answer", [np.nan, np.inf])
+def test_an_answer_that_is_not_finite_is_left_to_the_estimator(answer: float):
+    """It knows whether to refuse the values or to answer so."""
+    assert ask(predictor(Session([[answer]])), 1e308) == ["the estimator's"]
+
+
+def test_a_provider_that_is_not_there_says_what_to_install():
+    """Rather than computing elsewhere in silence."""
+    if "CUDAExecutionProvider" in onnx_model.onnxruntime.get_available_providers():
+        pytest.fail("this test is for machines without CUDA")
+    with pytest.raises(StartupError, match="onnxruntime-gpu"):
+        onnx_model.open_session(b"", provider="cuda")
+
+
+def test_a_graph_that_can_not_be_run_says_what_to_do():
+    """Also bytes that are no graph."""
+    with pytest.raises(StartupError, match="SCORING_BACKEND=sklearn"):
+        onnx_model.open_session(b"these bytes are no graph")
