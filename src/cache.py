@@ -107,14 +107,14 @@ class ResponseCache:
             return
         with self._flights.claim(scoring.unknown) as claim:
             scoring.look_up_again(claim.mine)
-            self._lead(scoring, [key for key in claim.mine if key in scoring.unknown])
+            self._lead(scoring, [key for key in claim.mine if key in scoring.unknown], due)
             claim.land({key: json for key, json in scoring.shareable.items() if key in claim.mine})
             landed = claim.wait(due - time.monotonic())
         if landed:
             scoring.known |= landed
             self._counts.add(coalesced=len(landed))
 
-    def _lead(self, scoring: CachedScoring, keys: list[bytes]) -> None:
+    def _lead(self, scoring: CachedScoring, keys: list[bytes], due: float) -> None:
         if not (self._leases and keys and scoring.asks_far_away):
             scoring.compute(keys)
             return
@@ -124,7 +124,7 @@ class ResponseCache:
         finally:
             self._leases.release(mine)
         if theirs := [key for key in keys if key not in scoring.known]:
-            scoring.learn(self._leases.wait(theirs))
+            scoring.learn(self._leases.wait(theirs, due))
             scoring.compute([key for key in theirs if key not in scoring.known])
 
     def _units(self, model: Model, batch: Batch) -> Units:

@@ -49,10 +49,14 @@ class Leases:
         held = list(keys)
         self._link.tell(lambda client: _each(client, "unlink", held))
 
-    def wait(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        """What the other processes stored, until each key is there, released or overdue."""
+    def wait(self, keys: Iterable[bytes], due: float) -> dict[bytes, Entry]:
+        """What the other processes stored, until each key is there, released or overdue.
+
+        At most half of the time that is left until ``due`` goes by, so that there is some to compute what never came.
+        """
         waiting, found = set(keys), dict[bytes, Entry]()
-        until = self._clock() + self._duration
+        began = self._clock()
+        until = began + min(self._duration, (due - began) / 2)
         while waiting and self._clock() < until and self._tier.available():
             self._sleep(POLL_EVERY)
             try:

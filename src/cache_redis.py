@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from cache_counts import CacheCounts
 from cache_value import Corrupt, Entry, seal, unseal
 from redis_link import RedisLink
@@ -62,12 +60,12 @@ def _read(client: Any, keys: list[bytes]) -> list[bytes | None]:
         return [_value(answer) for answer in pipe.execute(raise_on_error=False)]
 
 
-def _value(answer: bytes | Exception | None) -> bytes | None:
-    if isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
-        return b""  # no value of ours: corrupt
-    if isinstance(answer, Exception):
+def _value(answer: object) -> bytes | None:
+    if answer is None or isinstance(answer, bytes):
+        return answer
+    if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
         raise answer
-    return answer
+    return b""  # no value of ours: corrupt
 
 
 def _remove(client: Any, keys: list[bytes]) -> None:

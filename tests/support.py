@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ NUMBERS = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))
 """Of a model with two features."""
 
 NAMES = ["age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
 
 
 def diabetes() -> tuple[pd.DataFrame, pd.Series]:

@@ -106,8 +106,14 @@ class TlsProxy:
         ):
             redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._clients.add(client)
-            threading.Thread(target=self._requests, args=(client, redis), daemon=True).start()
-            self._answers(client, redis)
+            requests = threading.Thread(target=self._requests, args=(client, redis), daemon=True)
+            requests.start()
+            try:
+                self._answers(client, redis)
+            finally:
+                with contextlib.suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)
+                requests.join()  # or OpenSSL would go on reading the number of a file that is somebody else's by then
 
     def _requests(self, client: ssl.SSLSocket, redis: socket.socket) -> None:
         with contextlib.suppress(OSError):

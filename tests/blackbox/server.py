@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -50,19 +49,13 @@ def needs(command: str) -> None:
         pytest.fail(f"{command} is not installed; get it by `apt-get install {command}`")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
-
-
 class Server:
     """One azmlinfsrv with its workers. ``log`` is all that it wrote."""
 
     def __init__(
         self, model_dir: Path, folder: Path, env: dict[str, str], entry_script: Path = Path("src/score.py")
     ) -> None:
-        self.port = free_port()
+        self.port = support.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}.log"
         command = [AZMLINFSRV, "--entry_script", entry_script, "--port", str(self.port), "--model_dir", model_dir]

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import PATIENCE, REPOSITORY, Server, free_port, needs, until
+from blackbox.server import PATIENCE, REPOSITORY, Server, needs, until
 
 BIN = Path(sys.executable).parent
 
@@ -26,7 +26,7 @@ class MakeServe:
     def __init__(self, folder: Path, **variables: object) -> None:
         needs("make")
         needs("curl")
-        self.port = free_port()
+        self.port = support.free_port()
         self.output = folder / "make.log"
         words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]
         with self.output.open("wb") as log:

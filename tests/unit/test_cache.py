@@ -349,6 +349,18 @@ def test_with_leases_a_leader_that_died_holds_nobody_up_for_longer_than_the_leas
     assert living.ask([[1, 2]]) == ([2.0], CacheState.MISS)
 
 
+def test_with_leases_a_request_keeps_time_to_compute_itself(redis_server: Valkey):
+    """It waits for at most half of what is left until its deadline, however long the lease is."""
+    dead, living = (Setup("redis", redis_server, lease=60) for _ in range(2))
+    assert dead.cache._leases
+    batch = Batch(np.array([[1.0, 2.0]]), "predict")
+    dead.cache._leases.take(dead.cache._units(MODEL, batch).keys)
+    due = time.monotonic() + 4
+    answer = living.cache.predictions(MODEL, batch, ANYTHING, living.compute, due)
+    assert time.monotonic() < due
+    assert answer.state is CacheState.MISS
+
+
 def test_with_leases_and_without_redis_each_computes():
     """A lease only saves work, and is not asked for while Redis is left alone."""
     with valkey() as server:

@@ -1,3 +1,5 @@
+import random
+import sys
 import threading
 import tracemalloc
 
@@ -64,20 +66,32 @@ def test_the_bound_is_of_real_memory():
 
 
 def test_threads_may_share_it():
-    """No entry is lost or mixed up under eight of them."""
-    memory, wrong = tier(20_000), []
+    """Nothing is lost or mixed up under eight of them, and the counts agree with what is kept."""
+    memory, wrong = tier(20_000, row := Row()), []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
 
     def work(number: int) -> None:
-        for i in range(500):
-            key = b"%d" % (i % 50)
-            memory.put({key: entry(key)})
-            for name, found in memory.get([key, b"%d" % number]).items():
-                if found.predictions != name:
-                    wrong.append(name)
+        rng = random.Random(number)
+        try:
+            for _ in range(2_000):
+                key = b"%d" % rng.randrange(60)
+                memory.put({key: entry(key * rng.randrange(1, 50))})
+                for name, found in memory.get([b"%d" % rng.randrange(60)]).items():
+                    if not found.predictions.startswith(name):
+                        wrong.append(name)
+        except Exception as error:
+            wrong.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
     assert not wrong
+    kept = memory.get([b"%d" % i for i in range(60)])
+    assert row.cache.memory_entries == len(kept)
+    assert row.cache.memory_bytes == sum(len(found.predictions) + ENTRY_OVERHEAD for found in kept.values())

@@ -34,7 +34,9 @@ def test_redis_without_an_address_is_told():
         response_cache(settings.load({"SCORING_CACHE": "redis"}), CacheCounts(Row))
 
 
-def test_certificates_that_can_not_be_read_are_told():
+@pytest.mark.parametrize("cluster", ["false", "true"])
+def test_certificates_that_can_not_be_read_are_told(cluster: str):
     """At start, not at the first request."""
+    environ = {"REDIS_HOST": "h", "REDIS_SSL_CA_CERTS": "/no/such/file", "REDIS_CLUSTER": cluster}
     with pytest.raises(StartupError, match="REDIS_SSL_CA_CERTS can't be used"):
-        response_cache(settings.load({"REDIS_HOST": "h", "REDIS_SSL_CA_CERTS": "/no/such/file"}), CacheCounts(Row))
+        response_cache(settings.load(environ), CacheCounts(Row))

@@ -1,5 +1,6 @@
 """One contract for every tier: what comes back is what was put, or nothing."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +124,26 @@ def test_a_key_of_another_type_is_a_miss_and_removed(redis_tier: RedisTier, redi
     redis_server.admin.rpush(b"key", b"value")
     assert redis_tier.get([b"key"]) == {}
     assert (row.cache.redis_corrupt, row.cache.redis_errors) == (1, 0)
+
+
+@pytest.mark.parametrize("answer", [7, [b"a"], "text"])
+def test_an_answer_of_another_type_is_a_miss(row: Row, answer: object):
+    """As a peer gives that is out of step."""
+
+    class Peer:
+        def pipeline(self, transaction: bool) -> Any:
+            return contextlib.nullcontext(self)
+
+        def get(self, key: bytes) -> None: ...
+
+        def unlink(self, key: bytes) -> None: ...
+
+        def execute(self, raise_on_error: bool = True) -> list[object]:
+            return [answer]
+
+    counts = CacheCounts(lambda: row)
+    assert RedisTier(link(Peer, counts), counts).get([b"key"]) == {}
+    assert row.cache.redis_corrupt == 1
 
 
 def test_an_entry_never_lives_for_ever_in_redis(redis_tier: RedisTier, redis_server: Valkey):

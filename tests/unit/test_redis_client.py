@@ -74,7 +74,10 @@ def test_a_url_says_all_at_once():
     given = options(REDIS_URL="rediss://me:p%40ss@h.example:1234/2")
     assert (given["host"], given["port"], given["db"]) == ("h.example", 1234, 2)
     assert (given["username"], given["password"], given["ssl_check_hostname"]) == ("me", "p@ss", True)
-    assert client(REDIS_URL="redis://h.example").connection_pool.connection_class is redis.Connection
+    plain = client(REDIS_URL="redis://h.example").connection_pool
+    assert plain.connection_class is redis.Connection
+    assert plain.connection_kwargs["port"] == 6379
+    assert options(REDIS_URL="rediss://h.example")["port"] == 6380
 
 
 def test_timeouts_are_small_and_nothing_is_retried():

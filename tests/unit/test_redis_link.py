@@ -154,13 +154,61 @@ def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
     fake = Fake()
     asked = link(fake, row)
     for _ in range(FAILURES):
+        assert asked.available()
+        written = threading.Event()
+        asked.tell(lambda client, written=written: written.set())
+        assert written.wait(30)
         fake.error = exceptions.TimeoutError()
         fail(asked, 1)
         fake.error = None
-        written = threading.Event()
-        asked.tell(lambda client, written=written: written.set())
-        written.wait(30)
     assert not asked.available()
+
+
+def test_redis_that_is_always_just_too_late_is_left_alone(row: Row):
+    """Each request would wait for the whole budget, and get nothing."""
+    asked = link(Fake(), row, budget=0.02)
+    waits = 0
+    while asked.available():
+        with pytest.raises(Unavailable):
+            asked.ask(lambda client: time.sleep(0.04))
+        waits += 1
+    assert waits <= FAILURES
+    assert row.cache.redis_errors == 0
+
+
+def test_a_slow_failure_counts_once(row: Row):
+    """Not when the request gives up and again when the socket does."""
+    asked = link(Fake(), row, budget=0.02)
+    failed = threading.Semaphore(0)
+
+    def slow_failure(client: Any) -> None:
+        time.sleep(0.04)
+        failed.release()
+        raise exceptions.TimeoutError
+
+    for _ in range(FAILURES - 1):
+        with pytest.raises(Unavailable):
+            asked.ask(slow_failure)
+    for _ in range(FAILURES - 1):
+        failed.acquire(timeout=30)
+    eventually(lambda: row.cache.redis_errors == FAILURES - 1)
+    assert asked.available()
+
+
+def test_writes_that_wait_while_redis_fails_are_dropped(row: Row):
+    """They neither ask it, nor hold up the end of the process."""
+    fake = Fake()
+    asked = link(fake, row)
+    release = threading.Event()
+    asked.tell(lambda client: release.wait(60))
+    for _ in range(50):
+        asked.tell(lambda client: client())
+    fake.error = exceptions.ConnectionError()
+    fail(asked)
+    calls = fake.calls
+    release.set()
+    eventually(lambda: row.cache.redis_dropped == 50)
+    assert fake.calls == calls
 
 
 def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
@@ -218,6 +266,7 @@ def test_a_forked_worker_connects_anew(row: Row, redis_server: Valkey):
             os.write(writer, str(asked.ask(lambda client: client.client_id())).encode())
         finally:
             os._exit(0)
+    os.close(writer)
     os.waitpid(child, 0)
     childs = int(os.read(reader, 100))
     assert childs != parents

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from admission import Admission
-from cache import ResponseCache
+from cache import CacheState, Predictions, ResponseCache
 from cache_counts import CacheCounts
 from contract import Contract, Feature
 from errors import NotReady
@@ -83,6 +83,22 @@ def test_an_error_has_the_documented_shape():
         "trace": "t" * 32,
         "metadata": {"request_id": "id-1", "timestamp": "2025-11-09T10:00:00.000Z", "model_version": "v1.2.3"},
     }
+
+
+def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
+    """By row it may compute twice."""
+    seen: list[Outcome] = []
+
+    class Twice:
+        def predictions(self, model: Any, batch: Any, directive: Any, compute: Any, due: float) -> Any:
+            first, second = compute(batch), compute(batch)
+            assert [first.shareable, second.shareable] == [False, False]
+            return Predictions(b"[null]", CacheState.MISS)
+
+    asked = service(lambda batch: [float("nan")], null_for_non_finite=True, hooks=[seen.append])
+    asked._cache = Twice()  # type: ignore[assignment]
+    ask(asked, {"data": [[1.0]]})
+    assert seen[0].non_finite == 2
 
 
 @pytest.mark.parametrize(
