@@ -102,7 +102,7 @@ def start(settings: Settings) -> Application:
         application.lifecycle.load_in_background(lambda: _load(settings))
     else:
         application.lifecycle.load(lambda: _load(settings))
-    mount(application.http, application.health)
+    mount(application.http, application.health, lean=settings.scoring_lean_lane)
     server.let_probes_through()
     server.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
     return application

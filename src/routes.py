@@ -1,4 +1,4 @@
-"""The HTTP side under ``azmlinfsrv``: our answers as its responses, and the probes beside its ``/score``.
+"""The HTTP side under ``azmlinfsrv``: our answers as its responses, the probes beside its ``/score``, the lean lane.
 
 The routes are added to the server's blueprint while it calls ``init()``. That is no public interface: should it change,
 a line in the log says so, and ``/score`` still works.
@@ -7,23 +7,22 @@ a line in the log says so, and ``/score`` still works.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 import telemetry
 from errors import ClientError, MethodNotAllowed, RequestIdTooLong
 from health import Health, Probe
 from http_request import RequestReader
+from lean_lane import SCORE, LeanLane, probe_answer, steps_aside_for
 from service import Answer, Request, Service
 
 if TYPE_CHECKING:
     from flask import Response
 
 SERVER_ROUTES = "azureml_inference_server_http.server.routes"
-SCORE = "/score"
 
 REFUSED_BY_SERVER: dict[int, tuple[type[ClientError], str]] = {
     405: (MethodNotAllowed, "Scoring takes POST."),
@@ -36,16 +35,16 @@ class HttpScoring:
     """``/score`` as Flask sees it."""
 
     def __init__(self, service: Service, reader: RequestReader) -> None:
-        self._service = service
-        self._reader = reader
+        self.service = service
+        self.reader = reader
 
     def __call__(self, flask_request: Any) -> Response:
         environ = flask_request.environ
         if environ["REQUEST_METHOD"] == "OPTIONS":  # CORS: the server adds the headers
             return _response(Answer(200, b"{}", {"Allow": "POST, OPTIONS"}))
-        request = self._reader(environ)
+        request = self.reader(environ)
         _echo(request)
-        return _response(self._service.score(request))
+        return _response(self.service.score(request))
 
     def restate(self, response: Response) -> Response:
         """Flask calls it after each request: the server's own refusals of ``/score`` take our form."""
@@ -55,14 +54,14 @@ class HttpScoring:
             return response
         if response.status_code in REFUSED_BY_SERVER:
             error, message = REFUSED_BY_SERVER[response.status_code]
-            answer = self._service.score(self._reader.refused(flask.request.environ, error(message)))
+            answer = self.service.score(self.reader.refused(flask.request.environ, error(message)))
             response.set_data(answer.body)
             response.headers.update(answer.headers)
         return response
 
 
-def mount(scoring: HttpScoring, health: Health) -> None:
-    """Add the probes' routes, where there is such a server."""
+def mount(scoring: HttpScoring, health: Health, *, lean: bool = True) -> None:
+    """Add the probes' routes and the lean lane, where there is such a server."""
     server = sys.modules.get(SERVER_ROUTES)
     if server is None:
         return
@@ -71,6 +70,8 @@ def mount(scoring: HttpScoring, health: Health) -> None:
         for probe in (health.health, health.readiness, health.liveness):
             blueprint.add_url_rule(f"/{probe.__name__}", probe.__name__, _view(probe))
         blueprint.after_app_request(scoring.restate)
+        if lean and not steps_aside_for(server.config):
+            blueprint.record_once(lambda state: _mount_lane(state.app, scoring, health))
     except Exception as error:
         telemetry.event(
             f"This azureml-inference-server-http is not one we know ({type(error).__name__}): no /health, /readiness "
@@ -79,13 +80,18 @@ def mount(scoring: HttpScoring, health: Health) -> None:
         )
 
 
-def _view(probe: Callable[[], Probe]) -> Callable[[], Response]:
-    def view() -> Response:
-        body, status = probe()
-        headers = {"Retry-After": "5"} if status != 200 else {}
-        return _response(Answer(status, orjson.dumps(body), headers))
+def _mount_lane(app: Any, scoring: HttpScoring, health: Health) -> None:
+    """As WSGI middleware, in the place that Flask has for it."""
+    probes = {f"/{probe.__name__}": probe for probe in (health.health, health.readiness, health.liveness)}
+    try:
+        version = os.environ.get("HTTP_X_MS_SERVER_VERSION", "")  # the server sets it
+        app.wsgi_app = LeanLane(app.wsgi_app, scoring.service, scoring.reader, probes, server_version=version)
+    except AttributeError:
+        telemetry.event("This Flask is not one we know: no lean lane, requests take the longer way.", logging.WARNING)
 
-    return view
+
+def _view(probe: Callable[[], Probe]) -> Callable[[], Response]:
+    return lambda: _response(probe_answer(probe()))
 
 
 def _response(answer: Answer) -> Response:

@@ -59,6 +59,9 @@ class Settings:
     scoring_onnx_provider: Annotated[
         Literal["cpu", "cuda"], Field(description="What ONNX Runtime computes on; `cuda` needs onnxruntime-gpu.")
     ] = "cpu"
+    scoring_lean_lane: Annotated[
+        bool, Field(description="Answer `/score` and the probes ahead of Flask, unless the server needs it for more.")
+    ] = True
     scoring_max_bytes: Annotated[
         Positive, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000

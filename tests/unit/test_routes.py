@@ -24,6 +24,25 @@ def test_a_server_that_is_not_as_we_know_it_is_told_once(monkeypatch: pytest.Mon
     assert "probe / instead" in line["message"]
 
 
+def test_a_flask_that_is_not_as_we_know_it_keeps_its_own_way(monkeypatch: pytest.MonkeyPatch):
+    """The lean lane is not mounted, a line says so, and the start goes on."""
+    telemetry.set_up()
+    stream = io.StringIO()
+    telemetry.logger.handlers[0].stream = stream
+    recorded: list[Any] = []
+    blueprint = SimpleNamespace(
+        add_url_rule=lambda *_: None, after_app_request=lambda _: None, record_once=recorded.append
+    )
+    config = SimpleNamespace(app_insights_enabled=False, cors_origins=None)
+    monkeypatch.setitem(sys.modules, routes.SERVER_ROUTES, SimpleNamespace(main_blueprint=blueprint, config=config))
+    probes = SimpleNamespace(**{name: SimpleNamespace(__name__=name) for name in ("health", "readiness", "liveness")})
+    routes.mount(SimpleNamespace(restate=None, service=None, reader=None), probes)
+    (mount_lane,) = recorded
+    mount_lane(SimpleNamespace(app=object()))
+    (line,) = map(json.loads, stream.getvalue().splitlines())
+    assert "lean lane" in line["message"]
+
+
 def test_without_the_server_there_is_nothing_to_mount(monkeypatch: pytest.MonkeyPatch):
     """In a notebook or a batch job."""
     monkeypatch.delitem(sys.modules, routes.SERVER_ROUTES, raising=False)

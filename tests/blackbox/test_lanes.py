@@ -1,0 +1,141 @@
+"""Two ways through the server, one answer: the lean lane and Flask are asked the same, and compared."""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+import support
+from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.test_contract import ROWS
+from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
+
+CONTRACT = (
+    "content-type", "retry-after", "allow", "traceid", "x-request-id", "x-ms-request-id", "x-ms-client-request-id",
+    "x-ms-run-function-failed", "x-ms-server-version",
+)  # fmt: skip
+GENERATED = re.compile(r"\d{13}-\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
+"""Ids, trace ids and times that differ from request to request."""
+
+ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off"}
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def lanes(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """The lean one, and Flask."""
+    folders = tmp_path_factory.mktemp("lean"), tmp_path_factory.mktemp("flask")
+    with (
+        serving(demo_model, folders[0], **ENV) as lean,
+        serving(demo_model, folders[1], **ENV, SCORING_LEAN_LANE="false") as flask,
+    ):
+        yield lean, flask
+
+
+def ask(server: Server, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/score") -> Any:
+    """-> status, body and contract headers, without what is generated."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    try:
+        connection.putrequest(method, path)
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            connection.putheader(name, value.encode("latin-1"))
+        connection.endheaders(body)
+        response = connection.getresponse()
+        raw = response.read().decode()
+    finally:
+        connection.close()
+    found = {name: GENERATED.sub("*", response.headers.get(name, "-")) for name in CONTRACT}
+    document = json.loads(GENERATED.sub("*", raw))
+    if isinstance(document, dict) and "predictions" in document:
+        del document["metadata"]["inference_time_ms"]
+    return response.status, document, found
+
+
+def same(lanes: tuple[Server, Server], *request: Any) -> Any:
+    lean, flask = (ask(server, *request) for server in lanes)
+    assert lean == flask
+    return lean
+
+
+@pytest.mark.parametrize("body", [row[0].replace("…", "1.0") for row in ROWS])
+def test_what_the_readme_shows_is_the_same_in_both(lanes: tuple[Server, Server], body: str):
+    """Good and bad."""
+    same(lanes, body.encode(), JSON)
+    same(lanes, json.dumps({"data": [support.ROW]}).encode(), JSON)
+
+
+@MANY
+@given(document=DOCUMENTS)
+def test_any_document_is_answered_the_same(lanes: tuple[Server, Server], document: object):
+    """Near to a good one or far from it."""
+    same(lanes, json.dumps(document).encode("utf-8", "surrogatepass"), JSON)
+
+
+@MANY
+@given(headers=HEADERS)
+def test_any_headers_are_treated_the_same(lanes: tuple[Server, Server], headers: dict[str, str]):
+    """Ids too long or forged, encodings, content types."""
+    same(lanes, json.dumps([support.ROW]).encode(), JSON | headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"TraceId": "office"},
+        {"x-ms-request-id": "legacy"},
+        {"x-request-id": "mine", "x-ms-client-request-id": "theirs"},
+        {"x-request-id": "x" * 101},
+        {"x-ms-client-request-id": "x" * 101},
+        {"Cache-Control": "no-store"},
+        {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
+    ],
+    ids=str,
+)
+def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str, str]):
+    """In the headers, and in the body."""
+    same(lanes, json.dumps([support.ROW]).encode(), JSON | headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("path", ["/score/", "/readiness", "/liveness", "/", "/nothing", "/swagger.json?version=3"])
+def test_other_paths_and_methods_are_the_servers_as_ever(lanes: tuple[Server, Server], method: str, path: str):
+    """The lean lane takes nothing else."""
+    answers = []
+    for server in lanes:
+        response = server.client.request(method, path)
+        answers.append((response.status_code, GENERATED.sub("*", response.text), response.headers.get("content-type")))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
+def test_score_by_another_method_is_turned_down_the_same(lanes: tuple[Server, Server], method: str):
+    """In our form."""
+    same(lanes, b"", {}, method)
+
+
+def test_the_lanes_are_two(lanes: tuple[Server, Server]):
+    """Flask's way writes the server's own lines, the lean one does not."""
+    said = []
+    for server in lanes:
+        before = len(server.log)
+        server.score([support.ROW])
+        print(server.log[before:])
+        said.append("POST /score 200" in server.log[before:])
+    assert said == [False, True]
+
+
+@pytest.mark.parametrize("env", [{"AML_CORS_ORIGINS": "https://a.example"}, {"SCORING_TIMEOUT_MS": "60000"}], ids=str)
+def test_the_lean_lane_steps_aside_where_the_server_has_more_to_do(
+    demo_model: Path, tmp_path: Path, env: dict[str, str]
+):
+    """CORS headers and its own timeout are Flask's."""
+    with serving(demo_model, tmp_path, **env) as server:
+        answer = server.score([support.ROW], headers={"Origin": "https://a.example"})
+        assert answer.status_code == 200
+        assert "POST /score 200" in server.log
+        assert ("access-control-allow-origin" in answer.headers) == ("AML_CORS_ORIGINS" in env)
