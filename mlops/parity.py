@@ -21,7 +21,7 @@ GENERATED = 1_000
 SPLITS = 1_000
 """Of trees, on whose both sides, to the last bit, rows are put."""
 
-CHUNK = 100
+CHUNK = 500
 
 Predict = Callable[[Batch], list[Any]]
 

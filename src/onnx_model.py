@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import onnxruntime
 
 from errors import StartupError
 from validation import Batch
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 INPUT = "X"
 DIGITS = 6
@@ -48,9 +50,7 @@ class OnnxModel:
 class OnnxPredictor:
     """``predictor(batch)`` -> one JSON-ready answer per row; ``estimator`` answers what ONNX can't."""
 
-    def __init__(
-        self, model: OnnxModel, session: onnxruntime.InferenceSession, estimator: Callable[[Batch], list[Any]]
-    ) -> None:
+    def __init__(self, model: OnnxModel, session: InferenceSession, estimator: Callable[[Batch], list[Any]]) -> None:
         self._model = model
         self._session = session
         self._estimator = estimator
@@ -81,8 +81,10 @@ class OnnxPredictor:
         return answers[:, 0] if self._model.flat and answers.ndim == 2 else answers
 
 
-def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> onnxruntime.InferenceSession:
+def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> InferenceSession:
     """Raises StartupError."""
+    import onnxruntime  # a quarter of a second, for models that have an ONNX
+
     name = PROVIDERS[provider]
     if name not in onnxruntime.get_available_providers():
         raise StartupError(
@@ -104,6 +106,8 @@ def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) 
 
 def runtime(provider: Provider) -> dict[str, str]:
     """What computes, for what depends on the last digits of an answer."""
+    import onnxruntime
+
     return {"onnxruntime": f"{onnxruntime.__version__} {provider}"}
 
 

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import onnx_model
@@ -96,7 +97,7 @@ def test_an_answer_that_is_not_finite_is_left_to_the_estimator(answer: float):
 
 def test_a_provider_that_is_not_there_says_what_to_install():
     """Rather than computing elsewhere in silence."""
-    if "CUDAExecutionProvider" in onnx_model.onnxruntime.get_available_providers():
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.fail("this test is for machines without CUDA")
     with pytest.raises(StartupError, match="onnxruntime-gpu"):
         onnx_model.open_session(b"", provider="cuda")
