@@ -13,11 +13,10 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -54,12 +53,14 @@ CASES: dict[str, tuple[dict[str, str], bool, dict[str, str]]] = {
 """Name -> settings of its server, whether it is always asked for the same row, and headers."""
 
 
-def servers(model: Path, folder: Path, redis: str, stack: ExitStack) -> dict[str, Server]:
+def servers(model: Path, backend: str, folder: Path, redis: str, stack: ExitStack) -> dict[str, Server]:
     started = {}
     for name, (env, _, _) in CASES.items():
         place = folder / name
         place.mkdir()
-        started[name] = stack.enter_context(serving(model, place, **(ONE | {"REDIS_URL": redis} | env)))
+        started[name] = stack.enter_context(
+            serving(model, place, **(ONE | {"REDIS_URL": redis, "SCORING_BACKEND": backend} | env))
+        )
     return started
 
 
@@ -80,12 +81,12 @@ def demo(folder: Path) -> Path:
     return support.packaged(support.demo_estimator(), X, folder, name="demo", version="1")
 
 
-def time_cases(model: Path, redis: str) -> dict[str, float]:
+def time_cases(model: Path, backend: str, redis: str) -> dict[str, float]:
     """Case -> median milliseconds in the server."""
     times: dict[str, list[float]] = {name: [] for name in CASES}
     fresh = rows()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        started = servers(model, Path(folder), redis, stack)
+        started = servers(model, backend, Path(folder), redis, stack)
         for turn, (name, (_, same, headers)) in itertools.product(range(WARM_UP + TURNS), CASES.items()):
             for _ in range(IN_A_ROW):
                 row = support.ROW if same else next(fresh)
@@ -99,10 +100,10 @@ def time_cases(model: Path, redis: str) -> dict[str, float]:
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def stampede(model: Path) -> int:
+def stampede(model: Path, backend: str) -> int:
     """-> how often the model was called for so many equal requests at once."""
     threads = {"GUNICORN_CMD_ARGS": f"{THREADS['GUNICORN_CMD_ARGS']} --threads {CLIENTS + 20}"}
-    room = {"SCORING_MAX_IN_FLIGHT": str(CLIENTS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
+    room = {"SCORING_BACKEND": backend, "SCORING_MAX_IN_FLIGHT": str(CLIENTS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
     with tempfile.TemporaryDirectory() as folder, serving(model, Path(folder), **(ONE | threads), **room) as server:
         with ThreadPoolExecutor(CLIENTS) as clients:
             answers = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]), range(CLIENTS)))
@@ -157,12 +158,16 @@ def table(title: str, times: dict[str, float]) -> list[str]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, valkey() as redis:
         url = f"redis://127.0.0.1:{redis.port}"
-        models: dict[str, Any] = {"Demo model": demo, "Forest of 500 trees": forest}
-        for title, make in models.items():
+        models: dict[str, tuple[Callable[[Path], Path], str]] = {
+            "Demo model, ONNX": (demo, "onnx"),
+            "Forest of 500 trees, scikit-learn": (forest, "sklearn"),
+        }
+        for title, (make, backend) in models.items():
             model = make(Path(scratch) / title)
             print(f"{title}: {len(CASES)} servers, {WARM_UP + TURNS} turns of {IN_A_ROW} requests", file=sys.stderr)
-            print(*table(title, time_cases(model, url)), sep="\n", flush=True)
-        print(f"Model calls for {CLIENTS} equal requests at once: {stampede(model)} (without a cache: {CLIENTS})\n")
+            print(*table(title, time_cases(model, backend, url)), sep="\n", flush=True)
+        calls = stampede(model, backend)
+        print(f"Model calls for {CLIENTS} equal requests at once: {calls} (without a cache: {CLIENTS})\n")
     distinct = 10_000
     print(f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth fits |")
     print("|---:|---:|---:|")

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 INPUT = "X"
 DIGITS = 6
-"""Of probabilities in float32: beyond lie rounding errors, which would break ties between classes by chance."""
+"""Of probabilities in float32: beyond lie rounding errors."""
+
+TIE_DIGITS = 5
+"""As far as classes are compared: the sum over a forest's trees is off by more than the last digit."""
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -72,13 +75,14 @@ class OnnxPredictor:
         return self._model.dtype == "float64" or not (np.abs(X) > LARGEST).any()
 
     def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
-        if method == "predict_proba" or (method == "predict" and self._labels is not None):
-            if answers.dtype == np.float32:
-                answers = answers.astype(np.float64).round(DIGITS)
-            return answers if self._labels is None or method != "predict" else self._labels[answers.argmax(axis=1)]
+        labels = self._labels if method == "predict" else None
         if answers.dtype == np.float32:
             answers = answers.astype(np.float64)
-        return answers[:, 0] if self._model.flat and answers.ndim == 2 else answers
+            if labels is not None or method == "predict_proba":
+                answers = answers.round(DIGITS if labels is None else TIE_DIGITS)
+        if labels is not None:
+            answers = labels[answers.argmax(axis=1)]
+        return answers[:, 0] if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1 else answers
 
 
 def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> InferenceSession:
