@@ -22,6 +22,8 @@ SPLITS = 1_000
 """Of trees, on whose both sides, to the last bit, rows are put."""
 
 CHUNK = 500
+HUGE = 1e100
+"""Beyond, the generated rows would overflow."""
 
 Predict = Callable[[Batch], list[Any]]
 
@@ -57,7 +59,8 @@ class Parity:
 def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[tuple[str, np.ndarray]]:
     """``splits``: features and thresholds of the model's trees, as far as it tells."""
     rng = np.random.default_rng(0)
-    low, high = np.nanmin(sample, axis=0), np.nanmax(sample, axis=0)
+    known = np.ma.masked_invalid(sample.clip(-HUGE, HUGE))
+    low, high = known.min(axis=0).filled(0.0), known.max(axis=0).filled(0.0)
     span = np.where(high > low, high - low, 1.0)
     shape = (GENERATED, sample.shape[1])
     whole = sample[~np.isnan(sample).any(axis=1)]
