@@ -16,6 +16,7 @@ from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
 from lifecycle import Lifecycle
+from micro_batching import MicroBatcher
 from model import Model, load
 from payload import Limits
 from routes import HttpScoring, mount
@@ -70,6 +71,7 @@ def build(settings: Settings) -> Application:
         admission,
         cache,
         limits,
+        batcher=_batcher(settings, admission),
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
         expose_traceback=settings.scoring_expose_traceback,
@@ -91,6 +93,13 @@ def build(settings: Settings) -> Application:
         body_timeout=settings.scoring_body_timeout_ms / 1000,
     )
     return Application(service, health, lifecycle, reader, HttpScoring(service, reader))
+
+
+def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
+    if not settings.scoring_micro_batch_ms:
+        return None
+    window = settings.scoring_micro_batch_ms / 1000
+    return MicroBatcher(admission.compute, window=window, max_rows=settings.scoring_micro_batch_rows)
 
 
 def start(settings: Settings) -> Application:

@@ -18,6 +18,7 @@ from admission import Admission
 from cache import ANYTHING, CacheState, Directive, ResponseCache
 from cache_scoring import Computed
 from errors import InternalError, NonFinitePrediction, ScoringError
+from micro_batching import MicroBatcher
 from model import Model
 from payload import Limits
 from predictions import non_finite
@@ -86,6 +87,7 @@ class Service:
         cache: ResponseCache,
         limits: Limits,
         *,
+        batcher: MicroBatcher | None = None,
         deployment: str,
         null_for_non_finite: bool = False,
         expose_traceback: bool = False,
@@ -96,6 +98,7 @@ class Service:
         self._source = source
         self._admission = admission
         self._cache = cache
+        self._batcher = batcher
         self._limits = limits
         self._deployment = deployment
         self._null_for_non_finite = null_for_non_finite
@@ -137,7 +140,10 @@ class Service:
             return predictions.json
 
     def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
-        answers = self._admission.compute(lambda: model.predict(batch), due)
+        if self._batcher:
+            answers = self._batcher.predict(model.predict, batch, due)
+        else:
+            answers = self._admission.compute(lambda: model.predict(batch), due)
         bad = non_finite(answers)
         outcome.non_finite += bad
         if bad and not self._null_for_non_finite:

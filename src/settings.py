@@ -77,6 +77,11 @@ class Settings:
     scoring_slots: Annotated[
         NonNegative, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
     ] = 0
+    scoring_micro_batch_ms: Annotated[
+        NonNegative,
+        Field(description="Join requests in flight into one `predict`, waiting so long for more; 0: off."),
+    ] = 0
+    scoring_micro_batch_rows: Annotated[Positive, Field(description="Rows in such a joint `predict`.")] = 64
     scoring_max_in_flight: Annotated[
         Positive,
         Field(

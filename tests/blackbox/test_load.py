@@ -9,6 +9,7 @@ import httpx
 import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, NAN, SWITCH
 
+import support
 from blackbox.server import BARE, THREADS, Server, serving, until
 
 ONE = THREADS | {"WORKER_COUNT": "1"}
@@ -44,6 +45,17 @@ def test_garbage_collection_does_not_go_through_what_start_up_left(scripted_mode
     """Or each full one would hold up every request of the worker for 80 ms."""
     with serving(scripted_model, tmp_path, **ONE) as server:
         assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
+
+
+def test_joined_requests_get_their_own_answers(tmp_path: Path):
+    """With micro-batching on, twenty clients at once, good values and bad."""
+    model = support.scripted(tmp_path, "Steady")
+    env = ONE | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
+    with serving(model, tmp_path, **env) as server, ThreadPoolExecutor(20) as clients:
+        answers = list(clients.map(lambda i: server.fresh("POST", "/score", [[i] if i % 7 else ["x"]]), range(100)))
+        for i, answer in enumerate(answers):
+            assert answer.json().get("predictions") == ([2.0 * i] if i % 7 else None)
+            assert answer.status_code == (200 if i % 7 else 422)
 
 
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
