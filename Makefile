@@ -3,6 +3,7 @@
 PORT ?= 5001
 WORKER_COUNT ?= 1
 CACHE ?= memory
+SERVER ?= azmlinfsrv
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo yes),$(p))))
@@ -18,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -38,8 +39,8 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
-serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model with azmlinfsrv, the demo's unless MODEL_DIR is given
-	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE)
+serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER)
 
 test: check unit blackbox ## everything that CI runs
 
@@ -52,8 +53,9 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-blackbox: $(TESTING) ## tests against real azmlinfsrv processes
+blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
 	@$(BIN)/pytest tests/blackbox
+	@$(BIN)/pytest tests/blackbox --server fast
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py

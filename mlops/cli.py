@@ -118,10 +118,16 @@ def example_(model_dir: Path, url: str | None) -> None:
     default="memory",
     help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
 )
-def serve_(model_dir: Path, port: int, workers: int, cache: str) -> None:
-    """Serve a model on this machine with azmlinfsrv; prints a curl once it is ready."""
+@click.option(
+    "--server",
+    type=click.Choice(["azmlinfsrv", "fast"]),
+    default="azmlinfsrv",
+    help="azmlinfsrv, as in Azure ML's images; fast: the same application on granian, as in our own.",
+)
+def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str) -> None:
+    """Serve a model on this machine; prints a curl once it is ready."""
     with _plain_errors():
-        serve(model_dir, port=port, workers=workers, cache=cache)
+        serve(model_dir, port=port, workers=workers, cache=cache, server=server)
 
 
 @main.command("local-redis", hidden=True)

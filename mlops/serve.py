@@ -1,4 +1,5 @@
-"""Serves a model on this machine with ``azmlinfsrv``, as Azure ML would, with threads so that probes never wait."""
+"""Serves a model on this machine: with ``azmlinfsrv``, as Azure ML would, with threads so that probes never wait; or
+with our fast server, as our container image does."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ PATIENCE = 120
 """Seconds that the model may take to load before the announcer gives up."""
 
 
-def serve(model_dir: Path, *, port: int, workers: int, cache: str) -> NoReturn:
+def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str) -> NoReturn:
     """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError.
 
     With ``cache="redis"`` and no Redis named in the environment, one is started that ends with the server.
@@ -41,8 +42,11 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str) -> NoReturn:
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
-    command = ["--entry_script", str(SERVING / "score.py"), "--port", str(port)]
-    os.execv(_azmlinfsrv(), ["azmlinfsrv", *command])
+    if server == "fast":
+        command = [sys.executable, str(SERVING / "fast_server.py")]
+    else:
+        command = [_azmlinfsrv(), "--entry_script", str(SERVING / "score.py")]
+    os.execv(command[0], [*command, "--port", str(port)])
 
 
 def announce(configured: Settings, url: str) -> str | None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 from errors import DeadlineExceeded, Overloaded
@@ -47,19 +46,24 @@ class Admission:
         self._started: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
 
-    @contextmanager
-    def admit(self) -> Iterator[float]:
-        """Hold one of the places in flight; yields when the answer is due. Raises Overloaded."""
+    def admit(self) -> _Place:
+        """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the answer is.
+
+        Raises Overloaded.
+        """
+        return _Place(self)
+
+    def enter(self) -> float:
         with self._lock:
             row = self._row()
             if row.in_flight >= self._max_in_flight:
                 raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
             row.in_flight += 1
-        try:
-            yield self._clock() + self._deadline
-        finally:
-            with self._lock:
-                self._row().in_flight -= 1
+        return self._clock() + self._deadline
+
+    def leave(self) -> None:
+        with self._lock:
+            self._row().in_flight -= 1
 
     def compute(self, score: Callable[[], T], due: float) -> T:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
@@ -96,3 +100,16 @@ class Admission:
             row.oldest_start = next(iter(self._started.values()), 0.0)
             full = len(self._started) == self._slot_count
             row.full_since = next(reversed(self._started.values())) if full else 0.0
+
+
+class _Place:
+    """A context manager as a class: as a generator it would cost more than what it does."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+
+    def __enter__(self) -> float:
+        return self._admission.enter()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._admission.leave()

@@ -46,7 +46,7 @@ class Application:
 
 def build(settings: Settings) -> Application:
     """Everything but the model, which ``start`` loads. Raises StartupError."""
-    board = Scoreboard(server.server_pid())
+    board = Scoreboard(server.master_pid())
     lifecycle = Lifecycle(lambda: board.mine)
     cache_counts = CacheCounts(lambda: board.mine)
     cache = response_cache(settings, cache_counts)

@@ -82,6 +82,11 @@ class ResponseCache:
     def tier_names(self) -> tuple[str, ...]:
         return tuple(tier.name for tier in self._tiers)
 
+    @property
+    def far_away(self) -> bool:
+        """A look-up may have to wait for another machine."""
+        return any(not tier.nearby for tier in self._tiers)
+
     def predictions(
         self, model: Model, batch: Batch, directive: Directive, compute: Compute, due: float
     ) -> Predictions:

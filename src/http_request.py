@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import random
 import re
 import socket
 import time
-import uuid
 import zlib
 from collections.abc import Callable, Generator, Mapping
 from email.message import Message
@@ -23,6 +23,7 @@ from errors import (
     MalformedEncoding,
     MalformedJson,
     MethodNotAllowed,
+    ScoringError,
     UnsupportedContentEncoding,
     UnsupportedContentType,
 )
@@ -60,44 +61,59 @@ class RequestReader:
         self._now = now
 
     def __call__(self, environ: Environ) -> Request:
+        """The body is read when it is asked for."""
+        return self._request(environ, lambda: self._body(environ, self._read))
+
+    def received(self, environ: Environ, body: bytes | ClientError, due: float) -> Request:
+        """The body has been read, or could not be; ``due`` as of ``Request``."""
+
+        def read(_: Environ) -> bytes:
+            if isinstance(body, ClientError):
+                raise body
+            return body
+
+        return self._request(environ, lambda: self._body(environ, read), due)
+
+    def refused(self, environ: Environ, error: ScoringError) -> Request:
+        """The server in front of us turned it down."""
+
+        def read() -> bytes:
+            raise error
+
+        return self._request(environ, read)
+
+    def _request(self, environ: Environ, read: Callable[[], bytes], due: float | None = None) -> Request:
         client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
         return Request(
             request_id,
             _trace(environ.get("HTTP_TRACEPARENT")),
-            lambda: self._body(environ),
+            read,
             client_id,
             _directive(environ.get("HTTP_CACHE_CONTROL")),
+            due,
         )
 
     def plain(self, value: Any) -> Request:
         """Of a str, bytes or what JSON can hold, that came without HTTP."""
         return Request(self.new_id(), _trace(None), lambda: _encode(value))
 
-    def refused(self, environ: Environ, error: ClientError) -> Request:
-        """Of a request that the server in front of us turned down."""
-        request = self(environ)
-
-        def read() -> bytes:
-            raise error
-
-        return Request(request.request_id, request.trace, read, request.client_request_id)
-
     def new_id(self) -> str:
         return f"{int(self._now() * 1000)}-{next(self._counter)}"
 
-    def _body(self, environ: Environ) -> bytes:
+    def _body(self, environ: Environ, read: Callable[[Environ], bytes]) -> bytes:
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
         _check_content_type(environ.get("CONTENT_TYPE"))
         encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
         if encoding not in ("identity", "gzip", ""):
             raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
-        body = self._read(environ, int(environ.get("CONTENT_LENGTH") or 0))
+        body = read(environ)
         return _gunzip(body, self._limits) if encoding == "gzip" else body
 
-    def _read(self, environ: Environ, announced: int) -> bytes:
-        limit, chunks, size = self._limits.max_bytes, [], 0
+    def _read(self, environ: Environ) -> bytes:
+        limit, announced = self._limits.max_bytes, int(environ.get("CONTENT_LENGTH") or 0)
+        chunks, size = [], 0
         try:
             with contextlib.closing(self._chunks(environ)) as stream:
                 while announced <= limit and size <= limit and (chunk := next(stream)):
@@ -149,7 +165,7 @@ def _known_id(value: str | None) -> str | None:
 def _trace(traceparent: str | None) -> str:
     """The W3C trace id of the caller, or a new one."""
     match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    return match[1] if match else uuid.uuid4().hex
+    return match[1] if match else f"{random.getrandbits(128):032x}"
 
 
 def _directive(cache_control: str | None) -> Directive:

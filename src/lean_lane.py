@@ -1,4 +1,4 @@
-"""``/score`` and the probes ahead of Flask: WSGI in and out, with the status, body and headers of the server's way.
+"""``/score`` and the probes ahead of Flask, with the status, body and headers of the server's way.
 
 Whatever is unusual (another method, long ids, the server's tracing headers) goes on to Flask. So does everything where
 the server's Application Insights, CORS or SIGALRM timeout is on, which live there.
@@ -10,13 +10,13 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from health import Probe
 from http_request import Environ, RequestReader
-from service import Answer, Service
+from service import Answer, Request, Service
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -25,12 +25,17 @@ SCORE = "/score"
 LONGEST_ID = 100
 """Longer ones the server turns down with 431."""
 
-FLASKS = ("HTTP_TRACEID", "HTTP_X_MS_REQUEST_ID")
-"""Headers that only the server knows what to do with."""
+STATUS_LINES = {int(status): f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class Response(NamedTuple):
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
 
 
 class LeanLane:
-    """A WSGI application in front of another, ``inner``."""
+    """A WSGI application in front of another, ``inner``; or asked in its parts, by front.py."""
 
     def __init__(
         self,
@@ -42,23 +47,28 @@ class LeanLane:
         server_version: str = "",
     ) -> None:
         self._inner = inner
-        self._service = service
-        self._reader = reader
+        self.service = service
+        self.reader = reader
         self._probes = probes
         self._constant = [("x-ms-server-version", server_version)] if server_version else []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        if method == "POST" and path == SCORE and not _unusual(environ):
-            return self._score(environ, start_response)
-        if method == "GET" and path in self._probes:
-            return _respond(probe_answer(self._probes[path]()), self._constant, start_response)
-        return self._inner(environ, start_response)
-
-    def _score(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
-        request = self._reader(environ)
-        answer = self._service.score(request)
+        if self.scores(environ):
+            response = self.score(self.reader(environ), started)
+        elif (probe := self.probe(environ)) is not None:
+            response = probe
+        else:
+            return self._inner(environ, start_response)
+        start_response(STATUS_LINES[response.status], response.headers)
+        return [response.body]
+
+    def scores(self, environ: Environ) -> bool:
+        return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == SCORE and not _unusual(environ)
+
+    def score(self, request: Request, started: float) -> Response:
+        """``started``: when it came, by ``time.perf_counter``."""
+        answer = self.service.score(request)
         headers = [
             *self._constant,
             ("x-ms-run-function-failed", str(answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR)),
@@ -68,7 +78,12 @@ class LeanLane:
         ]
         if request.client_request_id:
             headers.append(("x-ms-client-request-id", request.client_request_id))
-        return _respond(answer, headers, start_response)
+        return _response(answer, headers)
+
+    def probe(self, environ: Environ) -> Response | None:
+        if environ["REQUEST_METHOD"] == "GET" and (probe := self._probes.get(environ["PATH_INFO"])):
+            return _response(probe_answer(probe()), self._constant)
+        return None
 
 
 def probe_answer(probe: Probe) -> Answer:
@@ -88,12 +103,15 @@ def steps_aside_for(server: Any, environ: Mapping[str, str] = os.environ) -> str
 
 
 def _unusual(environ: Environ) -> bool:
-    ids = environ.get("HTTP_X_REQUEST_ID", ""), environ.get("HTTP_X_MS_CLIENT_REQUEST_ID", "")
-    return any(name in environ for name in FLASKS) or any(len(value) > LONGEST_ID for value in ids)
+    """It has headers that only the server knows what to do with."""
+    return (
+        "HTTP_TRACEID" in environ
+        or "HTTP_X_MS_REQUEST_ID" in environ
+        or len(environ.get("HTTP_X_REQUEST_ID", "")) > LONGEST_ID
+        or len(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID", "")) > LONGEST_ID
+    )
 
 
-def _respond(answer: Answer, headers: list[tuple[str, str]], start_response: StartResponse) -> Iterable[bytes]:
+def _response(answer: Answer, headers: list[tuple[str, str]]) -> Response:
     plain = [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body)))]
-    status = HTTPStatus(answer.status)
-    start_response(f"{status.value} {status.phrase}", plain + headers + list(answer.headers.items()))
-    return [answer.body]
+    return Response(int(answer.status), [*plain, *headers, *answer.headers.items()], answer.body)

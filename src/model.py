@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import time
+import timeit
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,13 +32,17 @@ from validation import Batch
 
 Predict = Callable[[Batch], list[Any]]
 
+QUICK = 0.005
+"""Seconds."""
+
 
 @dataclass(frozen=True)
 class Model:
     """A model that has answered.
 
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
-    its first ones; ``cacheable`` unless equal requests may be answered differently.
+    its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: compiled, so it waits
+    for nothing, and faster with the largest batch than a probe may wait: no thread needs to watch over it.
     """
 
     name: str
@@ -50,6 +55,7 @@ class Model:
     runtime: dict[str, str]
     cacheable: bool
     backend: Literal["sklearn", "onnx"]
+    quick: bool
     predict: Predict
 
 
@@ -92,8 +98,16 @@ def load(settings: Settings) -> Model:
         running_versions() | (onnx_model.runtime(settings.scoring_onnx_provider) if compiled else {}),
         packaged.cacheable if packaged else cacheable(estimator),
         "onnx" if compiled else "sklearn",
+        compiled is not None and _full_batch_seconds(contract, compiled, settings) < QUICK,
         compiled or predict,
     )
+
+
+def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings) -> float:
+    """How long the largest batch takes: the least of a few times, the first being slower."""
+    X = np.zeros((settings.scoring_max_batch_size, len(contract.features)), dtype=contract.dtype)
+    batch = Batch(X, contract.methods[0])
+    return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
 def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> Predict | None:

@@ -70,6 +70,8 @@ class OnnxPredictor:
         return rows
 
     def _proven_for(self, X: np.ndarray) -> bool:
+        if np.abs(X).max() <= LARGEST:  # which NaN is not
+            return True
         if not self._model.missing and np.isnan(X).any():
             return False
         return self._model.dtype == "float64" or not (np.abs(X) > LARGEST).any()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -47,8 +47,7 @@ class Limits:
             raise PayloadTooLarge(f"Request payload too large (>{self.max_bytes / 1_000_000:g}MB)")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """Rows of scalars, all of one width. ``types`` are those of all values; ``columns`` and ``method`` as sent, if they
     were. ``flat``: the one row came as a list of values."""
 

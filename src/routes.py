@@ -97,7 +97,7 @@ def _view(probe: Callable[[], Probe]) -> Callable[[], Response]:
 def _response(answer: Answer) -> Response:
     from azureml_inference_server_http.api.aml_response import AMLResponse
 
-    headers: Mapping[str, str] = {"Content-Type": "application/json"} | answer.headers
+    headers: Mapping[str, str] = {"Content-Type": "application/json", **answer.headers}
     response: Response = AMLResponse(answer.body, answer.status, headers)
     return response
 

@@ -1,6 +1,5 @@
-"""What we need to know of gunicorn, the server under ``azmlinfsrv``: our worker's master and threads, and how it stops.
+"""The server that this process is a worker of, if any: gunicorn under ``azmlinfsrv``, or our fast one.
 
-A gunicorn worker sets its SIGTERM handler, a bound method, before it calls ``init()``: that is how it is found here.
 Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, and each answer is the plain one.
 """
 
@@ -8,34 +7,50 @@ from __future__ import annotations
 
 import gc
 import os
-import queue
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from typing import Protocol
+
+from gunicorn_worker import GunicornWorker
 
 SWITCH_INTERVAL = 0.0005
 """Seconds."""
 
 
-def gunicorn_worker() -> Any | None:
-    owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return owner if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
+class Worker(Protocol):
+    """``master``: the process whose workers share their counters; ``threads``: how many requests this one can hold."""
+
+    master: int
+    threads: int
+
+    def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
+        """On SIGTERM call ``drain``, go on taking requests for so long, and only then let the server stop.
+
+        A load balancer needs that time to see that readiness failed. The signal may come twice, from the master and to
+        the process group: the second changes nothing.
+        """
 
 
-def server_pid() -> int:
-    """The process whose workers share their counters."""
-    worker = gunicorn_worker()
-    return worker.ppid if worker else os.getpid()
+_ours: list[Worker] = []
+
+
+def enter(worker: Worker) -> None:
+    """Called by our fast server in its worker, before ``init()``."""
+    _ours[:] = [worker]
+
+
+def worker() -> Worker | None:
+    return _ours[0] if _ours else GunicornWorker.find()
+
+
+def master_pid() -> int:
+    found = worker()
+    return found.master if found else os.getpid()
 
 
 def threads() -> int | None:
-    """How many requests this worker can hold at once, or None where that is not known."""
-    worker = gunicorn_worker()
-    return worker.cfg.threads if worker else None
+    found = worker()
+    return found.threads if found else None
 
 
 def let_probes_through() -> None:
@@ -54,37 +69,12 @@ def spare_start_up_from_collection() -> None:
     A full one went through all of it, scikit-learn and pandas included: measured 80 ms with the interpreter held, at
     no moment that anybody chose.
     """
-    if gunicorn_worker():
+    if worker():
         gc.collect()
         gc.freeze()
 
 
 def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:
-    """On SIGTERM call ``drain``, go on taking requests for so long, and only then let the server stop.
-
-    A load balancer needs that time to see that readiness failed; gunicorn alone closes the port at once. The signal may
-    come twice, from its master and to the process group: the second changes nothing.
-    """
-    worker = gunicorn_worker()
-    if worker is None:
-        return
-    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
-    drained = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        """Interrupts any line of the main thread, so it takes no lock that one may hold: a SimpleQueue has none."""
-        if drained.is_set():
-            worker.handle_exit(number, frame)
-        else:
-            signals.put(number)
-
-    def drain_then_stop() -> None:
-        signals.get()
-        drain()
-        time.sleep(seconds)
-        drained.set()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
-    signal.signal(signal.SIGTERM, handle)
-    signal.siginterrupt(signal.SIGTERM, False)  # a request that is being read or answered goes on
+    """See ``Worker``."""
+    if found := worker():
+        found.drain_on_sigterm(seconds, drain)

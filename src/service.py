@@ -5,12 +5,12 @@ Knows no HTTP server, no environment and no globals: the model, the limits, the 
 
 from __future__ import annotations
 
-import datetime
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -25,25 +25,29 @@ from predictions import non_finite
 from telemetry import timestamp
 from validation import Batch, validate
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError."""
+
+class Request(NamedTuple):
+    """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
+
+    ``due``: when the answer is, where the request has been admitted already.
+    """
 
     request_id: str
     trace: str
     read: Callable[[], bytes]
     client_request_id: str | None = None
     cache: Directive = ANYTHING
+    due: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """``body`` is valid JSON, whatever happened."""
 
     status: int
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
 
 
 @dataclass(slots=True)
@@ -73,6 +77,9 @@ class ModelSource(Protocol):
     @property
     def version(self) -> str | None: ...
 
+    @property
+    def loaded(self) -> Model | None: ...
+
     def model(self) -> Model:
         """Raises NotReady."""
 
@@ -93,10 +100,10 @@ class Service:
         expose_traceback: bool = False,
         hooks: Sequence[Callable[[Outcome], None]] = (),
         clock: Callable[[], float] = time.perf_counter,
-        now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC),
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._source = source
-        self._admission = admission
+        self.admission = admission
         self._cache = cache
         self._batcher = batcher
         self._limits = limits
@@ -106,6 +113,12 @@ class Service:
         self._hooks = hooks
         self._clock = clock
         self._now = now
+
+    @property
+    def quick(self) -> bool:
+        """Nothing waits here: the model is quick, and no cache is far away."""
+        model = self._source.loaded
+        return model is not None and model.quick and not self._cache.far_away
 
     def score(self, request: Request) -> Answer:
         started = self._clock()
@@ -126,24 +139,31 @@ class Service:
 
     def _predictions(self, request: Request, outcome: Outcome) -> bytes:
         """The JSON of the predictions. Raises ScoringError."""
-        with self._admission.admit() as due:
-            model = self._source.model()
-            outcome.model_name, outcome.model_version = model.name, model.version
-            body = request.read()
-            outcome.body_bytes = len(body)
-            batch = validate(body, model.contract, self._limits)
-            outcome.rows = len(batch.X)
-            predictions = self._cache.predictions(
-                model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
-            )
-            outcome.cache = predictions.state
-            return predictions.json
+        if request.due is not None:
+            return self._admitted(request, request.due, outcome)
+        with self.admission.admit() as due:
+            return self._admitted(request, due, outcome)
+
+    def _admitted(self, request: Request, due: float, outcome: Outcome) -> bytes:
+        model = self._source.model()
+        outcome.model_name, outcome.model_version = model.name, model.version
+        body = request.read()
+        outcome.body_bytes = len(body)
+        batch = validate(body, model.contract, self._limits)
+        outcome.rows = len(batch.X)
+        predictions = self._cache.predictions(
+            model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
+        )
+        outcome.cache = predictions.state
+        return predictions.json
 
     def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
-        if self._batcher:
+        if model.quick:
+            answers = model.predict(batch)
+        elif self._batcher:
             answers = self._batcher.predict(model.predict, batch, due)
         else:
-            answers = self._admission.compute(lambda: model.predict(batch), due)
+            answers = self.admission.compute(lambda: model.predict(batch), due)
         bad = non_finite(answers)
         outcome.non_finite += bad
         if bad and not self._null_for_non_finite:
@@ -179,9 +199,7 @@ class Service:
         )
 
 
-def failure(
-    error: ScoringError, *, request_id: str, trace: str, model_version: str | None, now: datetime.datetime
-) -> Answer:
+def failure(error: ScoringError, *, request_id: str, trace: str, model_version: str | None, now: float) -> Answer:
     """The answer to a request that can't be answered with predictions."""
     body = {
         "error": error.message,

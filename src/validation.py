@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,8 +23,7 @@ DESCRIBED = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None.
 
     Equal requests are equal here to the last bit, -0.0 being 0.0 and 1 being 1.0 where the model takes a float: the

@@ -9,6 +9,12 @@ settings.register_profile("here", derandomize=True, deadline=None, database=None
 settings.load_profile("here")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server", choices=["azmlinfsrv", "fast"], default="azmlinfsrv", help="What the black-box tests run against."
+    )
+
+
 @pytest.fixture(scope="session")
 def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged demo model's folder."""

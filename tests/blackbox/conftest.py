@@ -6,6 +6,11 @@ import pytest
 import support
 from blackbox.server import BARE, THREADS, Server, serving
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    Server.kind = config.getoption("--server")
+
+
 CONFIGURATIONS = {"bare": BARE, "threads": THREADS}
 
 

@@ -1,4 +1,4 @@
-"""Starts real azmlinfsrv processes, as a user does, and watches them."""
+"""Starts real servers, as a user does, and watches them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ import support
 from mlops.serve import GUNICORN
 
 REPOSITORY = Path(__file__).parents[2]
-AZMLINFSRV = Path(sys.executable).with_name("azmlinfsrv")
+COMMANDS = {
+    "azmlinfsrv": [str(Path(sys.executable).with_name("azmlinfsrv")), "--entry_script", "score.py"],
+    "fast": [sys.executable, "fast_server.py"],
+}
+"""The last word is a file of the folder that is deployed."""
 PATIENCE = 60
 """Seconds until a test gives up on what must happen; no test depends on how long it took."""
 
@@ -50,20 +54,22 @@ def needs(command: str) -> None:
 
 
 class Server:
-    """One azmlinfsrv with its workers. ``log`` is all that it wrote."""
+    """One server with its workers. ``log`` is all that it wrote."""
 
-    def __init__(
-        self, model_dir: Path, folder: Path, env: dict[str, str], entry_script: Path = Path("src/score.py")
-    ) -> None:
+    kind = "azmlinfsrv"
+    """``pytest --server fast`` changes it."""
+
+    def __init__(self, model_dir: Path, folder: Path, env: dict[str, str], source: Path = Path("src")) -> None:
         self.port = support.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}.log"
-        command = [AZMLINFSRV, "--entry_script", entry_script, "--port", str(self.port), "--model_dir", model_dir]
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ours = {"PYTHONPATH": str(support.MODELS), "TMPDIR": str(folder), "SCORING_DRAIN_MS": "0"}
+        ours["AZUREML_MODEL_DIR"] = str(model_dir)
+        *words, script = COMMANDS[self.kind]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                command,
+                [*words, source / script, "--port", str(self.port)],
                 cwd=REPOSITORY,
                 env=clean | ours | env,
                 stdout=log,

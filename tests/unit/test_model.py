@@ -58,6 +58,14 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
         np.testing.assert_allclose(given, expected, rtol=1e-5)
 
 
+def test_only_a_compiled_model_that_takes_microseconds_is_quick(demo_model: Path, monkeypatch: pytest.MonkeyPatch):
+    """Measured at start: it is computed where it is asked, with nothing to watch over it."""
+    assert from_(demo_model).quick
+    assert not from_(demo_model, scoring_backend="sklearn").quick
+    monkeypatch.setattr("model.QUICK", 0.0)
+    assert not from_(demo_model).quick
+
+
 def test_the_backend_is_part_of_what_the_cache_knows_a_model_by(demo_model: Path):
     """Their answers differ in the last digits."""
     assert from_(demo_model).runtime != from_(demo_model, scoring_backend="sklearn").runtime

@@ -31,7 +31,7 @@ def worker() -> object:
 
 def test_without_gunicorn_this_process_is_the_server():
     """In a notebook or a batch job."""
-    assert (server.server_pid(), server.threads()) == (os.getpid(), None)
+    assert (server.master_pid(), server.threads()) == (os.getpid(), None)
     before = signal.getsignal(signal.SIGTERM)
     server.drain_on_sigterm(1, lambda: None)
     assert signal.getsignal(signal.SIGTERM) is before
@@ -39,7 +39,7 @@ def test_without_gunicorn_this_process_is_the_server():
 
 def test_under_gunicorn_the_master_is_the_server(worker: Worker):
     """And the worker tells how many requests it can hold."""
-    assert (server.server_pid(), server.threads()) == (4711, 8)
+    assert (server.master_pid(), server.threads()) == (4711, 8)
 
 
 def test_sigterm_drains_once_and_then_stops(worker: Worker):
@@ -53,3 +53,13 @@ def test_sigterm_drains_once_and_then_stops(worker: Worker):
     while not worker.stopped and time.monotonic() < until:
         time.sleep(0.01)
     assert (drained, worker.stopped) == ([True], 1)
+
+
+def test_our_fast_server_says_what_it_is(monkeypatch: pytest.MonkeyPatch):
+    """Before ``init()`` runs in its worker."""
+    drains: list[float] = []
+    ours = SimpleNamespace(master=42, threads=64, drain_on_sigterm=lambda seconds, drain: drains.append(seconds))
+    monkeypatch.setattr(server, "_ours", [])
+    server.enter(ours)
+    server.drain_on_sigterm(5.0, lambda: None)
+    assert (server.master_pid(), server.threads(), drains) == (42, 64, [5.0])

@@ -1,5 +1,6 @@
 import datetime
 import re
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,12 +17,13 @@ from payload import Limits
 from scoreboard import Row
 from service import Outcome, Request, Service
 
-NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC)
+NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
 
 
 class Source:
     def __init__(self, predict: Any) -> None:
         self._model = SimpleNamespace(
+            quick=False,
             name="m",
             version="v1.2.3",
             contract=Contract((Feature("a"),), ("predict",)),
@@ -32,6 +34,10 @@ class Source:
     @property
     def version(self) -> str:
         return "v1.2.3"
+
+    @property
+    def loaded(self) -> Any:
+        return self._model
 
     def model(self) -> Any:
         return self._model
@@ -169,3 +175,33 @@ def test_hooks_are_told_what_became_of_each_request():
     assert (good.status, good.rows, good.error, good.model_name) == (200, 2, None, "m")
     assert (bad.status, bad.error and bad.error.code) == (422, "missing_value")
     assert all(outcome.duration_ms > 0 and re.fullmatch("id-1", outcome.request_id) for outcome in seen)
+
+
+def test_a_quick_model_is_computed_on_the_requests_own_thread():
+    """Handing it over would take several times as long; the others leave the thread free for their deadline."""
+    for quick in (True, False):
+        source = Source(lambda batch: [threading.get_ident()])
+        source.loaded.quick = quick
+        asked = service(source=source)
+        status, body = ask(asked, {"data": [[1]]}.items())
+        assert status == 200
+        assert (body["predictions"] == [threading.get_ident()]) is quick
+        assert asked.quick is quick
+
+
+def test_nothing_is_quick_with_a_cache_far_away():
+    """Looking up waits for another machine."""
+    source = Source(lambda batch: [1])
+    source.loaded.quick = True
+    asked = service(source=source)
+    asked._cache._tiers = [SimpleNamespace(nearby=False)]  # type: ignore[list-item]
+    assert not asked.quick
+
+
+def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
+    """It would hold two places."""
+    asked = service()
+    with asked.admission.admit(), asked.admission.admit() as due:
+        request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
+        assert asked.score(request).status == 503
+        assert asked.score(request._replace(due=due)).status == 200

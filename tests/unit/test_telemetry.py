@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import logging.config
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -104,3 +105,24 @@ def test_a_failed_start_is_the_last_word(lines: Any, caplog: pytest.LogCaptureFi
     (line,) = lines()
     assert (line["level"], line["message"]) == ("critical", message)
     assert ("exception" in line) == isinstance(error, KeyError)
+
+
+def test_lines_come_though_the_server_set_up_its_own_logging(lines: Any):
+    """``logging.config.dictConfig`` disables the loggers that it finds."""
+    logging.config.dictConfig({"version": 1})
+    assert telemetry.logger.disabled
+    stream = telemetry.logger.handlers[0].stream
+    telemetry.set_up()
+    telemetry.logger.handlers[0].stream = stream
+    telemetry.event("here")
+    assert lines()[0]["message"] == "here"
+
+
+def test_a_closed_standard_output_fails_no_request():
+    """Whoever read it is gone."""
+    telemetry.set_up()
+    stream = io.StringIO()
+    stream.close()
+    telemetry.logger.handlers[0].stream = stream
+    log(Outcome("r-1", None, "trace", 200, 1.0))
+    telemetry.set_up()

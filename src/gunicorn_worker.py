@@ -1,0 +1,52 @@
+"""What we need to know of gunicorn, the server under ``azmlinfsrv``: our worker's master and threads, and how it stops.
+
+A gunicorn worker sets its SIGTERM handler, a bound method, before it calls ``init()``: that is how it is found here.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+
+class GunicornWorker:
+    """See ``server.Worker``."""
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self.master: int = worker.ppid
+        self.threads: int = worker.cfg.threads
+
+    @classmethod
+    def find(cls) -> GunicornWorker | None:
+        owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        return cls(owner) if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
+
+    def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
+        """gunicorn alone closes the port at once."""
+        signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        drained = threading.Event()
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            """Interrupts any line of the main thread, so it takes no lock that one may hold: a SimpleQueue has none."""
+            if drained.is_set():
+                self._worker.handle_exit(number, frame)
+            else:
+                signals.put(number)
+
+        def drain_then_stop() -> None:
+            signals.get()
+            drain()
+            time.sleep(seconds)
+            drained.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
+        signal.signal(signal.SIGTERM, handle)
+        signal.siginterrupt(signal.SIGTERM, False)  # a request that is being read or answered goes on

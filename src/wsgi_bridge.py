@@ -1,0 +1,61 @@
+"""RSGI's request as WSGI's: the environment that our code reads headers from, and a call of a WSGI application."""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+from typing import Any
+
+import orjson
+
+from errors import ClientError
+from lean_lane import Response, Wsgi
+
+
+def environ_of(scope: Any) -> dict[str, Any]:
+    """As much of PEP 3333's as the lean lane asks for."""
+    environ = {"REQUEST_METHOD": scope.method, "PATH_INFO": scope.path.encode().decode("latin-1")}
+    for name, value in scope.headers.items():
+        key = _key(name)
+        environ[key] = value if key not in environ else f"{environ[key]},{value}"
+    return environ
+
+
+@functools.lru_cache(maxsize=256)
+def _key(header: str) -> str:
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+
+def call(app: Wsgi, scope: Any, environ: dict[str, Any], body: bytes | ClientError) -> Response:
+    """With the body that was read, or the error of reading it."""
+    if isinstance(body, ClientError):
+        message = orjson.dumps({"message": body.message})
+        return Response(int(body.status), [("Content-Type", "application/json")], message)
+    host, _, port = scope.server.rpartition(":")
+    full = environ | {
+        "CONTENT_LENGTH": str(len(body)),
+        "QUERY_STRING": scope.query_string,
+        "REMOTE_ADDR": scope.client.rpartition(":")[0],
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "wsgi.errors": sys.stderr,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.multiprocess": True,
+        "wsgi.multithread": True,
+        "wsgi.run_once": False,
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.version": (1, 0),
+    }
+    started: list[Any] = []
+    parts = app(full, lambda *given: started.extend(given))
+    try:
+        answer = b"".join(parts)
+    finally:
+        if hasattr(parts, "close"):
+            parts.close()
+    status, headers = started[:2]
+    return Response(int(status.split()[0]), headers, answer)
