@@ -29,6 +29,10 @@ from errors import (
 )
 
 FORMS = 'Send {"data": [[...]]} or {"input_data": {"columns": [...], "data": [[...]]}}.'
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+STEPS = np.array([1 if byte in b"[{" else -1 for byte in range(256)])
+"""Into the depth or out of it, by bracket."""
+
 SCALARS = {int, float, str, bool, type(None)}
 
 
@@ -79,11 +83,10 @@ def _check_depth(body: bytes, limit: int) -> None:
     """Before parsing, over the brackets outside of strings."""
     if body.count(b"[") + body.count(b"{") <= limit:
         return
-    bare = re.sub(rb'"[^"]*"', b"", re.sub(rb"\\.", b"", body, flags=re.DOTALL))
-    codes = np.frombuffer(bare, dtype=np.uint8)
-    opened = np.isin(codes, np.frombuffer(b"[{", np.uint8)).astype(np.int32)
-    closed = np.isin(codes, np.frombuffer(b"]}", np.uint8))
-    if int(np.cumsum(opened - closed).max(initial=0)) > limit:
+    without_escapes = re.sub(rb"\\.", b"", body, flags=re.DOTALL) if b"\\" in body else body
+    brackets = re.sub(rb'"[^"]*"', b"", without_escapes).translate(None, delete=NO_BRACKETS)
+    deep = STEPS[np.frombuffer(brackets, np.uint8)].cumsum()
+    if int(deep.max(initial=0)) > limit:
         raise TooDeep(f"The JSON is nested too deep. Maximum {limit} levels allowed.", "")
 
 
