@@ -61,7 +61,7 @@ class OnnxPredictor:
 
     def __call__(self, batch: Batch) -> list[Any]:
         output = self._model.outputs.get(batch.method)
-        if output is None or not self._proven_for(batch.X):
+        if output is None or not self._proven_for(batch):
             return self._estimator(batch)
         (answers,) = self._session.run([output], {INPUT: batch.X.astype(self._model.dtype, copy=False)})
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
@@ -69,12 +69,10 @@ class OnnxPredictor:
         rows: list[Any] = self._rows(batch.method, answers).tolist()
         return rows
 
-    def _proven_for(self, X: np.ndarray) -> bool:
-        if np.abs(X).max() <= LARGEST:  # which NaN is not
-            return True
-        if not self._model.missing and np.isnan(X).any():
+    def _proven_for(self, batch: Batch) -> bool:
+        if not (batch.complete or self._model.missing) and np.isnan(batch.X).any():
             return False
-        return self._model.dtype == "float64" or not (np.abs(X) > LARGEST).any()
+        return self._model.dtype == "float64" or not (np.abs(batch.X) > LARGEST).any()
 
     def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
         labels = self._labels if method == "predict" else None
