@@ -1,0 +1,152 @@
+"""Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py --help``.
+
+Each server runs alone, one after the other; several rounds are interleaved and the median taken, so that the machine's
+mood favours none. Figures of different runs, or machines, can't be compared; the ratios within one can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import report
+from environments import check_wrk, install
+from load import Figures, closed_loop, open_loop
+from servers import BUILD, SERVERS, Running, Server, Unusable, predictions_in, request_of, running
+
+from models import FOREST, LOGISTIC, WIDTHS, Trained, train
+
+CONNECTIONS = (1, 4, 16, 64)
+ROWS = (1, 10, 100)
+OPEN_SHARE = 0.6
+"""Of what the slowest server holds: the rate at which all are asked in the open loop."""
+
+WIDE = ("fast", "fastapi-onnx", "fastapi-sklearn")
+TWO_WORKERS = ("azmlinfsrv", "fast", "fastapi-onnx")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A server with a model: what is measured of it, as rows and connections."""
+
+    server: Server
+    model: str
+    loads: tuple[tuple[int, int], ...]
+    workers: int = 1
+
+
+def main() -> None:
+    options = parse()
+    check_wrk()
+    unusable = install_all(options.only)
+    runs = [run for run in planned(quick=options.quick) if run.server.name in options.only]
+    trained = {name: train(name) for name in {run.model for run in runs}}
+    taken: dict[str, list[Figures]] = defaultdict(list)
+    for turn in range(options.rounds):
+        for run in runs:
+            if run.server.name not in unusable:
+                print(f"round {turn + 1}: {run.server.title}, {run.model}, workers {run.workers}", flush=True)
+                try:
+                    for key, figures in measured(run, trained[run.model], options.seconds):
+                        taken[key].append(figures)
+                except Unusable as error:
+                    unusable[run.server.name] = str(error)
+                    print(f"  {error}", flush=True)
+    results = {key: median(rounds) for key, rounds in taken.items()}
+    if not options.quick:
+        results |= open_loops(options.only, trained[LOGISTIC], results, unusable, options.seconds)
+    BUILD.mkdir(parents=True, exist_ok=True)
+    (BUILD / "results.json").write_text(json.dumps({"unusable": unusable, "results": results}, indent=1))
+    text = report.markdown(results, unusable, f"{options.rounds} rounds of {options.seconds} s")
+    print(text)
+    if options.write_docs:
+        report.write(text, results)
+    sys.exit(1 if unusable else 0)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=SERVERS, default=list(SERVERS), help="these servers")
+    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
+    parser.add_argument("--quick", action="store_true", help="one row at four connections only")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and its picture")
+    return parser.parse_args()
+
+
+def install_all(names: list[str]) -> dict[str, str]:
+    """-> why a server can't be measured, by its name."""
+    unusable = {}
+    for server in (SERVERS[name] for name in names):
+        try:
+            if server.peer:
+                install(server.peer)
+        except Unusable as error:
+            unusable[server.name] = str(error)
+    return unusable
+
+
+def planned(*, quick: bool) -> Iterator[Run]:
+    for server in SERVERS.values():
+        for model in (LOGISTIC, FOREST):
+            loads = [(1, connections) for connections in CONNECTIONS] + [(rows, 4) for rows in ROWS[1:]]
+            yield Run(server, model, ((1, 4),) if quick else tuple(loads))
+    if not quick:
+        yield from (Run(SERVERS[name], width, ((1, 4),)) for name in WIDE for width in WIDTHS)
+        yield from (Run(SERVERS[name], LOGISTIC, ((1, 16),), workers=2) for name in TWO_WORKERS)
+
+
+def measured(run: Run, model: Trained, seconds: int) -> Iterator[tuple[str, Figures]]:
+    """Raises Unusable."""
+    with running(run.server, model.folder, request_of(run.server, model.rows[:1]), workers=run.workers) as target:
+        check(target, model)
+        closed_loop(target, request_of(run.server, model.rows[:1]), connections=4, seconds=1)  # warm-up
+        for rows, connections in run.loads:
+            body = request_of(run.server, model.rows[:rows])
+            yield (
+                report.key(run.server.name, run.model, rows, connections, run.workers),
+                closed_loop(target, body, connections=connections, seconds=seconds),
+            )
+        yield (
+            report.key(run.server.name, run.model, 0, 0, run.workers),
+            {"startup_s": target.startup, "memory_mib": target.memory()},
+        )
+
+
+def check(target: Running, model: Trained) -> None:
+    """A wrong answer is not timed. Raises Unusable."""
+    if target.server.constant:
+        return
+    given = predictions_in(target.server, target.ask(request_of(target.server, model.rows)))
+    if given != model.expected:
+        raise Unusable("it answers otherwise than the estimator")
+
+
+def open_loops(
+    names: list[str], model: Trained, results: dict[str, Figures], unusable: dict[str, str], seconds: int
+) -> dict[str, Figures]:
+    usable = [SERVERS[name] for name in names if name not in unusable]
+    held = [results[report.key(server.name, LOGISTIC, 1, 4)]["requests_per_second"] for server in usable]
+    found: dict[str, Figures] = {}
+    for server in usable:
+        body = request_of(server, model.rows[:1])
+        try:
+            with running(server, model.folder, body) as target:
+                closed_loop(target, body, connections=4, seconds=1)
+                found[f"open {server.name}"] = open_loop(target, body, rate=OPEN_SHARE * min(held), seconds=3 * seconds)
+        except Unusable as error:
+            unusable[server.name] = str(error)
+    return found
+
+
+def median(rounds: list[Figures]) -> Figures:
+    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+
+
+if __name__ == "__main__":
+    main()

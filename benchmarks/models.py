@@ -1,0 +1,63 @@
+"""The models that every server is asked for: trained once a run, packaged as our users would."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from servers import BUILD, REPOSITORY
+from sklearn.datasets import load_diabetes, make_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+sys.path.insert(0, str(REPOSITORY))
+
+from mlops.package import package
+
+LOGISTIC, FOREST = "logistic", "forest"
+TITLES = {LOGISTIC: "logistic regression", FOREST: "forest of 200 trees"}
+WIDTHS = {f"width-{width}": width for width in (10, 100, 1000)}
+
+
+@dataclass(frozen=True)
+class Trained:
+    """``folder`` holds model.pkl, model.onnx and our manifest; ``rows`` and ``expected`` belong together."""
+
+    folder: Path
+    rows: list[list[float]]
+    expected: list[Any]
+
+
+def train(name: str) -> Trained:
+    """Raises StartupError where it can't be packaged."""
+    X, y = _synthetic(WIDTHS[name]) if name in WIDTHS else _diabetes()
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    # Fitted without names, or scikit-learn would warn at each request of the peers, which hold arrays.
+    estimator = (RandomForestClassifier(200, random_state=0) if name == FOREST else linear).fit(X, y)
+    folder = BUILD / "models" / name
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "model.pkl"
+        joblib.dump(estimator, file)
+        manifest = package(file, pd.DataFrame(X), folder, name=name, version="1", force=True)
+    if manifest.onnx is None:
+        print(f"note: {name} was not compiled to ONNX; what needs it will not start", file=sys.stderr)
+    return Trained(folder, X[:100].tolist(), estimator.predict(X[:100]).tolist())
+
+
+def _diabetes() -> tuple[np.ndarray, np.ndarray]:
+    """As mlops/demo.py has it."""
+    data = load_diabetes(scaled=False)
+    return data.data, (data.target > np.median(data.target)).astype(int)
+
+
+def _synthetic(width: int) -> tuple[np.ndarray, np.ndarray]:
+    X, y = make_classification(1000, width, n_informative=8, random_state=0)
+    return X.round(4), y

@@ -1,0 +1,113 @@
+"""Latency without coordinated omission: ``open_loop.py PORT PATH BODY_FILE RATE SECONDS CONNECTIONS`` prints JSON.
+
+Requests are due at a constant rate, and each one's latency counts from when it was due, not from when it was sent: a
+server that stalls is charged for all that would have come meanwhile. Debian has no wrk2, and hey, ab, h2load and wrk
+all wait for the server. A process of its own, so that the harness does not disturb it; one thread on raw sockets makes
+some 10,000 requests a second on one processor, and ``generator_cpu`` (its share of a processor) tells when it was the
+bottleneck itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import select
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+GRACE = 10.0
+"""Seconds after the last request was due, for answers still to come."""
+
+
+class Connection:
+    """At most one request at a time; ``due`` is when it should have been sent.
+
+    Opened when there is something to send: a sync worker of gunicorn waits for the first bytes of what it accepted.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._received = b""
+        self._socket: socket.socket | None = None
+
+    def send(self, request: bytes, due: float) -> socket.socket:
+        self.due = due
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port))
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.sendall(request)
+        return self._socket
+
+    def receive(self) -> bool:
+        """Take what has come; -> whether the answer is complete. Raises SystemExit on anything but a 200."""
+        assert self._socket is not None
+        data = self._socket.recv(65536)
+        if not data:
+            sys.exit("a connection was closed before its answer")
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return False
+        if head.split(b" ", 2)[1] != b"200":
+            sys.exit(f"answered {head.split(b' ', 2)[1].decode()}")
+        headers = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:])
+        if b"content-length" not in headers:
+            sys.exit("an answer has no Content-Length")
+        if len(body) < int(headers[b"content-length"]):
+            return False
+        self._received = b""
+        if headers.get(b"connection", b"").strip() == b"close":  # sync workers of gunicorn
+            self._socket.close()
+            self._socket = None
+        return True
+
+
+def measure(port: int, request: bytes, rate: float, seconds: float, connections: int) -> dict[str, float]:
+    idle = [Connection(port) for _ in range(connections)]
+    busy: dict[socket.socket, Connection] = {}
+    waiting: deque[float] = deque()
+    latencies: list[float] = []
+    total = int(rate * seconds)
+    begin, used = time.perf_counter() + 0.01, time.process_time()
+    arrived = 0
+    while len(latencies) < total:
+        now = time.perf_counter()
+        while arrived < total and begin + arrived / rate <= now:
+            waiting.append(begin + arrived / rate)
+            arrived += 1
+        while waiting and idle:
+            connection = idle.pop()
+            busy[connection.send(request, waiting.popleft())] = connection
+        if now > begin + seconds + GRACE:
+            sys.exit(f"it could not hold {rate:.0f} requests/s")
+        pause = max(0.0, begin + arrived / rate - time.perf_counter()) if arrived < total else 0.1
+        for ready in select.select(list(busy), [], [], pause)[0]:  # to the microsecond; epoll knows milliseconds only
+            if busy[ready].receive():
+                connection = busy.pop(ready)
+                latencies.append(time.perf_counter() - connection.due)
+                idle.append(connection)
+    elapsed = time.perf_counter() - begin
+    latencies.sort()
+    return {
+        "requests_per_second": total / elapsed,
+        "p50_ms": 1000 * latencies[total // 2],
+        "p99_ms": 1000 * latencies[total * 99 // 100],
+        "p999_ms": 1000 * latencies[total * 999 // 1000],
+        "generator_cpu": (time.process_time() - used) / elapsed,
+    }
+
+
+def main() -> None:
+    port, path, file, rate, seconds, connections = sys.argv[1:]
+    body = Path(file).read_bytes()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
+    request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    gc.disable()
+    print(json.dumps(measure(int(port), request, float(rate), float(seconds), int(connections))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The figures of a run as Markdown tables and a picture."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable
+from importlib.metadata import version
+
+from load import Figures
+from picture import bars
+from servers import REPOSITORY, SERVERS
+from targets import TARGETS
+
+from models import FOREST, LOGISTIC, TITLES, WIDTHS
+
+Results = dict[str, Figures]
+DOCS = REPOSITORY / "docs"
+REFERENCE = "fastapi-onnx"
+
+
+def key(server: str, model: str, rows: int, connections: int, workers: int = 1) -> str:
+    return f"{server} {model} rows={rows} connections={connections} workers={workers}"
+
+
+def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
+    parts = [
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, granian {version('granian')}, onnxruntime "
+        f"{version('onnxruntime')}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; one "
+        "worker, four connections, no cache.",
+        "## One row\n\n" + _summary(results),
+        "## What we set out to reach\n\n" + _targets(results),
+        "## Connections (logistic regression, one row)\n\n"
+        + _grid(results, [(1, c) for c in (1, 4, 16, 64)], "at {1}"),
+        "## Rows (logistic regression)\n\n" + _grid(results, [(r, 4) for r in (1, 10, 100)], "{0} rows"),
+        "## Rows (forest)\n\n" + _grid(results, [(r, 4) for r in (1, 10, 100)], "{0} rows", FOREST),
+        "## Features (logistic regression, one row)\n\n" + _widths(results),
+        "## Workers (logistic regression, one row, 16 connections)\n\n" + _workers(results),
+        "## Latency at a constant rate of arrivals (milliseconds)\n\n" + _open(results),
+    ]
+    if unusable:
+        parts.append("Not measured: " + "; ".join(f"{SERVERS[name].title}: {why}" for name, why in unusable.items()))
+    return "\n\n".join(part for part in parts if not part.endswith("\n\n")) + "\n"
+
+
+def write(text: str, results: Results) -> None:
+    head = (
+        "# Benchmarks\n\nWritten by `make bench`: our servers and their peers side by side in one run. The figures are "
+        "of one machine in one mood; the ratios are what can be compared.\n\n![Requests a second](benchmarks.svg)\n\n"
+    )
+    notes = DOCS / "benchmarks-notes.md"
+    (DOCS / "benchmarks.md").write_text(head + text + "\n" + (notes.read_text() if notes.exists() else ""))
+    charts = {}
+    for model in (LOGISTIC, FOREST):
+        rates = {name: results.get(key(name, model, 1, 4)) for name, server in SERVERS.items() if not server.constant}
+        charts[f"{TITLES[model]}, one row, requests/s"] = [
+            (SERVERS[name].title, found["requests_per_second"], SERVERS[name].ours)
+            for name, found in rates.items()
+            if found
+        ]
+    (DOCS / "benchmarks.svg").write_text(bars(charts))
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(header), *map(list, rows)]
+    if len(lines) == 1:
+        return ""
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _rate(results: Results, name: str) -> str:
+    figures = results.get(name)
+    return f"{figures['requests_per_second']:,.0f}" if figures else ""
+
+
+def _summary(results: Results) -> str:
+    rows = []
+    for name, server in SERVERS.items():
+        cells = [f"**{server.title}**" if server.ours else server.title]
+        for model in (LOGISTIC, FOREST):
+            found, reference = (results.get(key(each, model, 1, 4)) for each in (name, REFERENCE))
+            if found is None:
+                cells += [""] * 3
+                continue
+            times = found["requests_per_second"] / reference["requests_per_second"] if reference else float("nan")
+            cells += [_rate(results, key(name, model, 1, 4)), f"{times:.2f}", f"{found['p99_ms']:.2f}"]
+        process = results.get(key(name, LOGISTIC, 0, 0))
+        cells += [f"{process['memory_mib']:.0f}", f"{process['startup_s']:.1f}"] if process else ["", ""]
+        rows.append(cells)
+    header = ["", *(f"{TITLES[model]}{what}" for model in (LOGISTIC, FOREST) for what in ("", ", ratio", ", P99 ms"))]
+    return _table([*header, "MiB a worker", "start, s"], rows)
+
+
+def _targets(results: Results) -> str:
+    def value(server: str, model: str, rows: int, figure: str) -> float:
+        return results[key(server, model, rows, 4)][figure]
+
+    rows = []
+    for target in TARGETS:
+        try:
+            ratio = target.ratio(value)
+        except KeyError:
+            continue
+        sign = "at most" if target.at_most else "at least"
+        verdict = "reached" if target.reached(ratio) else "**not reached**"
+        rows.append([target.what, f"{sign} {target.limit:g}", f"{ratio:.2f}", verdict])
+    return _table(["ratio", "target", "measured", ""], rows)
+
+
+def _grid(results: Results, loads: list[tuple[int, int]], title: str, model: str = LOGISTIC) -> str:
+    return _table(
+        ["", *(title.format(*load) for load in loads)],
+        (
+            [server.title, *(_rate(results, key(name, model, *load)) for load in loads)]
+            for name, server in SERVERS.items()
+        ),
+    )
+
+
+def _widths(results: Results) -> str:
+    names = [name for name in SERVERS if key(name, next(iter(WIDTHS)), 1, 4) in results]
+    return _table(
+        ["", *(f"{width} features" for width in WIDTHS.values())],
+        ([SERVERS[name].title, *(_rate(results, key(name, width, 1, 4)) for width in WIDTHS)] for name in names),
+    )
+
+
+def _workers(results: Results) -> str:
+    names = [name for name in SERVERS if key(name, LOGISTIC, 1, 16, 2) in results]
+    return _table(
+        ["", "1 worker", "2 workers"],
+        ([SERVERS[name].title, *(_rate(results, key(name, LOGISTIC, 1, 16, n)) for n in (1, 2))] for name in names),
+    )
+
+
+def _open(results: Results) -> str:
+    found = {name: results[f"open {name}"] for name in SERVERS if f"open {name}" in results}
+    return _table(
+        ["", "requests/s", "P50", "P99", "P99.9"],
+        (
+            [
+                SERVERS[name].title,
+                f"{it['requests_per_second']:,.0f}",
+                *(f"{it[p]:.2f}" for p in ("p50_ms", "p99_ms", "p999_ms")),
+            ]
+            for name, it in found.items()
+        ),
+    )

@@ -1,0 +1,229 @@
+"""The servers that are compared: how each is started, asked and read. One worker each, and no access log."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+BENCHMARKS = Path(__file__).parent
+REPOSITORY = BENCHMARKS.parent
+BUILD = REPOSITORY / "build" / "bench"
+PATIENCE = 60
+"""Seconds until a server that does not answer is given up."""
+
+
+class Unusable(Exception):
+    """A server that can't be measured; the message says why, for its cell in the table."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """``peer`` names its environment below build/bench and its folder below peers/; ours and the guide's have none.
+
+    ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc} {metrics} {workers}.
+    """
+
+    name: str
+    title: str
+    command: str
+    peer: str | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    path: str = "/score"
+    ours: bool = False
+    constant: bool = False
+
+
+UVICORN = "{bin}/uvicorn app:app --app-dir {app} --host 127.0.0.1 --port {port} --workers {workers} --no-access-log"
+
+SERVERS = {
+    server.name: server
+    for server in (
+        Server(
+            "guide",
+            "azmlinfsrv, the guide's script",
+            "{repository}/.venv/bin/azmlinfsrv --entry_script {repository}/benchmarks/peers/guide/score.py "
+            "--port {port} --model_dir {model}",
+        ),
+        Server(
+            "azmlinfsrv",
+            "azmlinfsrv, our script",
+            "{repository}/benchmarks/serve-one azmlinfsrv {model} {port}",
+            env={"WORKERS": "{workers}"},
+            ours=True,
+        ),
+        Server(
+            "fast",
+            "our fast server",
+            "{repository}/benchmarks/serve-one fast {model} {port}",
+            env={"WORKERS": "{workers}"},
+            ours=True,
+        ),
+        Server(
+            "mlserver",
+            "MLServer",
+            "{bin}/mlserver start {app}",
+            peer="mlserver",
+            env={
+                "MLSERVER_HTTP_PORT": "{port}",
+                "MLSERVER_GRPC_PORT": "{grpc}",
+                "MLSERVER_METRICS_PORT": "{metrics}",
+                "MLSERVER_HOST": "127.0.0.1",
+                "MLSERVER_PARALLEL_WORKERS": "0",
+                "MLSERVER_MODEL_URI": "{model}/model.pkl",
+            },
+            path="/v2/models/model/infer",
+        ),
+        Server(
+            "bentoml",
+            "BentoML",
+            "{bin}/bentoml serve app:Score --working-dir {app} --host 127.0.0.1 --port {port}",
+            peer="bentoml",
+            env={"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(BUILD / "run" / "bentoml")},
+        ),
+        Server("litserve", "LitServe", "{bin}/python {app}/app.py {port}", peer="litserve"),
+        Server("fastapi-sklearn", "FastAPI + scikit-learn", UVICORN, peer="fastapi-sklearn"),
+        Server("fastapi-onnx", "FastAPI + ONNX Runtime + orjson", UVICORN, peer="fastapi-onnx"),
+        Server(
+            "granian",
+            "granian, a constant",
+            "{bin}/granian app:app --working-dir {app} --interface wsgi --host 127.0.0.1 --port {port} "
+            "--workers 1 --blocking-threads 1 --no-access-log",
+            peer="granian",
+            constant=True,
+        ),
+    )
+}
+
+
+def request_of(server: Server, rows: list[list[float]]) -> bytes:
+    if server.name != "mlserver":
+        return json.dumps({"data": rows}).encode()
+    flat = [value for row in rows for value in row]
+    tensor = {"name": "X", "datatype": "FP64", "shape": [len(rows), len(rows[0])], "data": flat}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+def predictions_in(server: Server, body: bytes) -> list[Any]:
+    document = json.loads(body)
+    if isinstance(document, str):  # azmlinfsrv encodes the guide's string once more
+        document = json.loads(document)
+    predictions: list[Any] = document["outputs"][0]["data"] if server.name == "mlserver" else document["predictions"]
+    return predictions
+
+
+@dataclass
+class Running:
+    server: Server
+    process: subprocess.Popen[bytes]
+    port: int
+    workers: int
+    log: Path
+    startup: float = 0.0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}{self.server.path}"
+
+    def ask(self, body: bytes) -> bytes:
+        """The body of a 200. Raises URLError or OSError."""
+        request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
+            taken: bytes = answer.read()
+        return taken
+
+    def memory(self) -> float:
+        """MiB for each worker: the proportional set size of all its processes, which counts shared pages once."""
+        total = 0
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                total += process.memory_full_info().pss
+        return total / self.workers / 2**20
+
+    def family(self) -> list[psutil.Process]:
+        """The process and all below it."""
+        try:
+            parent = psutil.Process(self.process.pid)
+            return [parent, *parent.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+
+@contextlib.contextmanager
+def running(server: Server, model: Path, body: bytes, *, workers: int = 1) -> Iterator[Running]:
+    """Start it and wait for its first 200 to ``body``. Raises Unusable.
+
+    It is killed with its whole process group: to drain would take seconds and disturb the next one. So are children
+    outside of the group: BentoML's workers have sessions of their own, and would stay.
+    """
+    ports = free_ports(3)
+    words = {
+        "bin": BUILD / str(server.peer) / "bin",
+        "app": BENCHMARKS / "peers" / str(server.peer),
+        "repository": REPOSITORY,
+        "model": model,
+        "workers": workers,
+    } | dict(zip(("port", "grpc", "metrics"), ports, strict=True))
+    scratch = BUILD / "run" / server.name
+    scratch.mkdir(parents=True, exist_ok=True)
+    log = scratch / "log.txt"
+    clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    own = {name: value.format(**words) for name, value in server.env.items()} | {"MODEL_DIR": str(model)}
+    begun = time.monotonic()
+    with log.open("wb") as out:
+        process = subprocess.Popen(  # noqa: S603
+            [word.format(**words) for word in server.command.split()],
+            cwd=scratch,
+            env=clean | own,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    started = Running(server, process, ports[0], workers, log)
+    try:
+        _wait(started, body)
+        started.startup = time.monotonic() - begun
+        yield started
+    finally:
+        family = started.family()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for member in family:
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        process.wait()
+
+
+def _wait(started: Running, body: bytes) -> None:
+    until = time.monotonic() + PATIENCE
+    trouble = "no answer"
+    while time.monotonic() < until:
+        if started.process.poll() is not None:
+            lines = started.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise Unusable(f"did not start: {lines[-1].strip()}")
+        try:
+            started.ask(body)
+            return
+        except (urllib.error.URLError, OSError) as error:
+            trouble = str(error)
+        time.sleep(0.02)
+    raise Unusable(f"no 200 within {PATIENCE} s: {trouble}")
+
+
+def free_ports(count: int) -> list[int]:
+    """All held at once, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [server.getsockname()[1] for server in held]

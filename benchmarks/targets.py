@@ -1,0 +1,47 @@
+"""What we set out to reach, one worker, no cache: each a ratio within one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Value = Callable[[str, str, int, str], float]
+"""(server, model, rows, figure) at four connections; raises KeyError where it was not measured."""
+
+PEERS = ("mlserver", "bentoml", "litserve", "fastapi-sklearn", "fastapi-onnx")
+RATE, P99 = "requests_per_second", "p99_ms"
+
+
+@dataclass(frozen=True)
+class Target:
+    what: str
+    ratio: Callable[[Value], float]
+    limit: float
+    at_most: bool = False
+
+    def reached(self, value: float) -> bool:
+        return value <= self.limit if self.at_most else value >= self.limit
+
+
+def _over(ours: str, other: str, model: str, rows: int = 1) -> Callable[[Value], float]:
+    return lambda value: value(ours, model, rows, RATE) / value(other, model, rows, RATE)
+
+
+TARGETS = (
+    Target("fast server / FastAPI + ONNX Runtime, one row", _over("fast", "fastapi-onnx", "logistic"), 2.5),
+    Target("fast server / granian answering a constant", _over("fast", "granian", "logistic"), 0.5),
+    Target("fast server / MLServer, one row", _over("fast", "mlserver", "logistic"), 12),
+    Target("azmlinfsrv, ours / the guide's, logistic regression", _over("azmlinfsrv", "guide", "logistic"), 4),
+    Target("azmlinfsrv, ours / the guide's, forest", _over("azmlinfsrv", "guide", "forest"), 30),
+    Target(
+        "P99 of the fast server / the best peer's, one row",
+        lambda value: value("fast", "logistic", 1, P99) / min(value(peer, "logistic", 1, P99) for peer in PEERS),
+        1.0,
+        at_most=True,
+    ),
+    Target(
+        "fast server / the best peer, 100 rows",
+        lambda value: value("fast", "logistic", 100, RATE) / max(value(peer, "logistic", 100, RATE) for peer in PEERS),
+        2,
+    ),
+)
