@@ -113,6 +113,8 @@ def start(settings: Settings) -> Application:
         application.lifecycle.load(lambda: _load(settings))
     mount(application.http, application.health, lean=settings.scoring_lean_lane)
     server.let_probes_through()
+    if not settings.scoring_access_log:
+        server.drop_access_log()
     server.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
     return application
 

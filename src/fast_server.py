@@ -47,6 +47,9 @@ class FastWorker:
         self.master = os.getppid()
         self.drain_on_sigterm: Callable[[float, Callable[[], None]], None] = loop.drain_on_sigterm
 
+    def drop_access_log(self) -> None:
+        """The master knows whether there is one."""
+
 
 @granian.loops.register("front")
 def _front_loop() -> FrontLoop:
@@ -89,6 +92,7 @@ def serve(port: int) -> None:
         loop="front",  # type: ignore[arg-type]
         http=granian.constants.HTTPModes.http1,
         websockets=False,
+        log_access=configured.scoring_access_log,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE,
         log_level=granian.log.LogLevels.warning,

@@ -28,6 +28,10 @@ class GunicornWorker:
         owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
         return cls(owner) if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
 
+    def drop_access_log(self) -> None:
+        """By its logger's method: the setting was read long ago, and ``azmlinfsrv`` leaves no way to change it."""
+        self._worker.log.access = lambda *request: None
+
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         """gunicorn alone closes the port at once."""
         signals: queue.SimpleQueue[int] = queue.SimpleQueue()

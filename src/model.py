@@ -85,7 +85,7 @@ def load(settings: Settings) -> Model:
     else:
         _warm_up(contract, predict)
     warmup_ms = (time.perf_counter() - started) * 1000
-    compiled = _compiled(found, predict, settings)
+    compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
         found.name,
@@ -98,7 +98,7 @@ def load(settings: Settings) -> Model:
         running_versions() | (onnx_model.runtime(settings.scoring_onnx_provider) if compiled else {}),
         packaged.cacheable if packaged else cacheable(estimator),
         "onnx" if compiled else "sklearn",
-        compiled is not None and _full_batch_seconds(contract, compiled, settings) < QUICK,
+        quick,
         compiled or predict,
     )
 
@@ -110,32 +110,42 @@ def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
-def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> Predict | None:
-    """The model compiled to ONNX, verified and tried; None where the estimator is to answer. Raises StartupError."""
+def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[Predict | None, bool]:
+    """The model compiled to ONNX, verified and tried, and whether it is quick; None where the estimator is to answer.
+
+    Raises StartupError.
+    """
     packaged = found.manifest
     if settings.scoring_backend == "sklearn":
-        return None
+        return None, False
     if packaged is None or packaged.onnx is None:
         if settings.scoring_backend == "auto":
-            return None
+            return None, False
         raise StartupError(
             f"SCORING_BACKEND=onnx, but {found.file.name} has no proven ONNX beside it; {REPACKAGE}, which says why if "
             "there is none, or remove the setting."
         )
-    graph = onnx_model.read(found.file.parent, packaged.onnx)
-    packaged.verify(packaged.onnx.file, hashlib.sha256(graph).hexdigest())
-    # Forked workers would lack the threads that a session starts.
-    threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
-    session = onnx_model.open_session(graph, provider=settings.scoring_onnx_provider, threads=threads)
-    predict = OnnxPredictor(packaged.onnx, session, estimator)
+    compiled = packaged.onnx
+    graph = onnx_model.read(found.file.parent, compiled)
+    packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
+
+    def on(threads: int) -> Predict:
+        session = onnx_model.open_session(graph, provider=settings.scoring_onnx_provider, threads=threads)
+        return OnnxPredictor(compiled, session, estimator)
+
+    predict = on(threads=1)
     try:
-        golden.check(packaged, predict, tolerance=packaged.onnx.parity["tolerance"])
+        golden.check(packaged, predict, tolerance=compiled.parity["tolerance"])
     except StartupError as error:
         if settings.scoring_backend == "onnx":
             raise
         telemetry.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
-        return None
-    return predict
+        return None, False
+    if _full_batch_seconds(packaged.contract, predict, settings) < QUICK:
+        return predict, True  # waking other threads would cost more than they do
+    # Forked workers would lack the threads that a session starts.
+    threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
+    return on(threads) if threads > 1 else predict, False
 
 
 def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:

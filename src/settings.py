@@ -152,6 +152,9 @@ class Settings:
     redis_cluster: Annotated[
         bool, Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters.")
     ] = False
+    scoring_access_log: Annotated[
+        bool, Field(description="The server's own line for each request too, beside ours, probes included.")
+    ] = False
     scoring_expose_traceback: Annotated[
         bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
     ] = False

@@ -171,5 +171,6 @@ def test_the_log_has_one_json_line_a_request_and_no_values(demo: Server):
     assert [(line["level"], line["status"]) for line in logged()] == [("info", 200), ("warning", 422), ("warning", 422)]
     assert "7777.125" not in demo.log
     assert "secret-7777" not in demo.log
+    assert "HTTP/1.1" not in demo.log, "no access log beside it"
     assert "1e308" not in demo.log
     assert "e+308" not in demo.log

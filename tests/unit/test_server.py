@@ -14,6 +14,7 @@ class Worker:
     def __init__(self) -> None:
         self.cfg = SimpleNamespace(threads=8)
         self.ppid = 4711
+        self.log = SimpleNamespace(access=print)
         self.stopped = 0
 
     def handle_exit(self, number: int, frame: object) -> None:
@@ -40,6 +41,14 @@ def test_without_gunicorn_this_process_is_the_server():
 def test_under_gunicorn_the_master_is_the_server(worker: Worker):
     """And the worker tells how many requests it can hold."""
     assert (server.master_pid(), server.threads()) == (4711, 8)
+
+
+def test_gunicorns_access_log_can_be_dropped(worker: Worker, capsys: pytest.CaptureFixture[str]):
+    """Our own line says more."""
+    worker.log.access("one")
+    server.drop_access_log()
+    worker.log.access("two")
+    assert capsys.readouterr().out == "one\n"
 
 
 def test_sigterm_drains_once_and_then_stops(worker: Worker):
