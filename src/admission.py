@@ -46,17 +46,17 @@ class Admission:
         self._started: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
 
-    def admit(self) -> _Place:
+    def admit(self, places: int | None = None) -> _Place:
         """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the answer is.
 
-        Raises Overloaded.
+        ``places``: how many there are for a request of this kind. Raises Overloaded.
         """
-        return _Place(self)
+        return _Place(self, places or self._max_in_flight)
 
-    def enter(self) -> float:
+    def enter(self, places: int) -> float:
         with self._lock:
             row = self._row()
-            if row.in_flight >= self._max_in_flight:
+            if row.in_flight >= places:
                 raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
             row.in_flight += 1
         return self._clock() + self._deadline
@@ -105,11 +105,12 @@ class Admission:
 class _Place:
     """A context manager as a class: as a generator it would cost more than what it does."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: Admission, places: int) -> None:
         self._admission = admission
+        self._places = places
 
     def __enter__(self) -> float:
-        return self._admission.enter()
+        return self._admission.enter(self._places)
 
     def __exit__(self, *exc_info: object) -> None:
         self._admission.leave()

@@ -26,7 +26,7 @@ import server
 import settings
 import telemetry
 from errors import StartupError
-from front import THREADS, Front
+from front import CONNECTIONS, THREADS, Front
 from front_loop import FrontLoop
 from lean_lane import LeanLane
 from payload import Limits
@@ -92,6 +92,7 @@ def serve(port: int) -> None:
         loop="front",  # type: ignore[arg-type]
         http=granian.constants.HTTPModes.http1,
         websockets=False,
+        backpressure=CONNECTIONS,
         log_access=configured.scoring_access_log,
         respawn_failed_workers=True,
         workers_kill_timeout=GRACE,

@@ -25,6 +25,9 @@ THREADS = 64
 SMALL = 65_536
 """Bytes of a body that is parsed in less time than a probe may wait."""
 
+CONNECTIONS = 1024
+"""Of a worker: as many requests may wait to be answered at once, which holds nothing but their small bodies."""
+
 TICK = 0.25
 """Seconds between looks for bodies that are overdue."""
 
@@ -66,11 +69,12 @@ class Front:
     async def _score(self, lane: LeanLane, environ: Environ, protocol: Any, started: float) -> Response:
         """Admitted before its body is read."""
         service, reader = lane.service, lane.reader
+        at_once = service.quick and 0 < _announced(environ) <= SMALL
         try:
-            with service.admission.admit() as due:
+            with service.admission.admit(CONNECTIONS if at_once else None) as due:
                 body = await self._body(environ, protocol)
                 request = reader.received(environ, body, due)
-                if service.quick and (isinstance(body, ClientError) or len(body) <= SMALL):
+                if at_once:
                     return lane.score(request, started)
                 return await self._in_pool(lane.score, request, started)
         except Overloaded as error:
@@ -81,7 +85,7 @@ class Front:
         return response
 
     async def _body(self, environ: Environ, protocol: Any) -> bytes | ClientError:
-        announced = int(environ.get("CONTENT_LENGTH") or 0)
+        announced = _announced(environ)
         if not announced and "HTTP_TRANSFER_ENCODING" not in environ:
             return b""
         due = time.monotonic() + self._body_timeout
@@ -116,3 +120,8 @@ class Front:
             return await future
         finally:
             del self._reading[future]
+
+
+def _announced(environ: Environ) -> int:
+    """The length of the body; 0 where it is not told."""
+    return int(environ.get("CONTENT_LENGTH") or 0)

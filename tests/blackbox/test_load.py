@@ -148,6 +148,13 @@ def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Pa
         assert "RuntimeError: the model broke on 4711" in server.score([[FAIL]]).json()["trace"]
 
 
+def test_more_clients_than_places_are_all_answered_by_a_quick_model(demo_model: Path, tmp_path: Path):
+    """A model that takes microseconds turns nobody down for a hundred clients at once."""
+    with serving(demo_model, tmp_path, **ONE) as server, ThreadPoolExecutor(100) as clients:
+        statuses = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]).status_code, range(1000)))
+        assert set(statuses) == {200}
+
+
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
     """Those that never finish their body take places in flight, not the threads that probes need; and not for long."""
     half = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[["

@@ -92,7 +92,7 @@ def test_serve_names_a_port_that_is_taken(demo_model: Path):
 
 def test_serve_tells_of_a_wrong_folder_before_the_server_starts(tmp_path: Path):
     """The sentence alone, not among the server's lines."""
-    result = run("serve", "--model-dir", tmp_path, "--port", 1024 + 40_000)
+    result = run("serve", "--model-dir", tmp_path, "--port", support.free_port())
     assert result.exit_code == 1
     assert f"No model in {tmp_path}" in result.output
 

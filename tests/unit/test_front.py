@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from errors import Overloaded, ScoringError
-from front import SMALL, Front
+from front import CONNECTIONS, SMALL, Front
 from front_loop import FrontLoop
 from lean_lane import Response
 from payload import Limits
@@ -64,6 +64,9 @@ class Lane:
         self.admitted = 0
 
         class Place:
+            def __init__(place, places: int | None) -> None:  # noqa: N805
+                self.places = places
+
             def __enter__(place) -> float:  # noqa: N805
                 if full:
                     raise full
@@ -119,6 +122,7 @@ def test_only_what_takes_microseconds_is_answered_on_granians_thread(quick: bool
     assert answer.response.body == b"x" * size
     assert lane.thread.startswith(thread)
     assert lane.admitted == 0
+    assert lane.places == (CONNECTIONS if thread == "granian" else None)
 
 
 def test_probes_are_answered_on_granians_thread():
