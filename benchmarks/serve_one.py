@@ -59,7 +59,7 @@ def ready_folder(folder: Path, port: str) -> Path:
     file = folder / "model.pkl"
     if not file.is_file():
         sys.exit(f"serve-one: {folder} has neither a manifest.json nor a model.pkl; name a folder that has one.")
-    sys.path.insert(0, str(REPOSITORY))
+    sys.path.insert(0, str(REPOSITORY / "src"))
     from errors import StartupError
     from mlops.package import package
     from mlops.sample import read
