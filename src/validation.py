@@ -10,6 +10,7 @@ import numpy as np
 import payload
 from contract import ANY, BOOLEAN, CATEGORY, TEXT, Contract, Feature
 from errors import MissingValue, OutOfRange, UnknownMethod, WrongFeatures, WrongType
+from numeric_body import numbers
 from payload import Limits, Table
 
 NAMED = 10
@@ -37,10 +38,13 @@ class Batch(NamedTuple):
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Raises ClientError."""
+    plain = contract.uniform and contract.dtype == np.float64
+    if plain and (sent := numbers(body, len(contract.features), limits)):
+        return Batch(sent.X, _method(sent.method, contract), complete=True)
     table = payload.parse(body, limits)
     order = _order(table, contract)
-    method = _method(table, contract)
-    if contract.uniform and contract.dtype == np.float64 and table.types <= {float, int}:
+    method = _method(table.method, contract)
+    if plain and table.types <= {float, int}:
         X = np.array(table.rows, dtype=np.float64)
         X += 0.0  # turns -0.0 into 0.0
         return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method, complete=True)
@@ -76,12 +80,12 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
     return [positions[name] for name in expected]
 
 
-def _method(table: Table, contract: Contract) -> str:
-    if table.method is None:
+def _method(sent: Any, contract: Contract) -> str:
+    if sent is None:
         return contract.methods[0]
-    if table.method not in contract.methods:
+    if sent not in contract.methods:
         raise UnknownMethod(f"The model has the methods {', '.join(contract.methods)}.", "/method")
-    return str(table.method)
+    return str(sent)
 
 
 def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
