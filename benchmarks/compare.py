@@ -63,7 +63,8 @@ def main() -> None:
     if not options.quick:
         results |= open_loops(options.only, trained[LOGISTIC], results, unusable, options.seconds)
     BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "results.json").write_text(json.dumps({"unusable": unusable, "results": results}, indent=1))
+    found = {"machine": report.machine(), "unusable": unusable, "results": results, "rounds": taken}
+    (BUILD / "results.json").write_text(json.dumps(found, indent=1))
     text = report.markdown(results, unusable, f"{options.rounds} rounds of {options.seconds} s")
     print(text)
     if options.write_docs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 
 from load import Figures
@@ -17,23 +17,32 @@ from models import FOREST, LOGISTIC, TITLES, WIDTHS
 Results = dict[str, Figures]
 DOCS = REPOSITORY / "docs"
 REFERENCE = "fastapi-onnx"
+CONNECTIONS = [(1, connections) for connections in (1, 4, 16, 64)]
+ROWS = [(rows, 4) for rows in (1, 10, 100)]
 
 
 def key(server: str, model: str, rows: int, connections: int, workers: int = 1) -> str:
     return f"{server} {model} rows={rows} connections={connections} workers={workers}"
 
 
+def machine() -> str:
+    return (
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, granian {version('granian')}, "
+        f"onnxruntime {version('onnxruntime')}"
+    )
+
+
 def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
     parts = [
-        f"Python {platform.python_version()}, {os.cpu_count()} processors, granian {version('granian')}, onnxruntime "
-        f"{version('onnxruntime')}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; one "
-        "worker, four connections, no cache.",
+        f"{machine()}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; one worker, four "
+        "connections, no cache.",
         "## One row\n\n" + _summary(results),
         "## What we set out to reach\n\n" + _targets(results),
-        "## Connections (logistic regression, one row)\n\n"
-        + _grid(results, [(1, c) for c in (1, 4, 16, 64)], "at {1}"),
-        "## Rows (logistic regression)\n\n" + _grid(results, [(r, 4) for r in (1, 10, 100)], "{0} rows"),
-        "## Rows (forest)\n\n" + _grid(results, [(r, 4) for r in (1, 10, 100)], "{0} rows", FOREST),
+        "## Connections (logistic regression, one row)\n\n" + _grid(results, CONNECTIONS, "at {1}"),
+        "## Latency by connections (logistic regression, one row, P50 / P99 in ms)\n\n"
+        + _grid(results, CONNECTIONS, "at {1}", cell=_latency),
+        "## Rows (logistic regression)\n\n" + _grid(results, ROWS, "{0} rows"),
+        "## Rows (forest)\n\n" + _grid(results, ROWS, "{0} rows", FOREST),
         "## Features (logistic regression, one row)\n\n" + _widths(results),
         "## Workers (logistic regression, one row, 16 connections)\n\n" + _workers(results),
         "## Latency at a constant rate of arrivals (milliseconds)\n\n" + _open(results),
@@ -74,6 +83,11 @@ def _rate(results: Results, name: str) -> str:
     return f"{figures['requests_per_second']:,.0f}" if figures else ""
 
 
+def _latency(results: Results, name: str) -> str:
+    figures = results.get(name)
+    return f"{figures['p50_ms']:.2f} / {figures['p99_ms']:.2f}" if figures else ""
+
+
 def _summary(results: Results) -> str:
     rows = []
     for name, server in SERVERS.items():
@@ -108,11 +122,17 @@ def _targets(results: Results) -> str:
     return _table(["ratio", "target", "measured", ""], rows)
 
 
-def _grid(results: Results, loads: list[tuple[int, int]], title: str, model: str = LOGISTIC) -> str:
+def _grid(
+    results: Results,
+    loads: list[tuple[int, int]],
+    title: str,
+    model: str = LOGISTIC,
+    cell: Callable[[Results, str], str] = _rate,
+) -> str:
     return _table(
         ["", *(title.format(*load) for load in loads)],
         (
-            [server.title, *(_rate(results, key(name, model, *load)) for load in loads)]
+            [server.title, *(cell(results, key(name, model, *load)) for load in loads)]
             for name, server in SERVERS.items()
         ),
     )
