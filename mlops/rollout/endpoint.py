@@ -1,0 +1,79 @@
+"""What a rollout needs of an online endpoint: one in Azure (azure_endpoint.py), or a rehearsal's (local_endpoint.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class EndpointError(Exception):
+    """The endpoint refused or can't be reached. The message is one sentence that says what to do."""
+
+
+class State(StrEnum):
+    """Of a deployment, by Azure's ``provisioningState``."""
+
+    CREATING = "creating"
+    READY = "ready"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Percent by deployment: ``live`` adds up to 0 or 100; ``mirror`` gets copies, whose answers nobody sees."""
+
+    live: Mapping[str, int]
+    mirror: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """To one request of ours. ``status`` is the model's own, also where the endpoint hid it behind a 424."""
+
+    status: int
+    body: bytes
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds since 1970.
+
+    ``status`` as in Answer; 0 where the deployment gave no answer at all.
+    """
+
+    at: float
+    deployment: str
+    status: int
+    latency_ms: float
+
+
+class Endpoint(Protocol):
+    """Each call may raise EndpointError; each that changes something may be repeated."""
+
+    @property
+    def name(self) -> str: ...
+
+    def deployments(self) -> Mapping[str, State]: ...
+
+    def traffic(self) -> Traffic: ...
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        """In force when this returns."""
+
+    def deploy(self, deployment: str) -> None:
+        """Create or update it from its file, with no traffic; returns when it is ready or has failed."""
+
+    def delete(self, deployment: str) -> None:
+        """Nothing happens where there is none."""
+
+    def logs(self, deployment: str) -> str:
+        """Its last lines, to tell why it failed."""
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        """Ask it; ``deployment`` in place of whichever the traffic chooses."""
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        """Of the requests from ``since``, in seconds since 1970, as far as they are known by now."""
