@@ -1,0 +1,203 @@
+"""Takes the steps of a plan, each proven before the next; at anything else all traffic goes back to the old deployment.
+
+What is true is asked of the endpoint, what was proven of the journal; so it can be killed at any point and run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from mlops.rollout.endpoint import Endpoint, EndpointError, State, Traffic
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
+from mlops.rollout.plan import Action, Plan, Step
+from mlops.rollout.questions import Questions
+
+LOOK_S = 10
+"""Seconds between looks at what a step brings, unless it is held for less."""
+
+
+class Breach(Exception):
+    """The new deployment is not what it should be; the message says why."""
+
+
+class Interrupted(BaseException):
+    """Somebody wants an end; not caught by accident."""
+
+
+class Rollout:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        plan: Plan,
+        rules: Rules,
+        questions: Questions,
+        journal: Journal,
+        *,
+        key: str,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """``key`` is the same for the same new deployment: what of it was proven lately need not be proven again."""
+        self._endpoint = endpoint
+        self._plan = plan
+        self._rules = rules
+        self._questions = questions
+        self._journal = journal
+        self._key = key
+        self._clock = clock
+        self._sleep = sleep
+        self._both_live: tuple[float, float] | None = None
+
+    def run(self) -> Outcome:
+        """Raises EndpointError where it can't begin, with nothing changed."""
+        earlier = self._journal.continued(self._key)
+        self._check_start(max((event["step"]["percent"] for event in earlier if "step" in event), default=0))
+        done = [event for event in earlier if event["event"] == "proven"]
+        self._journal.write("started", key=self._key, endpoint=self._endpoint.name, plan=asdict(self._plan))
+        try:
+            for step in self._plan.steps:
+                before = next((event for event in done if event["step"] == asdict(step)), None)
+                if before:
+                    self._both_live = before["both_live"] or self._both_live
+                    self._proven(step)
+                elif step.action is not Action.DELETE:
+                    self._take(step)
+        except Breach as breach:
+            return put_back(self._endpoint, self._plan, self._journal, str(breach), sleep=self._sleep)
+        except BaseException as error:  # whatever it is, nobody would look after the traffic
+            reason = str(error) or type(error).__name__
+            return put_back(self._endpoint, self._plan, self._journal, reason, Outcome.INTERRUPTED, sleep=self._sleep)
+        return self._finish()
+
+    def _check_start(self, begun: int) -> None:
+        """``begun``: percent for the new deployment that an earlier rollout may have left it with."""
+        live = {name: percent for name, percent in self._endpoint.traffic().live.items() if percent}
+        old, new = self._plan.old, self._plan.new
+        if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
+            raise EndpointError(
+                f"The traffic is {live}, which this rollout did not bring about; give {old} 100 first: "
+                f"mlops rollback, or az ml online-endpoint update --traffic {old}=100."
+            )
+
+    def _take(self, step: Step) -> None:
+        """Returns when it is proven. Raises Breach."""
+        self._journal.write("step", step=asdict(step))
+        if step.action is Action.DEPLOY:
+            self._deploy()
+        elif step.action is Action.GOLDEN:
+            self._ask_golden_rows()
+        else:
+            self._hold(step)
+        self._proven(step)
+
+    def _proven(self, step: Step) -> None:
+        self._journal.write("proven", step=asdict(step), both_live=self._both_live)
+
+    def _deploy(self) -> None:
+        new = self._plan.new
+        self._endpoint.deploy(new)
+        if self._endpoint.deployments().get(new) is not State.READY:
+            lines = self._endpoint.logs(new).strip().splitlines()
+            raise Breach(f"{new} did not get ready; its last line is: {lines[-1] if lines else 'none'}")
+
+    def _ask_golden_rows(self) -> None:
+        wrong = self._questions.wrong(self._endpoint, self._plan.new)
+        if wrong:
+            raise Breach(f"{self._plan.new} answers its golden rows otherwise than when it was packaged: {wrong}")
+
+    def _hold(self, step: Step) -> None:
+        wanted = self._plan.traffic(step)
+        self._endpoint.set_traffic(wanted)
+        self._journal.write("traffic", live=dict(wanted.live), mirror=dict(wanted.mirror))
+        since = self._clock()
+        if self._plan.old in wanted.live:
+            self._both_live = (since, since)
+        keeping = step.action is Action.KEEP
+        least = self._plan.keep_s if keeping else self._plan.hold_s
+        for elapsed in self._looks(since, least):
+            findings = self._look(since)
+            if reasons := breaches(findings):
+                raise Breach(f"at {step}: {'; '.join(reasons)}")
+            if elapsed >= least and (keeping or proven(findings)):
+                return
+            if elapsed >= max(self._plan.patience_s, least):
+                missing = [finding.text for finding in findings if finding.standing == "open"]
+                raise Breach(f"at {step}, after {elapsed:.0f} s, this is not proven: {'; '.join(missing)}")
+
+    def _looks(self, since: float, least: float) -> Iterator[float]:
+        """Seconds since then."""
+        while True:
+            self._sleep(min(LOOK_S, max(least / 5, 0.2)))
+            yield self._clock() - since
+
+    def _look(self, since: float) -> list[Finding]:
+        """The old deployment is judged by the requests beside the new one's, or by the last that it had."""
+        now = self._clock()
+        if self._both_live and self._both_live[0] == since:
+            self._both_live = (since, now)
+        begin, end = self._both_live or (since, now)
+        seen = self._endpoint.observations(min(begin, since))
+        new = Tally.of(each for each in seen if each.deployment == self._plan.new and each.at >= since)
+        old = Tally.of(each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end)
+        agreement = self._questions.agreement(self._endpoint, self._plan.new, self._plan.old)
+        findings = judge(new, old, agreement, self._rules)
+        self._journal.write(
+            "look",
+            findings=[asdict(finding) for finding in findings],
+            new=new.figures(),
+            old=old.figures(),
+        )
+        return findings
+
+    def _finish(self) -> Outcome:
+        """The new deployment is in service: nothing that fails from here on brings the old one back."""
+        last = self._plan.steps[-1]
+        left = [] if last.action is Action.DELETE else [self._plan.old]
+        if last.action is Action.DELETE:
+            try:
+                self._endpoint.delete(self._plan.old)
+            except EndpointError as error:
+                left = [f"{self._plan.old}, which could not be deleted: {error}"]
+        outcome = Outcome.HELD if last.action is Action.LIVE else Outcome.PROMOTED
+        self._journal.write("ended", outcome=outcome, reason="every step was proven", left=left)
+        return outcome
+
+
+def put_back(
+    endpoint: Endpoint,
+    plan: Plan,
+    journal: Journal,
+    reason: str,
+    outcome: Outcome = Outcome.ROLLED_BACK,
+    *,
+    attempts: int = 60,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes."""
+    journal.write("back", reason=reason, live=dict(plan.back.live), mirror={})
+    for attempt in range(attempts):
+        try:
+            endpoint.set_traffic(plan.back)
+            if _same(endpoint.traffic(), plan.back):
+                break
+        except EndpointError as error:
+            journal.write("trouble", attempt=attempt, error=str(error))
+        sleep(LOOK_S)
+    else:
+        outcome = Outcome.STUCK
+        reason = (
+            f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
+            f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
+        )
+    journal.write("ended", outcome=outcome, reason=reason, left=[f"{plan.new}, without traffic, to look into"])
+    return outcome
+
+
+def _same(one: Traffic, other: Traffic) -> bool:
+    def shares(traffic: Traffic) -> list[dict[str, int]]:
+        return [{name: n for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)]
+
+    return shares(one) == shares(other)

@@ -1,0 +1,68 @@
+"""What a rollout did and saw, a JSON line each: for those who read it, for the report, and to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+Event = Mapping[str, Any]
+
+
+class Outcome(StrEnum):
+    PROMOTED = "promoted"
+    HELD = "held"
+    INTERRUPTED = "interrupted"
+    ROLLED_BACK = "rolled back"
+    STUCK = "stuck"
+
+
+CONTINUED = {Outcome.HELD, Outcome.INTERRUPTED}
+"""The next rollout of the same deployment goes on after these."""
+
+FRESH_S = 24 * 3600
+
+
+class Journal:
+    """``follow`` is called with each event that is written."""
+
+    def __init__(
+        self, path: Path, *, follow: Callable[[Event], None] = lambda _: None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._follow = follow
+        self._clock = clock
+
+    def write(self, event: str, **what: Any) -> None:
+        """On the disk when this returns: a killed rollout is undone by what stands here."""
+        line = {"at": round(self._clock(), 3), "event": event, **what}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._follow(line)
+
+    def last(self) -> list[Event]:
+        """The events of the last rollout, "started" first; a half-written line is none."""
+        events: list[Event] = []
+        for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            events = [event] if event["event"] == "started" else [*events, event]
+        return events
+
+    def continued(self, key: str) -> list[Event]:
+        """Of the last rollout, if it is to be gone on with: of that key, lately, ended by no breach. Else none."""
+        events = self.last()
+        if not events or events[0].get("key") != key or events[0]["at"] < self._clock() - FRESH_S:
+            return []
+        if any(event["event"] == "ended" and event["outcome"] not in CONTINUED for event in events):
+            return []
+        return events

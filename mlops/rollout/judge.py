@@ -1,0 +1,172 @@
+"""Is the new deployment as good as promised, and as the old one? Requests and answers -> findings.
+
+Knows no network and no clock. A check is open until there are requests enough, then fine or a breach. A breach is
+hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from mlops.rollout import significance
+from mlops.rollout.endpoint import Observation
+
+QUANTILES = {"P95": 0.95, "P99": 0.99}
+OURS = 500
+"""Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are the client's."""
+
+
+@dataclass(frozen=True)
+class Slo:
+    """Times in milliseconds, the rate as a share."""
+
+    p95_ms: float = 200
+    p99_ms: float = 500
+    error_rate: float = 0.01
+
+    def limit(self, quantile: str) -> float:
+        return {"P95": self.p95_ms, "P99": self.p99_ms}[quantile]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """``requests``: demanded of each deployment before anything is called fine. ``slower_by`` and ``slower_by_ms``: how
+    much slower than the old one the new one may be, both together. ``agreement``: share of equal predictions."""
+
+    slo: Slo = field(default_factory=Slo)
+    requests: int = 500
+    slower_by: float = 0.25
+    slower_by_ms: float = 10
+    agreement: float = 0.95
+    chance: float = 0.001
+
+
+class Standing(StrEnum):
+    OPEN = "open"
+    FINE = "fine"
+    BREACH = "breach"
+
+
+@dataclass(frozen=True)
+class Finding:
+    check: str
+    standing: Standing
+    text: str
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Of predictions for the same rows."""
+
+    same: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Tally:
+    """The requests to one deployment. ``latencies``: of those that were answered well, in milliseconds."""
+
+    requests: int
+    failed: int
+    refused: int
+    latencies: np.ndarray
+
+    @classmethod
+    def of(cls, observations: Iterable[Observation]) -> Tally:
+        seen = list(observations)
+        return cls(
+            requests=len(seen),
+            failed=sum(each.status >= OURS or each.status == 0 for each in seen),
+            refused=sum(400 <= each.status < OURS for each in seen),
+            latencies=np.array([each.latency_ms for each in seen if 0 < each.status < 400]),
+        )
+
+    def figures(self) -> dict[str, float | None]:
+        """For a journal."""
+        quantiles = {f"{name.lower()}_ms": self.quantile(share) for name, share in {"P50": 0.5, **QUANTILES}.items()}
+        known = {name: None if math.isnan(value) else round(value, 3) for name, value in quantiles.items()}
+        return {"requests": self.requests, "failed": self.failed, "refused": self.refused} | known
+
+    def quantile(self, quantile: float) -> float:
+        return float(np.quantile(self.latencies, quantile)) if self.latencies.size else float("nan")
+
+
+def judge(new: Tally, old: Tally, agreement: Agreement | None, rules: Rules) -> list[Finding]:
+    """``agreement`` is None where no rows were asked of both."""
+    findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
+    findings += [_latency(new, name, rules) for name in QUANTILES]
+    findings += [_slower(new, old, name, rules) for name in QUANTILES]
+    return findings + ([_agreement(agreement, rules)] if agreement else [])
+
+
+def breaches(findings: Sequence[Finding]) -> list[str]:
+    return [finding.text for finding in findings if finding.standing is Standing.BREACH]
+
+
+def proven(findings: Sequence[Finding]) -> bool:
+    return all(finding.standing is Standing.FINE for finding in findings)
+
+
+def _requests(new: Tally, old: Tally, rules: Rules) -> Finding:
+    fewest = min(new.requests, old.requests)
+    standing = Standing.FINE if fewest >= rules.requests else Standing.OPEN
+    return Finding("requests", standing, f"{new.requests} requests, {old.requests} to the old one")
+
+
+def _errors(new: Tally, rules: Rules) -> Finding:
+    limit = rules.slo.error_rate
+    text = f"errors {_percent(new.failed, new.requests)} of {new.requests} requests (SLO {limit:.2%})"
+    chance = significance.rate_above(new.failed, new.requests, limit)
+    return Finding("errors", _standing(chance, rules, within=new.failed <= limit * new.requests), text)
+
+
+def _versus(new: Tally, old: Tally, rules: Rules) -> Iterable[Finding]:
+    for check, count, other in (("errors", new.failed, old.failed), ("refusals", new.refused, old.refused)):
+        text = f"{check} {_percent(count, new.requests)} against {_percent(other, old.requests)} of the old one"
+        chance = significance.rate_higher(count, new.requests, other, old.requests)
+        yield Finding(f"{check} against the old one", _standing(chance, rules, within=True), text)
+
+
+def _latency(new: Tally, name: str, rules: Rules) -> Finding:
+    limit, quantile = rules.slo.limit(name), QUANTILES[name]
+    measured = new.quantile(quantile)
+    chance = significance.quantile_above(new.latencies, quantile, limit)
+    return Finding(
+        name, _standing(chance, rules, within=measured <= limit), f"{name} {_ms(measured)} (SLO {limit:g} ms)"
+    )
+
+
+def _slower(new: Tally, old: Tally, name: str, rules: Rules) -> Finding:
+    quantile = QUANTILES[name]
+    allowed = old.latencies * (1 + rules.slower_by) + rules.slower_by_ms
+    chance = significance.quantile_higher(new.latencies, allowed, quantile)
+    text = f"{name} {_ms(new.quantile(quantile))} against {_ms(old.quantile(quantile))} of the old one"
+    return Finding(f"{name} against the old one", _standing(chance, rules, within=True), text)
+
+
+def _agreement(agreement: Agreement, rules: Rules) -> Finding:
+    share = agreement.same / agreement.rows
+    return Finding(
+        "predictions",
+        Standing.FINE if share >= rules.agreement else Standing.BREACH,
+        f"predictions agree on {agreement.same} of {agreement.rows} rows (at least {rules.agreement:.0%} wanted)",
+    )
+
+
+def _standing(chance: float, rules: Rules, *, within: bool) -> Standing:
+    if chance < rules.chance:
+        return Standing.BREACH
+    return Standing.FINE if within else Standing.OPEN
+
+
+def _ms(value: float) -> str:
+    return "unknown" if math.isnan(value) else f"{value:.1f} ms"
+
+
+def _percent(count: int, requests: int) -> str:
+    return f"{count / requests:.2%}" if requests else "none"

@@ -1,0 +1,77 @@
+"""The steps of a rollout, from a deployment without traffic to the only one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlops.rollout.endpoint import Traffic
+
+
+class Action(StrEnum):
+    DEPLOY = "deploy"
+    GOLDEN = "golden rows"
+    MIRROR = "mirror"
+    LIVE = "traffic"
+    KEEP = "keep"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True)
+class Step:
+    action: Action
+    percent: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.percent} %" if self.percent else str(self.action)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``hold_s``: how long each share is held at least; ``patience_s``: how long for requests enough to judge it;
+    ``keep_s``: how long the old deployment is kept, without traffic, once the new one has all of it."""
+
+    old: str
+    new: str
+    steps: tuple[Step, ...]
+    hold_s: float = 300
+    patience_s: float = 3600
+    keep_s: float = 1800
+
+    @property
+    def back(self) -> Traffic:
+        return Traffic({self.old: 100})
+
+    def traffic(self, step: Step) -> Traffic:
+        """While the step is held."""
+        if step.action is Action.MIRROR:
+            return Traffic({self.old: 100}, {self.new: step.percent})
+        share = 100 if step.action in (Action.KEEP, Action.DELETE) else step.percent
+        live = {self.old: 100 - share, self.new: share}
+        return Traffic({name: percent for name, percent in live.items() if percent})
+
+    def lines(self) -> list[str]:
+        """For people."""
+        said = {
+            Action.DEPLOY: f"deploy {self.new} with no traffic, wait until it is ready",
+            Action.GOLDEN: f"ask {self.new} its golden rows, by the header azureml-model-deployment",
+            Action.MIRROR: f"mirror {{percent}} % of the requests to {self.new}; judge",
+            Action.LIVE: f"traffic {{percent}} % to {self.new}; judge",
+            Action.KEEP: f"keep {self.old} without traffic for {_minutes(self.keep_s)}; judge",
+            Action.DELETE: f"delete {self.old}",
+        }
+        each = f"each share is held for {_minutes(self.hold_s)} at least, {_minutes(self.patience_s)} at most"
+        lines = [f"{n}. {said[step.action].format(percent=step.percent)}" for n, step in enumerate(self.steps, 1)]
+        return [*lines, f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}"]
+
+
+def steps(mirror: int = 10, traffic: Sequence[int] = (10, 50, 100), *, delete: bool = True) -> tuple[Step, ...]:
+    """``traffic`` rises; where it ends below 100 the split is held, and both deployments stay."""
+    before = [Step(Action.DEPLOY), Step(Action.GOLDEN)] + ([Step(Action.MIRROR, mirror)] if mirror else [])
+    after = [Step(Action.KEEP)] + ([Step(Action.DELETE)] if delete else []) if traffic[-1] == 100 else []
+    return (*before, *(Step(Action.LIVE, percent) for percent in traffic), *after)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"

@@ -1,0 +1,279 @@
+"""Rollouts on a simulated endpoint, in simulated time: good ones, bad ones, and ones that are killed at any point."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlops.rollout.controller import Rollout, put_back
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.guard import recover
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.judge import Rules
+from mlops.rollout.plan import Plan, steps
+from mlops.rollout.questions import Questions
+
+OLD, NEW = "blue", "green"
+RATE = 30
+"""Requests a second."""
+
+PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
+RULES = Rules(requests=100)
+GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
+
+
+class Killed(BaseException):
+    """The controller's process is no more: nothing that it does from here on has an effect."""
+
+
+class Simulated:
+    """Time passes in ``sleep``; meanwhile clients ask, by the traffic."""
+
+    name = "diabetes"
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.states: dict[str, State] = {OLD: State.READY}
+        self.in_force = Traffic({OLD: 100})
+        self.seen: list[Observation] = []
+        self.shares: list[int] = []
+        self.bad_from = float("inf")
+        self.bad: dict[str, float] = {}
+        self.starts = True
+        self.killed_in = float("inf")
+        self.troubles = 0
+        self._rng = np.random.default_rng(0)
+
+    def call(self) -> None:
+        self.killed_in -= 1
+        if self.killed_in < 0:
+            raise Killed
+        if self.troubles:
+            self.troubles -= 1
+            raise EndpointError("The endpoint is busy.")
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        if self.killed_in < 0:
+            raise Killed
+        times = np.arange(self.now, self.now + seconds, 1 / RATE)
+        for shares in (self.in_force.live, self.in_force.mirror):
+            spare = 1 - sum(shares.values()) / 100
+            chosen = self._rng.choice([*shares, ""], len(times), p=[*(n / 100 for n in shares.values()), spare])
+            self.seen += [self._request(str(name), float(at)) for name, at in zip(chosen, times, strict=True) if name]
+        self.now += seconds
+
+    def _request(self, name: str, at: float) -> Observation:
+        bad = self.bad if name == NEW and at >= self.bad_from else {}
+        if self.states.get(name) is not State.READY:
+            return Observation(at, name, 0, 1.0)
+        status = 500 if self._rng.random() < bad.get("failing", 0) else 200
+        return Observation(at, name, status, 20 * self._rng.lognormal(0, 0.3) * bad.get("slower", 1))
+
+    def deployments(self) -> Mapping[str, State]:
+        self.call()
+        return dict(self.states)
+
+    def traffic(self) -> Traffic:
+        self.call()
+        return self.in_force
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.call()
+        assert sum(traffic.live.values()) == 100
+        assert not traffic.live.keys() & traffic.mirror.keys()
+        assert {*traffic.live, *traffic.mirror} <= self.states.keys()
+        self.in_force = traffic
+        self.shares.append(traffic.live.get(NEW, 0))
+
+    def deploy(self, deployment: str) -> None:
+        self.call()
+        assert not self.in_force.live.get(deployment)
+        self.states[deployment] = State.READY if self.starts else State.FAILED
+
+    def delete(self, deployment: str) -> None:
+        self.call()
+        assert not self.in_force.live.get(deployment)
+        self.states.pop(deployment, None)
+
+    def logs(self, deployment: str) -> str:
+        return f"{deployment} is starting\nModuleNotFoundError: sklearn\n"
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        self.call()
+        rows = orjson.loads(body)["data"]
+        other = deployment == NEW and self.now >= self.bad_from and "other" in self.bad
+        return Answer(200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0)
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        self.call()
+        return [each for each in self.seen if each.at >= since]
+
+
+@pytest.fixture
+def endpoint() -> Simulated:
+    return Simulated()
+
+
+def journal(endpoint: Simulated, folder: Path) -> Journal:
+    return Journal(folder / "journal.jsonl", clock=endpoint.clock)
+
+
+def rollout(endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2") -> Outcome:
+    made = Rollout(
+        endpoint,
+        plan,
+        RULES,
+        GOLDEN,
+        journal(endpoint, folder),
+        key=key,
+        clock=endpoint.clock,
+        sleep=endpoint.sleep,
+    )
+    return made.run()
+
+
+def reason(endpoint: Simulated, folder: Path) -> str:
+    return str(journal(endpoint, folder).last()[-1]["reason"])
+
+
+def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path):
+    """And the old one is deleted at the end."""
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.shares == [0, 10, 50, 100, 100]
+    assert endpoint.states == {NEW: State.READY}
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ({"failing": 0.2}, "errors"),
+        ({"slower": 4.0}, "against"),
+        ({"slower": 20.0}, "P9"),
+        ({"other": 1.0}, "predictions agree on 0 of 2 rows"),
+    ],
+)
+@pytest.mark.parametrize("after", [0, 70, 140, 210])
+def test_a_bad_one_is_rolled_back_with_the_reason(
+    endpoint: Simulated, tmp_path: Path, bad: dict[str, float], why: str, after: float
+):
+    """Whenever it turns bad, and it gets no more traffic from then on."""
+    endpoint.bad, endpoint.bad_from = bad, endpoint.now + after
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert endpoint.in_force == Traffic({OLD: 100})
+    assert max(endpoint.shares) <= {0: 0, 70: 10, 140: 50, 210: 100}[after]
+    assert why in reason(endpoint, tmp_path) or "golden rows" in reason(endpoint, tmp_path)
+    assert NEW in journal(endpoint, tmp_path).last()[-1]["left"][0]
+
+
+def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: Path):
+    """Its last line is told."""
+    endpoint.starts = False
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert "ModuleNotFoundError: sklearn" in reason(endpoint, tmp_path)
+    assert endpoint.shares == [0]
+
+
+def test_too_few_requests_prove_nothing(endpoint: Simulated, tmp_path: Path):
+    """After the patience it goes back and says what it waited for."""
+    plan = Plan(OLD, NEW, steps(mirror=1), hold_s=10, patience_s=50)
+    assert rollout(endpoint, tmp_path, plan) is Outcome.ROLLED_BACK
+    assert "is not proven" in reason(endpoint, tmp_path)
+
+
+def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path):
+    """Without proving again what was proven."""
+    assert rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60)) is Outcome.HELD
+    assert endpoint.in_force == Traffic({OLD: 50, NEW: 50})
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.shares == [0, 10, 50, 100, 100]
+
+
+def test_what_was_proven_of_another_deployment_counts_for_nothing(endpoint: Simulated, tmp_path: Path):
+    """Nor is it taken over while it is live."""
+    rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60), key="v2")
+    with pytest.raises(EndpointError, match="give blue 100 first"):
+        rollout(endpoint, tmp_path, key="v3")
+    assert endpoint.in_force == Traffic({OLD: 50, NEW: 50})
+
+
+def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_path: Path):
+    """However often it refuses meanwhile."""
+    endpoint.killed_in = float("inf")
+    plan = PLAN
+    endpoint.states[NEW] = State.READY
+    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    endpoint.troubles = 5
+    told = put_back(endpoint, plan, journal(endpoint, tmp_path), "why", sleep=endpoint.sleep)
+    assert told is Outcome.ROLLED_BACK
+    assert endpoint.in_force == Traffic({OLD: 100})
+
+
+def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, tmp_path: Path):
+    """For a person to do it."""
+    endpoint.troubles = 10**6
+    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", sleep=endpoint.sleep)
+    assert told is Outcome.STUCK
+    assert "az ml online-endpoint update --name diabetes --traffic blue=100" in reason(endpoint, tmp_path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    bad=st.sampled_from([{}, {"failing": 0.3}, {"slower": 30.0}, {"other": 1.0}]),
+    bad_after=st.floats(0, 400),
+    killed_in=st.integers(0, 250),
+    troubled_at=st.integers(0, 250),
+    guarded=st.booleans(),
+)
+def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
+    bad: dict[str, float], bad_after: float, killed_in: int, troubled_at: int, guarded: bool
+):
+    """With a guard left or without, then run again: in the end one of the two has all traffic, and a bad one none."""
+    endpoint = Simulated()
+    endpoint.bad, endpoint.bad_from = bad, endpoint.now + bad_after
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        endpoint.killed_in = killed_in
+        begun = endpoint.now
+        try:
+            outcome = rollout(endpoint, folder)
+        except Killed:
+            endpoint.killed_in = float("inf")
+            _check_shares(endpoint, folder)
+            if guarded and journal(endpoint, folder).last():
+                outcome = recover(endpoint, PLAN, journal(endpoint, folder), "killed", begun)
+                assert _in_service(endpoint) == (NEW if outcome is Outcome.PROMOTED else OLD)
+            if _in_service(endpoint) != NEW:
+                outcome = rollout(endpoint, folder)
+        _check_shares(endpoint, folder)
+        assert _in_service(endpoint) == (NEW if outcome is Outcome.PROMOTED else OLD)
+        if bad and bad_after < 200:
+            assert outcome is not Outcome.PROMOTED
+
+
+def _in_service(endpoint: Simulated) -> str | None:
+    return next((name for name, percent in endpoint.in_force.live.items() if percent == 100), None)
+
+
+def _check_shares(endpoint: Simulated, folder: Path) -> None:
+    """Each larger share was set after the next smaller one was proven, by the journal."""
+    shares, proven = [0, 10, 50, 100], 0
+    for event in _all_events(folder):
+        if event["event"] == "traffic":
+            share = event["live"].get(NEW, 0)
+            assert shares.index(share) <= shares.index(proven) + 1
+        if event["event"] == "proven" and event["step"]["action"] == "traffic":
+            proven = max(proven, event["step"]["percent"])
+    assert max(endpoint.shares, default=0) <= shares[min(shares.index(proven) + 1, 3)]
+
+
+def _all_events(folder: Path) -> list[dict[str, object]]:
+    file = folder / "journal.jsonl"
+    return [orjson.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
