@@ -19,6 +19,8 @@ from mlops import local_redis
 from mlops import sample as samples
 from mlops.example import curl, example
 from mlops.package import package as package_model
+from mlops.rehearsal.commands import rehearse
+from mlops.score_command import score
 from mlops.serve import announce, serve
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -145,6 +147,10 @@ def announce_(port: int) -> None:
         line = announce(settings.load(os.environ), f"http://localhost:{port}")
     if line:
         click.echo(f"\nReady. Try it:\n\n{line}\n")
+
+
+main.add_command(score)
+main.add_command(rehearse)
 
 
 def _packaged(name: str, version: str, out: Path) -> None:

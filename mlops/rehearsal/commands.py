@@ -1,0 +1,46 @@
+"""``mlops rehearse``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from errors import StartupError
+from mlops.rollout.endpoint import EndpointError
+from mlops.rollout.journal import Journal
+
+
+@click.command()
+@click.argument("greens", nargs=-1)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/rehearsal", help="For logs and reports."
+)
+def rehearse(greens: tuple[str, ...], out: Path) -> None:
+    """Rehearse rollouts on this machine: GREENS are good, slow, failing, other, dying and killed; all if none is named.
+
+    Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the controller is that of
+    `mlops rollout`. Exit status 1 if one of them did not end as it should.
+    """
+    from mlops.rehearsal.greens import GREENS
+    from mlops.rehearsal.rehearsal import RULES, rehearse
+    from mlops.rollout import progress, report
+
+    if unknown := set(greens) - GREENS.keys():
+        raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}.")
+    rows, wrong = [], False
+    for name in greens or GREENS:
+        click.echo(f"\n{GREENS[name].title}")
+        try:
+            done = rehearse(name, out, progress.follow)
+        except (StartupError, EndpointError) as error:
+            raise click.ClickException(str(error)) from None
+        page = out / f"{name}.html"
+        report.write(Journal(done.journal).last(), page, RULES.slo)
+        rows.append(f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients failed; {page}")
+        for problem in done.problems:
+            click.echo(f"  PROBLEM: {problem}", err=True)
+        wrong = wrong or bool(done.problems)
+    click.echo("\n" + "\n".join(rows))
+    sys.exit(wrong)

@@ -1,0 +1,88 @@
+"""One deployment of a rehearsal: our fast server with one worker, as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from mlops import SERVING
+from mlops.rollout.endpoint import State
+
+PATIENCE_S = 60
+LAST_LINES = 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What is deployed: the folder of a packaged model, and settings beside ours."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Deployment:
+    """``log``: the file that the server writes to."""
+
+    def __init__(self, name: str, log: Path) -> None:
+        self.state = State.CREATING
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port: int = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._name = name
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self, artifact: Artifact, session: aiohttp.ClientSession) -> None:
+        """Until it is ready or has failed."""
+        ours = {
+            "AZUREML_MODEL_DIR": str(artifact.folder.absolute()),
+            "DEPLOYMENT_NAME": self._name,
+            "SCORING_CACHE": "off",
+            "SCORING_DRAIN_MS": "0",
+            "WORKER_COUNT": "1",
+        }
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                str(SERVING / "fast_server.py"),
+                "--port",
+                str(self._port),
+                env=os.environ | ours | artifact.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until and self._process.returncode is None:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"{self.url}/readiness") as response:
+                    if response.status == 200:
+                        self.state = State.READY
+                        return
+            await asyncio.sleep(0.1)
+        self.state = State.FAILED
+
+    def lines(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+
+    async def stop(self) -> None:
+        """What it is answering it answers first."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._process.wait()
+        except TimeoutError:
+            os.killpg(self._process.pid, signal.SIGKILL)

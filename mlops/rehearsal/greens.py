@@ -1,0 +1,95 @@
+"""New deployments to rehearse with: a good one, and those that go wrong once they are in service."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mlops.package import package
+from mlops.rehearsal.deployment import Artifact
+from mlops.rollout.journal import Outcome
+
+MISBEHAVES, AFTER = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
+SLOW_S = 0.3
+
+
+class Rehearsed(Pipeline):
+    """A pipeline that does as its environment says, after so many predictions; packaging and golden rows go well."""
+
+    _predictions = itertools.count()
+
+    def predict(self, X: Any, **params: Any) -> Any:
+        if next(self._predictions) >= int(os.environ.get(AFTER, "0")):
+            self._misbehave(os.environ.get(MISBEHAVES))
+        return super().predict(X, **params)
+
+    def _misbehave(self, how: str | None) -> None:
+        if how == "slow":
+            time.sleep(SLOW_S)
+        elif how == "failing" and next(self._predictions) % 4 == 0:
+            raise MemoryError
+        elif how == "dying":
+            os.kill(os.getppid(), signal.SIGKILL)
+            os._exit(1)
+
+
+@dataclass(frozen=True)
+class Green:
+    """``why``: what the reason of the rollback must speak of."""
+
+    title: str
+    ends: Outcome
+    why: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    labels: str = "true"
+    kills_controller: bool = False
+
+
+def _misbehaving(how: str, after: int) -> dict[str, str]:
+    return {MISBEHAVES: how, AFTER: str(after), "SCORING_BACKEND": "sklearn"}
+
+
+GREENS = {
+    "good": Green("a good one", Outcome.PROMOTED),
+    "slow": Green("a slow one", Outcome.ROLLED_BACK, "P95", _misbehaving("slow", after=40)),
+    "failing": Green("one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)),
+    "other": Green("one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"),
+    "dying": Green("one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=220)),
+    "killed": Green("a good one whose controller is killed", Outcome.INTERRUPTED, "died", kills_controller=True),
+}
+
+
+def data() -> tuple[pd.DataFrame, pd.Series]:
+    bunch = load_diabetes(as_frame=True, scaled=False)
+    return bunch.data, (bunch.target > bunch.target.median()).astype(int)
+
+
+def artifact(folder: Path, green: Green) -> Artifact:
+    """Train and package it below ``folder``, once for each kind of labels. Raises StartupError."""
+    out = folder / green.labels
+    if not out.exists():
+        X, y = data()
+        labels = y if green.labels == "true" else np.random.default_rng(0).permutation(y)
+        estimator = Rehearsed([("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1000))]).fit(
+            X, labels
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            file = Path(scratch) / "model.joblib"
+            joblib.dump(estimator, file)
+            package(file, X, out, name="diabetes-classifier", version=f"v2-{green.labels}")
+    return Artifact(out, green.environment)

@@ -1,0 +1,90 @@
+"""A rehearsal's endpoint, as a rollout sees it; the stage is another process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.splitter import NAMED, STATUS
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+
+TIMEOUT_S = 120
+
+
+class LocalEndpoint:
+    """``artifacts``: what to deploy, by name."""
+
+    name = "rehearsal"
+
+    def __init__(self, url: str, artifacts: Mapping[str, Artifact]) -> None:
+        self.url = url
+        self._artifacts = artifacts
+        self._session = requests.Session()
+
+    def deployments(self) -> Mapping[str, State]:
+        return {name: State(state) for name, state in self._call("GET", "/deployments").json().items()}
+
+    def traffic(self) -> Traffic:
+        return Traffic(**self._call("GET", "/traffic").json())
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self._call("PUT", "/traffic", asdict(traffic))
+
+    def deploy(self, deployment: str) -> None:
+        artifact = self._artifacts[deployment]
+        what = {"folder": str(artifact.folder), "environment": dict(artifact.environment)}
+        self._call("PUT", f"/deployments/{deployment}", what)
+
+    def delete(self, deployment: str) -> None:
+        self._call("DELETE", f"/deployments/{deployment}")
+
+    def logs(self, deployment: str) -> str:
+        return self._call("GET", f"/deployments/{deployment}/logs").text
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        began = time.perf_counter()
+        headers = {"Content-Type": "application/json"} | ({NAMED: deployment} if deployment else {})
+        answer = self._send("POST", "/score", data=body, headers=headers)
+        status = int(answer.headers.get(STATUS, answer.status_code))
+        return Answer(status, answer.content, (time.perf_counter() - began) * 1000)
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        return [Observation(*each) for each in self._call("GET", f"/observations?since={since}").json()]
+
+    def _call(self, method: str, path: str, what: Any = None) -> requests.Response:
+        """Raises EndpointError."""
+        response = self._send(method, path, json=what)
+        if response.status_code >= 400:
+            raise EndpointError(response.json()["error"])
+        return response
+
+    def _send(self, method: str, path: str, **what: Any) -> requests.Response:
+        try:
+            return self._session.request(method, self.url + path, timeout=TIMEOUT_S, **what)
+        except requests.RequestException as error:
+            raise EndpointError(f"The rehearsal's endpoint is not to be reached ({type(error).__name__}).") from None
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[str]:
+    """The URL of an endpoint without deployments; ``folder`` gets their logs."""
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "mlops.rehearsal.stage", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield f"http://127.0.0.1:{int(next(iter(process.stdout or ())))}"
+    finally:
+        process.communicate()

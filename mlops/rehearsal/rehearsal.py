@@ -1,0 +1,109 @@
+"""The same controller as in Azure, against real servers on this machine: each green ends as it must, and no client
+fails beyond the share of the traffic that a step gives the new deployment."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from manifest import Manifest
+from mlops.rehearsal.greens import GREENS, Green, artifact, data
+from mlops.rehearsal.load import Asked, Load
+from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
+from mlops.rollout.endpoint import Traffic
+from mlops.rollout.guard import Task, guarded
+from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.judge import Rules
+from mlops.rollout.plan import Plan, steps
+from mlops.rollout.questions import Questions
+
+OLD, NEW = "blue", "green"
+RATE = 100
+"""Requests a second: a fifth of a processor of which the endpoint has two."""
+
+PLAN = Plan(OLD, NEW, steps(), hold_s=4, patience_s=60, keep_s=3)
+RULES = Rules(requests=80)
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """``problems``: what should not have been, in sentences."""
+
+    outcome: Outcome
+    reason: str
+    requests: int
+    failures: int
+    problems: Sequence[str]
+    journal: Path
+
+
+def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehearsed:
+    """``folder`` gets the models, the servers' logs and the journal. Raises StartupError, EndpointError."""
+    green, place = GREENS[name], folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    journal = place / "journal.jsonl"
+    journal.unlink(missing_ok=True)
+    artifacts = {OLD: artifact(folder / "models", GREENS["good"]), NEW: artifact(folder / "models", green)}
+    rows = data()[0].to_numpy().tolist()
+    with stage(place) as url:
+        endpoint = LocalEndpoint(url, artifacts)
+        endpoint.deploy(OLD)
+        endpoint.set_traffic(Traffic({OLD: 100}))
+        task = Task(
+            connect=functools.partial(LocalEndpoint, url, artifacts),
+            plan=PLAN,
+            rules=RULES,
+            questions=Questions.of(Manifest.read(artifacts[NEW].folder), rows[:100]),
+            journal=journal,
+            key=name,
+            follow=_Killing(follow) if green.kills_controller else follow,
+        )
+        with Load(url, rows, RATE) as load:
+            outcome = guarded(task)
+        live = endpoint.traffic().live
+    ended = Journal(journal).last()[-1]
+    problems = [*_outcome_problems(green, outcome, str(ended["reason"]), dict(live)), *_failures(load.asked, journal)]
+    failures = sum(each.status != 200 for each in load.asked)
+    return Rehearsed(outcome, str(ended["reason"]), len(load.asked), failures, problems, journal)
+
+
+class _Killing:
+    """Follows a rollout and kills its process once half of the traffic is the new deployment's."""
+
+    def __init__(self, follow: Callable[[Event], None]) -> None:
+        self._follow = follow
+
+    def __call__(self, event: Event) -> None:
+        self._follow(event)
+        if event["event"] == "traffic" and event["live"].get(NEW) == 50:
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+
+
+def _outcome_problems(green: Green, outcome: Outcome, reason: str, live: dict[str, int]) -> list[str]:
+    wanted = NEW if green.ends is Outcome.PROMOTED else OLD
+    problems = []
+    if outcome is not green.ends:
+        problems.append(f"it ended {outcome}, not {green.ends}")
+    if green.why not in reason:
+        problems.append(f"the reason does not speak of {green.why}: {reason}")
+    if live != {wanted: 100}:
+        problems.append(f"the traffic in the end is {live}")
+    return problems
+
+
+def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
+    """Whoever failed was among the new deployment's share of the step."""
+    problems = []
+    shares = [(event["at"], event["live"].get(NEW, 0)) for event in Journal(journal).last() if "live" in event]
+    for (begin, share), (end, _) in zip([(0.0, 0), *shares], [*shares, (float("inf"), 0)], strict=True):
+        meanwhile = [each for each in asked if begin <= each.at < end]
+        failed = [each for each in meanwhile if each.status != 200]
+        strays = [each for each in failed if each.deployment != NEW]
+        if strays or len(failed) > len(meanwhile) * share / 100 + 1:
+            problems.append(f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %")
+    return problems

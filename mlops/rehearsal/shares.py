@@ -1,0 +1,26 @@
+"""Deals requests out by percent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class Shares:
+    """After any number of picks each name has had its share, to within one: who waits longest for its due is next."""
+
+    def __init__(self, percent: Mapping[str, int]) -> None:
+        self._percent = {name: share for name, share in percent.items() if share}
+        self._due = dict.fromkeys(self._percent, 0)
+        self._left_over = 0
+
+    def pick(self) -> str | None:
+        """None for what is missing to 100 percent."""
+        for name, share in self._percent.items():
+            self._due[name] += share
+        self._left_over += 100 - sum(self._percent.values())
+        name = max(self._due, key=self._due.__getitem__, default=None)
+        if name is None or self._due[name] < self._left_over:
+            self._left_over -= 100
+            return None
+        self._due[name] -= 100
+        return name

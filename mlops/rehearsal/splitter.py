@@ -1,0 +1,86 @@
+"""A managed online endpoint's way with requests: weights, mirror, a deployment by name, 424 for the model's errors."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import web
+
+from mlops.rehearsal.shares import Shares
+from mlops.rollout.endpoint import Observation, Traffic
+
+NAMED = "azureml-model-deployment"
+STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
+REQUEST_TIMEOUT_S = 5
+"""Azure's default."""
+
+REMEMBERED = 200_000
+"""Requests."""
+
+
+class Splitter:
+    """``backends``: name -> URL of each deployment's server; kept by whoever starts them."""
+
+    def __init__(self, backends: Mapping[str, str], timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        self.backends = backends
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._observations: deque[Observation] = deque(maxlen=REMEMBERED)
+        self._copies: set[asyncio.Task[web.Response]] = set()
+        self._session: aiohttp.ClientSession | None = None
+        self.direct(Traffic({}))
+
+    def direct(self, traffic: Traffic) -> None:
+        self.traffic = traffic
+        self._live = Shares(traffic.live)
+        self._mirror = Shares(traffic.mirror)
+
+    def observations(self, since: float) -> list[Observation]:
+        return [each for each in self._observations if each.at >= since]
+
+    async def score(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        named = request.headers.get(NAMED)
+        if named is not None and named not in self.backends:
+            return web.json_response({"error": f"There is no deployment {named}."}, status=404)
+        name = named or self._live.pick()
+        if name is None:
+            return web.json_response({"error": "No deployment has traffic."}, status=404)
+        if not named and (mirrored := self._mirror.pick()):
+            copy = asyncio.create_task(self._ask(mirrored, body))
+            self._copies.add(copy)
+            copy.add_done_callback(self._copies.discard)
+        return await self._ask(name, body)
+
+    async def _ask(self, name: str, body: bytes) -> web.Response:
+        """The answer as a client of Azure gets it."""
+        started, began = time.time(), time.perf_counter()
+        headers = {"Content-Type": "application/json", "x-request-id": str(uuid.uuid4())}
+        status, reason, answer, shown = 0, "", b"", 502
+        try:
+            async with self.session.post(f"{self.backends[name]}/score", data=body, headers=headers) as response:
+                status, reason, answer = response.status, response.reason or "", await response.read()
+            shown = 200 if status == 200 else 424
+        except TimeoutError:
+            shown = 408
+        except (aiohttp.ClientError, KeyError):
+            pass  # no answer, or the deployment was deleted meanwhile
+        self._observations.append(Observation(started, name, status, (time.perf_counter() - began) * 1000))
+        error = {STATUS: str(status), REASON: reason} if shown == 424 else {}
+        told = {NAMED: name, "x-request-id": headers["x-request-id"], "Content-Type": "application/json"}
+        return web.Response(status=shown, body=answer, headers=told | error)
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """Made within the loop that it serves."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0))
+        return self._session
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()

@@ -1,0 +1,104 @@
+"""Two deployments side by side, as in an A/B test: latency, errors and predictions, with confidence intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from mlops.rollout.judge import QUANTILES, Agreement, Tally
+
+CONFIDENCE = 0.95
+RESAMPLES = 1000
+MOST = 20_000
+"""Latencies that are resampled, drawn from all where there are more."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """``difference``: new minus old, within ``low`` and ``high``; NaN where there is nothing to compare."""
+
+    what: str
+    unit: str
+    old: float
+    new: float
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def told(self) -> str:
+        """In one word, for people."""
+        if math.isnan(self.low) or self.low <= 0 <= self.high:
+            return "no difference shown"
+        return "higher" if self.low > 0 else "lower"
+
+
+def compare(new: Tally, old: Tally, agreement: Agreement | None, seed: int = 0) -> list[Row]:
+    """Latencies in milliseconds, rates in percent. ``seed``: of the resampling."""
+    rng = np.random.default_rng(seed)
+    rows = [_quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()]
+    rows += [_rate("errors", new.failed, new.requests, old.failed, old.requests)]
+    rows += [_rate("refusals", new.refused, new.requests, old.refused, old.requests)]
+    if agreement:
+        low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
+        other = 100 * (1 - agreement.same / agreement.rows)
+        rows.append(Row("predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high))
+    return rows
+
+
+def _quantile(name: str, share: float, new: Tally, old: Tally, rng: np.random.Generator) -> Row:
+    values, others = (_drawn(side.latencies, rng) for side in (new, old))
+    before, after = old.quantile(share), new.quantile(share)
+    low = high = math.nan
+    if min(values.size, others.size) > 1:
+        interval = stats.bootstrap(
+            (values, others),
+            lambda x, y, axis: np.quantile(x, share, axis=axis) - np.quantile(y, share, axis=axis),
+            n_resamples=RESAMPLES,
+            batch=50,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            rng=rng,
+        ).confidence_interval
+        low, high = float(interval.low), float(interval.high)
+    return Row(name, "ms", before, after, after - before, low, high)
+
+
+def _drawn(latencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return latencies if latencies.size <= MOST else rng.choice(latencies, MOST, replace=False)
+
+
+def _rate(what: str, events: int, requests: int, other_events: int, other_requests: int) -> Row:
+    """Newcombe's interval of a difference, from Wilson's of each."""
+    if not requests or not other_requests:
+        return Row(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
+    after, before = events / requests, other_events / other_requests
+    (low, high), (other_low, other_high) = _wilson(events, requests), _wilson(other_events, other_requests)
+    difference = after - before
+    least = difference - math.hypot(after - low, other_high - before)
+    most = difference + math.hypot(high - after, before - other_low)
+    return Row(what, "%", *(100 * value for value in (before, after, difference, least, most)))
+
+
+def _wilson(events: int, requests: int) -> tuple[float, float]:
+    interval = stats.binomtest(events, requests).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def lines(rows: Sequence[Row], old: str, new: str) -> list[str]:
+    """A table for a terminal."""
+    header = ["", old, new, "difference", f"{CONFIDENCE:.0%} interval", ""]
+    cells = [header]
+    for row in rows:
+        interval = f"{_number(row.low)} to {_number(row.high)}"
+        cells.append([f"{row.what}, {row.unit}", *map(_number, (row.old, row.new, row.difference)), interval, row.told])
+    widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.2f}"

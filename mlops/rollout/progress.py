@@ -1,0 +1,75 @@
+"""A rollout's events as lines for a terminal or a pipeline's log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from mlops.rollout.journal import Event
+
+WIDTH = 20
+"""Characters of the bar that shows the traffic."""
+
+
+def follow(event: Event) -> None:
+    """Prints it. In a terminal a look replaces the one before it; elsewhere each has its line."""
+    line = said(event)
+    at = datetime.fromtimestamp(event["at"], UTC).strftime("%H:%M:%S")
+    if sys.stdout.isatty():
+        click.echo(f"\r\x1b[K{at} {line}", nl=event["event"] != "look")
+    else:
+        click.echo(f"{at} {line}")
+
+
+def said(event: Event) -> str:
+    return SAID[event["event"]](event)
+
+
+def _named(step: Mapping[str, Any]) -> str:
+    return f"{step['action']} {step['percent']} %" if step["percent"] else str(step["action"])
+
+
+def _bar(live: Mapping[str, int]) -> str:
+    """A stretch for each deployment, in their order."""
+    return "".join(sign * round(percent / 100 * WIDTH) for sign, percent in zip("·█", live.values(), strict=False))
+
+
+def _shares(shares: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {percent} %" for name, percent in shares.items())
+
+
+def _mirrored(mirror: Mapping[str, int]) -> str:
+    return f", mirrored to {_shares(mirror)}" if mirror else ""
+
+
+def _side(who: str, figures: Mapping[str, Any]) -> str:
+    latency = "" if figures["p95_ms"] is None else f", P95 {figures['p95_ms']:.1f} ms"
+    return f"{who} {figures['requests']} requests, {figures['failed']} failed{latency}"
+
+
+def _standing(findings: Sequence[Mapping[str, Any]]) -> str:
+    waiting = [finding["check"] for finding in findings if finding["standing"] != "fine"]
+    return f"not yet: {', '.join(waiting)}" if waiting else "all fine"
+
+
+def _ended(event: Event) -> str:
+    left = f"; left: {', '.join(event['left'])}" if event["left"] else ""
+    return f"{event['outcome']}: {event['reason']}{left}"
+
+
+SAID: dict[str, Callable[[Event], str]] = {
+    "started": lambda event: f"{event['endpoint']}: {event['plan']['new']} after {event['plan']['old']}",
+    "step": lambda event: f"{_named(event['step'])} ...",
+    "traffic": lambda event: f"  [{_bar(event['live'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}",
+    "look": lambda event: (
+        f"  {_side('new', event['new'])} | {_side('old', event['old'])} | {_standing(event['findings'])}"
+    ),
+    "proven": lambda event: f"{_named(event['step'])}: proven",
+    "back": lambda event: f"back to {_shares(event['live'])}: {event['reason']}",
+    "trouble": lambda event: f"  the endpoint refuses, once more: {event['error']}",
+    "ended": _ended,
+}

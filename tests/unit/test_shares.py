@@ -1,0 +1,35 @@
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops.rehearsal.shares import Shares
+
+
+@st.composite
+def percents(draw: st.DrawFn) -> dict[str, int]:
+    shares = draw(st.lists(st.integers(0, 100), max_size=4))
+    left = 100
+    given_out = {}
+    for i, share in enumerate(shares):
+        given_out[f"d{i}"] = min(share, left)
+        left -= given_out[f"d{i}"]
+    return given_out
+
+
+@given(percents(), st.integers(0, 400))
+def test_each_has_its_share_at_any_time(percent: dict[str, int], picks: int):
+    """To within one for each that shares, whatever is missing to 100 included."""
+    shares = Shares(percent)
+    seen = Counter(shares.pick() for _ in range(picks))
+    for name, share in percent.items():
+        assert abs(seen[name] - picks * share / 100) <= len(percent) + 1
+    assert abs(seen[None] - picks * (100 - sum(percent.values())) / 100) <= len(percent) + 1
+
+
+@given(percents())
+def test_a_hundred_picks_are_dealt_exactly(percent: dict[str, int]):
+    """Nobody without a share gets one."""
+    shares = Shares(percent)
+    seen = Counter(shares.pick() for _ in range(100))
+    assert {name: seen[name] for name in percent} == percent
