@@ -58,7 +58,7 @@ class Deployment:
                 str(SERVING / "fast_server.py"),
                 "--port",
                 str(self._port),
-                env=os.environ | ours | artifact.environment,
+                env={**os.environ, **ours, **artifact.environment},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

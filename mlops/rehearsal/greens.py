@@ -28,20 +28,21 @@ MISBEHAVES, AFTER = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
 SLOW_S = 0.3
 
 
-class Rehearsed(Pipeline):
+class Rehearsed(Pipeline):  # type: ignore[misc]
     """A pipeline that does as its environment says, after so many predictions; packaging and golden rows go well."""
 
     _predictions = itertools.count()
 
     def predict(self, X: Any, **params: Any) -> Any:
-        if next(self._predictions) >= int(os.environ.get(AFTER, "0")):
-            self._misbehave(os.environ.get(MISBEHAVES))
+        count = next(self._predictions)
+        if count >= int(os.environ.get(AFTER, "0")):
+            self._misbehave(os.environ.get(MISBEHAVES), count)
         return super().predict(X, **params)
 
-    def _misbehave(self, how: str | None) -> None:
+    def _misbehave(self, how: str | None, count: int) -> None:
         if how == "slow":
             time.sleep(SLOW_S)
-        elif how == "failing" and next(self._predictions) % 4 == 0:
+        elif how == "failing" and count % 4 == 0:
             raise MemoryError
         elif how == "dying":
             os.kill(os.getppid(), signal.SIGKILL)

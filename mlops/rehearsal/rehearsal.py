@@ -80,7 +80,7 @@ class _Killing:
 
     def __call__(self, event: Event) -> None:
         self._follow(event)
-        if event["event"] == "traffic" and event["live"].get(NEW) == 50:
+        if event["event"] == "traffic" and event["share"] == 50:
             threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 
@@ -99,7 +99,7 @@ def _outcome_problems(green: Green, outcome: Outcome, reason: str, live: dict[st
 def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
     """Whoever failed was among the new deployment's share of the step."""
     problems = []
-    shares = [(event["at"], event["live"].get(NEW, 0)) for event in Journal(journal).last() if "live" in event]
+    shares = [(event["at"], event["share"]) for event in Journal(journal).last() if "share" in event]
     for (begin, share), (end, _) in zip([(0.0, 0), *shares], [*shares, (float("inf"), 0)], strict=True):
         meanwhile = [each for each in asked if begin <= each.at < end]
         failed = [each for each in meanwhile if each.status != 200]

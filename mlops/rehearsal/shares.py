@@ -18,9 +18,9 @@ class Shares:
         for name, share in self._percent.items():
             self._due[name] += share
         self._left_over += 100 - sum(self._percent.values())
-        name = max(self._due, key=self._due.__getitem__, default=None)
-        if name is None or self._due[name] < self._left_over:
+        first = max(self._due, key=self._due.__getitem__, default=None)
+        if first is None or self._due[first] < self._left_over:
             self._left_over -= 100
             return None
-        self._due[name] -= 100
-        return name
+        self._due[first] -= 100
+        return first

@@ -43,7 +43,7 @@ def compare(new: Tally, old: Tally, agreement: Agreement | None, seed: int = 0) 
     rows = [_quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()]
     rows += [_rate("errors", new.failed, new.requests, old.failed, old.requests)]
     rows += [_rate("refusals", new.refused, new.requests, old.refused, old.requests)]
-    if agreement:
+    if agreement and agreement.rows:
         low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
         other = 100 * (1 - agreement.same / agreement.rows)
         rows.append(Row("predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high))

@@ -111,7 +111,8 @@ class Rollout:
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
         self._endpoint.set_traffic(wanted)
-        self._journal.write("traffic", live=dict(wanted.live), mirror=dict(wanted.mirror))
+        share = wanted.live.get(self._plan.new, 0)
+        self._journal.write("traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror))
         since = self._clock()
         if self._plan.old in wanted.live:
             self._both_live = (since, since)
@@ -177,7 +178,7 @@ def put_back(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """All traffic to the old deployment, however often the endpoint refuses, within ten minutes."""
-    journal.write("back", reason=reason, live=dict(plan.back.live), mirror={})
+    journal.write("back", reason=reason, share=0, live=dict(plan.back.live), mirror={})
     for attempt in range(attempts):
         try:
             endpoint.set_traffic(plan.back)

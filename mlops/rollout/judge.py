@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of predictions for the same rows."""
+    """Of predictions for the same rows; of none where the new deployment gave no answer."""
 
     same: int
     rows: int
@@ -97,7 +97,7 @@ class Tally:
 
 
 def judge(new: Tally, old: Tally, agreement: Agreement | None, rules: Rules) -> list[Finding]:
-    """``agreement`` is None where no rows were asked of both."""
+    """``agreement`` is None where there is nothing to compare."""
     findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
     findings += [_latency(new, name, rules) for name in QUANTILES]
     findings += [_slower(new, old, name, rules) for name in QUANTILES]
@@ -150,6 +150,8 @@ def _slower(new: Tally, old: Tally, name: str, rules: Rules) -> Finding:
 
 
 def _agreement(agreement: Agreement, rules: Rules) -> Finding:
+    if not agreement.rows:
+        return Finding("predictions", Standing.OPEN, "the new one did not answer the rows that it is compared by")
     share = agreement.same / agreement.rows
     return Finding(
         "predictions",

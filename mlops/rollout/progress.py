@@ -12,7 +12,7 @@ import click
 from mlops.rollout.journal import Event
 
 WIDTH = 20
-"""Characters of the bar that shows the traffic."""
+"""Characters of the bar that shows the new deployment's share."""
 
 
 def follow(event: Event) -> None:
@@ -33,9 +33,9 @@ def _named(step: Mapping[str, Any]) -> str:
     return f"{step['action']} {step['percent']} %" if step["percent"] else str(step["action"])
 
 
-def _bar(live: Mapping[str, int]) -> str:
-    """A stretch for each deployment, in their order."""
-    return "".join(sign * round(percent / 100 * WIDTH) for sign, percent in zip("·█", live.values(), strict=False))
+def _bar(percent: int) -> str:
+    full = round(percent / 100 * WIDTH)
+    return "·" * (WIDTH - full) + "█" * full
 
 
 def _shares(shares: Mapping[str, int]) -> str:
@@ -64,7 +64,7 @@ def _ended(event: Event) -> str:
 SAID: dict[str, Callable[[Event], str]] = {
     "started": lambda event: f"{event['endpoint']}: {event['plan']['new']} after {event['plan']['old']}",
     "step": lambda event: f"{_named(event['step'])} ...",
-    "traffic": lambda event: f"  [{_bar(event['live'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}",
+    "traffic": lambda event: f"  [{_bar(event['share'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}",
     "look": lambda event: (
         f"  {_side('new', event['new'])} | {_side('old', event['old'])} | {_standing(event['findings'])}"
     ),

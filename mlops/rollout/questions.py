@@ -11,7 +11,7 @@ import orjson
 
 from golden import same
 from manifest import Manifest
-from mlops.rollout.endpoint import Endpoint, EndpointError
+from mlops.rollout.endpoint import Endpoint
 from mlops.rollout.judge import Agreement
 
 TOLERANCE = 1e-3
@@ -50,23 +50,21 @@ class Questions:
         return None
 
     def agreement(self, endpoint: Endpoint, new: str, old: str) -> Agreement | None:
-        """None without rows, or where the old one does not answer. Raises EndpointError."""
-        if not self.rows:
-            return None
+        """None without rows, or where the old one does not answer; of no rows where the new one does not. Raises
+        EndpointError."""
         body = orjson.dumps({"data": self.rows})
-        try:
-            wanted = predictions(endpoint, body, old)
-        except EndpointError:
+        wanted = predictions(endpoint, body, old) if self.rows else None
+        if wanted is None:
             return None
         given = predictions(endpoint, body, new)
-        return Agreement(sum(agree(given, wanted)), len(wanted))
+        return Agreement(0, 0) if given is None else Agreement(sum(agree(given, wanted)), len(wanted))
 
 
-def predictions(endpoint: Endpoint, body: bytes, deployment: str) -> list[Any]:
-    """Raises EndpointError."""
+def predictions(endpoint: Endpoint, body: bytes, deployment: str) -> list[Any] | None:
+    """None where it does not answer with any. Raises EndpointError."""
     answer = endpoint.score(body, deployment)
     if answer.status != 200:
-        raise EndpointError(f"{deployment} answered with status {answer.status}; `mlops score` shows why.")
+        return None
     found: list[Any] = orjson.loads(answer.body)["predictions"]
     return found
 

@@ -94,10 +94,10 @@ def _picture(events: Sequence[Event], slo: Slo) -> str:
 def _draw_traffic(axes: Any, events: Sequence[Event], start: float) -> None:
     """The new deployment's share, live and mirrored."""
     new = events[0]["plan"]["new"]
-    points = [(event["at"] - start, event["live"], event["mirror"]) for event in events if "live" in event]
-    times = [0.0, *(at for at, _, _ in points), events[-1]["at"] - start]
-    live = [0, *(shares.get(new, 0) for _, shares, _ in points)]
-    mirrored = [0, *(shares.get(new, 0) for _, _, shares in points)]
+    changes = [event for event in events if "share" in event]
+    times = [0.0, *(event["at"] - start for event in changes), events[-1]["at"] - start]
+    live = [0, *(event["share"] for event in changes)]
+    mirrored = [0, *(event["mirror"].get(new, 0) for event in changes)]
     axes.fill_between(times, [*live, live[-1]], step="post", color=NEW_COLOUR, alpha=0.4, label="live")
     axes.step(times, [*mirrored, mirrored[-1]], where="post", color=NEW_COLOUR, linestyle="--", label="mirrored")
     axes.set(ylabel=f"{new}'s share, %", ylim=(0, 105))
