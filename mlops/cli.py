@@ -20,7 +20,6 @@ from mlops import sample as samples
 from mlops.example import curl, example
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
-from mlops.score_command import score
 from mlops.serve import announce, serve
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -149,7 +148,6 @@ def announce_(port: int) -> None:
         click.echo(f"\nReady. Try it:\n\n{line}\n")
 
 
-main.add_command(score)
 main.add_command(rehearse)
 
 
