@@ -1,4 +1,4 @@
-"""What a rollout needs of an online endpoint: one in Azure (azure_endpoint.py), or a rehearsed one (local_endpoint.py)."""
+"""What a rollout needs of an online endpoint, in Azure (azure_endpoint.py) or rehearsed (local_endpoint.py)."""
 
 from __future__ import annotations
 
