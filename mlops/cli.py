@@ -131,6 +131,27 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str) ->
         serve(model_dir, port=port, workers=workers, cache=cache, server=server)
 
 
+@main.command("score")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.option("--url", required=True, help="Where to ask, as https://NAME.REGION.inference.ml.azure.com/score.")
+@click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
+@click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
+def score_(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
+    """Print predictions for FILE, each as a line of JSON.
+
+    FILE is a request body (.json, or - for standard input), sent as it is, or rows (.csv, .jsonl, .parquet, .npy),
+    sent by 100. The exit status is 1 where the server refuses; predictions for the rows before are printed by then.
+
+    Example: mlops score --url http://localhost:5001 rows.csv
+    """
+    try:
+        from mlops.score import score
+    except ModuleNotFoundError:
+        raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
+    with _plain_errors():
+        score(file, url, secret_env, deployment)
+
+
 @main.command("local-redis", hidden=True)
 def local_redis_() -> None:
     with _plain_errors():

@@ -15,10 +15,11 @@ from errors import StartupError
 
 
 def read(path: Path) -> pd.DataFrame:
-    """CSV, JSON (a request body, or a list of objects), Parquet or .npy. Raises StartupError."""
+    """CSV, JSON (a request body, or a list of objects), JSON lines, Parquet or .npy. Raises StartupError."""
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".csv": _csv,
         ".json": _json,
+        ".jsonl": _json_lines,
         ".parquet": _parquet,
         ".npy": _npy,
     }
@@ -64,6 +65,10 @@ def _json(path: Path) -> pd.DataFrame:
     if isinstance(document, dict):
         return pd.DataFrame(document["data"], columns=document.get("columns"))
     return pd.DataFrame(document)
+
+
+def _json_lines(path: Path) -> pd.DataFrame:
+    return pd.DataFrame([orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()])
 
 
 def _parquet(path: Path) -> pd.DataFrame:

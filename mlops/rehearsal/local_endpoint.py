@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import requests
+import httpx
 
 from mlops.rehearsal.deployment import Artifact
 from mlops.rehearsal.splitter import NAMED, STATUS
@@ -26,9 +26,8 @@ class LocalEndpoint:
     name = "rehearsal"
 
     def __init__(self, url: str, artifacts: Mapping[str, Artifact]) -> None:
-        self.url = url
         self._artifacts = artifacts
-        self._session = requests.Session()
+        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
 
     def deployments(self) -> Mapping[str, State]:
         return {name: State(state) for name, state in self._call("GET", "/deployments").json().items()}
@@ -53,24 +52,24 @@ class LocalEndpoint:
     def score(self, body: bytes, deployment: str | None = None) -> Answer:
         began = time.perf_counter()
         headers = {"Content-Type": "application/json"} | ({NAMED: deployment} if deployment else {})
-        answer = self._send("POST", "/score", data=body, headers=headers)
+        answer = self._send("POST", "/score", content=body, headers=headers)
         status = int(answer.headers.get(STATUS, answer.status_code))
         return Answer(status, answer.content, (time.perf_counter() - began) * 1000)
 
     def observations(self, since: float) -> Sequence[Observation]:
         return [Observation(*each) for each in self._call("GET", f"/observations?since={since}").json()]
 
-    def _call(self, method: str, path: str, what: Any = None) -> requests.Response:
+    def _call(self, method: str, path: str, what: Any = None) -> httpx.Response:
         """Raises EndpointError."""
         response = self._send(method, path, json=what)
         if response.status_code >= 400:
             raise EndpointError(response.json()["error"])
         return response
 
-    def _send(self, method: str, path: str, **what: Any) -> requests.Response:
+    def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
-            return self._session.request(method, self.url + path, timeout=TIMEOUT_S, **what)
-        except requests.RequestException as error:
+            return self._client.request(method, path, **what)
+        except httpx.HTTPError as error:
             raise EndpointError(f"The rehearsal's endpoint is not to be reached ({type(error).__name__}).") from None
 
 

@@ -1,0 +1,96 @@
+"""Calls of azure-ai-ml that wait out what passes by itself, and otherwise end in an EndpointError."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any, TypeVar
+
+from azure.ai.ml import MLClient
+from azure.ai.ml.exceptions import MlException
+from azure.core.exceptions import AzureError
+
+from mlops.rollout import azure_errors
+from mlops.rollout.endpoint import EndpointError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class OperationFailed(EndpointError):
+    """Azure took the request, and what it began has failed."""
+
+
+class NotThere(EndpointError):
+    """What was asked for is missing, though the endpoint exists."""
+
+
+class AzureCalls:
+    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may take."""
+
+    def __init__(self, ml: MLClient, endpoint: str, patience_s: float) -> None:
+        self._ml = ml
+        self._endpoint = endpoint
+        self._patience_s = patience_s
+
+    def ask(self, what: str, call: Callable[[], T]) -> T:
+        """What ``call`` returns, once throttling, conflicts and faults that pass are over. ``what``: for errors."""
+        limit = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return call()
+            except (AzureError, MlException) as error:
+                pause = azure_errors.pause(error)
+                if pause is None or time.monotonic() + pause > limit:
+                    raise self._meaning(what, error) from error
+                log.warning("Can't %s yet: %s; trying again in %.0f s.", what, azure_errors.reason(error), pause)
+                time.sleep(pause)
+
+    def finish(self, what: str, begin: Callable[[], Any]) -> None:
+        """Start a long-running operation and see it to its end. Beside EndpointError raises OperationFailed."""
+
+        def run() -> None:
+            poller = begin()
+            poller.wait(self._patience_s)
+            if not poller.done():
+                raise EndpointError(
+                    f"Azure has taken more than {self._patience_s:.0f} s to {what} and goes on; "
+                    "see in Azure ML studio how it ends."
+                )
+
+        with redirect_stdout(sys.stderr):  # azure-ai-ml prints a dot each time that it asks
+            self.ask(what, run)
+
+    def _meaning(self, what: str, error: Exception) -> EndpointError:
+        said = azure_errors.sentence(what, error)
+        if azure_errors.ended_badly(error):
+            return OperationFailed(said)
+        if azure_errors.missing(error):
+            return self._what_is_missing() or NotThere(said)
+        return EndpointError(said)
+
+    def _what_is_missing(self) -> EndpointError | None:
+        """Found by asking, since the words of Azure's 404 vary."""
+        workspace, group = self._ml.workspace_name, self._ml.resource_group_name
+        if _missing(lambda: self._ml.workspaces.get(workspace)):
+            return EndpointError(
+                f"There is no workspace {workspace} in resource group {group} of subscription "
+                f"{self._ml.subscription_id}; `az ml workspace list` shows those that you can see."
+            )
+        if _missing(lambda: self._ml.online_endpoints.get(self._endpoint)):
+            return EndpointError(
+                f"There is no endpoint {self._endpoint} in workspace {workspace}; "
+                "create it by `az ml online-endpoint create -f FILE`."
+            )
+        return None
+
+
+def _missing(get: Callable[[], Any]) -> bool:
+    try:
+        get()
+    except AzureError as error:
+        return azure_errors.missing(error)
+    return False

@@ -1,0 +1,172 @@
+"""An online endpoint in Azure, through azure-ai-ml."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
+from azure.identity import DefaultAzureCredential
+from azure.monitor.query import LogsQueryClient
+
+from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
+from mlops.rollout.azure_scoring import AzureScoring
+from mlops.rollout.azure_traffic_log import AzureTrafficLog
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.score_client import TIMEOUT_S
+
+STATES = {
+    "Creating": State.CREATING,
+    "Updating": State.CREATING,
+    "Scaling": State.CREATING,
+    "Succeeded": State.READY,
+    "Failed": State.FAILED,
+    "Canceled": State.FAILED,
+}
+"""A deployment that is being deleted counts as gone."""
+
+CONTAINERS = ("storage-initializer", "inference-server")
+LOG_LINES = 100
+
+
+def connect(
+    name: str,
+    files: Mapping[str, Path],
+    *,
+    subscription: str,
+    resource_group: str,
+    workspace: str,
+    log_workspace: str,
+) -> AzureEndpoint:
+    """The endpoint ``name``, as whoever is signed in. ``log_workspace``: the id of its Log Analytics workspace."""
+    credential = DefaultAzureCredential()
+    return AzureEndpoint(
+        name,
+        files,
+        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False),
+        queries=LogsQueryClient(credential),
+        log_workspace=log_workspace,
+        http=httpx.Client(timeout=TIMEOUT_S),
+    )
+
+
+class AzureEndpoint:
+    """An Endpoint. ``files``: the YAML file of each deployment. ``patience_s``: how long one call may take."""
+
+    def __init__(
+        self,
+        name: str,
+        files: Mapping[str, Path],
+        *,
+        ml: MLClient,
+        queries: LogsQueryClient,
+        log_workspace: str,
+        http: httpx.Client,
+        patience_s: float = 3600,
+    ) -> None:
+        self.name = name
+        self._files = files
+        self._ml = ml
+        self._calls = AzureCalls(ml, name, patience_s)
+        self._scoring = AzureScoring(self._calls, ml, http, name)
+        self._log = AzureTrafficLog(
+            self._calls, queries, log_workspace, workspace=str(ml.workspace_name), endpoint=name
+        )
+        self._failures: dict[str, str] = {}
+
+    def create(self, file: Path) -> None:
+        """Create or update the endpoint itself from its YAML file."""
+        self._calls.finish(
+            f"create endpoint {self.name}",
+            lambda: self._ml.online_endpoints.begin_create_or_update(_load(load_online_endpoint, file, name=self.name)),
+        )
+
+    def deployments(self) -> Mapping[str, State]:
+        found = self._calls.ask(
+            f"list the deployments of {self.name}", lambda: list(self._ml.online_deployments.list(self.name))
+        )
+        return {str(one.name): STATES[one.provisioning_state] for one in found if one.provisioning_state in STATES}
+
+    def traffic(self) -> Traffic:
+        endpoint = self._get()
+        return Traffic(_shares(endpoint.traffic), _shares(endpoint.mirror_traffic))
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        live, mirror = _shares(traffic.live), _shares(traffic.mirror)
+
+        def begin() -> Any:
+            endpoint = self._get()
+            endpoint.traffic, endpoint.mirror_traffic = live, mirror
+            return self._ml.online_endpoints.begin_create_or_update(endpoint)
+
+        if self.traffic() != Traffic(live, mirror):
+            self._calls.finish(f"set the traffic of {self.name}", begin)
+
+    def deploy(self, deployment: str) -> None:
+        """Where it has failed, ``logs`` begins with Azure's reason."""
+        if deployment not in self._files:
+            raise EndpointError(
+                f"There is no file for {deployment}, only for {', '.join(self._files)}; name one of those."
+            )
+        traffic = self.traffic()
+        if deployment in traffic.live or deployment in traffic.mirror:
+            raise EndpointError(f"Deployment {deployment} takes traffic; set its share to 0 before deploying it anew.")
+        self._failures.pop(deployment, None)
+
+        def begin() -> Any:
+            one = _load(load_online_deployment, self._files[deployment], name=deployment, endpoint_name=self.name)
+            return self._ml.online_deployments.begin_create_or_update(one)
+
+        try:
+            self._calls.finish(f"deploy {deployment}", begin)
+        except OperationFailed as failed:
+            self._failures[deployment] = str(failed)
+
+    def delete(self, deployment: str) -> None:
+        with suppress(NotThere):
+            self._calls.finish(
+                f"delete deployment {deployment}",
+                lambda: self._ml.online_deployments.begin_delete(deployment, self.name),
+            )
+
+    def logs(self, deployment: str) -> str:
+        """What Azure said when it failed, and the last lines of both its containers."""
+        told = [self._failures[deployment]] if deployment in self._failures else []
+        for container in CONTAINERS:
+            try:
+                told.append(self._container_log(deployment, container))
+            except EndpointError as error:  # a container that never started has none
+                if not told:
+                    raise
+                told.append(str(error))
+        return "\n".join(filter(None, told))
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        return self._scoring.score(body, deployment)
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        return self._log.observations(since)
+
+    def _get(self) -> Any:
+        return self._calls.ask(f"look up endpoint {self.name}", lambda: self._ml.online_endpoints.get(self.name))
+
+    def _container_log(self, deployment: str, container: str) -> str:
+        log: str = self._calls.ask(
+            f"read the logs of {deployment}",
+            lambda: self._ml.online_deployments.get_logs(deployment, self.name, LOG_LINES, container_type=container),
+        )
+        return log.strip()
+
+
+def _load(load: Callable[..., Any], file: Path, **values: str) -> Any:
+    try:
+        return load(file, params_override=[{key: value} for key, value in values.items()])
+    except Exception as error:  # azure-ai-ml raises a dozen kinds
+        raise EndpointError(f"{file} can't be used: {' '.join(str(error).split())}") from error
+
+
+def _shares(percents: Mapping[str, int]) -> dict[str, int]:
+    return {name: percent for name, percent in percents.items() if percent}

@@ -1,0 +1,83 @@
+"""What Azure's refusals mean: which pass by themselves, and for the others one sentence with what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+
+PAUSE_S = 15.0
+"""Between attempts where Azure does not say how long."""
+
+BUSY = {409: "another operation is in progress", 429: "Azure throttles the requests"}
+
+
+def pause(error: Exception) -> float | None:
+    """Seconds after which to ask again, or None where that would not help.
+
+    409 means that another operation on the endpoint is in progress.
+    """
+    if isinstance(error, ServiceResponseError):
+        return PAUSE_S
+    status = _status(error)
+    if isinstance(error, HttpResponseError) and (status in BUSY or (status >= 500 and status != 501)):
+        return _retry_after(error.response)
+    return None
+
+
+def ended_badly(error: Exception) -> bool:
+    """Azure took the request, and what it began has failed since."""
+    return isinstance(error, HttpResponseError) and 200 <= _status(error) < 300
+
+
+def missing(error: Exception) -> bool:
+    return _status(error) == 404
+
+
+def sentence(what: str, error: Exception) -> str:
+    """``what``: what was asked of Azure, as in "delete deployment blue"."""
+    status, said = _status(error), reason(error)
+    if isinstance(error, ClientAuthenticationError) or status == 401:
+        said, advice = (
+            "nobody is signed in to Azure",
+            "run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
+        )
+    elif status == 403:
+        advice = "ask for the role AzureML Data Scientist on the workspace"
+    elif isinstance(error, ServiceRequestError):
+        said, advice = f"Azure can't be reached ({said})", "check the network and the proxy"
+    elif pause(error) is not None:
+        said, advice = f"{BUSY.get(status, said)}, still after waiting", "look in Azure ML studio and try again later"
+    elif "quota" in said.lower():
+        advice = "take a smaller instance_type or fewer instances, or ask for more quota"
+    elif "unique within a region" in said:
+        said, advice = "another endpoint in this region has that name", "choose a name of your own"
+    else:
+        advice = "correct that and try again"
+    return f"Can't {what}: {said}; {advice}."
+
+
+def reason(error: Exception) -> str:
+    """Azure's own words on one line, without the full stop."""
+    body = error.error if isinstance(error, HttpResponseError) else None
+    if body and body.message:
+        inner = [detail.message for detail in body.details or [] if detail.message]
+        text = ": ".join([body.message, *inner]) + (f" ({body.code})" if body.code else "")
+    else:
+        text = str(error.message if isinstance(error, AzureError) else error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
+
+
+def _status(error: Exception) -> int:
+    return (error.status_code or 0) if isinstance(error, HttpResponseError) else 0
+
+
+def _retry_after(response: Any) -> float:
+    said = response.headers.get("Retry-After", "") if response else ""
+    return float(said) if said.replace(".", "", 1).isdigit() else PAUSE_S

@@ -1,0 +1,69 @@
+"""``mlops score``: a file goes out, predictions come back."""
+
+from __future__ import annotations
+
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+import click
+import httpx
+import orjson
+
+from mlops.score_client import ScoreClient, ScoreRefused
+from mlops.score_rows import Rows, batches
+
+
+def score(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
+    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read."""
+    client = ScoreClient(_checked(url, secret_env), _secret(secret_env), deployment)
+    work = [Rows(_read(file), None, 1)] if file.name == "-" or file.suffix.lower() == ".json" else batches(file)
+    quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
+    total = sum(rows.count for rows in work)
+    with click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress:
+        for rows in work:
+            try:
+                predictions = client.score(rows.body, rows.first)
+            except ScoreRefused as error:
+                raise click.ClickException(str(error)) from None
+            for prediction in predictions:
+                click.echo(orjson.dumps(prediction))
+            progress.update(rows.count)
+
+
+def _read(file: Path) -> bytes:
+    return sys.stdin.buffer.read() if file.name == "-" else file.read_bytes()
+
+
+def _checked(text: str, secret_env: str | None) -> str:
+    """A key goes over TLS, or stays on this machine."""
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        raise click.UsageError("--url is not an address; give one as https://host/score.") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise click.UsageError("--url needs http:// or https:// and a host, as in https://host/score.")
+    if url.userinfo:
+        raise click.UsageError("--url holds a password; put it in a variable and name that with --key-env.")
+    if secret_env and url.scheme == "http" and not _local(url.host):
+        raise click.UsageError("A key is not sent without TLS; give an https:// address.")
+    return str(url.copy_with(path="/score") if url.path == "/" else url)
+
+
+def _local(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secret(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    secret = os.environ.get(variable, "").strip()
+    if not secret:
+        raise click.UsageError("The variable that --key-env names is empty or not set; put the key there.")
+    if not (secret.isascii() and secret.isprintable()):
+        raise click.UsageError("The variable that --key-env names holds signs that no key has; copy the key again.")
+    return secret

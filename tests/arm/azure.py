@@ -1,0 +1,68 @@
+"""All of it behind one address, and the real clients that talk to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+from arm.https import HttpsServer, Reply, Request, serving
+from arm.log_analytics import LogAnalytics
+from arm.scoring import Model, Scoring
+from arm.workspace import Workspace
+
+
+class Credential:
+    """Gives tokens that name what they are for."""
+
+    def get_token(self, *scopes: str, **_: Any) -> Any:
+        from azure.core.credentials import AccessToken
+
+        return AccessToken(f"entra-token for {scopes[0]}", 4_000_000_000)
+
+
+class Azure:
+    """``requests`` holds all that was sent. ``fail`` schedules faults. ``models`` answer by deployment."""
+
+    def __init__(self, authority: trustme.CA) -> None:
+        self.workspace = Workspace()
+        self.logs = LogAnalytics()
+        self.models: dict[str, Model] = {}
+        self._scoring = Scoring(self.workspace, self.models)
+
+    def __call__(self, request: Request) -> Reply:
+        if request.path.startswith("/v1/workspaces/"):
+            return self.logs(request)
+        if request.path.startswith("/endpoints/"):
+            return self._scoring(request)
+        return self.workspace(request)
+
+
+@contextmanager
+def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
+    cloud = Azure(authority)
+    with serving(cloud, authority) as server:
+        cloud.workspace.url = server.url
+        yield cloud, server
+
+
+def cloud_options(url: str, certificates: Path) -> dict[str, Any]:
+    """What MLClient needs to take ``url`` for Azure, and not to wait between attempts."""
+    return {
+        "cloud": "Local",
+        "cloud_metadata": {
+            "resource_manager": f"{url}/",
+            "azure_portal": url,
+            "active_directory": url,
+            "aml_resource_id": url,
+            "storage_endpoint": "localhost",
+            "registry_discovery_endpoint": url,
+        },
+        "connection_verify": str(certificates),
+        "retry_backoff_factor": 0,
+        "polling_interval": 0.001,
+        "enable_telemetry": False,
+    }
