@@ -20,6 +20,7 @@ from mlops import sample as samples
 from mlops.example import curl, example
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
+from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -169,7 +170,8 @@ def announce_(port: int) -> None:
         click.echo(f"\nReady. Try it:\n\n{line}\n")
 
 
-main.add_command(rehearse)
+for command in (rollout, rollback, compare, rehearse):
+    main.add_command(command)
 
 
 def _packaged(name: str, version: str, out: Path) -> None:

@@ -27,7 +27,7 @@ class LocalEndpoint:
 
     def __init__(self, url: str, artifacts: Mapping[str, Artifact]) -> None:
         self._artifacts = artifacts
-        self._client = httpx.Client(base_url=url, timeout=TIMEOUT_S)
+        self.url = url
 
     def deployments(self) -> Mapping[str, State]:
         return {name: State(state) for name, state in self._call("GET", "/deployments").json().items()}
@@ -68,7 +68,7 @@ class LocalEndpoint:
 
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
         try:
-            return self._client.request(method, path, **what)
+            return httpx.request(method, self.url + path, timeout=TIMEOUT_S, **what)
         except httpx.HTTPError as error:
             raise EndpointError(f"The rehearsal's endpoint is not to be reached ({type(error).__name__}).") from None
 

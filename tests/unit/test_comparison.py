@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.compare import Row, compare, lines
+from mlops.rollout.comparison import Row, compare, lines
 from mlops.rollout.judge import Agreement, Tally
 
 

@@ -1,0 +1,234 @@
+"""``mlops rollout``, ``mlops rollback`` and ``mlops compare``."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from errors import StartupError
+from mlops import sample as samples
+from mlops.rollout import progress, targets
+from mlops.rollout.controller import put_back
+from mlops.rollout.endpoint import Endpoint, EndpointError
+from mlops.rollout.guard import Task, guarded
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.judge import Rules, Slo
+from mlops.rollout.plan import Plan, steps
+from mlops.rollout.questions import Questions
+
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+OUT = Path("build/rollout")
+SHARES = "10,50,100"
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except (EndpointError, StartupError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that name a workspace, handed on as one."""
+
+    @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, required=True)
+    @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, required=True)
+    @click.option("--workspace-name", "-w", envvar="AZUREML_WORKSPACE", show_envvar=True, required=True)
+    @click.option(
+        "--log-workspace",
+        envvar="LOG_ANALYTICS_WORKSPACE_ID",
+        show_envvar=True,
+        required=True,
+        help="Id of the Log Analytics workspace that the endpoint's diagnostic settings send its traffic log to.",
+    )
+    @functools.wraps(command)
+    def wrapped(
+        subscription: str, resource_group: str, workspace_name: str, log_workspace: str, **options: Any
+    ) -> None:
+        command(targets.Workspace(subscription, resource_group, workspace_name, log_workspace), **options)
+
+    return wrapped
+
+
+def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
+    try:
+        shares = [int(share) for share in value.split(",")]
+    except ValueError:
+        shares = []
+    if not shares or sorted(set(shares)) != shares or not 0 < shares[0] <= shares[-1] <= 100:
+        raise click.BadParameter(f"{value} are no rising percentages up to 100, such as {SHARES}.")
+    return shares
+
+
+@click.command()
+@click.argument("deployment_file", type=FILE)
+@click.option("--plan", "only_plan", is_flag=True, help="Print the steps and do nothing.")
+@click.option("--hold", type=click.IntRange(1, 99), help="Stop at this percentage and keep the split, as for A/B.")
+@click.option("--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other.")
+@click.option("--mirror", type=click.IntRange(0, 50), default=10, help="Percentage that is mirrored first; 0: none.")
+@click.option("--step-minutes", type=click.FloatRange(0), default=5.0, help="For which each share is held at least.")
+@click.option("--patience-minutes", type=click.FloatRange(0), default=60.0, help="For which requests are waited for.")
+@click.option("--keep-minutes", type=click.FloatRange(0), default=30.0, help="For which the old one is kept.")
+@click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
+@click.option("--requests", type=click.IntRange(1), default=500, help="Demanded of each before a share is proven.")
+@click.option("--p95-ms", type=float, default=200.0, help="SLO.")
+@click.option("--p99-ms", type=float, default=500.0, help="SLO.")
+@click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")
+@click.option("--agreement", type=click.FloatRange(0, 1), default=0.95, help="Share of predictions that must agree.")
+@click.option("--artifact", type=click.Path(path_type=Path, exists=True), help="The new model, as it was packaged.")
+@click.option("--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For journal and report.")
+@in_workspace
+def rollout(
+    workspace: targets.Workspace,
+    deployment_file: Path,
+    only_plan: bool,
+    hold: int | None,
+    traffic: list[int],
+    mirror: int,
+    step_minutes: float,
+    patience_minutes: float,
+    keep_minutes: float,
+    keep_old: bool,
+    requests: int,
+    p95_ms: float,
+    p99_ms: float,
+    error_rate: float,
+    agreement: float,
+    artifact: Path | None,
+    sample: Path | None,
+    out: Path,
+) -> None:
+    """Bring the deployment in DEPLOYMENT_FILE into service, step by step, each judged before the next.
+
+    It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising shares. It must keep the
+    SLO, be no slower and fail no more than the deployment that it takes over from, and predict alike. At a breach, a
+    timeout or an interrupt all traffic goes back, and the reason is told. Exit status 0 only if all went well. Run
+    again after an interrupt it goes on where it was.
+
+    Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
+    """
+    with _plain_errors():
+        document = targets.described(deployment_file)
+        name, new = document["endpoint_name"], document["name"]
+        asked = targets.questions(document, deployment_file, artifact, _rows(sample))
+        connect = targets.connector(workspace, name, {new: deployment_file})
+        old = targets.serving(connect().traffic(), new)
+        shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
+        plan = Plan(
+            old,
+            new,
+            steps(mirror, shares, delete=not keep_old),
+            hold_s=60 * step_minutes,
+            patience_s=60 * patience_minutes,
+            keep_s=60 * keep_minutes,
+        )
+        click.echo("\n".join(plan.lines()))
+        if only_plan:
+            return
+        rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
+        journal = journal_of(out, name)
+        task = Task(connect, plan, rules, asked, journal, targets.key(deployment_file, asked), progress.follow)
+        outcome = guarded(task)
+    _report(journal, rules.slo)
+    sys.exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
+
+
+@click.command()
+@click.argument("endpoint_name")
+@click.option("--to", "to", help="The deployment that is to have all traffic; else the last rollout's old one.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Where the journal is.")
+@in_workspace
+def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, only_plan: bool, out: Path) -> None:
+    """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
+
+    Nothing is deleted. Where there is nothing to do it says so and succeeds, so that a pipeline can always call it.
+
+    Example: mlops rollback diabetes
+    """
+    journal = journal_of(out, endpoint_name)
+    with _plain_errors():
+        endpoint = targets.connector(workspace, endpoint_name, {})()
+        to = to or _before(Journal(journal))
+        traffic = endpoint.traffic()
+        if {name: share for name, share in traffic.live.items() if share} == {to: 100} and not traffic.mirror:
+            click.echo(f"{to} has all traffic already; there is nothing to roll back.")
+            return
+        if to not in endpoint.deployments():
+            raise EndpointError(f"There is no deployment {to} to go back to; name one that there is by --to.")
+        others = ", ".join(name for name in {**traffic.live, **traffic.mirror} if name != to)
+        click.echo(f"All traffic goes back to {to}, away from {others or 'none'}.")
+        if only_plan:
+            return
+        plan = Plan(to, others, ())
+        outcome = put_back(endpoint, plan, Journal(journal, follow=progress.follow), "mlops rollback was called")
+    sys.exit(0 if outcome is Outcome.ROLLED_BACK else 1)
+
+
+@click.command()
+@click.argument("endpoint_name")
+@click.option("--old", required=True, help="The deployment that is compared with.")
+@click.option("--new", required=True, help="The one that is compared.")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, help="Of which requests are taken.")
+@click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the picture.")
+@in_workspace
+def compare(
+    workspace: targets.Workspace, endpoint_name: str, old: str, new: str, minutes: float, sample: Path | None, out: Path
+) -> None:
+    """Compare two deployments that share the traffic: latency, errors, predictions, with confidence intervals.
+
+    Example: mlops compare diabetes --old blue --new green --sample validation.csv
+    """
+    with _plain_errors():
+        endpoint = targets.connector(workspace, endpoint_name, {})()
+        say_comparison(endpoint, old, new, time.time() - 60 * minutes, Questions(rows=_rows(sample)), out)
+
+
+def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:
+    """Print the table and write the picture. Raises EndpointError."""
+    from mlops.rollout import comparison, comparison_picture
+    from mlops.rollout.judge import Tally
+
+    seen = endpoint.observations(since)
+    after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
+    if not (after.requests and before.requests):
+        raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
+    rows = comparison.compare(after, before, asked.agreement(endpoint, new, old))
+    click.echo("\n".join(comparison.lines(rows, old, new)))
+    picture = out / f"{endpoint.name}-{old}-{new}.svg"
+    comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
+    click.echo(f"\nPicture: {picture}")
+
+
+def journal_of(out: Path, endpoint: str) -> Path:
+    return out / f"{endpoint}.jsonl"
+
+
+def _before(journal: Journal) -> str:
+    """Raises EndpointError."""
+    events = journal.last()
+    if not events:
+        raise EndpointError("No rollout is on record here; name the deployment to go back to by --to.")
+    return str(events[0]["plan"]["old"])
+
+
+def _rows(sample: Path | None) -> list[list[Any]]:
+    return samples.rows_of(samples.read(sample)) if sample else []
+
+
+def _report(journal: Path, slo: Slo) -> None:
+    from mlops.rollout import report
+
+    page = journal.with_suffix(".html")
+    report.write(Journal(journal).last(), page, slo)
+    click.echo(f"Report: {page}")

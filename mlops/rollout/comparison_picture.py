@@ -1,0 +1,32 @@
+"""A comparison as a picture: how the latencies are distributed, and each difference with its interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mlops.rollout.comparison import CONFIDENCE, Row
+
+
+def write(file: Path, rows: Sequence[Row], latencies: Mapping[str, np.ndarray]) -> None:
+    """``latencies``: by deployment, in milliseconds. SVG or PNG, by the file's name."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    spread, differences = figure.subplots(1, 2)
+    for name, values in latencies.items():
+        if values.size:
+            spread.plot(np.sort(values), np.linspace(0, 1, values.size), label=name)
+    spread.set(xlabel="latency, ms", ylabel="share of requests that took no longer", xscale="log")
+    spread.legend()
+    known = [row for row in rows if not math.isnan(row.low)]
+    for place, row in enumerate(reversed(known)):
+        differences.plot([row.low, row.high], [place, place], color="#1f6fb4", linewidth=3)
+        differences.plot([row.difference], [place], "o", color="#1f6fb4")
+    differences.axvline(0, color="#999999", linewidth=0.8)
+    differences.set_yticks(range(len(known)), [f"{row.what}, {row.unit}" for row in reversed(known)])
+    differences.set_title(f"difference, {CONFIDENCE:.0%} interval", fontsize="medium")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file)

@@ -1,0 +1,87 @@
+"""Which endpoint, which deployments: what the YAML files and the endpoint itself say, before anything is changed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from errors import StartupError
+from manifest import FILE_NAME, Manifest
+from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.questions import Questions
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where in Azure; ``log``: the id of the Log Analytics workspace that the endpoint's traffic is logged to."""
+
+    subscription: str
+    resource_group: str
+    name: str
+    log: str
+
+
+def connector(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> Callable[[], Endpoint]:
+    """To be called in any process."""
+    return functools.partial(_connect, workspace, endpoint, files)
+
+
+def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> Endpoint:
+    from mlops.rollout import azure_endpoint
+
+    return azure_endpoint.connect(
+        endpoint,
+        files,
+        subscription=workspace.subscription,
+        resource_group=workspace.resource_group,
+        workspace=workspace.name,
+        log_workspace=workspace.log,
+    )
+
+
+def described(file: Path) -> dict[str, Any]:
+    """A deployment's file. Raises EndpointError where it lacks its names."""
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise EndpointError(f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more.") from None
+    if not isinstance(document, dict) or not all(isinstance(document.get(k), str) for k in ("name", "endpoint_name")):
+        raise EndpointError(f"{file} is no deployment; it must have a name and an endpoint_name.")
+    return document
+
+
+def serving(traffic: Traffic, other_than: str) -> str:
+    """The deployment that has all traffic, or shares it with that one. Raises EndpointError."""
+    names = [name for name, percent in traffic.live.items() if percent and name != other_than]
+    if len(names) == 1:
+        return names[0]
+    if traffic.live.get(other_than):
+        raise EndpointError(f"{other_than} has all traffic already; there is nothing to roll out.")
+    if not names:
+        raise EndpointError("No deployment has traffic; give one all of it first, with `az ml online-endpoint update`.")
+    raise EndpointError(f"{' and '.join(names)} share the traffic; give one of them all of it first.")
+
+
+def questions(document: dict[str, Any], file: Path, artifact: Path | None, rows: Sequence[list[Any]]) -> Questions:
+    """By the manifest in ``artifact``, or where the deployment's model is a packaged folder of this machine. Raises
+    StartupError."""
+    model = document.get("model")
+    path = model.get("path") if isinstance(model, dict) else None
+    local = file.parent / path if isinstance(path, str) and ":" not in path else None
+    folder = artifact or local
+    if folder is not None and (folder / FILE_NAME).is_file():
+        return Questions.of(Manifest.read(folder), rows)
+    if artifact:
+        raise StartupError(f"{artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote.")
+    return Questions(rows=rows)
+
+
+def key(file: Path, asked: Questions) -> str:
+    """The same for the same deployment of the same model."""
+    return hashlib.sha256(file.read_bytes() + repr(asked).encode()).hexdigest()

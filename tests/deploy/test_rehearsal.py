@@ -1,0 +1,163 @@
+"""The rollout's controller against real servers: what `make rehearse` shows."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import httpx
+import orjson
+import pytest
+
+from mlops.rehearsal.greens import GREENS, artifact, data
+from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
+from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
+from mlops.rehearsal.splitter import NAMED, REASON, STATUS
+from mlops.rollout import report
+from mlops.rollout.commands import say_comparison
+from mlops.rollout.endpoint import EndpointError, State, Traffic
+from mlops.rollout.journal import Journal
+from mlops.rollout.questions import Questions
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the models are made, once."""
+    return tmp_path_factory.mktemp("rehearsal")
+
+
+@pytest.mark.parametrize("green", GREENS)
+def test_each_green_ends_as_it_must(green: str, folder: Path):
+    """And no client fails beyond the share of the traffic that the step gives the new deployment."""
+    done = rehearse(green, folder, lambda event: None)
+    assert not done.problems
+    page = folder / f"{green}.html"
+    report.write(Journal(done.journal).last(), page, RULES.slo)
+    text = page.read_text()
+    assert GREENS[green].ends in text
+    assert "http" not in text.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+    ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
+
+
+@pytest.fixture(scope="module")
+def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
+    """Two good deployments, blue with all traffic."""
+    good = artifact(folder / "models", GREENS["good"])
+    place = folder / "stage"
+    place.mkdir()
+    with stage(place) as url:
+        made = LocalEndpoint(url, {OLD: good, NEW: good})
+        made.deploy(OLD)
+        made.deploy(NEW)
+        made.set_traffic(Traffic({OLD: 100}))
+        yield made
+
+
+def ask(endpoint: LocalEndpoint, body: bytes | None = None, **headers: str) -> httpx.Response:
+    row = data()[0].iloc[:1].to_numpy().tolist()
+    told = {"Content-Type": "application/json"} | headers
+    return httpx.post(f"{endpoint.url}/score", content=body or orjson.dumps({"data": row}), headers=told)
+
+
+def test_requests_are_shared_out_exactly(endpoint: LocalEndpoint):
+    """By the traffic, as it is at the time."""
+    endpoint.set_traffic(Traffic({OLD: 70, NEW: 30}))
+    answered = [ask(endpoint).headers[NAMED] for _ in range(100)]
+    assert answered.count(NEW) == 30
+    endpoint.set_traffic(Traffic({OLD: 100}))
+
+
+def test_mirrored_requests_are_copies(endpoint: LocalEndpoint):
+    """The client's answer comes from the live deployment; the copies are in the log."""
+    since = time.time()
+    endpoint.set_traffic(Traffic({OLD: 100}, {NEW: 50}))
+    assert {ask(endpoint).headers[NAMED] for _ in range(20)} == {OLD}
+    limit = time.monotonic() + 10
+    while sum(each.deployment == NEW for each in endpoint.observations(since)) < 10:
+        assert time.monotonic() < limit
+    endpoint.set_traffic(Traffic({OLD: 100}))
+
+
+def test_a_model_s_error_becomes_424(endpoint: LocalEndpoint):
+    """With its own status in a header, and its body."""
+    answer = ask(endpoint, b'{"data": [["text"]]}')
+    assert answer.status_code == 424
+    assert answer.headers[STATUS] == "422"
+    assert REASON in answer.headers
+    assert answer.json()["status"] == 422
+    assert endpoint.score(b"{", OLD).status == 400
+
+
+def test_a_deployment_is_asked_by_name(endpoint: LocalEndpoint):
+    """Whatever the traffic says; an unknown one is not there."""
+    assert ask(endpoint, **{NAMED: NEW}).headers[NAMED] == NEW
+    assert ask(endpoint, **{NAMED: "red"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "traffic",
+    [
+        Traffic({OLD: 90}),
+        Traffic({OLD: 50, "red": 50}),
+        Traffic({OLD: 100}, {NEW: 51}),
+        Traffic({OLD: 100}, {OLD: 10}),
+    ],
+)
+def test_traffic_that_azure_refuses_is_refused(endpoint: LocalEndpoint, traffic: Traffic):
+    """And what was before stays."""
+    before = endpoint.traffic()
+    with pytest.raises(EndpointError):
+        endpoint.set_traffic(traffic)
+    assert endpoint.traffic() == before
+
+
+def test_one_with_traffic_is_not_deleted(endpoint: LocalEndpoint):
+    """As in Azure."""
+    with pytest.raises(EndpointError, match="has traffic"):
+        endpoint.delete(OLD)
+    assert endpoint.deployments()[OLD] is State.READY
+
+
+def test_two_deployments_are_compared(endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """With a table and a picture."""
+    since = time.time()
+    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    for _ in range(60):
+        ask(endpoint)
+    rows = data()[0].head(50).to_numpy().tolist()
+    say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
+    endpoint.set_traffic(Traffic({OLD: 100}))
+    out = capsys.readouterr().out
+    assert "predictions that differ, %" in out
+    ElementTree.parse(tmp_path / "rehearsal-blue-green.svg")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals):
+    """And says so, with a status that a pipeline sees."""
+    out = folder / f"interrupted-{number.name}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops", "rehearse", "good", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    journal = out / "good" / "journal.jsonl"
+    limit = time.monotonic() + 120
+    while not journal.exists() or not any(event.get("share") for event in Journal(journal).last()):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    os.killpg(process.pid, number)
+    told, _ = process.communicate()
+    assert process.returncode == 1
+    assert f"interrupted by {number.name}" in told
+    ended = Journal(journal).last()[-1]
+    assert (ended["event"], ended["outcome"]) == ("ended", "interrupted")
