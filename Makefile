@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit blackbox faults bench bench-cache format lock clean
+.PHONY: help setup serve test check unit blackbox faults rehearse bench bench-cache format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again o
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
+
+rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
+	@$(BIN)/mlops rehearse
 
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs

@@ -25,7 +25,7 @@ from mlops.rehearsal.deployment import Artifact
 from mlops.rollout.journal import Outcome
 
 MISBEHAVES, AFTER = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
-SLOW_S = 0.3
+SLOW_S = 0.22
 
 
 class Rehearsed(Pipeline):  # type: ignore[misc]
@@ -67,7 +67,7 @@ def _misbehaving(how: str, after: int) -> dict[str, str]:
 
 GREENS = {
     "good": Green("a good one", Outcome.PROMOTED),
-    "slow": Green("a slow one", Outcome.ROLLED_BACK, "P95", _misbehaving("slow", after=40)),
+    "slow": Green("a slow one", Outcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
     "failing": Green("one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)),
     "other": Green("one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"),
     "dying": Green("one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=220)),

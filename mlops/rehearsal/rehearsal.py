@@ -19,7 +19,7 @@ from mlops.rollout.endpoint import Traffic
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
-from mlops.rollout.plan import Plan, steps
+from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
@@ -99,11 +99,19 @@ def _outcome_problems(green: Green, outcome: Outcome, reason: str, live: dict[st
 def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
     """Whoever failed was among the new deployment's share of the step."""
     problems = []
-    shares = [(event["at"], event["share"]) for event in Journal(journal).last() if "share" in event]
-    for (begin, share), (end, _) in zip([(0.0, 0), *shares], [*shares, (float("inf"), 0)], strict=True):
+    bounds = [(event["at"], _share(event)) for event in Journal(journal).last() if event["event"] in ("step", "ended")]
+    for (begin, share), (end, _) in zip([(0.0, 0), *bounds], [*bounds, (float("inf"), 0)], strict=True):
         meanwhile = [each for each in asked if begin <= each.at < end]
         failed = [each for each in meanwhile if each.status != 200]
         strays = [each for each in failed if each.deployment != NEW]
         if strays or len(failed) > len(meanwhile) * share / 100 + 1:
             problems.append(f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %")
     return problems
+
+
+def _share(event: Event) -> int:
+    """That the new deployment has from then on, at most."""
+    if event["event"] == "ended":
+        return 100 if event["outcome"] == Outcome.PROMOTED else 0
+    step = event["step"]
+    return PLAN.traffic(Step(Action(step["action"]), step["percent"])).live.get(NEW, 0)

@@ -121,7 +121,12 @@ def rollout(
         name, new = document["endpoint_name"], document["name"]
         asked = targets.questions(document, deployment_file, artifact, _rows(sample))
         connect = targets.connector(workspace, name, {new: deployment_file})
-        old = targets.serving(connect().traffic(), new)
+        key, journal = targets.key(deployment_file, asked), journal_of(out, name)
+        traffic_now = connect().traffic()
+        if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
+            click.echo(f"{new} has been promoted already; there is nothing to roll out.")
+            return
+        old = targets.serving(traffic_now, new)
         shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
         plan = Plan(
             old,
@@ -135,9 +140,7 @@ def rollout(
         if only_plan:
             return
         rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
-        journal = journal_of(out, name)
-        task = Task(connect, plan, rules, asked, journal, targets.key(deployment_file, asked), progress.follow)
-        outcome = guarded(task)
+        outcome = guarded(Task(connect, plan, rules, asked, journal, key, progress.follow))
     _report(journal, rules.slo)
     sys.exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
 

@@ -40,7 +40,7 @@ class Task:
     questions: Questions
     journal: Path
     key: str
-    follow: Callable[[Event], None] = lambda _: None
+    follow: Callable[[Event], None]
 
 
 def guarded(task: Task) -> Outcome:

@@ -58,6 +58,11 @@ class Journal:
             events = [event] if event["event"] == "started" else [*events, event]
         return events
 
+    def promoted(self, key: str) -> bool:
+        """The last rollout was of that key, and went well to its end."""
+        events = self.last()
+        return bool(events) and events[0].get("key") == key and events[-1].get("outcome") == Outcome.PROMOTED
+
     def continued(self, key: str) -> list[Event]:
         """Of the last rollout, if it is to be gone on with: of that key, lately, ended by no breach. Else none."""
         events = self.last()
