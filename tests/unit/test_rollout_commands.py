@@ -126,7 +126,7 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green
     """As a pipeline that is run again does."""
     endpoint.in_force = Traffic({"green": 100})
     journal = Journal(tmp_path / "diabetes.jsonl")
-    journal.write("started", key=targets.key(green, Questions()), plan={"old": "blue", "new": "green"})
+    journal.write("started", key=targets.key(green, Questions(rows=[])), plan={"old": "blue", "new": "green"})
     journal.write("ended", outcome="promoted")
     status, told = mlops("rollout", green, "--out", tmp_path)
     assert status == 0
