@@ -42,6 +42,7 @@ class Admission:
         self._too_late = f"No answer within {deadline * 1000:.0f} ms."
         self._clock = clock
         self._lock = threading.Lock()
+        self._at_once = 0
         self._ids = itertools.count()
         self._started: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
@@ -49,21 +50,24 @@ class Admission:
     def admit(self, places: int | None = None) -> _Place:
         """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the answer is.
 
-        ``places``: how many there are for a request of this kind. Raises Overloaded.
+        ``places``: of those requests that are answered at once, which leave the others their own. Raises Overloaded.
         """
-        return _Place(self, places or self._max_in_flight)
+        return _Place(self, places)
 
-    def enter(self, places: int) -> float:
+    def enter(self, places: int | None) -> float:
         with self._lock:
             row = self._row()
-            if row.in_flight >= places:
+            held = row.in_flight - self._at_once if places is None else self._at_once
+            if held >= (self._max_in_flight if places is None else places):
                 raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
             row.in_flight += 1
+            self._at_once += places is not None
         return self._clock() + self._deadline
 
-    def leave(self) -> None:
+    def leave(self, places: int | None) -> None:
         with self._lock:
             self._row().in_flight -= 1
+            self._at_once -= places is not None
 
     def compute(self, score: Callable[[], T], due: float) -> T:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
@@ -105,7 +109,7 @@ class Admission:
 class _Place:
     """A context manager as a class: as a generator it would cost more than what it does."""
 
-    def __init__(self, admission: Admission, places: int) -> None:
+    def __init__(self, admission: Admission, places: int | None) -> None:
         self._admission = admission
         self._places = places
 
@@ -113,4 +117,4 @@ class _Place:
         return self._admission.enter(self._places)
 
     def __exit__(self, *exc_info: object) -> None:
-        self._admission.leave()
+        self._admission.leave(self._places)

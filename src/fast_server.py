@@ -19,6 +19,7 @@ from typing import Any
 
 import granian
 import granian.constants
+from granian._granian import SocketHolder
 from granian.server.mp import MPServer
 
 import artifact
@@ -51,30 +52,54 @@ class FastWorker:
         """The master knows whether there is one."""
 
 
+MASTER_LOOK = 1.0
+"""Seconds between looks for the master."""
+
+
 @granian.loops.register("front")
 def _front_loop() -> FrontLoop:
     loop = FrontLoop()
-    server.enter(FastWorker(loop))
+    worker = FastWorker(loop)
+    server.enter(worker)
+    _end_with(worker.master, loop)
     return loop
+
+
+def _end_with(master: int, loop: FrontLoop) -> None:
+    """Or a worker whose master was killed would go on, beside those of the next one."""
+    if os.getppid() != master:
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        loop.call_later(MASTER_LOOK, _end_with, master, loop)
 
 
 class _Server(MPServer):
     """With one listening socket for all workers, which the master keeps: who asked a dead one waits for the next.
 
-    granian has it so elsewhere; on Linux it gives each worker one of its own, and what waits there dies with it.
+    granian has it so elsewhere; on Linux it gives each worker one of its own, and what waits there dies with it. That
+    also lets a second server take the same port, and half of the requests.
     """
 
-    _shd: Any
     _ssp: Any
+    _shd: Any
+    _sfd: Any
     _sso: Any
 
     def _init_shared_socket(self) -> None:
-        super()._init_shared_socket()  # type: ignore[no-untyped-call]
-        if self._shd is None:
-            self._shd = self._ssp.build()
-            self._ssp = None
-            self._sso = socket.socket(fileno=self._shd.get_fd())
-            self._sso.set_inheritable(True)
+        """Raises StartupError."""
+        try:
+            listening = socket.create_server((self.bind_addr, self.bind_port), backlog=self.backlog)
+        except OSError as error:
+            raise StartupError(f"Port {self.bind_port} can't be used ({error.strerror}); choose another one.") from None
+        listening.set_inheritable(True)
+        self._ssp, self._sfd = None, listening.fileno()
+        self._shd = SocketHolder(listening.fileno(), False, self.backlog)  # type: ignore[call-arg]
+        self._sso = listening
+
+    def _respawn_workers(self, *args: Any, **options: Any) -> None:
+        """However soon after the last time: one that can't start ends the server by itself, in ``_load``."""
+        super()._respawn_workers(*args, **options)
+        self.respawned_wrks.clear()
 
 
 def serve(port: int) -> None:
@@ -109,8 +134,12 @@ def _load(configured: settings.Settings, failed: Any) -> Any:
         from azureml_inference_server_http.server.entry import app
     except BaseException:
         failed.value = 1
-        os.kill(os.getppid(), signal.SIGTERM)
+        parent = multiprocessing.parent_process()
+        if parent and parent.pid and parent.is_alive():
+            os.kill(parent.pid, signal.SIGTERM)
         raise
+    for name in ("granian.access", "_granian"):
+        logging.getLogger(name).disabled = False  # azmlinfsrv's configuration of logging disables what there is
     lane = app.wsgi_app if isinstance(app.wsgi_app, LeanLane) else None
     return Front(app, lane, Limits(configured.scoring_max_bytes), configured.scoring_body_timeout_ms / 1000)
 

@@ -7,17 +7,19 @@ pool, so that a probe waits for no score. The requests that the lean lane does n
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import wsgi_bridge
-from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded
+from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded, ScoringError
 from front_loop import InPool
 from http_request import SKIPPED, Environ
-from lean_lane import LeanLane, Response, Wsgi
+from lean_lane import SCORE, LeanLane, Response, Wsgi
 from payload import Limits
+from service import MustWait
 
 THREADS = 64
 """Of a worker: more than the requests that it admits, so that Flask's find one too."""
@@ -26,7 +28,8 @@ SMALL = 65_536
 """Bytes of a body that is parsed in less time than a probe may wait."""
 
 CONNECTIONS = 1024
-"""Of a worker: as many requests may wait to be answered at once, which holds nothing but their small bodies."""
+"""Of a worker: as many requests may wait to be answered at once, which holds nothing but their small bodies. They leave
+the others their own places."""
 
 TICK = 0.25
 """Seconds between looks for bodies that are overdue."""
@@ -62,23 +65,35 @@ class Front:
         elif lane is not None and (probe := lane.probe(environ)) is not None:
             response = probe
         else:
-            body = await self._body(environ, protocol)
-            response = await self._in_pool(wsgi_bridge.call, self._flask, scope, environ, body)
+            response = await self._by_flask(scope, environ, protocol)
         protocol.response_bytes(*response)
 
     async def _score(self, lane: LeanLane, environ: Environ, protocol: Any, started: float) -> Response:
         """Admitted before its body is read."""
         service, reader = lane.service, lane.reader
-        at_once = service.quick and 0 < _announced(environ) <= SMALL
+        plain = "HTTP_CONTENT_ENCODING" not in environ
+        at_once = service.quick and plain and 0 < _announced(environ) <= SMALL
         try:
-            with service.admission.admit(CONNECTIONS if at_once else None) as due:
+            if not at_once:
+                with service.admission.admit() as due:
+                    body = await self._body(environ, protocol)
+                    return await self._in_pool(lane.score, reader.received(environ, body, due), started)
+            with service.admission.admit(CONNECTIONS) as due:
                 body = await self._body(environ, protocol)
-                request = reader.received(environ, body, due)
-                if at_once:
-                    return lane.score(request, started)
-                return await self._in_pool(lane.score, request, started)
+                with contextlib.suppress(MustWait):
+                    return lane.score(reader.received(environ, body, due, at_once=True), started)
+            with service.admission.admit() as due:
+                return await self._in_pool(lane.score, reader.received(environ, body, due), started)
         except Overloaded as error:
             return lane.score(reader.refused(environ, error), started)
+
+    async def _by_flask(self, scope: Any, environ: Environ, protocol: Any) -> Response:
+        """Only /score reads a body there; as many may be on their way as there are threads to answer them."""
+        body: bytes | ScoringError = b""
+        if environ["PATH_INFO"] == SCORE:
+            full = len(self._reading) >= THREADS
+            body = Overloaded("Too many bodies are on their way.") if full else await self._body(environ, protocol)
+        return await self._in_pool(wsgi_bridge.call, self._flask, scope, environ, body)
 
     async def _in_pool(self, function: Callable[..., Response], *args: Any) -> Response:
         response: Response = await InPool(self._pool.submit(function, *args))
@@ -110,8 +125,18 @@ class Front:
             size += len(chunk)
             if max(announced, size) <= self._limits.max_bytes:
                 chunks.append(chunk)
+        if size <= SKIPPED and not await self._ended(stream, due):
+            raise IncompleteBody("The request body could not be read to its end.", "")
         self._limits.check_bytes(max(announced, size))
         return b"".join(chunks)
+
+    async def _ended(self, stream: Any, due: float) -> bool:
+        """After the empty chunk with which granian tells an end it has no more; after a body that broke off it has."""
+        try:
+            await self._until(due, stream.__anext__())
+        except StopAsyncIteration:
+            return True
+        return False
 
     async def _until(self, due: float, future: Any) -> Any:
         """Raises CancelledError."""

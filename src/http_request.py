@@ -64,15 +64,15 @@ class RequestReader:
         """The body is read when it is asked for."""
         return self._request(environ, lambda: self._body(environ, self._read))
 
-    def received(self, environ: Environ, body: bytes | ClientError, due: float) -> Request:
-        """The body has been read, or could not be; ``due`` as of ``Request``."""
+    def received(self, environ: Environ, body: bytes | ClientError, due: float, *, at_once: bool = False) -> Request:
+        """The body has been read, or could not be; ``due`` and ``at_once`` as of ``Request``."""
 
         def read(_: Environ) -> bytes:
             if isinstance(body, ClientError):
                 raise body
             return body
 
-        return self._request(environ, lambda: self._body(environ, read), due)
+        return self._request(environ, lambda: self._body(environ, read), due, at_once=at_once)
 
     def refused(self, environ: Environ, error: ScoringError) -> Request:
         """The server in front of us turned it down."""
@@ -82,7 +82,9 @@ class RequestReader:
 
         return self._request(environ, read)
 
-    def _request(self, environ: Environ, read: Callable[[], bytes], due: float | None = None) -> Request:
+    def _request(
+        self, environ: Environ, read: Callable[[], bytes], due: float | None = None, *, at_once: bool = False
+    ) -> Request:
         client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
         return Request(
@@ -92,6 +94,7 @@ class RequestReader:
             client_id,
             _directive(environ.get("HTTP_CACHE_CONTROL")),
             due,
+            at_once,
         )
 
     def plain(self, value: Any) -> Request:

@@ -41,8 +41,9 @@ class Model:
     """A model that has answered.
 
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
-    its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: compiled, so it waits
-    for nothing, and faster with the largest batch than a probe may wait: no thread needs to watch over it.
+    its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: which batches the
+    compiled form computes, that waits for nothing and is faster with the largest than a probe may wait: no thread needs
+    to watch over it. None where it is slower, or there is none.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Model:
     runtime: dict[str, str]
     cacheable: bool
     backend: Literal["sklearn", "onnx"]
-    quick: bool
+    quick: Callable[[Batch], bool] | None
     predict: Predict
 
 
@@ -110,17 +111,19 @@ def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
-def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[Predict | None, bool]:
-    """The model compiled to ONNX, verified and tried, and whether it is quick; None where the estimator is to answer.
+def _compiled(
+    found: Artifact, estimator: Predict, settings: Settings
+) -> tuple[Predict | None, Callable[[Batch], bool] | None]:
+    """The model compiled to ONNX, verified and tried, None where the estimator is to answer; and ``Model.quick``.
 
     Raises StartupError.
     """
     packaged = found.manifest
     if settings.scoring_backend == "sklearn":
-        return None, False
+        return None, None
     if packaged is None or packaged.onnx is None:
         if settings.scoring_backend == "auto":
-            return None, False
+            return None, None
         raise StartupError(
             f"SCORING_BACKEND=onnx, but {found.file.name} has no proven ONNX beside it; {REPACKAGE}, which says why if "
             "there is none, or remove the setting."
@@ -129,7 +132,7 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
     graph = onnx_model.read(found.file.parent, compiled)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
 
-    def on(threads: int) -> Predict:
+    def on(threads: int) -> OnnxPredictor:
         session = onnx_model.open_session(graph, provider=settings.scoring_onnx_provider, threads=threads)
         return OnnxPredictor(compiled, session, estimator)
 
@@ -140,12 +143,12 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
         if settings.scoring_backend == "onnx":
             raise
         telemetry.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
-        return None, False
+        return None, None
     if _full_batch_seconds(packaged.contract, predict, settings) < QUICK:
-        return predict, True  # waking other threads would cost more than they do
+        return predict, predict.takes  # waking other threads would cost more than they do
     # Forked workers would lack the threads that a session starts.
     threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
-    return on(threads) if threads > 1 else predict, False
+    return on(threads) if threads > 1 else predict, None
 
 
 def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:

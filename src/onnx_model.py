@@ -60,16 +60,19 @@ class OnnxPredictor:
         self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
 
     def __call__(self, batch: Batch) -> list[Any]:
-        output = self._model.outputs.get(batch.method)
-        if output is None or not self._proven_for(batch):
+        if not self.takes(batch):
             return self._estimator(batch)
+        output = self._model.outputs[batch.method]
         (answers,) = self._session.run([output], {INPUT: batch.X.astype(self._model.dtype, copy=False)})
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
             return self._estimator(batch)
         rows: list[Any] = self._rows(batch.method, answers).tolist()
         return rows
 
-    def _proven_for(self, batch: Batch) -> bool:
+    def takes(self, batch: Batch) -> bool:
+        """It is not the estimator's."""
+        if batch.method not in self._model.outputs:
+            return False
         if not (batch.complete or self._model.missing) and np.isnan(batch.X).any():
             return False
         return self._model.dtype == "float64" or not (np.abs(batch.X) > LARGEST).any()

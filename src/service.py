@@ -31,7 +31,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Request(NamedTuple):
     """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
 
-    ``due``: when the answer is, where the request has been admitted already.
+    ``due``: when the answer is, where the request has been admitted already. ``at_once``: nothing may wait here.
     """
 
     request_id: str
@@ -40,6 +40,11 @@ class Request(NamedTuple):
     client_request_id: str | None = None
     cache: Directive = ANYTHING
     due: float | None = None
+    at_once: bool = False
+
+
+class MustWait(Exception):
+    """A request that was to be answered at once is one for a thread that may wait; nothing has become of it yet."""
 
 
 class Answer(NamedTuple):
@@ -85,7 +90,7 @@ class ModelSource(Protocol):
 
 
 class Service:
-    """``score(request)`` -> Answer; it never raises."""
+    """``score(request)`` -> Answer, whatever happens."""
 
     def __init__(
         self,
@@ -116,11 +121,12 @@ class Service:
 
     @property
     def quick(self) -> bool:
-        """Nothing waits here: the model is quick, and no cache is far away."""
+        """Hardly anything waits here: the model is quick, and no cache is far away."""
         model = self._source.loaded
-        return model is not None and model.quick and not self._cache.far_away
+        return model is not None and model.quick is not None and not self._cache.far_away
 
     def score(self, request: Request) -> Answer:
+        """Raises MustWait, where it is to be at once."""
         started = self._clock()
         outcome = Outcome(request.request_id, request.client_request_id, request.trace)
         try:
@@ -129,6 +135,8 @@ class Service:
             answer = Answer(200, self._success(predictions, outcome))
         except ScoringError as error:
             answer = self._failure(error, outcome, started)
+        except MustWait:
+            raise
         except Exception as error:
             internal = InternalError("The service failed; the log has the details under this request id.")
             internal.__cause__ = error
@@ -151,6 +159,8 @@ class Service:
         outcome.body_bytes = len(body)
         batch = validate(body, model.contract, self._limits)
         outcome.rows = len(batch.X)
+        if request.at_once and not (model.quick and model.quick(batch)):
+            raise MustWait
         predictions = self._cache.predictions(
             model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
         )
@@ -158,7 +168,7 @@ class Service:
         return predictions.json
 
     def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
-        if model.quick:
+        if model.quick and model.quick(batch):
             answers = model.predict(batch)
         elif self._batcher:
             answers = self._batcher.predict(model.predict, batch, due)

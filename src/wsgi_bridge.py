@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from errors import ClientError
+from errors import ScoringError
 from lean_lane import Response, Wsgi
 
 
@@ -18,19 +18,24 @@ def environ_of(scope: Any) -> dict[str, Any]:
     environ = {"REQUEST_METHOD": scope.method, "PATH_INFO": scope.path.encode().decode("latin-1")}
     for name, value in scope.headers.items():
         key = _key(name)
+        if key is None:
+            continue
         environ[key] = value if key not in environ else f"{environ[key]},{value}"
     return environ
 
 
 @functools.lru_cache(maxsize=256)
-def _key(header: str) -> str:
+def _key(header: str) -> str | None:
+    """None for one that would pass for another, as ``Content_Length``."""
+    if "_" in header:
+        return None
     name = header.upper().replace("-", "_")
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
-def call(app: Wsgi, scope: Any, environ: dict[str, Any], body: bytes | ClientError) -> Response:
+def call(app: Wsgi, scope: Any, environ: dict[str, Any], body: bytes | ScoringError) -> Response:
     """With the body that was read, or the error of reading it."""
-    if isinstance(body, ClientError):
+    if isinstance(body, ScoringError):
         message = orjson.dumps({"message": body.message})
         return Response(int(body.status), [("Content-Type", "application/json")], message)
     host, _, port = scope.server.rpartition(":")

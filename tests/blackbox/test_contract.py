@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bo
     content = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000)) if chunked else body
     response = demo.client.post("/score", content=content, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
+
+
+@pytest.mark.parametrize("rest", [b"", b"zz\r\n", b"5\r\nabc"], ids=["cut", "no size", "cut chunk"])
+def test_a_chunked_body_that_breaks_off_is_not_taken_for_a_whole_one(demo: Server, rest: bytes):
+    """Though what came may be good JSON."""
+    body = BODY.encode()
+    head = b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", demo.port), timeout=20) as connection:
+        connection.sendall(head + f"{len(body):x}\r\n".encode() + body + b"\r\n" + rest)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"code":"incomplete_body"' in answer
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])

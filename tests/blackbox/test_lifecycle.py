@@ -5,15 +5,17 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 import support
-from blackbox.server import BARE, THREADS, serving, until
+from blackbox.server import BARE, PATIENCE, REPOSITORY, THREADS, serving, until
 
 BACKGROUND = {"SCORING_MODEL_LOAD": "background"}
 
@@ -168,6 +170,52 @@ def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, 
         slow.join()
         assert statuses == [200]
         until(lambda: server.process.poll() is not None, "the server ends")
+
+
+def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
+    """A second one says so, and takes no requests from the first."""
+    with serving(demo_model, tmp_path) as server:
+        command = server.process.args
+        assert isinstance(command, list)
+        second = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, "AZUREML_MODEL_DIR": str(demo_model)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert second.returncode != 0
+        assert "in use" in second.stdout + second.stderr
+
+
+def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):
+    """Or they would answer beside those of the server that is started in its place."""
+    with serving(demo_model, tmp_path) as server:
+        workers = server.workers()
+        os.kill(server.process.pid, signal.SIGKILL)
+        until(lambda: not any(psutil.pid_exists(worker) for worker in workers), "the workers end")
+
+
+def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_path: Path):
+    """However soon, and their neighbours go on."""
+    with serving(demo_model, tmp_path, **THREADS) as server:
+        until(lambda: len(server.workers()) == 2, "both workers are there")
+        other, *_ = server.workers()
+        for _ in range(3):
+            dies = next(worker for worker in server.workers() if worker != other)
+            os.kill(dies, signal.SIGKILL)
+            until(lambda dies=dies: len({*server.workers()} - {dies}) == 2, "another worker is there")
+        assert other in server.workers()
+        until(lambda: server.fresh("POST", "/score", [support.ROW]).status_code == 200, "it answers")
+
+
+def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
+    """Beside our line for each request."""
+    with serving(demo_model, tmp_path, **THREADS | {"SCORING_ACCESS_LOG": "true"}) as server:
+        server.get("/readiness")
+        until(lambda: re.search(r"GET /readiness[^\n]* 200", server.log), "there is a line for a probe")
 
 
 def test_two_servers_side_by_side_count_apart(demo_model: Path, tmp_path: Path):

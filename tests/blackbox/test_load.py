@@ -1,11 +1,12 @@
 """Busy, overdue, stuck and broken: what clients and probes see meanwhile."""
 
+import contextlib
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, NAN, SWITCH
 
@@ -155,10 +156,30 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(demo_model: 
         assert set(statuses) == {200}
 
 
+def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Path):
+    """A hundred clients send nearly ten million bytes each to a path that there is not."""
+    with serving(demo_model, tmp_path, **THREADS) as server, contextlib.ExitStack() as open_sockets:
+
+        def memory() -> int:
+            return sum(psutil.Process(worker).memory_info().rss for worker in server.workers())
+
+        before = memory()
+        head = b"POST /nope HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\n\r\n"
+        for _ in range(100):
+            connection = open_sockets.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection.settimeout(0.2)
+            with contextlib.suppress(OSError):
+                connection.sendall(head + b" " * 9_999_998)
+        assert memory() - before < 300_000_000
+
+
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
     """Those that never finish their body take places in flight, not the threads that probes need; and not for long."""
     half = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
-    with serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server, ExitStack() as stack:
+    with (
+        serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server,
+        contextlib.ExitStack() as stack,
+    ):
         slow = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(48)]
         for connection in slow:
             connection.sendall(half)

@@ -57,6 +57,19 @@ def test_past_the_in_flight_limit_a_request_is_turned_down_at_once():
         pass
 
 
+def test_those_answered_at_once_leave_the_others_their_places():
+    """And the other way round; all of them are in flight."""
+    row = Row()
+    limits = admission(row)
+    with limits.admit(3), limits.admit(3), limits.admit(3):
+        with pytest.raises(Overloaded), limits.admit(3):
+            pass
+        with limits.admit(), limits.admit(), pytest.raises(Overloaded), limits.admit():
+            pass
+        assert row.in_flight == 3
+    assert row.in_flight == 0
+
+
 def test_past_the_queue_time_a_request_is_turned_down():
     """A slot that does not come free in time is not waited for."""
     limits = admission(Row())

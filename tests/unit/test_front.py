@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from errors import Overloaded, ScoringError
-from front import CONNECTIONS, SMALL, Front
+from front import CONNECTIONS, SMALL, THREADS, Front
 from front_loop import FrontLoop
 from lean_lane import Response
 from payload import Limits
+from service import MustWait
 
 LIMITS = Limits(max_bytes=100_000)
 
@@ -39,7 +40,8 @@ class Protocol:
     """A client's request. ``answered`` is set with the response."""
 
     def __init__(self, *parts: bytes | BaseException) -> None:
-        self.left = [*parts, b""]
+        broken = any(isinstance(part, BaseException) for part in parts)
+        self.left = [*parts, b"", *([] if broken else [StopAsyncIteration()])]
         self.answered = threading.Event()
 
     def __call__(self) -> Future:
@@ -60,11 +62,12 @@ class Protocol:
 class Lane:
     """Answers with what it was given as the body."""
 
-    def __init__(self, *, quick: bool = True, full: ScoringError | None = None) -> None:
+    def __init__(self, *, quick: bool = True, full: ScoringError | None = None, must_wait: bool = False) -> None:
         self.admitted = 0
+        self.must_wait = must_wait
 
         class Place:
-            def __init__(place, places: int | None) -> None:  # noqa: N805
+            def __init__(place, places: int | None = None) -> None:  # noqa: N805
                 self.places = places
 
             def __enter__(place) -> float:  # noqa: N805
@@ -77,7 +80,11 @@ class Lane:
                 self.admitted -= 1
 
         self.service = SimpleNamespace(quick=quick, admission=SimpleNamespace(admit=Place))
-        self.reader = SimpleNamespace(received=lambda environ, body, due: body, refused=lambda environ, error: error)
+        self.reader = SimpleNamespace(received=self.received, refused=lambda environ, error: error)
+
+    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False) -> Any:
+        self.at_once = at_once
+        return body
 
     def scores(self, environ: Any) -> bool:
         return bool(environ["PATH_INFO"] == "/score")
@@ -87,6 +94,8 @@ class Lane:
 
     def score(self, request: bytes | ScoringError, started: float) -> Response:
         self.thread = threading.current_thread().name
+        if self.must_wait and self.at_once:
+            raise MustWait
         if isinstance(request, ScoringError):
             return Response(int(request.status), [], request.code.encode())
         return Response(200, [], request)
@@ -97,13 +106,13 @@ def flask(environ: Any, start_response: Any) -> list[bytes]:
     return [b"flask got ", environ["wsgi.input"].read()]
 
 
-def ask(lane: Any, protocol: Protocol, path: str = "/score", **headers: str) -> Protocol:
+def ask(lane: Any, protocol: Protocol, path: str = "/score", front: Front | None = None, **headers: str) -> Protocol:
     pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
     scope = SimpleNamespace(
         method="POST", path=path, query_string="", http_version="1.1", scheme="http", server="h:1", client="c:2",
         headers=SimpleNamespace(items=lambda: pairs),
     )  # fmt: skip
-    front, loop = Front(flask, lane, LIMITS, body_timeout=1.0), FrontLoop()
+    front, loop = front or Front(flask, lane, LIMITS, body_timeout=1.0), FrontLoop()
     with contextlib.closing(loop):
         thread = threading.Thread(target=lambda: loop.create_task(front.__rsgi__(scope, protocol)), name="granian")
         thread.start()
@@ -131,10 +140,34 @@ def test_probes_are_answered_on_granians_thread():
     assert (answer.response.body, answer.thread) == (b"alive", "granian")
 
 
-@pytest.mark.parametrize(("lane", "path"), [(Lane(), "/other"), (None, "/score")])
-def test_flask_answers_what_the_lean_lane_does_not_take(lane: Any, path: str):
-    """Everything, where there is no lean lane."""
-    assert ask(lane, Protocol(b"a body"), path, content_length="6").response.body == b"flask got a body"
+def test_what_is_not_quick_after_all_is_answered_on_a_thread_that_may_wait():
+    """As a method that only scikit-learn has. It is admitted as the others are."""
+    lane = Lane(must_wait=True)
+    assert ask(lane, Protocol(b"body"), content_length="4").response.body == b"body"
+    assert lane.thread.startswith("request")
+    assert (lane.admitted, lane.places) == (0, None)
+
+
+def test_a_compressed_body_is_not_answered_on_granians_thread():
+    """A few bytes may become ten million."""
+    lane = Lane()
+    assert ask(lane, Protocol(b"body"), content_length="4", content_encoding="gzip").response.status == 200
+    assert lane.thread.startswith("request")
+
+
+@pytest.mark.parametrize(("lane", "path", "read"), [(Lane(), "/other", b""), (None, "/score", b"a body")])
+def test_flask_answers_what_the_lean_lane_does_not_take(lane: Any, path: str, read: bytes):
+    """Everything, where there is no lean lane. A body that nobody reads takes no memory."""
+    protocol = Protocol(b"a body")
+    assert ask(lane, protocol, path, content_length="6").response.body == b"flask got " + read
+    assert len(protocol.left) == (2 if read else 3)
+
+
+def test_bodies_for_flask_are_bounded():
+    """Nobody has admitted them yet."""
+    front = Front(flask, None, LIMITS, body_timeout=1.0)
+    front._reading = dict.fromkeys(map(str, range(THREADS)), 0.0)
+    assert ask(None, Protocol(b"a body"), front=front, content_length="6").response.status == 503
 
 
 def test_a_body_in_chunks_is_joined():
@@ -155,6 +188,7 @@ def test_no_body_is_an_empty_one():
         ([asyncio.CancelledError()], {"content_length": "9"}, b"body_timeout"),
         ([RuntimeError("gone")], {"content_length": "9"}, b"incomplete_body"),
         ([b"a", RuntimeError("gone")], {"transfer_encoding": "chunked"}, b"incomplete_body"),
+        ([b"a", b"", b""], {"transfer_encoding": "chunked"}, b"incomplete_body"),
     ],
 )
 def test_a_body_that_does_not_come_as_it_should_is_told(parts: list[Any], headers: dict[str, str], code: bytes):
@@ -167,11 +201,11 @@ def test_what_is_too_large_is_read_to_its_end():
     """So that the client gets to read the answer."""
     protocol = Protocol(b"x" * 90_000, b"x" * 90_000, b"x" * 90_000)
     ask(Lane(), protocol, transfer_encoding="chunked")
-    assert protocol.left == []
+    assert protocol.left == [] or isinstance(protocol.left[0], StopAsyncIteration)
 
 
 def test_past_the_in_flight_limit_no_body_is_read():
     """It would take the memory that the limit is there for."""
     protocol = Protocol(b"body")
     assert ask(Lane(full=Overloaded("full")), protocol, content_length="4").response.body == b"overloaded"
-    assert protocol.left == [b"body", b""]
+    assert protocol.left[0] == b"body"

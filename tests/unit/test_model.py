@@ -14,6 +14,7 @@ from errors import StartupError
 from golden import batch
 from model import Model, load
 from settings import Settings
+from validation import Batch
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -60,7 +61,11 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
 
 def test_only_a_compiled_model_that_takes_microseconds_is_quick(demo_model: Path, monkeypatch: pytest.MonkeyPatch):
     """Measured at start: it is computed where it is asked, with nothing to watch over it."""
-    assert from_(demo_model).quick
+    quick = from_(demo_model).quick
+    assert quick
+    X = support.diabetes()[0].to_numpy()[:1]
+    assert quick(Batch(X, "predict"))
+    assert not quick(Batch(X, "predict_log_proba"))  # ONNX has none
     assert not from_(demo_model, scoring_backend="sklearn").quick
     monkeypatch.setattr("model.QUICK", 0.0)
     assert not from_(demo_model).quick

@@ -15,7 +15,7 @@ from contract import Contract, Feature
 from errors import NotReady
 from payload import Limits
 from scoreboard import Row
-from service import Outcome, Request, Service
+from service import MustWait, Outcome, Request, Service
 
 NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
 
@@ -23,7 +23,7 @@ NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timesta
 class Source:
     def __init__(self, predict: Any) -> None:
         self._model = SimpleNamespace(
-            quick=False,
+            quick=None,
             name="m",
             version="v1.2.3",
             contract=Contract((Feature("a"),), ("predict",)),
@@ -181,7 +181,7 @@ def test_a_quick_model_is_computed_on_the_requests_own_thread():
     """Handing it over would take several times as long; the others leave the thread free for their deadline."""
     for quick in (True, False):
         source = Source(lambda batch: [threading.get_ident()])
-        source.loaded.quick = quick
+        source.loaded.quick = (lambda batch: True) if quick else None
         asked = service(source=source)
         status, body = ask(asked, {"data": [[1]]}.items())
         assert status == 200
@@ -189,10 +189,23 @@ def test_a_quick_model_is_computed_on_the_requests_own_thread():
         assert asked.quick is quick
 
 
+def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
+    """And where nothing may wait, nothing has become of it."""
+    source = Source(lambda batch: [threading.get_ident()])
+    source.loaded.quick = lambda batch: False
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    _, body = ask(asked, {"data": [[1]]}.items())
+    assert body["predictions"] != [threading.get_ident()]
+    with pytest.raises(MustWait):
+        asked.score(Request("id-1", "t" * 32, lambda: b"[[1]]", at_once=True))
+    assert len(seen) == 1
+
+
 def test_nothing_is_quick_with_a_cache_far_away():
     """Looking up waits for another machine."""
     source = Source(lambda batch: [1])
-    source.loaded.quick = True
+    source.loaded.quick = lambda batch: True
     asked = service(source=source)
     asked._cache._tiers = [SimpleNamespace(nearby=False)]  # type: ignore[list-item]
     assert not asked.quick

@@ -25,6 +25,14 @@ def test_headers_are_where_wsgi_has_them():
     }  # fmt: skip
 
 
+def test_a_header_that_passes_for_another_is_left_out():
+    """As every other server does: a proxy takes care of the real one only."""
+    sent = [("content-length", "3"), ("content_length", "9"), ("x_ms_client_request_id", "spoof")]
+    environ = wsgi_bridge.environ_of(scope(headers=sent))
+    assert environ["CONTENT_LENGTH"] == "3"
+    assert "HTTP_X_MS_CLIENT_REQUEST_ID" not in environ
+
+
 def test_a_path_beyond_ascii_is_as_pep_3333_wants_it():
     """Its UTF-8 bytes, read as Latin-1."""
     assert wsgi_bridge.environ_of(scope("/é"))["PATH_INFO"] == "/Ã©"
