@@ -1,4 +1,4 @@
-"""Requests to a managed endpoint, with whatever it wants to see: a key, a token of its own or one of Microsoft Entra."""
+"""Requests to a managed endpoint, with what it wants to see: a key, a token of its own or one of Microsoft Entra."""
 
 from __future__ import annotations
 
