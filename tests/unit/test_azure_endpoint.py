@@ -22,7 +22,7 @@ from azure.monitor.query import LogsQueryClient
 from arm.azure import Azure, Credential, azure, cloud_options
 from arm.https import DROP, HttpsServer, Reply
 from arm.workspace import AT_ONCE, GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
-from mlops.rollout.azure_endpoint import AzureEndpoint
+from mlops.rollout.azure_endpoint import AzureEndpoint, connect
 from mlops.rollout.endpoint import Endpoint, EndpointError, Observation, State, Traffic
 
 LOG_WORKSPACE = "00000000-0000-0000-0000-00000000000a"
@@ -133,6 +133,12 @@ def test_it_is_an_endpoint(here: Setting):
     """Whatever takes the one takes the other."""
     endpoint: Endpoint = here.endpoint
     assert endpoint.name == "credit"
+
+
+def test_connecting_asks_nobody():
+    """Whoever is signed in is found out when the first call needs it."""
+    names = {"subscription": SUBSCRIPTION, "resource_group": GROUP, "workspace": WORKSPACE}
+    assert connect("credit", {}, **names, log_workspace=LOG_WORKSPACE).name == "credit"
 
 
 def test_an_endpoint_is_created_from_its_file(here: Setting):
