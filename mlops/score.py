@@ -17,11 +17,14 @@ from mlops.score_rows import Rows, batches
 
 def score(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
     """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read."""
-    client = ScoreClient(_checked(url, secret_env), _secret(secret_env), deployment)
+    address, secret = _checked(url, secret_env), _secret(secret_env)
     work = [Rows(_read(file), None, 1)] if file.name == "-" or file.suffix.lower() == ".json" else batches(file)
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total = sum(rows.count for rows in work)
-    with click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress:
+    with (
+        ScoreClient(address, secret, deployment) as client,
+        click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress,
+    ):
         for rows in work:
             try:
                 predictions = client.score(rows.body, rows.first)

@@ -48,6 +48,12 @@ class ScoreClient:
         self._url = url
         self._sleep = sleep
 
+    def __enter__(self) -> ScoreClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
     def score(self, body: bytes, first_row: int | None = None) -> list[Any]:
         """The predictions, one for each row. ``first_row``: the number of the first, by which errors name theirs.
 
@@ -116,8 +122,10 @@ def _pause(response: httpx.Response, attempt: int) -> float:
     said = response.headers.get("Retry-After", "")
     if said.isdigit():
         return float(said)
-    date = email.utils.parsedate_to_datetime(said).timestamp() if said else None
-    return 2.0 ** (attempt - 1) if date is None else max(0.0, date - time.time())
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
+    except ValueError:
+        return 2.0 ** (attempt - 1)
 
 
 def _refused(error: BaseException | None) -> bool:

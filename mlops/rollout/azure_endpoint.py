@@ -165,7 +165,8 @@ def _load(load: Callable[..., Any], file: Path, **values: str) -> Any:
     try:
         return load(file, params_override=[{key: value} for key, value in values.items()])
     except Exception as error:  # azure-ai-ml raises a dozen kinds
-        raise EndpointError(f"{file} can't be used: {' '.join(str(error).split())}") from error
+        said = " ".join(str(error).partition("Visit this link")[0].split())
+        raise EndpointError(f"{file} can't be used: {said}; correct the file.") from error
 
 
 def _shares(percents: Mapping[str, int]) -> dict[str, int]:

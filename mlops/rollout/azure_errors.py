@@ -66,12 +66,14 @@ def sentence(what: str, error: Exception) -> str:
 def reason(error: Exception) -> str:
     """Azure's own words on one line, without the full stop."""
     body = error.error if isinstance(error, HttpResponseError) else None
-    if body and body.message:
-        inner = [detail.message for detail in body.details or [] if detail.message]
-        text = ": ".join([body.message, *inner]) + (f" ({body.code})" if body.code else "")
-    else:
-        text = str(error.message if isinstance(error, AzureError) else error)
-    return " ".join(text.split()).rstrip(".") or type(error).__name__
+    if not body or not body.message:
+        return _line(error.message if isinstance(error, AzureError) else str(error)) or type(error).__name__
+    texts = [_line(text) for text in (body.message, *(detail.message for detail in body.details or [])) if text]
+    return ": ".join(texts) + (f" ({body.code})" if body.code else "")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split()).rstrip(".")
 
 
 def _status(error: Exception) -> int:

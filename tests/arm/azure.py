@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import trustme
@@ -49,10 +48,10 @@ def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
         yield cloud, server
 
 
-def cloud_options(url: str, certificates: Path) -> dict[str, Any]:
+def cloud_options(url: str) -> dict[str, Any]:
     """What MLClient needs to take ``url`` for Azure, and not to wait between attempts."""
     return {
-        "cloud": "Local",
+        "cloud": url,
         "cloud_metadata": {
             "resource_manager": f"{url}/",
             "azure_portal": url,
@@ -61,7 +60,6 @@ def cloud_options(url: str, certificates: Path) -> dict[str, Any]:
             "storage_endpoint": "localhost",
             "registry_discovery_endpoint": url,
         },
-        "connection_verify": str(certificates),
         "retry_backoff_factor": 0,
         "polling_interval": 0.001,
         "enable_telemetry": False,

@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -63,6 +63,7 @@ class HttpsServer:
         self._application = application
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self.connections: set[socket.socket] = set()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("localhost").configure_cert(context)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
@@ -88,16 +89,23 @@ class HttpsServer:
             return self._application(request)
 
     def close(self) -> None:
+        """Also on all who are connected."""
         self._server.shutdown()
         self._server.server_close()
+        for connection in list(self.connections):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
         def setup(self) -> None:
             self.request = context.wrap_socket(self.request, server_side=True)
+            server.connections.add(self.request)
             super().setup()
 
         def handle(self) -> None:
@@ -110,6 +118,7 @@ def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPReque
             try:
                 super().finish()
             finally:
+                server.connections.discard(self.request)
                 self.request.close()
 
         def answer(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,13 @@ PREFIX = (
 )
 SOON = {"retry-after-ms": "1"}
 """azure-core takes a Retry-After of 0 for none, and waits 5 or 30 seconds then."""
+AT_ONCE = {"Retry-After": "0.001"}
 
 
 class Refusal(Exception):
-    def __init__(self, status: int, code: str, message: str) -> None:
-        self.reply = Reply(status, {"error": {"code": code, "message": message, "details": [], "additionalInfo": []}})
+    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        body = {"error": {"code": code, "message": message, "details": [], "additionalInfo": []}}
+        self.reply = Reply(status, body, headers or {})
 
 
 @dataclass
@@ -127,7 +129,10 @@ class Workspace:
     def _idle(self, endpoint: str) -> None:
         if any(o.left > 0 and o.endpoint == endpoint for o in self._operations.values()):
             raise Refusal(
-                409, "Conflict", "Another operation on this endpoint is in progress; try again when it has ended."
+                409,
+                "Conflict",
+                "Another operation on this endpoint is in progress; try again when it has ended.",
+                AT_ONCE,
             )
 
     def _endpoint(self, request: Request, name: str) -> Reply:

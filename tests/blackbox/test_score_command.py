@@ -1,0 +1,153 @@
+"""``mlops score`` as users run it: against azmlinfsrv, and against the same behind a managed endpoint's front."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+import support
+from arm.https import HttpsServer, Reply, Request
+from arm.https import serving as serving_https
+from arm.scoring import as_azure_answers
+from blackbox.server import PATIENCE, THREADS, Server, serving
+
+MLOPS = Path(sys.executable).with_name("mlops")
+KEY = "s3cret-key"
+
+
+@pytest.fixture(scope="module")
+def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(demo_model, tmp_path_factory.mktemp("server"), **THREADS) as server:
+        yield server
+
+
+@pytest.fixture
+def managed(server: Server, tmp_path: Path) -> Iterator[HttpsServer]:
+    """In front of the server: TLS, a key, and 424 for whatever is not 200."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+
+    def forward(request: Request) -> Reply:
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return Reply(401, {"error": {"code": "Unauthorized"}})
+        kind = {"Content-Type": request.headers["content-type"]}
+        response = server.client.post("/score", content=request.body, headers=kind)
+        return as_azure_answers(Reply(response.status_code, response.content))
+
+    with serving_https(forward, authority) as front:
+        yield front
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """All patients of the demo's data."""
+    X, _ = support.diabetes()
+    X.to_csv(tmp_path / "rows.csv", index=False)
+    return tmp_path / "rows.csv"
+
+
+def score(*words: object, env: dict[str, str] | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    command = [str(MLOPS), "score", *map(str, words)]
+    done = subprocess.run(
+        command, check=False, input=stdin, capture_output=True, env=os.environ | (env or {}), timeout=PATIENCE
+    )
+    assert KEY.encode() not in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+    return done
+
+
+def managed_env(folder: Path) -> dict[str, str]:
+    return {"SSL_CERT_FILE": str(folder / "authority.pem"), "KEY": KEY}
+
+
+def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
+    """In the file's order, with nothing else on either stream."""
+    done = score("--url", server.url, rows)
+    assert (done.returncode, done.stderr) == (0, b"")
+    X, _ = support.diabetes()
+    assert [json.loads(line) for line in done.stdout.splitlines()] == support.demo_estimator().predict(X).tolist()
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
+    """From a file or from standard input, with whatever method it asks for."""
+    body = json.dumps({"data": [support.ROW], "method": "predict_proba"}).encode()
+    (tmp_path / "request.json").write_bytes(body)
+    done = score("--url", f"{server.url}/score", tmp_path / "request.json" if as_file else "-", stdin=body)
+    (line,) = done.stdout.splitlines()
+    assert sum(json.loads(line)) == pytest.approx(1)
+
+
+def test_a_managed_endpoint_is_asked_with_the_key(managed: HttpsServer, rows: Path, tmp_path: Path):
+    """From a variable, under either name; batch by batch, of the deployment that is named."""
+    for option in ("--key-env", "--token-env"):
+        done = score("--url", managed.url, option, "KEY", "--deployment", "green", rows, env=managed_env(tmp_path))
+        assert (done.returncode, len(done.stdout.splitlines())) == (0, 442)
+    assert len(managed.requests) == 10
+    assert {sent.headers["azureml-model-deployment"] for sent in managed.requests} == {"green"}
+
+
+def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path, tmp_path: Path):
+    """With its own status, its place and the number of the row; what was scored before is printed."""
+    lines = rows.read_text().splitlines()
+    lines[250] = lines[250].replace(lines[250].split(",")[0], "", 1)
+    rows.write_text("\n".join(lines))
+    done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
+    message = done.stderr.decode()
+    assert "422 missing_value at /input_data/data/49/0 in row 250" in message
+    assert message.count("\n") == 1
+
+
+def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_path: Path):
+    """As soon as it says, without a word to the user."""
+    managed.fail(2, Reply(429, None, {"Retry-After": "0"}), "POST", "/score")
+    managed.fail(2, as_azure_answers(Reply(503, None, {"Retry-After": "0"})), "POST", "/score")
+    done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, b"", 442)
+
+
+def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
+    """Without printing it."""
+    done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path) | {"KEY": "other-key"})
+    assert done.returncode == 1
+    assert b"check the key or the token" in done.stderr
+    assert b"other-key" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "said"),
+    [
+        (("--url", "localhost:5001"), None, "https://host/score"),
+        (("--url", "https://user:pass@localhost"), None, "--key-env"),
+        (("--url", "http://example.org", "--key-env", "KEY"), KEY, "without TLS"),
+        (("--url", "https://localhost", "--key-env", "KEY"), None, "empty or not set"),
+        (("--url", "https://localhost", "--key-env", "KEY"), "two\nlines", "copy the key again"),
+        (("--url", "https://localhost", "--key", KEY), None, "No such option"),
+        ((), None, "--url"),
+    ],
+)
+def test_wrong_use_is_told(rows: Path, words: tuple[str, ...], key: str | None, said: str):
+    """With status 2, before anything is sent; a key can't be given on the command line."""
+    command = [str(MLOPS), "score", *words, str(rows)]
+    env = os.environ | ({"KEY": key} if key else {})
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+    assert "two" not in done.stderr
+
+
+def test_files_that_can_not_be_sent_are_told(tmp_path: Path):
+    """A missing one, one that is no table."""
+    assert score("--url", "http://localhost", tmp_path / "none.csv").returncode == 2
+    (tmp_path / "rows.txt").write_text("x")
+    done = score("--url", "http://localhost", tmp_path / "rows.txt")
+    assert done.returncode == 1
+    assert b".jsonl" in done.stderr

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import orjson
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from errors import StartupError
+from mlops.score_rows import batches
+
+ROWS = st.lists(st.tuples(st.integers(-(2**53), 2**53), st.text("ab\u00e9 ", min_size=1)), min_size=1, max_size=450)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS)
+def test_every_row_is_sent_once_and_in_order(tmp_path: Path, rows: list[tuple[int, str]]):
+    """By a hundred at most, under the file's column names, each batch knowing where it begins."""
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(b"\n".join(orjson.dumps({"number": number, "text": text}) for number, text in rows))
+    made = batches(file)
+    tables = [orjson.loads(part.body)["input_data"] for part in made]
+    assert [tuple(row) for table in tables for row in table["data"]] == rows
+    assert all(table["columns"] == ["number", "text"] for table in tables)
+    assert [part.count for part in made] == [len(table["data"]) for table in tables]
+    assert max(part.count for part in made) <= 100
+    assert [part.first for part in made] == list(range(1, len(rows) + 1, 100))
+
+
+def test_all_kinds_of_tables_are_read(tmp_path: Path):
+    """CSV, Parquet and JSON lines give the same request; what is missing is null."""
+    frame = pd.DataFrame({"age": [59.0, None], "city": ["Rome", "Oslo"]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    frame.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    expected = {"input_data": {"columns": ["age", "city"], "data": [[59.0, "Rome"], [None, "Oslo"]]}}
+    for kind in ("csv", "parquet", "jsonl"):
+        (only,) = batches(tmp_path / f"rows.{kind}")
+        assert orjson.loads(only.body) == expected
+
+
+def test_a_table_without_names_is_sent_without(tmp_path: Path):
+    """Its columns are then taken by position."""
+    (tmp_path / "rows.csv").write_text("1,2\n3,4\n")
+    (only,) = batches(tmp_path / "rows.csv")
+    assert orjson.loads(only.body) == {"input_data": [[1, 2], [3, 4]]}
+
+
+def test_what_json_can_not_hold_is_refused(tmp_path: Path):
+    """Infinity would arrive as null, a date not at all."""
+    pd.DataFrame({"x": [1.0, math.inf]}).to_parquet(tmp_path / "infinite.parquet")
+    pd.DataFrame({"x": pd.to_datetime(["2026-01-01"])}).to_parquet(tmp_path / "date.parquet")
+    with pytest.raises(StartupError, match=r"Row 2 of .* infinite number"):
+        batches(tmp_path / "infinite.parquet")
+    with pytest.raises(StartupError, match=r"Column x .* datetime"):
+        batches(tmp_path / "date.parquet")
