@@ -74,9 +74,12 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --fork-strategy f
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes
-	$(COMPILE) setup.cfg -o environment/requirements.txt
+	$(COMPILE) --extra entra setup.cfg -o environment/requirements.txt
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
+	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
+		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
+	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml
 
 clean: ## remove what make made
 	rm -rf .venv build dist *.egg-info

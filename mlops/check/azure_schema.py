@@ -1,0 +1,59 @@
+"""What azure-ai-ml says when it loads a file, as ``az ml`` would, with each complaint at its key."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlops.check.document import Document, Key, Problem
+from mlops.check.kind import Kind
+
+REMEDIES = {
+    "Unknown field.": "remove it or correct its spelling",
+    "Missing data for required field.": "add it",
+    "Not a valid integer.": "write a whole number",
+    "Not a valid string.": "write text",
+    "Not a valid boolean.": "write true or false",
+    "Not a valid mapping type.": "write `key: value` lines below it",
+}
+
+
+def problems(document: Document, kind: Kind) -> Iterator[Problem]:
+    """All complaints of the first stage that has any: azure-ai-ml goes no further itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
+        from azure.ai import ml
+        from marshmallow import ValidationError
+
+        load: Callable[[Path], object] = {
+            Kind.MANAGED_ENDPOINT: ml.load_online_endpoint,
+            Kind.KUBERNETES_ENDPOINT: ml.load_online_endpoint,
+            Kind.MANAGED_DEPLOYMENT: ml.load_online_deployment,
+            Kind.KUBERNETES_DEPLOYMENT: ml.load_online_deployment,
+            Kind.ENVIRONMENT: ml.load_environment,
+            Kind.MODEL: ml.load_model,
+        }[kind]
+        try:
+            load(document.path)
+        except ValidationError as error:
+            cause = error.__cause__ or error.__context__  # the outer one has all in one text
+            messages = cause.messages if isinstance(cause, ValidationError) else error.messages
+            yield from _each(document, messages, ())
+        except Exception as error:  # whatever a mistaken file makes of their code
+            yield document.problem((), f"is refused by azure-ai-ml ({' '.join(str(error).split())})", "correct it")
+
+
+def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            yield from _each(document, inner, key if name == "_schema" else (*key, name))
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _each(document, message, key)
+    else:
+        text = str(messages)
+        yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))
