@@ -52,8 +52,8 @@ def concurrent_requests(document: Document) -> Iterator[Problem]:
         return
     given = document.typed(int, *CONCURRENT)
     taken = concurrency(ours, _threads(document))
-    agrees = (given or 1) <= taken if kind(document) is Kind.KUBERNETES_DEPLOYMENT else (given or 1) == taken
-    if not agrees:
+    too_few = kind(document) is Kind.MANAGED_DEPLOYMENT and (given or 1) < taken
+    if too_few or (given or 1) > taken:
         yield document.problem(
             CONCURRENT,
             f"is {given or '1, as it is missing'}, but an instance takes in {taken}",

@@ -20,6 +20,9 @@ REMEDIES = {
     "Not a valid mapping type.": "write `key: value` lines below it",
 }
 
+OTHER_FORM = "In order to specify an existing"
+"""How it starts to explain the reference that could stand where an asset is described."""
+
 
 def problems(document: Document, kind: Kind) -> Iterator[Problem]:
     """All complaints of the first stage that has any: azure-ai-ml goes no further itself."""
@@ -55,5 +58,6 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         for message in messages:
             yield from _each(document, message, key)
     else:
-        text = str(messages)
-        yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))
+        text = " ".join(str(messages).split())
+        if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
+            yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))

@@ -73,8 +73,9 @@ def _problems(document: Document) -> Iterator[Problem]:
         yield document.problem(key, "stands there twice, and only the last one counts", "remove one")
     ours = [problem for rule in RULES[what] for problem in rule(document)]
     yield from ours
-    told = {problem.key for problem in ours}
-    yield from (problem for problem in azure_schema.problems(document, what) if problem.key not in told)
+    for problem in azure_schema.problems(document, what):
+        if not any(problem.key == told.key[: len(problem.key)] for told in ours):
+            yield problem
 
 
 def _endpoint_names(documents: Sequence[Document]) -> Iterator[Problem]:
