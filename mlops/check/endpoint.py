@@ -52,9 +52,14 @@ def mirror_traffic(document: Document) -> Iterator[Problem]:
             )
 
 
-def kubernetes_compute(document: Document) -> Iterator[Problem]:
+def compute(document: Document) -> Iterator[Problem]:
+    """It makes the difference between the two kinds of endpoints."""
     if kind(document) is Kind.KUBERNETES_ENDPOINT and not document.value("compute"):
         yield document.problem(("compute",), "is missing", "write azureml:NAME of the attached cluster")
+    if kind(document) is Kind.MANAGED_ENDPOINT and document.value("compute"):
+        yield document.problem(
+            ("compute",), "is for Kubernetes", f"remove it or write {Kind.KUBERNETES_ENDPOINT} in $schema"
+        )
 
 
 def auth_mode(document: Document) -> Iterator[Problem]:
@@ -67,4 +72,4 @@ def _shares(document: Document, key: str) -> dict[Any, int]:
     return {name: share for name, share in found.items() if isinstance(share, int)}
 
 
-RULES = (name, traffic, mirror_traffic, kubernetes_compute, auth_mode)
+RULES = (name, traffic, mirror_traffic, compute, auth_mode)
