@@ -77,7 +77,7 @@ sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@$(BIN)/cyclonedx-py requirements environment/requirements.txt --output-reproducible -o build/sbom.cdx.json
 
 audit: $(TESTING) ## known vulnerabilities in the locked requirements (needs the network)
-	@$(BIN)/pip-audit --disable-pip --require-hashes -r environment/requirements.txt
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r environment/requirements.txt
 
 artifact: $(SERVING) ## the model to register, the demo's: put `mlops package` with your own here; VERSION=v1.0.0
 	@$(BIN)/mlops demo --out artifact --version $(VERSION) --force

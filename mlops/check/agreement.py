@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from front import THREADS
 from mlops.check.document import Document, Key, Problem
-from mlops.check.kind import Kind, kind
+from mlops.check.kind import on_kubernetes
 from mlops.check.references import serves_itself
 from mlops.check.variables import KEY, configured
 from mlops.deployment import REQUEST_TIMEOUT_MS, concurrency
@@ -52,7 +52,7 @@ def concurrent_requests(document: Document) -> Iterator[Problem]:
         return
     given = document.typed(int, *CONCURRENT)
     taken = concurrency(ours, _threads(document))
-    too_few = kind(document) is Kind.MANAGED_DEPLOYMENT and (given or 1) < taken
+    too_few = not on_kubernetes(document) and (given or 1) < taken
     if too_few or (given or 1) > taken:
         yield document.problem(
             CONCURRENT,

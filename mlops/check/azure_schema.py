@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from errors import StartupError
 from mlops.check.document import Document, Key, Problem
-from mlops.check.kind import Kind
+from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, Kind
 
 REMEDIES = {
     "Unknown field.": "remove it or correct its spelling",
@@ -25,23 +26,23 @@ OTHER_FORM = "In order to specify an existing"
 
 
 def problems(document: Document, kind: Kind) -> Iterator[Problem]:
-    """All complaints of the first stage that has any: azure-ai-ml goes no further itself."""
+    """All of the first stage that has any: azure-ai-ml goes no further. Raises StartupError where it is missing."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("azure").setLevel(logging.CRITICAL)
-        from azure.ai import ml
-        from marshmallow import ValidationError
-
-        load: Callable[[Path], object] = {
-            Kind.MANAGED_ENDPOINT: ml.load_online_endpoint,
-            Kind.KUBERNETES_ENDPOINT: ml.load_online_endpoint,
-            Kind.MANAGED_DEPLOYMENT: ml.load_online_deployment,
-            Kind.KUBERNETES_DEPLOYMENT: ml.load_online_deployment,
+        try:
+            from azure.ai import ml
+            from marshmallow import ValidationError
+        except ImportError:
+            raise StartupError("azure-ai-ml is not installed; run `pip install 'azureml-scoring[deploy]'`.") from None
+        loaders: dict[Kind, Callable[[Path], object]] = {
+            **dict.fromkeys(ENDPOINTS, ml.load_online_endpoint),
+            **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
             Kind.ENVIRONMENT: ml.load_environment,
             Kind.MODEL: ml.load_model,
-        }[kind]
+        }
         try:
-            load(document.path)
+            loaders[kind](document.path)
         except ValidationError as error:
             cause = error.__cause__ or error.__context__  # the outer one has all in one text
             messages = cause.messages if isinstance(cause, ValidationError) else error.messages

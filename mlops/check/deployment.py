@@ -7,22 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlops.check.document import Document, Problem
-from mlops.check.kind import Kind, kind
+from mlops.check.kind import on_kubernetes
 from mlops.check.references import asset, is_remote, serves_itself
 
-LONGEST_MS = {Kind.MANAGED_DEPLOYMENT: 180_000, Kind.KUBERNETES_DEPLOYMENT: 300_000}
+LONGEST_MS, LONGEST_ON_KUBERNETES_MS = 180_000, 300_000
 MOST_INSTANCES = 50
 
 
 def type_as_schema(document: Document) -> Iterator[Problem]:
     """azure-ai-ml goes by the one, editors by the other."""
-    expected = "kubernetes" if kind(document) is Kind.KUBERNETES_DEPLOYMENT else "managed"
+    expected = "kubernetes" if on_kubernetes(document) else "managed"
     if (document.value("type") or "managed") != expected:
         yield document.problem(("type",), "is not what $schema says", f"write `type: {expected}`")
 
 
 def request_timeout(document: Document) -> Iterator[Problem]:
-    key, longest = ("request_settings", "request_timeout_ms"), LONGEST_MS[_kind(document)]
+    key = ("request_settings", "request_timeout_ms")
+    longest = LONGEST_ON_KUBERNETES_MS if on_kubernetes(document) else LONGEST_MS
     given = document.typed(int, *key)
     if given is not None and not 0 < given <= longest:
         yield document.problem(key, f"is {given}", f"write 1 to {longest}, in milliseconds")
@@ -46,7 +47,7 @@ def instance_count(document: Document) -> Iterator[Problem]:
 
 def scale_settings(document: Document) -> Iterator[Problem]:
     key = ("scale_settings",)
-    if kind(document) is Kind.MANAGED_DEPLOYMENT and document.value(*key, "type") == "target_utilization":
+    if not on_kubernetes(document) and document.value(*key, "type") == "target_utilization":
         yield document.problem(
             (*key, "type"), "is target_utilization, which is for Kubernetes", "remove it and use autoscale.json"
         )
@@ -112,11 +113,7 @@ def _path(document: Document, key: str) -> Iterator[Problem]:
 
 def _is_mlflow(document: Document) -> bool:
     found = asset(document, "model")
-    return found is not None and found[1].get("type") == "mlflow_model"
-
-
-def _kind(document: Document) -> Kind:
-    return kind(document) or Kind.MANAGED_DEPLOYMENT
+    return found is not None and found.get("type") == "mlflow_model"
 
 
 RULES = (

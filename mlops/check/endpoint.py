@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops.check.document import Document, Problem
-from mlops.check.kind import Kind, kind
+from mlops.check.kind import Kind, on_kubernetes
 
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*")
 MOST_MIRRORED = 50
@@ -38,7 +38,7 @@ def traffic(document: Document) -> Iterator[Problem]:
 def mirror_traffic(document: Document) -> Iterator[Problem]:
     key = ("mirror_traffic",)
     mirrored = _shares(document, *key)
-    if document.value(*key) and kind(document) is Kind.KUBERNETES_ENDPOINT:
+    if document.value(*key) and on_kubernetes(document):
         yield document.problem(key, "does not exist on Kubernetes", "remove it")
         return
     if len(mirrored) > 1:
@@ -54,16 +54,16 @@ def mirror_traffic(document: Document) -> Iterator[Problem]:
 
 def compute(document: Document) -> Iterator[Problem]:
     """It makes the difference between the two kinds of endpoints."""
-    if kind(document) is Kind.KUBERNETES_ENDPOINT and not document.value("compute"):
+    if on_kubernetes(document) and not document.value("compute"):
         yield document.problem(("compute",), "is missing", "write azureml:NAME of the attached cluster")
-    if kind(document) is Kind.MANAGED_ENDPOINT and document.value("compute"):
+    if not on_kubernetes(document) and document.value("compute"):
         yield document.problem(
             ("compute",), "is for Kubernetes", f"remove it or write {Kind.KUBERNETES_ENDPOINT} in $schema"
         )
 
 
 def auth_mode(document: Document) -> Iterator[Problem]:
-    if kind(document) is Kind.KUBERNETES_ENDPOINT and document.value("auth_mode") == "aad_token":
+    if on_kubernetes(document) and document.value("auth_mode") == "aad_token":
         yield document.problem(("auth_mode",), "is aad_token, which is for managed endpoints", "write aml_token")
 
 

@@ -20,20 +20,16 @@ class Kind(StrEnum):
     ENVIRONMENT = "environment"
     MODEL = "model"
 
-    @property
-    def on_kubernetes(self) -> bool:
-        return self in (Kind.KUBERNETES_ENDPOINT, Kind.KUBERNETES_DEPLOYMENT)
 
-    @property
-    def is_endpoint(self) -> bool:
-        return self in (Kind.MANAGED_ENDPOINT, Kind.KUBERNETES_ENDPOINT)
-
-    @property
-    def is_deployment(self) -> bool:
-        return self in (Kind.MANAGED_DEPLOYMENT, Kind.KUBERNETES_DEPLOYMENT)
+ENDPOINTS = (Kind.MANAGED_ENDPOINT, Kind.KUBERNETES_ENDPOINT)
+DEPLOYMENTS = (Kind.MANAGED_DEPLOYMENT, Kind.KUBERNETES_DEPLOYMENT)
 
 
 def kind(document: Document) -> Kind | None:
     """None where ``$schema`` is missing, or none of those that are checked."""
     found = re.fullmatch(r".*/(\w+)\.schema\.json", str(document.value("$schema")))
     return {kind.value: kind for kind in Kind}.get(found[1]) if found else None
+
+
+def on_kubernetes(document: Document) -> bool:
+    return kind(document) in (Kind.KUBERNETES_ENDPOINT, Kind.KUBERNETES_DEPLOYMENT)

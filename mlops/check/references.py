@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from mlops.check.document import Document, Unreadable, read
@@ -17,21 +16,23 @@ def is_remote(reference: str) -> bool:
     return REMOTE.match(reference) is not None
 
 
-def asset(document: Document, key: str) -> tuple[Path, Mapping[str, Any]] | None:
-    """The asset at ``key`` and the folder that its paths start from; None where it is registered, or can't be read."""
+def asset(document: Document, key: str) -> Mapping[str, Any] | None:
+    """What is described at ``key``, or in the file that it names; None where it is registered, or can't be read."""
     given = document.value(key)
-    if isinstance(given, dict):
-        return document.path.parent, given
     if isinstance(given, str) and given.startswith("file:"):
-        path = document.beside(given.removeprefix("file:"))
         try:
-            return path.parent, read(path).data
+            return read(document.beside(given.removeprefix("file:"))).data
         except Unreadable:
             return None
-    return None
+    return given if isinstance(given, dict) else None
 
 
 def serves_itself(document: Document) -> bool:
-    """Whether the deployment's environment is an image with a server of its own, by its ``inference_config``."""
+    """Whether the deployment's environment is an image with a server of its own.
+
+    Its ``inference_config`` says so. A registered one can't be looked up here; without a script it must be one.
+    """
     environment = asset(document, "environment")
-    return environment is not None and "inference_config" in environment[1]
+    if environment is None:
+        return is_remote(str(document.value("environment"))) and document.value("code_configuration") is None
+    return "inference_config" in environment

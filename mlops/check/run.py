@@ -8,7 +8,7 @@ from pathlib import Path
 from errors import StartupError
 from mlops.check import agreement, assets, azure_schema, deployment, endpoint, probes, variables
 from mlops.check.document import Document, Problem, Unreadable, read
-from mlops.check.kind import SCHEMAS, Kind, kind
+from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, SCHEMAS, Kind, kind
 
 Rule = Callable[[Document], Iterator[Problem]]
 
@@ -22,10 +22,8 @@ _DEPLOYMENT: Sequence[Rule] = (
     *assets.MODEL_RULES,
 )
 RULES: Mapping[Kind, Sequence[Rule]] = {
-    Kind.MANAGED_ENDPOINT: endpoint.RULES,
-    Kind.KUBERNETES_ENDPOINT: endpoint.RULES,
-    Kind.MANAGED_DEPLOYMENT: _DEPLOYMENT,
-    Kind.KUBERNETES_DEPLOYMENT: _DEPLOYMENT,
+    **dict.fromkeys(ENDPOINTS, endpoint.RULES),
+    **dict.fromkeys(DEPLOYMENTS, _DEPLOYMENT),
     Kind.ENVIRONMENT: assets.ENVIRONMENT_RULES,
     Kind.MODEL: assets.MODEL_RULES,
 }
@@ -42,11 +40,11 @@ def files(paths: Iterable[Path]) -> list[Path]:
             found += inside
         else:
             found.append(path)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def check(paths: Sequence[Path]) -> list[Problem]:
-    """All problems of all files, in the order of the files and their lines."""
+    """All problems, in the order of the files and their lines. Raises StartupError where azure-ai-ml is missing."""
     documents: list[Document] = []
     found: list[Problem] = []
     for path in paths:
@@ -80,12 +78,11 @@ def _problems(document: Document) -> Iterator[Problem]:
 
 def _endpoint_names(documents: Sequence[Document]) -> Iterator[Problem]:
     """A deployment belongs to an endpoint of its folder, if one is there."""
+    names: dict[Path, list[object]] = {}
     for document in documents:
-        names = [
-            other.value("name")
-            for other in documents
-            if other.path.parent == document.path.parent and (is_a := kind(other)) and is_a.is_endpoint
-        ]
-        own = kind(document)
-        if own and own.is_deployment and names and document.value("endpoint_name") not in names:
-            yield document.problem(("endpoint_name",), "is not the endpoint beside it", f"write {names[0]}")
+        if kind(document) in ENDPOINTS:
+            names.setdefault(document.path.parent, []).append(document.value("name"))
+    for document in documents:
+        beside = names.get(document.path.parent)
+        if kind(document) in DEPLOYMENTS and beside and document.value("endpoint_name") not in beside:
+            yield document.problem(("endpoint_name",), "is not the endpoint beside it", f"write {beside[0]}")

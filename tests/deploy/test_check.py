@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +202,30 @@ def test_a_key_that_stands_there_twice_is_told(checkout: Checkout):
     assert re.search(r"instance_count stands there twice.*; remove one", command(path).output)
 
 
+def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
+    """Serving needs none of it, so that it may be missing."""
+    code = "import sys; sys.modules['azure.ai.ml'] = None; from mlops.cli import main; main(['check', sys.argv[1]])"
+    words = [sys.executable, "-c", code, checkout.endpoints]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    message = "Error: azure-ai-ml is not installed; run `pip install 'azureml-scoring[deploy]'`.\n"
+    assert (done.returncode, done.stderr) == (1, message)
+
+
+def test_nothing_but_the_problems_is_printed(checkout: Checkout):
+    """azure-ai-ml's warnings and notices are none of a user's business."""
+    words = [sys.executable, "-m", "mlops", "check", checkout.endpoints]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{len(FILES)} files, nothing to correct.\n", "")
+
+
+def test_the_message_on_the_page_is_what_is_printed(checkout: Checkout):
+    """docs/deploy.md shows one."""
+    path = checkout.endpoints / BLUE
+    path.write_text(path.read_text().replace("request_timeout_ms: 30000", "request_timeout_ms: 20000"))
+    shown = command(path).output.splitlines()[0].replace(str(checkout.endpoints), "endpoints")
+    assert f"\n{shown}\n" in (REPOSITORY / "docs" / "deploy.md").read_text()
+
+
 def test_an_empty_folder_is_no_success(tmp_path: Path):
     """A wrong path in a pipeline must not look like a check that passed."""
     assert command(tmp_path).exit_code == 1
@@ -223,12 +249,13 @@ def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout
     assert check(checkout.rewrite(BLUE, no_code)) == []
 
 
-def test_our_own_image_needs_no_threads(checkout: Checkout):
-    """Its server has them; and the code is in it."""
+@pytest.mark.parametrize("environment", ["file:image-environment.yml", "azureml:azureml-scoring-image@latest"])
+def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
+    """Its server has them, and the code is in it; also where it is registered."""
 
     def own_image(data: dict[str, Any]) -> None:
         del data["code_configuration"], data["environment_variables"]["GUNICORN_CMD_ARGS"]
-        data["environment"] = "file:image-environment.yml"
+        data["environment"] = environment
 
     assert check(checkout.rewrite(BLUE, own_image)) == []
 

@@ -40,6 +40,22 @@ def test_each_deadline_ends_before_what_waits_for_it():
     assert ours.scoring_deadline_ms > ours.scoring_queue_timeout_ms
 
 
+def test_the_numbers_on_the_page_are_the_tables():
+    """docs/deploy.md says why each is what it is."""
+    text = (REPOSITORY / "docs" / "deploy.md").read_text()
+    shown = {name.strip("`"): number for name, number in re.findall(r"^\| (\S.*?) \| ([\d,]+) \| ", text, re.MULTILINE)}
+    variables = deployment.environment_variables("blue", managed=True)
+    expected = {
+        "API Management's timeout": deployment.GATEWAY_TIMEOUT_MS,
+        "request_timeout_ms": deployment.REQUEST_TIMEOUT_MS,
+        "max_concurrent_requests_per_instance": deployment.concurrency(load(variables), 64),
+        "liveness `initial_delay": deployment.LIVENESS["initial_delay"],
+    }
+    counted = ("SCORING_DEADLINE_MS", "SCORING_QUEUE_TIMEOUT_MS", "SCORING_MAX_IN_FLIGHT", "WORKER_COUNT")
+    expected |= {name: int(variables[name]) for name in counted}
+    assert {name: int(number.replace(",", "")) for name, number in shown.items()} == expected
+
+
 @pytest.mark.parametrize("folder", ["", "kubernetes/"])
 def test_blue_and_green_differ_in_their_names_only(folder: str):
     """What one of them was tried with is what the other runs with."""

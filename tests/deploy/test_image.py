@@ -17,6 +17,7 @@ import yaml
 import support
 from blackbox.server import PATIENCE, until
 from deploy.checkout import REPOSITORY
+from mlops.deployment import LIVENESS
 
 ENVIRONMENT = REPOSITORY / "environment"
 DOCKERFILE = ENVIRONMENT / "Dockerfile"
@@ -136,6 +137,18 @@ def test_the_image_stops_when_it_is_told_to(tmp_path: Path, demo_model: Path):
         assert stopping.process.wait(PATIENCE) == 0
     finally:
         stopping.process.kill()
+
+
+def test_docker_is_as_patient_as_azure():
+    """The health check's times are those of the liveness probe."""
+    given = dict(re.findall(r"--([a-z-]+)=(\d+)", the_only("HEALTHCHECK")))
+    names = {
+        "initial_delay": "start-period",
+        "period": "interval",
+        "timeout": "timeout",
+        "failure_threshold": "retries",
+    }
+    assert given == {names[name]: str(value) for name, value in LIVENESS.items()}
 
 
 def test_the_dockerfile_is_clean():

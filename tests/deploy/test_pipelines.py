@@ -101,8 +101,11 @@ def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
     condition = "(failure() || cancelled()) && steps.rollout.outcome != 'skipped'"
     assert steps[commands.index("make rollback")]["if"] == condition
     *_, rollout, rollback = walk(load(AZURE)["stages"][-1], "steps")[0]
-    assert rollout["inputs"]["inlineScript"] == "make rollout TO=${{ parameters.deployment }}"
-    assert (rollback["inputs"]["inlineScript"], rollback["condition"]) == ("make rollback", "or(failed(), canceled())")
+    begin, command = rollout["inputs"]["inlineScript"].splitlines()
+    assert begin == 'echo "##vso[task.setvariable variable=begun]yes"'
+    assert command == "make rollout TO=${{ parameters.deployment }}"
+    assert rollback["inputs"]["inlineScript"] == "make rollback"
+    assert rollback["condition"] == "and(or(failed(), canceled()), eq(variables['begun'], 'yes'))"
 
 
 def test_both_pipelines_call_the_same_targets():
