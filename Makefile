@@ -6,6 +6,8 @@ CACHE ?= memory
 SERVER ?= azmlinfsrv
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
+VERSION ?= v1.0.0
+TO ?= green
 PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo yes),$(p))))
 
 BIN := .venv/bin
@@ -15,7 +17,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit blackbox faults rehearse bench bench-cache format lock clean
+.PHONY: help setup serve test check unit deploy blackbox faults rehearse bench bench-cache sbom audit artifact endpoints rollout \
+	rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +45,7 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER)
 
-test: check unit blackbox ## everything that CI runs
+test: check unit deploy blackbox ## everything that CI runs
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -52,6 +55,9 @@ check: $(TESTING) ## format, lint, types
 
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
+
+deploy: $(TESTING) ## tests of what is deployed: YAML, image, pipelines
+	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
 	@$(BIN)/pytest tests/blackbox
@@ -69,6 +75,25 @@ bench: $(TESTING) ## our servers and their peers side by side (half an hour; nee
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py
 
+sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements environment/requirements.txt --output-reproducible -o build/sbom.cdx.json
+
+audit: $(TESTING) ## known vulnerabilities in the locked requirements (needs the network)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r environment/requirements.txt
+
+artifact: $(SERVING) ## the model to register, the demo's: put `mlops package` with your own here; VERSION=v1.0.0
+	@$(BIN)/mlops demo --out artifact --version $(VERSION) --force
+
+endpoints: $(TESTING) ## check endpoints/ before Azure does
+	@$(BIN)/mlops check
+
+rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure)
+	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact
+
+rollback: $(TESTING) ## all traffic back to where it was before make rollout (needs Azure)
+	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml)
+
 format: $(TESTING) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -77,9 +102,12 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --fork-strategy f
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes
-	$(COMPILE) setup.cfg -o environment/requirements.txt
+	$(COMPILE) --extra entra setup.cfg -o environment/requirements.txt
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
+	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
+		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
+	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml
 
 clean: ## remove what make made
 	rm -rf .venv build dist *.egg-info

@@ -153,6 +153,26 @@ def score_(file: Path, url: str, secret_env: str | None, deployment: str | None)
         score(file, url, secret_env, deployment)
 
 
+@main.command()
+@click.argument("paths", type=EXISTING, nargs=-1, metavar="[PATH]...")
+def check(paths: tuple[Path, ...]) -> None:
+    """Check the YAML of endpoints, deployments, environments and models, without Azure.
+
+    PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held to what Azure would
+    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text.
+    """
+    from mlops.check import run
+
+    with _plain_errors():
+        given = run.files(paths or [Path("endpoints")])
+        problems = run.check(given)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems:
+        raise click.ClickException(f"{len(problems)} to correct.")
+    click.echo(f"{len(given)} files, nothing to correct.")
+
+
 @main.command("local-redis", hidden=True)
 def local_redis_() -> None:
     with _plain_errors():

@@ -61,7 +61,7 @@ def build(settings: Settings) -> Application:
     admission = Admission(
         lambda: board.mine,
         slots=settings.scoring_slots or max(1, joblib.cpu_count() // settings.worker_count),
-        max_in_flight=in_flight_limit(settings),
+        max_in_flight=in_flight_limit(settings, server.threads()),
         queue_timeout=settings.scoring_queue_timeout_ms / 1000,
         deadline=deadline,
     )
@@ -125,8 +125,7 @@ def _load(settings: Settings) -> Model:
     return model
 
 
-def in_flight_limit(settings: Settings) -> int:
-    threads = server.threads()
+def in_flight_limit(settings: Settings, threads: int | None) -> int:
     if threads is None or threads == 1:  # a sync worker holds one request anyway
         return settings.scoring_max_in_flight
     return max(1, min(settings.scoring_max_in_flight, threads - RESERVED_THREADS))

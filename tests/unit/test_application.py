@@ -3,16 +3,14 @@ from pathlib import Path
 import pytest
 
 import application
-import server
 from errors import StartupError
 from settings import Settings
 
 
 @pytest.mark.parametrize(("threads", "limit"), [(None, 48), (1, 48), (64, 48), (16, 12), (2, 1)])
-def test_threads_are_left_for_probes(monkeypatch: pytest.MonkeyPatch, threads: int | None, limit: int):
+def test_threads_are_left_for_probes(threads: int | None, limit: int):
     """Fewer requests are admitted than the worker has threads."""
-    monkeypatch.setattr(server, "threads", lambda: threads)
-    assert application.in_flight_limit(Settings()) == limit
+    assert application.in_flight_limit(Settings(), threads) == limit
 
 
 def test_background_loading_and_preloading_are_refused_together(demo_model: Path):

@@ -1,0 +1,51 @@
+"""A copy of what is deployed, to make mistakes in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+GONE = object()
+"""As a value: the key is taken out."""
+
+
+class Checkout:
+    """``endpoints/`` with what its files refer to."""
+
+    def __init__(self, folder: Path, model: Path) -> None:
+        self.root = folder
+        for name in ("endpoints", "environment", "src"):
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(model, folder / "artifact")
+
+    @property
+    def endpoints(self) -> Path:
+        return self.root / "endpoints"
+
+    def change(self, name: str, *key: str, value: object) -> Path:
+        """Write ``value`` at ``key`` of a file of ``endpoints/``."""
+        return self.rewrite(name, lambda data: put(data, key, value))
+
+    def rewrite(self, name: str, change: Callable[[dict[str, Any]], None]) -> Path:
+        path = self.endpoints / name
+        data = yaml.safe_load((REPOSITORY / "endpoints" / name).read_text())
+        change(data)
+        path.write_text(yaml.safe_dump(data, sort_keys=False))
+        return path
+
+
+def put(data: dict[str, Any], key: tuple[str, ...], value: object) -> None:
+    *parents, last = key
+    for part in parents:
+        if not isinstance(data.get(part), dict):
+            data[part] = {}
+        data = data[part]
+    if value is GONE:
+        del data[last]
+    else:
+        data[last] = value

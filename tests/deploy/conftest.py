@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.checkout import Checkout
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, demo_model: Path) -> Checkout:
+    return Checkout(tmp_path / "checkout", demo_model)
+
+
+@pytest.fixture(scope="module")
+def shared_checkout(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Checkout:
+    """For many examples, each of which rewrites the one file that it changes."""
+    return Checkout(tmp_path_factory.mktemp("shared") / "checkout", demo_model)

@@ -1,0 +1,139 @@
+import json
+import re
+import warnings
+from typing import Any
+
+import pytest
+import yaml
+
+from deploy.checkout import REPOSITORY, Checkout
+from mlops import deployment
+from settings import load
+
+ENDPOINTS = REPOSITORY / "endpoints"
+MANAGED = ["blue-deployment.yml", "green-deployment.yml"]
+KUBERNETES = [f"kubernetes/{name}" for name in MANAGED]
+AUTOSCALE = json.loads((ENDPOINTS / "autoscale.json").read_text())
+
+
+def read(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load((ENDPOINTS / name).read_text())
+    return data
+
+
+@pytest.mark.parametrize("name", MANAGED + KUBERNETES)
+def test_deployments_have_the_numbers_of_the_table(name: str):
+    """mlops/deployment.py is the one place to change them."""
+    data, managed = read(name), name in MANAGED
+    expected = deployment.environment_variables(data["name"], managed=managed)
+    assert data["environment_variables"] == expected
+    assert data["liveness_probe"] == deployment.LIVENESS
+    assert data["readiness_probe"] == deployment.READINESS
+    concurrent = {"max_concurrent_requests_per_instance": deployment.concurrency(load(expected), 64)} if managed else {}
+    assert data["request_settings"] == {"request_timeout_ms": deployment.REQUEST_TIMEOUT_MS} | concurrent
+
+
+def test_each_deadline_ends_before_what_waits_for_it():
+    """The gateway's, the request's, ours, the wait for a slot: what remains is the model's."""
+    ours = load(deployment.environment_variables("blue", managed=True))
+    assert deployment.GATEWAY_TIMEOUT_MS >= deployment.REQUEST_TIMEOUT_MS > ours.scoring_deadline_ms
+    assert ours.scoring_deadline_ms > ours.scoring_queue_timeout_ms
+
+
+def test_the_numbers_on_the_page_are_the_tables():
+    """docs/deploy.md says why each is what it is."""
+    text = (REPOSITORY / "docs" / "deploy.md").read_text()
+    shown = {name.strip("`"): number for name, number in re.findall(r"^\| (\S.*?) \| ([\d,]+) \| ", text, re.MULTILINE)}
+    variables = deployment.environment_variables("blue", managed=True)
+    expected = {
+        "API Management's timeout": deployment.GATEWAY_TIMEOUT_MS,
+        "request_timeout_ms": deployment.REQUEST_TIMEOUT_MS,
+        "max_concurrent_requests_per_instance": deployment.concurrency(load(variables), 64),
+        "liveness `initial_delay": deployment.LIVENESS["initial_delay"],
+    }
+    counted = ("SCORING_DEADLINE_MS", "SCORING_QUEUE_TIMEOUT_MS", "SCORING_MAX_IN_FLIGHT", "WORKER_COUNT")
+    expected |= {name: int(variables[name]) for name in counted}
+    assert {name: int(number.replace(",", "")) for name, number in shown.items()} == expected
+
+
+@pytest.mark.parametrize("folder", ["", "kubernetes/"])
+def test_blue_and_green_differ_in_their_names_only(folder: str):
+    """What one of them was tried with is what the other runs with."""
+    blue, green = (read(f"{folder}{colour}-deployment.yml") for colour in ("blue", "green"))
+    assert json.loads(json.dumps(blue).replace('"blue"', '"green"')) == green
+    assert (blue["name"], green["name"]) == ("blue", "green")
+
+
+def test_azure_is_sent_what_the_files_say(checkout: Checkout):
+    """As azure-ai-ml writes it on the wire: durations, counts and text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from azure.ai.ml import load_online_deployment, load_online_endpoint
+
+        entity = load_online_deployment(checkout.endpoints / MANAGED[0])
+        sent = entity._to_rest_object(location="westeurope").as_dict()
+        endpoint = load_online_endpoint(checkout.endpoints / "online-endpoint.yml")
+        asked = endpoint._to_rest_online_endpoint(location="westeurope").as_dict()
+    properties = sent["properties"]
+    assert sent["sku"]["capacity"] == 3
+    assert properties["requestSettings"]["requestTimeout"] == "PT30S"
+    assert properties["requestSettings"]["maxConcurrentRequestsPerInstance"] == 192
+    assert properties["livenessProbe"]["initialDelay"] == "PT2M"
+    assert properties["environmentVariables"]["WORKER_COUNT"] == "4"
+    assert asked["properties"]["authMode"] == "AADToken"
+    assert asked["identity"]["type"] == "SystemAssigned"
+
+
+def test_only_what_the_image_needs_is_uploaded():
+    """Azure ML builds it from a copy of the folder: no .git, no environment, no model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from azure.ai.ml._utils._asset_utils import get_ignore_file
+    ignore = get_ignore_file(REPOSITORY)
+    files = (path for path in REPOSITORY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    sent = {str(path.relative_to(REPOSITORY)) for path in files if not ignore.is_file_excluded(path)}
+    sources = {f"src/{path.name}" for path in (REPOSITORY / "src").glob("*.py")}
+    assert sent == {"environment/Dockerfile", "environment/requirements.txt"} | sources
+    assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
+
+
+def test_autoscale_starts_from_the_instances_that_are_deployed():
+    """It takes over from instance_count without a jump."""
+    parameters = AUTOSCALE["parameters"]
+    assert {read(name)["instance_count"] for name in MANAGED} == {parameters["minimum"]["defaultValue"]}
+    assert parameters["minimum"]["defaultValue"] < parameters["maximum"]["defaultValue"] <= 50
+    assert parameters["endpoint"]["defaultValue"] == read("online-endpoint.yml")["name"]
+
+
+def rules(direction: str) -> list[dict[str, Any]]:
+    (profile,) = AUTOSCALE["resources"][0]["properties"]["profiles"]
+    return [rule for rule in profile["rules"] if rule["scaleAction"]["direction"] == direction]
+
+
+def test_autoscale_does_not_go_up_and_down_by_turns():
+    """At no size does the load that took an instance away bring it back."""
+    (down,) = rules("Decrease")
+    metric = down["metricTrigger"]["metricName"]
+    (up,) = [rule for rule in rules("Increase") if rule["metricTrigger"]["metricName"] == metric]
+    parameters, removed = AUTOSCALE["parameters"], int(down["scaleAction"]["value"])
+    for size in range(parameters["minimum"]["minValue"] + removed, parameters["maximum"]["maxValue"] + 1):
+        after = down["metricTrigger"]["threshold"] * size / (size - removed)
+        assert after < up["metricTrigger"]["threshold"]
+
+
+def test_autoscale_asks_for_metrics_that_deployments_have():
+    """By their names in Azure Monitor, out on more and in on less."""
+    known = {"CpuUtilizationPercentage", "RequestLatency_P95"}
+    assert {rule["metricTrigger"]["metricName"] for rule in rules("Increase") + rules("Decrease")} == known
+    assert {rule["metricTrigger"]["operator"] for rule in rules("Increase")} == {"GreaterThan"}
+    assert {rule["metricTrigger"]["operator"] for rule in rules("Decrease")} == {"LessThan"}
+
+
+def test_the_commands_of_the_page_name_files_that_are_there():
+    """docs/deploy.md can be pasted."""
+    text = (REPOSITORY / "docs" / "deploy.md").read_text()
+    named = re.findall(r"(?:endpoints|environment|infrastructure)/[\w./-]+\.(?:ya?ml|json|txt)", text)
+    assert len(named) > 5
+    assert [name for name in named if not (REPOSITORY / name).is_file()] == []
+    targets = set(re.findall(r"^make (\w+)", text, re.MULTILINE))
+    assert targets <= set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
