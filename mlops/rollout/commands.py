@@ -41,7 +41,7 @@ def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, required=True)
     @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, required=True)
-    @click.option("--workspace-name", "-w", envvar="AZUREML_WORKSPACE", show_envvar=True, required=True)
+    @click.option("--workspace-name", "-w", envvar="AZURE_WORKSPACE", show_envvar=True, required=True)
     @click.option(
         "--log-workspace",
         envvar="LOG_ANALYTICS_WORKSPACE_ID",

@@ -16,7 +16,7 @@ from mlops.rollout.questions import Questions
 WORKSPACE = {
     "AZURE_SUBSCRIPTION_ID": "s",
     "AZURE_RESOURCE_GROUP": "g",
-    "AZUREML_WORKSPACE": "w",
+    "AZURE_WORKSPACE": "w",
     "LOG_ANALYTICS_WORKSPACE_ID": "l",
 }
 GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
