@@ -70,7 +70,7 @@ GREENS = {
     "slow": Green("a slow one", Outcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
     "failing": Green("one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)),
     "other": Green("one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"),
-    "dying": Green("one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=220)),
+    "dying": Green("one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=170)),
     "killed": Green("a good one whose controller is killed", Outcome.INTERRUPTED, "died", kills_controller=True),
 }
 

@@ -23,11 +23,11 @@ from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
-RATE = 100
-"""Requests a second: a fifth of a processor of which the endpoint has two."""
+RATE = 120
+"""Requests a second."""
 
-PLAN = Plan(OLD, NEW, steps(), hold_s=4, patience_s=60, keep_s=3)
-RULES = Rules(requests=80)
+PLAN = Plan(OLD, NEW, steps(), hold_s=2, patience_s=60, keep_s=2)
+RULES = Rules(requests=60)
 
 
 @dataclass(frozen=True)
