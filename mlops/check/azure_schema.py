@@ -64,6 +64,6 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         for message in messages:
             yield from _each(document, message, key)
     else:
-        text = " ".join(str(messages).split())
+        text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
             yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))
