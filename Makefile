@@ -17,8 +17,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deploy blackbox faults rehearse bench bench-cache sbom audit artifact endpoints rollout \
-	rollback format lock clean
+.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
+	rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,7 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER)
 
-test: check unit deploy blackbox ## everything that CI runs
+test: check unit deployfiles blackbox ## everything that CI runs
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -56,7 +56,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deploy: $(TESTING) ## tests of what is deployed: YAML, image, pipelines
+deployfiles: $(TESTING) ## tests of what is deployed: YAML, image, pipelines
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one

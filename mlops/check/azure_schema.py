@@ -27,6 +27,11 @@ OTHER_FORM = "In order to specify an existing"
 
 def problems(document: Document, kind: Kind) -> Iterator[Problem]:
     """All of the first stage that has any: azure-ai-ml goes no further. Raises StartupError where it is missing."""
+    return _each(document, _complaints(document.path, kind), ())
+
+
+def _complaints(path: Path, kind: Kind) -> Any:
+    """A text, or lists and mappings of them as the file is nested; empty where there are none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("azure").setLevel(logging.CRITICAL)
@@ -42,13 +47,13 @@ def problems(document: Document, kind: Kind) -> Iterator[Problem]:
             Kind.MODEL: ml.load_model,
         }
         try:
-            loaders[kind](document.path)
+            loaders[kind](path)
         except ValidationError as error:
             cause = error.__cause__ or error.__context__  # the outer one has all in one text
-            messages = cause.messages if isinstance(cause, ValidationError) else error.messages
-            yield from _each(document, messages, ())
+            return cause.messages if isinstance(cause, ValidationError) else error.messages
         except Exception as error:  # whatever a mistaken file makes of their code
-            yield document.problem((), f"is refused by azure-ai-ml ({' '.join(str(error).split())})", "correct it")
+            return str(error)
+        return []
 
 
 def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
@@ -59,6 +64,6 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         for message in messages:
             yield from _each(document, message, key)
     else:
-        text = " ".join(str(messages).split())
+        text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
             yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))

@@ -24,8 +24,8 @@ class Problem:
     instead: str
 
     def __str__(self) -> str:
-        place = f"{'.'.join(map(str, self.key))} " if self.key else ""
-        return f"{self.path}:{self.line}: {place}{self.wrong}; {self.instead}."
+        sentence = f"{'.'.join(map(str, self.key))} {self.wrong}; {self.instead}."
+        return f"{self.path}:{self.line}: {' '.join(sentence.split())}"
 
 
 class Unreadable(Exception):

@@ -154,6 +154,25 @@ def test_every_rule_tells_some_mistake(checkout: Checkout):
     assert silent == set()
 
 
+@pytest.mark.parametrize("script", ["def init(:\n", "x = '\x00'\n"])
+def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
+    """Before Azure has built an image for it."""
+    (checkout.root / "src" / "score.py").write_text(script)
+    told = [problem for problem in check(checkout.endpoints) if problem.path.name == BLUE]
+    assert [problem.key for problem in told] == [("code_configuration", "scoring_script")]
+    assert "is no Python that can be parsed" in told[0].wrong
+
+
+def test_a_deployment_gets_live_traffic_or_mirrored(checkout: Checkout):
+    """Not both."""
+
+    def both(data: dict[str, Any]) -> None:
+        data.update(traffic={"blue": 100}, mirror_traffic={"blue": 10})
+
+    (problem,) = check(checkout.rewrite(ENDPOINT, both))
+    assert (problem.key, problem.instead) == (("mirror_traffic", "blue"), "mirror to one that has none")
+
+
 def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
     """File by file, from the top down."""
     checkout.change(ENDPOINT, "name", value="x")
