@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from errors import StartupError
-from mlops.rollout.endpoint import EndpointError
+from mlops.rollout.commands import plain_errors
 from mlops.rollout.journal import Journal
 
 
@@ -23,19 +22,18 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
     Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the controller is that of
     `mlops rollout`. Exit status 1 if one of them did not end as it should.
     """
-    from mlops.rehearsal.greens import GREENS
-    from mlops.rehearsal.rehearsal import RULES, rehearse
-    from mlops.rollout import progress, report
+    with plain_errors():
+        from mlops.rehearsal.greens import GREENS
+        from mlops.rehearsal.rehearsal import RULES, rehearse
+        from mlops.rollout import progress, report
 
     if unknown := set(greens) - GREENS.keys():
         raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}.")
     rows, wrong = [], False
     for name in greens or GREENS:
         click.echo(f"\n{GREENS[name].title}")
-        try:
+        with plain_errors():
             done = rehearse(name, out, progress.follow)
-        except (StartupError, EndpointError) as error:
-            raise click.ClickException(str(error)) from None
         page = out / f"{name}.html"
         report.write(Journal(done.journal).last(), page, RULES.slo)
         rows.append(f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients failed; {page}")

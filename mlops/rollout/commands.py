@@ -29,9 +29,13 @@ SHARES = "10,50,100"
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     try:
         yield
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"This needs {error.name}; run `pip install 'azureml-scoring[deploy]'`, or `make test` in the repository."
+        ) from None
     except (EndpointError, StartupError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -116,7 +120,7 @@ def rollout(
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
-    with _plain_errors():
+    with plain_errors():
         document = targets.described(deployment_file)
         name, new = document["endpoint_name"], document["name"]
         asked = targets.questions(document, deployment_file, artifact, _rows(sample))
@@ -159,7 +163,7 @@ def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, o
     Example: mlops rollback diabetes
     """
     journal = journal_of(out, endpoint_name)
-    with _plain_errors():
+    with plain_errors():
         endpoint = targets.connector(workspace, endpoint_name, {})()
         to = to or _before(Journal(journal))
         traffic = endpoint.traffic()
@@ -192,7 +196,7 @@ def compare(
 
     Example: mlops compare diabetes --old blue --new green --sample validation.csv
     """
-    with _plain_errors():
+    with plain_errors():
         endpoint = targets.connector(workspace, endpoint_name, {})()
         say_comparison(endpoint, old, new, time.time() - 60 * minutes, Questions(rows=_rows(sample)), out)
 

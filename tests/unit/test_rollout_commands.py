@@ -1,5 +1,6 @@
 """The command line of rollouts: what it plans, refuses and asks back. The rest is in tests/deploy."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -189,6 +190,15 @@ def test_another_model_in_the_same_file_is_another_rollout(green: Path):
     other = Questions(golden=[({"data": [[1]], "method": "predict"}, [1])])
     assert targets.key(green, asked) != targets.key(green, other)
     assert targets.key(green, asked) == targets.key(green, asked)
+
+
+def test_without_azures_clients_it_is_told_how_to_get_them(green: Path, monkeypatch: pytest.MonkeyPatch):
+    """They are an extra: serving does without."""
+    monkeypatch.setitem(sys.modules, "mlops.rollout.azure_endpoint", None)
+    monkeypatch.delattr("mlops.rollout.azure_endpoint", raising=False)
+    status, told = mlops("rollout", green)
+    assert status == 1
+    assert "azureml-scoring[deploy]" in told
 
 
 def test_an_artifact_without_a_manifest_is_refused(green: Path, tmp_path: Path):
