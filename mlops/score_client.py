@@ -63,7 +63,7 @@ class ScoreClient:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 response = self._http.post(self._url, content=body)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if not _refused(error) or attempt == ATTEMPTS:
                     raise ScoreRefused(_unreachable(self._url, error)) from error
                 self._sleep(2.0 ** (attempt - 1))
@@ -136,7 +136,7 @@ def _refused(error: BaseException | None) -> bool:
     return False
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> str:
+def _unreachable(url: str, error: httpx.RequestError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"{url} has not answered within {TIMEOUT_S} s; send fewer rows at once."
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

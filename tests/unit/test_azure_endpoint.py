@@ -31,6 +31,7 @@ BLUE = f"{ENDPOINT}/deployments/blue"
 GREEN = f"{ENDPOINT}/deployments/green"
 BUSY = {"error": {"code": "Conflict", "message": "Another operation is in progress."}}
 
+SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 DEPLOYMENT = """
 name: any
 endpoint_name: any
@@ -168,6 +169,22 @@ def test_a_deployment_is_created_from_its_file(here: Setting):
     assert properties["environmentVariables"] == {"MODEL_VERSION": "v7"}
     assert properties["requestSettings"]["requestTimeout"] == "PT5S"
     assert sent.document["sku"]["capacity"] == 3
+
+
+def test_code_beside_the_file_is_uploaded(here: Setting, monkeypatch: pytest.MonkeyPatch):
+    """And an environment that stands in the file is registered, both as azure-ai-ml does."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(here.folder / "authority.pem"))  # the storage's client has no option
+    (here.folder / "source").mkdir()
+    (here.folder / "source" / "score.py").write_bytes(SCRIPT)
+    text = DEPLOYMENT.replace('"azureml:source:3"', "source").replace("azureml:scoring:2", "{image: our.io/scoring:2}")
+    (here.folder / "blue.yml").write_text(text)
+    here.endpoint.deploy("blue")
+    properties, assets = here.put(BLUE)["properties"], here.azure.workspace.assets
+    code = properties["codeConfiguration"]["codeId"].removeprefix(PREFIX)
+    environment = properties["environmentId"].removeprefix(PREFIX)
+    assert assets.blobs == {"/blobs/container/source/score.py": SCRIPT}
+    assert assets.versions[code]["properties"]["codeUri"].endswith("/blobs/container/source")
+    assert assets.versions[environment]["properties"]["image"] == "our.io/scoring:2"
 
 
 def test_deploying_again_updates(here: Setting):
