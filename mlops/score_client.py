@@ -60,7 +60,9 @@ class ScoreClient:
         Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
         ScoreRefused.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 response = self._http.post(self._url, content=body)
             except httpx.RequestError as error:
@@ -75,7 +77,6 @@ class ScoreClient:
             if status not in (429, 503) or attempt == ATTEMPTS or pause > LONGEST_PAUSE_S:
                 raise ScoreRefused(_refusal(response, status, first_row))
             self._sleep(pause)
-        raise AssertionError("unreachable")
 
 
 def _predictions(response: httpx.Response) -> list[Any]:

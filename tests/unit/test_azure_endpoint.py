@@ -18,6 +18,8 @@ from azure.ai.ml import MLClient
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.monitor.query import LogsQueryClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from arm.azure import Azure, Credential, azure, cloud_options
 from arm.https import DROP, HttpsServer, Reply
@@ -296,6 +298,28 @@ def test_setting_the_same_traffic_again_sends_nothing(here: Setting):
     before = len(here.server.sent("PUT"))
     here.endpoint.set_traffic(Traffic({"blue": 100, "green": 0}))
     assert len(here.server.sent("PUT")) == before
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 50)), min_size=1, max_size=4))
+def test_any_order_of_steps_ends_where_the_last_one_says(here: Setting, steps: list[tuple[int, int]]):
+    """Forward, back, mirrored or not; what is in force is what was asked for last."""
+    for name in {"blue", "green"} - set(here.endpoint.deployments()):
+        here.endpoint.deploy(name)
+    for share, mirrored in steps:
+        wanted = Traffic({"blue": 100 - share, "green": share}, {} if share else {"green": mirrored})
+        here.endpoint.set_traffic(wanted)
+        now = here.endpoint.traffic()
+        assert {name: percent for name, percent in wanted.live.items() if percent} == now.live
+        assert {name: percent for name, percent in wanted.mirror.items() if percent} == now.mirror
+
+
+def test_the_log_of_one_container_is_enough(here: Setting):
+    """A deployment without a model has nothing to fetch, so its other container alone writes."""
+    here.endpoint.deploy("blue")
+    here.azure.workspace.console["blue"] = {"InferenceServer": "one\n"}
+    here.server.fail(1, Reply(400, {"error": {"code": "BadRequest", "message": "None."}}), "POST", "/getLogs")
+    assert here.endpoint.logs("blue") == "one"
 
 
 @pytest.mark.parametrize(
