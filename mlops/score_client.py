@@ -97,7 +97,7 @@ def _refusal(response: httpx.Response, status: int, first_row: int | None) -> st
     if not isinstance(document, dict) or not isinstance(document.get("error"), str):
         return f"{response.url} answered {status}; {_advice(status)}"
     location = document.get("location")
-    row = re.match(r"/input_data(?:/data)?/(\d+)", location or "")
+    row = re.match(r"/input_data(?:/data)?/(\d+)", str(location))
     places = [str(status), str(document.get("code", ""))]
     if location is not None:
         places.append(f"at {location or '/'}")
