@@ -33,6 +33,8 @@ def _plain_errors() -> Iterator[None]:
         yield
     except StartupError as error:
         raise click.ClickException(str(error)) from None
+    except BrokenPipeError:  # click ends quietly then
+        raise
     except OSError as error:
         raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 

@@ -60,10 +60,12 @@ class ScoreClient:
         Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
         ScoreRefused.
         """
-        for attempt in range(1, ATTEMPTS + 1):
+        attempt = 0
+        while True:
+            attempt += 1
             try:
                 response = self._http.post(self._url, content=body)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 if not _refused(error) or attempt == ATTEMPTS:
                     raise ScoreRefused(_unreachable(self._url, error)) from error
                 self._sleep(2.0 ** (attempt - 1))
@@ -75,7 +77,6 @@ class ScoreClient:
             if status not in (429, 503) or attempt == ATTEMPTS or pause > LONGEST_PAUSE_S:
                 raise ScoreRefused(_refusal(response, status, first_row))
             self._sleep(pause)
-        raise AssertionError("unreachable")
 
 
 def _predictions(response: httpx.Response) -> list[Any]:
@@ -96,7 +97,7 @@ def _refusal(response: httpx.Response, status: int, first_row: int | None) -> st
     if not isinstance(document, dict) or not isinstance(document.get("error"), str):
         return f"{response.url} answered {status}; {_advice(status)}"
     location = document.get("location")
-    row = re.match(r"/input_data(?:/data)?/(\d+)", location or "")
+    row = re.match(r"/input_data(?:/data)?/(\d+)", str(location))
     places = [str(status), str(document.get("code", ""))]
     if location is not None:
         places.append(f"at {location or '/'}")
@@ -136,7 +137,7 @@ def _refused(error: BaseException | None) -> bool:
     return False
 
 
-def _unreachable(url: str, error: httpx.TransportError) -> str:
+def _unreachable(url: str, error: httpx.RequestError) -> str:
     if isinstance(error, httpx.TimeoutException):
         return f"{url} has not answered within {TIMEOUT_S} s; send fewer rows at once."
     if "CERTIFICATE_VERIFY_FAILED" in str(error):

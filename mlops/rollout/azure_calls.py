@@ -19,6 +19,8 @@ from mlops.rollout.endpoint import EndpointError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+ENDED_BADLY = ("failed", "canceled")
+
 
 class OperationFailed(EndpointError):
     """Azure took the request, and what it began has failed."""
@@ -54,7 +56,12 @@ class AzureCalls:
 
         def run() -> None:
             poller = begin()
-            poller.wait(self._patience_s)
+            try:
+                poller.wait(self._patience_s)
+            except AzureError as error:
+                if poller.status().lower() not in ENDED_BADLY:
+                    raise
+                raise OperationFailed(azure_errors.sentence(what, error)) from error
             if not poller.done():
                 raise EndpointError(
                     f"Azure has taken more than {self._patience_s:.0f} s to {what} and goes on; "
@@ -66,8 +73,6 @@ class AzureCalls:
 
     def _meaning(self, what: str, error: Exception) -> EndpointError:
         said = azure_errors.sentence(what, error)
-        if azure_errors.ended_badly(error):
-            return OperationFailed(said)
         if azure_errors.missing(error):
             return self._what_is_missing() or NotThere(said)
         return EndpointError(said)

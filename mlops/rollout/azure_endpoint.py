@@ -135,13 +135,14 @@ class AzureEndpoint:
     def logs(self, deployment: str) -> str:
         """What Azure said when it failed, and the last lines of both its containers."""
         told = [self._failures[deployment]] if deployment in self._failures else []
+        refused = []
         for container in CONTAINERS:
             try:
                 told.append(self._container_log(deployment, container))
             except EndpointError as error:  # a container that never started has none
-                if not told:
-                    raise
-                told.append(str(error))
+                refused.append(error)
+        if not told:
+            raise refused[0]
         return "\n".join(filter(None, told))
 
     def score(self, body: bytes, deployment: str | None = None) -> Answer:

@@ -31,11 +31,6 @@ def pause(error: Exception) -> float | None:
     return None
 
 
-def ended_badly(error: Exception) -> bool:
-    """Azure took the request, and what it began has failed since."""
-    return isinstance(error, HttpResponseError) and 200 <= _status(error) < 300
-
-
 def missing(error: Exception) -> bool:
     return _status(error) == 404
 

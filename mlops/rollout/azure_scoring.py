@@ -48,7 +48,7 @@ class AzureScoring:
             headers["azureml-model-deployment"] = deployment
         try:
             return self._http.post(url, content=body, headers=headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise EndpointError(f"{url} can't be reached ({error}); check the network and the proxy.") from error
 
     def _look_up(self) -> tuple[str, str]:

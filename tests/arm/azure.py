@@ -35,6 +35,8 @@ class Azure:
     def __call__(self, request: Request) -> Reply:
         if request.path.startswith("/v1/workspaces/"):
             return self.logs(request)
+        if request.path.startswith("/blobs/"):
+            return self.workspace.assets.storage(request)
         if request.path.startswith("/endpoints/"):
             return self._scoring(request)
         return self.workspace(request)
@@ -44,7 +46,7 @@ class Azure:
 def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
     cloud = Azure(authority)
     with serving(cloud, authority) as server:
-        cloud.workspace.url = server.url
+        cloud.workspace.url = cloud.workspace.assets.url = server.url
         yield cloud, server
 
 

@@ -133,7 +133,8 @@ def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPReque
             if not isinstance(content, bytes):
                 content = json.dumps(content).encode()
             self.send_response(reply.status)
-            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+            kind = {"Content-Type": "application/json"} if content else {}
+            for name, value in {**kind, **reply.headers}.items():
                 self.send_header(name, value)
             if reply.status != 204:
                 self.send_header("Content-Length", str(len(content)))

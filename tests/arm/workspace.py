@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arm.assets import Assets
 from arm.https import Reply, Request
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -43,6 +44,7 @@ class Workspace:
 
     def __init__(self) -> None:
         self.url = ""
+        self.assets = Assets()
         self.duration = 2
         """How many requests long an operation takes."""
         self.endpoints: dict[str, dict[str, Any]] = {}
@@ -87,6 +89,9 @@ class Workspace:
         path = request.path.removeprefix(PREFIX)
         for pattern, handle in (
             (r"", self._workspace),
+            (r"/(codes|environments)/([^/]+)/versions/([^/]+)", self.assets.version),
+            (r"/(codes)/([^/]+)/versions", self.assets.list),
+            (r"/codes/([^/]+)/versions/([^/]+)/startPendingUpload", self.assets.upload),
             (r"/onlineEndpoints/([^/]+)", self._endpoint),
             (r"/onlineEndpoints/([^/]+)/(listKeys|token)", self._credentials),
             (r"/onlineEndpoints/([^/]+)/deployments", self._list),

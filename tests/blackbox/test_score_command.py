@@ -106,6 +106,25 @@ def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path
     assert message.count("\n") == 1
 
 
+def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):
+    """On the terminal, where the predictions go elsewhere."""
+    terminal, side = os.openpty()
+    command = [str(MLOPS), "score", "--url", server.url, str(rows)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=side, timeout=PATIENCE)
+    os.close(side)
+    shown = os.read(terminal, 65_536)
+    os.close(terminal)
+    assert b"Scoring" in shown
+    assert len(done.stdout.splitlines()) == 442
+
+
+def test_who_has_seen_enough_may_leave(server: Server, rows: Path):
+    """As `head` does."""
+    command = f"'{MLOPS}' score --url {server.url} '{rows}' | head -1"
+    done = subprocess.run(command, shell=True, check=True, capture_output=True, timeout=PATIENCE)
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, b"")
+
+
 def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_path: Path):
     """As soon as it says, without a word to the user."""
     managed.fail(2, Reply(429, None, {"Retry-After": "0"}), "POST", "/score")

@@ -18,6 +18,8 @@ from azure.ai.ml import MLClient
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import RequestsTransport
 from azure.monitor.query import LogsQueryClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from arm.azure import Azure, Credential, azure, cloud_options
 from arm.https import DROP, HttpsServer, Reply
@@ -36,6 +38,7 @@ BLUE = f"{ENDPOINT}/deployments/blue"
 GREEN = f"{ENDPOINT}/deployments/green"
 BUSY = {"error": {"code": "Conflict", "message": "Another operation is in progress."}}
 
+SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 DEPLOYMENT = """
 name: any
 endpoint_name: any
@@ -175,6 +178,22 @@ def test_a_deployment_is_created_from_its_file(here: Setting):
     assert sent.document["sku"]["capacity"] == 3
 
 
+def test_code_beside_the_file_is_uploaded(here: Setting, monkeypatch: pytest.MonkeyPatch):
+    """And an environment that stands in the file is registered, both as azure-ai-ml does."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(here.folder / "authority.pem"))  # the storage's client has no option
+    (here.folder / "source").mkdir()
+    (here.folder / "source" / "score.py").write_bytes(SCRIPT)
+    text = DEPLOYMENT.replace('"azureml:source:3"', "source").replace("azureml:scoring:2", "{image: our.io/scoring:2}")
+    (here.folder / "blue.yml").write_text(text)
+    here.endpoint.deploy("blue")
+    properties, assets = here.put(BLUE)["properties"], here.azure.workspace.assets
+    code = properties["codeConfiguration"]["codeId"].removeprefix(PREFIX)
+    environment = properties["environmentId"].removeprefix(PREFIX)
+    assert assets.blobs == {"/blobs/container/source/score.py": SCRIPT}
+    assert assets.versions[code]["properties"]["codeUri"].endswith("/blobs/container/source")
+    assert assets.versions[environment]["properties"]["image"] == "our.io/scoring:2"
+
+
 def test_deploying_again_updates(here: Setting):
     """What was sent before is replaced."""
     here.endpoint.deploy("blue")
@@ -284,6 +303,28 @@ def test_setting_the_same_traffic_again_sends_nothing(here: Setting):
     before = len(here.server.sent("PUT"))
     here.endpoint.set_traffic(Traffic({"blue": 100, "green": 0}))
     assert len(here.server.sent("PUT")) == before
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 50)), min_size=1, max_size=4))
+def test_any_order_of_steps_ends_where_the_last_one_says(here: Setting, steps: list[tuple[int, int]]):
+    """Forward, back, mirrored or not; what is in force is what was asked for last."""
+    for name in {"blue", "green"} - set(here.endpoint.deployments()):
+        here.endpoint.deploy(name)
+    for share, mirrored in steps:
+        wanted = Traffic({"blue": 100 - share, "green": share}, {} if share else {"green": mirrored})
+        here.endpoint.set_traffic(wanted)
+        now = here.endpoint.traffic()
+        assert {name: percent for name, percent in wanted.live.items() if percent} == now.live
+        assert {name: percent for name, percent in wanted.mirror.items() if percent} == now.mirror
+
+
+def test_the_log_of_one_container_is_enough(here: Setting):
+    """A deployment without a model has nothing to fetch, so its other container alone writes."""
+    here.endpoint.deploy("blue")
+    here.azure.workspace.console["blue"] = {"InferenceServer": "one\n"}
+    here.server.fail(1, Reply(400, {"error": {"code": "BadRequest", "message": "None."}}), "POST", "/getLogs")
+    assert here.endpoint.logs("blue") == "one"
 
 
 @pytest.mark.parametrize(
