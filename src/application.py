@@ -8,10 +8,12 @@ from typing import Any
 import joblib
 import orjson
 
+import data_collection
 import server
 from admission import Admission
 from cache_counts import CacheCounts
 from cache_setup import response_cache
+from data_collection import DataCollection
 from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
@@ -75,7 +77,7 @@ def build(settings: Settings) -> Application:
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
         expose_traceback=settings.scoring_expose_traceback,
-        hooks=(RequestCounter(board, cache_counts), log),
+        hooks=[RequestCounter(board, cache_counts), log, *_data_collection(lifecycle)],
     )
     health = Health(
         board,
@@ -93,6 +95,11 @@ def build(settings: Settings) -> Application:
         body_timeout=settings.scoring_body_timeout_ms / 1000,
     )
     return Application(service, health, lifecycle, reader, HttpScoring(service, reader))
+
+
+def _data_collection(lifecycle: Lifecycle) -> list[DataCollection]:
+    found = data_collection.find(lifecycle.model)
+    return [found] if found else []
 
 
 def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:

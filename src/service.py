@@ -59,7 +59,8 @@ class Answer(NamedTuple):
 class Outcome:
     """What became of a request, for the hooks.
 
-    ``error`` is None where it was answered with predictions; ``non_finite`` counts the NaN and infinities among them.
+    ``error`` is None where it was answered with ``predictions``, in JSON; ``non_finite`` counts the NaN and infinities
+    among them. ``batch`` is None where the request was not valid.
     """
 
     request_id: str
@@ -74,6 +75,8 @@ class Outcome:
     model_name: str | None = None
     model_version: str | None = None
     error: ScoringError | None = None
+    batch: Batch | None = None
+    predictions: bytes | None = None
 
 
 class ModelSource(Protocol):
@@ -158,13 +161,13 @@ class Service:
         body = request.read()
         outcome.body_bytes = len(body)
         batch = validate(body, model.contract, self._limits)
-        outcome.rows = len(batch.X)
+        outcome.batch, outcome.rows = batch, len(batch.X)
         if request.at_once and not (model.quick and model.quick(batch)):
             raise MustWait
         predictions = self._cache.predictions(
             model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
         )
-        outcome.cache = predictions.state
+        outcome.cache, outcome.predictions = predictions.state, predictions.json
         return predictions.json
 
     def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:

@@ -40,6 +40,7 @@ def _complaints(path: Path, kind: Kind) -> Any:
             from marshmallow import ValidationError
         except ImportError:
             raise StartupError("azure-ai-ml is not installed; run `pip install 'azureml-scoring[deploy]'`.") from None
+        logging.getLogger("azure.ai.ml").setLevel(logging.CRITICAL)  # which it sets itself, when it is imported
         loaders: dict[Kind, Callable[[Path], object]] = {
             **dict.fromkeys(ENDPOINTS, ml.load_online_endpoint),
             **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
