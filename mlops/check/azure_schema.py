@@ -62,8 +62,10 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         for name, inner in messages.items():
             yield from _each(document, inner, key if name == "_schema" else (*key, name))
     elif isinstance(messages, list):
-        for message in messages:
-            yield from _each(document, message, key)
+        plain = [message for message in messages if not str(message).startswith(OTHER_FORM)] or messages
+        for i, message in enumerate(plain):
+            if message not in plain[:i]:
+                yield from _each(document, message, key)
     else:
         text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
