@@ -62,7 +62,8 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         for name, inner in messages.items():
             yield from _each(document, inner, key if name == "_schema" else (*key, name))
     elif isinstance(messages, list):
-        plain = [message for message in messages if not str(message).startswith(OTHER_FORM)] or messages
+        told = list(_flat(messages))
+        plain = [message for message in told if not str(message).startswith(OTHER_FORM)] or told
         for i, message in enumerate(plain):
             if message not in plain[:i]:
                 yield from _each(document, message, key)
@@ -70,3 +71,14 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
         text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
             yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))
+
+
+def _flat(messages: list[Any]) -> Iterator[Any]:
+    """A list for each form that a value may have, in lists."""
+    for message in messages:
+        if isinstance(message, Mapping) and [*message] == ["_schema"]:
+            yield from _flat(message["_schema"])
+        elif isinstance(message, list):
+            yield from _flat(message)
+        else:
+            yield message
