@@ -18,10 +18,11 @@ from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
 from lifecycle import Lifecycle
+from metrics import Metrics
 from micro_batching import MicroBatcher
 from model import Model, load
 from payload import Limits
-from routes import HttpScoring, mount
+from routes import HttpScoring, mount, pages_of
 from scoreboard import Scoreboard
 from service import Service
 from settings import Settings
@@ -35,6 +36,7 @@ RESERVED_THREADS = 4
 class Application:
     service: Service
     health: Health
+    metrics: Metrics
     lifecycle: Lifecycle
     reader: RequestReader
     http: HttpScoring
@@ -94,7 +96,8 @@ def build(settings: Settings) -> Application:
         step=workers,
         body_timeout=settings.scoring_body_timeout_ms / 1000,
     )
-    return Application(service, health, lifecycle, reader, HttpScoring(service, reader))
+    metrics = Metrics(board, lifecycle, deployment=settings.deployment_name)
+    return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
 
 
 def _data_collection(lifecycle: Lifecycle) -> list[DataCollection]:
@@ -118,7 +121,7 @@ def start(settings: Settings) -> Application:
         application.lifecycle.load_in_background(lambda: _load(settings))
     else:
         application.lifecycle.load(lambda: _load(settings))
-    mount(application.http, application.health, lean=settings.scoring_lean_lane)
+    mount(application.http, pages_of(application.health, application.metrics), lean=settings.scoring_lean_lane)
     server.let_probes_through()
     if not settings.scoring_access_log:
         server.drop_access_log()

@@ -62,8 +62,8 @@ class Front:
         lane = self._lane
         if lane is not None and lane.scores(environ):
             response = await self._score(lane, environ, protocol, started)
-        elif lane is not None and (probe := lane.probe(environ)) is not None:
-            response = probe
+        elif lane is not None and (page := lane.page(environ)) is not None:
+            response = page
         else:
             response = await self._by_flask(scope, environ, protocol)
         protocol.response_bytes(*response)

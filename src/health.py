@@ -142,6 +142,8 @@ class RequestCounter:
             row.non_finite += outcome.non_finite
             row.service_errors += outcome.status >= 500
             row.client_errors += 400 <= outcome.status < 500
+            row.measures.count(outcome.error.code if outcome.error else "ok", outcome.rows)
+            row.measures.time(outcome.seconds)
         if outcome.cache in COUNTED:
             self._cache.add(**{COUNTED[outcome.cache]: 1})
 

@@ -42,22 +42,22 @@ class LeanLane:
         inner: Wsgi,
         service: Service,
         reader: RequestReader,
-        probes: Mapping[str, Callable[[], Probe]],
+        pages: Mapping[str, Callable[[], Answer]],
         *,
         server_version: str = "",
     ) -> None:
         self._inner = inner
         self.service = service
         self.reader = reader
-        self._probes = probes
+        self._pages = pages
         self._constant = [("x-ms-server-version", server_version)] if server_version else []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         if self.scores(environ):
             response = self.score(self.reader(environ), started)
-        elif (probe := self.probe(environ)) is not None:
-            response = probe
+        elif (page := self.page(environ)) is not None:
+            response = page
         else:
             return self._inner(environ, start_response)
         start_response(STATUS_LINES[response.status], response.headers)
@@ -80,14 +80,15 @@ class LeanLane:
             headers.append(("x-ms-client-request-id", request.client_request_id))
         return _response(answer, headers)
 
-    def probe(self, environ: Environ) -> Response | None:
-        if environ["REQUEST_METHOD"] == "GET" and (probe := self._probes.get(environ["PATH_INFO"])):
-            return _response(probe_answer(probe()), self._constant)
+    def page(self, environ: Environ) -> Response | None:
+        """A probe, or the metrics."""
+        if environ["REQUEST_METHOD"] == "GET" and (page := self._pages.get(environ["PATH_INFO"])):
+            return _response(page(), self._constant)
         return None
 
 
-def probe_answer(probe: Probe) -> Answer:
-    body, status = probe
+def probe_answer(probe: Callable[[], Probe]) -> Answer:
+    body, status = probe()
     return Answer(status, orjson.dumps(body), {} if status == HTTPStatus.OK else {"Retry-After": "5"})
 
 
@@ -113,5 +114,5 @@ def _unusual(environ: Environ) -> bool:
 
 
 def _response(answer: Answer, headers: list[tuple[str, str]]) -> Response:
-    plain = [("Content-Type", "application/json"), ("Content-Length", str(len(answer.body)))]
+    plain = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
     return Response(int(answer.status), [*plain, *headers, *answer.headers.items()], answer.body)

@@ -31,6 +31,7 @@ from settings import Settings
 from validation import Batch
 
 Predict = Callable[[Batch], list[Any]]
+Quick = Callable[[Batch], Predict | None]
 
 QUICK = 0.005
 """Seconds."""
@@ -41,9 +42,9 @@ class Model:
     """A model that has answered.
 
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
-    its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: which batches the
-    compiled form computes, that waits for nothing and is faster with the largest than a probe may wait: no thread needs
-    to watch over it. None where it is slower, or there is none.
+    its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: the compiled
+    form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
+    thread needs to watch over it. None where it is slower, or there is none.
     """
 
     name: str
@@ -56,7 +57,7 @@ class Model:
     runtime: dict[str, str]
     cacheable: bool
     backend: Literal["sklearn", "onnx"]
-    quick: Callable[[Batch], bool] | None
+    quick: Quick | None
     predict: Predict
 
 
@@ -111,9 +112,7 @@ def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
-def _compiled(
-    found: Artifact, estimator: Predict, settings: Settings
-) -> tuple[Predict | None, Callable[[Batch], bool] | None]:
+def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[Predict | None, Quick | None]:
     """The model compiled to ONNX, verified and tried, None where the estimator is to answer; and ``Model.quick``.
 
     Raises StartupError.
@@ -145,7 +144,7 @@ def _compiled(
         telemetry.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
     if _full_batch_seconds(packaged.contract, predict, settings) < QUICK:
-        return predict, predict.takes  # waking other threads would cost more than they do
+        return predict, predict.at_once  # waking other threads would cost more than they do
     # Forked workers would lack the threads that a session starts.
     threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
     return on(threads) if threads > 1 else predict, None

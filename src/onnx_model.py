@@ -60,8 +60,13 @@ class OnnxPredictor:
         self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
 
     def __call__(self, batch: Batch) -> list[Any]:
-        if not self.takes(batch):
-            return self._estimator(batch)
+        return (self.at_once(batch) or self._estimator)(batch)
+
+    def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
+        """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is to."""
+        return self._compiled if self._proven_for(batch) else None
+
+    def _compiled(self, batch: Batch) -> list[Any]:
         output = self._model.outputs[batch.method]
         (answers,) = self._session.run([output], {INPUT: batch.X.astype(self._model.dtype, copy=False)})
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
@@ -69,8 +74,7 @@ class OnnxPredictor:
         rows: list[Any] = self._rows(batch.method, answers).tolist()
         return rows
 
-    def takes(self, batch: Batch) -> bool:
-        """It is not the estimator's."""
+    def _proven_for(self, batch: Batch) -> bool:
         if batch.method not in self._model.outputs:
             return False
         if not (batch.complete or self._model.missing) and np.isnan(batch.X).any():

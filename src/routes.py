@@ -6,6 +6,7 @@ a line in the log says so, and ``/score`` still works.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import telemetry
 from errors import ClientError, MethodNotAllowed, RequestIdTooLong
-from health import Health, Probe
+from health import Health
 from http_request import RequestReader
 from lean_lane import SCORE, LeanLane, probe_answer, steps_aside_for
+from metrics import Metrics
 from service import Answer, Request, Service
 
 if TYPE_CHECKING:
@@ -60,44 +62,53 @@ class HttpScoring:
         return response
 
 
-def mount(scoring: HttpScoring, health: Health, *, lean: bool = True) -> None:
-    """Add the probes' routes and the lean lane, where there is such a server."""
+Pages = Mapping[str, Callable[[], Answer]]
+
+
+def pages_of(health: Health, metrics: Metrics) -> Pages:
+    """What is beside ``/score``, by path."""
+    probes = (health.health, health.readiness, health.liveness)
+    pages = {f"/{probe.__name__}": functools.partial(probe_answer, probe) for probe in probes}
+    return {**pages, "/metrics": metrics.answer}
+
+
+def mount(scoring: HttpScoring, pages: Pages, *, lean: bool = True) -> None:
+    """Add the pages' routes and the lean lane, where there is such a server."""
     server = sys.modules.get(SERVER_ROUTES)
     if server is None:
         return
     try:
         blueprint = server.main_blueprint
-        for probe in (health.health, health.readiness, health.liveness):
-            blueprint.add_url_rule(f"/{probe.__name__}", probe.__name__, _view(probe))
+        for path, page in pages.items():
+            blueprint.add_url_rule(path, path.removeprefix("/"), _view(page))
         blueprint.after_app_request(scoring.restate)
         if lean and not steps_aside_for(server.config):
-            blueprint.record_once(lambda state: _mount_lane(state.app, scoring, health))
+            blueprint.record_once(lambda state: _mount_lane(state.app, scoring, pages))
     except Exception as error:
         telemetry.event(
-            f"This azureml-inference-server-http is not one we know ({type(error).__name__}): no /health, /readiness "
-            "and /liveness; probe / instead.",
+            f"This azureml-inference-server-http is not one we know ({type(error).__name__}): no /health, /readiness, "
+            "/liveness and /metrics; probe / instead.",
             logging.WARNING,
         )
 
 
-def _mount_lane(app: Any, scoring: HttpScoring, health: Health) -> None:
+def _mount_lane(app: Any, scoring: HttpScoring, pages: Pages) -> None:
     """As WSGI middleware, in the place that Flask has for it."""
-    probes = {f"/{probe.__name__}": probe for probe in (health.health, health.readiness, health.liveness)}
     try:
         version = os.environ.get("HTTP_X_MS_SERVER_VERSION", "")  # the server sets it
-        app.wsgi_app = LeanLane(app.wsgi_app, scoring.service, scoring.reader, probes, server_version=version)
+        app.wsgi_app = LeanLane(app.wsgi_app, scoring.service, scoring.reader, pages, server_version=version)
     except AttributeError:
         telemetry.event("This Flask is not one we know: no lean lane, requests take the longer way.", logging.WARNING)
 
 
-def _view(probe: Callable[[], Probe]) -> Callable[[], Response]:
-    return lambda: _response(probe_answer(probe()))
+def _view(page: Callable[[], Answer]) -> Callable[[], Response]:
+    return lambda: _response(page())
 
 
 def _response(answer: Answer) -> Response:
     from azureml_inference_server_http.api.aml_response import AMLResponse
 
-    headers: Mapping[str, str] = {"Content-Type": "application/json", **answer.headers}
+    headers: Mapping[str, str] = {"Content-Type": answer.content_type, **answer.headers}
     response: Response = AMLResponse(answer.body, answer.status, headers)
     return response
 

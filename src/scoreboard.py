@@ -15,7 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from errors import StartupError
+from errors import InternalError, StartupError
+from measures import OUTCOMES, Measures
 
 WORKERS = 256
 
@@ -54,6 +55,7 @@ class Row(ctypes.Structure):
     oldest_start: float
     full_since: float
     cache: CacheRow
+    measures: Measures
     _fields_ = [
         ("pid", ctypes.c_int64),
         ("born", ctypes.c_int64),
@@ -66,6 +68,7 @@ class Row(ctypes.Structure):
         ("oldest_start", ctypes.c_double),
         ("full_since", ctypes.c_double),
         ("cache", CacheRow),
+        ("measures", Measures),
     ]
 
     @property
@@ -100,6 +103,7 @@ class Scoreboard:
             lost = self.mine.in_flight
             self.mine.requests += lost
             self.mine.service_errors += lost
+            self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += lost
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
                 setattr(self.mine.cache, gauge, 0)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -18,8 +18,9 @@ from admission import Admission
 from cache import ANYTHING, CacheState, Directive, ResponseCache
 from cache_scoring import Computed
 from errors import InternalError, NonFinitePrediction, ScoringError
+from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, STAGES, VALIDATE
 from micro_batching import MicroBatcher
-from model import Model
+from model import Model, Predict
 from payload import Limits
 from predictions import non_finite
 from telemetry import timestamp
@@ -48,11 +49,12 @@ class MustWait(Exception):
 
 
 class Answer(NamedTuple):
-    """``body`` is valid JSON, whatever happened."""
+    """To a request for scores ``body`` is valid JSON, whatever happened."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = NO_HEADERS
+    content_type: str = "application/json"
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Outcome:
     """What became of a request, for the hooks.
 
     ``error`` is None where it was answered with ``predictions``, in JSON; ``non_finite`` counts the NaN and infinities
-    among them. ``batch`` is None where the request was not valid.
+    among them. ``batch`` is None where the request was not valid. ``seconds``: by stage, as measures.py has them.
     """
 
     request_id: str
@@ -77,6 +79,7 @@ class Outcome:
     error: ScoringError | None = None
     batch: Batch | None = None
     predictions: bytes | None = None
+    seconds: list[float] = field(default_factory=lambda: [0.0] * len(STAGES))
 
 
 class ModelSource(Protocol):
@@ -134,8 +137,10 @@ class Service:
         outcome = Outcome(request.request_id, request.client_request_id, request.trace)
         try:
             predictions = self._predictions(request, outcome)
-            outcome.duration_ms = (self._clock() - started) * 1000
+            computed = self._clock()
+            outcome.duration_ms = (computed - started) * 1000
             answer = Answer(200, self._success(predictions, outcome))
+            outcome.seconds[SERIALISE] += self._clock() - computed
         except ScoringError as error:
             answer = self._failure(error, outcome, started)
         except MustWait:
@@ -144,6 +149,7 @@ class Service:
             internal = InternalError("The service failed; the log has the details under this request id.")
             internal.__cause__ = error
             answer = self._failure(internal, outcome, started)
+        outcome.seconds[REQUEST] = self._clock() - started
         for hook in self._hooks:
             hook(outcome)
         return answer
@@ -158,30 +164,51 @@ class Service:
     def _admitted(self, request: Request, due: float, outcome: Outcome) -> bytes:
         model = self._source.model()
         outcome.model_name, outcome.model_version = model.name, model.version
+        seconds, begun = outcome.seconds, self._clock()
         body = request.read()
-        outcome.body_bytes = len(body)
+        outcome.body_bytes, read = len(body), self._clock()
+        seconds[READ] = read - begun
         batch = validate(body, model.contract, self._limits)
+        validated = self._clock()
+        seconds[VALIDATE] = validated - read
         outcome.batch, outcome.rows = batch, len(batch.X)
-        if request.at_once and not (model.quick and model.quick(batch)):
+        at_once = model.quick(batch) if model.quick else None
+        if request.at_once and not at_once:
             raise MustWait
         predictions = self._cache.predictions(
-            model, batch, request.cache, lambda part: self._compute(model, part, due, outcome), due
+            model, batch, request.cache, lambda part: self._compute(model, at_once, part, due, outcome), due
         )
         outcome.cache, outcome.predictions = predictions.state, predictions.json
+        rest = self._clock() - validated - seconds[QUEUE] - seconds[PREDICT]
+        seconds[SERIALISE if predictions.state == CacheState.OFF else CACHE] += max(rest, 0.0)
         return predictions.json
 
-    def _compute(self, model: Model, batch: Batch, due: float, outcome: Outcome) -> Computed:
-        if model.quick and model.quick(batch):
-            answers = model.predict(batch)
-        elif self._batcher:
-            answers = self._batcher.predict(model.predict, batch, due)
+    def _compute(self, model: Model, at_once: Predict | None, batch: Batch, due: float, outcome: Outcome) -> Computed:
+        asked = self._clock()
+        if at_once:
+            answers = at_once(batch)
+            outcome.seconds[PREDICT] += self._clock() - asked
         else:
-            answers = self.admission.compute(lambda: model.predict(batch), due)
+            answers = self._in_its_turn(model.predict, batch, due, outcome, asked)
         bad = non_finite(answers)
         outcome.non_finite += bad
         if bad and not self._null_for_non_finite:
             raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
         return Computed(answers, shareable=not bad)
+
+    def _in_its_turn(self, predict: Predict, batch: Batch, due: float, outcome: Outcome, asked: float) -> list[Any]:
+        """In a slot, perhaps with the rows of other requests."""
+
+        def timed(rows: Batch) -> list[Any]:
+            begun = self._clock()
+            outcome.seconds[QUEUE] += begun - asked
+            answers = predict(rows)
+            outcome.seconds[PREDICT] += self._clock() - begun
+            return answers
+
+        if self._batcher:
+            return self._batcher.predict(timed, batch, due)
+        return self.admission.compute(lambda: timed(batch), due)
 
     def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
         return orjson.dumps(

@@ -89,7 +89,7 @@ class Lane:
     def scores(self, environ: Any) -> bool:
         return bool(environ["PATH_INFO"] == "/score")
 
-    def probe(self, environ: Any) -> Response | None:
+    def page(self, environ: Any) -> Response | None:
         return Response(200, [], b"alive") if environ["PATH_INFO"] == "/liveness" else None
 
     def score(self, request: bytes | ScoringError, started: float) -> Response:

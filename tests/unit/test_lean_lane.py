@@ -14,8 +14,8 @@ def lane() -> LeanLane:
         return Request("id", "trace", bytes, environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
 
     service: Any = SimpleNamespace(score=lambda request: Answer(503, b"{}", {"Retry-After": "1"}))
-    probes: Any = {"/liveness": lambda: ({"status": "alive"}, 200)}
-    return LeanLane(lambda environ, start: [b"inner"], service, reader, probes, server_version="1")  # type: ignore[arg-type]
+    pages: Any = {"/liveness": lambda: Answer(200, b'{"status":"alive"}')}
+    return LeanLane(lambda environ, start: [b"inner"], service, reader, pages, server_version="1")  # type: ignore[arg-type]
 
 
 def ask(method: str, path: str, **environ: str) -> tuple[bytes, list[Any]]:

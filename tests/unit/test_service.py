@@ -13,6 +13,7 @@ from cache import CacheState, Predictions, ResponseCache
 from cache_counts import CacheCounts
 from contract import Contract, Feature
 from errors import NotReady
+from measures import STAGES
 from payload import Limits
 from scoreboard import Row
 from service import MustWait, Outcome, Request, Service
@@ -59,7 +60,13 @@ def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple
 
 def test_an_answer_has_the_documented_shape():
     """Predictions first, then metadata with exactly these fields."""
-    status, body = ask(service(clock=iter([1.0, 1.01234]).__next__))
+    now = [1.0]
+
+    def predict(batch: Any) -> Any:
+        now[0] += 0.01234
+        return batch.X[:, 0].tolist()
+
+    status, body = ask(service(predict, clock=lambda: now[0]))
     assert status == 200
     assert list(body) == ["predictions", "metadata"]
     assert body == {
@@ -75,6 +82,22 @@ def test_an_answer_has_the_documented_shape():
             "cache": "off",
         },
     }
+
+
+def test_the_stages_of_a_request_are_timed():
+    """They add up to it; a stage that it has none of is nought."""
+    seen: list[Outcome] = []
+    now = [0.0]
+
+    def predict(batch: Any) -> Any:
+        now[0] += 0.5
+        return batch.X[:, 0].tolist()
+
+    ask(service(predict, clock=lambda: now[0], hooks=[seen.append]))
+    (outcome,) = seen
+    assert dict(zip(STAGES, outcome.seconds, strict=True)) == {
+        "request": 0.5, "read": 0.0, "validate": 0.0, "queue": 0.0, "predict": 0.5, "cache": 0.0, "serialise": 0.0,
+    }  # fmt: skip
 
 
 def test_an_error_has_the_documented_shape():
@@ -181,7 +204,8 @@ def test_a_quick_model_is_computed_on_the_requests_own_thread():
     """Handing it over would take several times as long; the others leave the thread free for their deadline."""
     for quick in (True, False):
         source = Source(lambda batch: [threading.get_ident()])
-        source.loaded.quick = (lambda batch: True) if quick else None
+        predict = source.loaded.predict
+        source.loaded.quick = (lambda batch, predict=predict: predict) if quick else None
         asked = service(source=source)
         status, body = ask(asked, {"data": [[1]]}.items())
         assert status == 200
@@ -192,7 +216,7 @@ def test_a_quick_model_is_computed_on_the_requests_own_thread():
 def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
     """And where nothing may wait, nothing has become of it."""
     source = Source(lambda batch: [threading.get_ident()])
-    source.loaded.quick = lambda batch: False
+    source.loaded.quick = lambda batch: None
     seen: list[Outcome] = []
     asked = service(source=source, hooks=[seen.append])
     _, body = ask(asked, {"data": [[1]]}.items())
@@ -205,7 +229,7 @@ def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline()
 def test_nothing_is_quick_with_a_cache_far_away():
     """Looking up waits for another machine."""
     source = Source(lambda batch: [1])
-    source.loaded.quick = lambda batch: True
+    source.loaded.quick = lambda batch: source.loaded.predict
     asked = service(source=source)
     asked._cache._tiers = [SimpleNamespace(nearby=False)]  # type: ignore[list-item]
     assert not asked.quick

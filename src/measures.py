@@ -1,0 +1,69 @@
+"""What a worker measures of its requests: how they ended, and how long each stage of them took.
+
+Plain arrays of numbers, part of the scoreboard's row; metrics.py shows them to Prometheus.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from bisect import bisect_left
+from collections.abc import Sequence
+
+from errors import ScoringError
+
+STAGES = ("request", "read", "validate", "queue", "predict", "cache", "serialise")
+"""``request`` is all of it. A stage that a request has none of is not counted."""
+
+REQUEST, READ, VALIDATE, QUEUE, PREDICT, CACHE, SERIALISE = range(len(STAGES))
+
+BUCKETS = (
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+"""Upper bounds in seconds; 0.2 and 0.5 are the SLO's."""
+
+WIDTH = len(BUCKETS) + 1
+"""One more bucket holds what is beyond."""
+
+
+def _codes(error: type[ScoringError]) -> list[str]:
+    own = [error.code] if "code" in vars(error) else []
+    return own + [code for kind in error.__subclasses__() for code in _codes(kind)]
+
+
+OUTCOMES = ("ok", *dict.fromkeys(_codes(ScoringError)))
+_OUTCOME = {name: index for index, name in enumerate(OUTCOMES)}
+
+
+class Measures(ctypes.Structure):
+    """Counters: they stay when the worker dies. Each is changed by one process, which holds a lock of its own.
+
+    ``buckets``: by stage, how many requests took at most as long as a bound, and longer than the one before;
+    ``seconds``: by stage, all of them together.
+    """
+
+    rows: int
+    outcomes: ctypes.Array[ctypes.c_int64]
+    buckets: ctypes.Array[ctypes.c_int64]
+    seconds: ctypes.Array[ctypes.c_double]
+    _fields_ = [
+        ("rows", ctypes.c_int64),
+        ("outcomes", ctypes.c_int64 * len(OUTCOMES)),
+        ("buckets", ctypes.c_int64 * (len(STAGES) * WIDTH)),
+        ("seconds", ctypes.c_double * len(STAGES)),
+    ]
+
+    def count(self, outcome: str, rows: int) -> None:
+        self.outcomes[_OUTCOME[outcome]] += 1
+        self.rows += rows
+
+    def time(self, seconds: Sequence[float]) -> None:
+        """By stage, 0.0 for none."""
+        buckets, sums = self.buckets, self.seconds
+        for stage, took in enumerate(seconds):
+            if took:
+                buckets[stage * WIDTH + bisect_left(BUCKETS, took)] += 1
+                sums[stage] += took
+
+    def counts(self, stage: int) -> list[int]:
+        """By bucket. ``stage``: its place in STAGES."""
+        return self.buckets[stage * WIDTH : (stage + 1) * WIDTH]
