@@ -17,6 +17,7 @@ from cache import CacheState
 from cache_counts import CacheCounts
 from cache_report import report
 from lifecycle import Lifecycle
+from measures import OK
 from scoreboard import Phase, Scoreboard
 from service import Outcome
 
@@ -62,9 +63,9 @@ class Health:
     def counts(self) -> Counts:
         rows = list(self._board.rows())
         return Counts(
-            sum(row.requests for row in rows),
-            sum(row.client_errors for row in rows),
-            sum(row.service_errors for row in rows),
+            sum(row.measures.requests for row in rows),
+            sum(row.measures.client_errors for row in rows),
+            sum(row.measures.service_errors for row in rows),
             sum(row.non_finite for row in rows),
             self._board.started_at,
         )
@@ -138,12 +139,11 @@ class RequestCounter:
     def __call__(self, outcome: Outcome) -> None:
         row = self._board.mine
         with self._lock:
-            row.requests += 1
-            row.non_finite += outcome.non_finite
-            row.service_errors += outcome.status >= 500
-            row.client_errors += 400 <= outcome.status < 500
-            row.measures.count(outcome.error.code if outcome.error else "ok", outcome.rows)
-            row.measures.time(outcome.seconds)
+            measures = row.measures
+            measures.count(outcome.error.code if outcome.error else OK, outcome.rows)
+            measures.time(outcome.seconds)
+            if outcome.non_finite:
+                row.non_finite += outcome.non_finite
         if outcome.cache in COUNTED:
             self._cache.add(**{COUNTED[outcome.cache]: 1})
 

@@ -9,7 +9,7 @@ import ctypes
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from errors import ScoringError
+from errors import ClientError, ScoringError, ServiceError
 
 STAGES = ("request", "read", "validate", "queue", "predict", "cache", "serialise")
 """``request`` is all of it. A stage that a request has none of is not counted."""
@@ -30,8 +30,12 @@ def _codes(error: type[ScoringError]) -> list[str]:
     return own + [code for kind in error.__subclasses__() for code in _codes(kind)]
 
 
-OUTCOMES = ("ok", *dict.fromkeys(_codes(ScoringError)))
-_OUTCOME = {name: index for index, name in enumerate(OUTCOMES)}
+OK = "ok"
+OUTCOMES = (OK, *_codes(ClientError), *_codes(ServiceError))
+_PLACE = {name: index for index, name in enumerate(OUTCOMES)}
+_CLIENT, _SERVICE = (
+    slice(_PLACE[codes[0]], _PLACE[codes[-1]] + 1) for codes in map(_codes, (ClientError, ServiceError))
+)
 
 
 class Measures(ctypes.Structure):
@@ -53,8 +57,20 @@ class Measures(ctypes.Structure):
     ]
 
     def count(self, outcome: str, rows: int) -> None:
-        self.outcomes[_OUTCOME[outcome]] += 1
+        self.outcomes[_PLACE[outcome]] += 1
         self.rows += rows
+
+    @property
+    def requests(self) -> int:
+        return sum(self.outcomes)
+
+    @property
+    def client_errors(self) -> int:
+        return sum(self.outcomes[_CLIENT])
+
+    @property
+    def service_errors(self) -> int:
+        return sum(self.outcomes[_SERVICE])
 
     def time(self, seconds: Sequence[float]) -> None:
         """By stage, 0.0 for none."""

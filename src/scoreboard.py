@@ -47,9 +47,6 @@ class Row(ctypes.Structure):
     pid: int
     born: int
     phase: int
-    requests: int
-    client_errors: int
-    service_errors: int
     non_finite: int
     in_flight: int
     oldest_start: float
@@ -60,9 +57,6 @@ class Row(ctypes.Structure):
         ("pid", ctypes.c_int64),
         ("born", ctypes.c_int64),
         ("phase", ctypes.c_int64),
-        ("requests", ctypes.c_int64),
-        ("client_errors", ctypes.c_int64),
-        ("service_errors", ctypes.c_int64),
         ("non_finite", ctypes.c_int64),
         ("in_flight", ctypes.c_int64),
         ("oldest_start", ctypes.c_double),
@@ -100,10 +94,7 @@ class Scoreboard:
             if not self._board.started_at:
                 self._board.started_at = time.time()
             self.index, self.mine = self._free_row()
-            lost = self.mine.in_flight
-            self.mine.requests += lost
-            self.mine.service_errors += lost
-            self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += lost
+            self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
                 setattr(self.mine.cache, gauge, 0)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from cache_counts import CacheCounts
+from errors import Overloaded, WrongType
 from health import Health, RequestCounter
 from lifecycle import Lifecycle
 from scoreboard import Phase, Scoreboard
@@ -48,8 +49,8 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
     """Model, uptime, counts; why it is not ready, version skew, cache state."""
     count = RequestCounter(board, CacheCounts(lambda: board.mine))
-    for status in (200, 422, 503):
-        count(Outcome("id", None, "trace", status))
+    for error in (None, WrongType("a"), Overloaded("b")):
+        count(Outcome("id", None, "trace", error=error))
     count(Outcome("id", None, "trace", non_finite=2))
     body, status = Probes(board, lifecycle).health()
     assert status == 200

@@ -27,18 +27,18 @@ def in_child(work: object) -> None:
 
 def worker(*, requests: int, in_flight: int = 0) -> None:
     board = Scoreboard(os.getppid())
-    board.mine.requests += requests
+    board.mine.measures.outcomes[0] += requests
     board.mine.in_flight = in_flight
 
 
 def totals(board: Scoreboard) -> tuple[int, int]:
-    return sum(row.requests for row in board.rows()), sum(row.service_errors for row in board.rows())
+    return sum(row.measures.requests for row in board.rows()), sum(row.measures.service_errors for row in board.rows())
 
 
 def test_counts_are_summed_over_processes_and_outlive_them():
     """A worker that dies takes no counts with it."""
     board = Scoreboard(os.getpid())
-    board.mine.requests += 1
+    board.mine.measures.outcomes[0] += 1
     in_child(lambda: worker(requests=10))
     assert totals(board) == (11, 0)
     assert [row.pid for row in board.workers()] == [os.getpid()]
@@ -66,7 +66,7 @@ def test_requests_that_died_with_their_worker_count_as_errors_of_ours():
 def test_another_server_has_a_board_of_its_own():
     """Two servers on one machine don't add up."""
     one, other = Scoreboard(os.getpid()), Scoreboard(os.getppid())
-    one.mine.requests += 1
+    one.mine.measures.outcomes[0] += 1
     assert totals(other) == (0, 0)
     assert other.started_at > 0
 
@@ -79,10 +79,10 @@ def test_a_fork_gets_a_row_of_its_own():
     def work() -> None:
         assert board.mine.pid == os.getpid()
         assert board.mine.phase == Phase.READY
-        board.mine.requests += 5
+        board.mine.measures.outcomes[0] += 5
 
     in_child(work)
-    assert (totals(board), board.mine.requests) == ((5, 0), 0)
+    assert (totals(board), board.mine.measures.requests) == ((5, 0), 0)
 
 
 def test_the_board_of_a_server_that_is_gone_is_removed(own_tmp: Path):
