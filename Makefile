@@ -56,7 +56,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) ## tests of what is deployed: YAML, image, pipelines
+deployfiles: $(TESTING) ## tests of what is deployed, YAML, image, pipelines, and of rollouts
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one

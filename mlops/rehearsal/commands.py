@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mlops.rollout.commands import plain_errors
-from mlops.rollout.journal import Journal
+from mlops.rollout.journal import Journal, Outcome
 
 
 @click.command()
@@ -40,5 +40,7 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         for problem in done.problems:
             click.echo(f"  PROBLEM: {problem}", err=True)
         wrong = wrong or bool(done.problems)
+        if done.outcome is Outcome.INTERRUPTED is not GREENS[name].ends:
+            break
     click.echo("\n" + "\n".join(rows))
     sys.exit(wrong)

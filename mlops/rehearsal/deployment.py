@@ -1,4 +1,4 @@
-"""One deployment of a rehearsal: our fast server with one worker, as a process of its own."""
+"""One deployment of a rehearsal: our fast server with one worker, in a container of a sort."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ class Deployment:
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
+                "-m",
+                "mlops.rehearsal.container",
+                sys.executable,
                 str(SERVING / "fast_server.py"),
                 "--port",
                 str(self._port),
@@ -65,24 +68,25 @@ class Deployment:
             )
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until and self._process.returncode is None:
-            with contextlib.suppress(aiohttp.ClientError):
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                 async with session.get(f"{self.url}/readiness") as response:
                     if response.status == 200:
                         self.state = State.READY
                         return
             await asyncio.sleep(0.1)
         self.state = State.FAILED
+        await self.stop()
 
     def lines(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
 
     async def stop(self) -> None:
         """What it is answering it answers first."""
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
+            self._process.send_signal(signal.SIGTERM)
             async with asyncio.timeout(PATIENCE_S):
                 await self._process.wait()
-        except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)

@@ -63,7 +63,7 @@ class LocalEndpoint:
         """Raises EndpointError."""
         response = self._send(method, path, json=what)
         if response.status_code >= 400:
-            raise EndpointError(response.json()["error"])
+            raise EndpointError(response.text)
         return response
 
     def _send(self, method: str, path: str, **what: Any) -> httpx.Response:
@@ -75,7 +75,7 @@ class LocalEndpoint:
 
 @contextmanager
 def stage(folder: Path) -> Iterator[str]:
-    """The URL of an endpoint without deployments; ``folder`` gets their logs."""
+    """The URL of an endpoint without deployments; ``folder`` gets their logs. Raises EndpointError."""
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "mlops.rehearsal.stage", str(folder)],
         stdin=subprocess.PIPE,
@@ -84,6 +84,9 @@ def stage(folder: Path) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        yield f"http://127.0.0.1:{int(next(iter(process.stdout or ())))}"
+        port = process.stdout.readline() if process.stdout else ""
+        if not port:
+            raise EndpointError("The rehearsal's endpoint did not start; correct what it says above.")
+        yield f"http://127.0.0.1:{int(port)}"
     finally:
         process.communicate()

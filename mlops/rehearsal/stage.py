@@ -24,6 +24,7 @@ class Stage:
         self._deployments: dict[str, Deployment] = {}
         self._urls: dict[str, str] = {}
         self._splitter = Splitter(self._urls)
+        self._changing = asyncio.Lock()
 
     def application(self) -> web.Application:
         app = web.Application(client_max_size=16 * 2**20)
@@ -44,7 +45,7 @@ class Stage:
     async def _set_traffic(self, request: web.Request) -> web.Response:
         traffic = Traffic(**await request.json())
         if wrong := self._wrong(traffic):
-            return web.json_response({"error": wrong}, status=400)
+            return web.Response(text=wrong, status=400)
         self._splitter.direct(traffic)
         return web.json_response({})
 
@@ -64,22 +65,24 @@ class Stage:
 
     async def _deploy(self, request: web.Request) -> web.Response:
         name, artifact = request.match_info["name"], await request.json()
-        before = self._deployments.get(name)
-        made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
-        await made.start(Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session)
-        if made.state is State.READY:
-            self._urls[name] = made.url
-        if before:
-            await before.stop()
+        async with self._changing:
+            before = self._deployments.get(name)
+            made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
+            await made.start(Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session)
+            if made.state is State.READY:
+                self._urls[name] = made.url
+            if before:
+                await before.stop()
         return web.json_response({"state": made.state})
 
     async def _delete(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if self._splitter.traffic.live.get(name) or self._splitter.traffic.mirror.get(name):
-            return web.json_response({"error": f"{name} has traffic; direct it elsewhere first."}, status=409)
-        self._urls.pop(name, None)
-        if deployment := self._deployments.pop(name, None):
-            await deployment.stop()
+        async with self._changing:
+            if self._splitter.traffic.live.get(name) or self._splitter.traffic.mirror.get(name):
+                return web.Response(text=f"{name} has traffic; direct it elsewhere first.", status=409)
+            self._urls.pop(name, None)
+            if deployment := self._deployments.pop(name, None):
+                await deployment.stop()
         return web.json_response({})
 
     async def _logs(self, request: web.Request) -> web.Response:

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
 from mlops.rollout.endpoint import Endpoint, EndpointError, State, Traffic
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
 from mlops.rollout.plan import Action, Plan, Step
 from mlops.rollout.questions import Questions
 
 LOOK_S = 10
 """Seconds between looks at what a step brings, unless it is held for less."""
+
+BACK_S = 600
+"""Seconds that an endpoint may refuse the way back."""
 
 
 class Breach(Exception):
@@ -38,39 +41,53 @@ class Rollout:
         *,
         key: str,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``key`` is the same for the same new deployment: what of it was proven lately need not be proven again."""
+        """``key`` is the same for the same new deployment: what of it was proven lately need not be proven again.
+        ``clock`` is that of the endpoint's observations; it may be set meanwhile, which ``timer`` may not."""
         self._endpoint = endpoint
         self._plan = plan
         self._rules = rules
         self._questions = questions
         self._journal = journal
-        self._key = key
+        self._key = f"{endpoint.name}: {plan.old} to {plan.new}, {key}"
         self._clock = clock
+        self._timer = timer
         self._sleep = sleep
         self._both_live: tuple[float, float] | None = None
 
     def run(self) -> Outcome:
         """Raises EndpointError where it can't begin, with nothing changed."""
-        earlier = self._journal.continued(self._key)
+        earlier = self._earlier()
         self._check_start(max((event["step"]["percent"] for event in earlier if "step" in event), default=0))
         done = [event for event in earlier if event["event"] == "proven"]
         self._journal.write("started", key=self._key, endpoint=self._endpoint.name, plan=asdict(self._plan))
+        *steps, last = (step for step in self._plan.steps if step.action is not Action.DELETE)
         try:
-            for step in self._plan.steps:
+            for step in steps:
                 before = next((event for event in done if event["step"] == asdict(step)), None)
                 if before:
                     self._both_live = before["both_live"] or self._both_live
                     self._proven(step)
-                elif step.action is not Action.DELETE:
+                else:
                     self._take(step)
+            self._take(last)  # always, whatever was proven: it is what the traffic is to be in the end
         except Breach as breach:
-            return put_back(self._endpoint, self._plan, self._journal, str(breach), sleep=self._sleep)
+            return self._put_back(str(breach), Outcome.ROLLED_BACK)
         except BaseException as error:  # whatever it is, nobody would look after the traffic
-            reason = str(error) or type(error).__name__
-            return put_back(self._endpoint, self._plan, self._journal, reason, Outcome.INTERRUPTED, sleep=self._sleep)
+            return self._put_back(str(error) or type(error).__name__, Outcome.INTERRUPTED)
         return self._finish()
+
+    def _earlier(self) -> list[Event]:
+        """What an earlier rollout has written of the same, if that is still there."""
+        there = self._endpoint.deployments().get(self._plan.new) is State.READY
+        return self._journal.continued(self._key) if there else []
+
+    def _put_back(self, reason: str, outcome: Outcome) -> Outcome:
+        return put_back(
+            self._endpoint, self._plan, self._journal, reason, outcome, timer=self._timer, sleep=self._sleep
+        )
 
     def _check_start(self, begun: int) -> None:
         """``begun``: percent for the new deployment that an earlier rollout may have left it with."""
@@ -113,13 +130,11 @@ class Rollout:
         self._endpoint.set_traffic(wanted)
         share = wanted.live.get(self._plan.new, 0)
         self._journal.write("traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror))
-        since = self._clock()
-        if self._plan.old in wanted.live:
-            self._both_live = (since, since)
+        begun = self._timer()
         keeping = step.action is Action.KEEP
         least = self._plan.keep_s if keeping else self._plan.hold_s
-        for elapsed in self._looks(since, least):
-            findings = self._look(since)
+        for elapsed in self._looks(begun, least):
+            findings = self._look(elapsed, wanted)
             if reasons := breaches(findings):
                 raise Breach(f"at {step}: {'; '.join(reasons)}")
             if elapsed >= least and (keeping or proven(findings)):
@@ -128,16 +143,20 @@ class Rollout:
                 missing = [finding.text for finding in findings if finding.standing == "open"]
                 raise Breach(f"at {step}, after {elapsed:.0f} s, this is not proven: {'; '.join(missing)}")
 
-    def _looks(self, since: float, least: float) -> Iterator[float]:
+    def _looks(self, begun: float, least: float) -> Iterator[float]:
         """Seconds since then."""
         while True:
             self._sleep(min(LOOK_S, max(least / 5, 0.2)))
-            yield self._clock() - since
+            yield self._timer() - begun
 
-    def _look(self, since: float) -> list[Finding]:
-        """The old deployment is judged by the requests beside the new one's, or by the last that it had."""
+    def _look(self, elapsed: float, wanted: Traffic) -> list[Finding]:
+        """The old deployment is judged by the requests beside the new one's, or by the last that it had. Raises Breach
+        where somebody else directs the traffic, which is not to be overruled by the next step."""
+        if not _same(found := self._endpoint.traffic(), wanted):
+            raise Breach(f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}")
         now = self._clock()
-        if self._both_live and self._both_live[0] == since:
+        since = now - elapsed
+        if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
         seen = self._endpoint.observations(min(begin, since))
@@ -163,7 +182,7 @@ class Rollout:
             except EndpointError as error:
                 left = [f"{self._plan.old}, which could not be deleted: {error}"]
         outcome = Outcome.HELD if last.action is Action.LIVE else Outcome.PROMOTED
-        self._journal.write("ended", outcome=outcome, reason="every step was proven", left=left)
+        self._journal.note("ended", outcome=outcome, reason="every step was proven", left=left)
         return outcome
 
 
@@ -174,27 +193,32 @@ def put_back(
     reason: str,
     outcome: Outcome = Outcome.ROLLED_BACK,
     *,
-    attempts: int = 60,
+    timer: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes."""
-    journal.write("back", reason=reason, share=0, live=dict(plan.back.live), mirror={})
-    for attempt in range(attempts):
-        try:
-            endpoint.set_traffic(plan.back)
-            if _same(endpoint.traffic(), plan.back):
-                break
-        except EndpointError as error:
-            journal.write("trouble", attempt=attempt, error=str(error))
+    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes; whatever else fails,
+    the journal included."""
+    journal.note("back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={})
+    until = timer() + BACK_S
+    while not (back := _is_back(endpoint, plan, journal)) and timer() < until:
         sleep(LOOK_S)
-    else:
+    if not back:
         outcome = Outcome.STUCK
         reason = (
             f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
             f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
         )
-    journal.write("ended", outcome=outcome, reason=reason, left=[f"{plan.new}, without traffic, to look into"])
+    journal.note("ended", outcome=outcome, reason=reason, left=[f"{plan.new}, without traffic, to look into"])
     return outcome
+
+
+def _is_back(endpoint: Endpoint, plan: Plan, journal: Journal) -> bool:
+    try:
+        endpoint.set_traffic(plan.back)
+        return _same(endpoint.traffic(), plan.back)
+    except Exception as error:  # whatever it is, the next attempt may succeed
+        journal.note("trouble", error=str(error) or type(error).__name__)
+        return False
 
 
 def _same(one: Traffic, other: Traffic) -> bool:

@@ -1,16 +1,18 @@
 """Runs a rollout in a process of its own and puts the traffic back if that dies; which gives up if the guard does.
 
-Only a machine that vanishes takes both. The next `mlops rollout` or `mlops rollback` finds the journal then.
+Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes. The next
+`mlops rollout` or `mlops rollback` finds the journal then.
 """
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -27,7 +29,7 @@ NOT_BEGUN = 64
 """Exit status of the inner process; the outcomes follow."""
 
 OUTCOMES = list(Outcome)
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass(frozen=True)
@@ -45,51 +47,69 @@ class Task:
 
 def guarded(task: Task) -> Outcome:
     """Raises EndpointError where the rollout can't begin."""
-    context = multiprocessing.get_context("spawn")
-    trouble = context.SimpleQueue()
-    begun = time.time()
-    inner = context.Process(target=_inner, args=(task, os.getpid(), trouble))
-    inner.start()
-    before = [signal.signal(each, lambda number, _: _pass_on(number, inner.pid)) for each in SIGNALS]
-    try:
-        inner.join()
-    finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
-            signal.signal(number, handler)
-    if inner.exitcode == NOT_BEGUN:
-        raise EndpointError(trouble.get())
-    if inner.exitcode is not None and 0 <= inner.exitcode - NOT_BEGUN - 1 < len(OUTCOMES):
-        return OUTCOMES[inner.exitcode - NOT_BEGUN - 1]
-    reason = f"the rollout's process died ({inner.exitcode})"
-    return recover(task.connect(), task.plan, Journal(task.journal, follow=task.follow), reason, begun)
+    journal = Journal(task.journal, follow=task.follow)
+    with journal.alone():
+        context = multiprocessing.get_context("spawn")
+        trouble = context.SimpleQueue()
+        inner = context.Process(target=_inner, args=(task, os.getpid(), trouble))
+        earlier = journal.last()
+        before = {each: signal.signal(each, lambda number, _: _pass_on(number, inner.pid)) for each in _heard()}
+        signal.pthread_sigmask(signal.SIG_BLOCK, before)  # until the inner process handles them too, which inherits it
+        inner.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
+        try:
+            inner.join()
+            _ignore(before)
+            if inner.exitcode == NOT_BEGUN:
+                raise EndpointError(trouble.get())
+            if inner.exitcode is not None and 0 <= inner.exitcode - NOT_BEGUN - 1 < len(OUTCOMES):
+                return OUTCOMES[inner.exitcode - NOT_BEGUN - 1]
+            reason = f"the rollout's process died ({inner.exitcode})"
+            return recover(task.connect(), task.plan, journal, reason, earlier)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
-def recover(endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, begun: float) -> Outcome:
-    """End what a rollout begun after that time has left: backwards, unless all was proven. Raises EndpointError."""
+def recover(endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
+    """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's last rollout before
+    that one. Raises EndpointError."""
     events = journal.last()
-    if not events or events[0]["at"] < begun:
+    if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
         return Outcome(events[-1]["outcome"])
+    if back := next((event for event in events if event["event"] == "back"), None):
+        return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]))
     if any(event["event"] == "proven" and event["step"]["action"] == Action.KEEP for event in events):
-        journal.write("ended", outcome=Outcome.PROMOTED, reason=reason, left=[f"{plan.old}, perhaps being deleted"])
+        journal.note("ended", outcome=Outcome.PROMOTED, reason=reason, left=[f"{plan.old}, perhaps being deleted"])
         return Outcome.PROMOTED
     return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED)
 
 
 def _inner(task: Task, guard: int, trouble: Any) -> None:
-    for each in SIGNALS:
-        signal.signal(each, _interrupt)
-    journal = Journal(task.journal, follow=task.follow)
+    os.setsid()  # a signal to the guard's terminal or process group, SIGKILL included, is for the guard alone
     try:
-        rollout = Rollout(
-            task.connect(), task.plan, task.rules, task.questions, journal, key=task.key, sleep=_watchful(guard)
-        )
-        outcome = rollout.run()
-    except (EndpointError, Interrupted) as error:
+        outcome = _rolled_out(task, guard)
+    except (EndpointError, OSError) as error:
         trouble.put(str(error))
         sys.exit(NOT_BEGUN)
     sys.exit(NOT_BEGUN + 1 + OUTCOMES.index(outcome))
+
+
+def _rolled_out(task: Task, guard: int) -> Outcome:
+    """Raises EndpointError, OSError where it can't begin."""
+    journal = Journal(task.journal, follow=task.follow)
+    earlier, heard = journal.last(), _heard()
+    try:
+        for each in heard:
+            signal.signal(each, _interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
+        endpoint, sleep = task.connect(), _watchful(guard)
+        return Rollout(endpoint, task.plan, task.rules, task.questions, journal, key=task.key, sleep=sleep).run()
+    except Interrupted as error:  # before it began, or on its way back or out: not where it was held
+        _ignore(heard)
+        return recover(task.connect(), task.plan, journal, str(error), earlier)
 
 
 def _watchful(guard: int) -> Callable[[float], None]:
@@ -108,14 +128,23 @@ def _watchful(guard: int) -> Callable[[float], None]:
     return sleep
 
 
+def _heard() -> list[signal.Signals]:
+    """Not those that whoever started us wants ignored, as nohup does."""
+    return [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+
+
+def _ignore(signals: Iterable[signal.Signals]) -> None:
+    for each in signals:
+        signal.signal(each, signal.SIG_IGN)
+
+
 def _interrupt(number: int, _: FrameType | None) -> None:
     """Once: the way back is not to be interrupted."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
+    _ignore(SIGNALS)
     raise Interrupted(f"interrupted by {signal.Signals(number).name}")
 
 
 def _pass_on(number: int, inner: int | None) -> None:
-    """A Ctrl-C in a terminal has reached the inner process too, which takes one only."""
     if inner is not None:
-        os.kill(inner, number)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(inner, number)

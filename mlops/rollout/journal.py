@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from mlops.rollout.endpoint import EndpointError
 
 Event = Mapping[str, Any]
 
@@ -38,19 +42,49 @@ class Journal:
         self._clock = clock
 
     def write(self, event: str, **what: Any) -> None:
-        """On the disk when this returns: a killed rollout is undone by what stands here."""
+        """On the disk when this returns: a killed rollout is undone by what stands here. Raises OSError."""
         line = {"at": round(self._clock(), 3), "event": event, **what}
+        try:
+            self._append(json.dumps(line).encode())
+        finally:
+            self._follow(line)
+
+    def note(self, event: str, **what: Any) -> None:
+        """As ``write``, for what must go on though the disk is full or the terminal closed."""
+        with contextlib.suppress(Exception):
+            self.write(event, **what)
+
+    def _append(self, line: bytes) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with self._path.open("a+b") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(size - 1, 0))
+            half_written = file.read() not in (b"", b"\n")
+            file.write(b"\n" * half_written + line + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._follow(line)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other rollouts from writing it. Raises EndpointError where one does, or it can't be written."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = self._path.open("a+b")
+        except OSError as error:
+            raise EndpointError(
+                f"The journal {self._path} can't be written ({error.strerror}); name another."
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise EndpointError(f"Another rollout is writing {self._path}; wait until it has ended.") from None
+            yield
 
     def last(self) -> list[Event]:
         """The events of the last rollout, "started" first; a half-written line is none."""
         events: list[Event] = []
-        for line in self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []:
+        for line in self._path.read_text(errors="replace").splitlines() if self._path.exists() else []:
             try:
                 event = json.loads(line)
             except ValueError:
@@ -64,10 +98,10 @@ class Journal:
         return bool(events) and events[0].get("key") == key and events[-1].get("outcome") == Outcome.PROMOTED
 
     def continued(self, key: str) -> list[Event]:
-        """Of the last rollout, if it is to be gone on with: of that key, lately, ended by no breach. Else none."""
+        """Of the last rollout, if it is to be gone on with: of that key, lately, not turned back by a breach."""
         events = self.last()
         if not events or events[0].get("key") != key or events[0]["at"] < self._clock() - FRESH_S:
             return []
-        if any(event["event"] == "ended" and event["outcome"] not in CONTINUED for event in events):
+        if any(event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED for event in events):
             return []
         return events

@@ -11,7 +11,7 @@ import orjson
 
 from golden import same
 from manifest import Manifest
-from mlops.rollout.endpoint import Endpoint
+from mlops.rollout.endpoint import Answer, Endpoint
 from mlops.rollout.judge import Agreement
 
 TOLERANCE = 1e-3
@@ -45,7 +45,8 @@ class Questions:
             answer = endpoint.score(orjson.dumps(request), deployment)
             if answer.status != 200:
                 return f"{request['method']} got status {answer.status}"
-            if not same(orjson.loads(answer.body)["predictions"], wanted, TOLERANCE):
+            given = predictions(answer)
+            if given is None or not same(given, wanted, TOLERANCE):
                 return f"{request['method']} got other predictions"
         return None
 
@@ -53,25 +54,29 @@ class Questions:
         """None without rows, or where the old one does not answer; of no rows where the new one does not. Raises
         EndpointError."""
         body = orjson.dumps({"data": self.rows})
-        wanted = predictions(endpoint, body, old) if self.rows else None
+        wanted = predictions(endpoint.score(body, old)) if self.rows else None
         if wanted is None:
             return None
-        given = predictions(endpoint, body, new)
+        given = predictions(endpoint.score(body, new))
         return Agreement(0, 0) if given is None else Agreement(sum(agree(given, wanted)), len(wanted))
 
 
-def predictions(endpoint: Endpoint, body: bytes, deployment: str) -> list[Any] | None:
-    """None where it does not answer with any. Raises EndpointError."""
-    answer = endpoint.score(body, deployment)
-    if answer.status != 200:
+def predictions(answer: Answer) -> list[Any] | None:
+    """None where it holds none."""
+    try:
+        found = orjson.loads(answer.body)["predictions"] if answer.status == 200 else None
+    except (ValueError, TypeError, KeyError):
         return None
-    found: list[Any] = orjson.loads(answer.body)["predictions"]
-    return found
+    return found if isinstance(found, list) else None
 
 
 def agree(given: Sequence[Any], wanted: Sequence[Any]) -> list[bool]:
-    """Row by row: labels are equal, numbers close."""
+    """Row by row: labels are equal, numbers close; of another number of rows none."""
+    if len(given) != len(wanted):
+        return [False] * len(wanted)
     if not all(type(value) is float for value in wanted):
         return [one == other for one, other in zip(given, wanted, strict=True)]
     close = CLOSE * statistics.pstdev(wanted)
-    return [abs(one - other) <= close for one, other in zip(given, wanted, strict=True)]
+    return [
+        isinstance(one, int | float) and abs(one - other) <= close for one, other in zip(given, wanted, strict=True)
+    ]

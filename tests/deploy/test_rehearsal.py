@@ -10,17 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import httpx
 import orjson
 import pytest
 
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
-from mlops.rehearsal.splitter import NAMED, REASON, STATUS
 from mlops.rollout import progress, report
 from mlops.rollout.commands import say_comparison
-from mlops.rollout.endpoint import EndpointError, State, Traffic
+from mlops.rollout.endpoint import Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
 
@@ -60,77 +58,13 @@ def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
         yield made
 
 
-def ask(endpoint: LocalEndpoint, body: bytes | None = None, **headers: str) -> httpx.Response:
-    row = data()[0].iloc[:1].to_numpy().tolist()
-    told = {"Content-Type": "application/json"} | headers
-    return httpx.post(f"{endpoint.url}/score", content=body or orjson.dumps({"data": row}), headers=told)
-
-
-def test_requests_are_shared_out_exactly(endpoint: LocalEndpoint):
-    """By the traffic, as it is at the time."""
-    endpoint.set_traffic(Traffic({OLD: 70, NEW: 30}))
-    answered = [ask(endpoint).headers[NAMED] for _ in range(100)]
-    assert answered.count(NEW) == 30
-    endpoint.set_traffic(Traffic({OLD: 100}))
-
-
-def test_mirrored_requests_are_copies(endpoint: LocalEndpoint):
-    """The client's answer comes from the live deployment; the copies are in the log."""
-    since = time.time()
-    endpoint.set_traffic(Traffic({OLD: 100}, {NEW: 50}))
-    assert {ask(endpoint).headers[NAMED] for _ in range(20)} == {OLD}
-    limit = time.monotonic() + 10
-    while sum(each.deployment == NEW for each in endpoint.observations(since)) < 10:
-        assert time.monotonic() < limit
-    endpoint.set_traffic(Traffic({OLD: 100}))
-
-
-def test_a_model_s_error_becomes_424(endpoint: LocalEndpoint):
-    """With its own status in a header, and its body."""
-    answer = ask(endpoint, b'{"data": [["text"]]}')
-    assert answer.status_code == 424
-    assert answer.headers[STATUS] == "422"
-    assert REASON in answer.headers
-    assert answer.json()["status"] == 422
-    assert endpoint.score(b"{", OLD).status == 400
-
-
-def test_a_deployment_is_asked_by_name(endpoint: LocalEndpoint):
-    """Whatever the traffic says; an unknown one is not there."""
-    assert ask(endpoint, **{NAMED: NEW}).headers[NAMED] == NEW
-    assert ask(endpoint, **{NAMED: "red"}).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "traffic",
-    [
-        Traffic({OLD: 90}),
-        Traffic({OLD: 50, "red": 50}),
-        Traffic({OLD: 100}, {NEW: 51}),
-        Traffic({OLD: 100}, {OLD: 10}),
-    ],
-)
-def test_traffic_that_azure_refuses_is_refused(endpoint: LocalEndpoint, traffic: Traffic):
-    """And what was before stays."""
-    before = endpoint.traffic()
-    with pytest.raises(EndpointError):
-        endpoint.set_traffic(traffic)
-    assert endpoint.traffic() == before
-
-
-def test_one_with_traffic_is_not_deleted(endpoint: LocalEndpoint):
-    """As in Azure."""
-    with pytest.raises(EndpointError, match="has traffic"):
-        endpoint.delete(OLD)
-    assert endpoint.deployments()[OLD] is State.READY
-
-
 def test_two_deployments_are_compared(endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """With a table and a picture."""
     since = time.time()
     endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
     for _ in range(60):
-        ask(endpoint)
+        endpoint.score(row)
     rows = data()[0].head(50).to_numpy().tolist()
     say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
     endpoint.set_traffic(Traffic({OLD: 100}))

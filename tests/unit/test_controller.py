@@ -1,6 +1,7 @@
 """Rollouts on a simulated endpoint, in simulated time: good ones, bad ones, and ones that are killed at any point."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from mlops.rollout.controller import Rollout, put_back
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
 from mlops.rollout.guard import recover
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
@@ -39,6 +40,7 @@ class Simulated:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.slept = 0.0
         self.states: dict[str, State] = {OLD: State.READY}
         self.in_force = Traffic({OLD: 100})
         self.seen: list[Observation] = []
@@ -64,6 +66,9 @@ class Simulated:
     def clock(self) -> float:
         return self.now
 
+    def timer(self) -> float:
+        return self.slept
+
     def sleep(self, seconds: float) -> None:
         if self.calls >= self.killed_at:
             raise Killed
@@ -75,6 +80,7 @@ class Simulated:
             drawn = zip(chosen, times, lot, latencies, strict=True)
             self.seen += [self._request(str(name), *map(float, rest)) for name, *rest in drawn if name]
         self.now += seconds
+        self.slept += seconds
 
     def _request(self, name: str, at: float, lot: float, latency: float) -> Observation:
         bad = self.bad if name == NEW and at >= self.bad_from else {}
@@ -140,6 +146,7 @@ def rollout(endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2
         journal(endpoint, folder),
         key=key,
         clock=endpoint.clock,
+        timer=endpoint.timer,
         sleep=endpoint.sleep,
     )
     return made.run()
@@ -214,7 +221,7 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
     endpoint.states[NEW] = State.READY
     endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
     endpoint.troubles = 5
-    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", sleep=endpoint.sleep)
+    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
     assert told is Outcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
 
@@ -222,9 +229,161 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
 def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, tmp_path: Path):
     """For a person to do it."""
     endpoint.troubles = 10**6
-    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", sleep=endpoint.sleep)
+    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
     assert told is Outcome.STUCK
     assert "az ml online-endpoint update --name diabetes --traffic blue=100" in reason(endpoint, tmp_path)
+
+
+def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_path: Path):
+    """A disk that is full, or a terminal that is closed, is no reason to leave a bad one in service."""
+
+    def closed(event: Event) -> None:
+        if event["event"] == "look" and endpoint.in_force.live.get(NEW) == 50:
+            raise BrokenPipeError
+
+    file = tmp_path / "journal.jsonl"
+    made = Rollout(
+        endpoint, PLAN, RULES, GOLDEN, Journal(file, follow=closed, clock=endpoint.clock), key="v2",
+        clock=endpoint.clock, timer=endpoint.timer, sleep=endpoint.sleep,
+    )  # fmt: skip
+    assert made.run() is Outcome.INTERRUPTED
+    assert endpoint.in_force == Traffic({OLD: 100})
+    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    file.unlink()
+    file.mkdir()
+    assert put_back(endpoint, PLAN, Journal(file), "why") is Outcome.ROLLED_BACK
+    assert endpoint.in_force == Traffic({OLD: 100})
+
+
+def test_it_goes_back_whatever_the_endpoint_raises(endpoint: Simulated, tmp_path: Path):
+    """Libraries have errors of their own, which are tried again as well."""
+    refusals = iter([AttributeError("scaleType"), ValueError("no JSON"), TimeoutError()])
+    in_force = endpoint.set_traffic
+
+    def refusing(traffic: Traffic) -> None:
+        for error in refusals:
+            raise error
+        in_force(traffic)
+
+    endpoint.set_traffic = refusing  # type: ignore[method-assign]
+    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
+    assert told is Outcome.ROLLED_BACK
+    troubles = [event["error"] for event in _all_events(tmp_path) if event["event"] == "trouble"]
+    assert troubles == ["scaleType", "no JSON", "TimeoutError"]
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+@pytest.mark.parametrize("bad", [{}, {"failing": 0.3}])
+def test_a_clock_that_is_set_changes_nothing(endpoint: Simulated, tmp_path: Path, bad: dict[str, float], jump: float):
+    """Neither how long a step is held nor which requests it is judged by."""
+    passes = endpoint.sleep
+
+    def sleep(seconds: float) -> None:
+        passes(seconds)
+        if 150 < endpoint.slept < 150 + seconds:
+            endpoint.now += jump
+            endpoint.bad, endpoint.bad_from = bad, -1e9
+
+    endpoint.sleep = sleep  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is (Outcome.ROLLED_BACK if bad else Outcome.PROMOTED)
+    assert endpoint.slept < (300 if bad else 600)
+
+
+def test_nobody_who_directs_the_traffic_by_hand_is_overruled(endpoint: Simulated, tmp_path: Path):
+    """Who took it from the new one does not see the next step give it more."""
+    passes = endpoint.sleep
+
+    def sleep(seconds: float) -> None:
+        passes(seconds)
+        if endpoint.in_force.live.get(NEW) == 10:
+            endpoint.in_force = Traffic({OLD: 100})
+
+    endpoint.sleep = sleep  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert max(endpoint.shares) == 10
+    assert "somebody else" in reason(endpoint, tmp_path)
+
+
+def test_a_good_one_is_promoted_though_the_old_one_dies(endpoint: Simulated, tmp_path: Path):
+    """Where half of the clients are with it already, the way on is the way out."""
+    passes = endpoint.sleep
+
+    def sleep(seconds: float) -> None:
+        passes(seconds)
+        if endpoint.in_force.live.get(NEW) == 50:
+            endpoint.states[OLD] = State.FAILED
+
+    endpoint.sleep = sleep  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+
+
+def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_path: Path):
+    """What was proven of it before counts for nothing."""
+    endpoint.killed_at = 40
+    with pytest.raises(Killed):
+        rollout(endpoint, tmp_path)
+    endpoint.killed_at = float("inf")
+    endpoint.set_traffic(Traffic({OLD: 100}))
+    endpoint.delete(NEW)
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+
+
+def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: Simulated, tmp_path: Path):
+    """So the next rollout of the same begins anew, with or without a guard between."""
+    written = journal(endpoint, tmp_path)
+    written.write("started", key="diabetes: blue to green, v2", endpoint="diabetes", plan={})
+    written.write("proven", step=asdict(PLAN.steps[0]), both_live=None)
+    written.write("back", reason="errors 9 %", outcome=Outcome.ROLLED_BACK, share=0, live={OLD: 100}, mirror={})
+    assert written.continued("diabetes: blue to green, v2") == []
+    assert recover(endpoint, PLAN, written, "died", earlier=[]) is Outcome.ROLLED_BACK
+    assert reason(endpoint, tmp_path) == "errors 9 %"
+
+
+def test_a_half_written_line_costs_no_other(tmp_path: Path):
+    """What is written next stands on a line of its own, whatever bytes are before it."""
+    file = tmp_path / "journal.jsonl"
+    file.write_bytes(b'{"at": 1.0, "event": "started"}\n{"at": 2.0, "ev\xff\x00')
+    Journal(file).write("started", key="v3")
+    Journal(file).write("ended", outcome=Outcome.PROMOTED)
+    assert [event["event"] for event in Journal(file).last()] == ["started", "ended"]
+    assert Journal(file).last()[0]["key"] == "v3"
+
+
+def test_a_journal_is_written_by_one_rollout_at_a_time(tmp_path: Path):
+    """The second, and one that can't write at all, are told before anything is changed."""
+    file = tmp_path / "journal.jsonl"
+    with (
+        Journal(file).alone(),
+        pytest.raises(EndpointError, match="Another rollout is writing"),
+        Journal(file).alone(),
+    ):
+        pass
+    with pytest.raises(EndpointError, match="can't be written"), Journal(file / "below" / "a file").alone():
+        pass
+    with Journal(file).alone():
+        pass
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"predictions": null}', b'{"predictions": [1]}', b"\xff"])
+def test_an_answer_that_is_none_is_a_breach(endpoint: Simulated, tmp_path: Path, body: bytes):
+    """Though its status is 200: not an accident after which a rollout goes on."""
+    endpoint.score = lambda *_: Answer(200, body, 1.0)  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert "other predictions" in reason(endpoint, tmp_path)
+    asked = Questions(rows=[[1.0], [2.0]]).agreement(_Two(body), NEW, OLD)
+    assert asked is not None
+    assert asked.same == 0
+
+
+class _Two(Simulated):
+    """The old one answers two rows, the new one as it is told."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self.body = body
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        return Answer(200, self.body if deployment == NEW else b'{"predictions": [1.0, 2.0]}', 1.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -257,7 +416,6 @@ def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
 
 def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> Outcome | None:
     """None where it was killed, or could not begin, and nobody looked after it."""
-    begun = endpoint.now
     try:
         return rollout(endpoint, folder)
     except EndpointError:
@@ -266,7 +424,7 @@ def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> Out
         endpoint.killed_at = float("inf")
         if not guarded or not journal(endpoint, folder).last():
             return None
-        return recover(endpoint, PLAN, journal(endpoint, folder), "killed", begun)
+        return recover(endpoint, PLAN, journal(endpoint, folder), "killed", earlier=[])
 
 
 def _check_shares(endpoint: Simulated, folder: Path) -> None:

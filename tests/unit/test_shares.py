@@ -27,6 +27,15 @@ def test_each_has_its_share_at_any_time(percent: dict[str, int], picks: int):
     assert abs(seen[None] - picks * (100 - sum(percent.values())) / 100) <= len(percent) + 1
 
 
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 400))
+def test_two_are_never_off_by_a_whole_request(share: int, other: int, picks: int):
+    """As blue and green are, whatever both leave to nobody."""
+    percent = {"blue": share, "green": min(other, 100 - share)}
+    shares = Shares(percent)
+    seen = Counter(shares.pick() for _ in range(picks))
+    assert all(abs(seen[name] - picks * each / 100) < 1 for name, each in percent.items())
+
+
 @given(percents())
 def test_a_hundred_picks_are_dealt_exactly(percent: dict[str, int]):
     """Nobody without a share gets one."""
