@@ -98,7 +98,8 @@ format: $(TESTING) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+# Without the extras in the lock, pip takes a newer release of what is asked for by its extra, and then misses its hash.
+COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes
