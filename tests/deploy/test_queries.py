@@ -46,7 +46,7 @@ def output(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[di
             metadata = answer.json()["metadata"]
             answers.append({"status": answer.status_code, "request_id": metadata["request_id"], **metadata})
         until(lambda: server.log.count("duration_ms") == len(documents), "all are logged")
-        return server.log.splitlines(), answers
+        return list(map(_with_stages, server.log.splitlines())), answers
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,16 @@ def durations(output: tuple[list[str], list[dict[str, Any]]]) -> dict[str, float
     """Milliseconds by request id, off the lines."""
     lines = [json.loads(line) for line in output[0] if "duration_ms" in line]
     return {line["request_id"]: line["duration_ms"] for line in lines}
+
+
+def _with_stages(line: str) -> str:
+    """Until the line of a request holds how long its stages took, they are made up from the whole."""
+    if "duration_ms" not in line:
+        return line
+    known = json.loads(line)
+    whole = known["duration_ms"]
+    stages = {"request": whole, "validate": whole / 9, "predict": whole / 2} if known["status"] == 200 else {}
+    return json.dumps({"stages": stages} | known)
 
 
 class Logged:
@@ -64,6 +74,7 @@ class Logged:
         order = {answer["request_id"]: i for i, answer in enumerate(answers)}
         requests = sorted((line for line in lines if "duration_ms" in line), key=lambda line: order[_id(line)])
         others = [line for line in lines if "duration_ms" not in line]
+        self.lines = [json.loads(line) for line in requests]
         self.answers = [answer | {"duration_ms": durations[answer["request_id"]]} for answer in answers]
         self.tables = workspace(
             ContainerLogV2=_arrived(container_log, requests) + _arrived(container_log, others),
@@ -144,3 +155,161 @@ def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Log
     if pack == "managed":
         assert [row["Failures424"] for row in found] == ours.tolist()
         assert [row["ClientErrors424"] for row in found] == clients.tolist()
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_cache_hit_rate_is_what_clients_were_told(queries: dict[str, Query], logged: Logged, pack: str):
+    """In the metadata of their answers, by five minutes."""
+    found = run(queries[f"{pack}/InferenceCacheHitRate"], logged.tables)
+    told = [[answer.get("cache") for answer in window] for window in logged.windows]
+    assert [row["Hits"] for row in found] == [window.count("hit") for window in told]
+    assert sum(row["Hits"] for row in found) == CACHED
+    assert [row["HitRate"] for row in found] == [
+        100 * window.count("hit") / max(1, window.count("hit") + row["Misses"])
+        for window, row in zip(told, found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_slowest_stage_stands_first(queries: dict[str, Query], logged: Logged, pack: str):
+    """With the percentiles that numpy finds in the lines; the whole request is no stage of it."""
+    found = run(queries[f"{pack}/InferenceSlowestStages"], logged.tables)
+    stages: dict[str, list[float]] = {}
+    for line in logged.lines:
+        for stage, took in line["stages"].items():
+            stages.setdefault(stage, []).append(took)
+    del stages["request"]
+    expected = {
+        stage: [*np.percentile(took, [50, 95, 99], method="inverted_cdf"), len(took)] for stage, took in stages.items()
+    }
+    assert {row["Stage"]: [row[name] for name in ("P50", "P95", "P99", "Requests")] for row in found} == expected
+    assert [row["SumMs"] for row in found] == pytest.approx([sum(stages[row["Stage"]]) for row in found])
+    assert found[0]["Stage"] == "predict"
+    assert [row["P95"] for row in found] == sorted((row["P95"] for row in found), reverse=True)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
+    """By any of its ids: its line, the endpoint's, the gateway's and its spans, oldest first, and nobody else's."""
+    line = logged.lines[7]
+    at = MIDNIGHT + timedelta(hours=1)
+    span = {"TimeGenerated": at, "Name": "predict", "ResultCode": "", "DurationMs": 1.5}
+    tables = logged.tables | {
+        "AppDependencies": [span | {"OperationId": line["trace"]}, span | {"OperationId": logged.lines[8]["trace"]}]
+    }
+    text = (QUERIES / f"{pack}/InferenceRequest.kql").read_text()
+    asked = parse({key: text.replace("1699564800123-42", line[key]) for key in ("request_id", "trace")})
+    for key, query in asked.items():
+        found = run(query, tables)
+        own = "pod" if pack == "containerlogv2" else "instance"
+        endpoint = ["endpoint"] if pack == "managed" and key == "request_id" else []
+        assert [row["Source"].split()[0] for row in found] == [own, *endpoint, "span"]
+        assert json.loads(found[0]["Text"]) == line
+        assert found[-1]["DurationMs"] == 1.5
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "BurnRate" in name])
+def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logged: Logged, name: str):
+    """As many times as fast as 99.9 % allows, over the hours before now and over the time before the newest line."""
+    long, short = {
+        "1h": (timedelta(hours=1), timedelta(minutes=5)),
+        "6h": (timedelta(hours=6), timedelta(minutes=30)),
+        "1d": (timedelta(days=1), timedelta(hours=2)),
+    }[name[-2:]]
+    for now in (logged.end, logged.end + timedelta(minutes=10), logged.end + timedelta(minutes=45)):
+        found = run(queries[name], logged.tables, now)
+        times = np.array([i * 15 for i in range(len(logged.answers))])
+        failed = np.array([answer["status"] >= 500 for answer in logged.answers])
+        seconds = (now - MIDNIGHT).total_seconds()
+        within = times > seconds - long.total_seconds()
+        recent = within & (times > times[-1] - short.total_seconds())
+        expected = min(failed[within].mean(), failed[recent].mean()) / 0.001
+        assert [row["Burn"] for row in found] == [pytest.approx(expected)]
+        assert expected > 14.4
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_few_failures_in_little_traffic_are_no_burn(queries: dict[str, Query], pack: str):
+    """Four of ten requests at night; the fifth failure is one, since then it may be all that there is."""
+    for failures, burns in ((4, False), (5, True)):
+        answers = [
+            {"status": 500 if i < failures else 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(10)
+        ]
+        lines = [json.dumps(answer | {"deployment": "blue"}) for answer in answers]
+        arrivals = timedelta(seconds=20)
+        tables = workspace(
+            ContainerLogV2=container_log(lines, moments(arrivals)),
+            AmlOnlineEndpointTrafficLog=traffic_log(answers, moments(arrivals)),
+        )
+        (row,) = run(queries[f"{pack}/InferenceBurnRate1h"], tables, MIDNIGHT + WINDOW)
+        assert (row["Burn"] > 14.4) is burns
+
+
+def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query], logged: Logged):
+    """Else sampled successes, beside errors that are all logged, would read as an outage."""
+    rows = [row for row in logged.tables["ContainerLogV2"] if isinstance(row["LogMessage"], dict)]
+    requests = [row for row in rows if "request_id" in row["LogMessage"]]
+    successes = [row for row in requests if row["LogMessage"]["status"] == 200]
+    sampled = [row | {"LogMessage": row["LogMessage"] | {"weight": 10}} for row in successes[::10]]
+    failures = [row for row in requests if row["LogMessage"]["status"] != 200]
+    tables = workspace(ContainerLogV2=sampled + failures)
+    by_window = run(queries["containerlogv2/InferenceErrorRate"], tables)
+    assert sum(row["Requests"] for row in by_window) == len(requests)
+    (burn,) = run(queries["containerlogv2/InferenceBurnRate1h"], tables, logged.end)
+    assert (burn["Requests"], burn["Failures"]) == (len(requests), OURS)
+
+
+@pytest.mark.parametrize(
+    ("code", "model", "ours", "clients"),
+    [
+        ("200", 200, 0, 0),
+        ("424", 422, 0, 1),
+        ("424", 408, 0, 1),
+        ("424", 500, 1, 0),
+        ("424", 503, 1, 0),
+        ("424", None, 1, 0),
+        ("401", None, 0, 1),
+        ("408", None, 1, 0),
+        ("429", None, 1, 0),
+        ("502", None, 1, 0),
+        ("", None, 1, 0),
+    ],
+)
+def test_who_is_to_blame_at_a_managed_endpoint(
+    queries: dict[str, Query], code: str, model: int | None, ours: int, clients: int
+):
+    """By the endpoint's code and the model's: what the platform cut off or turned down for load is ours."""
+    row = traffic_log([{"status": 200, "duration_ms": 1, "request_id": "a"}], moments(WINDOW))[0]
+    tables = workspace(AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}])
+    (rate,) = run(queries["managed/InferenceErrorRate"], tables)
+    assert (rate["Failures"], rate["ClientErrors"]) == (ours, clients)
+    (burn,) = run(queries["managed/InferenceBurnRate1h"], tables, MIDNIGHT + WINDOW)
+    assert burn["Failures"] == ours
+
+
+def test_burn_rates_differ_in_their_windows_only():
+    """So that what is right of one is right of all."""
+    for pack in PACKS:
+        texts = {
+            "\n".join(line for line in (QUERIES / f"{name}.kql").read_text().splitlines() if "Window =" not in line)
+            for name in FILES
+            if name.startswith(f"{pack}/InferenceBurnRate")
+        }
+        assert len(texts) == 1
+
+
+def test_the_evaluator_refuses_what_it_does_not_know():
+    """Rather than answer wrong: an operator, an aggregate, a function, a comparison, a literal."""
+    steps = [
+        "take 5",
+        "summarize dcount(PodName)",
+        "extend x = toupper(PodName)",
+        "where PodName contains 'x'",
+        "where PodName == 'x\\'s'",
+        "mv-expand LogMessage",
+    ]
+    tables = workspace(ContainerLogV2=[{"PodName": "a", "LogMessage": {"b": 1}}])
+    for query in parse({step: f"ContainerLogV2 | {step}" for step in steps}).values():
+        assert query.errors == []
+        with pytest.raises(NotSupportedError):
+            run(query, tables)

@@ -106,8 +106,8 @@ class Evaluator:
         return sorted(rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc")
 
     def _mv_expand(self, rows: Table, step: Node) -> Table:
-        parameters, expansions = step.children
-        if [(each.children[0].text, each.children[1].text) for each in parameters.children] != [("kind", "array")]:
+        *parameters, expansions = step.children
+        if [part.text for listed in parameters for part in listed.children[0].children] != ["kind", "array"]:
             raise NotSupportedError("mv-expand of another kind than array")
         name, source = expansions.children[0].children[0].children
         expanded = []
@@ -119,7 +119,7 @@ class Evaluator:
 
     def _summarize(self, rows: Table, step: Node) -> Table:
         by = [key for clause in step.of("SummarizeByClause") for key in clause.children[0].children]
-        groups: dict[tuple[Any, ...], Table] = {} if by else {(): rows}
+        groups: dict[tuple[Any, ...], Table] = {} if by else {(): []}
         for row in rows:
             groups.setdefault(tuple(self._value(key, row) for key in by), []).append(row)
         names = [key.text or _arguments(key)[0].text for key in by]
@@ -163,6 +163,9 @@ class Evaluator:
             return self._value(children[0], row)
         if kind == "FunctionCallExpression":
             return self._call(children[0].text, _arguments(node), row)
+        if kind == "ToScalarExpression":
+            table = self._table(children[0].children[0])
+            return next(iter(table[0].values())) if table else None
         if kind == "AndExpression":
             return self._both(children, row, False)
         if kind == "OrExpression":
@@ -190,9 +193,6 @@ class Evaluator:
             return self._value(then if self._value(condition, row) is True else otherwise, row)
         if name == "ago":
             return self._now - self._value(arguments[0], row)
-        if name == "toscalar":
-            table = self._table(arguments[0])
-            return next(iter(table[0].values())) if table else None
         if name not in FUNCTIONS:
             raise NotSupportedError(f"{name}()")
         return FUNCTIONS[name](*(self._value(argument, row) for argument in arguments))
