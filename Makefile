@@ -13,11 +13,12 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p
 BIN := .venv/bin
 SERVING := .venv/.serving
 TESTING := .venv/.testing
+KUSTO := build/kusto/node_modules
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
 	rollout rollback format lock clean
 
 help: ## this list
@@ -39,6 +40,15 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
 	@touch $@
 
+kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need
+
+$(KUSTO): tests/kusto/package.json tests/kusto/package-lock.json | $(TESTING)
+	@echo "Installing Microsoft's Kusto parser into build/kusto"
+	@mkdir -p build/kusto
+	@cp $^ build/kusto
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix build/kusto --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
@@ -56,7 +66,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) ## tests of what is deployed, YAML, image, pipelines, and of rollouts
+deployfiles: $(TESTING) $(KUSTO) ## tests of what is deployed, YAML, image, pipelines, queries, alerts, and of rollouts
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one

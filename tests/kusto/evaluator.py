@@ -164,7 +164,7 @@ class Evaluator:
         if kind == "FunctionCallExpression":
             return self._call(children[0].text, _arguments(node), row)
         if kind == "ToScalarExpression":
-            table = self._table(children[0].children[0])
+            table = self._table(children[0])
             return next(iter(table[0].values())) if table else None
         if kind == "AndExpression":
             return self._both(children, row, False)
