@@ -12,11 +12,9 @@ import pytest
 from deploy.checkout import REPOSITORY
 from kusto.envelope import MIDNIGHT, container_log, moments, traffic_log, workspace
 from kusto.evaluator import Evaluator, Table
-from kusto.parser import Query, parse
+from kusto.parser import PACKS, Query
 
 INFRASTRUCTURE = REPOSITORY / "infrastructure"
-QUERIES = INFRASTRUCTURE / "queries"
-PACKS = ("containerlogv2", "managed")
 MODULE = hcl2.loads(
     (INFRASTRUCTURE / "alerts.tf").read_text(),
     serialization_options=hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False),
@@ -36,12 +34,6 @@ def resource(kind: str) -> dict[str, Any]:
     (found,) = (body for one in MODULE["resource"] for name, body in one.items() if name == kind)
     (body,) = (body for label, body in found.items() if not label.startswith("__"))
     return dict(body)
-
-
-@pytest.fixture(scope="module")
-def queries() -> dict[str, Query]:
-    """By pack and name."""
-    return parse({f"{path.parent.name}/{path.stem}": path.read_text() for path in QUERIES.glob("*/*.kql")})
 
 
 @pytest.mark.parametrize(

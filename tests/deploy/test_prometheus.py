@@ -1,4 +1,4 @@
-"""The rules and the dashboard of kubernetes/monitoring/: by promtool, and by a real Prometheus that scrapes a real server."""
+"""What is in kubernetes/monitoring/: tried by promtool, and by a real Prometheus that scrapes a real server."""
 
 import json
 import math
@@ -127,7 +127,9 @@ def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
     assert asked
     assert asked - shown == set()
     for label in ("outcome", "stage"):
-        values = {v for rule in RULES for found in re.findall(rf'{label}=~?"([^"]*)"', rule["expr"]) for v in found.split("|")}
+        values = {
+            v for rule in RULES for found in re.findall(rf'{label}=~?"([^"]*)"', rule["expr"]) for v in found.split("|")
+        }
         assert values - set(prometheus.get(f"/label/{label}/values")) == set()
     health = {rule["name"]: rule["health"] for group in prometheus.get("/rules")["groups"] for rule in group["rules"]}
     assert set(health.values()) == {"ok"}
@@ -144,8 +146,8 @@ def test_recordings_have_values(prometheus: Prometheus):
 @pytest.mark.parametrize("title", PANELS)
 def test_each_panel_of_the_dashboard_has_data(prometheus: Prometheus, title: str):
     """From the server as it is: the query is right, and what it asks for is there."""
-    for expression in PANELS[title]:
-        until(lambda asked=as_asked(expression): prometheus.values(asked), expression)
+    for asked in map(as_asked, PANELS[title]):
+        until(lambda asked=asked: prometheus.values(asked), asked)
 
 
 def codes(error: type[Any]) -> Iterator[str]:

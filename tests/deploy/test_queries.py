@@ -1,9 +1,7 @@
 """The queries of infrastructure/queries/: right by Microsoft's parser, and run over what a real server logged."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,23 +10,13 @@ from scripted import FAIL
 
 import support
 from blackbox.server import THREADS, serving, until
-from deploy.checkout import REPOSITORY
 from kusto.envelope import MIDNIGHT, console_log, container_log, moments, traffic_log, workspace
 from kusto.evaluator import Evaluator, Table
-from kusto.parser import Query, parse
+from kusto.parser import FILES, PACKS, QUERIES, Query, parse
 from kusto.scalars import NotSupportedError
 
-QUERIES = REPOSITORY / "infrastructure" / "queries"
-PACKS = ("containerlogv2", "managed")
-FILES = sorted(path.relative_to(QUERIES).with_suffix("").as_posix() for path in QUERIES.glob("*/*.kql"))
 GOOD, CACHED, CLIENT, OURS = 120, 40, 25, 15
 WINDOW = timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def queries() -> dict[str, Query]:
-    """By pack and name."""
-    return parse({name: (QUERIES / f"{name}.kql").read_text() for name in FILES})
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +126,9 @@ def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, p
             took = took if pack == "containerlogv2" else [round(each) for each in took]
             ranks = np.percentile(took, [50, 95, 99], method="inverted_cdf")
             expected.append((MIDNIGHT + i * WINDOW, *ranks, len(took)))
-    assert [tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests")) for row in found] == expected
+    assert [
+        tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests")) for row in found
+    ] == expected
     assert sum(row[-1] for row in expected) == GOOD + CACHED
 
 
@@ -218,7 +208,9 @@ def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logge
     }[name[-2:]]
     times = np.array([i * 15 for i in range(len(logged.answers))])
     for answers in (logged.answers, logged.answers[::-1]):
-        lines = {answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)}
+        lines = {
+            answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
+        }
         tables = workspace(
             ContainerLogV2=_arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
             AmlOnlineEndpointTrafficLog=_arrived(traffic_log, answers),

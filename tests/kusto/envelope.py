@@ -40,7 +40,7 @@ def container_log(lines: Iterable[str], arrivals: Iterator[datetime]) -> Table:
             "LogLevel": "UNKNOWN",
             "LogMessage": json.loads(line) if line.startswith("{") else line,
         }
-        for line, at in zip(lines, arrivals)
+        for line, at in zip(lines, arrivals, strict=False)
     ]
 
 
@@ -53,7 +53,7 @@ def console_log(lines: Iterable[str], arrivals: Iterator[datetime]) -> Table:
             "ContainerName": "inference-server",
             "Message": line,
         }
-        for line, at in zip(lines, arrivals)
+        for line, at in zip(lines, arrivals, strict=False)
     ]
 
 
@@ -74,7 +74,7 @@ def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetim
             "XRequestId": answer["request_id"],
             "XMSClientRequestId": "",
         }
-        for answer, at in zip(answers, arrivals)
+        for answer, at in zip(answers, arrivals, strict=False)
     ]
 
 

@@ -1,7 +1,7 @@
 """Runs a query over rows: just the operators and functions that our queries use, and no others.
 
-``percentile()`` is the nearest rank, as Kusto defines it; Kusto estimates it by T-Digest, off by at most one per cent of the
-ranks at the median and less towards the ends
+``percentile()`` is the nearest rank, as Kusto defines it; Kusto estimates it by T-Digest, off by at most one per cent
+of the ranks at the median and less towards the ends
 (https://learn.microsoft.com/kusto/query/percentiles-aggregation-function).
 """
 
@@ -139,9 +139,7 @@ class Evaluator:
 
     def _columns(self, listed: Node, row: Row) -> dict[str, Any]:
         return {
-            self._name(each): self._value(
-                each.children[1] if each.kind == "SimpleNamedExpression" else each, row
-            )
+            self._name(each): self._value(each.children[1] if each.kind == "SimpleNamedExpression" else each, row)
             for each in listed.children
         }
 

@@ -13,6 +13,11 @@ from typing import Any, NamedTuple
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+QUERIES = REPOSITORY / "infrastructure" / "queries"
+PACKS = ("containerlogv2", "managed")
+FILES = sorted(path.relative_to(QUERIES).with_suffix("").as_posix() for path in QUERIES.glob("*/*.kql"))
+"""Of both packs, without their ending."""
+
 PARSER = REPOSITORY / "build" / "kusto" / "node_modules"
 HERE = Path(__file__).parent
 TABLES: dict[str, str] = json.loads((HERE / "tables.json").read_text())["tables"]

@@ -1,6 +1,6 @@
 """What an expression of a query is, for one row. Null is None; whatever is not known here is refused, not guessed.
 
-Dynamic values are what ``json.loads`` makes of them. Numbers behave as Kusto's: a whole one divided by a whole one is whole.
+Dynamic values are what ``json.loads`` makes of them. A whole number divided by a whole number is whole, as in Kusto.
 """
 
 from __future__ import annotations
