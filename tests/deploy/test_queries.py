@@ -23,7 +23,7 @@ WINDOW = timedelta(minutes=5)
 def output(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[dict[str, Any]]]:
     """All lines that a real server wrote, and the answers that its client had: status, id, what the cache did."""
     folder = tmp_path_factory.mktemp("logged")
-    documents: list[Any] = [[[i / 20_000]] for i in range(1, GOOD + 1)]
+    documents: list[Any] = [[[(i * 37 % GOOD + 1) / 6_000]] for i in range(GOOD)]
     documents += documents[:CACHED] + [[["x"]], {"rows": []}] * CLIENT
     documents = documents[: GOOD + CACHED + CLIENT] + [[[FAIL]]] * OURS
     env = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "memory", "SCORING_CACHE_MUST_PAY": "false"}
@@ -185,15 +185,19 @@ def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
     at = MIDNIGHT + timedelta(hours=1)
     span = {"TimeGenerated": at, "Name": "predict", "ResultCode": "", "DurationMs": 1.5}
     tables = logged.tables | {
-        "AppDependencies": [span | {"OperationId": line["trace"]}, span | {"OperationId": logged.lines[8]["trace"]}]
+        "AppDependencies": [span | {"OperationId": line["trace"]}, span | {"OperationId": logged.lines[8]["trace"]}],
+        "ApiManagementGatewayLogs": [
+            {"TimeGenerated": at, "CorrelationId": id_, "ResponseCode": 200, "BackendResponseCode": 200, "TotalTime": 9}
+            for id_ in (line["request_id"], "another")
+        ],
     }
     text = (QUERIES / f"{pack}/InferenceRequest.kql").read_text()
     asked = parse({key: text.replace("1699564800123-42", line[key]) for key in ("request_id", "trace")})
     for key, query in asked.items():
         found = run(query, tables)
         own = "pod" if pack == "containerlogv2" else "instance"
-        endpoint = ["endpoint"] if pack == "managed" and key == "request_id" else []
-        assert [row["Source"].split()[0] for row in found] == [own, *endpoint, "span"]
+        others = ["endpoint", "API"] if pack == "managed" and key == "request_id" else []
+        assert [row["Source"].split()[0] for row in found] == [own, *others, "span"]
         assert json.loads(found[0]["Text"]) == line
         assert found[-1]["DurationMs"] == 1.5
 
@@ -207,7 +211,8 @@ def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logge
         "1d": (timedelta(days=1), timedelta(hours=2)),
     }[name[-2:]]
     times = np.array([i * 15 for i in range(len(logged.answers))])
-    for answers in (logged.answers, logged.answers[::-1]):
+    ended = logged.answers[::-1]
+    for answers in (logged.answers, ended, ended[1:] + ended[:1]):
         lines = {
             answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
         }

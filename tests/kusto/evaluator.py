@@ -49,7 +49,6 @@ class Evaluator:
             "ExtendOperator": self._extend,
             "FilterOperator": self._where,
             "MvExpandOperator": self._mv_expand,
-            "ProjectAwayOperator": self._project_away,
             "ProjectOperator": self._project,
             "SortOperator": self._order,
             "SummarizeOperator": self._summarize,
@@ -95,10 +94,6 @@ class Evaluator:
 
     def _project(self, rows: Table, step: Node) -> Table:
         return [self._columns(step.children[-1], row) for row in rows]
-
-    def _project_away(self, rows: Table, step: Node) -> Table:
-        gone = {name.text for name in step.children[-1].children}
-        return [{name: value for name, value in row.items() if name not in gone} for row in rows]
 
     def _order(self, rows: Table, step: Node) -> Table:
         (ordered,) = step.children[-1].children

@@ -26,6 +26,8 @@ def literal(node: Node) -> Any:
     kind, text = node.kind.removesuffix("LiteralExpression"), node.text
     if kind == "Long":
         return int(text)
+    if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
+        return int(found[1])
     if kind == "Real":
         return float(text)
     if kind == "String" and re.fullmatch(r'"[^"\\]*"', text):
