@@ -2,90 +2,22 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
-from scripted import FAIL
 
-import support
-from blackbox.server import THREADS, serving, until
-from kusto.envelope import MIDNIGHT, console_log, container_log, moments, traffic_log, workspace
+from kusto.envelope import MIDNIGHT, container_log, moments, traffic_log, workspace
 from kusto.evaluator import Evaluator, Table
+from kusto.logged import BYPASSED, CACHED, CLIENT, GOOD, OURS, Logged, arrived
 from kusto.parser import FILES, PACKS, QUERIES, Query, parse
 from kusto.scalars import NotSupportedError
 
-GOOD, CACHED, CLIENT, OURS = 120, 40, 25, 15
 WINDOW = timedelta(minutes=5)
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[dict[str, Any]]]:
-    """All lines that a real server wrote, and the answers that its client had: status, id, what the cache did."""
-    folder = tmp_path_factory.mktemp("logged")
-    documents: list[Any] = [[[(i * 37 % GOOD + 1) / 6_000]] for i in range(GOOD)]
-    documents += documents[:CACHED] + [[["x"]], {"rows": []}] * CLIENT
-    documents = documents[: GOOD + CACHED + CLIENT] + [[[FAIL]]] * OURS
-    env = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "memory", "SCORING_CACHE_MUST_PAY": "false"}
-    with serving(support.scripted(folder, "Remembered"), folder, **env, DEPLOYMENT_NAME="blue") as server:
-        answers = []
-        for document in documents:
-            answer = server.score(document)
-            metadata = answer.json()["metadata"]
-            answers.append({"status": answer.status_code, "request_id": metadata["request_id"], **metadata})
-        until(lambda: server.log.count("duration_ms") == len(documents), "all are logged")
-        return list(map(_with_stages, server.log.splitlines())), answers
-
-
-@pytest.fixture(scope="module")
-def durations(output: tuple[list[str], list[dict[str, Any]]]) -> dict[str, float]:
-    """Milliseconds by request id, off the lines."""
-    lines = [json.loads(line) for line in output[0] if "duration_ms" in line]
-    return {line["request_id"]: line["duration_ms"] for line in lines}
-
-
-def _with_stages(line: str) -> str:
-    """Until the line of a request holds how long its stages took, they are made up from the whole."""
-    if "duration_ms" not in line:
-        return line
-    known = json.loads(line)
-    whole = known["duration_ms"]
-    stages = {"request": whole, "validate": whole / 9, "predict": whole / 2} if known["status"] == 200 else {}
-    return json.dumps({"stages": stages} | known)
-
-
-class Logged:
-    """What arrived, 15 seconds apart, so that a window of five minutes holds 20 requests."""
-
-    def __init__(self, output: tuple[list[str], list[dict[str, Any]]], durations: dict[str, float]) -> None:
-        lines, answers = output
-        order = {answer["request_id"]: i for i, answer in enumerate(answers)}
-        requests = sorted((line for line in lines if "duration_ms" in line), key=lambda line: order[_id(line)])
-        others = [line for line in lines if "duration_ms" not in line]
-        self.lines = [json.loads(line) for line in requests]
-        self.answers = [answer | {"duration_ms": durations[answer["request_id"]]} for answer in answers]
-        self.tables = workspace(
-            ContainerLogV2=_arrived(container_log, requests) + _arrived(container_log, others),
-            AmlOnlineEndpointConsoleLog=_arrived(console_log, requests) + _arrived(console_log, others),
-            AmlOnlineEndpointTrafficLog=_arrived(traffic_log, self.answers),
-        )
-        self.windows = [self.answers[i : i + 20] for i in range(0, len(self.answers), 20)]
-        self.end = MIDNIGHT + len(answers) * timedelta(seconds=15)
-
-
-def _arrived(envelope: Any, what: list[Any]) -> Table:
-    rows: Table = envelope(what, moments(timedelta(seconds=15)))
-    return rows
-
-
-def _id(line: str) -> str:
-    found: str = json.loads(line)["request_id"]
-    return found
-
-
-@pytest.fixture(scope="module")
-def logged(output: tuple[list[str], list[dict[str, Any]]], durations: dict[str, float]) -> Logged:
-    return Logged(output, durations)
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    return Logged(tmp_path_factory.mktemp("logged"))
 
 
 def run(query: Query, tables: dict[str, Table], now: datetime = MIDNIGHT) -> Table:
@@ -129,7 +61,7 @@ def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, p
     assert [
         tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests")) for row in found
     ] == expected
-    assert sum(row[-1] for row in expected) == GOOD + CACHED
+    assert sum(row[-1] for row in expected) == GOOD + CACHED + BYPASSED
 
 
 @pytest.mark.parametrize("pack", PACKS)
@@ -154,6 +86,8 @@ def test_the_cache_hit_rate_is_what_clients_were_told(queries: dict[str, Query],
     told = [[answer.get("cache") for answer in window] for window in logged.windows]
     assert [row["Hits"] for row in found] == [window.count("hit") for window in told]
     assert sum(row["Hits"] for row in found) == CACHED
+    assert [row["Bypasses"] for row in found] == [window.count("bypass") for window in told]
+    assert sum(row["Bypasses"] for row in found) == BYPASSED
     assert [row["HitRate"] for row in found] == [
         100 * window.count("hit") / max(1, window.count("hit") + row["Misses"])
         for window, row in zip(told, found, strict=True)
@@ -192,14 +126,18 @@ def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
         ],
     }
     text = (QUERIES / f"{pack}/InferenceRequest.kql").read_text()
-    asked = parse({key: text.replace("1699564800123-42", line[key]) for key in ("request_id", "trace")})
+    ids = ("request_id", "client_request_id", "trace")
+    asked = parse({key: text.replace("1699564800123-42", line[key]) for key in ids})
+    own = "pod" if pack == "containerlogv2" else "instance"
+    others = {"request_id": ["endpoint", "API"], "client_request_id": ["endpoint"], "trace": []}
     for key, query in asked.items():
         found = run(query, tables)
-        own = "pod" if pack == "containerlogv2" else "instance"
-        others = ["endpoint", "API"] if pack == "managed" and key == "request_id" else []
-        assert [row["Source"].split()[0] for row in found] == [own, *others, "span"]
+        beside = others[key] if pack == "managed" else []
+        assert [row["Source"].split()[0] for row in found] == [own, *beside, "span"]
         assert json.loads(found[0]["Text"]) == line
         assert found[-1]["DurationMs"] == 1.5
+    unlogged = workspace(AppRequests=[span | {"OperationId": line["trace"]}])
+    assert [row["Source"] for row in run(asked["trace"], unlogged)] == ["span"]
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "BurnRate" in name])
@@ -217,11 +155,11 @@ def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logge
             answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
         }
         tables = workspace(
-            ContainerLogV2=_arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
-            AmlOnlineEndpointTrafficLog=_arrived(traffic_log, answers),
+            ContainerLogV2=arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
+            AmlOnlineEndpointTrafficLog=arrived(traffic_log, answers),
         )
         failed = np.array([answer["status"] >= 500 for answer in answers])
-        for now in (logged.end, logged.end + timedelta(minutes=10)):
+        for now in (logged.end, logged.end + timedelta(minutes=6)):
             within = times > (now - MIDNIGHT - long).total_seconds()
             recent = within & (times > times[-1] - short.total_seconds())
             expected = min(failed[within].mean(), failed[recent].mean()) / 0.001

@@ -58,7 +58,7 @@ def console_log(lines: Iterable[str], arrivals: Iterator[datetime]) -> Table:
 
 
 def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetime]) -> Table:
-    """``answers``: the model's own ``status`` (None: it gave none), ``duration_ms``, ``request_id``.
+    """``answers``: the model's own ``status``, ``duration_ms``, ``request_id`` and perhaps the ``client_request_id``.
 
     Azure answers 424 for whatever the model did not answer with 200.
     """
@@ -72,7 +72,7 @@ def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetim
             "ModelStatusCode": answer["status"],
             "TotalDurationMs": round(answer["duration_ms"]),
             "XRequestId": answer["request_id"],
-            "XMSClientRequestId": "",
+            "XMSClientRequestId": answer.get("client_request_id", ""),
         }
         for answer, at in zip(answers, arrivals, strict=False)
     ]
