@@ -15,7 +15,7 @@ from blackbox.server import THREADS, Server, serving, until
 from kusto.envelope import MIDNIGHT, console_log, container_log, moments, traffic_log, workspace
 from kusto.evaluator import Table
 
-GOOD, CACHED, BYPASSED, CLIENT, OURS = 120, 40, 20, 25, 15
+GOOD, CACHED, BYPASSED, CLIENT, OURS = 120, 30, 30, 25, 15
 """Requests of each kind: computed, answered by the cache, kept from it by the client, refused, failed."""
 
 APART, IN_A_WINDOW = timedelta(seconds=15), 20
