@@ -1,0 +1,1 @@
+"""Kubernetes' HorizontalPodAutoscaler, computed here: what a manifest would do with a load, before a cluster does it."""
