@@ -19,6 +19,7 @@ from mlops import local_redis
 from mlops import sample as samples
 from mlops.example import curl, example
 from mlops.package import package as package_model
+from mlops.hpa.commands import simulate
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve
@@ -192,7 +193,7 @@ def announce_(port: int) -> None:
         click.echo(f"\nReady. Try it:\n\n{line}\n")
 
 
-for command in (rollout, rollback, compare, rehearse):
+for command in (rollout, rollback, compare, rehearse, simulate):
     main.add_command(command)
 
 

@@ -1,0 +1,75 @@
+"""What one pod makes of its share of the load: a queue of the kind M/M/c/K, in its steady state in each second.
+
+Requests come one by one at random; c slots compute; K are held at most, and more are shed, as the service does
+(``SCORING_MAX_IN_FLIGHT``, ``SCORING_QUEUE_TIMEOUT_MS``). So short a queue has forgotten its past within about a second.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special, stats
+
+WAITS = 201
+"""Points between no wait and the longest one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodModel:
+    """``cores``: the limit. ``service``: of one core's time, seconds for a request. Times in seconds, memory in bytes."""
+
+    cores: float
+    service: float
+    start: float
+    memory: float
+    held: int
+    queue_timeout: float
+
+    @cached_property
+    def slots(self) -> int:
+        """Scores computed at once, as the service counts them."""
+        return math.ceil(self.cores)
+
+    @cached_property
+    def capacity(self) -> float:
+        """Requests/s that it can compute."""
+        return self.cores / self.service
+
+    @cached_property
+    def latencies(self) -> np.ndarray:
+        """Seconds, from no wait to the longest that the service allows."""
+        return np.linspace(0, self.queue_timeout, WAITS) + self.slots / self.capacity
+
+    @cached_property
+    def _later(self) -> np.ndarray:
+        """[requests found, latency]: the probability to take longer. Who finds all slots taken waits for his turn."""
+        ahead = np.arange(self.places)[:, None] - self.slots
+        waits = np.linspace(0, self.queue_timeout, WAITS)
+        later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * waits)
+        return later
+
+    @cached_property
+    def places(self) -> int:
+        return max(self.held, self.slots)
+
+    def held_by(self, rate: np.ndarray) -> np.ndarray:
+        """[second, requests in the pod]: how likely. ``rate``: requests/s to this pod."""
+        found = np.arange(self.places + 1)
+        logarithm = special.xlogy(found, rate[:, None] / self.capacity * self.slots)
+        logarithm = logarithm - special.gammaln(np.minimum(found, self.slots) + 1)
+        logarithm = logarithm - np.maximum(found - self.slots, 0) * math.log(self.slots)
+        likely: np.ndarray = special.softmax(logarithm, axis=1)
+        return likely
+
+    def later(self, likely: np.ndarray) -> np.ndarray:
+        """[second, latency]: share of all requests that would be answered later. Past the last one they are shed."""
+        shares: np.ndarray = likely[:, :-1] @ self._later
+        return shares
+
+    def share(self, rate: float) -> tuple[float, float]:
+        """Cores that a pod uses under ``rate``, and how many requests it holds, in the mean."""
+        (likely,) = self.held_by(np.array([rate]))
+        return min(self.cores, rate * (1 - likely[-1]) * self.service), float(likely @ np.arange(len(likely)))
