@@ -18,8 +18,8 @@ from mlops import demo as demos
 from mlops import local_redis
 from mlops import sample as samples
 from mlops.example import curl, example
-from mlops.package import package as package_model
 from mlops.hpa.commands import simulate
+from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import numpy as np
 
 from errors import StartupError
 from mlops.rollout.commands import plain_errors
@@ -65,7 +66,8 @@ def simulate(
     Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
     """
     with plain_errors():
-        from mlops.hpa import loads, manifest, picture as pictures, results
+        from mlops.hpa import manifest, results
+        from mlops.hpa import picture as pictures
         from mlops.hpa.pod import PodModel
         from mlops.hpa.simulation import simulate
         from mlops.rollout.judge import Slo
@@ -92,7 +94,7 @@ def simulate(
     click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
 
 
-def _load(name: str, base: float, peak: float, minutes: int | None):  # type: ignore[no-untyped-def]
+def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarray:
     from mlops.hpa import loads
 
     if name in loads.SHAPES:

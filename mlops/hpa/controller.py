@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from mlops.hpa.behaviour import Behaviour, History, normalise
-from mlops.hpa.replicas import NoMetrics, Pod, Tolerance, by_average_value, by_utilisation
+from mlops.hpa.replicas import USUAL, NoMetrics, Pod, Tolerance, by_average_value, by_utilisation
 
 SYNC = 15
 """Seconds from look to look; the controller's ``--horizontal-pod-autoscaler-sync-period``."""
@@ -17,14 +17,14 @@ Resource = Literal["cpu", "memory"]
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscaler:
-    """``utilisations``: targets in percent of the requests. ``in_flight``: target for each replica, where KEDA scales."""
+    """``utilisations``: targets in percent of the requests. ``in_flight``: KEDA's target for each replica."""
 
     low: int = 1
     high: int
     utilisations: Mapping[Resource, int] = field(default_factory=dict)
     in_flight: float | None = None
     behaviour: Behaviour | None = None
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = USUAL
 
 
 def look(

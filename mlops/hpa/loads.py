@@ -34,7 +34,7 @@ def named(name: str, *, base: float, peak: float, minutes: int | None = None) ->
 
 
 def trace(file: Path) -> np.ndarray:
-    """-> requests/s for each second, from the file's first row to its last, straight lines between. Raises StartupError."""
+    """-> requests/s for each second from the first row to the last, by straight lines. Raises StartupError."""
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
@@ -45,4 +45,5 @@ def trace(file: Path) -> np.ndarray:
     seconds, rates = given
     if not (np.isfinite(given).all() and len(seconds) > 1 and (np.diff(seconds) > 0).all() and (rates >= 0).all()):
         raise StartupError(f"{file} needs rows of numbers: seconds that rise, and requests/s from 0; correct it.")
-    return np.interp(np.arange(seconds[0], seconds[-1] + 1), seconds, rates)
+    rate: np.ndarray = np.interp(np.arange(seconds[0], seconds[-1] + 1), seconds, rates)
+    return rate

@@ -1,7 +1,7 @@
 """What one pod makes of its share of the load: a queue of the kind M/M/c/K, in its steady state in each second.
 
-Requests come one by one at random; c slots compute; K are held at most, and more are shed, as the service does
-(``SCORING_MAX_IN_FLIGHT``, ``SCORING_QUEUE_TIMEOUT_MS``). So short a queue has forgotten its past within about a second.
+Requests come one by one at random, c slots compute, and K are held at most: more are shed, as the service does by
+``SCORING_MAX_IN_FLIGHT`` and ``SCORING_QUEUE_TIMEOUT_MS``. So short a queue forgets its past within about a second.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from scipy import special, stats
 WAITS = 201
 """Points between no wait and the longest one."""
 
+SURELY = 0.9999
+
 
 @dataclass(frozen=True, kw_only=True)
 class PodModel:
-    """``cores``: the limit. ``service``: of one core's time, seconds for a request. Times in seconds, memory in bytes."""
+    """``cores``: the limit. ``service``: of one core's time, for a request. Times in seconds, memory in bytes."""
 
     cores: float
     service: float
@@ -39,21 +41,27 @@ class PodModel:
         return self.cores / self.service
 
     @cached_property
+    def places(self) -> int:
+        """Requests that it holds, computing or waiting; who would wait longer than is allowed finds none."""
+        return max(self.slots, min(self.held, self.slots + int(self.capacity * self.queue_timeout)))
+
+    @cached_property
+    def _waits(self) -> np.ndarray:
+        """Seconds; hardly anybody waits longer than the last."""
+        longest = stats.gamma.ppf(SURELY, max(1, self.places - self.slots)) / self.capacity
+        return np.linspace(0, longest, WAITS)
+
+    @cached_property
     def latencies(self) -> np.ndarray:
-        """Seconds, from no wait to the longest that the service allows."""
-        return np.linspace(0, self.queue_timeout, WAITS) + self.slots / self.capacity
+        """Seconds, rising."""
+        return self._waits + self.slots / self.capacity
 
     @cached_property
     def _later(self) -> np.ndarray:
         """[requests found, latency]: the probability to take longer. Who finds all slots taken waits for his turn."""
         ahead = np.arange(self.places)[:, None] - self.slots
-        waits = np.linspace(0, self.queue_timeout, WAITS)
-        later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * waits)
+        later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * self._waits)
         return later
-
-    @cached_property
-    def places(self) -> int:
-        return max(self.held, self.slots)
 
     def held_by(self, rate: np.ndarray) -> np.ndarray:
         """[second, requests in the pod]: how likely. ``rate``: requests/s to this pod."""
@@ -65,7 +73,7 @@ class PodModel:
         return likely
 
     def later(self, likely: np.ndarray) -> np.ndarray:
-        """[second, latency]: share of all requests that would be answered later. Past the last one they are shed."""
+        """[second, latency]: share of all requests that are answered later."""
         shares: np.ndarray = likely[:, :-1] @ self._later
         return shares
 

@@ -36,6 +36,10 @@ class Tolerance:
         return 1.0 - self.down <= ratio <= 1.0 + self.up
 
 
+USUAL = Tolerance()
+"""The controller's ``--horizontal-pod-autoscaler-tolerance``."""
+
+
 class Phase(StrEnum):
     """``DELETING`` is a pod that was told to stop, in whatever phase."""
 
@@ -77,7 +81,7 @@ class _Groups:
 
 
 def by_utilisation(
-    pods: Sequence[Pod], current: int, target: int, *, of_cpu: bool, tolerance: Tolerance = Tolerance()
+    pods: Sequence[Pod], current: int, target: int, *, of_cpu: bool, tolerance: Tolerance = USUAL
 ) -> Proposal:
     """For a Resource metric whose target is Utilization. ``target`` in percent. Raises NoMetrics."""
     groups = _grouped(pods, of_cpu=of_cpu)
@@ -100,8 +104,8 @@ def by_utilisation(
     return Proposal(current if contradicts else replicas, utilisation)
 
 
-def by_average_value(total: float, current: int, target: float, *, tolerance: Tolerance = Tolerance()) -> int:
-    """For an External metric whose target is AverageValue, as KEDA's are: ``target`` is what one replica should have."""
+def by_average_value(total: float, current: int, target: float, *, tolerance: Tolerance = USUAL) -> int:
+    """For an External metric whose target is AverageValue, as KEDA's are. ``target``: for each replica."""
     return current if current and tolerance.within(total / (target * current)) else math.ceil(total / target)
 
 

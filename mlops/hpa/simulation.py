@@ -1,7 +1,7 @@
 """A load, an autoscaler and its pods over time, second by second.
 
 What it takes for granted: requests are spread evenly over the pods that are ready; all cost the same; a pod is ready
-``PodModel.start`` seconds after it was asked for, and never fails; usage is its mean over the window of the metrics API.
+``PodModel.start`` seconds after it was asked for, and never fails; usage is a mean over the window of the metrics API.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def _measured(
         of = slice(start, start + MINUTE)
         likely = model.held_by(load[of] / np.maximum(ready[of], 1))
         share, served = model.later(likely), ready[of] > 0
-        shed[of] = np.where(served, likely[:, -1] + share[:, -1], 1)
+        shed[of] = np.where(served, likely[:, -1], 1)
         waiting[of] = ready[of] * (likely @ np.maximum(np.arange(likely.shape[1]) - model.slots, 0))
-        later.append((load[of] * served) @ (share - share[:, -1:]))
+        later.append((load[of] * served) @ share)
     return Timeline(
         name=setup.name,
         model=model,
