@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -40,4 +41,5 @@ def write(file: Path, timelines: Sequence[Timeline], slo: Slo) -> None:
     if len(timelines) > 1:
         replicas.legend(fontsize="small")
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+    with matplotlib.rc_context({"svg.hashsalt": "simulate"}):  # the same picture each time
+        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)

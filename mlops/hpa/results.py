@@ -41,10 +41,8 @@ def within(timeline: Timeline, slo: Slo) -> np.ndarray:
     """For each minute, whether it kept the SLO. A minute without requests did."""
     shed = _by_minute(timeline.rate * timeline.shed)
     errors = shed <= slo.error_rate * _by_minute(timeline.rate)
-    answered = _answered(timeline)
     quick = [
-        timeline.later[:, np.searchsorted(1000 * timeline.model.latencies, limit).clip(max=timeline.later.shape[1] - 1)]
-        <= (1 - share) * answered
+        _slower(timeline, limit) <= (1 - share) * _answered(timeline)
         for share, limit in ((0.95, slo.p95_ms), (0.99, slo.p99_ms))
     ]
     kept: np.ndarray = errors & quick[0] & quick[1]
@@ -88,6 +86,17 @@ def write(timelines: Sequence[Timeline], slo: Slo, out: Path) -> list[Path]:
     summary(timelines, slo).to_csv(files[0], index=False, float_format="%.3f")
     seconds(timelines).to_csv(files[1], index=False, float_format="%.4g")
     return files
+
+
+def _slower(timeline: Timeline, limit: float) -> np.ndarray:
+    """For each minute, how many were answered later than ``limit`` milliseconds."""
+    latencies = 1000 * timeline.model.latencies
+    return np.array(
+        [
+            np.interp(limit, latencies, later, left=answered)
+            for later, answered in zip(timeline.later, _answered(timeline), strict=True)
+        ]
+    )
 
 
 def _answered(timeline: Timeline) -> np.ndarray:
