@@ -18,7 +18,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check unit deployfiles blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
-	rollout rollback format lock clean
+	manifests rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,10 @@ artifact: $(SERVING) ## the model to register, the demo's: put `mlops package` w
 
 endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
+
+manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
+	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
+	@for name in keda redis-key; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 
 rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure)
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact
