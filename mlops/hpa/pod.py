@@ -77,7 +77,17 @@ class PodModel:
         shares: np.ndarray = likely[:, :-1] @ self._later
         return shares
 
-    def share(self, rate: float) -> tuple[float, float]:
-        """Cores that a pod uses under ``rate``, and how many requests it holds, in the mean."""
-        (likely,) = self.held_by(np.array([rate]))
-        return min(self.cores, rate * (1 - likely[-1]) * self.service), float(likely @ np.arange(len(likely)))
+    def used(self, rate: np.ndarray, likely: np.ndarray) -> np.ndarray:
+        """Cores, in each second."""
+        cores: np.ndarray = np.minimum(self.cores, rate * (1 - likely[:, -1]) * self.service)
+        return cores
+
+    def held_mean(self, likely: np.ndarray) -> np.ndarray:
+        """Requests in the pod, in each second."""
+        held: np.ndarray = likely @ np.arange(self.places + 1)
+        return held
+
+    def waiting_mean(self, likely: np.ndarray) -> np.ndarray:
+        """Requests that wait for a slot, in each second."""
+        waiting: np.ndarray = likely @ np.maximum(np.arange(self.places + 1) - self.slots, 0)
+        return waiting

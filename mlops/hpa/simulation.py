@@ -7,7 +7,6 @@ What it takes for granted: requests are spread evenly over the pods that are rea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from mlops.hpa.pod import PodModel
 from mlops.hpa.replicas import METRIC_WINDOW, Pod
 
 WARM_UP = 900
-"""Seconds under the first second's load, before what is shown: the replicas to start from."""
+"""Seconds under the first second's load, before what is shown: whole minutes."""
 
 MINUTE = 60
 
@@ -54,8 +53,10 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._since)
 
-    def ready(self, now: float) -> int:
-        return sum(now >= since + self._start for since in self._since)
+    def ready(self, seconds: np.ndarray) -> np.ndarray:
+        """How many are, in each."""
+        counts: np.ndarray = (seconds[:, None] >= np.array(self._since) + self._start).sum(axis=1)
+        return counts
 
     def scale(self, replicas: int, now: float) -> None:
         """The youngest go first, as the ReplicaSet has it."""
@@ -81,13 +82,13 @@ class Fleet:
 def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
     """``load``: requests/s, one number for each second."""
     scaler = setup.autoscaler
-    rates = np.concatenate([np.full(WARM_UP, load[0]), load])
+    rate = np.concatenate([np.full(WARM_UP, load[0]), load])
     fleet, history = Fleet(scaler.low, model.start), History()
-    replicas, ready = np.zeros(len(rates), int), np.zeros(len(rates), int)
-    cores, in_flight = np.zeros(len(rates)), np.zeros(len(rates))
-    share = lru_cache(model.share)
-    for now, rate in enumerate(rates):
-        if now and now % SYNC == 0:
+    replicas, ready = np.zeros(len(rate), int), np.zeros(len(rate), int)
+    cores, in_flight, shed, waiting = np.zeros((4, len(rate)))
+    later = np.zeros((-(-len(rate) // MINUTE), len(model.latencies)))
+    for now in range(0, len(rate), SYNC):
+        if now:
             usage = cores[max(0, now - int(METRIC_WINDOW)) : now].mean()
             pods: dict[Resource, list[Pod]] = {
                 "cpu": fleet.seen(now, usage, float(setup.cpu)),
@@ -97,33 +98,25 @@ def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
             wanted, history = look(scaler, len(fleet), pods, asked, history, now)
             history = changed(history, now, wanted - len(fleet), scaler.behaviour)
             fleet.scale(wanted, now)
-        replicas[now], ready[now] = len(fleet), fleet.ready(now)
-        if ready[now]:
-            cores[now], held = share(rate / ready[now])
-            in_flight[now] = ready[now] * held
+        until = slice(now, now + SYNC)
+        replicas[until] = len(fleet)
+        ready[until] = fleet.ready(np.arange(now, now + SYNC))[: len(rate) - now]
+        share = np.divide(rate[until], ready[until], out=np.zeros(len(rate[until])), where=ready[until] > 0)
+        likely = model.held_by(share)
+        cores[until] = model.used(share, likely)
+        in_flight[until] = ready[until] * model.held_mean(likely)
+        waiting[until] = ready[until] * model.waiting_mean(likely)
+        shed[until] = np.where(ready[until] > 0, likely[:, -1], 1)
+        later[now // MINUTE] += (rate[until] * (ready[until] > 0)) @ model.later(likely)
     shown = slice(WARM_UP, None)
-    return _measured(setup, model, load, replicas[shown], ready[shown], cores[shown])
-
-
-def _measured(
-    setup: Setup, model: PodModel, load: np.ndarray, replicas: np.ndarray, ready: np.ndarray, cores: np.ndarray
-) -> Timeline:
-    shed, waiting, later = np.ones(len(load)), np.zeros(len(load)), []
-    for start in range(0, len(load), MINUTE):
-        of = slice(start, start + MINUTE)
-        likely = model.held_by(load[of] / np.maximum(ready[of], 1))
-        share, served = model.later(likely), ready[of] > 0
-        shed[of] = np.where(served, likely[:, -1], 1)
-        waiting[of] = ready[of] * (likely @ np.maximum(np.arange(likely.shape[1]) - model.slots, 0))
-        later.append((load[of] * served) @ share)
     return Timeline(
         name=setup.name,
         model=model,
         rate=load,
-        replicas=replicas,
-        ready=ready,
-        utilisation=100 * cores / float(setup.cpu),
-        shed=shed,
-        waiting=waiting,
-        later=np.array(later),
+        replicas=replicas[shown],
+        ready=ready[shown],
+        utilisation=100 * cores[shown] / float(setup.cpu),
+        shed=shed[shown],
+        waiting=waiting[shown],
+        later=later[WARM_UP // MINUTE :],
     )

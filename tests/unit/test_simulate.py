@@ -73,11 +73,10 @@ def test_waits_in_a_long_queue_are_those_of_the_textbook():
 def test_a_pod_never_does_more_than_it_can(rate: float, cores: float, service: float, held: int):
     """What it does not shed, it has the cores for; shares are shares."""
     model = pod_model(cores=cores, service=service, held=held)
-    used, in_flight = model.share(rate)
     likely = model.held_by(np.array([rate]))
     assert rate * (1 - likely[0, -1]) <= model.capacity * (1 + 1e-6)
-    assert 0 <= used <= cores
-    assert 0 <= in_flight <= model.places
+    assert 0 <= model.used(np.array([rate]), likely)[0] <= cores
+    assert 0 <= model.waiting_mean(likely)[0] <= model.held_mean(likely)[0] <= model.places + 1e-9
     (later,) = model.later(likely)
     assert np.all(np.diff(later) <= 1e-9)
     assert -1e-9 <= later[-1] <= later[0] <= 1 + 1e-9
