@@ -48,7 +48,7 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
 
 
 def table(drifts: Sequence[Drift]) -> str:
-    width = max(len(drift.baseline.name) for drift in drifts)
+    width = max(len("feature"), *(len(drift.baseline.name) for drift in drifts))
     rows = int(drifts[0].now.sum())
     lines = [f"{drift.baseline.name:{width}}  {drift.index:7.3f}  {drift.verdict}" for drift in drifts]
     if rows < FEW:

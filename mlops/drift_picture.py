@@ -52,4 +52,4 @@ def _labels(baseline: Baseline) -> list[str]:
     if baseline.values is not None:
         return [*baseline.values, "other", "missing"]
     upper = [f"≤ {bound:.3g}" for bound in baseline.bounds]
-    return [*upper, f"> {baseline.bounds[-1]:.3g}" if upper else "any", "", "missing"]
+    return [*upper, f"> {baseline.bounds[-1]:.3g}" if upper else "any", "missing"]

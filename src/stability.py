@@ -30,7 +30,7 @@ class Baseline:
     """One feature in the training data.
 
     ``bounds``: of numbers, the upper ends of all bins but the last; ``values``: of anything else the most frequent,
-    each a bin of its own, None for numbers. ``counts``: rows by bin, then of other values, then of missing ones.
+    each a bin, and one more for all others; None for numbers. ``counts``: rows by bin, then those where it is missing.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Baseline:
             numbers = np.asarray(column, dtype=float)
             known = numbers[~np.isnan(numbers)]
             inside = np.bincount(np.searchsorted(self.bounds, known, side="left"), minlength=len(self.bounds) + 1)
-            return np.array([*inside, 0, len(numbers) - len(known)])
+            return np.array([*inside, len(numbers) - len(known)])
         place = {value: index for index, value in enumerate(self.values)}
         other = len(self.values)
         found = [other + 1 if _missing(value) else place.get(str(value), other) for value in column]
