@@ -107,7 +107,7 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes
-	$(COMPILE) --extra collect --extra entra setup.cfg -o environment/requirements.txt
+	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg -o environment/requirements.txt
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
 	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \

@@ -152,10 +152,10 @@ class Rollout:
     def _look(self, elapsed: float, wanted: Traffic) -> list[Finding]:
         """The old deployment is judged by the requests beside the new one's, or by the last that it had. Raises Breach
         where somebody else directs the traffic, which is not to be overruled by the next step."""
-        if not _same(found := self._endpoint.traffic(), wanted):
-            raise Breach(f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}")
         now = self._clock()
         since = now - elapsed
+        if not _same(found := self._endpoint.traffic(), wanted):
+            raise Breach(f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}")
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)

@@ -124,7 +124,9 @@ def test_the_sbom_lists_what_is_installed(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     bom = json.loads((tmp_path / "sbom.json").read_text())
     locked = re.findall(
-        r"^([a-z][\w.-]*)==([\w.]+)", (REPOSITORY / "environment" / "requirements.txt").read_text(), re.MULTILINE
+        r"^([a-z][\w.-]*)(?:\[[\w,-]+\])?==([\w.]+)",
+        (REPOSITORY / "environment" / "requirements.txt").read_text(),
+        re.MULTILINE,
     )
     assert bom["bomFormat"] == "CycloneDX"
     assert {(part["name"], part["version"]) for part in bom["components"]} == set(locked)
