@@ -88,9 +88,12 @@ def simulate(
             timelines.append(simulate(setup, model, arriving))
         slo = Slo(p95_ms, p99_ms, error_rate)
         click.echo(results.lines(results.summary(timelines, slo)))
-        files = results.write(timelines, slo, out)
         drawn = out / f"simulation.{picture}"
-        pictures.write(drawn, timelines, slo)
+        try:
+            files = results.write(timelines, slo, out)
+            pictures.write(drawn, timelines, slo)
+        except OSError as error:
+            raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
     click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
 
 

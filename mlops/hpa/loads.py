@@ -14,6 +14,9 @@ COLUMNS = ("seconds", "requests_per_second")
 CHANGE = 300
 """Seconds after which a step or a spike comes, and that a spike lasts."""
 
+LONGEST = 31 * 86400
+"""Seconds of a trace: a month."""
+
 Shape = Callable[[np.ndarray, int], np.ndarray]
 """Seconds, and how many there are -> 0 for the base to 1 for the peak."""
 
@@ -45,5 +48,7 @@ def trace(file: Path) -> np.ndarray:
     seconds, rates = given
     if not (np.isfinite(given).all() and len(seconds) > 1 and (np.diff(seconds) > 0).all() and (rates >= 0).all()):
         raise StartupError(f"{file} needs rows of numbers: seconds that rise, and requests/s from 0; correct it.")
+    if seconds[-1] - seconds[0] > LONGEST:
+        raise StartupError(f"{file} covers more than {LONGEST // 86400} days; cut it.")
     rate: np.ndarray = np.interp(np.arange(seconds[0], seconds[-1] + 1), seconds, rates)
     return rate

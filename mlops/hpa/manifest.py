@@ -109,9 +109,12 @@ def read(paths: Iterable[Path]) -> list[Manifests]:
 
 def _resource(name: str, container: Mapping[str, Any], kind: str, resource: str) -> Decimal:
     try:
-        return parse(container["resources"][kind][resource])
+        quantity = parse(container["resources"][kind][resource])
     except (KeyError, TypeError):
         raise StartupError(f"{name}: the Deployment has no resources.{kind}.{resource}; write it.") from None
+    if quantity <= 0:
+        raise StartupError(f"{name}: resources.{kind}.{resource} is {quantity}; write more than 0.")
+    return quantity
 
 
 def _pod_spec(deployment: Manifest) -> dict[str, Any]:
@@ -136,7 +139,10 @@ def _documents(path: Path) -> list[Manifest]:
     if str(path) == "-":
         return _loaded(path, sys.stdin.read())
     files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
-    return [manifest for file in files for manifest in _loaded(file, file.read_text())]
+    try:
+        return [manifest for file in files for manifest in _loaded(file, file.read_text())]
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(f"{path} can't be read as text; name manifests in YAML.") from None
 
 
 def _loaded(path: Path, text: str) -> list[Manifest]:

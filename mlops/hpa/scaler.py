@@ -64,7 +64,7 @@ def _behaviour(given: Mapping[str, Any] | None) -> tuple[Behaviour | None, Toler
 def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
     policies = tuple(
         Policy(
-            policy["type"],
+            _one_of("A policy's type", policy["type"], "Percent", "Pods"),
             _count("A policy's value", policy["value"]),
             _count("A policy's periodSeconds", policy["periodSeconds"], most=LONGEST_PERIOD),
         )
@@ -73,7 +73,14 @@ def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
     window = given.get("stabilizationWindowSeconds", usual.window)
     if not 0 <= window <= LONGEST_WINDOW:
         raise StartupError(f"stabilizationWindowSeconds is {window}; write 0 to {LONGEST_WINDOW}.")
-    return Rules(policies or usual.policies, window, given.get("selectPolicy", usual.select))
+    select = _one_of("selectPolicy", given.get("selectPolicy", usual.select), "Max", "Min", "Disabled")
+    return Rules(policies or usual.policies, window, select)
+
+
+def _one_of(what: str, given: Any, *known: str) -> Any:
+    if given not in known:
+        raise StartupError(f"{what} is {given}; write {', '.join(known)}.")
+    return given
 
 
 def _count(what: str, given: object, *, most: int = sys.maxsize) -> int:

@@ -206,6 +206,8 @@ MISTAKES = {
     "bounds": (["--compare", "minReplicas=11"], "The least replicas, 11, are more than the most, 10"),
     "period": (["--compare", "behavior.scaleUp.policies.0.periodSeconds=3600"], "write a whole number from 1 to 1800"),
     "window": (["--compare", "behavior.scaleDown.stabilizationWindowSeconds=7200"], "write 0 to 3600"),
+    "select": (["--compare", "behavior.scaleUp.selectPolicy=max"], "selectPolicy is max; write Max, Min, Disabled."),
+    "nothing": (["--compare", "requests.cpu=0"], "resources.requests.cpu is 0; write more than 0."),
     "quantity": (["--compare", "requests.cpu=1GB"], "1GB is no quantity of Kubernetes"),
 }
 
@@ -227,6 +229,7 @@ def test_mistakes_are_one_sentence(name: str, tmp_path: Path):
         ("overlays/dev", "give what `kubectl kustomize` renders"),
         ("components/keda", "its Deployment ml-inference is not in what was given"),
         ("Dockerfile", "There is no HorizontalPodAutoscaler"),
+        ("../docs/benchmarks.svg", "There is no HorizontalPodAutoscaler"),
     ],
 )
 def test_what_is_no_autoscaler_is_told(manifests: str, message: str):
@@ -243,6 +246,7 @@ def test_what_is_no_autoscaler_is_told(manifests: str, message: str):
         ("seconds,requests_per_second\n0,1\n0,2\n", "seconds that rise"),
         ("seconds,requests_per_second\n0,1\n1,many\n", "rows of numbers"),
         ("seconds,requests_per_second\n0,1\n1,-2\n", "from 0"),
+        ("seconds,requests_per_second\n0,1\n9e9,1\n", "more than 31 days"),
         ("", "is no CSV file"),
     ],
 )
@@ -252,6 +256,20 @@ def test_a_trace_that_is_none_is_told(text: str, message: str, tmp_path: Path):
     file.write_text(text)
     with pytest.raises(StartupError, match=message):
         loads.trace(file)
+
+
+def test_a_place_that_can_not_be_written_is_told(tmp_path: Path):
+    """After the table, which is printed all the same."""
+    (tmp_path / "file").write_text("")
+    done = run(BASE, "--minutes", 1, "--out", tmp_path / "file" / "out")
+    assert (done.exit_code, "choose another --out" in done.output) == (1, True)
+
+
+def test_manifests_that_are_no_text_are_told(tmp_path: Path):
+    """As a picture is."""
+    (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
+    done = run(tmp_path / "picture.yaml")
+    assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
 
 
 def test_metrics_that_are_not_simulated_are_told(tmp_path: Path):
