@@ -21,6 +21,11 @@ def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> 
     return 1000 * float(timeline.model.latencies[place])
 
 
+def by_minute(timeline: Timeline, share: float) -> np.ndarray:
+    """The same for each minute."""
+    return np.array([quantile(timeline, share, slice(minute, minute + 1)) for minute in range(len(timeline.later))])
+
+
 def row(timeline: Timeline, slo: Slo) -> dict[str, float | str]:
     """Column -> value. ``within SLO``: percent of the minutes whose P95, P99 and errors all keep it."""
     requests = timeline.rate.sum()
@@ -58,7 +63,7 @@ def lines(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.1f}".format)
 
 
-def seconds(timelines: Sequence[Timeline]) -> pd.DataFrame:
+def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
     """A row for each second of each setting."""
     return pd.concat(
         [
@@ -72,6 +77,8 @@ def seconds(timelines: Sequence[Timeline]) -> pd.DataFrame:
                     "cpu_percent": timeline.utilisation,
                     "waiting": timeline.waiting,
                     "shed_share": timeline.shed,
+                    "p95_ms_of_the_minute": _each_second(by_minute(timeline, 0.95), timeline),
+                    "minute_within_slo": _each_second(within(timeline, slo), timeline),
                 }
             )
             for timeline in timelines
@@ -84,7 +91,7 @@ def write(timelines: Sequence[Timeline], slo: Slo, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     files = [out / "summary.csv", out / "seconds.csv"]
     summary(timelines, slo).to_csv(files[0], index=False, float_format="%.3f")
-    seconds(timelines).to_csv(files[1], index=False, float_format="%.4g")
+    seconds(timelines, slo).to_csv(files[1], index=False, float_format="%.4g")
     return files
 
 
@@ -97,6 +104,10 @@ def _slower(timeline: Timeline, limit: float) -> np.ndarray:
             for later, answered in zip(timeline.later, _answered(timeline), strict=True)
         ]
     )
+
+
+def _each_second(minutes: np.ndarray, timeline: Timeline) -> np.ndarray:
+    return np.repeat(minutes, MINUTE)[: len(timeline.rate)]
 
 
 def _answered(timeline: Timeline) -> np.ndarray:
