@@ -82,7 +82,7 @@ class RequestLog:
     """A hook for ``Service``: the line of one request.
 
     It holds no input values; exceptions' messages may, so they are left out unless ``expose_traceback``. ``share`` of
-    the requests that succeed get one, which tells of it by ``sampled``; those that fail always do.
+    the requests that succeed get one, whose ``weight`` says how many it stands for; those that fail always do.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class RequestLog:
         }
         if error is None:
             if self._share < 1:
-                fields["sampled"] = self._share
+                fields["weight"] = 1 / self._share
             message = f"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms"
         else:
             message = f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: {error.message}"

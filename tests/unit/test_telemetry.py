@@ -59,13 +59,13 @@ def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, lev
 
 
 def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
-    """A line tells of how many it stands for: 1 / sampled."""
+    """A line tells how many it stands for."""
     lot = iter([0.05, 0.5, 0.95, 0.5])
     log_of_some = telemetry.RequestLog(expose_traceback=False, share=0.1, lot=lambda: next(lot))
     for number in range(4):
         log_of_some(Outcome(f"r-{number}", None, "trace"))
     log_of_some(failure(500, ModelFailed("no")))
-    assert [(line["request_id"], line.get("sampled")) for line in lines()] == [("r-0", 0.1), ("r-1", None)]
+    assert [(line["request_id"], line.get("weight")) for line in lines()] == [("r-0", 10), ("r-1", None)]
 
 
 def caused() -> ModelFailed:
