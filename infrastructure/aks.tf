@@ -33,6 +33,12 @@ resource "azurerm_kubernetes_cluster" "main" {
     identity_ids = [azurerm_user_assigned_identity.cluster[0].id]
   }
 
+  kubelet_identity {
+    client_id                 = azurerm_user_assigned_identity.kubelet[0].client_id
+    object_id                 = azurerm_user_assigned_identity.kubelet[0].principal_id
+    user_assigned_identity_id = azurerm_user_assigned_identity.kubelet[0].id
+  }
+
   dynamic "api_server_access_profile" {
     for_each = var.private_network_enabled ? [] : [var.aks_authorized_ip_ranges]
     content {
@@ -98,7 +104,7 @@ resource "azurerm_kubernetes_cluster" "main" {
     }
   }
 
-  depends_on = [azurerm_role_assignment.cluster_subnet]
+  depends_on = [azurerm_role_assignment.cluster_kubelet, azurerm_role_assignment.cluster_subnet]
 }
 
 resource "azurerm_kubernetes_cluster_node_pool" "scoring" {

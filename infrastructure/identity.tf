@@ -103,7 +103,7 @@ resource "azurerm_role_assignment" "workload_models" {
   principal_type       = "ServicePrincipal"
 }
 
-# The cluster's own, which joins nodes to the subnet.
+# The cluster's own, which joins nodes to the subnet and gives them theirs, which pulls images.
 resource "azurerm_user_assigned_identity" "cluster" {
   count = var.enable_aks_deployment ? 1 : 0
 
@@ -122,11 +122,29 @@ resource "azurerm_role_assignment" "cluster_subnet" {
   principal_type       = "ServicePrincipal"
 }
 
+resource "azurerm_role_assignment" "cluster_kubelet" {
+  count = var.enable_aks_deployment ? 1 : 0
+
+  scope                = azurerm_user_assigned_identity.kubelet[0].id
+  role_definition_name = "Managed Identity Operator"
+  principal_id         = azurerm_user_assigned_identity.cluster[0].principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+resource "azurerm_user_assigned_identity" "kubelet" {
+  count = var.enable_aks_deployment ? 1 : 0
+
+  name                = local.names.kubelet_identity
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  tags                = local.tags
+}
+
 resource "azurerm_role_assignment" "kubelet_registry" {
   count = var.enable_aks_deployment ? 1 : 0
 
   scope                = azurerm_container_registry.main.id
   role_definition_name = "AcrPull"
-  principal_id         = azurerm_kubernetes_cluster.main[0].kubelet_identity[0].object_id
+  principal_id         = azurerm_user_assigned_identity.kubelet[0].principal_id
   principal_type       = "ServicePrincipal"
 }

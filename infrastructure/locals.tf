@@ -17,6 +17,7 @@ locals {
     redis             = "redis-${local.name}-${local.unique}"
     cluster           = "aks-${local.name}"
     cluster_identity  = "id-${local.name}-aks"
+    kubelet_identity  = "id-${local.name}-kubelet"
     workload_identity = "id-${local.name}-workload"
     network           = "vnet-${local.name}"
     logs              = "log-${local.name}"
