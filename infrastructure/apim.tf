@@ -1,11 +1,8 @@
 locals {
   api_management_v2 = strcontains(var.api_management_sku, "V2_")
 
-  # What policies/*.xml call {{name}}.
-  policy_values = {
-    scoring-backend-id   = "scoring"
-    cors-allowed-origins = length(var.cors_allowed_origins) > 0 ? join(",", var.cors_allowed_origins) : "none" # a value can't be empty
-  }
+  # cors takes neither none nor expressions nor named values.
+  policy_origins = length(var.cors_allowed_origins) > 0 ? var.cors_allowed_origins : ["https://none.invalid"]
 }
 
 resource "azurerm_api_management" "main" {
@@ -24,20 +21,10 @@ resource "azurerm_api_management" "main" {
   }
 }
 
-resource "azurerm_api_management_named_value" "main" {
-  for_each = var.enable_api_management ? local.policy_values : {}
-
-  name                = each.key
-  display_name        = each.key
-  api_management_name = azurerm_api_management.main[0].name
-  resource_group_name = azurerm_resource_group.main.name
-  value               = each.value
-}
-
 resource "azurerm_api_management_backend" "scoring" {
   count = var.enable_api_management ? 1 : 0
 
-  name                = local.policy_values.scoring-backend-id
+  name                = "scoring"
   api_management_name = azurerm_api_management.main[0].name
   resource_group_name = azurerm_resource_group.main.name
   protocol            = "http"
@@ -91,15 +78,26 @@ resource "azurerm_api_management_api_operation" "score" {
   resource_group_name = azurerm_resource_group.main.name
 }
 
+resource "azurerm_api_management_policy_fragment" "main" {
+  for_each = var.enable_api_management ? toset(["scoring-request", "scoring-error"]) : []
+
+  name              = each.key
+  api_management_id = azurerm_api_management.main[0].id
+  format            = "rawxml"
+  value             = file("${path.module}/policies/fragments/${each.key}.xml")
+}
+
 resource "azurerm_api_management_api_policy" "inference" {
   count = var.enable_api_management ? 1 : 0
 
   api_name            = azurerm_api_management_api.inference[0].name
   api_management_name = azurerm_api_management.main[0].name
   resource_group_name = azurerm_resource_group.main.name
-  xml_content         = file("${path.module}/policies/api.xml")
+  xml_content = templatefile("${path.module}/policies/api.xml", {
+    allowed_origins = join("", [for origin in local.policy_origins : "<origin>${origin}</origin>"])
+  })
 
-  depends_on = [azurerm_api_management_backend.scoring, azurerm_api_management_named_value.main]
+  depends_on = [azurerm_api_management_backend.scoring, azurerm_api_management_policy_fragment.main]
 }
 
 resource "azurerm_api_management_product" "inference" {
