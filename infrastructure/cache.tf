@@ -51,7 +51,7 @@ resource "azurerm_redis_cache" "classic" {
   redis_version                 = "6"
   minimum_tls_version           = "1.2"
   non_ssl_port_enabled          = false
-  public_network_access_enabled = !var.private_network_enabled
+  public_network_access_enabled = local.public_access
   tags                          = local.tags
 
   redis_configuration {

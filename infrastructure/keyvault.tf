@@ -7,7 +7,7 @@ resource "azurerm_key_vault" "main" {
   rbac_authorization_enabled    = true
   purge_protection_enabled      = true
   soft_delete_retention_days    = 90
-  public_network_access_enabled = !var.private_network_enabled
+  public_network_access_enabled = local.public_access
   tags                          = local.tags
 
   network_acls {
@@ -28,6 +28,7 @@ resource "azurerm_role_assignment" "secrets_officer" {
 # value_wo is not kept in the state. The key itself still is, as an attribute of the classic cache: guard the state, or
 # take the managed tier, which has no key.
 resource "azurerm_key_vault_secret" "redis" {
+  #checkov:skip=CKV_AZURE_41:The key doesn't expire; it is replaced by raising value_wo_version after a rotation
   count = local.redis_classic ? 1 : 0
 
   name             = "redis-password"

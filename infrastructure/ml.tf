@@ -1,4 +1,7 @@
 resource "azurerm_storage_account" "main" {
+  #checkov:skip=CKV_AZURE_206:Over three zones; models can be registered again in another region
+  #checkov:skip=CKV_AZURE_33:No queue is used
+  #checkov:skip=CKV2_AZURE_1:Encrypted with Microsoft's keys; a key of one's own is a decision for who has to manage it
   name                            = local.names.storage
   location                        = azurerm_resource_group.main.location
   resource_group_name             = azurerm_resource_group.main.name
@@ -7,7 +10,7 @@ resource "azurerm_storage_account" "main" {
   min_tls_version                 = "TLS1_2"
   shared_access_key_enabled       = false
   allow_nested_items_to_be_public = false
-  public_network_access_enabled   = !var.private_network_enabled
+  public_network_access_enabled   = local.public_access
   tags                            = local.tags
 
   blob_properties {
@@ -23,12 +26,18 @@ resource "azurerm_storage_account" "main" {
 }
 
 resource "azurerm_container_registry" "main" {
+  #checkov:skip=CKV_AZURE_164:Docker content trust has no argument in azurerm 5 any more
+  #checkov:skip=CKV_AZURE_165:One region, as everything else here
+  #checkov:skip=CKV_AZURE_166:Quarantine needs a scanner that releases the images; CI scans what goes in
   name                          = local.names.registry
   location                      = azurerm_resource_group.main.location
   resource_group_name           = azurerm_resource_group.main.name
-  sku                           = var.private_network_enabled ? "Premium" : "Standard" # only Premium has private addresses
+  sku                           = var.private_network_enabled ? "Premium" : "Standard" # only Premium has private addresses, zones and retention
   admin_enabled                 = false
-  public_network_access_enabled = !var.private_network_enabled
+  zone_redundancy_enabled       = var.private_network_enabled
+  data_endpoint_enabled         = var.private_network_enabled
+  retention_policy_in_days      = var.private_network_enabled ? 30 : null # of images without a tag
+  public_network_access_enabled = local.public_access
   tags                          = local.tags
 }
 
@@ -41,7 +50,7 @@ resource "azurerm_machine_learning_workspace" "main" {
   storage_account_id            = azurerm_storage_account.main.id
   container_registry_id         = azurerm_container_registry.main.id
   storage_account_access_type   = "Identity"
-  public_network_access_enabled = !var.private_network_enabled
+  public_network_access_enabled = local.public_access
   image_build_compute_name      = var.private_network_enabled ? local.names.image_builder : null
   tags                          = local.tags
 

@@ -1,3 +1,8 @@
+locals {
+  # Not "!", which checkov can't evaluate.
+  public_access = var.private_network_enabled ? false : true
+}
+
 resource "azurerm_virtual_network" "main" {
   name                = local.names.network
   location            = azurerm_resource_group.main.location
@@ -33,9 +38,9 @@ resource "azurerm_network_security_group" "main" {
 }
 
 resource "azurerm_subnet_network_security_group_association" "main" {
-  for_each = azurerm_subnet.main
+  for_each = local.subnets
 
-  subnet_id                 = each.value.id
+  subnet_id                 = azurerm_subnet.main[each.key].id
   network_security_group_id = azurerm_network_security_group.main.id
 }
 
