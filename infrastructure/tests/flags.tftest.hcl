@@ -263,6 +263,48 @@ run "classic_redis" {
   }
 }
 
+run "all_but_redis" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_api_management = true
+  }
+
+  assert {
+    condition     = output.redis_environment == {} && output.cluster != null && output.gateway_url != null
+    error_message = "A cluster and a gateway need no cache."
+  }
+}
+
+run "all_but_api_management" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_redis_cache    = true
+  }
+
+  assert {
+    condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1 && length(azurerm_role_definition.scorer) == 0
+    error_message = "Pods use the cache; without a gateway there is no role for one."
+  }
+}
+
+run "all_but_aks" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    enable_redis_cache    = true
+  }
+
+  assert {
+    condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 0 && length(azurerm_user_assigned_identity.workload) == 0
+    error_message = "Without a cluster there are no identities for pods."
+  }
+}
+
 run "everything_in_a_private_network" {
   command = plan
 

@@ -13,8 +13,6 @@ import hcl2
 INFRASTRUCTURE = Path(__file__).parents[2] / "infrastructure"
 READING = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=False)
 
-EXPRESSION = re.compile(r"\$\{(.*)\}", re.DOTALL)
-TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 REFERENCE = re.compile(
     r"(?<![\w.])(?:(?P<kind>var|local)\.(?P<name>\w+)|"
     r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi)_\w+)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
@@ -74,29 +72,42 @@ class Module:
     def references(self) -> Iterator[re.Match[str]]:
         """Of all expressions; those to ``each``, ``path`` and the names of for-expressions are left out."""
         for tree in self.trees.values():
-            for expression in expressions(tree):
-                yield from REFERENCE.finditer(without_text(expression))
+            for text in texts(tree):
+                yield from REFERENCE.finditer(code(text))
 
 
-def expressions(tree: object) -> Iterator[str]:
-    """Each ``${...}`` of a tree, without its braces; keys can hold some too."""
+def texts(tree: object) -> Iterator[str]:
+    """All of a tree; keys too, as they can hold expressions."""
     if isinstance(tree, dict):
         for key, value in tree.items():
-            yield from expressions(key)
-            yield from expressions(value)
+            yield from texts(key)
+            yield from texts(value)
     elif isinstance(tree, list):
         for value in tree:
-            yield from expressions(value)
-    elif isinstance(tree, str) and "${" in tree:
+            yield from texts(value)
+    elif isinstance(tree, str):
         yield tree
 
 
-def without_text(expression: str) -> str:
-    """What is between quotes refers to nothing, except inside ``${}``."""
-    inside = EXPRESSION.fullmatch(expression)
-    code = inside[1] if inside else expression
-
-    def keep(text: re.Match[str]) -> str:
-        return " ".join(re.findall(r"(?<!\$)\$\{([^}]*)\}", text[0])) if "${" in text[0] else '""'
-
-    return TEXT.sub(keep, code)
+def code(template: str) -> str:
+    """What is inside ``${}``, without the texts in it, but with what is inside ``${}`` in those."""
+    kept, inside, at = [], [False], 0
+    while at < len(template):
+        character, opening = template[at], template[at : at + 2] in ("${", "%{")
+        if inside[-1]:
+            if character in '"{':
+                inside.append(character == "{")
+            elif character == "}":
+                inside.pop()
+            kept.append(" " if character == '"' else character)
+        elif template.startswith("$${", at):
+            at += 2
+        elif opening:
+            inside.append(True)
+            at += 1
+        elif character == "\\":
+            at += 1
+        elif character == '"' and len(inside) > 1:
+            inside.pop()
+        at += 1
+    return "".join(kept)

@@ -1,9 +1,9 @@
 """Stands in for a provider where the registry is out of reach: it knows the snapshot's schemas and makes nothing.
 
-Terraform's own ``validate`` and ``test`` with mocked providers ask a provider for no more than that. They find it by the
-environment variable TF_REATTACH_PROVIDERS and speak protocol 6 of
-https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it, over a socket. Enums and ranges, which only
-the real provider knows, are not checked.
+Terraform's own ``validate``, and ``test`` with mocked providers, ask a provider for no more than that. They find it by
+the environment variable TF_REATTACH_PROVIDERS and speak protocol 6 of
+https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it, over a socket. Enums and ranges, which
+only the real provider knows, are not checked.
 """
 
 from __future__ import annotations

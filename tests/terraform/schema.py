@@ -31,7 +31,9 @@ def problems(where: str, body: dict[str, Any], schema: dict[str, Any], own: set[
     """Unknown names, missing ones, blocks in place of arguments and the other way round; at all depths."""
     attributes, blocks = schema["attributes"], schema.get("block_types", {})
     given = {name: value for name, value in body.items() if not name.startswith("__") and name not in own}
-    dynamic = {name: one["content"] for part in given.pop("dynamic", []) for name, one in part.items() if name[0] != "_"}
+    dynamic = {
+        name: one["content"] for part in given.pop("dynamic", []) for name, one in part.items() if name[0] != "_"
+    }
     for name in dynamic.keys() & given.keys():
         yield f"{where}.{name} is given twice"
     for name, value in {**given, **dynamic}.items():

@@ -1,7 +1,7 @@
 """Writes ``schemas.json``: the schemas of the resources that ``infrastructure/`` uses.
 
-They are read off the bindings that CDK Terrain generates from the providers' own schemas; those are parsed, not imported.
-After a change of the resource types used, or of a provider's version:
+They are read off the bindings that CDK Terrain generates from the providers' own schemas; those are parsed, not
+imported. After a change of the resource types used, or of a provider's version:
 
     python -m pip install --no-deps --target build/cdktn cdktn-provider-azurerm==18.9.0 cdktn-provider-azapi==1.0.0
     PYTHONPATH=tests python -m terraform.snapshot build/cdktn
@@ -21,10 +21,21 @@ from typing import Any
 from terraform.module import INFRASTRUCTURE, Module
 from terraform.schema import SNAPSHOT
 
-OF_EVERY_RESOURCE = {"connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioners", "timeouts"}
+OF_EVERY_RESOURCE = {
+    "connection",
+    "count",
+    "depends_on",
+    "for_each",
+    "lifecycle",
+    "provider",
+    "provisioners",
+    "timeouts",
+}
 OF_CDK = {"internal_value", "fqn", "interpolation_as_list", "timeouts", "config", "alias"}
 SCALARS = {"builtins.str": "string", "jsii.Number": "number", "builtins.bool": "bool"}
-SENSITIVE = re.compile(r"access_key|connection_string|shared_key|password|instrumentation_key|kube_config|client_secret")
+SENSITIVE = re.compile(
+    r"access_key|connection_string|shared_key|password|instrumentation_key|kube_config|client_secret"
+)
 PROVIDERS = {"azurerm": "registry.terraform.io/hashicorp/azurerm", "azapi": "registry.terraform.io/azure/azapi"}
 
 
@@ -99,10 +110,15 @@ class Bindings:
 
     def _type(self, text: str) -> Any:
         if found := re.search(r'"([A-Z]\w+)List"', text):
-            return ["list", ["object", {key: self._type(one) for key, one in self._computed(f"{found[1]}OutputReference")}]]
+            return [
+                "list",
+                ["object", {key: self._type(one) for key, one in self._computed(f"{found[1]}OutputReference")}],
+            ]
         if "typing.Any" in text or "AnyMap" in text:
             return "dynamic"
-        scalar = next((name for key, name in SCALARS.items() if key in text.replace("Mapping[builtins.str,", "")), "string")
+        scalar = next(
+            (name for key, name in SCALARS.items() if key in text.replace("Mapping[builtins.str,", "")), "string"
+        )
         if "Mapping[" in text or "Map" in text:
             return ["map", scalar]
         return ["list", scalar] if re.search(r"Sequence\[|List\[", text) else scalar
@@ -132,7 +148,9 @@ def main() -> None:
             "provider": Bindings(modules / "provider" / "__init__.py").provider(),
         }
         for section, part, prefix in (("resource", "resource_schemas", ""), ("data", "data_source_schemas", "data_")):
-            names = sorted({block.type for block in used if block.section == section and block.type.startswith(f"{provider}_")})
+            names = sorted(
+                {block.type for block in used if block.section == section and block.type.startswith(f"{provider}_")}
+            )
             folders = {name: name if prefix else name.removeprefix(f"{provider}_") for name in names}
             providers[provider][part] = {
                 name: Bindings(modules / (prefix + folder) / "__init__.py").schema() for name, folder in folders.items()
