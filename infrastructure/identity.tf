@@ -86,19 +86,10 @@ resource "azurerm_federated_identity_credential" "workload" {
 }
 
 resource "azurerm_role_assignment" "workload_secrets" {
-  count = var.enable_aks_deployment ? 1 : 0
+  count = var.enable_aks_deployment && local.redis_classic ? 1 : 0
 
-  scope                = azurerm_key_vault.main.id
+  scope                = azurerm_key_vault_secret.redis[0].resource_versionless_id
   role_definition_name = "Key Vault Secrets User"
-  principal_id         = azurerm_user_assigned_identity.workload[0].principal_id
-  principal_type       = "ServicePrincipal"
-}
-
-resource "azurerm_role_assignment" "workload_models" {
-  count = var.enable_aks_deployment ? 1 : 0
-
-  scope                = azurerm_storage_account.main.id
-  role_definition_name = "Storage Blob Data Reader"
   principal_id         = azurerm_user_assigned_identity.workload[0].principal_id
   principal_type       = "ServicePrincipal"
 }

@@ -145,8 +145,14 @@ run "classic_redis" {
   command = apply
 
   variables {
-    enable_redis_cache = true
-    redis_tier         = "classic"
+    enable_aks_deployment = true
+    enable_redis_cache    = true
+    redis_tier            = "classic"
+  }
+
+  assert {
+    condition     = azurerm_role_assignment.workload_secrets[0].scope == azurerm_key_vault_secret.redis[0].resource_versionless_id
+    error_message = "Pods may read this secret, not the vault."
   }
 
   assert {
