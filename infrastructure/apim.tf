@@ -156,11 +156,8 @@ resource "azurerm_api_management_logger" "insights" {
   resource_id         = azurerm_application_insights.main.id
 
   application_insights {
-    connection_string  = azurerm_application_insights.main.connection_string
-    identity_client_id = "SystemAssigned"
+    connection_string = azurerm_application_insights.main.connection_string
   }
-
-  depends_on = [azurerm_role_assignment.gateway_telemetry]
 }
 
 resource "azurerm_api_management_api_diagnostic" "inference" {

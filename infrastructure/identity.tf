@@ -22,15 +22,6 @@ resource "azurerm_role_assignment" "gateway_scores" {
   principal_type     = "ServicePrincipal"
 }
 
-resource "azurerm_role_assignment" "gateway_telemetry" {
-  count = var.enable_api_management ? 1 : 0
-
-  scope                = azurerm_application_insights.main.id
-  role_definition_name = "Monitoring Metrics Publisher"
-  principal_id         = azurerm_api_management.main[0].identity[0].principal_id
-  principal_type       = "ServicePrincipal"
-}
-
 # It pushes the images that it builds.
 resource "azurerm_role_assignment" "workspace_registry" {
   scope                = azurerm_container_registry.main.id

@@ -110,6 +110,11 @@ resource "azapi_resource" "endpoint" {
 
   response_export_values = ["properties.scoringUri"]
 
+  # An update sends the whole endpoint, without traffic: it would take all of it away. So once made it is left alone.
+  lifecycle {
+    ignore_changes = [body, identity, location, response_export_values, tags, type]
+  }
+
   depends_on = [azurerm_role_assignment.workspace_registry]
 }
 

@@ -217,8 +217,11 @@ def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_terraform_leaves_traffic_and_deployments_to_rollouts():
-    """An apply never changes what is served."""
+    """An apply never changes what is served, nor updates the endpoint: azapi would send it without its traffic."""
     assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
+    given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
+    (lifecycle,) = ENDPOINT["lifecycle"]
+    assert given - {name.strip("${}") for name in lifecycle["ignore_changes"]} == {"name", "parent_id"}
     assert not any("/deployments@" in block.body.get("type", "") for block in BLOCKS.values())
 
 
@@ -270,3 +273,55 @@ def test_no_file_holds_a_secret():
         text = path.read_text()
         assert not re.search(r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE), path.name
         assert not re.search(r'subscription_id\s*=\s*"', text), path.name
+
+
+PAGE = (REPOSITORY / "docs" / "infrastructure.md").read_text()
+
+
+def variables_of(environment: str) -> dict[str, Any]:
+    defaults = {name: body.get("default") for name, body in MODULE.variables().items()}
+    return defaults | parse((INFRASTRUCTURE / f"terraform.tfvars.{environment}").read_text())
+
+
+def private_endpoints(environment: str) -> int:
+    if not variables_of(environment)["private_network_enabled"]:
+        return 0
+    return (
+        len(re.findall(r"^      \w+ += \{ resource = ", (INFRASTRUCTURE / "network.tf").read_text(), re.MULTILINE)) + 1
+    )
+
+
+def test_the_cost_on_the_page_adds_up():
+    """Quantities are those of the environments' variables and of endpoints/; a month has 730 hours."""
+    number = r"\**([\d.]+)\**"
+    rows = re.findall(rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
+    sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
+    assert sums is not None
+    for column, environment in ((2, "dev-edge-learning"), (4, "prod")):
+        given = variables_of(environment)
+        nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
+        quantity = {
+            "instance of the endpoint, Standard_F4s_v2": given["autoscale"]["minimum"],
+            f"node of AKS, {given['aks_scoring_nodes']['vm_size']}": nodes,
+            "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
+            "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),
+            "API Management, Standard v2": int(given["api_management_sku"] == "StandardV2_1"),
+            "Azure Managed Redis, B0 without a replica": int(given["managed_redis_sku"] == "Balanced_B0"),
+            "Azure Managed Redis, B1": int(given["managed_redis_sku"] == "Balanced_B1"),
+            "container registry, Standard": int(not given["private_network_enabled"]),
+            "container registry, Premium": int(given["private_network_enabled"]),
+            "private endpoint": private_endpoints(environment),
+        }
+        assert {row[0]: int(row[column]) for row in rows} == quantity
+        for row in rows:
+            assert int(row[column + 1]) == round(float(row[1]) * 730 * int(row[column])), row[0]
+        assert int(sums[1 if column == 2 else 2]) == sum(int(row[column + 1]) for row in rows)
+
+
+def test_the_page_names_what_is_there():
+    """Files, variables and outputs."""
+    files = re.findall(r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`", PAGE)
+    assert len(files) > 10
+    assert [name for name in files if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))] == []
+    shown = set(re.findall(r"`((?:enable|aks|api|redis|private|autoscaled|endpoint)_\w+)[ `=]", PAGE))
+    assert shown <= MODULE.variables().keys() | MODULE.outputs().keys()
