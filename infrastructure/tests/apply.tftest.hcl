@@ -27,7 +27,10 @@ mock_provider "azurerm" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/cr" }
   }
   mock_resource "azurerm_machine_learning_workspace" {
-    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw" }
+    defaults = {
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000007" }
+    }
   }
   mock_resource "azurerm_virtual_network" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet" }
@@ -78,6 +81,7 @@ mock_provider "azurerm" {
     defaults = {
       id          = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ApiManagement/service/apim"
       gateway_url = "https://apim.azure-api.net"
+      identity    = { principal_id = "00000000-0000-0000-0000-000000000008" }
     }
   }
   mock_resource "azurerm_api_management_product" {
@@ -97,8 +101,9 @@ mock_provider "azurerm" {
 mock_provider "azapi" {
   mock_resource "azapi_resource" {
     defaults = {
-      id     = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw/onlineEndpoints/diabetes-classifier"
-      output = { properties = { scoringUri = "https://diabetes-classifier.westeurope.inference.ml.azure.com/score" } }
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw/onlineEndpoints/diabetes-classifier"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000009" }
+      output   = { properties = { scoringUri = "https://diabetes-classifier.westeurope.inference.ml.azure.com/score" } }
     }
   }
 }

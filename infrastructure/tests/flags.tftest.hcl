@@ -28,7 +28,10 @@ mock_provider "azurerm" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/cr" }
   }
   mock_resource "azurerm_machine_learning_workspace" {
-    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw" }
+    defaults = {
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000007" }
+    }
   }
   mock_resource "azurerm_virtual_network" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet" }
@@ -79,6 +82,7 @@ mock_provider "azurerm" {
     defaults = {
       id          = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ApiManagement/service/apim"
       gateway_url = "https://apim.azure-api.net"
+      identity    = { principal_id = "00000000-0000-0000-0000-000000000008" }
     }
   }
   mock_resource "azurerm_api_management_product" {
@@ -100,8 +104,9 @@ mock_provider "azapi" {
 
   mock_resource "azapi_resource" {
     defaults = {
-      id     = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw/onlineEndpoints/diabetes-classifier"
-      output = { properties = { scoringUri = "https://diabetes-classifier.westeurope.inference.ml.azure.com/score" } }
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw/onlineEndpoints/diabetes-classifier"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000009" }
+      output   = { properties = { scoringUri = "https://diabetes-classifier.westeurope.inference.ml.azure.com/score" } }
     }
   }
 }
@@ -175,7 +180,7 @@ run "api_management_alone" {
     error_message = "The gateway may score and nothing else."
   }
   assert {
-    condition     = azurerm_role_assignment.gateway_scores[0].scope == azapi_resource.endpoint.id
+    condition     = azurerm_role_assignment.gateway_scores[0].scope == azapi_resource.endpoint.id && azurerm_role_assignment.gateway_scores[0].principal_id == "00000000-0000-0000-0000-000000000008"
     error_message = "The gateway may call this endpoint only."
   }
   assert {
@@ -228,7 +233,7 @@ run "managed_redis_alone" {
     error_message = "TLS, Entra ID, no keys."
   }
   assert {
-    condition     = length(azurerm_managed_redis_access_policy_assignment.endpoint) == 1 && length(azurerm_key_vault_secret.redis) == 0
+    condition     = azurerm_managed_redis_access_policy_assignment.endpoint[0].object_id == "00000000-0000-0000-0000-000000000009" && length(azurerm_key_vault_secret.redis) == 0
     error_message = "The endpoint's identity may use it; there is no password to keep."
   }
   assert {

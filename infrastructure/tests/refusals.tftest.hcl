@@ -1,6 +1,14 @@
 # What is refused before Azure is asked.
 
-mock_provider "azurerm" {}
+mock_provider "azurerm" {
+  mock_data "azurerm_client_config" {
+    defaults = {
+      tenant_id = "00000000-0000-0000-0000-000000000004"
+      object_id = "00000000-0000-0000-0000-000000000005"
+    }
+  }
+}
+
 mock_provider "azapi" {}
 
 variables {
