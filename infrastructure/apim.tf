@@ -1,7 +1,7 @@
 locals {
   api_management_v2 = strcontains(var.api_management_sku, "V2_")
 
-  # cors takes neither none nor expressions nor named values.
+  # cors needs an origin, and none of its origins may be an expression or a named value.
   policy_origins = length(var.cors_allowed_origins) > 0 ? var.cors_allowed_origins : ["https://none.invalid"]
 }
 
