@@ -115,7 +115,17 @@ def test_both_pipelines_call_the_same_targets():
         set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files))) for files in (WORKFLOWS, [AZURE])
     ]
     assert called[0] == called[1] <= makefile
-    assert called[0] == {"test", "sbom", "audit", "artifact", "endpoints", "manifests", "rollout", "rollback"}
+    assert called[0] == {
+        "test",
+        "terraform",
+        "sbom",
+        "audit",
+        "artifact",
+        "endpoints",
+        "manifests",
+        "rollout",
+        "rollback",
+    }
 
 
 def test_the_sbom_lists_what_is_installed(tmp_path: Path):
