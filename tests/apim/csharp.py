@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -48,14 +49,16 @@ def is_expression(text: str) -> bool:
 def syntax_errors(text: str) -> list[str]:
     """Where an expression is not C#."""
 
-    def walk(node: Node) -> list[str]:
-        if node.type == "ERROR" or node.is_missing:
-            return [source[max(0, node.start_byte - 20) : node.end_byte + 20].decode()]
-        return [error for child in node.children for error in walk(child)]
+    def walk(node: Node) -> Iterator[str]:
+        # What the parser had to invent has errors, and no child that has.
+        if node.has_error and not any(child.has_error for child in node.children):
+            yield source[max(0, node.start_byte - 20) : node.end_byte + 20].decode()
+        for child in node.children:
+            yield from walk(child)
 
     source = _source(text)
     unterminated = [] if text.endswith(")" if text[1] == "(" else "}") else ["unterminated"]
-    return walk(_parser.parse(source).root_node) + unterminated
+    return [*walk(_parser.parse(source).root_node), *unterminated]
 
 
 def compiled(text: str) -> Compiled:
@@ -264,14 +267,16 @@ def _parse(text: str) -> int:
     return int(text)
 
 
-class Int:
-    members = {"Parse": _parse}
+@dataclass(frozen=True)
+class Members:
+    """A type with static members, or an object of which no more is known."""
+
+    members: dict[str, Any]
 
 
-class Regex:
-    """.NET's are Python's for the patterns we use: classes, counts, lookahead, and anchors on text of one line."""
-
-    members = {"IsMatch": lambda text, pattern: re.search(pattern, text) is not None}
+def _is_match(text: str, pattern: str) -> bool:
+    """.NET's patterns are Python's as far as we use them: classes, counts, lookahead, anchors on text of one line."""
+    return re.search(pattern, text) is not None
 
 
 def _format(moment: datetime) -> Callable[[str], str]:
@@ -293,7 +298,7 @@ def _substring(text: str) -> Callable[[int, int], str]:
 
 
 TYPES = {"string": str, "int": int}
-STATIC: dict[str, Any] = {"Regex": Regex(), "int": Int()}
+STATIC = {"Regex": Members({"IsMatch": _is_match}), "int": Members({"Parse": _parse})}
 CONSTRUCTORS: dict[str, Callable[..., Any]] = {
     "JObject": lambda *properties: JObject(properties),
     "JProperty": lambda name, value: (name, value),

@@ -56,7 +56,7 @@ class Body:
     def members(self) -> dict[str, Any]:
         return {"As<string>": self._as_string}
 
-    def _as_string(self, *, preserveContent: bool = False) -> str:  # noqa: N803, the name is C#'s
+    def _as_string(self, *, preserveContent: bool = False) -> str:
         assert preserveContent, "the body would be lost to whoever reads it next"
         return self.content.decode()
 
@@ -128,7 +128,9 @@ class Context:
     backend: str = ""
     """The id of the backend that was chosen."""
     promised: dict[str, str] = field(default_factory=dict)
-    """Headers that policies of inbound give to any response: those of CORS and of the rate limit."""
+    """Headers that ``cors`` gives to any response."""
+    rate_headers: dict[str, str] = field(default_factory=dict)
+    """Those that ``rate-limit-by-key`` gives to what the backend answered; of others its page says nothing."""
 
     @property
     def members(self) -> dict[str, Any]:
