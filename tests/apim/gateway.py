@@ -11,9 +11,10 @@ from copy import deepcopy
 from pathlib import Path
 from uuid import UUID, uuid4
 
-from apim.csharp import Unsupported
+from apim.dotnet import Unsupported
+from apim.loading import Loader, Services, Step
 from apim.messages import Context, Failure, Headers, Request, Response, Subscription
-from apim.policies import Loader, Returned, Services, Step
+from apim.policies import FACTORIES, Returned
 from apim.rules import EVERYWHERE
 
 POLICIES = Path(__file__).parents[2] / "infrastructure" / "policies"
@@ -37,7 +38,7 @@ class Gateway:
     ) -> None:
         self._services, self._subscriptions = services, subscriptions
         fragments = {path.stem: document(f"fragments/{path.name}", []) for path in POLICIES.glob("fragments/*.xml")}
-        self.loader = Loader(services, fragments)
+        self.loader = Loader(services, FACTORIES, fragments)
         self._sections: dict[str, list[Step]] = {}
         for section in EVERYWHERE:
             # The default policy of all APIs holds but a forward-request, for whom has no backend of their own.

@@ -1,4 +1,4 @@
-"""Policies as functions of a ``Context``. What is not known in full is refused when it is loaded.
+"""The policies that change requests and answers, and those that steer.
 
 Each follows its page, ``https://learn.microsoft.com/azure/api-management/<name>-policy``.
 """
@@ -6,24 +6,17 @@ Each follows its page, ``https://learn.microsoft.com/azure/api-management/<name>
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from apim.counters import Clock, FixedWindow, SlidingWindow
-from apim.csharp import STATIC, Compiled, Members, Thrown, Unsupported, compiled, is_expression
-from apim.messages import Context, Failure, Headers, Request, Response
-from apim.rules import EVERYWHERE, RULES
+from apim import cors
+from apim.dotnet import Unsupported
+from apim.limits import check_header, quota, rate_limit_by_key
+from apim.loading import CircuitOpen, Factory, Loader, Step, Value, run
+from apim.messages import Context, Failure, Response
 
-Step = Callable[[Context], None]
 Target = Callable[[Context], Any]
-Backend = Callable[[Request, float], Response]
-"""Of a request and the seconds it may take. Raises TimeoutError, ConnectionError and CircuitOpen."""
-
-
-class CircuitOpen(Exception):
-    """The backend's circuit breaker has tripped: https://learn.microsoft.com/azure/api-management/backends."""
 
 
 @dataclass
@@ -33,125 +26,8 @@ class Returned(Exception):
     response: Response
 
 
-@dataclass(frozen=True)
-class Services:
-    """What an API Management instance has beside its policies."""
-
-    now: Clock
-    backends: Mapping[str, Backend]
-    token: Callable[[str], str]
-    """Of a resource, for the instance's managed identity."""
-
-
-@dataclass
-class Cors:
-    """https://learn.microsoft.com/azure/api-management/cors-policy
-
-    The page does not say on which responses to a real request its headers are; here on each, once the policy has run.
-    """
-
-    origins: set[str]
-    methods: set[str]
-    headers: set[str]
-    exposed: list[str]
-    max_age: str
-
-    def allows(self, request: Request) -> bool:
-        return _with_port(request.headers.get("Origin")) in self.origins
-
-    def preflight(self, request: Request) -> Response:
-        """The only policy that a preflight meets. What does not match gets an empty 200."""
-        asked = {name.strip().lower() for name in request.headers.get("Access-Control-Request-Headers").split(",")}
-        method = request.headers["Access-Control-Request-Method"]
-        if not (self.allows(request) and method in self.methods and asked - {""} <= self.headers):
-            return Response(200)
-        allowed = {
-            "Access-Control-Allow-Origin": request.headers["Origin"],
-            "Access-Control-Allow-Methods": ",".join(sorted(self.methods)),
-            "Access-Control-Allow-Headers": ",".join(sorted(self.headers)),
-            "Access-Control-Max-Age": self.max_age,
-        }
-        return Response(200, Headers(allowed))
-
-    def on_request(self, context: Context) -> None:
-        if self.allows(context.request):
-            context.promised["Access-Control-Allow-Origin"] = context.request.headers["Origin"]
-            context.promised["Access-Control-Expose-Headers"] = ",".join(self.exposed)
-
-
-def _with_port(origin: str) -> str:
-    """As the policy compares them: a port that is left out is the scheme's."""
-    parts = urlsplit(origin)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}"
-
-
-@dataclass
-class Loader:
-    """Of the documents of one API."""
-
-    services: Services
-    fragments: Mapping[str, ET.Element]
-    cors: Cors | None = None
-    rates: list[SlidingWindow] = field(default_factory=list)
-    quotas: list[FixedWindow] = field(default_factory=list)
-
-    def section(self, document: ET.Element, name: str, scope: str, base: list[Step]) -> list[Step]:
-        """The steps of a section, with those of the wider scope where ``base`` stands."""
-        if document.tag != "policies" or {child.tag for child in document} - EVERYWHERE:
-            raise Unsupported(f"{document.tag} with {[child.tag for child in document]}")
-        parent = document.find(name)
-        steps: list[Step] = []
-        for element in [] if parent is None else parent:
-            steps += base if element.tag == "base" else [self.step(element, name, scope)]
-        return steps
-
-    def step(self, element: ET.Element, section: str, scope: str) -> Step:
-        rule = RULES.get(element.tag)
-        if rule is None or element.tag not in FACTORIES:
-            raise Unsupported(f"policy {element.tag}")
-        if section not in rule.sections or scope not in rule.scopes:
-            raise Unsupported(f"{element.tag} in {section} of {scope}")
-        if unknown := set(element.keys()) - rule.attributes:
-            raise Unsupported(f"{element.tag} with {unknown}")
-        if text := (element.text or "").strip():
-            raise Unsupported(f"{element.tag} with {text}")
-        run = FACTORIES[element.tag](self, element, section, scope)
-
-        def step(context: Context) -> None:
-            try:
-                run(context)
-            except Thrown as error:
-                raise Failure(element.tag, "ExpressionValueEvaluationFailure", 500) from error
-
-        return step
-
-    def steps(self, parent: ET.Element, section: str, scope: str) -> list[Step]:
-        return [self.step(element, section, scope) for element in parent]
-
-    def value(self, text: str) -> Compiled:
-        """A literal, or an expression, as a function of the context."""
-        if not is_expression(text.strip()):
-            if "{{" in text or "${" in text:
-                raise Unsupported(f"not filled in: {text}")
-            return lambda context: text
-        run = compiled(text.strip())
-        now = self.services.now
-        return lambda context: run({"context": context, "DateTime": Members({"UtcNow": now()}), **STATIC})
-
-
-def _run(steps: list[Step], context: Context) -> None:
-    for step in steps:
-        step(context)
-
-
 def _message(section: str) -> Target:
     return lambda context: context.request if section == "inbound" else context.response
-
-
-def _number(text: str, least: int, most: float) -> int:
-    if not least <= int(text) <= most:
-        raise Unsupported(f"{text} is not between {least} and {most}")
-    return int(text)
 
 
 def _set_header(loader: Loader, element: ET.Element, target: Target) -> Step:
@@ -209,7 +85,7 @@ def _return_response(loader: Loader, element: ET.Element, section: str, scope: s
     def step(context: Context) -> None:
         response[:] = [Response(200)]
         context.response = None  # the page says that its body is gone, and nothing of the rest
-        _run(steps, context)
+        run(steps, context)
         raise Returned(response[0])
 
     return step
@@ -221,7 +97,7 @@ def _set_variable(loader: Loader, element: ET.Element, section: str, scope: str)
 
 
 def _choose(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    branches: list[tuple[Compiled, list[Step]]] = []
+    branches: list[tuple[Value, list[Step]]] = []
     for child in element:
         if child.tag == "when":
             branches.append((loader.value(child.attrib["condition"]), loader.steps(child, section, scope)))
@@ -233,7 +109,7 @@ def _choose(loader: Loader, element: ET.Element, section: str, scope: str) -> St
     def step(context: Context) -> None:
         for condition, steps in branches:
             if condition(context):
-                _run(steps, context)
+                run(steps, context)
                 return
 
     return step
@@ -244,76 +120,12 @@ def _include_fragment(loader: Loader, element: ET.Element, section: str, scope: 
     if fragment.tag != "fragment" or fragment.find(".//include-fragment") is not None:
         raise Unsupported("a fragment in a fragment, or no fragment")
     steps = loader.steps(fragment, section, scope)
-    return lambda context: _run(steps, context)
+    return lambda context: run(steps, context)
 
 
 def _cors(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    if element.get("terminate-unmatched-request") != "false" or element.get("allow-credentials") != "false":
-        raise Unsupported("cors that ends requests, or with credentials")
-    texts = {child.tag: [item.text or "" for item in child] for child in element}
-    for origin in texts["allowed-origins"]:
-        if origin != f"{urlsplit(origin).scheme}://{urlsplit(origin).netloc}":
-            raise Unsupported(f"cors: {origin} is no origin: no expressions, no named values, no path")
-    methods = element.find("allowed-methods")
-    assert methods is not None
-    loader.cors = Cors(
-        {_with_port(origin) for origin in texts["allowed-origins"]},
-        set(texts["allowed-methods"]),
-        {name.lower() for name in texts["allowed-headers"]},
-        texts["expose-headers"],
-        methods.get("preflight-result-max-age", "0"),
-    )
+    loader.cors = cors.load(element)
     return loader.cors.on_request
-
-
-def _rate_limit_by_key(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    calls, seconds = int(element.attrib["calls"]), _number(element.attrib["renewal-period"], 1, 300)
-    window = SlidingWindow(calls, seconds, loader.services.now)
-    loader.rates.append(window)
-    key = loader.value(element.attrib["counter-key"])
-
-    def step(context: Context) -> None:
-        counted = key(context)
-        if not window.passes(counted):
-            retry = {"Retry-After": str(window.retry_after(counted))}
-            raise Failure("rate-limit-by-key", "RateLimitExceeded", 429, retry)
-        context.rate_headers[element.attrib["remaining-calls-header-name"]] = str(window.remaining(counted))
-        context.rate_headers[element.attrib["total-calls-header-name"]] = str(calls)
-
-    return step
-
-
-def _quota(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    """``quota`` too: by subscription, in periods from its start, and not without a key."""
-    by_key = element.tag == "quota-by-key"
-    seconds = _number(element.attrib["renewal-period"], 300, float("inf"))
-    window = FixedWindow(int(element.attrib["calls"]), seconds, loader.services.now)
-    loader.quotas.append(window)
-    key = loader.value(element.get("counter-key", "@(context.Subscription.Id)"))
-
-    def step(context: Context) -> None:
-        if context.subscription is None and not by_key:
-            return
-        start = {} if by_key or context.subscription is None else {"start": context.subscription.started}
-        if not window.spend(key(context), **start):
-            raise Failure(element.tag, "QuotaExceeded", 403, {"Retry-After": str(window.retry_after(**start))})
-
-    return step
-
-
-def _check_header(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    name, status = element.attrib["name"], int(element.attrib["failed-check-httpcode"])
-    if element.get("ignore-case") != "true" or any(is_expression(value.text or "") for value in element):
-        raise Unsupported("check-header with regard to case, or of an expression")
-    allowed = {(value.text or "").lower() for value in element}
-
-    def step(context: Context) -> None:
-        if not context.request.headers.get(name):
-            raise Failure("check-header", "HeaderNotFound", status)
-        if allowed and context.request.headers[name].lower() not in allowed:
-            raise Failure("check-header", "HeaderValueNotAllowed", status)
-
-    return step
 
 
 def _managed_identity(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
@@ -360,17 +172,16 @@ def _on_message(factory: Callable[[Loader, ET.Element, Target], Step]) -> Factor
     return lambda loader, element, section, scope: factory(loader, element, _message(section))
 
 
-Factory = Callable[[Loader, ET.Element, str, str], Step]
 FACTORIES: dict[str, Factory] = {
     "authentication-managed-identity": _managed_identity,
-    "check-header": _check_header,
+    "check-header": check_header,
     "choose": _choose,
     "cors": _cors,
     "forward-request": _forward_request,
     "include-fragment": _include_fragment,
-    "quota": _quota,
-    "quota-by-key": _quota,
-    "rate-limit-by-key": _rate_limit_by_key,
+    "quota": quota,
+    "quota-by-key": quota,
+    "rate-limit-by-key": rate_limit_by_key,
     "return-response": _return_response,
     "set-backend-service": _set_backend_service,
     "set-header": _on_message(_set_header),

@@ -9,8 +9,8 @@ import pytest
 
 import support
 from apim.gateway import Gateway
+from apim.loading import Backend, Services
 from apim.messages import Headers, Request, Response, Subscription
-from apim.policies import Backend, Services
 from arm.https import Reply
 from arm.scoring import as_azure_answers
 from blackbox.server import BARE, Server, serving

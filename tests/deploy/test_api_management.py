@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 import errors
 from apim.check import problems
-from apim.csharp import STATIC, Thrown, Unsupported, compiled
+from apim.csharp import compiled
+from apim.dotnet import STATIC, Thrown, Unsupported
 from apim.gateway import POLICIES, Gateway, document
+from apim.loading import CircuitOpen, Loader, Services
 from apim.messages import Context, Failure, Headers, Request, Response, Subscription
-from apim.policies import CircuitOpen, Loader, Services
+from apim.policies import FACTORIES
 from apim.rules import SKUS, not_in_tier
 from http_request import REQUEST_ID
 from mlops.deployment import GATEWAY_TIMEOUT_MS
@@ -156,7 +158,7 @@ def test_cors_is_first() -> None:
 )
 def test_unknown_is_refused(policy: str) -> None:
     """The tests' gateway runs nothing that it does not know: a policy, an attribute, a place, a value, C#."""
-    loader = Loader(Services(lambda: START, {}, str), {})
+    loader = Loader(Services(lambda: START, {}, str), FACTORIES, {})
     text = f"<policies><inbound>{policy}</inbound></policies>"
 
     def load_and_run() -> None:
