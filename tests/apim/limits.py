@@ -14,7 +14,6 @@ from apim.messages import Context, Failure
 def rate_limit_by_key(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
     calls, seconds = int(element.attrib["calls"]), _number(element.attrib["renewal-period"], 1, 300)
     window = SlidingWindow(calls, seconds, loader.services.now)
-    loader.rates.append(window)
     key = loader.value(element.attrib["counter-key"])
 
     def step(context: Context) -> None:
@@ -29,7 +28,7 @@ def rate_limit_by_key(loader: Loader, element: ET.Element, section: str, scope: 
 
 
 def quota(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    """``quota`` too: by subscription, in periods from its start, and not without a key."""
+    """And ``quota-by-key``. ``quota`` counts by subscription, in periods from its start."""
     by_key = element.tag == "quota-by-key"
     seconds = _number(element.attrib["renewal-period"], 300, float("inf"))
     window = FixedWindow(int(element.attrib["calls"]), seconds, loader.services.now)
@@ -37,11 +36,8 @@ def quota(loader: Loader, element: ET.Element, section: str, scope: str) -> Step
     key = loader.value(element.get("counter-key", "@(context.Subscription.Id)"))
 
     def step(context: Context) -> None:
-        start = BEGINNING
-        if not by_key:
-            if context.subscription is None:
-                return
-            start = context.subscription.started
+        assert context.subscription is not None, "without one, `quota` does nothing"
+        start = BEGINNING if by_key else context.subscription.started
         if not window.spend(key(context), start=start):
             raise Failure(element.tag, "QuotaExceeded", 403, {"Retry-After": str(window.retry_after(start))})
 

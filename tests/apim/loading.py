@@ -1,13 +1,14 @@
-"""From the XML of policies to functions of a ``Context``, before any runs. What is not known in full is refused here."""
+"""From the XML of policies to functions of a ``Context``, before any runs; what is not known is refused."""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from apim.cors import Cors
-from apim.counters import Clock, FixedWindow, SlidingWindow
+from apim.counters import Clock, FixedWindow
 from apim.csharp import compiled, is_expression
 from apim.dotnet import STATIC, Members, Thrown, Unsupported
 from apim.messages import Context, Failure, Request, Response
@@ -41,7 +42,6 @@ class Loader:
     factories: Mapping[str, Factory]
     fragments: Mapping[str, ET.Element]
     cors: Cors | None = None
-    rates: list[SlidingWindow] = field(default_factory=list)
     quotas: list[FixedWindow] = field(default_factory=list)
 
     def section(self, document: ET.Element, name: str, scope: str, base: list[Step]) -> list[Step]:

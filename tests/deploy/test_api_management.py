@@ -149,6 +149,8 @@ def test_cors_is_first() -> None:
         "<rate-limit-by-key calls='1' renewal-period='301' counter-key='x'/>",
         "<quota calls='1' renewal-period='300'/>",
         "<forward-request timeout='1'/>",
+        "<cors allow-credentials='false' terminate-unmatched-request='false'>"
+        "<allowed-origins><origin>{{origin}}</origin></allowed-origins></cors>",
         "<set-variable name='x' value='{{named}}'/>",
         "<set-variable name='x' value='@{ return 1; }'/>",
         "<set-variable name='x' value='@(context.Request.Certificate)'/>",
