@@ -123,6 +123,8 @@ class Context:
     timestamp: datetime
     subscription: Subscription | None = None
     response: Response | None = None
+    returned: Response | None = None
+    """That of ``return-response``."""
     last_error: Failure | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     backend: str = ""

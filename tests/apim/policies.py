@@ -73,20 +73,15 @@ def _set_body(loader: Loader, element: ET.Element, target: Target) -> Step:
 
 
 def _return_response(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    def target(context: Context) -> Response:
-        return response[0]
-
-    response: list[Response] = []
     kinds = {"set-status": _set_status, "set-header": _set_header, "set-body": _set_body}
     if unknown := {child.tag for child in element} - kinds.keys():
         raise Unsupported(f"return-response with {unknown}")
-    steps = [kinds[child.tag](loader, child, target) for child in element]
+    steps = [kinds[child.tag](loader, child, lambda context: context.returned) for child in element]
 
     def step(context: Context) -> None:
-        response[:] = [Response(200)]
-        context.response = None  # the page says that its body is gone, and nothing of the rest
+        context.response, context.returned = None, Response(200)  # the page leaves open what is left of the old one
         run(steps, context)
-        raise Returned(response[0])
+        raise Returned(context.returned)
 
     return step
 
