@@ -134,6 +134,11 @@ def test_tiers() -> None:
         assert by_product == []
 
 
+def test_template() -> None:
+    """Terraform's `templatefile` has one value to fill in, and takes no C# for a template of its own."""
+    assert re.findall(r"[$%]\{[^}]*\}?", (POLICIES / "api.xml").read_text()) == ["${allowed_origins}"]
+
+
 def test_cors_is_first() -> None:
     """A preflight, which carries no key, is answered before anything may refuse it."""
     inbound = document("api.xml", [ORIGIN]).find("inbound")
