@@ -14,11 +14,12 @@ BIN := .venv/bin
 SERVING := .venv/.serving
 TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
+KUSTO := build/kusto/node_modules
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -47,6 +48,15 @@ $(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
 	@touch $@
 
+kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need
+
+$(KUSTO): tests/kusto/package.json tests/kusto/package-lock.json | $(TESTING)
+	@echo "Installing Microsoft's Kusto parser into build/kusto"
+	@mkdir -p build/kusto
+	@cp $^ build/kusto
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix build/kusto --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
@@ -64,7 +74,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) $(CHECKOV) ## tests of what is deployed, YAML, Terraform, image, pipelines, and of rollouts
+deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
