@@ -22,7 +22,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -43,7 +43,7 @@ $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
-	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER)
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
 test: check unit deployfiles blackbox ## everything that CI runs
 

@@ -153,6 +153,9 @@ class Settings:
     redis_cluster: Annotated[
         bool, Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters.")
     ] = False
+    scoring_dashboard: Annotated[
+        bool, Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those.")
+    ] = False
     scoring_access_log: Annotated[
         bool, Field(description="The server's own line for each request too, beside ours, probes included.")
     ] = False
