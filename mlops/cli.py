@@ -18,6 +18,7 @@ from mlops import demo as demos
 from mlops import local_redis
 from mlops import sample as samples
 from mlops.example import curl, example
+from mlops.load.commands import load
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
@@ -193,7 +194,7 @@ def announce_(port: int) -> None:
         click.echo(said)
 
 
-for command in (rollout, rollback, compare, rehearse):
+for command in (rollout, rollback, compare, rehearse, load):
     main.add_command(command)
 
 

@@ -1,0 +1,48 @@
+"""The pages under load, as one sees them; `make pictures` keeps the pictures for the docs."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from blackbox.browser import DESKTOP, PHONE, browsing
+from blackbox.server import THREADS, serving, until
+from blackbox.test_load_command import ended, load
+from blackbox.test_metrics import scraped
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    kept: Path | None = request.config.getoption("--pictures")
+    return kept or tmp_path
+
+
+def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, folder: Path):
+    """The dashboard draws lines, on a desktop and on a phone in the dark; so does the report; no page is too wide."""
+    with serving(demo_model, tmp_path, **THREADS, SCORING_DASHBOARD="true") as server:
+        stages = "3s@40,3s@160" if folder == tmp_path else "20s@40,20s@160,20s@80"
+        process = load(server.url, demo_model, tmp_path, "--stages", stages, "--p95-ms", "1e6", "--p99-ms", "1e6")
+        with browsing(server.url) as (page, complaints):
+            page.goto(f"{server.url}/dashboard")
+            until(lambda: scraped(server)["scoring_requests_total", "ok"] > 100, "it is under way")
+            if folder != tmp_path:
+                page.wait_for_timeout(45_000)  # for a picture worth looking at
+            for plot, lines in (("latency", 3), ("rate", 3), ("cache", 1), ("inFlight", 1)):
+                for line in page.locator(f"#{plot} path").all():
+                    expect(line).to_have_attribute("d", re.compile(r"M[\d.]+ [\d.]+"))
+                assert page.locator(f"#{plot} path").count() == lines
+            page.screenshot(path=folder / "dashboard.png", full_page=True)
+            page.set_viewport_size(PHONE)
+            page.emulate_media(color_scheme="dark")
+            assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
+            page.screenshot(path=folder / "dashboard-phone.png")
+            assert not complaints, complaints
+            output = ended(process)
+            assert process.returncode == 0, output
+        with browsing(f"file://{tmp_path}", viewport=DESKTOP) as (page, complaints):
+            page.goto(f"file://{tmp_path}/report.html")
+            assert page.evaluate("document.documentElement.scrollWidth") == DESKTOP["width"]
+            page.screenshot(path=folder / "load.png", full_page=True)
+            assert not complaints, complaints
