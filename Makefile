@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse pictures bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
 	rollout rollback format lock clean
 
 help: ## this list
@@ -68,6 +68,9 @@ faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cac
 
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse
+
+slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): docs/slo.md
+	@$(BIN)/mlops slo --write docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
 	@$(BIN)/pytest tests/blackbox/test_pictures.py --pictures docs

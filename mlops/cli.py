@@ -23,6 +23,7 @@ from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve
+from mlops.soak.commands import slo
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -194,7 +195,7 @@ def announce_(port: int) -> None:
         click.echo(said)
 
 
-for command in (rollout, rollback, compare, rehearse, load):
+for command in (rollout, rollback, compare, rehearse, load, slo):
     main.add_command(command)
 
 

@@ -59,24 +59,27 @@ def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
     """Until all are answered, or Ctrl-C. Raises StartupError."""
     asked: list[Asked] = []
     cpu = None
+    command = [sys.executable, "-m", "mlops.load.generator"]
     with tempfile.TemporaryFile() as told:
         told.write(orjson.dumps(asdict(plan), option=orjson.OPT_NON_STR_KEYS))
         told.seek(0)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlops.load.generator"], stdin=told, stdout=subprocess.PIPE, start_new_session=True
+        process = subprocess.Popen(  # noqa: S603
+            command, stdin=told, stdout=subprocess.PIPE, start_new_session=True
         )
-    try:
-        for line in process.stdout or ():
-            first, *rest = line.decode().split(",")
-            if first == "cpu":
-                cpu = float(rest[0])
-            else:
-                asked.append(_asked(int(first), *rest))
-                follow(asked[-1])
-    except KeyboardInterrupt:
-        process.kill()
-    finally:
-        process.wait()
+    with process:
+        try:
+            for line in process.stdout or ():
+                first, *rest = line.decode().split(",")
+                if first == "cpu":
+                    cpu = float(rest[0])
+                else:
+                    asked.append(_asked(int(first), *rest))
+                    follow(asked[-1])
+        except KeyboardInterrupt:
+            process.kill()
+        except BaseException:
+            process.kill()
+            raise
     if not asked:
         raise StartupError("The load generator did not start; correct what it says above.")
     return Done(asked, cpu)
