@@ -27,6 +27,14 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
+def _make(folder: Path) -> None:
+    """Before the load: what can't be written would be lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
+
+
 @click.command()
 @click.argument("url")
 @click.option(
@@ -84,6 +92,7 @@ def load(
             f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
         ) from None
     address, secret = address_of(url, secret_env), secret_of(secret_env)
+    _make(out)
     with plain_errors():
         rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
     try:
@@ -98,8 +107,7 @@ def load(
     progress.over(done.asked)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
     result = report.Result(address, begun, stages_, objectives, done)
-    with plain_errors():
-        page = report.write(result, out)
+    page = report.write(result, out)
     for line in (*result.broken, result.note):
         if line:
             click.echo(line)

@@ -68,7 +68,6 @@ class Result:
 
 def write(result: Result, folder: Path) -> Path:
     """``report.html``, ``requests.csv`` and ``figures.json``; -> the page."""
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "requests.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow((*Asked._fields, "fine"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -63,11 +63,15 @@ class Balancer:
             await asyncio.sleep(PROBE_S)
 
     async def _ready(self, name: str) -> bool:
-        with suppress(aiohttp.ClientError, TimeoutError):
-            timeout = aiohttp.ClientTimeout(total=PROBE_S)
+        """One that is slow to say stays as it is."""
+        timeout = aiohttp.ClientTimeout(total=PROBE_S)
+        try:
             async with self._splitter.session.get(f"{self._instances[name].url}/readiness", timeout=timeout) as answer:
                 return answer.status == 200
-        return False
+        except TimeoutError:
+            return name in self._splitter.traffic.live
+        except aiohttp.ClientError:
+            return False
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
