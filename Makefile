@@ -56,7 +56,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) ## tests of what is deployed, YAML, image, pipelines, and of rollouts
+deployfiles: $(TESTING) ## tests of what is deployed, YAML, image, pipelines, of rollouts and load
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
@@ -73,7 +73,7 @@ slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): do
 	@$(BIN)/mlops slo --write docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
-	@$(BIN)/pytest tests/blackbox/test_pictures.py --pictures docs
+	@$(BIN)/pytest tests/deploy/test_pictures.py --pictures docs
 
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs

@@ -42,7 +42,8 @@ def draw(asked: Sequence[Asked], objectives: Objectives) -> str:
     for axes in (latency, rate, outcomes):
         axes.set(xlabel="seconds")
         axes.legend(fontsize="small", loc="upper left")
-    rate.set_ylim(bottom=0)
+    for axes in (rate, outcomes):
+        axes.set_ylim(bottom=0)
     return svg(figure)
 
 
@@ -75,4 +76,3 @@ def _outcomes(axes: Any, seconds: np.ndarray, bins: np.ndarray, asked: Sequence[
         counts = np.bincount(bins, weights=np.array(chosen, float), minlength=len(seconds))
         axes.plot(seconds, 100 * counts / total, color=colour, label=label)
     axes.set_title("errors, % of requests (dashed: SLO)", fontsize="medium")
-    axes.set_ylim(bottom=0)

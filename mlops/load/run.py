@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import orjson
@@ -57,6 +58,8 @@ class Done:
 
 def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
     """Until all are answered, or Ctrl-C. Raises StartupError."""
+    if find_spec("locust") is None:  # the generator's process imports it
+        raise StartupError("Load needs locust; run `pip install 'azureml-scoring[load]'`.")
     asked: list[Asked] = []
     cpu = None
     command = [sys.executable, "-m", "mlops.load.generator"]

@@ -13,7 +13,7 @@ from blackbox.server import needs
 
 NAMES = ("chromium", "google-chrome")
 PHONE = {"width": 360, "height": 740}
-DESKTOP = {"width": 1240, "height": 900}
+DESKTOP = {"width": 1240, "height": 680}
 
 
 class Complaints:

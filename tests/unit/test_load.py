@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+import support
 from mlops.cli import main
 from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
@@ -182,3 +183,11 @@ def test_an_address_that_is_none_is_told(demo_model: Path):
     done = CliRunner().invoke(main, ["load", "ftp://localhost", "--model-dir", str(demo_model)])
     assert done.exit_code == 2
     assert "http:// or https://" in done.output
+
+
+def test_no_load_where_one_request_fails(demo_model: Path, tmp_path: Path):
+    """One goes ahead; its failure is one sentence."""
+    url = f"http://localhost:{support.free_port()}"
+    done = CliRunner().invoke(main, ["load", url, "--model-dir", str(demo_model), "--out", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "can't be reached" in done.output
