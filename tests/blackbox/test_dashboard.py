@@ -1,5 +1,6 @@
 """What one sees at /dashboard, in a real browser."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
 
 
 def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
-    """One sentence, from when on; it goes away when the server answers again."""
+    """One sentence, from when on; it goes away when the server answers again, which may have been started anew."""
     with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, _):
         opened(page, server)
         trouble = page.locator("#trouble")
@@ -94,6 +95,12 @@ def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
         page.unroute("**/metrics")
         page.clock.run_for(1000 * SECONDS)
         expect(trouble).to_be_hidden()
+        expect(page.locator("#tile-rate")).to_have_text("0.0")
+        anew = re.sub(r"(?m)^(scoring_start_time_seconds) .*", r"\1 1.0", server.get("/metrics").text)
+        page.route("**/metrics", lambda route: route.fulfill(body=anew))
+        page.clock.run_for(1000 * SECONDS)
+        expect(page.locator("#tile-rate")).to_have_text(NONE)
+        page.unroute("**/metrics")
         server.stop()
         page.clock.run_for(1000 * SECONDS)
         expect(trouble).to_contain_text("The server has not answered since")
