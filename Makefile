@@ -19,12 +19,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -61,7 +61,7 @@ $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
-	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER)
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
 test: check unit deployfiles blackbox ## everything that CI runs
 
@@ -74,7 +74,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts
+deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts and load
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
@@ -86,6 +86,12 @@ faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cac
 
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse
+
+slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): docs/slo.md
+	@$(BIN)/mlops slo --write docs/slo.md
+
+pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
+	@$(BIN)/pytest tests/deploy/test_pictures.py --pictures docs
 
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs

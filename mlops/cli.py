@@ -21,10 +21,12 @@ from mlops.drift import Drift, table
 from mlops.drift import compare as drift_of
 from mlops.example import curl, example
 from mlops.hpa.commands import simulate
+from mlops.load.commands import load
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve
+from mlops.soak.commands import slo
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -131,10 +133,11 @@ def example_(model_dir: Path, url: str | None) -> None:
     default="azmlinfsrv",
     help="azmlinfsrv, as in Azure ML's images; fast: the same application on granian, as in our own.",
 )
-def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str) -> None:
+@click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
+def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str, dashboard: bool) -> None:
     """Serve a model on this machine; prints a curl once it is ready."""
     with _plain_errors():
-        serve(model_dir, port=port, workers=workers, cache=cache, server=server)
+        serve(model_dir, port=port, workers=workers, cache=cache, server=server, dashboard=dashboard)
 
 
 @main.command("score")
@@ -224,12 +227,12 @@ def announce_(port: int) -> None:
     warnings.simplefilter("ignore")
     logging.disable()
     with _plain_errors():
-        line = announce(settings.load(os.environ), f"http://localhost:{port}")
-    if line:
-        click.echo(f"\nReady. Try it:\n\n{line}\n")
+        said = announce(settings.load(os.environ), f"http://localhost:{port}")
+    if said:
+        click.echo(said)
 
 
-for command in (rollout, rollback, compare, rehearse, simulate):
+for command in (rollout, rollback, compare, rehearse, simulate, load, slo):
     main.add_command(command)
 
 

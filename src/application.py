@@ -144,7 +144,8 @@ def start(settings: Settings) -> Application:
         application.lifecycle.load_in_background(lambda: _load(settings))
     else:
         application.lifecycle.load(lambda: _load(settings))
-    mount(application.http, pages_of(application.health, application.metrics), lean=settings.scoring_lean_lane)
+    pages = pages_of(application.health, application.metrics, with_dashboard=settings.scoring_dashboard)
+    mount(application.http, pages, lean=settings.scoring_lean_lane)
     server.let_probes_through()
     if not settings.scoring_access_log:
         server.drop_access_log()

@@ -166,6 +166,9 @@ class Settings:
     scoring_collect_folder: Annotated[
         Path | None, Field(description="Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker.")
     ] = None
+    scoring_dashboard: Annotated[
+        bool, Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those.")
+    ] = False
     scoring_access_log: Annotated[
         bool, Field(description="The server's own line for each request too, beside ours, probes included.")
     ] = False
