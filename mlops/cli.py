@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,16 @@ from errors import StartupError
 from mlops import demo as demos
 from mlops import local_redis
 from mlops import sample as samples
+from mlops.drift import Drift, table
+from mlops.drift import compare as drift_of
 from mlops.example import curl, example
+from mlops.hpa.commands import simulate
+from mlops.load.commands import load
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
 from mlops.rollout.commands import compare, rollback, rollout
 from mlops.serve import announce, serve
+from mlops.soak.commands import slo
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -128,10 +133,11 @@ def example_(model_dir: Path, url: str | None) -> None:
     default="azmlinfsrv",
     help="azmlinfsrv, as in Azure ML's images; fast: the same application on granian, as in our own.",
 )
-def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str) -> None:
+@click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
+def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str, dashboard: bool) -> None:
     """Serve a model on this machine; prints a curl once it is ready."""
     with _plain_errors():
-        serve(model_dir, port=port, workers=workers, cache=cache, server=server)
+        serve(model_dir, port=port, workers=workers, cache=cache, server=server, dashboard=dashboard)
 
 
 @main.command("score")
@@ -153,6 +159,40 @@ def score_(file: Path, url: str, secret_env: str | None, deployment: str | None)
         raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
     with _plain_errors():
         score(file, url, secret_env, deployment)
+
+
+@main.command()
+@click.argument("artifact", type=EXISTING)
+@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="A picture, .svg or .png, to write.")
+@click.option("--limit", type=click.FloatRange(0), help="Exit with 1 where a feature's index is above.")
+def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
+    """Tell how far data has moved from what the model in ARTIFACT was packaged with.
+
+    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector writes, or a sample
+    (.csv, .json, .parquet, .npy). The population stability index of each feature is printed: below 0.1 it is stable,
+    above 0.25 it has drifted.
+
+    Example: mlops drift artifact collected/*.jsonl --plot drift.svg
+    """
+    with _plain_errors():
+        found = drift_of(artifact, files)
+        click.echo(table(found))
+        if plot:
+            _draw(plot, found)
+    if limit is not None and found[0].index > limit:
+        raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
+
+
+def _draw(plot: Path, found: Sequence[Drift]) -> None:
+    try:
+        from mlops import drift_picture
+    except ModuleNotFoundError:
+        raise click.ClickException("--plot needs matplotlib; run `pip install 'azureml-scoring[deploy]'`.") from None
+    if plot.suffix.lower() not in (".svg", ".png"):
+        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
+    drift_picture.write(plot, found)
+    click.echo(f"Wrote {plot}")
 
 
 @main.command()
@@ -187,12 +227,12 @@ def announce_(port: int) -> None:
     warnings.simplefilter("ignore")
     logging.disable()
     with _plain_errors():
-        line = announce(settings.load(os.environ), f"http://localhost:{port}")
-    if line:
-        click.echo(f"\nReady. Try it:\n\n{line}\n")
+        said = announce(settings.load(os.environ), f"http://localhost:{port}")
+    if said:
+        click.echo(said)
 
 
-for command in (rollout, rollback, compare, rehearse):
+for command in (rollout, rollback, compare, rehearse, simulate, load, slo):
     main.add_command(command)
 
 

@@ -14,10 +14,14 @@ from settings import Settings
 
 
 def example(settings: Settings) -> dict[str, Any]:
-    """Two golden rows of a packaged model, else a row of zeros. Raises StartupError."""
+    """Two rows. Raises StartupError."""
+    return {"data": rows(settings)[:2]}
+
+
+def rows(settings: Settings) -> list[list[Any]]:
+    """The golden rows of a packaged model, else a row of zeros. Raises StartupError."""
     packaged = artifact.find(settings).manifest
-    rows = packaged.golden_rows[:2] if packaged else [_zeros(load(settings).contract)]
-    return {"data": rows}
+    return packaged.golden_rows if packaged else [_zeros(load(settings).contract)]
 
 
 def curl(body: dict[str, Any], url: str) -> str:

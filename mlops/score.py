@@ -17,7 +17,7 @@ from mlops.score_rows import Rows, batches
 
 def score(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
     """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read."""
-    address, secret = _checked(url, secret_env), _secret(secret_env)
+    address, secret = address_of(url, secret_env), secret_of(secret_env)
     work = [Rows(_read(file), None, 1)] if file.name == "-" or file.suffix.lower() == ".json" else batches(file)
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total = sum(rows.count for rows in work)
@@ -39,16 +39,16 @@ def _read(file: Path) -> bytes:
     return sys.stdin.buffer.read() if file.name == "-" else file.read_bytes()
 
 
-def _checked(text: str, secret_env: str | None) -> str:
+def address_of(text: str, secret_env: str | None) -> str:
     """A key goes over TLS, or stays on this machine."""
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
-        raise click.UsageError("--url is not an address; give one as https://host/score.") from None
+        raise click.UsageError("The URL is not an address; give one as https://host/score.") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise click.UsageError("--url needs http:// or https:// and a host, as in https://host/score.")
+        raise click.UsageError("The URL needs http:// or https:// and a host, as in https://host/score.")
     if url.userinfo:
-        raise click.UsageError("--url holds a password; put it in a variable and name that with --key-env.")
+        raise click.UsageError("The URL holds a password; put it in a variable and name that with --key-env.")
     if secret_env and url.scheme == "http" and not _local(url.host):
         raise click.UsageError("A key is not sent without TLS; give an https:// address.")
     return str(url.copy_with(path="/score") if url.path == "/" else url)
@@ -61,7 +61,7 @@ def _local(host: str) -> bool:
         return False
 
 
-def _secret(variable: str | None) -> str | None:
+def secret_of(variable: str | None) -> str | None:
     if variable is None:
         return None
     secret = os.environ.get(variable, "").strip()

@@ -11,26 +11,31 @@ from typing import Any
 import httpx
 import orjson
 
+from mlops.model_status import model_status
+
 TIMEOUT_S = 190
 """A managed endpoint's own limit is 180."""
 
 ATTEMPTS = 5
 LONGEST_PAUSE_S = 60.0
-MODEL_STATUS = "ms-azureml-model-error-statuscode"
 
 
 class ScoreRefused(Exception):
     """No predictions. The message is one sentence that says why, and what to do."""
 
 
-def model_status(response: httpx.Response) -> int:
-    """The model's own status, also where a managed endpoint answered 424 in its place."""
-    said = response.headers.get(MODEL_STATUS, "")
-    return int(said) if response.status_code == 424 and said.isdigit() else response.status_code
+def headers_of(secret: str | None, deployment: str | None) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if secret:
+        headers["Authorization"] = f"Bearer {secret}"
+    if deployment:
+        headers["azureml-model-deployment"] = deployment
+    return headers
 
 
 class ScoreClient:
-    """``secret``: a key or a token. ``deployment``: the one to ask, in place of whichever the traffic chooses."""
+    """``secret``: a key or a token. ``deployment``: the one to ask, in place of whichever the traffic chooses.
+    ``attempts``: where no model has worked on a request."""
 
     def __init__(
         self,
@@ -38,15 +43,12 @@ class ScoreClient:
         secret: str | None = None,
         deployment: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        attempts: int = ATTEMPTS,
     ) -> None:
-        headers = {"Content-Type": "application/json"}
-        if secret:
-            headers["Authorization"] = f"Bearer {secret}"
-        if deployment:
-            headers["azureml-model-deployment"] = deployment
-        self._http = httpx.Client(headers=headers, timeout=TIMEOUT_S)
+        self._http = httpx.Client(headers=headers_of(secret, deployment), timeout=TIMEOUT_S)
         self._url = url
         self._sleep = sleep
+        self._attempts = attempts
 
     def __enter__(self) -> ScoreClient:
         return self
@@ -66,15 +68,15 @@ class ScoreClient:
             try:
                 response = self._http.post(self._url, content=body)
             except httpx.RequestError as error:
-                if not _refused(error) or attempt == ATTEMPTS:
+                if not _refused(error) or attempt == self._attempts:
                     raise ScoreRefused(_unreachable(self._url, error)) from error
                 self._sleep(2.0 ** (attempt - 1))
                 continue
-            status = model_status(response)
+            status = model_status(response.status_code, response.headers)
             if status == 200:
                 return _predictions(response)
             pause = _pause(response, attempt)
-            if status not in (429, 503) or attempt == ATTEMPTS or pause > LONGEST_PAUSE_S:
+            if status not in (429, 503) or attempt == self._attempts or pause > LONGEST_PAUSE_S:
                 raise ScoreRefused(_refusal(response, status, first_row))
             self._sleep(pause)
 

@@ -28,7 +28,7 @@ PATIENCE = 120
 """Seconds that the model may take to load before the announcer gives up."""
 
 
-def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str) -> NoReturn:
+def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str, dashboard: bool) -> NoReturn:
     """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError.
 
     With ``cache="redis"`` and no Redis named in the environment, one is started that ends with the server.
@@ -39,6 +39,8 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str) 
         os.environ["REDIS_URL"] = f"redis://127.0.0.1:{local_redis.start()}"
     os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
     os.environ["WORKER_COUNT"] = str(workers)
+    if dashboard:
+        os.environ["SCORING_DASHBOARD"] = "true"
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
@@ -50,12 +52,13 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str) 
 
 
 def announce(configured: Settings, url: str) -> str | None:
-    """Wait until the server is ready; -> what to paste, or None where it never was."""
+    """Wait until the server is ready; -> what to say then, or None where it never was."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and os.getppid() != 1:
         try:
             urllib.request.urlopen(f"{url}/readiness", timeout=2).close()
-            return curl(example(configured), url)
+            watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
+            return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     return None

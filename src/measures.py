@@ -37,6 +37,9 @@ _CLIENT, _SERVICE = (
     slice(_PLACE[codes[0]], _PLACE[codes[-1]] + 1) for codes in map(_codes, (ClientError, ServiceError))
 )
 
+REFUSALS = OUTCOMES[_CLIENT]
+"""What a client has to change; the rest, but for OK, is ours."""
+
 
 class Measures(ctypes.Structure):
     """Counters: they stay when the worker dies. Each is changed by one process, which holds a lock of its own.

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import dashboard
 import telemetry
 from errors import ClientError, MethodNotAllowed, RequestIdTooLong
 from health import Health
@@ -65,11 +66,17 @@ class HttpScoring:
 Pages = Mapping[str, Callable[[], Answer]]
 
 
-def pages_of(health: Health, metrics: Metrics) -> Pages:
+def pages_of(health: Health, metrics: Metrics, *, with_dashboard: bool = False) -> Pages:
     """What is beside ``/score``, by path."""
     probes = (health.health, health.readiness, health.liveness)
-    pages = {f"/{probe.__name__}": functools.partial(probe_answer, probe) for probe in probes}
-    return {**pages, "/metrics": metrics.answer}
+    pages: dict[str, Callable[[], Answer]] = {
+        f"/{probe.__name__}": functools.partial(probe_answer, probe) for probe in probes
+    }
+    pages["/metrics"] = metrics.answer
+    if with_dashboard:
+        page = dashboard.page()
+        pages["/dashboard"] = lambda: page
+    return pages
 
 
 def mount(scoring: HttpScoring, pages: Pages, *, lean: bool = True) -> None:

@@ -13,6 +13,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--server", choices=["azmlinfsrv", "fast"], default="azmlinfsrv", help="What the black-box tests run against."
     )
+    parser.addoption("--pictures", type=Path, help="Folder for those of the docs; else they are thrown away.")
 
 
 @pytest.fixture(scope="session")

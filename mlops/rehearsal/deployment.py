@@ -77,6 +77,12 @@ class Deployment:
         self.state = State.FAILED
         await self.stop()
 
+    @property
+    def pid(self) -> int:
+        """Of the container; the server is its child."""
+        assert self._process  # noqa: S101
+        return self._process.pid
+
     def lines(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
 

@@ -6,9 +6,9 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
+from mlops.model_status import model_status
 from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.endpoint import Answer, EndpointError
-from mlops.score_client import model_status
 
 
 class AzureScoring:
@@ -38,7 +38,11 @@ class AzureScoring:
                 if deployment
                 else f"No deployment of {self._endpoint} takes traffic; set some first."
             )
-        return Answer(model_status(response), response.content, response.elapsed.total_seconds() * 1000)
+        return Answer(
+            model_status(response.status_code, response.headers),
+            response.content,
+            response.elapsed.total_seconds() * 1000,
+        )
 
     def _post(self, body: bytes, deployment: str | None) -> httpx.Response:
         self._access = self._access or self._look_up()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import jinja2
 from mlops.rollout.journal import Event
 from mlops.rollout.judge import Slo
 from mlops.rollout.progress import said
+from mlops.svg import svg
 
 NEW_COLOUR, OLD_COLOUR, BAD_COLOUR = "#2e8b57", "#1f6fb4", "#c0392b"
 SIDES = (("old", OLD_COLOUR), ("new", NEW_COLOUR))
@@ -86,9 +86,7 @@ def _picture(events: Sequence[Event], slo: Slo) -> str:
             for axes in (traffic, latency, errors):
                 colour = BAD_COLOUR if event["event"] == "back" else "#999999"
                 axes.axvline(event["at"] - start, color=colour, linewidth=0.8, linestyle=":")
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue().partition("<svg")[1] + drawn.getvalue().partition("<svg")[2]
+    return svg(figure)
 
 
 def _draw_traffic(axes: Any, events: Sequence[Event], start: float) -> None:

@@ -70,11 +70,13 @@ def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path)
 
 
 def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
-    """A bare pickle in any folder, PORT and WORKER_COUNT."""
+    """A bare pickle in any folder, PORT and WORKER_COUNT; with a dashboard it prints the address."""
     estimator, _ = support.plain_regression()
     folder = support.dump(estimator, tmp_path / "my model", "churn.pkl").parent
-    with MakeServe(tmp_path, MODEL_DIR=folder, WORKER_COUNT=2) as served:
+    with MakeServe(tmp_path, MODEL_DIR=folder, WORKER_COUNT=2, DASHBOARD="true") as served:
         assert run(served.curl())["predictions"] == [pytest.approx(0)]
+        (watch,) = until(lambda: re.findall(r"^Watch it: (.*)$", served.output.read_text(), re.MULTILINE), "printed")
+        assert httpx.get(watch).headers["content-type"].startswith("text/html")
         health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
         assert health["model_name"] == "churn"
         until(lambda: served.output.read_text().count("ready for serving traffic") == 2, "both workers are up")
@@ -140,9 +142,10 @@ def test_the_wheel_builds_installs_and_serves(tmp_path: Path, demo_model: Path, 
         env=env, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert Path(done.stdout.strip()) == site / "mlops" / "serving"
-    server = Server(demo_model, tmp_path, {}, source=site / "mlops" / "serving")
+    server = Server(demo_model, tmp_path, {"SCORING_DASHBOARD": "true"}, source=site / "mlops" / "serving")
     try:
         server.wait_until_up()
         assert server.score([support.ROW]).json()["predictions"] == [1]
+        assert server.get("/dashboard").status_code == 200
     finally:
         server.stop()

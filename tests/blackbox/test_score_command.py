@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
 import support
-from arm.https import HttpsServer, Reply, Request
-from arm.https import serving as serving_https
+from arm.https import HttpsServer, Reply
 from arm.scoring import as_azure_answers
+from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, THREADS, Server, serving
 
 MLOPS = Path(sys.executable).with_name("mlops")
-KEY = "s3cret-key"
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +26,9 @@ def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield server
 
 
-@pytest.fixture
-def managed(server: Server, tmp_path: Path) -> Iterator[HttpsServer]:
-    """In front of the server: TLS, a key, and 424 for whatever is not 200."""
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
-
-    def forward(request: Request) -> Reply:
-        if request.headers.get("authorization") != f"Bearer {KEY}":
-            return Reply(401, {"error": {"code": "Unauthorized"}})
-        kind = {"Content-Type": request.headers["content-type"]}
-        response = server.client.post("/score", content=request.body, headers=kind)
-        return as_azure_answers(Reply(response.status_code, response.content))
-
-    with serving_https(forward, authority) as front:
+@pytest.fixture(name="managed")
+def managed_(server: Server, tmp_path: Path) -> Iterator[HttpsServer]:
+    with managed(server, tmp_path) as front:
         yield front
 
 
@@ -61,10 +48,6 @@ def score(*words: object, env: dict[str, str] | None = None, stdin: bytes = b"")
     assert KEY.encode() not in done.stdout + done.stderr
     assert b"Traceback" not in done.stderr
     return done
-
-
-def managed_env(folder: Path) -> dict[str, str]:
-    return {"SSL_CERT_FILE": str(folder / "authority.pem"), "KEY": KEY}
 
 
 def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):

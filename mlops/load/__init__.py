@@ -1,0 +1,1 @@
+"""Load at a constant rate of arrivals, and whether the SLO held."""

@@ -1,0 +1,115 @@
+"""``mlops load``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+import settings
+from mlops import example
+from mlops.load import mix, stages
+from mlops.rollout.commands import plain_errors
+
+
+def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
+    def callback(_: click.Context, __: click.Parameter, text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def _make(folder: Path) -> None:
+    """Before the load: what can't be written would be lost."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="The model's folder: requests are made from the rows that it was packaged with.",
+)
+@click.option("--stages", "stages_", default="30s@50", callback=_parsed(stages.parse), help="As 30s@50,2m@200.")
+@click.option(
+    "--mix",
+    "shares",
+    default=",".join(f"{kind}={share}" for kind, share in mix.DEFAULT.items()),
+    callback=_parsed(mix.parse),
+    help="Kinds of requests and their shares.",
+)
+@click.option("--p95-ms", type=click.FloatRange(0, min_open=True), default=200)
+@click.option("--p99-ms", type=click.FloatRange(0, min_open=True), default=500)
+@click.option("--errors", type=click.FloatRange(0, 100), default=1, help="Percent.")
+@click.option("--availability", type=click.FloatRange(0, 100), default=99.9, help="Percent.")
+@click.option("--connections", type=click.IntRange(1), default=200, help="Requests at once; more wait, which counts.")
+@click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
+@click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/load", help="For the report.")
+def load(
+    url: str,
+    model_dir: Path,
+    stages_: tuple[stages.Stage, ...],
+    shares: dict[mix.Kind, int],
+    p95_ms: float,
+    p99_ms: float,
+    errors: float,
+    availability: float,
+    connections: int,
+    secret_env: str | None,
+    deployment: str | None,
+    out: Path,
+) -> None:
+    """Put load on the server at URL: requests arrive at a constant rate, whatever becomes of those before.
+
+    Exit status 1 where the objectives did not hold in each stage. The report is a page with plots, report.html, beside
+    all requests in requests.csv and the figures in figures.json.
+
+    Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
+    """
+    try:
+        from mlops.load import report
+        from mlops.load.figures import Objectives
+        from mlops.load.progress import Progress
+        from mlops.load.run import Plan, run
+        from mlops.score import address_of, secret_of
+        from mlops.score_client import ScoreClient, ScoreRefused, headers_of
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
+        ) from None
+    address, secret = address_of(url, secret_env), secret_of(secret_env)
+    _make(out)
+    with plain_errors():
+        rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
+    try:
+        with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
+            client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
+    except ScoreRefused as error:
+        raise click.ClickException(str(error)) from None
+    progress = Progress(stages_)
+    begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    with plain_errors():
+        done = run(Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress)
+    progress.over(done.asked)
+    objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
+    result = report.Result(address, begun, stages_, objectives, done)
+    page = report.write(result, out)
+    for line in (*result.broken, result.note):
+        if line:
+            click.echo(line)
+    click.echo(f"{result.outcome}; {page}")
+    sys.exit(not result.holds)

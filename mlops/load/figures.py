@@ -1,0 +1,82 @@
+"""What a run came to: percentiles, errors and availability, of each stage, and whether the objectives were met."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlops.load.run import Asked
+from mlops.rollout.judge import Slo
+
+UNAVAILABLE = frozenset({0, 408, 429, 502, 503, 504})
+"""Statuses of a service that did not get to answer; 0 is no answer."""
+
+
+@dataclass(frozen=True)
+class Objectives(Slo):
+    """``availability``: share of requests that the service got to answer."""
+
+    availability: float = 0.999
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of some requests; times in milliseconds, counted from when each was due. ``rate``: answers a second."""
+
+    requests: int
+    rate: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    worst_ms: float
+    error_rate: float
+    availability: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """``measured`` and ``limit`` are in ``unit``."""
+
+    objective: str
+    measured: float
+    limit: float
+    unit: str
+    holds: bool
+
+    def __str__(self) -> str:
+        sign = ">" if self.objective == "availability" else "<"
+        unit = "" if self.unit == "%" else " "
+        return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({sign} {self.limit:g}{unit}{self.unit})"
+
+
+def figures_of(asked: Sequence[Asked]) -> Figures:
+    """``asked`` is not empty."""
+    latencies = np.array([each.latency_ms for each in asked])
+    p50, p95, p99 = (float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf"))
+    due = np.array([each.due_s for each in asked])
+    elapsed = float((due + latencies / 1000).max() - due.min())
+    return Figures(
+        requests=len(asked),
+        rate=len(asked) / max(elapsed, 1e-9),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        worst_ms=float(latencies.max()),
+        error_rate=sum(not each.fine for each in asked) / len(asked),
+        availability=sum(each.status not in UNAVAILABLE for each in asked) / len(asked),
+    )
+
+
+def checks(figures: Figures, objectives: Objectives) -> list[Check]:
+    below = (
+        ("P95", figures.p95_ms, objectives.p95_ms, "ms"),
+        ("P99", figures.p99_ms, objectives.p99_ms, "ms"),
+        ("errors", 100 * figures.error_rate, 100 * objectives.error_rate, "%"),
+    )
+    available, wanted = 100 * figures.availability, 100 * objectives.availability
+    return [
+        *(Check(name, measured, limit, unit, measured < limit) for name, measured, limit, unit in below),
+        Check("availability", available, wanted, "%", available > wanted),
+    ]

@@ -1,0 +1,78 @@
+"""What is asked: requests of four kinds by shares, made from rows that the model is known to answer."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+LARGE_ROWS = 100
+"""The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
+
+SEED = 7
+
+
+class Kind(StrEnum):
+    """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as the service takes.
+    BAD: what it must refuse."""
+
+    GOOD, CACHED, LARGE, BAD = "good", "cached", "large", "bad"
+
+
+DEFAULT = {Kind.GOOD: 70, Kind.CACHED: 20, Kind.LARGE: 5, Kind.BAD: 5}
+
+
+def parse(text: str) -> dict[Kind, int]:
+    """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says what to write."""
+    shares: dict[Kind, int] = {}
+    for part in text.split(","):
+        found = re.fullmatch(rf"\s*({'|'.join(Kind)})=(\d+)\s*", part)
+        if not found:
+            raise ValueError(f"{part.strip()!r} is no share; write the mix as good=70,cached=20,large=5,bad=5.")
+        shares[Kind(found[1])] = int(found[2])
+    if not any(shares.values()):
+        raise ValueError("The mix asks for nothing; give at least one kind a share, as good=70,bad=5.")
+    return shares
+
+
+def as_it_should(kind: Kind, status: int) -> bool:
+    """``status``: the model's own, 0 for no answer."""
+    refused = 400 <= status < 500 and status not in (408, 429)
+    return refused if kind is Kind.BAD else status == 200
+
+
+class Mix:
+    """``rows``: as a request holds them, all of one model. The same each time it is made."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[Kind, int]) -> None:
+        self._random = random.Random(SEED)  # noqa: S311
+        self._rows = rows
+        self._kinds, self._weights = list(shares), list(shares.values())
+        self._count = 0
+
+    def next(self) -> tuple[Kind, bytes]:
+        (kind,) = self._random.choices(self._kinds, self._weights)
+        return kind, self.body(kind)
+
+    def body(self, kind: Kind) -> bytes:
+        self._count += 1
+        if kind is Kind.CACHED:
+            return _body([self._rows[0]])
+        if kind is Kind.LARGE:
+            return _body([self._row() for _ in range(LARGE_ROWS)])
+        if kind is Kind.BAD:
+            row = self._row()
+            return (b'{"data": [[', _body([[*row, *row]]), b'{"rows": []}')[self._count % 3]
+        return _body([self._row()])
+
+    def _row(self) -> list[Any]:
+        """Each value from a row of its own: of the right type and range, and hardly ever the same row twice."""
+        return [self._random.choice(self._rows)[place] for place in range(len(self._rows[0]))]
+
+
+def _body(rows: Sequence[Sequence[Any]]) -> bytes:
+    return orjson.dumps({"data": rows})

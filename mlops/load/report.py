@@ -1,0 +1,113 @@
+"""A run as one self-contained HTML page, and its raw figures as CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import jinja2
+import orjson
+
+from mlops.load import picture
+from mlops.load.figures import Check, Figures, Objectives, checks, figures_of
+from mlops.load.run import Asked, Done
+from mlops.load.stages import Stage
+
+BUSY = 0.9
+"""Of a processor: a generator that takes more may be what was measured."""
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+class Result:
+    """A run with its verdict: the objectives hold where they do in each stage."""
+
+    def __init__(self, url: str, begun: str, stages: Sequence[Stage], objectives: Objectives, done: Done) -> None:
+        self.url = url
+        self.begun = begun
+        self.objectives = objectives
+        self.done = done
+        self.total = figures_of(done.asked)
+        self.stages: list[tuple[Stage, Figures, list[Check]]] = []
+        for place, stage in enumerate(stages):
+            of_stage = [each for each in done.asked if each.stage == place]
+            if of_stage:
+                figures = figures_of(of_stage)
+                self.stages.append((stage, figures, checks(figures, objectives)))
+
+    @property
+    def complete(self) -> bool:
+        return self.done.cpu is not None
+
+    @property
+    def broken(self) -> list[str]:
+        return [f"{check} at {stage}" for stage, _, made in self.stages for check in made if not check.holds]
+
+    @property
+    def holds(self) -> bool:
+        return self.complete and not self.broken
+
+    @property
+    def outcome(self) -> str:
+        if not self.complete:
+            return "stopped early"
+        return "within the SLO" if self.holds else "outside the SLO"
+
+    @property
+    def note(self) -> str:
+        if self.done.cpu is None or self.done.cpu < BUSY:
+            return ""
+        return (
+            f"The generator itself took {self.done.cpu:.0%} of a processor, so these may be its own limits: "
+            "ask less of it, or from another machine."
+        )
+
+
+def write(result: Result, folder: Path) -> Path:
+    """``report.html``, ``requests.csv`` and ``figures.json``; -> the page."""
+    with (folder / "requests.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow((*Asked._fields, "fine"))
+        writer.writerows((*each, int(each.fine)) for each in result.done.asked)
+    (folder / "figures.json").write_bytes(orjson.dumps(_document(result), option=orjson.OPT_INDENT_2))
+    page = folder / "report.html"
+    page.write_text(_page(result), encoding="utf-8")
+    return page
+
+
+def _document(result: Result) -> Mapping[str, object]:
+    return {
+        "url": result.url,
+        "begun": result.begun,
+        "outcome": result.outcome,
+        "objectives": asdict(result.objectives),
+        "generator_cpu": result.done.cpu,
+        "total": asdict(result.total),
+        "stages": [
+            {"stage": str(stage), **asdict(figures), "holds": all(check.holds for check in made)}
+            for stage, figures, made in result.stages
+        ],
+    }
+
+
+def _page(result: Result) -> str:
+    asked = result.done.asked
+    kinds = sorted({each.kind for each in asked})
+    counts = Counter((each.kind, each.status, each.fine) for each in asked)
+    page = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return page.render(
+        url=result.url,
+        begun=result.begun,
+        total=result.total,
+        outcome=result.outcome,
+        holds=result.holds,
+        note=result.note,
+        slo=result.objectives,
+        stages=[(stage, f, [check.objective for check in made if not check.holds]) for stage, f, made in result.stages],
+        kinds=[(kind, figures_of([each for each in asked if each.kind == kind]), []) for kind in kinds],
+        statuses=[(kind, status, count, fine) for (kind, status, fine), count in sorted(counts.items())],
+        picture=picture.draw(asked, result.objectives),
+    )

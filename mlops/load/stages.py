@@ -1,0 +1,48 @@
+"""How many requests arrive when: ``30s@50,2m@200`` is half a minute at 50 a second, then two minutes at 200."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``rate``: requests a second."""
+
+    seconds: float
+    rate: float
+
+    @property
+    def requests(self) -> int:
+        return round(self.seconds * self.rate)
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g}s@{self.rate:g}"
+
+
+def parse(text: str) -> tuple[Stage, ...]:
+    """Raises ValueError, whose message says what to write."""
+    return tuple(_stage(part.strip()) for part in text.split(","))
+
+
+def _stage(text: str) -> Stage:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])@(\d+(?:\.\d+)?)", text)
+    stage = Stage(float(found[1]) * UNITS[found[2]], float(found[3])) if found else None
+    if stage is None or not stage.requests:
+        raise ValueError(
+            f"{text!r} is no stage with requests; write stages as 30s@50,2m@200: how long, at how many a second."
+        )
+    return stage
+
+
+def arrivals(stages: Sequence[Stage]) -> Iterator[tuple[int, float]]:
+    """The place of its stage, and when it is due, in seconds from the start; evenly within a stage."""
+    begins = 0.0
+    for place, stage in enumerate(stages):
+        for number in range(stage.requests):
+            yield place, begins + number / stage.rate
+        begins += stage.seconds

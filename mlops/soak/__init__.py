@@ -1,0 +1,1 @@
+"""Load on two instances for minutes, with faults, held to the objectives."""

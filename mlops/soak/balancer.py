@@ -1,0 +1,95 @@
+"""Two instances behind one address, as behind a Kubernetes service: each has traffic while it says that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import psutil
+from aiohttp import web
+
+from errors import StartupError
+from mlops.rehearsal.deployment import Artifact, Deployment
+from mlops.rehearsal.splitter import Splitter
+from mlops.rollout.endpoint import State, Traffic
+
+ONE, TWO = "one", "two"
+PROBE_S = 0.25
+"""Between probes; also how long one may take. Far below the drain of an instance that is told to stop."""
+
+
+class Balancer:
+    """``folder`` gets the instances' logs."""
+
+    def __init__(self, artifact: Artifact, folder: Path) -> None:
+        self._artifact = artifact
+        self._folder = folder
+        self._instances: dict[str, Deployment] = {}
+        self._splitter = Splitter({})
+        self._started = 0
+
+    async def start(self, name: str) -> None:
+        """Until it is ready. Raises StartupError."""
+        self._started += 1
+        instance = Deployment(name, self._folder / f"{name}-{self._started}.log")
+        await instance.start(self._artifact, self._splitter.session)
+        if instance.state is not State.READY:
+            raise StartupError(f"Instance {name} did not start; its log ends: {instance.lines()}")
+        self._instances[name] = instance
+        self._splitter.backends = {name: each.url for name, each in self._instances.items()}
+
+    async def stop(self, name: str) -> None:
+        """By SIGTERM; until it has ended."""
+        await self._instances[name].stop()
+
+    def workers(self, name: str) -> list[psutil.Process]:
+        (server,) = psutil.Process(self._instances[name].pid).children()
+        return [child for child in server.children() if "resource_tracker" not in " ".join(child.cmdline())]
+
+    def kill_worker(self, name: str) -> None:
+        self.workers(name)[0].send_signal(signal.SIGKILL)
+
+    async def watch(self) -> None:
+        """Gives those that are ready equal shares, for ever."""
+        while True:
+            ready = [name for name in self._instances if await self._ready(name)]
+            traffic = Traffic({name: 100 // len(ready) for name in ready})
+            if traffic != self._splitter.traffic:
+                self._splitter.direct(traffic)
+            await asyncio.sleep(PROBE_S)
+
+    async def _ready(self, name: str) -> bool:
+        """One that is slow to say stays as it is."""
+        timeout = aiohttp.ClientTimeout(total=PROBE_S)
+        try:
+            async with self._splitter.session.get(f"{self._instances[name].url}/readiness", timeout=timeout) as answer:
+                return answer.status == 200
+        except TimeoutError:
+            return name in self._splitter.traffic.live
+        except aiohttp.ClientError:
+            return False
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """The URL; both instances are started, and stopped at the end."""
+        app = web.Application(client_max_size=16 * 2**20)
+        app.router.add_post("/score", self._splitter.score)
+        runner = web.AppRunner(app)
+        watching = None
+        try:
+            await asyncio.gather(self.start(ONE), self.start(TWO))
+            watching = asyncio.create_task(self.watch())
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/score"
+        finally:
+            if watching:
+                watching.cancel()
+            await runner.cleanup()
+            await asyncio.gather(*(instance.stop() for instance in self._instances.values()))
+            await self._splitter.close()

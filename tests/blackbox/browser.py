@@ -1,0 +1,52 @@
+"""A real browser, Chromium or Chrome, and what it had to complain of."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from blackbox.server import needs
+
+NAMES = ("chromium", "google-chrome")
+PHONE = {"width": 360, "height": 740}
+DESKTOP = {"width": 1240, "height": 680}
+
+
+class Complaints:
+    """``errors``: of the console and of scripts; ``strays``: requests to anyone but ``origin``."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.errors: list[str] = []
+        self.strays: list[str] = []
+        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda asked: None if self._own(asked.url, origin) else self.strays.append(asked.url))
+
+    @staticmethod
+    def _own(url: str, origin: str) -> bool:
+        return url.startswith((f"{origin}/", "data:"))
+
+    def __bool__(self) -> bool:
+        return bool(self.errors or self.strays)
+
+    def __repr__(self) -> str:
+        return f"errors {self.errors}, requests elsewhere {self.strays}"
+
+
+@contextmanager
+def browsing(origin: str, **context: Any) -> Iterator[tuple[Page, Complaints]]:
+    """A page that is to ask nobody but ``origin``, as ``http://127.0.0.1:5001``; ``context`` as in playwright's."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        needs(NAMES[0])
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        try:
+            page = browser.new_context(**({"viewport": DESKTOP} | context)).new_page()
+            yield page, Complaints(page, origin)
+        finally:
+            browser.close()

@@ -1,0 +1,123 @@
+"""What one sees at /dashboard, in a real browser."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+from scripted import FAIL
+
+import support
+from blackbox.browser import browsing
+from blackbox.server import THREADS, Server, serving, until
+from blackbox.test_metrics import scraped
+
+DASHBOARD = THREADS | {"WORKER_COUNT": "1", "SCORING_DASHBOARD": "true", "SCORING_CACHE_MUST_PAY": "false"}
+NONE = "\N{EN DASH}"
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SECONDS = 2
+"""Between the page's looks; its clock is the test's."""
+
+
+def opened(page: Page, server: Server) -> None:
+    page.clock.install(time=START)
+    page.clock.pause_at(START + timedelta(seconds=1))
+    page.goto(f"{server.url}/dashboard")
+    expect(page.locator("#outcomes")).to_contain_text("ok")
+
+
+def percentile(q: float, before: Mapping[tuple[str, ...], float], after: Mapping[tuple[str, ...], float]) -> float:
+    """Of /metrics' buckets as Prometheus' ``histogram_quantile`` has it, in milliseconds."""
+    name = "scoring_duration_seconds_bucket"
+    keys = [key for key in after if key[0] == name and key[2] == "request"]
+    bounds = [0.0, *(float(key[1]) for key in keys)]
+    counts = [0.0, *(after[key] - before[key] for key in keys)]
+    place = int(np.searchsorted(counts, q * counts[-1]))
+    return 1000 * float(np.interp(q * counts[-1], counts[place - 1 : place + 1], bounds[place - 1 : place + 1]))
+
+
+def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path):
+    """Counts, rate, failures and percentiles are right; nobody else is asked; names are text, not markup."""
+    name = '<img src="x" onerror="alert(1)">\\ "'
+    with (
+        serving(scripted_model, tmp_path, **DASHBOARD, DEPLOYMENT_NAME=name) as server,
+        browsing(server.url) as (page, complaints),
+    ):
+        opened(page, server)
+        expect(page.locator("#tile-rate")).to_have_text(NONE)
+        before = scraped(server)
+        for order, times in ((0, 30), ("x", 8), (FAIL, 2)):
+            for _ in range(times):
+                server.score([[order]])
+        until(lambda: sum(v for k, v in scraped(server).items() if k[0] == "scoring_requests_total") == 40, "counted")
+        after = scraped(server)
+        page.clock.run_for(1000 * SECONDS)
+        rows = {"ok": 30, "wrong_type": 8, "model_failed": 2}
+        expect(page.locator("#outcomes tbody tr")).to_have_text(
+            [f"{code}{n / SECONDS:.1f}{n}" for code, n in rows.items()]
+        )
+        shown = {"rate": f"{40 / SECONDS:.1f}", "failures": "5.00", "hits": NONE, "inFlight": "0"}
+        for tile, text in shown.items():
+            expect(page.locator(f"#tile-{tile}")).to_have_text(text)
+        for q in (50, 95, 99):
+            value = float(page.locator(f"#tile-p{q}").inner_text())
+            assert value == pytest.approx(percentile(q / 100, before, after), abs=0.006)
+        assert page.locator("#rate path").count() == 3
+        expect(page.locator("#about")).to_contain_text(f"deployment {name} · sklearn · 1 worker · up 0 min")
+        assert not complaints, complaints
+
+
+def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
+    """By name and version; of twenty equal requests all but the first are hits."""
+    with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, complaints):
+        opened(page, server)
+        expect(page.locator("#model")).to_have_text("diabetes-classifier v1.2.3")
+        for _ in range(20):
+            server.score([support.ROW])
+        until(lambda: scraped(server)["scoring_cache_hits_total",] == 19, "counted")
+        page.clock.run_for(1000 * SECONDS)
+        expect(page.locator("#tile-hits")).to_have_text("95.0")
+        assert not complaints, complaints
+
+
+def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
+    """One sentence, from when on; it goes away when the server answers again, which may have been started anew."""
+    with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, _):
+        opened(page, server)
+        trouble = page.locator("#trouble")
+        expect(trouble).to_be_hidden()
+        page.route("**/metrics", lambda route: route.fulfill(status=503))
+        page.clock.run_for(1000 * SECONDS)
+        expect(trouble).to_contain_text("/metrics answered 503")
+        page.unroute("**/metrics")
+        page.clock.run_for(1000 * SECONDS)
+        expect(trouble).to_be_hidden()
+        expect(page.locator("#tile-rate")).to_have_text("0.0")
+        anew = re.sub(r"(?m)^(scoring_start_time_seconds) .*", r"\1 1.0", server.get("/metrics").text)
+        page.route("**/metrics", lambda route: route.fulfill(body=anew))
+        page.clock.run_for(1000 * SECONDS)
+        expect(page.locator("#tile-rate")).to_have_text(NONE)
+        page.unroute("**/metrics")
+        server.stop()
+        page.clock.run_for(1000 * SECONDS)
+        expect(trouble).to_contain_text("The server has not answered since")
+
+
+def test_the_dashboard_is_for_those_who_ask_for_it(demo_model: Path, tmp_path: Path):
+    """Off by default."""
+    with serving(demo_model, tmp_path, **THREADS) as server:
+        assert server.get("/dashboard").status_code == 404
+
+
+def test_the_browser_is_held_to_the_page(demo_model: Path, tmp_path: Path):
+    """On the longer way too: no script but its own, and no server but this one."""
+    with serving(demo_model, tmp_path, **DASHBOARD, SCORING_LEAN_LANE="false") as server:
+        response = server.get("/dashboard")
+        policy = response.headers["Content-Security-Policy"]
+        assert response.status_code == 200
+        assert policy.startswith("default-src 'none'; connect-src 'self';")
+        assert "unsafe" not in policy
+        assert response.headers["content-type"] == "text/html; charset=utf-8"

@@ -1,0 +1,88 @@
+"""The soak of `make slo`, in short: what it does to the service, and what it says of it."""
+
+import csv
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.checkout import REPOSITORY
+from mlops.load.figures import Objectives
+from mlops.load.mix import Kind
+from mlops.load.report import Result
+from mlops.load.run import Asked, Done
+from mlops.load.stages import Stage
+from mlops.soak.faults import KILLED, PHASES
+from mlops.soak.soak import Soaked
+from mlops.soak.table import BEGIN, END, table, write
+
+RATE, PHASE_S = 40, 2
+
+
+def test_no_fault_costs_a_request(tmp_path: Path):
+    """Redis freezes, a worker is killed, an instance restarted: all are answered but what the dead worker had."""
+    page = tmp_path / "page.md"
+    page.write_text(f"{BEGIN}{END}")
+    words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)
+    command = [sys.executable, "-m", "mlops", "slo", *map(str, words)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY)
+    assert "Traceback" not in done.stderr, done.stderr
+    with (tmp_path / "requests.csv").open() as file:
+        asked = list(csv.DictReader(file))
+    assert len(asked) == len(PHASES) * RATE * PHASE_S, done.stdout + done.stderr
+    assert {int(each["stage"]) for each in asked if each["fine"] == "0"} <= {PHASES.index(KILLED)}
+    logs = {log.name: log.read_text() for log in tmp_path.glob("*.log")}
+    assert sorted(logs) == ["one-1.log", "one-3.log", "two-2.log"]
+    assert "SIGTERM: finishing what is in flight" in logs["one-1.log"]
+    assert "Unexpected exit from worker" in logs["one-1.log"]
+    assert "Redis failed (TimeoutError), scoring goes on without it" in logs["two-2.log"]
+    assert all(phase in page.read_text() for phase in PHASES)
+    assert (done.returncode == 0) is ("All objectives held." in page.read_text())
+
+
+@pytest.fixture
+def calm() -> Soaked:
+    """Nothing went wrong."""
+    asked = [
+        Asked(place, Kind.GOOD, place + i / 100, 0.0, 2.0, 200) for place in range(len(PHASES)) for i in range(100)
+    ]
+    stages = [Stage(1, 100)] * len(PHASES)
+    result = Result("http://h/score", "now", stages, Objectives(), Done(asked, 0.1))
+    return Soaked(result, [100_000_000] * len(PHASES))
+
+
+def with_one(soaked: Soaked, phase: str, status: int) -> Soaked:
+    asked = [*soaked.result.done.asked, Asked(PHASES.index(phase), Kind.GOOD, 1.0, 0.0, 2.0, status)]
+    stages = [stage for stage, _, _ in soaked.result.stages]
+    objectives = Objectives(error_rate=0.5, availability=0.5)
+    return dataclasses.replace(soaked, result=Result("http://h/score", "now", stages, objectives, Done(asked, 0.1)))
+
+
+def test_a_calm_soak_holds(calm: Soaked):
+    """The table says so."""
+    assert calm.problems == []
+    assert "All objectives held." in table(calm)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_one_lost_request_is_one_too_many(calm: Soaked, phase: str):
+    """Whatever the objectives; but for what a killed worker had."""
+    assert bool(with_one(calm, phase, 502).problems) is (phase != KILLED)
+    assert with_one(calm, phase, 503).problems == []
+
+
+def test_memory_that_grows_is_told(calm: Soaked):
+    """By more than a tenth since the first phase."""
+    assert dataclasses.replace(calm, memory=[100, 105, 107, 108, 109]).problems == []
+    assert dataclasses.replace(calm, memory=[100, 105, 107, 110, 120]).problems == ["the memory grew by 20%"]
+
+
+def test_the_table_has_its_place_in_the_page(tmp_path: Path):
+    """What is around it stays; a second time changes nothing."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}old\n{END}after\n")
+    for _ in range(2):
+        write("new\n", page)
+        assert page.read_text() == f"before\n{BEGIN}new\n{END}after\n"
