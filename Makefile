@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-azmlinfsrv blackbox-fast faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -63,7 +63,8 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: check unit deployfiles blackbox ## everything that CI runs
+test: check | $(DEMO) ## everything that CI runs, two at a time
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit deployfiles blackbox-azmlinfsrv blackbox-fast
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -77,8 +78,12 @@ unit: $(TESTING) ## fast tests, with coverage
 deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts and load
 	@$(BIN)/pytest tests/deploy
 
-blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
+blackbox: blackbox-azmlinfsrv blackbox-fast ## tests against real servers: azmlinfsrv, then all again on the fast one
+
+blackbox-azmlinfsrv: $(TESTING)
 	@$(BIN)/pytest tests/blackbox
+
+blackbox-fast: $(TESTING)
 	@$(BIN)/pytest tests/blackbox --server fast
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
