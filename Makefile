@@ -13,12 +13,14 @@ PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p
 BIN := .venv/bin
 SERVING := .venv/.serving
 TESTING := .venv/.testing
+CHECKOV := build/checkov/.installed
+KUSTO := build/kusto/node_modules
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles blackbox faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
-	rollout rollback format lock clean
+.PHONY: help setup serve test check unit deployfiles kusto blackbox faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
+	manifests terraform rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,22 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
 	@touch $@
 
+# In an environment of its own: it wants other versions of much that the server has.
+$(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
+	@echo "Installing checkov into $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@touch $@
+
+kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need
+
+$(KUSTO): tests/kusto/package.json tests/kusto/package-lock.json | $(TESTING)
+	@echo "Installing Microsoft's Kusto parser into build/kusto"
+	@mkdir -p build/kusto
+	@cp $^ build/kusto
+	@PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix build/kusto --no-audit --no-fund --loglevel=error
+	@touch $@
+
 $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
@@ -56,7 +74,7 @@ check: $(TESTING) ## format, lint, types
 unit: $(TESTING) ## fast tests, with coverage
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) ## tests of what is deployed, YAML, image, pipelines, of rollouts and load
+deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, of rollouts and of load
 	@$(BIN)/pytest tests/deploy
 
 blackbox: $(TESTING) ## tests against real servers: azmlinfsrv, then all again on the fast one
@@ -94,6 +112,16 @@ artifact: $(SERVING) ## the model to register, the demo's: put `mlops package` w
 endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
 
+manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
+	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
+	@for name in keda redis-key; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
+
+terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
+	@terraform -chdir=infrastructure fmt -check -recursive
+	@terraform -chdir=infrastructure init -backend=false -input=false
+	@terraform -chdir=infrastructure validate
+	@terraform -chdir=infrastructure test
+
 rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure)
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact
 
@@ -109,9 +137,10 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes
-	$(COMPILE) --extra collect --extra entra setup.cfg -o environment/requirements.txt
+	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg -o environment/requirements.txt
 	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
 	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
+	echo checkov | $(COMPILE) - -o environment/requirements-checkov.txt
 	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
 		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
 	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml

@@ -7,11 +7,15 @@ requests each, so that the ratios are of one moment of the machine.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import itertools
+import os
 import statistics
 import sys
 import tempfile
 import time
+import timeit
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +23,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import orjson
 from sklearn.ensemble import RandomForestClassifier
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
 
 import support  # noqa: E402  the tests' models and servers
+import telemetry  # noqa: E402
+from application import start  # noqa: E402
 from blackbox.server import THREADS, Server, serving  # noqa: E402
 from cache import ANYTHING, ResponseCache  # noqa: E402
 from cache_counts import CacheCounts  # noqa: E402
@@ -32,8 +39,11 @@ from cache_memory import MemoryTier  # noqa: E402
 from cache_scoring import Computed  # noqa: E402
 from cache_tier import MeasuredTier  # noqa: E402
 from cache_value import Entry, seal  # noqa: E402
+from lean_lane import LeanLane  # noqa: E402
 from redis_server import valkey  # noqa: E402
+from routes import pages_of  # noqa: E402
 from scoreboard import Row  # noqa: E402
+from settings import Settings  # noqa: E402
 from validation import Batch  # noqa: E402
 
 TURNS, IN_A_ROW = 100, 5
@@ -149,6 +159,28 @@ def bytes_per_entry() -> tuple[float, int]:
     return allocated / count, used
 
 
+def hit_and_probe(model: Path) -> dict[str, float]:
+    """Microseconds of our code for a hit in a worker's memory, and for the probes: the least of many turns."""
+    settings = Settings(azureml_model_dir=model, scoring_cache="memory", scoring_cache_must_pay=False)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        telemetry.set_up()
+        application = start(settings)
+        pages = pages_of(application.health, application.metrics)
+        lane = LeanLane(lambda *_: [], application.service, application.reader, pages)
+        body = orjson.dumps({"data": [support.ROW]})
+        asked = {"a hit": ("POST", "/score"), "liveness": ("GET", "/liveness"), "readiness": ("GET", "/readiness")}
+
+        def ask(method: str, path: str) -> None:
+            header = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_TYPE": "application/json"}
+            lane(header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}, lambda *_: None)
+
+        turns = [
+            {name: timeit.timeit(lambda to=to: ask(*to), number=200) / 200 for name, to in asked.items()}
+            for _ in range(30)
+        ]
+    return {name: 1e6 * min(turn[name] for turn in turns) for name in asked}
+
+
 def table(title: str, times: dict[str, float]) -> list[str]:
     base = times["no cache"]
     lines = [f"| {title} | ms | of no cache |", "|---|---:|---:|"]
@@ -166,6 +198,9 @@ def main() -> None:
             model = make(Path(scratch) / title)
             print(f"{title}: {len(CASES)} servers, {WARM_UP + TURNS} turns of {IN_A_ROW} requests", file=sys.stderr)
             print(*table(title, time_cases(model, backend, url)), sep="\n", flush=True)
+            if backend == "onnx":
+                costs = hit_and_probe(model)
+                print(f"Our code: {', '.join(f'{name} {us:.0f} µs' for name, us in costs.items())}\n")
         calls = stampede(model, backend)
         print(f"Model calls for {CLIENTS} equal requests at once: {calls} (without a cache: {CLIENTS})\n")
     distinct = 10_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from errors import StartupError
 from mlops import demo as demos
 from mlops import local_redis
 from mlops import sample as samples
+from mlops.drift import Drift, table
+from mlops.drift import compare as drift_of
 from mlops.example import curl, example
+from mlops.hpa.commands import simulate
 from mlops.load.commands import load
 from mlops.package import package as package_model
 from mlops.rehearsal.commands import rehearse
@@ -159,6 +162,40 @@ def score_(file: Path, url: str, secret_env: str | None, deployment: str | None)
 
 
 @main.command()
+@click.argument("artifact", type=EXISTING)
+@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="A picture, .svg or .png, to write.")
+@click.option("--limit", type=click.FloatRange(0), help="Exit with 1 where a feature's index is above.")
+def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
+    """Tell how far data has moved from what the model in ARTIFACT was packaged with.
+
+    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector writes, or a sample
+    (.csv, .json, .parquet, .npy). The population stability index of each feature is printed: below 0.1 it is stable,
+    above 0.25 it has drifted.
+
+    Example: mlops drift artifact collected/*.jsonl --plot drift.svg
+    """
+    with _plain_errors():
+        found = drift_of(artifact, files)
+        click.echo(table(found))
+        if plot:
+            _draw(plot, found)
+    if limit is not None and found[0].index > limit:
+        raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
+
+
+def _draw(plot: Path, found: Sequence[Drift]) -> None:
+    try:
+        from mlops import drift_picture
+    except ModuleNotFoundError:
+        raise click.ClickException("--plot needs matplotlib; run `pip install 'azureml-scoring[deploy]'`.") from None
+    if plot.suffix.lower() not in (".svg", ".png"):
+        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
+    drift_picture.write(plot, found)
+    click.echo(f"Wrote {plot}")
+
+
+@main.command()
 @click.argument("paths", type=EXISTING, nargs=-1, metavar="[PATH]...")
 def check(paths: tuple[Path, ...]) -> None:
     """Check the YAML of endpoints, deployments, environments and models, without Azure.
@@ -195,7 +232,7 @@ def announce_(port: int) -> None:
         click.echo(said)
 
 
-for command in (rollout, rollback, compare, rehearse, load, slo):
+for command in (rollout, rollback, compare, rehearse, simulate, load, slo):
     main.add_command(command)
 
 

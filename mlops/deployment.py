@@ -1,4 +1,4 @@
-"""The numbers of a deployment that must agree with each other, in one place; tests hold ``endpoints/`` to them.
+"""The numbers of a deployment that must agree, in one place; tests hold ``endpoints/`` and ``kubernetes/`` to them.
 
 API Management's timeout >= the request's > our deadline > the wait for a slot. What is left between the last two is the
 model's budget. An instance is sent as many requests as it takes in, and liveness starts to count once a model had time
@@ -27,6 +27,12 @@ LIVENESS = {"initial_delay": PATIENCE, "period": 10, "timeout": 5, "failure_thre
 """Seconds. Azure ML has no startup probe: a model that loads must not be taken for a dead one."""
 
 READINESS = {"initial_delay": 10, "period": 5, "timeout": 3, "failure_threshold": 2}
+
+STARTUP = {"period": 2, "timeout": 2, "failure_threshold": PATIENCE // 2}
+"""For ``kubernetes/``: it asks until there is an answer, in place of both initial delays."""
+
+PRE_STOP = 10
+"""Seconds that Kubernetes may take to tell everyone that a pod takes no more requests; only then comes SIGTERM."""
 
 
 def concurrency(configured: Settings, threads: int) -> int:

@@ -15,6 +15,7 @@ from errors import ModelFailed, ScoringError, StartupError
 from estimator import Predictor, cacheable, container_of, methods_of
 from mlops import sample as samples
 from predictions import non_finite, per_row, to_json
+from stability import Baseline
 from validation import Batch
 
 GOLDEN_ROWS = 10
@@ -34,7 +35,7 @@ Say = Callable[[str], None]
 class Measured:
     """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it;
     ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not;
-    ``numbers``: the sample as the model takes it, of models on numbers.
+    ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the sample.
     """
 
     contract: Contract
@@ -42,6 +43,7 @@ class Measured:
     answers: dict[str, list[Any]]
     cacheable: bool
     numbers: np.ndarray
+    baselines: tuple[Baseline, ...]
 
 
 def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
@@ -63,7 +65,15 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
         contract = unnamed
     known = {method: given for method, given in answers.items() if given is not None}
     numbers = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)), contract).X
-    return Measured(contract, rows, known, steady and cacheable(estimator), numbers)
+    return Measured(contract, rows, known, steady and cacheable(estimator), numbers, _baselines(frame, contract))
+
+
+def _baselines(frame: pd.DataFrame, contract: Contract) -> tuple[Baseline, ...]:
+    columns = zip(*samples.rows_of(frame), strict=True)
+    return tuple(
+        Baseline.of(str(place) if feature.name is None else feature.name, column, numeric=feature.numeric)
+        for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
+    )
 
 
 def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:

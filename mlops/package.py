@@ -52,6 +52,7 @@ def package(
         golden_answers=measured.answers,
         cacheable=cacheable and measured.cacheable,
         onnx=compiled,
+        baselines=measured.baselines,
     )
     say(f"Writing {out}")
     _write(manifest, found.file, graph, out)

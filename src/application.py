@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import joblib
 import orjson
 
-import data_collection
+import data_sinks
 import server
+import tracing
 from admission import Admission
 from cache_counts import CacheCounts
 from cache_setup import response_cache
 from data_collection import DataCollection
+from drift import Drift
 from errors import StartupError
 from health import Health, RequestCounter
 from http_request import RequestReader
@@ -24,7 +27,7 @@ from model import Model, load
 from payload import Limits
 from routes import HttpScoring, mount, pages_of
 from scoreboard import Scoreboard
-from service import Service
+from service import Hook, Service
 from settings import Settings
 from telemetry import RequestLog
 
@@ -69,7 +72,16 @@ def build(settings: Settings) -> Application:
         queue_timeout=settings.scoring_queue_timeout_ms / 1000,
         deadline=deadline,
     )
-    log = RequestLog(expose_traceback=settings.scoring_expose_traceback, deployment=settings.deployment_name)
+    log = RequestLog(
+        expose_traceback=settings.scoring_expose_traceback,
+        share=settings.scoring_log_sample,
+        deployment=settings.deployment_name,
+    )
+    drift = Drift(board, lambda: lifecycle.loaded)
+    hooks: list[Hook] = [RequestCounter(board, cache_counts), log]
+    hooks += _data_collections(settings, board, lifecycle, drift)
+    if traces := tracing.find(settings.deployment_name):
+        hooks.append(traces)
     service = Service(
         lifecycle,
         admission,
@@ -79,7 +91,7 @@ def build(settings: Settings) -> Application:
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
         expose_traceback=settings.scoring_expose_traceback,
-        hooks=[RequestCounter(board, cache_counts), log, *_data_collection(lifecycle)],
+        hooks=hooks,
     )
     health = Health(
         board,
@@ -96,13 +108,24 @@ def build(settings: Settings) -> Application:
         step=workers,
         body_timeout=settings.scoring_body_timeout_ms / 1000,
     )
-    metrics = Metrics(board, lifecycle, deployment=settings.deployment_name)
+    metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
     return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
 
 
-def _data_collection(lifecycle: Lifecycle) -> list[DataCollection]:
-    found = data_collection.find(lifecycle.model)
-    return [found] if found else []
+def _data_collections(
+    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: Drift
+) -> Iterator[DataCollection]:
+    """Azure ML's collector takes a share of its own, by the deployment's YAML."""
+
+    def drop() -> None:
+        board.mine.data_dropped += 1
+
+    if data_sinks.azure_wanted():
+        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), drop=drop)
+    if share := settings.scoring_collect_sample:
+        yield DataCollection(drift.open_sink, share=share, drop=drop)
+        if folder := settings.scoring_collect_folder:
+            yield DataCollection(lambda: data_sinks.files(lifecycle.model, folder), share=share, drop=drop)
 
 
 def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:

@@ -1,113 +1,105 @@
-"""Inputs and outputs for Azure ML's data collector, where the deployment's YAML turns it on (``data_collector``).
+"""A share of the requests, with what was predicted, for whoever wants to look at them: off their way.
 
-A request leaves what it has in a bounded queue, and a thread makes tables of it. What finds the queue full is dropped,
-and nothing that fails here reaches a request or ``init()``.
+A request leaves what it has in a bounded list, and a thread hands it on once a second. What finds the list full is
+dropped and counted, and nothing that fails here reaches a request or ``init()``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
-import os
-import queue
+import random
 import threading
-from collections.abc import Callable, Mapping
-
-import orjson
-import pandas as pd
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import telemetry
-from model import Model
 from service import Outcome
 from validation import Batch
 
-INPUTS, OUTPUTS = "model_inputs", "model_outputs"
-"""The collections, by the names that Azure ML's monitoring expects."""
+CAPACITY = 1_000_000
+"""Values that wait to be handed on: 8 MB of numbers."""
 
-PACKAGE = "azureml.ai.monitoring"
-CAPACITY = 1000
-"""Requests that wait to be collected."""
+EVERY = 1.0
+"""Seconds. Waking a thread for each request would hold up the others more than all else here."""
 
-Collect = Callable[[str, pd.DataFrame, str], None]
-"""(collection, table, correlation id)"""
+
+class Collected(NamedTuple):
+    """``at``: seconds since the epoch; ``predictions``: as JSON."""
+
+    at: float
+    request_id: str
+    batch: Batch
+    predictions: bytes
+
+
+Sink = Callable[[Sequence[Collected]], None]
 
 
 class DataCollection:
-    """A hook of the service. ``open_collector`` is called once, on the thread that then calls what it returns."""
+    """A hook of the service.
 
-    def __init__(self, model: Callable[[], Model], open_collector: Callable[[], Collect]) -> None:
-        self._model = model
-        self._open = open_collector
-        self._queue: queue.Queue[tuple[str, Batch, bytes]] = queue.Queue(CAPACITY)
+    ``open_sink`` is called once, on the thread that then calls what it returns. ``share``: of the requests. ``drop``
+    is told of each that was left out.
+    """
+
+    def __init__(
+        self,
+        open_sink: Callable[[], Sink],
+        *,
+        share: float = 1.0,
+        drop: Callable[[], None] = lambda: None,
+        lot: Callable[[], float] = random.random,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._open = open_sink
+        self._share = share
+        self._drop = drop
+        self._lot = lot
+        self._now = now
+        self._lock = threading.Lock()
+        self._waiting: list[Collected] = []
+        self._values = 0
         self._thread: threading.Thread | None = None
         self._told: set[str] = set()
 
     def __call__(self, outcome: Outcome) -> None:
-        if outcome.batch is None or outcome.predictions is None:
+        batch, predictions = outcome.batch, outcome.predictions
+        if batch is None or predictions is None or (self._share < 1 and self._lot() >= self._share):
             return
-        if self._thread is None:  # not before: a worker that is forked has no threads from before
-            self._thread = threading.Thread(target=self._run, name="data-collection", daemon=True)
-            self._thread.start()
-        try:
-            self._queue.put_nowait((outcome.request_id, outcome.batch, outcome.predictions))
-        except queue.Full:
+        with self._lock:
+            if self._thread is None:  # not before: a worker that is forked has no threads from before
+                self._thread = threading.Thread(target=self._run, name="data-collection", daemon=True)
+                self._thread.start()
+            fits = self._values + batch.X.size <= CAPACITY
+            if fits:
+                self._waiting.append(Collected(self._now(), outcome.request_id, batch, predictions))
+                self._values += batch.X.size
+            else:
+                self._drop()
+        if not fits:
             self._tell("Requests come faster than their data can be collected; some are left out.")
 
     def _run(self) -> None:
         try:
-            collect = self._open()
-            while True:
-                self._hand_over(collect, *self._queue.get())
+            sink = self._open()
         except Exception as error:
-            self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
+            return self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
+        while True:
+            time.sleep(EVERY)
+            with self._lock:
+                taken, self._waiting, self._values = self._waiting, [], 0
+            if taken:
+                self._hand_over(sink, taken)
 
-    def _hand_over(self, collect: Collect, request_id: str, batch: Batch, predictions: bytes) -> None:
+    def _hand_over(self, sink: Sink, taken: Sequence[Collected]) -> None:
         try:
-            names = self._model().contract.names
-            collect(INPUTS, pd.DataFrame(batch.X, columns=names), request_id)
-            collect(OUTPUTS, pd.DataFrame({"prediction": orjson.loads(predictions)}), request_id)
+            sink(taken)
         except Exception as error:
-            self._tell(f"The data of a request could not be collected ({type(error).__name__}).")
+            self._tell(f"The data of some requests could not be collected ({type(error).__name__}).")
 
     def _tell(self, message: str) -> None:
         """Once: it may be so for each request."""
         if message not in self._told:
             self._told.add(message)
             telemetry.event(message, logging.WARNING)
-
-
-def find(model: Callable[[], Model], environment: Mapping[str, str] = os.environ) -> DataCollection | None:
-    """None where the deployment collects nothing, or can't."""
-    on = environment.get("AZUREML_MDC_CONFIG_PATH") or environment.get("AZUREML_MDC_ENABLED", "").lower() == "true"
-    if not on:
-        return None
-    if not _installed():
-        telemetry.event(
-            "The deployment's data_collector is on, but azureml-ai-monitoring is not installed, so no data is "
-            "collected; add it to the environment.",
-            logging.WARNING,
-        )
-        return None
-    return DataCollection(model, _azure_collector)
-
-
-def _installed() -> bool:
-    try:
-        return importlib.util.find_spec(PACKAGE) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def _azure_collector() -> Collect:
-    from azureml.ai.monitoring import Collector
-    from azureml.ai.monitoring.context import BasicCorrelationContext
-
-    def ignore(_: Exception) -> None:
-        """Without it the collector raises, for one where a collection is off."""
-
-    collectors = {name: Collector(name=name, on_error=ignore) for name in (INPUTS, OUTPUTS)}
-
-    def collect(collection: str, table: pd.DataFrame, correlation: str) -> None:
-        collectors[collection].collect(table, BasicCorrelationContext(id=correlation))
-
-    return collect

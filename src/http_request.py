@@ -35,7 +35,7 @@ Environ = Mapping[str, Any]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,100}")
 """Others are not taken up: they would allow to forge what the queries extract from log lines."""
 
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 CHUNK = 65_536
 SKIPPED = 100_000_000
 """How much of a body that is too large is read and thrown away, so that the client gets to read the answer."""
@@ -87,19 +87,21 @@ class RequestReader:
     ) -> Request:
         client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
+        traceparent = _known_trace(environ.get("HTTP_TRACEPARENT"))
         return Request(
             request_id,
-            _trace(environ.get("HTTP_TRACEPARENT")),
+            traceparent[3:35] if traceparent else _new_trace(),
             read,
             client_id,
             _directive(environ.get("HTTP_CACHE_CONTROL")),
             due,
             at_once,
+            traceparent,
         )
 
     def plain(self, value: Any) -> Request:
         """Of a str, bytes or what JSON can hold, that came without HTTP."""
-        return Request(self.new_id(), _trace(None), lambda: _encode(value))
+        return Request(self.new_id(), _new_trace(), lambda: _encode(value))
 
     def new_id(self) -> str:
         return f"{int(self._now() * 1000)}-{next(self._counter)}"
@@ -165,10 +167,13 @@ def _known_id(value: str | None) -> str | None:
     return value if value is not None and REQUEST_ID.fullmatch(value) else None
 
 
-def _trace(traceparent: str | None) -> str:
-    """The W3C trace id of the caller, or a new one."""
-    match = TRACEPARENT.fullmatch(traceparent) if traceparent else None
-    return match[1] if match else f"{random.getrandbits(128):032x}"
+def _known_trace(traceparent: str | None) -> str | None:
+    return traceparent if traceparent is not None and TRACEPARENT.fullmatch(traceparent) else None
+
+
+def _new_trace() -> str:
+    """A W3C trace id."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def _directive(cache_control: str | None) -> Directive:

@@ -17,6 +17,7 @@ from typing import Any
 from contract import Contract
 from errors import StartupError
 from onnx_model import OnnxModel
+from stability import Baseline
 
 FILE_NAME = "manifest.json"
 SCHEMA = 1
@@ -28,7 +29,7 @@ class Manifest:
     """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers.
 
     ``cacheable``: equal requests are answered alike, so that an answer may be given twice. ``onnx``: the model
-    compiled, where that was proven to answer like the estimator.
+    compiled, where that was proven to answer like the estimator. ``baselines``: of each feature, the sample.
     """
 
     model_name: str
@@ -41,10 +42,13 @@ class Manifest:
     golden_answers: dict[str, list[Any]]
     cacheable: bool = True
     onnx: OnnxModel | None = None
+    baselines: tuple[Baseline, ...] = ()
 
     def write(self, folder: Path) -> Path:
         compiled = self.onnx and dataclasses.asdict(self.onnx)
-        document = {"schema": SCHEMA} | vars(self) | {"contract": self.contract.to_json(), "onnx": compiled}
+        document = {"schema": SCHEMA} | vars(self)
+        document |= {"contract": self.contract.to_json(), "onnx": compiled}
+        document |= {"baselines": [baseline.to_json() for baseline in self.baselines]}
         path = folder / FILE_NAME
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
@@ -60,6 +64,7 @@ class Manifest:
             document["contract"] = Contract.from_json(document["contract"])
             if compiled := document.get("onnx"):
                 document["onnx"] = OnnxModel(**compiled)
+            document["baselines"] = tuple(map(Baseline.from_json, document.get("baselines", ())))
             return cls(**document)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.metrics_core import Metric
 
+from drift import Drift
 from lifecycle import Lifecycle
 from measures import BUCKETS, OUTCOMES, STAGES
 from scoreboard import CacheRow, Row, Scoreboard
@@ -24,8 +25,9 @@ PREFIX = "scoring"
 class Metrics:
     """``metrics.answer()`` -> what a scrape gets."""
 
-    def __init__(self, board: Scoreboard, lifecycle: Lifecycle, *, deployment: str) -> None:
+    def __init__(self, board: Scoreboard, lifecycle: Lifecycle, drift: Drift, *, deployment: str) -> None:
         self._board = board
+        self._drift = drift
         self._lifecycle = lifecycle
         self._deployment = deployment
         self._registry = CollectorRegistry(auto_describe=False)
@@ -46,6 +48,8 @@ class Metrics:
         yield _gauge("in_flight", "Requests that are being answered.", sum(row.in_flight for row in living))
         yield _gauge("workers", "Worker processes that live.", len(living))
         yield _gauge("start_time_seconds", "When the server started, since 1970.", self._board.started_at)
+        dropped = sum(row.data_dropped for row in rows)
+        yield _counter("data_dropped", "Requests whose data was to be collected, and was not.", dropped)
         yield from self._model()
 
     def _model(self) -> Iterator[Metric]:
@@ -62,6 +66,12 @@ class Metrics:
         family = GaugeMetricFamily(f"{PREFIX}_model_info", "The model that answers; always 1.", labels=list(labels))
         family.add_metric(list(labels.values()), 1)
         yield family
+        drift = GaugeMetricFamily(
+            f"{PREFIX}_feature_drift", "Population stability index against the training data.", labels=["feature"]
+        )
+        for feature, index in self._drift.indices():
+            drift.add_metric([feature], index)
+        yield drift
         yield _gauge("model_version_skew", "Packages whose versions differ from packaging.", len(model.version_skew))
 
 

@@ -28,6 +28,7 @@ from estimator import Predictor, cacheable, contract_of
 from manifest import REPACKAGE, running_versions, version_skew
 from onnx_model import OnnxPredictor
 from settings import Settings
+from stability import Baseline
 from validation import Batch
 
 Predict = Callable[[Batch], list[Any]]
@@ -44,7 +45,8 @@ class Model:
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
     its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: the compiled
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
-    thread needs to watch over it. None where it is slower, or there is none.
+    thread needs to watch over it. None where it is slower, or there is none. ``baselines``: of each feature, where
+    its training data is known.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Model:
     backend: Literal["sklearn", "onnx"]
     quick: Quick | None
     predict: Predict
+    baselines: tuple[Baseline, ...] = ()
 
 
 def load(settings: Settings) -> Model:
@@ -102,6 +105,7 @@ def load(settings: Settings) -> Model:
         "onnx" if compiled else "sklearn",
         quick,
         compiled or predict,
+        packaged.baselines if packaged else (),
     )
 
 

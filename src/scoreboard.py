@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from errors import InternalError, StartupError
 from measures import OUTCOMES, Measures
 
@@ -48,6 +50,7 @@ class Row(ctypes.Structure):
     born: int
     phase: int
     non_finite: int
+    data_dropped: int
     in_flight: int
     oldest_start: float
     full_since: float
@@ -58,6 +61,7 @@ class Row(ctypes.Structure):
         ("born", ctypes.c_int64),
         ("phase", ctypes.c_int64),
         ("non_finite", ctypes.c_int64),
+        ("data_dropped", ctypes.c_int64),
         ("in_flight", ctypes.c_int64),
         ("oldest_start", ctypes.c_double),
         ("full_since", ctypes.c_double),
@@ -80,7 +84,8 @@ class Scoreboard:
     """``server_pid`` is the process whose workers share the board, or this process's own pid."""
 
     def __init__(self, server_pid: int) -> None:
-        self._file = _open(_path(server_pid))
+        self._path = _path(server_pid)
+        self._file = _open(self._path, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
         self.mine: Row
         self.index: int
@@ -108,6 +113,12 @@ class Scoreboard:
             if not row.alive:
                 return index, row
         raise StartupError(f"More than {WORKERS} workers; lower WORKER_COUNT.")
+
+    def beside(self, name: str, width: int) -> np.ndarray:
+        """More counters of all workers, (workers, ``width``) of int64, of which each writes its own row, ``index``."""
+        size = WORKERS * width * 8
+        file = _open(self._path.with_name(f"{self._path.name}-{name}"), size)
+        return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
 
     @property
     def started_at(self) -> float:
@@ -149,13 +160,13 @@ def _path(server_pid: int) -> Path:
     ours = f"azureml-scoring-{os.getuid()}-{namespace}-"
     folder = Path(tempfile.gettempdir())
     for path in folder.glob(f"{ours}*"):
-        pid, born = path.name.removeprefix(ours).split("-")
+        pid, born, *_ = path.name.removeprefix(ours).split("-")
         if process_born(int(pid)) != int(born):  # its server is gone
             path.unlink(missing_ok=True)
     return folder / f"{ours}{server_pid}-{process_born(server_pid)}"
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, size: int) -> int:
     """Own, private, not a link: another user must not choose what we map."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -166,5 +177,5 @@ def _open(path: Path) -> int:
     if os.fstat(file).st_uid != os.getuid():
         os.close(file)
         raise StartupError(f"{path} belongs to another user; remove it or set TMPDIR to a folder of your own.")
-    os.ftruncate(file, ctypes.sizeof(_Board))
+    os.ftruncate(file, size)
     return file

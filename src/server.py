@@ -6,6 +6,7 @@ Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -78,7 +79,8 @@ def spare_start_up_from_collection() -> None:
 
 
 def drop_access_log() -> None:
-    """See ``Worker``."""
+    """See ``Worker``. Azure ML's Flask application adds two lines of its own, which this takes away too."""
+    logging.getLogger("azmlinfsrv").addFilter(_tells_of_no_request)
     if found := worker():
         found.drop_access_log()
 
@@ -87,3 +89,8 @@ def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:
     """See ``Worker``."""
     if found := worker():
         found.drain_on_sigterm(seconds, drain)
+
+
+def _tells_of_no_request(record: logging.LogRecord) -> bool:
+    """Its requests are told of by one module, which tells of errors too."""
+    return not (record.module == "routes" and record.levelno <= logging.INFO)

@@ -33,6 +33,7 @@ class Request(NamedTuple):
     """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
 
     ``due``: when the answer is, where the request has been admitted already. ``at_once``: nothing may wait here.
+    ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one.
     """
 
     request_id: str
@@ -42,6 +43,7 @@ class Request(NamedTuple):
     cache: Directive = ANYTHING
     due: float | None = None
     at_once: bool = False
+    traceparent: str | None = None
 
 
 class MustWait(Exception):
@@ -70,7 +72,8 @@ class Outcome:
     trace: str
     status: int = 200
     duration_ms: float = 0.0
-    body_bytes: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
     rows: int = 0
     non_finite: int = 0
     cache: CacheState = CacheState.OFF
@@ -79,7 +82,11 @@ class Outcome:
     error: ScoringError | None = None
     batch: Batch | None = None
     predictions: bytes | None = None
+    traceparent: str | None = None
     seconds: list[float] = field(default_factory=lambda: [0.0] * len(STAGES))
+
+
+Hook = Callable[[Outcome], None]
 
 
 class ModelSource(Protocol):
@@ -109,7 +116,7 @@ class Service:
         deployment: str,
         null_for_non_finite: bool = False,
         expose_traceback: bool = False,
-        hooks: Sequence[Callable[[Outcome], None]] = (),
+        hooks: Sequence[Hook] = (),
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -134,7 +141,7 @@ class Service:
     def score(self, request: Request) -> Answer:
         """Raises MustWait, where it is to be at once."""
         started = self._clock()
-        outcome = Outcome(request.request_id, request.client_request_id, request.trace)
+        outcome = Outcome(request.request_id, request.client_request_id, request.trace, traceparent=request.traceparent)
         try:
             predictions = self._predictions(request, outcome)
             computed = self._clock()
@@ -149,6 +156,7 @@ class Service:
             internal = InternalError("The service failed; the log has the details under this request id.")
             internal.__cause__ = error
             answer = self._failure(internal, outcome, started)
+        outcome.bytes_out = len(answer.body)
         outcome.seconds[REQUEST] = self._clock() - started
         for hook in self._hooks:
             hook(outcome)
@@ -166,7 +174,7 @@ class Service:
         outcome.model_name, outcome.model_version = model.name, model.version
         seconds, begun = outcome.seconds, self._clock()
         body = request.read()
-        outcome.body_bytes, read = len(body), self._clock()
+        outcome.bytes_in, read = len(body), self._clock()
         seconds[READ] = read - begun
         batch = validate(body, model.contract, self._limits)
         validated = self._clock()

@@ -156,6 +156,19 @@ class Settings:
     scoring_dashboard: Annotated[
         bool, Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those.")
     ] = False
+    scoring_log_sample: Annotated[
+        float,
+        Field(ge=0, le=1, description="Share of the requests that succeed which get a log line; errors always do."),
+    ] = 1.0
+    scoring_collect_sample: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="Share of the requests that are looked at for drift, and kept where a folder is."
+        ),
+    ] = 0.1
+    scoring_collect_folder: Annotated[
+        Path | None, Field(description="Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker.")
+    ] = None
     scoring_access_log: Annotated[
         bool, Field(description="The server's own line for each request too, beside ours, probes included.")
     ] = False

@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import random
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
 from errors import StartupError
+from measures import REQUEST, STAGES
 
 if TYPE_CHECKING:
     from service import Outcome
@@ -49,6 +52,8 @@ class _JsonLines(logging.StreamHandler[TextIO]):
 
 _lines = _JsonLines(sys.stdout)
 
+_STAGES = [(name, stage) for stage, name in enumerate(STAGES) if stage != REQUEST]
+
 
 def set_up() -> None:
     """Idempotent: ``init()`` may run more than once in a process, and whoever started it may have replaced stdout."""
@@ -76,15 +81,22 @@ def startup_failed(error: Exception) -> None:
 class RequestLog:
     """A hook for ``Service``: the line of one request.
 
-    It holds no input values; exceptions' messages may, so they are left out unless ``expose_traceback``.
+    It holds no input values; exceptions' messages may, so they are left out unless ``expose_traceback``. ``share`` of
+    the requests that succeed get one, whose ``weight`` says how many it stands for; those that fail always do.
     """
 
-    def __init__(self, *, expose_traceback: bool, **constant: Any) -> None:
+    def __init__(
+        self, *, expose_traceback: bool, share: float = 1.0, lot: Callable[[], float] = random.random, **constant: Any
+    ) -> None:
         self._expose = expose_traceback
+        self._share = share
+        self._lot = lot
         self._constant = constant
 
     def __call__(self, outcome: Outcome) -> None:
         error = outcome.error
+        if error is None and self._share < 1 and self._lot() >= self._share:
+            return
         level = logging.INFO if error is None else logging.WARNING if outcome.status < 500 else logging.ERROR
         if not logger.isEnabledFor(level):
             return
@@ -95,14 +107,20 @@ class RequestLog:
             "status": outcome.status,
             "duration_ms": round(outcome.duration_ms, 3),
             "rows": outcome.rows,
-            "bytes": outcome.body_bytes,
+            "bytes_in": outcome.bytes_in,
+            "bytes_out": outcome.bytes_out,
             "non_finite": outcome.non_finite,
             "cache": outcome.cache,
             "model_name": outcome.model_name,
             "model_version": outcome.model_version,
+            "stages": {
+                name: round(outcome.seconds[stage] * 1000, 3) for name, stage in _STAGES if outcome.seconds[stage]
+            },
             **self._constant,
         }
         if error is None:
+            if self._share < 1:
+                fields["weight"] = 1 / self._share
             message = f"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms"
         else:
             message = f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: {error.message}"

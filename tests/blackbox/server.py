@@ -47,10 +47,10 @@ def until(condition: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"not within {PATIENCE} seconds: {what}")
 
 
-def needs(command: str) -> None:
-    """Say how to get a program that a test can't do without."""
+def needs(command: str, package: str | None = None) -> None:
+    """Say how to get a program that a test can't do without. ``package``: where it is not named as the command."""
     if shutil.which(command) is None:
-        pytest.fail(f"{command} is not installed; get it by `apt-get install {command}`")
+        pytest.fail(f"{command} is not installed; get it by `apt-get install {package or command}`")
 
 
 class Server:

@@ -22,7 +22,7 @@ CONTRACT = (
 GENERATED = re.compile(r"\d{13}-\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 """Ids, trace ids and times that differ from request to request."""
 
-ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off"}
+ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -124,7 +124,6 @@ def test_the_lanes_are_two(lanes: tuple[Server, Server]):
     for server in lanes:
         before = len(server.log)
         server.score([support.ROW])
-        print(server.log[before:])
         said.append("POST /score 200" in server.log[before:])
     assert said == [False, True]
 
@@ -134,7 +133,7 @@ def test_the_lean_lane_steps_aside_where_the_server_has_more_to_do(
     demo_model: Path, tmp_path: Path, env: dict[str, str]
 ):
     """CORS headers and its own timeout are Flask's."""
-    with serving(demo_model, tmp_path, **env) as server:
+    with serving(demo_model, tmp_path, **env, SCORING_ACCESS_LOG="true") as server:
         answer = server.score([support.ROW], headers={"Origin": "https://a.example"})
         assert answer.status_code == 200
         assert "POST /score 200" in server.log

@@ -1,6 +1,7 @@
 """From start to stop: loading, failing to load, draining."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -214,6 +215,17 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
             until(lambda dies=dies: len({*server.workers()} - {dies}) == 2, "another worker is there")
         assert other in server.workers()
         until(lambda: server.fresh("POST", "/score", [support.ROW]).status_code == 200, "it answers")
+
+
+def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
+    """Whichever way it takes; a probe leaves none."""
+    with serving(demo_model, tmp_path, **THREADS | {"SCORING_LEAN_LANE": "false"}) as server:
+        before = len(server.log.splitlines())
+        for _ in range(3):
+            server.score([support.ROW])
+            server.get("/readiness")
+        until(lambda: len(server.log.splitlines()) >= before + 3, "there is a line for each")
+        assert all("completed" in json.loads(line)["message"] for line in server.log.splitlines()[before:])
 
 
 def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checkout import Checkout
+from kusto.parser import FILES, QUERIES, Query, parse
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def checkout(tmp_path: Path, demo_model: Path) -> Checkout:
 def shared_checkout(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Checkout:
     """For many examples, each of which rewrites the one file that it changes."""
     return Checkout(tmp_path_factory.mktemp("shared") / "checkout", demo_model)
+
+
+@pytest.fixture(scope="session")
+def queries() -> dict[str, Query]:
+    """Those of infrastructure/queries/, by pack and name."""
+    return parse({name: (QUERIES / f"{name}.kql").read_text() for name in FILES})

@@ -115,7 +115,17 @@ def test_both_pipelines_call_the_same_targets():
         set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files))) for files in (WORKFLOWS, [AZURE])
     ]
     assert called[0] == called[1] <= makefile
-    assert called[0] == {"test", "sbom", "audit", "artifact", "endpoints", "rollout", "rollback"}
+    assert called[0] == {
+        "test",
+        "terraform",
+        "sbom",
+        "audit",
+        "artifact",
+        "endpoints",
+        "manifests",
+        "rollout",
+        "rollback",
+    }
 
 
 def test_the_sbom_lists_what_is_installed(tmp_path: Path):
@@ -124,7 +134,9 @@ def test_the_sbom_lists_what_is_installed(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     bom = json.loads((tmp_path / "sbom.json").read_text())
     locked = re.findall(
-        r"^([a-z][\w.-]*)==([\w.]+)", (REPOSITORY / "environment" / "requirements.txt").read_text(), re.MULTILINE
+        r"^([a-z][\w.-]*)(?:\[[\w,-]+\])?==([\w.]+)",
+        (REPOSITORY / "environment" / "requirements.txt").read_text(),
+        re.MULTILINE,
     )
     assert bom["bomFormat"] == "CycloneDX"
     assert {(part["name"], part["version"]) for part in bom["components"]} == set(locked)

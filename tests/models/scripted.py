@@ -93,3 +93,9 @@ class Dice(Scripted):
 
     def predict(self, X):
         return np.random.default_rng().random(len(X))
+
+
+class Remembered(Scripted):
+    """Its answers may be cached."""
+
+    cacheable = True

@@ -1,40 +1,41 @@
 import threading
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 
 import data_collection
-from contract import Contract, Feature
-from data_collection import DataCollection
+from data_collection import Collected, DataCollection
 from service import Outcome
 from validation import Batch
 
-MODEL: Any = SimpleNamespace(contract=Contract((Feature("age"), Feature("bmi")), ("predict",)))
+
+def outcome(request_id: str = "id-1", rows: int = 2) -> Outcome:
+    return Outcome(request_id, None, "t" * 32, batch=Batch(np.ones((rows, 2)), "predict"), predictions=b"[0,1]")
 
 
-def outcome(request_id: str = "id-1") -> Outcome:
-    batch = Batch(np.array([[1.0, 2.0], [3.0, 4.0]]), "predict")
-    return Outcome(request_id, None, "t" * 32, batch=batch, predictions=b"[0,1]")
-
-
-class Collector:
-    """Keeps what it is handed, once it may."""
+class Sink:
+    """Keeps what it is handed, but for the first times, when it fails."""
 
     def __init__(self, *, fails: int = 0) -> None:
-        self.seen: list[tuple[str, Any, str]] = []
-        self.may, self.complete = threading.Event(), threading.Event()
+        self.seen: list[str] = []
+        self.asked = threading.Semaphore(0)
         self._fails = fails
 
-    def __call__(self, collection: str, table: Any, correlation: str) -> None:
-        self.may.wait(10)
-        if self._fails:
-            self._fails -= 1
-            raise RuntimeError("no")
-        self.seen.append((collection, table.to_dict("list"), correlation))
-        if len(self.seen) == 2:
-            self.complete.set()
+    def __call__(self, taken: Sequence[Collected]) -> None:
+        try:
+            if self._fails:
+                self._fails -= 1
+                raise RuntimeError("no")
+            self.seen += [one.request_id for one in taken]
+        finally:
+            self.asked.release()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_collection, "EVERY", 0.01)
 
 
 @pytest.fixture
@@ -44,51 +45,65 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
-def test_inputs_and_outputs_are_handed_over_by_the_request_s_id():
-    """As tables, with the model's own names."""
-    collector = Collector()
-    collector.may.set()
-    DataCollection(lambda: MODEL, lambda: collector)(outcome())
-    assert collector.complete.wait(10)
-    assert collector.seen == [
-        ("model_inputs", {"age": [1.0, 3.0], "bmi": [2.0, 4.0]}, "id-1"),
-        ("model_outputs", {"prediction": [0, 1]}, "id-1"),
-    ]
+def test_what_was_asked_and_answered_is_handed_on():
+    """Off the request's way, in the order in which it came."""
+    sink = Sink()
+    hook = DataCollection(lambda: sink)
+    hook(outcome("id-1"))
+    hook(outcome("id-2"))
+    while len(sink.seen) < 2:
+        assert sink.asked.acquire(timeout=10)
+    assert sink.seen == ["id-1", "id-2"]
 
 
-def test_a_request_never_waits_for_the_collector(told: list[str]):
-    """What it can't take in is left out, and that is told once."""
-    collector = Collector()
-    hook = DataCollection(lambda: MODEL, lambda: collector)
-    for _ in range(2 * data_collection.CAPACITY):
-        hook(outcome())
-    collector.may.set()
+def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
+    """What can't be taken in is left out and counted, and that is told once."""
+    dropped: list[int] = []
+    opened = threading.Event()
+
+    def never() -> Any:
+        opened.wait(10)
+        return lambda taken: None
+
+    hook = DataCollection(never, drop=lambda: dropped.append(1))
+    rows = data_collection.CAPACITY // 2 // 4
+    for _ in range(6):
+        hook(outcome(rows=rows))
+    opened.set()
+    assert len(dropped) == 2
     assert told == ["Requests come faster than their data can be collected; some are left out."]
 
 
-def test_a_collector_that_fails_is_told_once_and_asked_again(told: list[str]):
-    """The next request may fare better."""
-    collector = Collector(fails=2)
-    collector.may.set()
-    hook = DataCollection(lambda: MODEL, lambda: collector)
+def test_a_share_of_the_requests_is_taken():
+    """By lot, not the first ones."""
+    lot, sink = iter([0.05, 0.5, 0.09, 0.95]), Sink()
+    hook = DataCollection(lambda: sink, share=0.1, lot=lambda: next(lot))
+    for number in range(4):
+        hook(outcome(str(number)))
+    while len(sink.seen) < 2:
+        assert sink.asked.acquire(timeout=10)
+    assert sink.seen == ["0", "2"]
+
+
+def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
+    """The next requests may fare better."""
+    sink = Sink(fails=2)
+    hook = DataCollection(lambda: sink)
     for number in range(3):
         hook(outcome(str(number)))
-    assert collector.complete.wait(10)
-    assert [correlation for *_, correlation in collector.seen] == ["2", "2"]
-    assert told == ["The data of a request could not be collected (RuntimeError)."]
+        assert sink.asked.acquire(timeout=10)
+    assert sink.seen == ["2"]
+    assert told == ["The data of some requests could not be collected (RuntimeError)."]
 
 
 def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
     """Requests go on."""
-    opened = threading.Event()
 
     def fail() -> Any:
-        opened.set()
         raise OSError("no such file")
 
-    hook = DataCollection(lambda: MODEL, fail)
+    hook = DataCollection(fail)
     hook(outcome())
-    assert opened.wait(10)
     assert hook._thread
     hook._thread.join(10)
     hook(outcome())
@@ -97,30 +112,6 @@ def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
 
 def test_requests_without_predictions_are_not_collected():
     """There is nothing to learn from them."""
-    hook = DataCollection(lambda: MODEL, pytest.fail)
+    hook = DataCollection(pytest.fail)
     hook(Outcome("id-1", None, "t" * 32))
     assert hook._thread is None
-
-
-@pytest.mark.parametrize(
-    ("environment", "installed", "found", "says"),
-    [
-        ({}, True, False, False),
-        ({"AZUREML_MDC_ENABLED": "false"}, True, False, False),
-        ({"AZUREML_MDC_ENABLED": "True"}, True, True, False),
-        ({"AZUREML_MDC_CONFIG_PATH": "/mdc.json"}, True, True, False),
-        ({"AZUREML_MDC_CONFIG_PATH": "/mdc.json"}, False, False, True),
-    ],
-)
-def test_it_is_on_where_the_deployment_says_so(
-    environment: dict[str, str],
-    installed: bool,
-    found: bool,
-    says: bool,
-    told: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """Without the package it is off, and the log says what to install."""
-    monkeypatch.setattr(data_collection, "PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such")
-    assert (data_collection.find(lambda: MODEL, environment) is not None) is found
-    assert bool(told) is says

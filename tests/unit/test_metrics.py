@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from drift import Drift
 from errors import ScoringError
 from measures import BUCKETS, OUTCOMES, STAGES, Measures
 from metrics import Metrics
@@ -26,7 +27,8 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
     """What Prometheus' own parser makes of it: (name, label values by name...) -> value."""
-    answer = Metrics(board, SimpleNamespace(loaded=model), deployment="blue").answer()  # type: ignore[arg-type]
+    drift = Drift(board, lambda: model)
+    answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -100,7 +102,7 @@ def test_every_error_has_its_outcome():
 
 def test_the_model_is_told(board: Scoreboard):
     """With its version, and whether packages differ from those of packaging."""
-    model = SimpleNamespace(name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",))
+    model = SimpleNamespace(name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",), baselines=())
     found = scraped(board, model)
     assert found["scoring_model_info", "onnx", "blue", "m", "v7"] == 1
     assert (found["scoring_model_loaded",], found["scoring_model_version_skew",]) == (1, 1)

@@ -1,3 +1,4 @@
+import logging.handlers
 import os
 import signal
 import time
@@ -49,6 +50,19 @@ def test_gunicorns_access_log_can_be_dropped(worker: Worker, capsys: pytest.Capt
     server.drop_access_log()
     worker.log.access("two")
     assert capsys.readouterr().out == "one\n"
+
+
+def test_the_lines_of_azure_mls_server_for_each_request_are_dropped_too(monkeypatch: pytest.MonkeyPatch):
+    """Not those of its errors, nor of its start."""
+    theirs = logging.getLogger("azmlinfsrv")
+    kept = logging.handlers.BufferingHandler(10)
+    monkeypatch.setattr(theirs, "disabled", False)
+    monkeypatch.setattr(theirs, "filters", [])
+    monkeypatch.setattr(theirs, "handlers", [kept])
+    server.drop_access_log()
+    for module, level in [("routes", logging.INFO), ("routes", logging.ERROR), ("user_script", logging.INFO)]:
+        theirs.handle(theirs.makeRecord(theirs.name, level, f"/site-packages/{module}.py", 1, module, (), None))
+    assert [(record.msg, record.levelname) for record in kept.buffer] == [("routes", "ERROR"), ("user_script", "INFO")]
 
 
 def test_sigterm_drains_once_and_then_stops(worker: Worker):

@@ -10,6 +10,7 @@ import pytest
 
 import telemetry
 from errors import ModelFailed, StartupError, WrongType
+from measures import PREDICT, READ, REQUEST
 from service import Outcome
 
 
@@ -32,13 +33,16 @@ def failure(status: int, error: Exception) -> Outcome:
 
 def test_a_request_is_one_json_object_on_one_line(lines: Any):
     """With the message that the plain-text queries extract from, and fields for parse_json."""
-    log(Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 3, model_name="m", model_version="1"))
+    outcome = Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 90, 3, model_name="m", model_version="1")
+    outcome.seconds[REQUEST], outcome.seconds[READ], outcome.seconds[PREDICT] = 0.0123, 0.00025, 0.01
+    log(outcome)
     (line,) = lines()
     assert line["message"] == "Request r-1 completed in 12.35ms"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
     assert line == {
         "level": "info", "message": line["message"], "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
-        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes": 40, "non_finite": 0, "cache": "off",
+        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes_in": 40, "bytes_out": 90, "non_finite": 0,
+        "cache": "off", "stages": {"read": 0.25, "predict": 10.0},
         "model_name": "m", "model_version": "1", "deployment": "blue",
     }  # fmt: skip
 
@@ -52,6 +56,16 @@ def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, lev
     (line,) = lines()
     assert line["message"] == "Request r-1 failed in 12.35ms: no"
     assert (line["level"], line["status"]) == (level, status)
+
+
+def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
+    """A line tells how many it stands for."""
+    lot = iter([0.05, 0.5, 0.95, 0.5])
+    log_of_some = telemetry.RequestLog(expose_traceback=False, share=0.1, lot=lambda: next(lot))
+    for number in range(4):
+        log_of_some(Outcome(f"r-{number}", None, "trace"))
+    log_of_some(failure(500, ModelFailed("no")))
+    assert [(line["request_id"], line.get("weight")) for line in lines()] == [("r-0", 10), ("r-1", None)]
 
 
 def caused() -> ModelFailed:

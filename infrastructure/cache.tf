@@ -1,0 +1,70 @@
+locals {
+  redis_managed = var.enable_redis_cache && var.redis_tier == "managed"
+  redis_classic = var.enable_redis_cache && var.redis_tier == "classic"
+}
+
+resource "azurerm_managed_redis" "main" {
+  count = local.redis_managed ? 1 : 0
+
+  name                      = local.names.redis
+  location                  = azurerm_resource_group.main.location
+  resource_group_name       = azurerm_resource_group.main.name
+  sku_name                  = var.managed_redis_sku
+  high_availability_enabled = var.redis_high_availability
+  public_network_access     = var.private_network_enabled ? "Disabled" : "Enabled"
+  tags                      = local.tags
+
+  default_database {
+    client_protocol   = "Encrypted"         # TLS 1.2 or later; there is no plain port
+    clustering_policy = "EnterpriseCluster" # one address for any client; OSSCluster needs one that follows MOVED
+    eviction_policy   = "AllKeysLRU"
+
+    access_keys_authentication_enabled = false
+  }
+}
+
+# By Entra ID, each identity alone: there is no password.
+resource "azurerm_managed_redis_access_policy_assignment" "endpoint" {
+  count = local.redis_managed ? 1 : 0
+
+  managed_redis_id = azurerm_managed_redis.main[0].id
+  object_id        = azapi_resource.endpoint.identity[0].principal_id
+}
+
+resource "azurerm_managed_redis_access_policy_assignment" "workload" {
+  count = local.redis_managed && var.enable_aks_deployment ? 1 : 0
+
+  managed_redis_id = azurerm_managed_redis.main[0].id
+  object_id        = azurerm_user_assigned_identity.workload[0].principal_id
+}
+
+# The guide's cache, for tenants that can still create one.
+resource "azurerm_redis_cache" "classic" {
+  count = local.redis_classic ? 1 : 0
+
+  name                          = local.names.redis
+  location                      = azurerm_resource_group.main.location
+  resource_group_name           = azurerm_resource_group.main.name
+  sku_name                      = "Standard"
+  family                        = "C"
+  capacity                      = 1
+  redis_version                 = "6"
+  minimum_tls_version           = "1.2"
+  non_ssl_port_enabled          = false
+  public_network_access_enabled = local.public_access
+  tags                          = local.tags
+
+  redis_configuration {
+    maxmemory_policy = "allkeys-lru"
+  }
+}
+
+# In a private network Azure ML's own network needs a way to it. For Azure Managed Redis there is no such rule.
+resource "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint" "redis" {
+  count = local.redis_classic && var.private_network_enabled ? 1 : 0
+
+  name                = "redis"
+  workspace_id        = azurerm_machine_learning_workspace.main.id
+  service_resource_id = azurerm_redis_cache.classic[0].id
+  sub_resource_target = "redisCache"
+}

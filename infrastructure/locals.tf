@@ -1,0 +1,42 @@
+# All names and tags.
+
+locals {
+  name = "${var.project}-${var.environment}"
+
+  # Some names are unique in all of Azure: the same five characters for the same subscription and name.
+  unique = substr(sha256("${var.subscription_id}/${local.name}"), 0, 5)
+
+  names = {
+    resource_group    = "rg-${local.name}"
+    workspace         = "mlw-${local.name}"
+    image_builder     = "image-builder"
+    storage           = "st${var.project}${var.environment}${local.unique}"
+    registry          = "cr${var.project}${var.environment}${local.unique}"
+    key_vault         = "kv-${local.name}-${local.unique}"
+    api_management    = "apim-${local.name}-${local.unique}"
+    redis             = "redis-${local.name}-${local.unique}"
+    cluster           = "aks-${local.name}"
+    cluster_identity  = "id-${local.name}-aks"
+    kubelet_identity  = "id-${local.name}-kubelet"
+    workload_identity = "id-${local.name}-workload"
+    network           = "vnet-${local.name}"
+    logs              = "log-${local.name}"
+    insights          = "appi-${local.name}"
+    action_group      = "ag-${local.name}"
+    scorer_role       = "Online endpoint scorer (${local.name}-${local.unique})"
+  }
+
+  tags = merge(var.tags, {
+    project     = var.project
+    environment = var.environment
+    managed_by  = "terraform"
+  })
+}
+
+resource "azurerm_resource_group" "main" {
+  name     = local.names.resource_group
+  location = var.location
+  tags     = local.tags
+}
+
+data "azurerm_client_config" "current" {}

@@ -1,0 +1,194 @@
+resource "azurerm_storage_account" "main" {
+  #checkov:skip=CKV_AZURE_206:Over three zones; models can be registered again in another region
+  #checkov:skip=CKV_AZURE_33:No queue is used
+  #checkov:skip=CKV2_AZURE_1:Encrypted with Microsoft's keys; a key of one's own is a decision for who has to manage it
+  name                            = local.names.storage
+  location                        = azurerm_resource_group.main.location
+  resource_group_name             = azurerm_resource_group.main.name
+  account_tier                    = "Standard"
+  account_replication_type        = "ZRS"
+  min_tls_version                 = "TLS1_2"
+  shared_access_key_enabled       = false
+  allow_nested_items_to_be_public = false
+  public_network_access_enabled   = local.public_access
+  tags                            = local.tags
+
+  blob_properties {
+    delete_retention_policy {
+      days = 7
+    }
+  }
+
+  network_rules {
+    default_action = var.private_network_enabled ? "Deny" : "Allow"
+    bypass         = ["AzureServices"]
+  }
+}
+
+resource "azurerm_container_registry" "main" {
+  #checkov:skip=CKV_AZURE_164:Docker content trust has no argument in azurerm 5 any more
+  #checkov:skip=CKV_AZURE_165:One region, as everything else here
+  #checkov:skip=CKV_AZURE_166:Quarantine needs a scanner that releases the images; CI scans what goes in
+  name                          = local.names.registry
+  location                      = azurerm_resource_group.main.location
+  resource_group_name           = azurerm_resource_group.main.name
+  sku                           = var.private_network_enabled ? "Premium" : "Standard" # only Premium has private addresses, zones and retention
+  admin_enabled                 = false
+  zone_redundancy_enabled       = var.private_network_enabled
+  data_endpoint_enabled         = var.private_network_enabled
+  retention_policy_in_days      = var.private_network_enabled ? 30 : null # of images without a tag
+  public_network_access_enabled = local.public_access
+  tags                          = local.tags
+}
+
+resource "azurerm_machine_learning_workspace" "main" {
+  name                          = local.names.workspace
+  location                      = azurerm_resource_group.main.location
+  resource_group_name           = azurerm_resource_group.main.name
+  application_insights_id       = azurerm_application_insights.main.id
+  key_vault_id                  = azurerm_key_vault.main.id
+  storage_account_id            = azurerm_storage_account.main.id
+  container_registry_id         = azurerm_container_registry.main.id
+  storage_account_access_type   = "Identity"
+  public_network_access_enabled = local.public_access
+  image_build_compute_name      = var.private_network_enabled ? local.names.image_builder : null
+  tags                          = local.tags
+
+  identity {
+    type = "SystemAssigned"
+  }
+
+  managed_network {
+    isolation_mode                = var.private_network_enabled ? "AllowInternetOutbound" : "Disabled"
+    provision_on_creation_enabled = var.private_network_enabled
+  }
+}
+
+# A registry on a private address can't build images itself. No node runs while none is built.
+resource "azurerm_machine_learning_compute_cluster" "image_builder" {
+  count = var.private_network_enabled ? 1 : 0
+
+  name                          = local.names.image_builder
+  location                      = azurerm_resource_group.main.location
+  machine_learning_workspace_id = azurerm_machine_learning_workspace.main.id
+  vm_priority                   = "Dedicated"
+  vm_size                       = "Standard_DS3_v2"
+  local_auth_enabled            = false
+  node_public_ip_enabled        = false
+  tags                          = local.tags
+
+  identity {
+    type = "SystemAssigned"
+  }
+
+  scale_settings {
+    min_node_count                       = 0
+    max_node_count                       = 1
+    scale_down_nodes_after_idle_duration = "PT15M"
+  }
+}
+
+# The endpoint of endpoints/online-endpoint.yml; azurerm has no resource for it. Deployments and traffic are the rollout's
+# (make rollout), so that what is served is never changed by an apply. It answers on a public address, to whoever has a
+# token of Entra ID and the role to score.
+resource "azapi_resource" "endpoint" {
+  type      = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints@2025-12-01"
+  name      = var.endpoint_name
+  parent_id = azurerm_machine_learning_workspace.main.id
+  location  = azurerm_resource_group.main.location
+  tags      = local.tags
+
+  identity {
+    type = "SystemAssigned"
+  }
+
+  body = {
+    properties = {
+      authMode = "AADToken"
+    }
+  }
+
+  response_export_values = ["properties.scoringUri"]
+
+  # An update sends the whole endpoint, without traffic: it would take all of it away. So once made it is left alone.
+  lifecycle {
+    ignore_changes = [body, identity, location, response_export_values, tags, type]
+  }
+
+  depends_on = [azurerm_role_assignment.workspace_registry]
+}
+
+resource "azurerm_monitor_diagnostic_setting" "endpoint" {
+  name                           = "endpoint"
+  target_resource_id             = azapi_resource.endpoint.id
+  log_analytics_workspace_id     = azurerm_log_analytics_workspace.main.id
+  log_analytics_destination_type = "Dedicated"
+
+  enabled_log {
+    category = "AmlOnlineEndpointTrafficLog"
+  }
+
+  enabled_log {
+    category = "AmlOnlineEndpointConsoleLog"
+  }
+
+  enabled_log {
+    category = "AmlOnlineEndpointEventLog"
+  }
+
+  enabled_metric {
+    category = "AllMetrics"
+  }
+}
+
+locals {
+  # As in endpoints/autoscale.json.
+  autoscale_rules = [
+    { metric = "CpuUtilizationPercentage", operator = "GreaterThan", threshold = 70, window = "PT5M", direction = "Increase", by = 2 },
+    { metric = "RequestLatency_P95", operator = "GreaterThan", threshold = 200, window = "PT5M", direction = "Increase", by = 1 },
+    { metric = "CpuUtilizationPercentage", operator = "LessThan", threshold = 25, window = "PT10M", direction = "Decrease", by = 1 },
+  ]
+}
+
+resource "azurerm_monitor_autoscale_setting" "deployment" {
+  for_each = var.autoscaled_deployments
+
+  name                = "${var.endpoint_name}-${each.key}"
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  target_resource_id  = "${azapi_resource.endpoint.id}/deployments/${each.key}"
+  tags                = local.tags
+
+  profile {
+    name = "load"
+
+    capacity {
+      minimum = var.autoscale.minimum
+      maximum = var.autoscale.maximum
+      default = var.autoscale.minimum
+    }
+
+    dynamic "rule" {
+      for_each = local.autoscale_rules
+      content {
+        metric_trigger {
+          metric_name        = rule.value.metric
+          metric_resource_id = "${azapi_resource.endpoint.id}/deployments/${each.key}"
+          time_grain         = "PT1M"
+          statistic          = "Average"
+          time_window        = rule.value.window
+          time_aggregation   = "Average"
+          operator           = rule.value.operator
+          threshold          = rule.value.threshold
+        }
+
+        scale_action {
+          direction = rule.value.direction
+          type      = "ChangeCount"
+          value     = rule.value.by
+          cooldown  = "PT5M"
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,43 @@
+resource "azurerm_log_analytics_workspace" "main" {
+  name                = local.names.logs
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  sku                 = "PerGB2018"
+  retention_in_days   = var.log_retention_days
+  daily_quota_gb      = var.log_daily_quota_gb
+  tags                = local.tags
+}
+
+resource "azurerm_application_insights" "main" {
+  name                = local.names.insights
+  location            = azurerm_resource_group.main.location
+  resource_group_name = azurerm_resource_group.main.name
+  workspace_id        = azurerm_log_analytics_workspace.main.id
+  application_type    = "web"
+  tags                = local.tags
+}
+
+resource "azurerm_monitor_action_group" "main" {
+  name                = local.names.action_group
+  resource_group_name = azurerm_resource_group.main.name
+  short_name          = substr(local.name, 0, 12)
+  tags                = local.tags
+
+  dynamic "email_receiver" {
+    for_each = var.alert_emails
+    content {
+      name                    = email_receiver.value
+      email_address           = email_receiver.value
+      use_common_alert_schema = true
+    }
+  }
+
+  dynamic "webhook_receiver" {
+    for_each = var.alert_webhooks
+    content {
+      name                    = webhook_receiver.key
+      service_uri             = webhook_receiver.value
+      use_common_alert_schema = true
+    }
+  }
+}

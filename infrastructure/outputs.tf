@@ -1,0 +1,66 @@
+output "resource_group" {
+  description = "Where all of it is: AZURE_RESOURCE_GROUP of the pipelines."
+  value       = azurerm_resource_group.main.name
+}
+
+output "workspace" {
+  description = "AZURE_WORKSPACE of the pipelines."
+  value       = azurerm_machine_learning_workspace.main.name
+}
+
+output "log_analytics_workspace_id" {
+  description = "LOG_ANALYTICS_WORKSPACE_ID of the pipelines: the id that is asked for logs, not the resource's."
+  value       = azurerm_log_analytics_workspace.main.workspace_id
+}
+
+output "scoring_url" {
+  description = "The online endpoint's own address, for whoever has a token and the role to score."
+  value       = azapi_resource.endpoint.output.properties.scoringUri
+}
+
+output "gateway_url" {
+  description = "API Management's address; null without it."
+  value       = one(azurerm_api_management.main[*].gateway_url)
+}
+
+output "gateway_score_url" {
+  description = "Where clients of API Management post to; null without it."
+  value       = one([for gateway in azurerm_api_management.main : "${gateway.gateway_url}/${azurerm_api_management_api.inference[0].path}/score"])
+}
+
+output "redis_environment" {
+  description = "environment_variables of a deployment on the managed endpoint that is to use the cache; empty without one."
+  value = merge(
+    { for redis in azurerm_managed_redis.main : "REDIS_HOST" => redis.hostname },
+    { for redis in azurerm_managed_redis.main : "REDIS_PORT" => tostring(redis.default_database[0].port) },
+    { for redis in azurerm_managed_redis.main : "REDIS_AUTH" => "entra" },
+    { for redis in azurerm_redis_cache.classic : "REDIS_HOST" => redis.hostname },
+    { for redis in azurerm_redis_cache.classic : "REDIS_PORT" => tostring(redis.ssl_port) },
+    { for secret in azurerm_key_vault_secret.redis : "REDIS_PASSWORD" => "$${{keyvault:${azurerm_key_vault.main.vault_uri}secrets/${secret.name}}}" },
+  )
+}
+
+output "key_vault" {
+  description = "The vault's name, for the SecretProviderClass of kubernetes/."
+  value       = azurerm_key_vault.main.name
+}
+
+output "registry" {
+  description = "Where images are pushed."
+  value       = azurerm_container_registry.main.login_server
+}
+
+output "cluster" {
+  description = "The AKS cluster's name; null without it."
+  value       = one(azurerm_kubernetes_cluster.main[*].name)
+}
+
+output "workload_client_id" {
+  description = "The client id for the annotation azure.workload.identity/client-id of kubernetes/; null without AKS."
+  value       = one(azurerm_user_assigned_identity.workload[*].client_id)
+}
+
+output "action_group_id" {
+  description = "Who alerts go to."
+  value       = azurerm_monitor_action_group.main.id
+}

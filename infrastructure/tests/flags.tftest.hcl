@@ -1,0 +1,349 @@
+# What each flag makes, by plan. Nothing of Azure is asked; ids have Azure's form because the provider checks it.
+
+mock_provider "azurerm" {
+  override_during = plan
+
+  mock_resource "azurerm_resource_group" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg" }
+  }
+  mock_resource "azurerm_log_analytics_workspace" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/log" }
+  }
+  mock_resource "azurerm_application_insights" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/components/appi" }
+  }
+  mock_resource "azurerm_key_vault" {
+    defaults = {
+      id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv"
+      vault_uri = "https://kv.vault.azure.net/"
+    }
+  }
+  mock_resource "azurerm_key_vault_secret" {
+    defaults = { resource_versionless_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/kv/secrets/redis-password" }
+  }
+  mock_resource "azurerm_storage_account" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/st" }
+  }
+  mock_resource "azurerm_container_registry" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerRegistry/registries/cr" }
+  }
+  mock_resource "azurerm_machine_learning_workspace" {
+    defaults = {
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000007" }
+    }
+  }
+  mock_resource "azurerm_virtual_network" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet" }
+  }
+  mock_resource "azurerm_subnet" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet/subnets/snet" }
+  }
+  mock_resource "azurerm_network_security_group" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/networkSecurityGroups/nsg" }
+  }
+  mock_resource "azurerm_private_dns_zone" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/privateDnsZones/zone" }
+  }
+  mock_resource "azurerm_managed_redis" {
+    defaults = {
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Cache/redisEnterprise/redis"
+      hostname = "redis.westeurope.redis.azure.net"
+    }
+  }
+  mock_resource "azurerm_redis_cache" {
+    defaults = {
+      id                 = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Cache/redis/redis"
+      hostname           = "redis.redis.cache.windows.net"
+      ssl_port           = 6380
+      primary_access_key = "key"
+    }
+  }
+  mock_resource "azurerm_kubernetes_cluster" {
+    defaults = {
+      id              = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/aks"
+      oidc_issuer_url = "https://oidc.example.com/"
+    }
+  }
+  mock_resource "azurerm_user_assigned_identity" {
+    defaults = {
+      id           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ManagedIdentity/userAssignedIdentities/id"
+      principal_id = "00000000-0000-0000-0000-000000000001"
+      client_id    = "00000000-0000-0000-0000-000000000002"
+    }
+  }
+  mock_resource "azurerm_monitor_data_collection_rule" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/dcr" }
+  }
+  mock_resource "azurerm_role_definition" {
+    defaults = { role_definition_resource_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-000000000003" }
+  }
+  mock_resource "azurerm_api_management" {
+    defaults = {
+      id          = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ApiManagement/service/apim"
+      gateway_url = "https://apim.azure-api.net"
+      identity    = { principal_id = "00000000-0000-0000-0000-000000000008" }
+    }
+  }
+  mock_resource "azurerm_api_management_product" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ApiManagement/service/apim/products/inference" }
+  }
+  mock_resource "azurerm_api_management_logger" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ApiManagement/service/apim/loggers/insights" }
+  }
+  mock_data "azurerm_client_config" {
+    defaults = {
+      tenant_id = "00000000-0000-0000-0000-000000000004"
+      object_id = "00000000-0000-0000-0000-000000000005"
+    }
+  }
+}
+
+mock_provider "azapi" {
+  override_during = plan
+
+  mock_resource "azapi_resource" {
+    defaults = {
+      id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.MachineLearningServices/workspaces/mlw/onlineEndpoints/diabetes-classifier"
+      identity = { principal_id = "00000000-0000-0000-0000-000000000009" }
+      output   = { properties = { scoringUri = "https://diabetes-classifier.westeurope.inference.ml.azure.com/score" } }
+    }
+  }
+}
+
+variables {
+  subscription_id          = "00000000-0000-0000-0000-000000000000"
+  environment              = "test"
+  aks_authorized_ip_ranges = ["203.0.113.0/24"]
+  api_publisher            = { name = "Test", email = "test@example.com" }
+}
+
+run "nothing_but_the_endpoint" {
+  command = plan
+
+  assert {
+    condition     = length(azurerm_kubernetes_cluster.main) + length(azurerm_api_management.main) + length(azurerm_managed_redis.main) + length(azurerm_redis_cache.classic) == 0
+    error_message = "Without flags there is no cluster, no gateway and no cache."
+  }
+  assert {
+    condition     = output.gateway_url == null && output.cluster == null && output.redis_environment == {}
+    error_message = "What is not made has no output."
+  }
+  assert {
+    condition     = length(azurerm_private_endpoint.main) == 0 && azurerm_key_vault.main.public_network_access_enabled
+    error_message = "Without private_network_enabled there are no private endpoints."
+  }
+}
+
+run "aks_alone" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+  }
+
+  assert {
+    condition     = length(azurerm_kubernetes_cluster.main) == 1 && length(azurerm_kubernetes_cluster_node_pool.scoring) == 1
+    error_message = "The flag makes a cluster with a pool for scoring."
+  }
+  assert {
+    condition     = azurerm_kubernetes_cluster.main[0].local_account_disabled && azurerm_kubernetes_cluster.main[0].oidc_issuer_enabled && azurerm_kubernetes_cluster.main[0].workload_identity_enabled
+    error_message = "The cluster takes Entra ID and workload identity, and no local accounts."
+  }
+  assert {
+    condition     = azurerm_federated_identity_credential.workload[0].subject == "system:serviceaccount:ml-inference:ml-inference"
+    error_message = "The pods' service account acts as the workload's identity."
+  }
+  assert {
+    condition     = length(azurerm_api_management.main) + length(azurerm_managed_redis.main) == 0
+    error_message = "The flag makes nothing else."
+  }
+}
+
+run "api_management_alone" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+  }
+
+  assert {
+    condition     = output.gateway_score_url == "https://apim.azure-api.net/inference/score"
+    error_message = "Clients post to /inference/score."
+  }
+  assert {
+    condition     = azurerm_api_management_backend.scoring[0].url == "https://diabetes-classifier.westeurope.inference.ml.azure.com"
+    error_message = "The backend is the endpoint, and the operation adds /score."
+  }
+  assert {
+    condition     = azurerm_role_definition.scorer[0].permissions[0].actions == tolist(["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"])
+    error_message = "The gateway may score and nothing else."
+  }
+  assert {
+    condition     = azurerm_role_assignment.gateway_scores[0].scope == azapi_resource.endpoint.id && azurerm_role_assignment.gateway_scores[0].principal_id == "00000000-0000-0000-0000-000000000008"
+    error_message = "The gateway may call this endpoint only."
+  }
+  assert {
+    condition     = length(azurerm_kubernetes_cluster.main) + length(azurerm_managed_redis.main) == 0
+    error_message = "The flag makes nothing else."
+  }
+}
+
+run "quota_of_a_classic_tier" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    api_management_sku    = "Standard_1"
+  }
+
+  assert {
+    condition     = azurerm_api_management_product_policy.inference[0].xml_content == file("policies/product.xml")
+    error_message = "Classic tiers count by key."
+  }
+}
+
+run "quota_of_a_v2_tier" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    api_management_sku    = "StandardV2_1"
+  }
+
+  assert {
+    condition     = azurerm_api_management_product_policy.inference[0].xml_content == file("policies/product-v2.xml")
+    error_message = "v2 tiers have no quota-by-key."
+  }
+}
+
+run "managed_redis_alone" {
+  command = plan
+
+  variables {
+    enable_redis_cache = true
+  }
+
+  assert {
+    condition     = azurerm_managed_redis.main[0].default_database[0].eviction_policy == "AllKeysLRU" && azurerm_managed_redis.main[0].default_database[0].clustering_policy == "EnterpriseCluster"
+    error_message = "Azure Managed Redis evicts the least recently used of all keys, and any client can talk to it."
+  }
+  assert {
+    condition     = azurerm_managed_redis.main[0].default_database[0].client_protocol == "Encrypted" && !azurerm_managed_redis.main[0].default_database[0].access_keys_authentication_enabled
+    error_message = "TLS, Entra ID, no keys."
+  }
+  assert {
+    condition     = azurerm_managed_redis_access_policy_assignment.endpoint[0].object_id == "00000000-0000-0000-0000-000000000009" && length(azurerm_key_vault_secret.redis) == 0
+    error_message = "The endpoint's identity may use it; there is no password to keep."
+  }
+  assert {
+    condition     = output.redis_environment.REDIS_HOST == "redis.westeurope.redis.azure.net" && output.redis_environment.REDIS_AUTH == "entra"
+    error_message = "The output is what a deployment's environment_variables need."
+  }
+}
+
+run "classic_redis" {
+  command = plan
+
+  variables {
+    enable_redis_cache = true
+    redis_tier         = "classic"
+  }
+
+  assert {
+    condition     = azurerm_redis_cache.classic[0].sku_name == "Standard" && azurerm_redis_cache.classic[0].family == "C" && azurerm_redis_cache.classic[0].capacity == 1
+    error_message = "The guide's cache is a Standard C1."
+  }
+  assert {
+    condition     = azurerm_redis_cache.classic[0].minimum_tls_version == "1.2" && !azurerm_redis_cache.classic[0].non_ssl_port_enabled && azurerm_redis_cache.classic[0].redis_configuration[0].maxmemory_policy == "allkeys-lru"
+    error_message = "TLS 1.2, no plain port, least recently used first."
+  }
+  assert {
+    condition     = length(azurerm_key_vault_secret.redis) == 1 && length(azurerm_managed_redis.main) == 0
+    error_message = "Its key is in the vault, and there is no second cache."
+  }
+  assert {
+    condition     = output.redis_environment.REDIS_PASSWORD == "$${{keyvault:https://kv.vault.azure.net/secrets/redis-password}}"
+    error_message = "A deployment gets a reference to the key, not the key."
+  }
+}
+
+run "all_but_redis" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_api_management = true
+  }
+
+  assert {
+    condition     = output.redis_environment == {} && output.cluster != null && output.gateway_url != null
+    error_message = "A cluster and a gateway need no cache."
+  }
+}
+
+run "all_but_api_management" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_redis_cache    = true
+  }
+
+  assert {
+    condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1 && length(azurerm_role_definition.scorer) == 0
+    error_message = "Pods use the cache; without a gateway there is no role for one."
+  }
+}
+
+run "all_but_aks" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    enable_redis_cache    = true
+  }
+
+  assert {
+    condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 0 && length(azurerm_user_assigned_identity.workload) == 0
+    error_message = "Without a cluster there are no identities for pods."
+  }
+}
+
+run "everything_in_a_private_network" {
+  command = plan
+
+  variables {
+    enable_aks_deployment   = true
+    enable_api_management   = true
+    enable_redis_cache      = true
+    private_network_enabled = true
+    api_management_sku      = "StandardV2_1"
+    api_clients             = ["web"]
+    autoscaled_deployments  = ["blue", "green"]
+    deployer_object_ids     = ["00000000-0000-0000-0000-000000000006"]
+    alert_emails            = ["on-call@example.com"]
+    alert_webhooks          = { chat = "https://chat.example.com/hook" }
+  }
+
+  assert {
+    condition     = toset(keys(azurerm_private_endpoint.main)) == toset(["vault", "blob", "file", "registry", "workspace", "redis"])
+    error_message = "Each service has a private endpoint."
+  }
+  assert {
+    condition     = !azurerm_key_vault.main.public_network_access_enabled && !azurerm_storage_account.main.public_network_access_enabled && !azurerm_container_registry.main.public_network_access_enabled && !azurerm_machine_learning_workspace.main.public_network_access_enabled && azurerm_managed_redis.main[0].public_network_access == "Disabled" && azurerm_kubernetes_cluster.main[0].private_cluster_enabled
+    error_message = "None of them answers on a public address."
+  }
+  assert {
+    condition     = toset([for setting in azurerm_monitor_autoscale_setting.deployment : setting.name]) == toset(["diabetes-classifier-blue", "diabetes-classifier-green"])
+    error_message = "Each deployment that is named is scaled."
+  }
+  assert {
+    condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1
+    error_message = "The pods' identity may use the cache too."
+  }
+  assert {
+    condition     = length(azurerm_role_assignment.deployer) == 3
+    error_message = "A deployer has three roles."
+  }
+}

@@ -1,0 +1,328 @@
+# What is made.
+
+variable "enable_aks_deployment" {
+  description = "An AKS cluster for kubernetes/."
+  type        = bool
+  default     = false
+}
+
+variable "enable_api_management" {
+  description = "API Management in front of the online endpoint: rates, quotas, size limit, correlation."
+  type        = bool
+  default     = false
+}
+
+variable "enable_redis_cache" {
+  description = "Redis as the response cache."
+  type        = bool
+  default     = false
+}
+
+variable "private_network_enabled" {
+  description = "Storage, vault, registry, workspace, Redis and the cluster's API only on private addresses. Terraform and pipelines must then run in that network."
+  type        = bool
+  default     = false
+}
+
+# Names and places.
+
+variable "subscription_id" {
+  description = "The Azure subscription, a GUID."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", var.subscription_id))
+    error_message = "subscription_id must be a GUID in lower case; `az account show --query id` prints it."
+  }
+}
+
+variable "project" {
+  description = "The first part of every name."
+  type        = string
+  default     = "scoring"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,8}$", var.project))
+    error_message = "project must be 2 to 9 lower-case letters and digits, a letter first: storage accounts and vaults allow 24 characters in all."
+  }
+}
+
+variable "environment" {
+  description = "The second part of every name, and a tag."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{1,5}$", var.environment))
+    error_message = "environment must be 2 to 6 lower-case letters and digits, a letter first, such as dev or prod."
+  }
+}
+
+variable "location" {
+  description = "The Azure region, by its short name."
+  type        = string
+  default     = "westeurope"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]+$", var.location))
+    error_message = "location must be a region's short name such as westeurope; `az account list-locations --query [].name` lists them."
+  }
+}
+
+variable "tags" {
+  description = "Tags on everything, beside those of locals.tf."
+  type        = map(string)
+  default     = {}
+}
+
+# The online endpoint.
+
+variable "endpoint_name" {
+  description = "The endpoint of endpoints/online-endpoint.yml; unique within the region."
+  type        = string
+  default     = "diabetes-classifier"
+
+  validation {
+    condition     = can(regex("^[a-zA-Z]([a-zA-Z0-9]|-[a-zA-Z0-9]){2,31}$", var.endpoint_name)) && length(var.endpoint_name) <= 32
+    error_message = "endpoint_name must be 3 to 32 letters, digits and single dashes, a letter first."
+  }
+}
+
+variable "autoscaled_deployments" {
+  description = "Deployments that Azure Monitor scales. They must exist: leave it empty until the first rollout, then name blue and green."
+  type        = set(string)
+  default     = []
+}
+
+variable "autoscale" {
+  description = "Instances of each autoscaled deployment; the minimum is instance_count of its YAML."
+  type = object({
+    minimum = number
+    maximum = number
+  })
+  default = { minimum = 3, maximum = 10 }
+
+  validation {
+    condition     = var.autoscale.minimum >= 2 && var.autoscale.minimum <= var.autoscale.maximum && var.autoscale.maximum <= 50
+    error_message = "autoscale needs 2 <= minimum <= maximum <= 50: one instance has no failover, and Azure ML allows 50."
+  }
+}
+
+variable "deployer_object_ids" {
+  description = "Object ids of the identities that register models and roll out: the pipelines' and people's."
+  type        = set(string)
+  default     = []
+}
+
+# AKS.
+
+variable "kubernetes_version" {
+  description = "Kubernetes, major.minor; null is Azure's default. Patches follow by themselves."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kubernetes_version == null || can(regex("^1\\.[0-9]+$", var.kubernetes_version))
+    error_message = "kubernetes_version must be major.minor such as 1.34; patches follow by themselves."
+  }
+}
+
+variable "aks_sku_tier" {
+  description = "Standard has an uptime SLA; Free has none."
+  type        = string
+  default     = "Standard"
+
+  validation {
+    condition     = contains(["Free", "Standard", "Premium"], var.aks_sku_tier)
+    error_message = "aks_sku_tier must be Free, Standard or Premium."
+  }
+}
+
+variable "aks_system_nodes" {
+  description = "The pool for what Kubernetes itself needs. The size's temporary disk must hold 100 GB."
+  type = object({
+    vm_size = string
+    minimum = number
+    maximum = number
+  })
+  default = { vm_size = "Standard_D4ds_v5", minimum = 2, maximum = 3 }
+
+  validation {
+    condition     = var.aks_system_nodes.minimum >= 1 && var.aks_system_nodes.minimum <= var.aks_system_nodes.maximum
+    error_message = "aks_system_nodes needs 1 <= minimum <= maximum."
+  }
+}
+
+variable "aks_scoring_nodes" {
+  description = "The pool for the scoring pods. The size's temporary disk must hold 100 GB."
+  type = object({
+    vm_size = string
+    minimum = number
+    maximum = number
+  })
+  default = { vm_size = "Standard_D4ds_v5", minimum = 2, maximum = 10 }
+
+  validation {
+    condition     = var.aks_scoring_nodes.minimum >= 0 && var.aks_scoring_nodes.minimum <= var.aks_scoring_nodes.maximum
+    error_message = "aks_scoring_nodes needs 0 <= minimum <= maximum."
+  }
+}
+
+variable "aks_zones" {
+  description = "Availability zones of the nodes; empty where the region has none."
+  type        = set(string)
+  default     = ["1", "2", "3"]
+}
+
+variable "aks_admin_group_object_ids" {
+  description = "Entra groups that administer the cluster. There are no local accounts."
+  type        = set(string)
+  default     = []
+}
+
+variable "aks_authorized_ip_ranges" {
+  description = "CIDR ranges from which the cluster's public API answers. Not used in a private network."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for range in var.aks_authorized_ip_ranges : can(cidrhost(range, 0)) && range != "0.0.0.0/0"])
+    error_message = "aks_authorized_ip_ranges must be CIDR ranges such as 203.0.113.0/24, and not 0.0.0.0/0."
+  }
+}
+
+variable "workload" {
+  description = "Namespace and service account of kubernetes/ that may act as the scoring identity."
+  type = object({
+    namespace       = string
+    service_account = string
+  })
+  default = { namespace = "ml-inference", service_account = "ml-inference" }
+}
+
+# API Management.
+
+variable "api_management_sku" {
+  description = "Tier and units. Classic tiers count the monthly quota by key, v2 tiers by product."
+  type        = string
+  default     = "Developer_1"
+
+  validation {
+    condition     = !startswith(var.api_management_sku, "Consumption")
+    error_message = "The Consumption tier has no rate-limit-by-key; take Developer_1, BasicV2_1 or StandardV2_1."
+  }
+
+  validation {
+    condition     = startswith(var.api_management_sku, "Consumption") || can(regex("^(Developer_1|(Basic|Standard)_[1-4]|Premium_[1-9][0-9]?|(Basic|Standard|Premium)V2_[1-9][0-9]?)$", var.api_management_sku))
+    error_message = "api_management_sku must be tier and units, such as Developer_1, Standard_2 or StandardV2_1."
+  }
+}
+
+variable "api_publisher" {
+  description = "Who is named as the API's publisher, and gets API Management's mails."
+  type = object({
+    name  = string
+    email = string
+  })
+  default = null
+
+  validation {
+    condition     = !var.enable_api_management || var.api_publisher != null
+    error_message = "API Management needs api_publisher = { name = \"...\", email = \"...\" }."
+  }
+}
+
+variable "api_clients" {
+  description = "Who calls the API: each gets a subscription with keys of its own and a quota of its own."
+  type        = set(string)
+  default     = []
+}
+
+variable "cors_allowed_origins" {
+  description = "Origins whose pages may call the API from a browser, such as https://app.example.com; empty is none."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_allowed_origins : can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?$", origin))])
+    error_message = "cors_allowed_origins must be origins without a path, such as https://app.example.com; * is not allowed."
+  }
+}
+
+# Redis.
+
+variable "redis_tier" {
+  description = "managed: Azure Managed Redis with Entra ID. classic: Azure Cache for Redis Standard C1 with a key, which only tenants that already have one can create, until it retires on 2028-09-30."
+  type        = string
+  default     = "managed"
+
+  validation {
+    condition     = contains(["managed", "classic"], var.redis_tier)
+    error_message = "redis_tier must be managed or classic."
+  }
+}
+
+variable "managed_redis_sku" {
+  description = "Size of Azure Managed Redis; a fifth of its memory is Azure's own. Its cluster policy must fit: up to 25 GB."
+  type        = string
+  default     = "Balanced_B1"
+
+  validation {
+    condition     = can(regex("^(Balanced_B(0|1|3|5|10|20)|MemoryOptimized_M(10|20)|ComputeOptimized_X(3|5|10|20))$", var.managed_redis_sku))
+    error_message = "managed_redis_sku must be one of up to 25 GB, such as Balanced_B1: larger ones need a client that knows clusters."
+  }
+}
+
+variable "redis_high_availability" {
+  description = "A replica for Azure Managed Redis. Without one it costs half and has no SLA; changing it makes a new, empty cache."
+  type        = bool
+  default     = true
+}
+
+# Monitoring.
+
+variable "log_retention_days" {
+  description = "Days that logs are kept; those over 31 are charged."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.log_retention_days >= 30 && var.log_retention_days <= 730
+    error_message = "log_retention_days must be 30 to 730."
+  }
+}
+
+variable "log_daily_quota_gb" {
+  description = "Gigabytes of logs a day after which no more are taken in; -1 is no limit."
+  type        = number
+  default     = -1
+}
+
+variable "alert_emails" {
+  description = "Who gets alerts by mail."
+  type        = set(string)
+  default     = []
+}
+
+variable "alert_webhooks" {
+  description = "Who gets alerts by webhook: addresses by name."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for address in values(var.alert_webhooks) : startswith(address, "https://")])
+    error_message = "alert_webhooks must be https addresses."
+  }
+}
+
+# Network.
+
+variable "address_space" {
+  description = "The virtual network, a /16 or larger CIDR range."
+  type        = string
+  default     = "10.42.0.0/16"
+
+  validation {
+    condition     = can(cidrhost(var.address_space, 0)) && tonumber(split("/", var.address_space)[1]) <= 16
+    error_message = "address_space must be a CIDR range of /16 or larger, such as 10.42.0.0/16."
+  }
+}

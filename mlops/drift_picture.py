@@ -1,0 +1,55 @@
+"""Drift as a picture: the index of each feature, and the most drifted ones beside their baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mlops.drift import Drift
+from stability import DRIFTED, WATCH, Baseline
+
+SHOWN = 20
+CLOSER = 3
+COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
+
+
+def write(file: Path, drifts: Sequence[Drift]) -> None:
+    """SVG or PNG, by the file's name."""
+    shown, closer = drifts[:SHOWN], drifts[:CLOSER]
+    figure = Figure(figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained")
+    grid = figure.add_gridspec(len(closer), 2)
+    _indices(figure.add_subplot(grid[:, 0]), shown)
+    for place, drift in enumerate(closer):
+        _bins(figure.add_subplot(grid[place, 1]), drift, legend=place == 0)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file)
+
+
+def _indices(axes: Axes, drifts: Sequence[Drift]) -> None:
+    names = [drift.baseline.name for drift in drifts][::-1]
+    axes.barh(names, [drift.index for drift in drifts][::-1], color=[COLOURS[d.verdict] for d in drifts][::-1])
+    for limit in (WATCH, DRIFTED):
+        axes.axvline(limit, color="#777777", linewidth=0.8, linestyle="--")
+    axes.set_xlabel("population stability index")
+
+
+def _bins(axes: Axes, drift: Drift, *, legend: bool) -> None:
+    then, now = (np.array(counts) / max(sum(counts), 1) for counts in (drift.baseline.counts, drift.now.tolist()))
+    places = np.arange(len(then))
+    axes.bar(places - 0.2, then, 0.4, label="in training", color="#9e9e9e")
+    axes.bar(places + 0.2, now, 0.4, label="now", color=COLOURS[drift.verdict])
+    axes.set_xticks(places, _labels(drift.baseline), rotation=30, ha="right", fontsize="x-small")
+    axes.set_title(drift.baseline.name, fontsize="medium")
+    if legend:
+        axes.legend(fontsize="small")
+
+
+def _labels(baseline: Baseline) -> list[str]:
+    if baseline.values is not None:
+        return [*baseline.values, "other", "missing"]
+    upper = [f"≤ {bound:.3g}" for bound in baseline.bounds]
+    return [*upper, f"> {baseline.bounds[-1]:.3g}" if upper else "any", "missing"]

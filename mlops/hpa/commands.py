@@ -1,0 +1,107 @@
+"""``mlops simulate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from errors import StartupError
+from mlops.rollout.commands import plain_errors
+
+PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
+MIB = 2**20
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, required=True, type=PLACE)
+@click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
+@click.option("--base", type=click.FloatRange(0), default=20.0, help="Requests/s at least, of a named load.")
+@click.option("--peak", type=click.FloatRange(0), default=400.0, help="Requests/s at most, of a named load.")
+@click.option("--minutes", type=click.IntRange(1), help="Of a named load; else 30, for daily a day.")
+@click.option("--compare", multiple=True, metavar="KEY=VALUE[,...]", help="The first manifest with that changed, too.")
+@click.option(
+    "--service-ms",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    help="Of one core's time, for a request: the stage predict in /metrics.",
+)
+@click.option(
+    "--start-seconds",
+    type=click.FloatRange(0),
+    default=40.0,
+    help="Until a new pod is ready; of nodes too, if need be.",
+)
+@click.option("--memory-mib", type=click.FloatRange(0), default=300.0, help="That a pod uses, whatever the load.")
+@click.option("--p95-ms", type=float, default=200.0, help="SLO.")
+@click.option("--p99-ms", type=float, default=500.0, help="SLO.")
+@click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")
+@click.option("--picture", type=click.Choice(["svg", "png"]), default="svg")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/simulation", help="For tables, picture."
+)
+def simulate(
+    manifests: tuple[Path, ...],
+    load: str,
+    base: float,
+    peak: float,
+    minutes: int | None,
+    compare: tuple[str, ...],
+    service_ms: float,
+    start_seconds: float,
+    memory_mib: float,
+    p95_ms: float,
+    p99_ms: float,
+    error_rate: float,
+    picture: str,
+    out: Path,
+) -> None:
+    """What the autoscaler in MANIFESTS would do with a load, and what the requests would see of it.
+
+    MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the Deployment that it
+    names; - reads what kustomize renders. The autoscaler is computed as Kubernetes does; the pods are a model
+    (docs/kubernetes.md says which), and no cluster is asked.
+
+    Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
+    """
+    with plain_errors():
+        from mlops.hpa import manifest, results
+        from mlops.hpa import picture as pictures
+        from mlops.hpa.pod import PodModel
+        from mlops.hpa.simulation import simulate
+        from mlops.rollout.judge import Slo
+
+        found = manifest.read(manifests)
+        setups = [each.setup() for each in (*found, *(found[0].but(changes) for changes in compare))]
+        arriving = _load(load, base, peak, minutes)
+        timelines = []
+        for setup in setups:
+            model = PodModel(
+                cores=float(setup.cores),
+                service=service_ms / 1000,
+                start=start_seconds,
+                memory=memory_mib * MIB,
+                held=setup.configured.scoring_max_in_flight * setup.configured.worker_count,
+                queue_timeout=setup.configured.scoring_queue_timeout_ms / 1000,
+            )
+            timelines.append(simulate(setup, model, arriving))
+        slo = Slo(p95_ms, p99_ms, error_rate)
+        click.echo(results.lines(results.summary(timelines, slo)))
+        drawn = out / f"simulation.{picture}"
+        try:
+            files = results.write(timelines, slo, out)
+            pictures.write(drawn, timelines, slo)
+        except OSError as error:
+            raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
+    click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
+
+
+def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarray:
+    from mlops.hpa import loads
+
+    if name in loads.SHAPES:
+        return loads.named(name, base=base, peak=peak, minutes=minutes)
+    if not Path(name).is_file():
+        raise StartupError(f"There is no load {name}; name {', '.join(loads.SHAPES)} or a CSV file.")
+    return loads.trace(Path(name))

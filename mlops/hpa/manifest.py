@@ -1,0 +1,153 @@
+"""Reads what scales a Deployment, and the Deployment, from their manifests; changes single settings of them."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import settings
+from errors import StartupError
+from mlops.hpa.controller import Autoscaler
+from mlops.hpa.quantity import parse
+from mlops.hpa.scaler import autoscaler
+from settings import Settings
+
+RENDER = "where it is a patch, give what `kubectl kustomize` renders"
+SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """``cpu`` in cores, ``memory`` in bytes: what a pod requests; ``cores``: its limit."""
+
+    name: str
+    autoscaler: Autoscaler
+    cpu: Decimal
+    memory: Decimal
+    cores: Decimal
+    configured: Settings
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """A scaler with the Deployment that it names, as they were read."""
+
+    name: str
+    scaler: Manifest
+    deployment: Manifest
+
+    def setup(self) -> Setup:
+        """Raises StartupError."""
+        try:
+            return self._setup()
+        except (KeyError, TypeError, AttributeError) as error:
+            raise StartupError(
+                f"{self.name} is not what the API server takes ({type(error).__name__}: {error}); {RENDER}."
+            ) from None
+
+    def _setup(self) -> Setup:
+        (container, *others) = _pod_spec(self.deployment)["containers"]
+        if others:
+            raise StartupError(f"{self.name}: pods of several containers are not simulated; give one container.")
+        cpu, memory, cores = (
+            _resource(self.name, container, *where)
+            for where in (("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"))
+        )
+        variables = {each["name"]: each["value"] for each in container.get("env", ()) if "value" in each}
+        return Setup(self.name, autoscaler(self.scaler), cpu, memory, cores, settings.load(variables))
+
+    def but(self, changes: str) -> Manifests:
+        """With settings changed: ``maxReplicas=20,cpu=50``. Raises StartupError."""
+        changed = Manifests(changes, copy.deepcopy(self.scaler), copy.deepcopy(self.deployment))
+        for change in changes.split(","):
+            key, is_one, value = change.partition("=")
+            if not is_one:
+                raise StartupError(f"{change} is no KEY=VALUE, such as maxReplicas=20; correct it.")
+            changed._put(key, yaml.safe_load(value))
+        return changed
+
+    def _put(self, key: str, value: object) -> None:
+        if key in ("requests.cpu", "requests.memory", "limits.cpu"):
+            kind, name = key.split(".")
+            _pod_spec(self.deployment)["containers"][0]["resources"][kind][name] = value
+            return
+        for metric in self.scaler["spec"].get("metrics", ()):
+            if metric.get("type") == "Resource" and metric["resource"]["name"] == key:
+                metric["resource"]["target"]["averageUtilization"] = value
+                return
+        *parents, last = (int(part) if part.isdecimal() else part for part in key.split("."))
+        place: Any = self.scaler["spec"]
+        try:
+            for part in parents:
+                place = place[part]
+            place[last]  # only what is there is changed: a misspelt key would do nothing
+        except (KeyError, IndexError, TypeError):
+            raise StartupError(
+                f"{key} is not in the manifest; name a key below its spec as maxReplicas or "
+                "behavior.scaleDown.stabilizationWindowSeconds, or cpu, memory, requests.cpu, requests.memory, "
+                "limits.cpu."
+            ) from None
+        place[last] = value
+
+
+def read(paths: Iterable[Path]) -> list[Manifests]:
+    """The scalers in ``paths``, each with its Deployment from any of them, or from beside it. Raises StartupError."""
+    found: list[tuple[Path, Manifest]] = [(path, manifest) for path in paths for manifest in _documents(path)]
+    scalers = [(path, manifest) for path, manifest in found if manifest["kind"] in SCALERS]
+    if not scalers:
+        raise StartupError("There is no HorizontalPodAutoscaler in what was given; name its file or folder.")
+    return [Manifests(f"{path}", scaler, _deployment(scaler, path, found)) for path, scaler in scalers]
+
+
+def _resource(name: str, container: Mapping[str, Any], kind: str, resource: str) -> Decimal:
+    try:
+        quantity = parse(container["resources"][kind][resource])
+    except (KeyError, TypeError):
+        raise StartupError(f"{name}: the Deployment has no resources.{kind}.{resource}; write it.") from None
+    if quantity <= 0:
+        raise StartupError(f"{name}: resources.{kind}.{resource} is {quantity}; write more than 0.")
+    return quantity
+
+
+def _pod_spec(deployment: Manifest) -> dict[str, Any]:
+    spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manifest]]) -> Manifest:
+    """The one of its own file or folder first."""
+    wanted = scaler.get("spec", {}).get("scaleTargetRef", {}).get("name")
+    if wanted is None:
+        raise StartupError(f"{path} names nothing to scale; {RENDER}.")
+    beside = [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
+    for _, manifest in sorted([*beside, *given], key=lambda one: one[0] != path):
+        if manifest["kind"] == "Deployment" and manifest.get("metadata", {}).get("name") == wanted:
+            return manifest
+    raise StartupError(f"{path}: its Deployment {wanted} is not in what was given; name its file or folder too.")
+
+
+def _documents(path: Path) -> list[Manifest]:
+    """All manifests of a file, of a folder's files, or of standard input, which is ``-``."""
+    if str(path) == "-":
+        return _loaded(path, sys.stdin.read())
+    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+    try:
+        return [manifest for file in files for manifest in _loaded(file, file.read_text())]
+    except (OSError, UnicodeDecodeError):
+        raise StartupError(f"{path} can't be read as text; name manifests in YAML.") from None
+
+
+def _loaded(path: Path, text: str) -> list[Manifest]:
+    try:
+        documents: list[Any] = list(yaml.safe_load_all(text))
+    except yaml.YAMLError:
+        raise StartupError(f"{path} is no YAML; correct it.") from None
+    return [document for document in documents if isinstance(document, dict) and "kind" in document]

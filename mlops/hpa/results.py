@@ -1,0 +1,119 @@
+"""What a simulation comes to: one row for each setting, held to the SLO; and all its seconds, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mlops.hpa.simulation import MINUTE, Timeline
+from mlops.rollout.judge import Slo
+
+
+def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> float:
+    """Milliseconds in which ``share`` of the answered requests were answered; NaN where there were none."""
+    later, answered = timeline.later[minutes].sum(axis=0), _answered(timeline)[minutes].sum()
+    if not answered:
+        return float("nan")
+    place = int(np.argmax(later <= (1 - share) * answered))
+    return 1000 * float(timeline.model.latencies[place])
+
+
+def by_minute(timeline: Timeline, share: float) -> np.ndarray:
+    """The same for each minute."""
+    return np.array([quantile(timeline, share, slice(minute, minute + 1)) for minute in range(len(timeline.later))])
+
+
+def row(timeline: Timeline, slo: Slo) -> dict[str, float | str]:
+    """Column -> value. ``within SLO``: percent of the minutes whose P95, P99 and errors all keep it."""
+    requests = timeline.rate.sum()
+    return {
+        "setting": timeline.name,
+        "replicas": timeline.replicas.mean(),
+        "most": int(timeline.replicas.max()),
+        "pod hours": timeline.replicas.sum() / 3600,
+        "CPU %": timeline.utilisation.mean(),
+        "shed %": 100 * (timeline.rate @ timeline.shed) / requests if requests else 0.0,
+        "P95 ms": quantile(timeline, 0.95),
+        "P99 ms": quantile(timeline, 0.99),
+        "within SLO %": 100 * float(within(timeline, slo).mean()),
+    }
+
+
+def within(timeline: Timeline, slo: Slo) -> np.ndarray:
+    """For each minute, whether it kept the SLO. A minute without requests did."""
+    shed = _by_minute(timeline.rate * timeline.shed)
+    errors = shed <= slo.error_rate * _by_minute(timeline.rate)
+    quick = [
+        _slower(timeline, limit) <= (1 - share) * _answered(timeline)
+        for share, limit in ((0.95, slo.p95_ms), (0.99, slo.p99_ms))
+    ]
+    kept: np.ndarray = errors & quick[0] & quick[1]
+    return kept
+
+
+def summary(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
+    return pd.DataFrame([row(timeline, slo) for timeline in timelines])
+
+
+def lines(table: pd.DataFrame) -> str:
+    """For a terminal."""
+    return table.to_string(index=False, float_format="{:.1f}".format)
+
+
+def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
+    """A row for each second of each setting."""
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "setting": timeline.name,
+                    "second": np.arange(len(timeline.rate)),
+                    "requests_per_second": timeline.rate,
+                    "replicas": timeline.replicas,
+                    "ready": timeline.ready,
+                    "cpu_percent": timeline.utilisation,
+                    "waiting": timeline.waiting,
+                    "shed_share": timeline.shed,
+                    "p95_ms_of_the_minute": _each_second(by_minute(timeline, 0.95), timeline),
+                    "minute_within_slo": _each_second(within(timeline, slo), timeline),
+                }
+            )
+            for timeline in timelines
+        ]
+    )
+
+
+def write(timelines: Sequence[Timeline], slo: Slo, out: Path) -> list[Path]:
+    """Both tables as CSV; -> the files."""
+    out.mkdir(parents=True, exist_ok=True)
+    files = [out / "summary.csv", out / "seconds.csv"]
+    summary(timelines, slo).to_csv(files[0], index=False, float_format="%.3f")
+    seconds(timelines, slo).to_csv(files[1], index=False, float_format="%.4g")
+    return files
+
+
+def _slower(timeline: Timeline, limit: float) -> np.ndarray:
+    """For each minute, how many were answered later than ``limit`` milliseconds."""
+    latencies = 1000 * timeline.model.latencies
+    return np.array(
+        [
+            np.interp(limit, latencies, later, left=answered)
+            for later, answered in zip(timeline.later, _answered(timeline), strict=True)
+        ]
+    )
+
+
+def _each_second(minutes: np.ndarray, timeline: Timeline) -> np.ndarray:
+    return np.repeat(minutes, MINUTE)[: len(timeline.rate)]
+
+
+def _answered(timeline: Timeline) -> np.ndarray:
+    return _by_minute(timeline.rate * (1 - timeline.shed))
+
+
+def _by_minute(values: np.ndarray) -> np.ndarray:
+    sums: np.ndarray = np.add.reduceat(values, np.arange(0, len(values), MINUTE))
+    return sums

@@ -1,0 +1,48 @@
+"""The manifests of ``kubernetes/``, as they are rendered, for tests."""
+
+from typing import Any
+
+import pytest
+
+from deploy.checkout import REPOSITORY
+from deploy.kustomize import Manifest, render
+
+KUBERNETES = REPOSITORY / "kubernetes"
+RENDERED = REPOSITORY / "tests" / "data" / "kubernetes"
+FOLDERS = {
+    "dev": KUBERNETES / "overlays" / "dev",
+    "prod": KUBERNETES / "overlays" / "prod",
+    "keda": RENDERED / "keda",
+    "redis-key": RENDERED / "redis-key",
+}
+ALL = {name: render(folder) for name, folder in FOLDERS.items()}
+"""Both overlays, and prod with each of the components."""
+
+each_rendering = pytest.mark.parametrize("name", ALL)
+
+
+def kinds(name: str, kind: str) -> list[Manifest]:
+    return [manifest for manifest in ALL[name] if manifest["kind"] == kind]
+
+
+def the_only(name: str, kind: str) -> Any:
+    (found,) = kinds(name, kind)
+    return found
+
+
+def pod(name: str) -> Any:
+    return the_only(name, "Deployment")["spec"]["template"]["spec"]
+
+
+def container(name: str) -> Any:
+    (only,) = pod(name)["containers"]
+    return only
+
+
+def variables(name: str) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in container(name)["env"] if "value" in each}
+
+
+def scaler(name: str) -> Any:
+    (found,) = [each for each in ALL[name] if each["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
+    return found

@@ -1,0 +1,176 @@
+"""What ``kubernetes/`` comes to: valid for the API server, and right in what its schema does not say."""
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from deploy.checkout import REPOSITORY
+from deploy.kustomize import Manifest, render
+from deploy.manifests import (
+    ALL,
+    KUBERNETES,
+    RENDERED,
+    container,
+    each_rendering,
+    kinds,
+    the_only,
+    variables,
+)
+
+VERSIONS = ("1.33", "1.36")
+"""Of Kubernetes: the oldest and the newest that AKS is expected to run."""
+
+CUSTOM = {
+    ("secrets-store.csi.x-k8s.io/v1", "SecretProviderClass"),
+    ("keda.sh/v1alpha1", "ScaledObject"),
+    ("keda.sh/v1alpha1", "TriggerAuthentication"),
+    ("azmonitoring.coreos.com/v1", "PodMonitor"),
+}
+"""Kinds of add-ons of AKS, for which there is no schema here."""
+
+
+def in_order(manifests: list[Manifest]) -> list[Manifest]:
+    return sorted(manifests, key=lambda each: (each["kind"], each["metadata"]["name"]))
+
+
+@each_rendering
+def test_the_renderer_here_does_what_kubectl_does(name: str):
+    """What kubectl rendered is committed, so that a reader sees what is deployed; `make manifests` writes it anew."""
+    kubectls = list(yaml.safe_load_all((RENDERED / f"{name}.yaml").read_text()))
+    assert in_order(ALL[name]) == in_order(kubectls), "run `make manifests`, which needs kubectl, and commit"
+
+
+def test_what_the_renderer_does_not_know_it_refuses(tmp_path: Path):
+    """Rather than leave it out."""
+    (tmp_path / "kustomization.yaml").write_text("kind: Kustomization\nnamePrefix: mine-\n")
+    with pytest.raises(AssertionError, match="namePrefix"):
+        render(tmp_path)
+
+
+def problem(manifest: Manifest, version: str) -> str | None:
+    try:
+        kubernetes_validate.validate(manifest, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{manifest['kind']} {'.'.join(map(str, error.path))}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError:
+        known = (manifest["apiVersion"], manifest["kind"]) in CUSTOM
+        return None if known else f"{manifest['kind']} has no schema"
+    return None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_manifests_are_valid(version: str):
+    """For the oldest and the newest Kubernetes; strictly, so that a misspelt key is seen."""
+    different = {json.dumps(manifest, sort_keys=True) for manifests in ALL.values() for manifest in manifests}
+    assert [wrong for text in sorted(different) if (wrong := problem(json.loads(text), version))] == []
+
+
+def test_a_misspelt_key_is_seen():
+    """The check above can fail."""
+    wrong = copy.deepcopy(the_only("prod", "HorizontalPodAutoscaler"))
+    wrong["spec"]["maxReplica"] = 10
+    assert "maxReplica" in str(problem(wrong, VERSIONS[0]))
+    assert problem({"apiVersion": "keda.sh/v1", "kind": "ScaledObjekt"}, VERSIONS[0])
+
+
+def selectors(manifest: Manifest) -> Iterator[dict[str, str]]:
+    """Each that is to find our pods."""
+    spec = manifest["spec"]
+    match manifest["kind"]:
+        case "Service":
+            yield spec["selector"]
+        case "Deployment":
+            yield spec["selector"]["matchLabels"]
+            for constraint in spec["template"]["spec"]["topologySpreadConstraints"]:
+                yield constraint["labelSelector"]["matchLabels"]
+        case "PodDisruptionBudget" | "PodMonitor":
+            yield spec["selector"]["matchLabels"]
+        case "NetworkPolicy":
+            yield spec["podSelector"]["matchLabels"]
+
+
+@each_rendering
+def test_selectors_find_the_pods(name: str):
+    """The guide's label, app=ml-inference; one that finds nothing would be no error anywhere."""
+    labels = the_only(name, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    found = [each for manifest in ALL[name] if "spec" in manifest for each in selectors(manifest)]
+    assert len(found) >= 6
+    assert all(selector.items() <= labels.items() for selector in found)
+    assert all(selector == {"app": "ml-inference"} for selector in found)
+
+
+@each_rendering
+def test_ports_are_called_by_names_that_there_are(name: str):
+    """Of the Service and of each NetworkPolicy."""
+    names = {port["name"] for port in container(name)["ports"]}
+    used = {port["targetPort"] for port in the_only(name, "Service")["spec"]["ports"]}
+    for policy in kinds(name, "NetworkPolicy"):
+        used |= {port["port"] for rule in policy["spec"]["ingress"] for port in rule["ports"]}
+    assert used == names
+    assert [port["port"] for port in the_only(name, "Service")["spec"]["ports"]] == [5001]
+
+
+@each_rendering
+def test_everything_is_in_one_namespace(name: str):
+    """But for the namespace itself."""
+    inside = [manifest for manifest in ALL[name] if manifest["kind"] != "Namespace"]
+    assert {manifest["metadata"].get("namespace") for manifest in inside} == {
+        the_only(name, "Namespace")["metadata"]["name"]
+    }
+    named = [(manifest["kind"], manifest["metadata"]["name"]) for manifest in ALL[name]]
+    assert len(named) == len(set(named))
+
+
+@each_rendering
+def test_the_service_is_never_public(name: str):
+    """The server asks nobody who he is."""
+    service = the_only(name, "Service")
+    if service["spec"]["type"] == "LoadBalancer":
+        annotations = service["metadata"]["annotations"]
+        assert annotations["service.beta.kubernetes.io/azure-load-balancer-internal"] == "true"
+        assert service["spec"]["externalTrafficPolicy"] == "Local"
+    else:
+        assert service["spec"]["type"] == "ClusterIP"
+    assert not kinds(name, "Ingress")
+
+
+@each_rendering
+def test_the_network_lets_through_what_is_named_only(name: str):
+    """Both ways; Redis and Entra ID on their ports, never the node's metadata, and nothing from anywhere."""
+    policies = kinds(name, "NetworkPolicy")
+    assert all(set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} for policy in policies)
+    sources = [peer for policy in policies for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    assert {} not in sources
+    assert "0.0.0.0/0" not in [peer["ipBlock"]["cidr"] for peer in sources if "ipBlock" in peer]
+    rules = [rule for policy in policies for rule in policy["spec"]["egress"]]
+    assert all(rule["to"] and rule["ports"] for rule in rules)
+    wide = [rule for rule in rules if any("ipBlock" in peer for peer in rule["to"])]
+    for rule in wide:
+        assert all("169.254.169.254/32" in peer["ipBlock"]["except"] for peer in rule["to"])
+    ports = {port["port"] for rule in wide for port in rule["ports"]}
+    redis = variables(name).get("REDIS_PORT")
+    assert ports == (set() if redis is None else {443, 6380, 10000})
+    assert redis is None or int(redis) in ports
+
+
+def test_what_terraform_makes_is_what_the_manifests_name():
+    """The identity's service account, the network, the key's name in the vault, and the outputs to copy."""
+    texts = {path.name: path.read_text() for path in (REPOSITORY / "infrastructure").glob("*.tf")}
+    account = the_only("prod", "ServiceAccount")["metadata"]
+    federated = f'{{ namespace = "{account["namespace"]}", service_account = "{account["name"]}" }}'
+    assert federated in texts["variables.tf"]
+    (gateway,) = [each for each in kinds("prod", "NetworkPolicy") if each["metadata"]["name"] == "ml-inference-gateway"]
+    network = gateway["spec"]["ingress"][0]["from"][0]["ipBlock"]["cidr"]
+    assert re.search(rf'variable "address_space" {{[^}}]*default += "{network}"', texts["variables.tf"])
+    (fetched,) = yaml.safe_load(the_only("redis-key", "SecretProviderClass")["spec"]["parameters"]["objects"])["array"]
+    assert f'= "{yaml.safe_load(fetched)["objectName"]}"' in texts["keyvault.tf"]
+    sources = "".join(path.read_text() for path in KUBERNETES.rglob("*.yaml"))
+    named = {name for found in re.findall(r"terraform output ([\w, ]+)", sources) for name in found.split(", ")}
+    assert len(named) == 3
+    assert all(f'output "{name}"' in texts["outputs.tf"] for name in named)

@@ -1,0 +1,253 @@
+"""The queries of infrastructure/queries/: right by Microsoft's parser, and run over what a real server logged."""
+
+import json
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from kusto.envelope import MIDNIGHT, container_log, moments, traffic_log, workspace
+from kusto.evaluator import Evaluator, Table
+from kusto.logged import BYPASSED, CACHED, CLIENT, GOOD, OURS, Logged, arrived
+from kusto.parser import FILES, PACKS, QUERIES, Query, parse
+from kusto.scalars import NotSupportedError
+
+WINDOW = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    return Logged(tmp_path_factory.mktemp("logged"))
+
+
+def run(query: Query, tables: dict[str, Table], now: datetime = MIDNIGHT) -> Table:
+    return Evaluator(tables, now).run(query.tree)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_queries_are_right_by_microsofts_parser(queries: dict[str, Query], name: str):
+    """Syntax, functions, and each column of each table."""
+    assert queries[name].errors == []
+    assert queries[name].columns
+
+
+def test_both_packs_answer_the_same_questions():
+    """Whichever of the tables the lines land in."""
+    names = [{name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS]
+    assert names[0] == names[1] >= {"InferenceSLOMetrics", "InferenceErrorRate", "InferenceRequest"}
+
+
+def test_the_parser_finds_what_is_wrong():
+    """An unknown column, an unknown function, a missing bracket."""
+    wrong = {
+        "column": "ContainerLogV2 | where LogEntry has 'x'",
+        "function": "ContainerLogV2 | extend x = percent(1)",
+        "syntax": "ContainerLogV2 | where (",
+    }
+    assert all(query.errors for query in parse(wrong).values())
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, pack: str):
+    """Percentiles of the requests that were answered, by five minutes. Kusto's is the nearest rank."""
+    found = run(queries[f"{pack}/InferenceSLOMetrics"], logged.tables)
+    expected = []
+    for i, window in enumerate(logged.windows):
+        took = [answer["duration_ms"] for answer in window if answer["status"] == 200]
+        if took:
+            took = took if pack == "containerlogv2" else [round(each) for each in took]
+            ranks = np.percentile(took, [50, 95, 99], method="inverted_cdf")
+            expected.append((MIDNIGHT + i * WINDOW, *ranks, len(took)))
+    assert [
+        tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests")) for row in found
+    ] == expected
+    assert sum(row[-1] for row in expected) == GOOD + CACHED + BYPASSED
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Logged, pack: str):
+    """Failures of ours make the rate; a client's errors do not, also where Azure hid both behind a 424."""
+    found = run(queries[f"{pack}/InferenceErrorRate"], logged.tables)
+    status = np.array([[answer["status"] for answer in window] for window in logged.windows])
+    ours, clients = (status >= 500).sum(axis=1), ((status >= 400) & (status < 500)).sum(axis=1)
+    assert [row["Failures"] for row in found] == ours.tolist()
+    assert [row["ClientErrors"] for row in found] == clients.tolist()
+    assert [row["ErrorRate"] for row in found] == (100 * ours / status.shape[1]).tolist()
+    assert (ours.sum(), clients.sum()) == (OURS, CLIENT)
+    if pack == "managed":
+        assert [row["Failures424"] for row in found] == ours.tolist()
+        assert [row["ClientErrors424"] for row in found] == clients.tolist()
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_cache_hit_rate_is_what_clients_were_told(queries: dict[str, Query], logged: Logged, pack: str):
+    """In the metadata of their answers, by five minutes."""
+    found = run(queries[f"{pack}/InferenceCacheHitRate"], logged.tables)
+    told = [[answer.get("cache") for answer in window] for window in logged.windows]
+    assert [row["Hits"] for row in found] == [window.count("hit") for window in told]
+    assert sum(row["Hits"] for row in found) == CACHED
+    assert [row["Bypasses"] for row in found] == [window.count("bypass") for window in told]
+    assert sum(row["Bypasses"] for row in found) == BYPASSED
+    assert [row["HitRate"] for row in found] == [
+        100 * window.count("hit") / max(1, window.count("hit") + row["Misses"])
+        for window, row in zip(told, found, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_slowest_stage_stands_first(queries: dict[str, Query], logged: Logged, pack: str):
+    """With the percentiles that numpy finds in the lines; the whole request is no stage of it."""
+    found = run(queries[f"{pack}/InferenceSlowestStages"], logged.tables)
+    stages: dict[str, list[float]] = {}
+    for line in logged.lines:
+        for stage, took in line["stages"].items():
+            stages.setdefault(stage, []).append(took)
+    del stages["request"]
+    expected = {
+        stage: [*np.percentile(took, [50, 95, 99], method="inverted_cdf"), len(took)] for stage, took in stages.items()
+    }
+    assert {row["Stage"]: [row[name] for name in ("P50", "P95", "P99", "Requests")] for row in found} == expected
+    assert [row["SumMs"] for row in found] == pytest.approx([sum(stages[row["Stage"]]) for row in found])
+    assert found[0]["Stage"] == "predict"
+    assert [row["P95"] for row in found] == sorted((row["P95"] for row in found), reverse=True)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
+    """By any of its ids: its line, the endpoint's, the gateway's and its spans, oldest first, and nobody else's."""
+    line = logged.lines[7]
+    at = MIDNIGHT + timedelta(hours=1)
+    span = {"TimeGenerated": at, "Name": "predict", "ResultCode": "", "DurationMs": 1.5}
+    tables = logged.tables | {
+        "AppDependencies": [span | {"OperationId": line["trace"]}, span | {"OperationId": logged.lines[8]["trace"]}],
+        "ApiManagementGatewayLogs": [
+            {"TimeGenerated": at, "CorrelationId": id_, "ResponseCode": 200, "BackendResponseCode": 200, "TotalTime": 9}
+            for id_ in (line["request_id"], "another")
+        ],
+    }
+    text = (QUERIES / f"{pack}/InferenceRequest.kql").read_text()
+    ids = ("request_id", "client_request_id", "trace")
+    asked = parse({key: text.replace("1699564800123-42", line[key]) for key in ids})
+    own = "pod" if pack == "containerlogv2" else "instance"
+    others = {"request_id": ["endpoint", "API"], "client_request_id": ["endpoint"], "trace": []}
+    for key, query in asked.items():
+        found = run(query, tables)
+        beside = others[key] if pack == "managed" else []
+        assert [row["Source"].split()[0] for row in found] == [own, *beside, "span"]
+        assert json.loads(found[0]["Text"]) == line
+        assert found[-1]["DurationMs"] == 1.5
+    unlogged = workspace(AppRequests=[span | {"OperationId": line["trace"]}])
+    assert [row["Source"] for row in run(asked["trace"], unlogged)] == ["span"]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if "BurnRate" in name])
+def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logged: Logged, name: str):
+    """As many times as fast as 99.9 % allows, over the hours before now and over the time before the newest line."""
+    long, short = {
+        "1h": (timedelta(hours=1), timedelta(minutes=5)),
+        "6h": (timedelta(hours=6), timedelta(minutes=30)),
+        "1d": (timedelta(days=1), timedelta(hours=2)),
+    }[name[-2:]]
+    times = np.array([i * 15 for i in range(len(logged.answers))])
+    ended = logged.answers[::-1]
+    for answers in (logged.answers, ended, ended[1:] + ended[:1]):
+        lines = {
+            answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
+        }
+        tables = workspace(
+            ContainerLogV2=arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
+            AmlOnlineEndpointTrafficLog=arrived(traffic_log, answers),
+        )
+        failed = np.array([answer["status"] >= 500 for answer in answers])
+        for now in (logged.end, logged.end + timedelta(minutes=6)):
+            within = times > (now - MIDNIGHT - long).total_seconds()
+            recent = within & (times > times[-1] - short.total_seconds())
+            expected = min(failed[within].mean(), failed[recent].mean()) / 0.001
+            assert [row["Burn"] for row in run(queries[name], tables, now)] == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_a_few_failures_in_little_traffic_are_no_burn(queries: dict[str, Query], pack: str):
+    """Four of ten requests at night; the fifth failure is one, since then it may be all that there is."""
+    for failures, burns in ((4, False), (5, True)):
+        answers = [
+            {"status": 500 if i < failures else 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(10)
+        ]
+        lines = [json.dumps(answer | {"deployment": "blue"}) for answer in answers]
+        arrivals = timedelta(seconds=20)
+        tables = workspace(
+            ContainerLogV2=container_log(lines, moments(arrivals)),
+            AmlOnlineEndpointTrafficLog=traffic_log(answers, moments(arrivals)),
+        )
+        (row,) = run(queries[f"{pack}/InferenceBurnRate1h"], tables, MIDNIGHT + WINDOW)
+        assert (row["Burn"] > 14.4) is burns
+
+
+def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query], logged: Logged):
+    """Else sampled successes, beside errors that are all logged, would read as an outage."""
+    rows = [row for row in logged.tables["ContainerLogV2"] if isinstance(row["LogMessage"], dict)]
+    requests = [row for row in rows if "request_id" in row["LogMessage"]]
+    successes = [row for row in requests if row["LogMessage"]["status"] == 200]
+    sampled = [row | {"LogMessage": row["LogMessage"] | {"weight": 10}} for row in successes[::10]]
+    failures = [row for row in requests if row["LogMessage"]["status"] != 200]
+    tables = workspace(ContainerLogV2=sampled + failures)
+    by_window = run(queries["containerlogv2/InferenceErrorRate"], tables)
+    assert sum(row["Requests"] for row in by_window) == len(requests)
+    (burn,) = run(queries["containerlogv2/InferenceBurnRate1h"], tables, logged.end)
+    assert (burn["Requests"], burn["Failures"]) == (len(requests), OURS)
+
+
+@pytest.mark.parametrize(
+    ("code", "model", "ours", "clients"),
+    [
+        ("200", 200, 0, 0),
+        ("424", 422, 0, 1),
+        ("424", 408, 0, 1),
+        ("424", 500, 1, 0),
+        ("424", 503, 1, 0),
+        ("424", None, 1, 0),
+        ("401", None, 0, 1),
+        ("408", None, 1, 0),
+        ("429", None, 1, 0),
+        ("502", None, 1, 0),
+        ("", None, 1, 0),
+    ],
+)
+def test_who_is_to_blame_at_a_managed_endpoint(
+    queries: dict[str, Query], code: str, model: int | None, ours: int, clients: int
+):
+    """By the endpoint's code and the model's: what the platform cut off or turned down for load is ours."""
+    row = traffic_log([{"status": 200, "duration_ms": 1, "request_id": "a"}], moments(WINDOW))[0]
+    tables = workspace(AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}])
+    (rate,) = run(queries["managed/InferenceErrorRate"], tables)
+    assert (rate["Failures"], rate["ClientErrors"]) == (ours, clients)
+    (burn,) = run(queries["managed/InferenceBurnRate1h"], tables, MIDNIGHT + WINDOW)
+    assert burn["Failures"] == ours
+
+
+def test_burn_rates_differ_in_their_windows_only():
+    """So that what is right of one is right of all."""
+    for pack in PACKS:
+        texts = {
+            "\n".join(line for line in (QUERIES / f"{name}.kql").read_text().splitlines() if "Window =" not in line)
+            for name in FILES
+            if name.startswith(f"{pack}/InferenceBurnRate")
+        }
+        assert len(texts) == 1
+
+
+def test_the_evaluator_refuses_what_it_does_not_know():
+    """Rather than answer wrong: an operator, an aggregate, a function, a comparison, a literal."""
+    steps = [
+        "take 5",
+        "summarize dcount(PodName)",
+        "extend x = toupper(PodName)",
+        "where PodName contains 'x'",
+        "where PodName == 'x\\'s'",
+        "mv-expand LogMessage",
+    ]
+    tables = workspace(ContainerLogV2=[{"PodName": "a", "LogMessage": {"b": 1}}])
+    for query in parse({step: f"ContainerLogV2 | {step}" for step in steps}).values():
+        assert query.errors == []
+        with pytest.raises(NotSupportedError):
+            run(query, tables)

@@ -1,0 +1,327 @@
+"""``infrastructure/`` as it is written: read by python-hcl2, held to the providers' schemas."""
+
+import json
+import re
+import ssl
+import warnings
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from arm.azure import Credential, azure, cloud_options
+from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from deploy.checkout import REPOSITORY
+from terraform.module import INFRASTRUCTURE, Module, parse
+from terraform.schema import of_type, problems, schemas
+
+MODULE = Module(INFRASTRUCTURE)
+BLOCKS = MODULE.blocks()
+TFVARS = sorted(INFRASTRUCTURE.glob("terraform.tfvars.*"))
+TESTS = sorted((INFRASTRUCTURE / "tests").glob("*.tftest.hcl"))
+FLAGS = ("enable_aks_deployment", "enable_api_management", "enable_redis_cache")
+ENDPOINT = BLOCKS["azapi_resource.endpoint"].body
+
+
+def unresolved(module: Module) -> Iterator[str]:
+    """References to what is not there, to attributes too."""
+    known = {"var": module.variables(), "local": module.locals()}
+    blocks = module.blocks()
+    for found in module.references():
+        if found["kind"]:
+            if found["name"] not in known[found["kind"]]:
+                yield found[0]
+            continue
+        address = f"{found['data'] or ''}{found['type']}.{found['label']}"
+        schema = of_type("data" if found["data"] else "resource", found["type"])
+        if (
+            address not in blocks
+            or schema is None
+            or (
+                found["attribute"]
+                and found["attribute"] not in {**schema["attributes"], **schema.get("block_types", {})}
+            )
+        ):
+            yield found[0]
+
+
+def module_of(folder: Path, text: str) -> Module:
+    (folder / "main.tf").write_text(text)
+    return Module(folder)
+
+
+@pytest.mark.parametrize("address", BLOCKS)
+def test_resources_keep_to_the_providers_schema(address: str):
+    """Known names, nothing missing, blocks where blocks belong: at all depths."""
+    block = BLOCKS[address]
+    schema = of_type(block.section, block.type)
+    assert schema is not None, "The snapshot lacks this type; write it anew: tests/terraform/snapshot.py says how."
+    assert list(problems(address, block.body, schema)) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ('name = "a"', "x.location is missing"),
+        ('name = "a"\nlocation = "b"\nplace = "c"', "x.place is unknown"),
+        ('name = "a"\nlocation {\n}', "x.location is an argument, not a block"),
+        ('name = "a"\nlocation = "b"\nid = "c"', "x.id can't be set"),
+        ('name = "a"\nlocation = true', "x.location is not a string"),
+    ],
+)
+def test_a_mistake_is_found(body: str, problem: str):
+    """The check above is not blind."""
+    schema = of_type("resource", "azurerm_resource_group")
+    resource = parse(f'resource "azurerm_resource_group" "x" {{\n{body}\n}}')["resource"][0]
+    assert schema is not None
+    assert problem in problems("x", resource["azurerm_resource_group"]["x"], schema)
+
+
+def test_a_mistake_inside_a_block_is_found():
+    """Also in blocks of blocks, and in dynamic ones."""
+    schema = of_type("resource", "azurerm_monitor_autoscale_setting")
+    text = """resource "azurerm_monitor_autoscale_setting" "x" {
+      profile {
+        capacity {
+          least = 1
+        }
+        dynamic "rule" {
+          for_each = []
+          content {
+            scale_action {}
+          }
+        }
+      }
+    }"""
+    body = parse(text)["resource"][0]["azurerm_monitor_autoscale_setting"]["x"]
+    assert schema is not None
+    found = set(problems("x", body, schema))
+    assert {"x.profile.capacity.least is unknown", "x.profile.capacity.minimum is missing"} <= found
+    assert {"x.profile.rule.metric_trigger is missing", "x.profile.rule.scale_action.cooldown is missing"} <= found
+
+
+def test_every_reference_is_to_something():
+    """Variables, locals, resources, and the attributes that are read off them."""
+    assert len(list(MODULE.references())) > 300
+    assert list(unresolved(MODULE)) == []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["var.nothing", "local.nothing", "azurerm_resource_group.nothing.id", "data.azurerm_client_config.x.nothing"],
+)
+def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
+    """Also inside text, functions and conditions."""
+    inside = (f'"a-${{{expression}}}"', f"merge({{}}, {expression})", f'"${{true ? "b" : {expression}}}"')
+    for written in (expression, *inside):
+        text = f'data "azurerm_client_config" "x" {{\n}}\noutput "x" {{\n  value = {written}\n}}'
+        assert list(unresolved(module_of(tmp_path, text))) == [expression]
+
+
+def test_the_snapshot_is_of_the_versions_that_are_asked_for():
+    """And has all that is used."""
+    snapshot = schemas()
+    held = {
+        ("data" if part.startswith("data") else "resource", name)
+        for provider in snapshot.values()
+        for part in ("resource_schemas", "data_source_schemas")
+        for name in provider[part]
+    }
+    assert held >= {(block.section, block.type) for block in BLOCKS.values()}
+    (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
+    for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
+        assert asked[name]["version"] == version
+        assert snapshot[name]["version"].split(".")[0] == version.removeprefix("~> ").split(".")[0]
+
+
+def test_variables_say_what_they_are():
+    """A type and a description; outputs a description."""
+    for name, body in MODULE.variables().items():
+        assert body.keys() >= {"type", "description"}, name
+    for name, body in MODULE.outputs().items():
+        assert body.keys() >= {"value", "description"}, name
+
+
+def test_nothing_is_declared_in_vain():
+    """Each variable and local is read somewhere."""
+    read = {(found["kind"], found["name"]) for found in MODULE.references() if found["kind"]}
+    assert {("var", name) for name in MODULE.variables()} - read == set()
+    assert {("local", name) for name in MODULE.locals()} - read == set()
+
+
+@pytest.mark.parametrize("path", TFVARS, ids=lambda path: path.suffix)
+def test_tfvars_name_declared_variables(path: Path):
+    """And give all that have no default but the subscription, which is whose it is."""
+    given = {name for name in parse(path.read_text()) if not name.startswith("__")}
+    declared = MODULE.variables()
+    assert given <= declared.keys()
+    needed = {name for name, body in declared.items() if "default" not in body}
+    assert needed - given == {"subscription_id"}
+    assert set(FLAGS) <= given
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_terraform_tests_are_readable(path: Path):
+    """Only declared variables, and each run asserts or expects a failure. CI runs them with the real providers."""
+    tree = parse(path.read_text())
+    runs = [(name, body) for one in tree["run"] for name, body in one.items()]
+    assert runs
+    for _, body in runs:
+        assert body.get("assert") or body["expect_failures"]
+        for variables in body.get("variables", []):
+            assert {name for name in variables if not name.startswith("__")} <= MODULE.variables().keys()
+    assert {body["command"] for _, body in runs} == ({"apply"} if path.name == "apply.tftest.hcl" else {"plan"})
+
+
+def test_each_combination_of_flags_has_a_run():
+    """Eight, all planned."""
+    tree = parse((INFRASTRUCTURE / "tests" / "flags.tftest.hcl").read_text())
+    given = [body.get("variables", [{}])[0] for one in tree["run"] for body in one.values()]
+    tried = {tuple(variables.get(flag, False) for flag in FLAGS) for variables in given}
+    assert tried == set(product((False, True), repeat=len(FLAGS)))
+
+
+def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
+    """What Azure is sent for an endpoint's YAML."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from azure.ai.ml import MLClient, load_online_endpoint
+        from azure.core.pipeline.transport import RequestsTransport
+
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(folder / "authority.pem")
+        assert ssl.create_default_context(cafile=str(folder / "authority.pem"))
+        with (
+            azure(authority) as (_, server),
+            RequestsTransport(connection_verify=str(folder / "authority.pem")) as transport,
+        ):
+            client = MLClient(
+                Credential(), SUBSCRIPTION, GROUP, WORKSPACE, **cloud_options(server.url), transport=transport
+            )
+            client.online_endpoints.begin_create_or_update(load_online_endpoint(file)).result()
+            (request,) = [one for one in server.sent("PUT") if "/onlineEndpoints/" in one.path]
+    return {"name": request.path.rpartition("/")[2], **request.document}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
+def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so that either may make it."""
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
+    sent = sent_by_azure_ai_ml(tmp_path, REPOSITORY / "endpoints" / "online-endpoint.yml")
+    assert {key: value for key, value in sent["properties"].items() if value} == ENDPOINT["body"]["properties"]
+    assert sent["identity"]["type"].lower() == ENDPOINT["identity"][0]["type"].lower()
+    assert sent["name"] == MODULE.variables()["endpoint_name"]["default"]
+
+
+def test_terraform_leaves_traffic_and_deployments_to_rollouts():
+    """An apply never changes what is served, nor updates the endpoint: azapi would send it without its traffic."""
+    assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
+    given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
+    (lifecycle,) = ENDPOINT["lifecycle"]
+    assert given - {name.strip("${}") for name in lifecycle["ignore_changes"]} == {"name", "parent_id"}
+    assert not any("/deployments@" in block.body.get("type", "") for block in BLOCKS.values())
+
+
+def test_deployments_scale_as_by_the_template():
+    """The rules are those of endpoints/autoscale.json."""
+    template = json.loads((REPOSITORY / "endpoints" / "autoscale.json").read_text())
+    (profile,) = template["resources"][0]["properties"]["profiles"]
+    expected = [
+        {
+            "metric": rule["metricTrigger"]["metricName"],
+            "operator": rule["metricTrigger"]["operator"],
+            "threshold": rule["metricTrigger"]["threshold"],
+            "window": rule["metricTrigger"]["timeWindow"],
+            "direction": rule["scaleAction"]["direction"],
+            "by": int(rule["scaleAction"]["value"]),
+        }
+        for rule in profile["rules"]
+    ]
+    assert MODULE.locals()["autoscale_rules"] == expected
+    default = MODULE.variables()["autoscale"]["default"]
+    assert default == {name: template["parameters"][name]["defaultValue"] for name in ("minimum", "maximum")}
+
+
+def test_quota_by_key_is_only_where_the_tier_has_it():
+    """Classic tiers count by key, v2 tiers by product; Consumption, which has no rates by key either, is refused."""
+    policies = INFRASTRUCTURE / "policies"
+    assert "<quota-by-key" in (policies / "product.xml").read_text()
+    v2 = (policies / "product-v2.xml").read_text()
+    assert "<quota " in v2
+    assert "<quota-by-key" not in v2
+    chosen = BLOCKS["azurerm_api_management_product_policy.inference"].body["xml_content"]
+    assert 'local.api_management_v2 ? "product-v2" : "product"' in chosen
+    refused = [rule["condition"] for rule in MODULE.variables()["api_management_sku"]["validation"]]
+    assert '${!startswith(var.api_management_sku, "Consumption")}' in refused
+
+
+def test_no_role_is_wider_than_its_job():
+    """Nobody is made owner or contributor, and the gateway's own role is one action."""
+    roles = {block.body.get("role_definition_name", "") for block in BLOCKS.values()}
+    assert not roles & {"Owner", "Contributor", "User Access Administrator", "Key Vault Administrator"}
+    (permissions,) = BLOCKS["azurerm_role_definition.scorer"].body["permissions"]
+    actions = ["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]
+    assert {key: value for key, value in permissions.items() if key != "__is_block__"} == {"actions": actions}
+
+
+def test_no_file_holds_a_secret():
+    """Passwords and keys come from Azure, and subscriptions from who runs it."""
+    for path in [*INFRASTRUCTURE.glob("*.tf*"), *INFRASTRUCTURE.glob("*.example")]:
+        text = path.read_text()
+        assert not re.search(r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE), path.name
+        assert not re.search(r'subscription_id\s*=\s*"', text), path.name
+
+
+PAGE = (REPOSITORY / "docs" / "infrastructure.md").read_text()
+
+
+def variables_of(environment: str) -> dict[str, Any]:
+    defaults = {name: body.get("default") for name, body in MODULE.variables().items()}
+    return defaults | parse((INFRASTRUCTURE / f"terraform.tfvars.{environment}").read_text())
+
+
+def private_endpoints(environment: str) -> int:
+    if not variables_of(environment)["private_network_enabled"]:
+        return 0
+    return (
+        len(re.findall(r"^      \w+ += \{ resource = ", (INFRASTRUCTURE / "network.tf").read_text(), re.MULTILINE)) + 1
+    )
+
+
+def test_the_cost_on_the_page_adds_up():
+    """Quantities are those of the environments' variables and of endpoints/; a month has 730 hours."""
+    number = r"\**([\d.]+)\**"
+    rows = re.findall(rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
+    sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
+    assert sums is not None
+    for column, environment in ((2, "dev-edge-learning"), (4, "prod")):
+        given = variables_of(environment)
+        nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
+        quantity = {
+            "instance of the endpoint, Standard_F4s_v2": given["autoscale"]["minimum"],
+            f"node of AKS, {given['aks_scoring_nodes']['vm_size']}": nodes,
+            "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
+            "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),
+            "API Management, Standard v2": int(given["api_management_sku"] == "StandardV2_1"),
+            "Azure Managed Redis, B0 without a replica": int(given["managed_redis_sku"] == "Balanced_B0"),
+            "Azure Managed Redis, B1": int(given["managed_redis_sku"] == "Balanced_B1"),
+            "container registry, Standard": int(not given["private_network_enabled"]),
+            "container registry, Premium": int(given["private_network_enabled"]),
+            "private endpoint": private_endpoints(environment),
+        }
+        assert {row[0]: int(row[column]) for row in rows} == quantity
+        for row in rows:
+            assert int(row[column + 1]) == round(float(row[1]) * 730 * int(row[column])), row[0]
+        assert int(sums[1 if column == 2 else 2]) == sum(int(row[column + 1]) for row in rows)
+
+
+def test_the_page_names_what_is_there():
+    """Files, variables and outputs."""
+    files = re.findall(r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`", PAGE)
+    assert len(files) > 10
+    assert [name for name in files if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))] == []
+    shown = set(re.findall(r"`((?:enable|aks|api|redis|private|autoscaled|endpoint)_\w+)[ `=]", PAGE))
+    assert shown <= MODULE.variables().keys() | MODULE.outputs().keys()

@@ -1,0 +1,117 @@
+"""``infrastructure/`` as Terraform itself takes it, with stand-ins for the providers: tests/terraform/provider.py."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from terraform.module import INFRASTRUCTURE
+from terraform.provider import providers
+
+Terraform = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
+    """Runs a command in a folder."""
+    program = shutil.which("terraform")
+    if program is None:
+        pytest.fail(
+            "Terraform is missing: .ci/terraform puts it in place, or see developer.hashicorp.com/terraform/install."
+        )
+    folder = tmp_path_factory.mktemp("terraform")
+    with providers(folder) as found:
+        environment = {
+            **os.environ,
+            **found,
+            "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_CONFIG_FILE": os.devnull,
+            "TF_DATA_DIR": str(folder / "data"),
+        }
+
+        def run(where: Path, *words: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [program, f"-chdir={where}", *words, "-no-color"],
+                capture_output=True,
+                text=True,
+                check=False,
+                env=environment,
+            )
+
+        yield run
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """To make mistakes in."""
+    return Path(
+        shutil.copytree(INFRASTRUCTURE, tmp_path / "infrastructure", ignore=shutil.ignore_patterns(".terraform"))
+    )
+
+
+def test_files_are_formatted(terraform: Terraform):
+    """As by `terraform fmt`; those of variables too, though their names don't end as it expects."""
+    done = terraform(INFRASTRUCTURE, "fmt", "-check", "-diff", "-recursive")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["terraform.tfvars.dev-edge-learning", "terraform.tfvars.prod", "backend.tf.example"])
+def test_files_that_fmt_does_not_know_are_formatted(terraform: Terraform, copy: Path, name: str):
+    """Under a name that it knows."""
+    (copy / name).rename(copy / "named.tf")
+    done = terraform(copy, "fmt", "-check", "-diff", "named.tf")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_module_is_valid(terraform: Terraform):
+    """Types, references, blocks and arguments, by Terraform."""
+    assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
+    done = terraform(INFRASTRUCTURE, "validate")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"),
+    [
+        ("cache.tf", "eviction_policy ", "evicting_policy ", 'argument named "evicting_policy" is not expected'),
+        ("aks.tf", "node_provisioning_profile {", "node_provisioning {", "Unsupported block type"),
+        ("identity.tf", "workload[0].principal_id", "workload[0].principal", "Unsupported attribute"),
+        ("ml.tf", "local.names.workspace", "local.names.work_space", "Unsupported attribute"),
+    ],
+)
+def test_terraform_finds_mistakes_with_the_stand_ins(
+    terraform: Terraform, copy: Path, name: str, before: str, after: str, said: str
+):
+    """They know the schema as the real ones do."""
+    (copy / name).write_text((copy / name).read_text().replace(before, after, 1))
+    assert terraform(copy, "init", "-backend=false").returncode == 0
+    done = terraform(copy, "validate")
+    assert done.returncode == 1
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_flags_make_what_they_say(terraform: Terraform):
+    """By `terraform test`, with mocked providers: infrastructure/tests/."""
+    assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
+    done = terraform(INFRASTRUCTURE, "test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 failed" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["dev-edge-learning", "prod"])
+def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy: Path, name: str):
+    """By every type and rule, all flags on."""
+    flags = (copy / "tests" / "flags.tftest.hcl").read_text()
+    mocks = flags[: flags.index("variables {")]
+    for path in (copy / "tests").iterdir():
+        path.unlink()
+    run = (
+        'variables {\n  subscription_id = "00000000-0000-0000-0000-000000000000"\n}\nrun "all" {\n  command = plan\n}\n'
+    )
+    (copy / "tests" / "environment.tftest.hcl").write_text(mocks + run)
+    assert terraform(copy, "init", "-backend=false").returncode == 0
+    done = terraform(copy, "test", f"-var-file=terraform.tfvars.{name}")
+    assert "1 passed, 0 failed" in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,1 @@
+"""What is needed to check ``infrastructure/`` without Azure and without the registry of providers."""

@@ -1,0 +1,69 @@
+import errno
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import data_sinks
+from contract import Contract, Feature
+from data_collection import Collected
+from validation import Batch
+
+MODEL: Any = SimpleNamespace(contract=Contract((Feature("age"), Feature("bmi", missing=True)), ("predict",)))
+ONE = Collected(1.5, "id-1", Batch(np.array([[1.0, 2.0], [3.0, np.nan]]), "predict"), b"[0,1]")
+
+
+def test_a_file_holds_a_request_in_each_line(tmp_path: Path):
+    """In the form of Azure ML's collector; what is missing is null."""
+    data_sinks.files(lambda: MODEL, tmp_path / "collected")([ONE, ONE])
+    line, again = (tmp_path / "collected" / f"{os.getpid()}.jsonl").read_text().splitlines()
+    assert line == again
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:01.500Z",
+        "correlationid": "id-1",
+        "data": [{"age": 1.0, "bmi": 2.0}, {"age": 3.0, "bmi": None}],
+        "predictions": [0, 1],
+    }
+
+
+def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The last two are kept."""
+    monkeypatch.setattr(data_sinks, "LARGEST", 1000)
+    sink = data_sinks.files(lambda: MODEL, tmp_path)
+    for _ in range(50):
+        sink([ONE])
+    files = list(tmp_path.glob("*.jsonl"))
+    assert len(files) == len(list(tmp_path.iterdir())) == 2
+    assert all(file.stat().st_size < 1200 for file in files)
+
+
+def test_a_full_disk_is_told_to_whoever_hands_over(tmp_path: Path):
+    """A file that can't be written is no silence."""
+    (tmp_path / f"{os.getpid()}.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        data_sinks.files(lambda: MODEL, tmp_path)([ONE])
+
+
+@pytest.mark.parametrize(
+    ("environment", "installed", "found", "says"),
+    [
+        ({}, True, False, False),
+        ({"AZUREML_MDC_ENABLED": "false"}, True, False, False),
+        ({"AZUREML_MDC_ENABLED": "True"}, True, True, False),
+        ({"AZUREML_MDC_CONFIG_PATH": "/mdc.json"}, True, True, False),
+        ({"AZUREML_MDC_CONFIG_PATH": "/mdc.json"}, False, False, True),
+    ],
+)
+def test_azure_s_collector_is_used_where_the_deployment_says_so(
+    environment: dict[str, str], installed: bool, found: bool, says: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Without the package it is off, and the log says what to install."""
+    told: list[str] = []
+    monkeypatch.setattr("telemetry.event", lambda message, *_: told.append(message))
+    monkeypatch.setattr(data_sinks, "PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such")
+    assert data_sinks.azure_wanted(environment) is found
+    assert bool(told) is says

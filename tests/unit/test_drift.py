@@ -1,0 +1,79 @@
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import drift
+from data_collection import Collected
+from drift import Drift
+from scoreboard import Scoreboard
+from stability import DRIFTED, FEW, WATCH, Baseline
+from validation import Batch
+
+
+def drawn(rows: int, mean: float = 0.0, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(mean, 1, (rows, 2))
+
+
+def model(*names: str) -> Any:
+    training = drawn(2000)
+    return SimpleNamespace(baselines=tuple(Baseline.of(n, training[:, i], numeric=True) for i, n in enumerate(names)))
+
+
+def collected(X: np.ndarray) -> list[Collected]:
+    return [Collected(0.0, "id", Batch(rows, "predict"), b"[]") for rows in np.array_split(X, 7)]
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Scoreboard(os.getpid())
+
+
+def test_the_rows_of_all_workers_count(board: Scoreboard):
+    """Each has too few to be judged by; together they are enough."""
+    found = model("age", "bmi")
+    for number in range(2):
+        another = Scoreboard(os.getpid())
+        another.index = number
+        Drift(another, lambda: found).open_sink()(collected(drawn(FEW // 2, mean=1.0, seed=number)))
+    indices = dict(Drift(board, lambda: found).indices())
+    assert indices.keys() == {"age", "bmi"}
+    assert min(indices.values()) > DRIFTED
+
+
+def test_of_few_rows_nothing_is_told(board: Scoreboard):
+    """Nor without a model, or one that tells nothing of its training data."""
+    found = model("age", "bmi")
+    few = Drift(board, lambda: found)
+    few.open_sink()(collected(drawn(FEW - 1, seed=1)))
+    assert list(few.indices()) == []
+    for none in (None, SimpleNamespace(baselines=())):
+        nothing = Drift(board, lambda none=none: none)
+        nothing.open_sink()(collected(drawn(FEW)))
+        assert list(nothing.indices()) == []
+
+
+def test_what_is_long_past_is_forgotten(board: Scoreboard):
+    """After a few windows of other data the old does not show."""
+    found = model("age", "bmi")
+    seen = Drift(board, lambda: found)
+    take = seen.open_sink()
+    take(collected(drawn(drift.WINDOW, mean=2.0)))
+    assert dict(seen.indices())["age"] > DRIFTED
+    for seed in range(6):
+        take(collected(drawn(drift.WINDOW, seed=seed)))
+    assert dict(seen.indices())["age"] < WATCH
+
+
+def test_no_more_features_are_shown_than_prometheus_bears(board: Scoreboard, monkeypatch: pytest.MonkeyPatch):
+    """The first ones."""
+    monkeypatch.setattr(drift, "FEATURES", 1)
+    found = model("age", "bmi")
+    seen = Drift(board, lambda: found)
+    seen.open_sink()(collected(drawn(FEW)))
+    assert [feature for feature, _ in seen.indices()] == ["age"]

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import orjson
+import pytest
+from click.testing import CliRunner, Result
+
+import support
+from mlops.cli import main
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drift")
+    X, _ = support.diabetes()
+    X.to_csv(folder / "train.csv", index=False)
+    file = support.dump(support.demo_estimator(), folder, "churn.joblib")
+    made = run("package", file, "--sample", folder / "train.csv", "--out", folder / "out")
+    assert made.exit_code == 0, made.output
+    return folder / "out"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_training_data_has_not_moved(artifact: Path):
+    """Each feature is told, whatever form the data has."""
+    result = run("drift", artifact, artifact.parent / "train.csv")
+    assert result.exit_code == 0
+    assert result.output.count("stable") == 10
+    assert "  0.000  stable" in result.output
+
+
+def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
+    """In the form of Azure ML's data collector too; with a picture, and an exit status for pipelines."""
+    X, _ = support.diabetes()
+    moved = X.assign(bmi=X["bmi"] + 10).to_dict("records")
+    lines = [orjson.dumps({"specversion": "1.0", "data": moved[start : start + 20]}) for start in range(0, 440, 20)]
+    (tmp_path / "inputs.jsonl").write_bytes(b"\n".join(lines))
+    plot = tmp_path / "drift.svg"
+    result = run("drift", artifact, tmp_path / "inputs.jsonl", "--plot", plot, "--limit", 0.25)
+    assert result.output.splitlines()[1].split()[::2] == ["bmi", "drifted"]
+    assert "bmi is above 0.25" in result.output
+    assert "chance alone" in result.output
+    assert result.exit_code == 1
+    assert plot.read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d.jsonl", "[1", "is not JSON lines"),
+        ("d.jsonl", "[1]", "is not JSON lines"),
+        ("d.jsonl", "", "has no rows"),
+        ("d.csv", "age\n1\n", "lacks the columns sex, bmi"),
+        ("d.txt", "age\n1\n", "is not a sample that can be read"),
+    ],
+)
+def test_mistakes_are_one_sentence(artifact: Path, tmp_path: Path, name: str, content: str, message: str):
+    """With what to give instead."""
+    (tmp_path / name).write_text(content)
+    result = run("drift", artifact, tmp_path / name)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_column_without_numbers_is_named(artifact: Path, tmp_path: Path):
+    """Not told as drift."""
+    X, _ = support.diabetes()
+    X.assign(age="old").to_csv(tmp_path / "d.csv", index=False)
+    result = run("drift", artifact, tmp_path / "d.csv")
+    assert "The column age holds what is no number" in result.output
