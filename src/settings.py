@@ -153,9 +153,6 @@ class Settings:
     redis_cluster: Annotated[
         bool, Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters.")
     ] = False
-    scoring_dashboard: Annotated[
-        bool, Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those.")
-    ] = False
     scoring_log_sample: Annotated[
         float,
         Field(ge=0, le=1, description="Share of the requests that succeed which get a log line; errors always do."),
@@ -169,6 +166,9 @@ class Settings:
     scoring_collect_folder: Annotated[
         Path | None, Field(description="Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker.")
     ] = None
+    scoring_dashboard: Annotated[
+        bool, Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those.")
+    ] = False
     scoring_access_log: Annotated[
         bool, Field(description="The server's own line for each request too, beside ours, probes included.")
     ] = False

@@ -170,3 +170,9 @@ def test_what_is_mounted_is_there():
     assert sorted(named) == sorted(path.name for path in MONITORING.iterdir() if path.name != "kustomization.yaml")
     monitor = yaml.safe_load((MONITORING / "pod-monitor.yaml").read_text())
     assert monitor["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
+
+
+def test_pods_are_asked_once():
+    """Whether this or KEDA's component is applied, or both: one object of one name."""
+    texts = [folder / "pod-monitor.yaml" for folder in (MONITORING, MONITORING.parent / "components" / "keda")]
+    assert texts[0].read_text() == texts[1].read_text()

@@ -15,7 +15,7 @@ from blackbox.server import THREADS, Server, serving, until
 from kusto.envelope import MIDNIGHT, console_log, container_log, moments, traffic_log, workspace
 from kusto.evaluator import Table
 
-GOOD, CACHED, BYPASSED, CLIENT, OURS = 120, 40, 20, 25, 15
+GOOD, CACHED, BYPASSED, CLIENT, OURS = 120, 30, 30, 25, 15
 """Requests of each kind: computed, answered by the cache, kept from it by the client, refused, failed."""
 
 APART, IN_A_WINDOW = timedelta(seconds=15), 20
@@ -51,7 +51,7 @@ class Logged:
             until(lambda: server.log.count("duration_ms") == len(self.answers), "all are logged")
             written = server.log.splitlines()
         order = [answer["request_id"] for answer in self.answers]
-        requests = [_with_stages(json.loads(line)) for line in written if "duration_ms" in line]
+        requests = [json.loads(line) for line in written if "duration_ms" in line]
         self.lines = sorted(requests, key=lambda line: order.index(line["request_id"]))
         for answer, line in zip(self.answers, self.lines, strict=True):
             answer["duration_ms"] = line["duration_ms"]
@@ -69,10 +69,3 @@ class Logged:
         answer = server.score(document, headers=headers)
         client = headers.get("x-ms-client-request-id", "")
         return {"status": answer.status_code, "client_request_id": client, **answer.json()["metadata"]}
-
-
-def _with_stages(line: dict[str, Any]) -> dict[str, Any]:
-    """Until the line of a request holds how long its stages took, they are made up from the whole."""
-    whole = line["duration_ms"]
-    stages = {"request": whole, "validate": whole / 9, "predict": whole / 2} if line["status"] == 200 else {}
-    return {"stages": stages} | line

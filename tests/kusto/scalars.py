@@ -99,7 +99,6 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "MultiplyExpression": operator.mul,
     "DivideExpression": divide,
     "EqualExpression": operator.eq,
-    "NotEqualExpression": operator.ne,
     "GreaterThanExpression": operator.gt,
     "GreaterThanOrEqualExpression": operator.ge,
     "LessThanExpression": operator.lt,

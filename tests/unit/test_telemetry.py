@@ -4,6 +4,7 @@ import logging
 import logging.config
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,18 @@ def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
         log_of_some(Outcome(f"r-{number}", None, "trace"))
     log_of_some(failure(500, ModelFailed("no")))
     assert [(line["request_id"], line.get("weight")) for line in lines()] == [("r-0", 10), ("r-1", None)]
+
+
+def test_the_documented_fields_are_those_of_the_line(lines: Any):
+    """docs/observability.md names each, and no other."""
+    telemetry.RequestLog(expose_traceback=False, share=0.5, lot=lambda: 0.0, deployment="blue")(
+        Outcome("r-1", None, "t")
+    )
+    log(failure(500, caused()))
+    text = (Path(__file__).parents[2] / "docs" / "observability.md").read_text()
+    section = text.partition("## The log line")[2].partition("## ")[0]
+    documented = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)))
+    assert sorted(documented) == sorted({field for line in lines() for field in line})
 
 
 def caused() -> ModelFailed:
