@@ -92,7 +92,7 @@ def test_only_what_the_image_needs_is_uploaded():
     ignore = get_ignore_file(REPOSITORY)
     files = (path for path in REPOSITORY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     sent = {str(path.relative_to(REPOSITORY)) for path in files if not ignore.is_file_excluded(path)}
-    sources = {f"src/{path.name}" for path in (REPOSITORY / "src").glob("*.py")}
+    sources = {f"src/{path.name}" for path in (REPOSITORY / "src").iterdir() if path.is_file()}
     assert sent == {"environment/Dockerfile", "environment/requirements.txt"} | sources
     assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
 
