@@ -84,7 +84,7 @@ def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
             process.kill()
             raise
     if not asked:
-        raise StartupError("The load generator did not start; correct what it says above.")
+        raise StartupError("The load generator ended before any answer came; correct what it says above.")
     return Done(asked, cpu)
 
 
