@@ -7,6 +7,7 @@ now. Below 0.1 is taken for stable, above 0.25 for drifted (Siddiqi, Credit Risk
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -89,10 +90,9 @@ def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
 
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
     """None of a free text, where each value is there once."""
-    known = [str(value) for value in column if not _missing(value)]
-    values, counts = np.unique(known, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:BINS]
-    return tuple(str(values[index]) for index in order if counts[index] > max(1, len(known) * LEAST))
+    counts = Counter(str(value) for value in column if not _missing(value))
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
+    return tuple(value for value, count in most if count > max(1, counts.total() * LEAST))
 
 
 def _missing(value: Any) -> bool:

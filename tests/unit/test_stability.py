@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,3 +75,15 @@ def test_what_was_never_missing_and_is_now_counts():
 def test_free_texts_are_not_kept():
     """They would be in the manifest, and say nothing."""
     assert Baseline.of("note", [f"dear {n}" for n in range(1000)], numeric=False).values == ()
+
+
+def test_one_long_text_is_no_reason_to_run_out_of_memory():
+    """A sample of documents is packaged in little more memory than it has itself."""
+    column = ["a"] * 20 + ["b" * 1_000_000]
+    tracemalloc.start()
+    try:
+        Baseline.of("document", column, numeric=False)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2_000_000
