@@ -85,6 +85,7 @@ class Scoreboard:
     """``server_pid`` is the process whose workers share the board, or this process's own pid."""
 
     def __init__(self, server_pid: int) -> None:
+        self._server_pid = server_pid
         self._path = _path(server_pid)
         self._file = _open(self._path, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
@@ -142,8 +143,9 @@ class Scoreboard:
         return (row for row in self._board.rows if row.pid)
 
     def workers(self) -> Iterator[Row]:
-        """Of the workers that live."""
-        return (row for row in self.rows() if row.alive)
+        """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is none."""
+        living = [row for row in self.rows() if row.alive]
+        return iter([row for row in living if row.pid != self._server_pid] or living)
 
 
 def process_born(pid: int) -> int:

@@ -80,6 +80,7 @@ def test_a_fork_gets_a_row_of_its_own():
     def work() -> None:
         assert board.mine.pid == os.getpid()
         assert board.mine.phase == Phase.READY
+        assert [row.pid for row in board.workers()] == [os.getpid()]  # the master answers no requests
         board.mine.measures.outcomes[0] += 5
 
     in_child(work)
