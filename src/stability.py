@@ -83,7 +83,7 @@ def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
     numbers = np.asarray(column, dtype=float)
     distinct = np.unique(numbers[~np.isnan(numbers)])
     if len(distinct) <= BINS:
-        return tuple(((distinct[:-1] + distinct[1:]) / 2).tolist())
+        return tuple((distinct[:-1] / 2 + distinct[1:] / 2).tolist())  # the sum may be beyond a float
     inner = np.linspace(0, 1, BINS + 1)[1:-1]
     return tuple(np.unique(np.quantile(numbers[~np.isnan(numbers)], inner)).tolist())
 

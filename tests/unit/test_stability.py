@@ -63,6 +63,11 @@ def test_the_index_is_that_of_the_textbook():
     assert baseline.index(baseline.count([0.0] * 70 + [1.0] * 30)) == pytest.approx(expected)
 
 
+def test_the_largest_numbers_have_bounds_between_them():
+    """They stand for what is missing in some data; the manifest holds no infinity."""
+    assert numbers([1e308, 1.7e308] * 50).counts == (50, 50, 0)
+
+
 def test_what_was_never_missing_and_is_now_counts():
     """So does a category that is new."""
     baseline = numbers(drawn(1000))
