@@ -8,7 +8,9 @@ from click.testing import CliRunner, Result
 import support
 from contract import Contract
 from manifest import Manifest
+from mlops import drift_picture
 from mlops.cli import main
+from mlops.drift import Drift
 from stability import Baseline
 
 
@@ -90,3 +92,10 @@ def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path
     for name in ("collected.jsonl", "sample.parquet"):
         result = run("drift", tmp_path, tmp_path / name)
         assert result.output.count("  0.000  stable") == 2, result.output
+
+
+def test_a_picture_takes_any_name_and_value(tmp_path: Path):
+    """Amounts of dollars are not formulas."""
+    baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
+    drift_picture.write(tmp_path / "drift.svg", [Drift(baseline, baseline.count(["$10^ - $20"] * 500))])
+    assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()
