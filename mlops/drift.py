@@ -60,7 +60,7 @@ def _column(frame: pd.DataFrame, baseline: Baseline) -> list[Any]:
     column = frame[baseline.name]
     if baseline.values is None:
         try:
-            return list(pd.to_numeric(column))
+            return list(pd.to_numeric(column).to_numpy(float, na_value=np.nan))
         except (TypeError, ValueError):
             raise StartupError(f"The column {baseline.name} holds what is no number; correct the data.") from None
     return list(column.astype(object).where(column.notna(), None))
@@ -77,4 +77,4 @@ def _read(file: Path) -> pd.DataFrame:
         raise StartupError(f"{file} is not JSON lines ({error}); give a file of the data collector.") from None
     if not rows:
         raise StartupError(f"{file} has no rows; give one that has.")
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, dtype=object)  # or a null would make numbers of a column's categories 1.0, 2.0

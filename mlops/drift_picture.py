@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +20,11 @@ COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 def write(file: Path, drifts: Sequence[Drift]) -> None:
     """SVG or PNG, by the file's name."""
+    with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
+        _write(file, drifts)
+
+
+def _write(file: Path, drifts: Sequence[Drift]) -> None:
     shown, closer = drifts[:SHOWN], drifts[:CLOSER]
     figure = Figure(figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained")
     grid = figure.add_gridspec(len(closer), 2)

@@ -104,7 +104,7 @@ def build(settings: Settings) -> Application:
     workers = settings.worker_count
     reader = RequestReader(
         limits,
-        first=board.index % workers + 1,
+        first=lambda: board.index % workers + 1,
         step=workers,
         body_timeout=settings.scoring_body_timeout_ms / 1000,
     )

@@ -17,8 +17,11 @@ import telemetry
 from service import Outcome
 from validation import Batch
 
-CAPACITY = 1_000_000
-"""Values that wait to be handed on: 8 MB of numbers."""
+CAPACITY = 32_000_000
+"""Bytes that wait to be handed on, about: a million numbers."""
+
+A_VALUE, A_REQUEST = 32, 1000
+"""Bytes, beside the texts: of a value as an object, and of all else that is kept of a request."""
 
 EVERY = 1.0
 """Seconds. Waking a thread for each request would hold up the others more than all else here."""
@@ -59,7 +62,8 @@ class DataCollection:
         self._now = now
         self._lock = threading.Lock()
         self._waiting: list[Collected] = []
-        self._values = 0
+        self._size = 0
+        self._closed = False
         self._thread: threading.Thread | None = None
         self._told: set[str] = set()
 
@@ -67,35 +71,48 @@ class DataCollection:
         batch, predictions = outcome.batch, outcome.predictions
         if batch is None or predictions is None or (self._share < 1 and self._lot() >= self._share):
             return
+        size = A_REQUEST + A_VALUE * batch.X.size + outcome.bytes_in + len(predictions)
         with self._lock:
             if self._thread is None:  # not before: a worker that is forked has no threads from before
                 self._thread = threading.Thread(target=self._run, name="data-collection", daemon=True)
                 self._thread.start()
-            fits = self._values + batch.X.size <= CAPACITY
+            closed = self._closed
+            fits = not closed and self._size + size <= CAPACITY
             if fits:
                 self._waiting.append(Collected(self._now(), outcome.request_id, batch, predictions))
-                self._values += batch.X.size
+                self._size += size
             else:
                 self._drop()
-        if not fits:
+        if not fits and not closed:
             self._tell("Requests come faster than their data can be collected; some are left out.")
 
     def _run(self) -> None:
         try:
             sink = self._open()
         except Exception as error:
+            self._closed = True
+            self._left_out(self._taken())
             return self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
         while True:
             time.sleep(EVERY)
-            with self._lock:
-                taken, self._waiting, self._values = self._waiting, [], 0
-            if taken:
+            if taken := self._taken():
                 self._hand_over(sink, taken)
+
+    def _taken(self) -> Sequence[Collected]:
+        with self._lock:
+            taken, self._waiting, self._size = self._waiting, [], 0
+        return taken
+
+    def _left_out(self, taken: Sequence[Collected]) -> None:
+        with self._lock:
+            for _ in taken:
+                self._drop()
 
     def _hand_over(self, sink: Sink, taken: Sequence[Collected]) -> None:
         try:
             sink(taken)
         except Exception as error:
+            self._left_out(taken)
             self._tell(f"The data of some requests could not be collected ({type(error).__name__}).")
 
     def _tell(self, message: str) -> None:

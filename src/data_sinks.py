@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -67,7 +69,7 @@ def files(model: Callable[[], Model], folder: Path) -> Sink:
     """One of JSON lines for each worker, a request a line: ``data`` as a list of rows by name, as Azure ML's collector
     writes it, and ``predictions``. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{os.getpid()}.jsonl"
+    path = folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"  # containers that share a volume share numbers too
 
     def line(one: Collected, names: Sequence[str]) -> bytes:
         content = {
@@ -81,9 +83,20 @@ def files(model: Callable[[], Model], folder: Path) -> Sink:
     def hand_over(taken: Sequence[Collected]) -> None:
         features = model().contract.features
         names = [str(place) if feature.name is None else feature.name for place, feature in enumerate(features)]
-        if path.exists() and path.stat().st_size > LARGEST:
+        lines = b"".join(line(one, names) for one in taken)
+        if _size(path) > LARGEST:
             path.replace(path.with_suffix(".1.jsonl"))
-        with path.open("ab") as file:
-            file.writelines(line(one, names) for one in taken)
+        before = _size(path)
+        try:
+            with path.open("ab") as file:
+                file.write(lines)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(path, before)  # half a line would spoil the file for whoever reads it
+            raise
 
     return hand_over
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

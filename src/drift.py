@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from data_collection import Collected, Sink
+from errors import StartupError
 from model import Model
 from scoreboard import Scoreboard
 from stability import FEW, Baseline
@@ -34,7 +35,10 @@ class Drift:
         baselines = self._baselines()
         if not baselines:
             return
-        now = self._shared(baselines).sum(axis=0)
+        try:
+            now = self._shared(baselines).sum(axis=0)
+        except StartupError:  # no room for the counters, which the sink tells; there is more in /metrics
+            return
         for baseline, bins in _parts(baselines):
             if now[bins].sum() >= FEW:
                 yield baseline.name, baseline.index(now[bins])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import random
 import re
 import socket
@@ -42,13 +43,14 @@ SKIPPED = 100_000_000
 
 
 class RequestReader:
-    """``reader(environ)`` -> Request. ``first`` and ``step`` keep the ids of a server's workers apart."""
+    """``reader(environ)`` -> Request. ``first`` and ``step`` keep the ids of a server's workers apart; ``first`` is
+    asked again in a process that was forked."""
 
     def __init__(
         self,
         limits: Limits,
         *,
-        first: int = 1,
+        first: Callable[[], int] = lambda: 1,
         step: int = 1,
         body_timeout: float = 10.0,
         now: Callable[[], float] = time.time,
@@ -57,8 +59,13 @@ class RequestReader:
         self._limits = limits
         self._body_timeout = body_timeout
         self._clock = clock
-        self._counter = itertools.count(first, step)
         self._now = now
+
+        def count() -> None:
+            self._counter = itertools.count(first(), step)
+
+        count()
+        os.register_at_fork(after_in_child=count)  # WORKER_PRELOAD
 
     def __call__(self, environ: Environ) -> Request:
         """The body is read when it is asked for."""

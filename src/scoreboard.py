@@ -6,6 +6,7 @@ the place of a dead one goes on with its row: the counts stay, and requests that
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import mmap
@@ -84,6 +85,7 @@ class Scoreboard:
     """``server_pid`` is the process whose workers share the board, or this process's own pid."""
 
     def __init__(self, server_pid: int) -> None:
+        self._server_pid = server_pid
         self._path = _path(server_pid)
         self._file = _open(self._path, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
@@ -96,9 +98,12 @@ class Scoreboard:
         """Take a free row, or go on with a dead worker's."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
+            self.index, self.mine = self._free_row()
+            _reserve(self._file, 0, ctypes.sizeof(ctypes.c_double))
+            mine = ctypes.addressof(self.mine) - ctypes.addressof(self._board)
+            _reserve(self._file, mine, ctypes.sizeof(Row))
             if not self._board.started_at:
                 self._board.started_at = time.time()
-            self.index, self.mine = self._free_row()
             self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
@@ -115,10 +120,18 @@ class Scoreboard:
         raise StartupError(f"More than {WORKERS} workers; lower WORKER_COUNT.")
 
     def beside(self, name: str, width: int) -> np.ndarray:
-        """More counters of all workers, (workers, ``width``) of int64, of which each writes its own row, ``index``."""
+        """More counters of all workers, (workers, ``width``) of int64, of which each writes its own row, ``index``.
+
+        Raises StartupError.
+        """
         size = WORKERS * width * 8
-        file = _open(self._path.with_name(f"{self._path.name}-{name}"), size)
-        return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
+        # Of another width is another file: made shorter, it would kill whoever has mapped all of it.
+        file = _open(self._path.with_name(f"{self._path.name}-{name}-{width}"), size)
+        try:
+            _reserve(file, self.index * width * 8, width * 8)
+            return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
+        finally:
+            os.close(file)
 
     @property
     def started_at(self) -> float:
@@ -130,8 +143,9 @@ class Scoreboard:
         return (row for row in self._board.rows if row.pid)
 
     def workers(self) -> Iterator[Row]:
-        """Of the workers that live."""
-        return (row for row in self.rows() if row.alive)
+        """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is none."""
+        living = [row for row in self.rows() if row.alive]
+        return iter([row for row in living if row.pid != self._server_pid] or living)
 
 
 def process_born(pid: int) -> int:
@@ -160,9 +174,10 @@ def _path(server_pid: int) -> Path:
     ours = f"azureml-scoring-{os.getuid()}-{namespace}-"
     folder = Path(tempfile.gettempdir())
     for path in folder.glob(f"{ours}*"):
-        pid, born, *_ = path.name.removeprefix(ours).split("-")
-        if process_born(int(pid)) != int(born):  # its server is gone
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(ValueError, OSError):  # another user may have made it, and chosen its name
+            pid, born, *_ = path.name.removeprefix(ours).split("-")
+            if process_born(int(pid)) != int(born):  # its server is gone
+                path.unlink(missing_ok=True)
     return folder / f"{ours}{server_pid}-{process_born(server_pid)}"
 
 
@@ -179,3 +194,11 @@ def _open(path: Path, size: int) -> int:
         raise StartupError(f"{path} belongs to another user; remove it or set TMPDIR to a folder of your own.")
     os.ftruncate(file, size)
     return file
+
+
+def _reserve(file: int, start: int, size: int) -> None:
+    """Have room for what only we write: where the disk is full, writing to the map would end the process (SIGBUS)."""
+    try:
+        os.pwrite(file, os.pread(file, size, start), start)
+    except OSError as error:
+        raise StartupError(f"The counters have no room ({error.strerror}); give TMPDIR a folder that has.") from None

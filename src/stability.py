@@ -7,6 +7,7 @@ now. Below 0.1 is taken for stable, above 0.25 for drifted (Siddiqi, Credit Risk
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -82,17 +83,16 @@ def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
     numbers = np.asarray(column, dtype=float)
     distinct = np.unique(numbers[~np.isnan(numbers)])
     if len(distinct) <= BINS:
-        return tuple(((distinct[:-1] + distinct[1:]) / 2).tolist())
+        return tuple((distinct[:-1] / 2 + distinct[1:] / 2).tolist())  # the sum may be beyond a float
     inner = np.linspace(0, 1, BINS + 1)[1:-1]
     return tuple(np.unique(np.quantile(numbers[~np.isnan(numbers)], inner)).tolist())
 
 
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
     """None of a free text, where each value is there once."""
-    known = [str(value) for value in column if not _missing(value)]
-    values, counts = np.unique(known, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:BINS]
-    return tuple(str(values[index]) for index in order if counts[index] > max(1, len(known) * LEAST))
+    counts = Counter(str(value) for value in column if not _missing(value))
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
+    return tuple(value for value, count in most if count > max(1, counts.total() * LEAST))
 
 
 def _missing(value: Any) -> bool:

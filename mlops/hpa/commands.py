@@ -12,13 +12,15 @@ from mlops.rollout.commands import plain_errors
 
 PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
+MOST = 1e6
+"""Requests/s, and MiB of a pod: more is a slip, infinity above all."""
 
 
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, type=PLACE)
 @click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
-@click.option("--base", type=click.FloatRange(0), default=20.0, help="Requests/s at least, of a named load.")
-@click.option("--peak", type=click.FloatRange(0), default=400.0, help="Requests/s at most, of a named load.")
+@click.option("--base", type=click.FloatRange(0, MOST), default=20.0, help="Requests/s at least, of a named load.")
+@click.option("--peak", type=click.FloatRange(0, MOST), default=400.0, help="Requests/s at most, of a named load.")
 @click.option("--minutes", type=click.IntRange(1), help="Of a named load; else 30, for daily a day.")
 @click.option("--compare", multiple=True, metavar="KEY=VALUE[,...]", help="The first manifest with that changed, too.")
 @click.option(
@@ -33,7 +35,7 @@ MIB = 2**20
     default=40.0,
     help="Until a new pod is ready; of nodes too, if need be.",
 )
-@click.option("--memory-mib", type=click.FloatRange(0), default=300.0, help="That a pod uses, whatever the load.")
+@click.option("--memory-mib", type=click.FloatRange(0, MOST), default=300.0, help="That a pod uses, whatever the load.")
 @click.option("--p95-ms", type=float, default=200.0, help="SLO.")
 @click.option("--p99-ms", type=float, default=500.0, help="SLO.")
 @click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")

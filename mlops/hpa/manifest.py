@@ -71,13 +71,17 @@ class Manifests:
             key, is_one, value = change.partition("=")
             if not is_one:
                 raise StartupError(f"{change} is no KEY=VALUE, such as maxReplicas=20; correct it.")
-            changed._put(key, yaml.safe_load(value))
+            try:
+                changed._put(key, yaml.safe_load(value))
+            except yaml.YAMLError:
+                raise StartupError(f"{change} has no value that YAML can read; correct it.") from None
         return changed
 
     def _put(self, key: str, value: object) -> None:
         if key in ("requests.cpu", "requests.memory", "limits.cpu"):
             kind, name = key.split(".")
-            _pod_spec(self.deployment)["containers"][0]["resources"][kind][name] = value
+            resources = _pod_spec(self.deployment)["containers"][0].setdefault("resources", {})
+            resources.setdefault(kind, {})[name] = value
             return
         for metric in self.scaler["spec"].get("metrics", ()):
             if metric.get("type") == "Resource" and metric["resource"]["name"] == key:

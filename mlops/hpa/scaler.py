@@ -84,7 +84,7 @@ def _one_of(what: str, given: Any, *known: str) -> Any:
 
 
 def _count(what: str, given: object, *, most: int = sys.maxsize) -> int:
-    if not isinstance(given, int) or not 1 <= given <= most:
+    if type(given) is not int or not 1 <= given <= most:
         upto = "" if most == sys.maxsize else f" to {most}"
         raise StartupError(f"{what} is {given}; write a whole number from 1{upto}.")
     return given

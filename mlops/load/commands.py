@@ -94,7 +94,8 @@ def load(
     address, secret = address_of(url, secret_env), secret_of(secret_env)
     _make(out)
     with plain_errors():
-        rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
+        environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
+        rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
             client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))

@@ -95,8 +95,8 @@ def test_a_server_that_stalls_is_charged_for_what_would_have_come(server: Server
 def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Path, tmp_path: Path):
     """Over TLS that is checked; behind its 424 is the model's own status; the key is nowhere to be read."""
     with managed(server, tmp_path) as front:
-        words = ("--stages", "1s@40", "--mix", "good=1,bad=1", "--key-env", "KEY", *GENEROUS)
-        process = load(front.url, demo_model, tmp_path / "out", *words, **managed_env(tmp_path))
+        words = ("--stages", "1s@40", "--mix", "good=1,bad=1", "--key-env", "SCORING_KEY", *GENEROUS)
+        process = load(front.url, demo_model, tmp_path / "out", *words, **managed_env(tmp_path), SCORING_KEY=KEY)
         output = ended(process)
     assert process.returncode == 0, output
     statuses = {(row["kind"], row["status"]) for row in requests_of(tmp_path / "out")}

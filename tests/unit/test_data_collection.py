@@ -11,8 +11,9 @@ from service import Outcome
 from validation import Batch
 
 
-def outcome(request_id: str = "id-1", rows: int = 2) -> Outcome:
-    return Outcome(request_id, None, "t" * 32, batch=Batch(np.ones((rows, 2)), "predict"), predictions=b"[0,1]")
+def outcome(request_id: str = "id-1", rows: int = 2, bytes_in: int = 0) -> Outcome:
+    batch = Batch(np.ones((rows, 2)), "predict")
+    return Outcome(request_id, None, "t" * 32, bytes_in=bytes_in, batch=batch, predictions=b"[0,1]")
 
 
 class Sink:
@@ -66,9 +67,10 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
         return lambda taken: None
 
     hook = DataCollection(never, drop=lambda: dropped.append(1))
-    rows = data_collection.CAPACITY // 2 // 4
-    for _ in range(6):
-        hook(outcome(rows=rows))
+    quarter = data_collection.CAPACITY // 4 - 2 * data_collection.A_REQUEST
+    rows = quarter // data_collection.A_VALUE // 2
+    for number in range(6):
+        hook(outcome(bytes_in=quarter) if number % 2 else outcome(rows=rows))  # long texts as well as many numbers
     opened.set()
     assert len(dropped) == 2
     assert told == ["Requests come faster than their data can be collected; some are left out."]
@@ -86,27 +88,30 @@ def test_a_share_of_the_requests_is_taken():
 
 
 def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
-    """The next requests may fare better."""
-    sink = Sink(fails=2)
-    hook = DataCollection(lambda: sink)
+    """The next requests may fare better; those that are lost are counted."""
+    sink, dropped = Sink(fails=2), list[int]()
+    hook = DataCollection(lambda: sink, drop=lambda: dropped.append(1))
     for number in range(3):
         hook(outcome(str(number)))
         assert sink.asked.acquire(timeout=10)
     assert sink.seen == ["2"]
+    assert len(dropped) == 2
     assert told == ["The data of some requests could not be collected (RuntimeError)."]
 
 
 def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
-    """Requests go on."""
+    """Requests go on; what is not collected is counted, and not kept."""
+    dropped: list[int] = []
 
     def fail() -> Any:
         raise OSError("no such file")
 
-    hook = DataCollection(fail)
+    hook = DataCollection(fail, drop=lambda: dropped.append(1))
     hook(outcome())
     assert hook._thread
     hook._thread.join(10)
     hook(outcome())
+    assert (len(dropped), hook._waiting) == (2, [])
     assert told == ["Data can't be collected (OSError: no such file)."]
 
 

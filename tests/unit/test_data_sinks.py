@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import resource
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ ONE = Collected(1.5, "id-1", Batch(np.array([[1.0, 2.0], [3.0, np.nan]]), "predi
 def test_a_file_holds_a_request_in_each_line(tmp_path: Path):
     """In the form of Azure ML's collector; what is missing is null."""
     data_sinks.files(lambda: MODEL, tmp_path / "collected")([ONE, ONE])
-    line, again = (tmp_path / "collected" / f"{os.getpid()}.jsonl").read_text().splitlines()
+    (file,) = (tmp_path / "collected").iterdir()
+    line, again = file.read_text().splitlines()
     assert line == again
     assert json.loads(line) == {
         "time": "1970-01-01T00:00:01.500Z",
@@ -43,9 +45,37 @@ def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_full_disk_is_told_to_whoever_hands_over(tmp_path: Path):
     """A file that can't be written is no silence."""
-    (tmp_path / f"{os.getpid()}.jsonl").symlink_to("/dev/full")
+    sink = data_sinks.files(lambda: MODEL, tmp_path)
+    sink([ONE])
+    (file,) = tmp_path.iterdir()
+    file.unlink()
+    file.symlink_to("/dev/full")
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        sink([ONE])
+
+
+def test_a_disk_that_is_full_within_a_line_leaves_whole_lines(tmp_path: Path):
+    """What was collected before can be read, and what is collected once there is room again."""
+    sink = data_sinks.files(lambda: MODEL, tmp_path)
+    sink([ONE])
+    (file,) = tmp_path.iterdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 50, limits[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            sink([ONE])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    sink([ONE])
+    assert [json.loads(line)["correlationid"] for line in file.read_text().splitlines()] == ["id-1", "id-1"]
+
+
+def test_containers_on_one_volume_have_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Their workers have the same numbers."""
+    for name in ("pod-1", "pod-2"):
+        monkeypatch.setattr("socket.gethostname", lambda name=name: name)
         data_sinks.files(lambda: MODEL, tmp_path)([ONE])
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,14 @@ def test_no_more_features_are_shown_than_prometheus_bears(board: Scoreboard, mon
     seen = Drift(board, lambda: found)
     seen.open_sink()(collected(drawn(FEW)))
     assert [feature for feature, _ in seen.indices()] == ["age"]
+
+
+def test_a_full_disk_leaves_the_other_metrics(board: Scoreboard, monkeypatch: pytest.MonkeyPatch):
+    """The drift is missing, nothing else."""
+
+    def full(*_: object) -> int:
+        raise OSError
+
+    monkeypatch.setattr("os.pwrite", full)
+    found = model("age", "bmi")
+    assert list(Drift(board, lambda: found).indices()) == []

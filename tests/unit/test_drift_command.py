@@ -1,11 +1,17 @@
 from pathlib import Path
 
 import orjson
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 import support
+from contract import Contract
+from manifest import Manifest
+from mlops import drift_picture
 from mlops.cli import main
+from mlops.drift import Drift
+from stability import Baseline
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +77,25 @@ def test_a_column_without_numbers_is_named(artifact: Path, tmp_path: Path):
     X.assign(age="old").to_csv(tmp_path / "d.csv", index=False)
     result = run("drift", artifact, tmp_path / "d.csv")
     assert "The column age holds what is no number" in result.output
+
+
+def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path):
+    """A column of whole numbers, as categories or as pandas' own, does not turn into others by a null."""
+    baselines = (
+        Baseline.of("grade", [1, 2, None] * 300, numeric=False),
+        Baseline.of("age", [1, 2, None] * 300, numeric=True),
+    )
+    Manifest("m", "1", "m.joblib", {}, {}, Contract((), ("predict",)), [], {}, baselines=baselines).write(tmp_path)
+    rows = [{"grade": value, "age": value} for value in [1, 2, None] * 300]
+    (tmp_path / "collected.jsonl").write_bytes(orjson.dumps({"data": rows}))
+    pd.DataFrame(rows, dtype="Int64").to_parquet(tmp_path / "sample.parquet")
+    for name in ("collected.jsonl", "sample.parquet"):
+        result = run("drift", tmp_path, tmp_path / name)
+        assert result.output.count("  0.000  stable") == 2, result.output
+
+
+def test_a_picture_takes_any_name_and_value(tmp_path: Path):
+    """Amounts of dollars are not formulas."""
+    baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
+    drift_picture.write(tmp_path / "drift.svg", [Drift(baseline, baseline.count(["$10^ - $20"] * 500))])
+    assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()

@@ -1,5 +1,7 @@
 import gzip
 import io
+import multiprocessing
+import os
 import re
 from typing import Any
 
@@ -150,9 +152,22 @@ def test_an_id_that_could_forge_a_log_line_is_replaced(given_id: str):
     assert read(HTTP_X_REQUEST_ID=given_id).request_id == "1699564800123-1"
 
 
+def test_ids_of_forked_workers_never_meet():
+    """Under WORKER_PRELOAD the reader is made before the workers are."""
+    master = os.getpid()
+    reader = RequestReader(Limits(), first=lambda: 1 if os.getpid() == master else 2, step=2, now=lambda: 1.0)
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=lambda: sender.send(reader.new_id()))
+    child.start()
+    child.join()
+    assert receiver.recv() == "1000-2"
+    assert reader.new_id() == "1000-1"
+
+
 def test_ids_of_two_workers_never_meet():
     """Each counts in its own steps."""
-    readers = [RequestReader(Limits(), first=first, step=2, now=lambda: 1.0) for first in (1, 2)]
+    readers = [RequestReader(Limits(), first=lambda first=first: first, step=2, now=lambda: 1.0) for first in (1, 2)]
     ids = [reader.new_id() for reader in readers for _ in range(5)]
     assert len(set(ids)) == 10
     assert all(re.fullmatch(r"1000-\d+", one) for one in ids)

@@ -1,4 +1,6 @@
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
 from mlops.load.mix import Kind, Mix, as_it_should
 from mlops.load.progress import Progress
-from mlops.load.run import Asked, Done
+from mlops.load.run import Asked, Done, Plan
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import HEADER, model_status
 
@@ -108,6 +110,30 @@ def test_objectives_are_told_apart():
     }
     for name, answers in cases.items():
         assert [check.objective for check in checks(figures_of(answers), Objectives()) if not check.holds] == [name]
+
+
+def test_no_error_at_all_can_be_asked_for():
+    """An objective holds at its limit."""
+    strict = Objectives(error_rate=0, availability=1)
+    assert all(check.holds for check in checks(figures_of([asked()]), strict))
+    assert not all(check.holds for check in checks(figures_of([asked()] * 9999 + [asked(status=422)]), strict))
+
+
+def test_load_ends_with_whoever_asked_for_it():
+    """A pipeline's job that is killed leaves no generator behind."""
+    plan = Plan("http://127.0.0.1:9/score", {}, [Stage(600, 50)], {Kind.GOOD: 1}, ROWS, connections=2)
+    command = [sys.executable, "-m", "mlops.load.generator"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin
+        assert process.stdout
+        try:
+            process.stdin.write(orjson.dumps(dataclasses.asdict(plan), option=orjson.OPT_NON_STR_KEYS))
+            process.stdin.close()
+            assert process.stdout.readline()
+            process.stdout.close()
+            assert process.wait(60) == 1
+        finally:
+            process.kill()
 
 
 def test_each_stage_must_hold():

@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import stat
@@ -79,6 +80,7 @@ def test_a_fork_gets_a_row_of_its_own():
     def work() -> None:
         assert board.mine.pid == os.getpid()
         assert board.mine.phase == Phase.READY
+        assert [row.pid for row in board.workers()] == [os.getpid()]  # the master answers no requests
         board.mine.measures.outcomes[0] += 5
 
     in_child(work)
@@ -116,6 +118,43 @@ def test_no_writable_temporary_folder_says_what_to_do(own_tmp: Path, monkeypatch
     monkeypatch.setattr(tempfile, "tempdir", str(own_tmp / "missing"))
     with pytest.raises(StartupError, match="writable temporary folder by TMPDIR"):
         Scoreboard(os.getpid())
+
+
+@pytest.mark.parametrize("name", ["", "x", "1", "1-x", "0-0"])
+def test_what_others_have_put_there_keeps_no_server_from_starting(own_tmp: Path, name: str):
+    """Whatever it is called, and even where it can't be removed."""
+    Scoreboard(os.getpid())
+    (path,) = own_tmp.iterdir()
+    start, _ = path.name.rsplit(f"{os.getpid()}-", 1)
+    (own_tmp / f"{start}{name}").mkdir()
+    Scoreboard(os.getpid())
+
+
+def test_counters_have_their_place_on_the_disk(own_tmp: Path, monkeypatch: pytest.MonkeyPatch):
+    """Where there is none that is told; a write to the map would end the process."""
+    board = Scoreboard(os.getpid())
+    board.beside("drift", 1000)
+    assert all(path.stat().st_blocks for path in own_tmp.iterdir())
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.pwrite", full)
+    for make in (lambda: Scoreboard(os.getpid()), lambda: board.beside("more", 1)):
+        with pytest.raises(StartupError, match="No space left on device"):
+            make()
+
+
+def test_counters_of_another_width_take_nothing_away():
+    """As those of a model that was packaged anew while its server runs."""
+    board = Scoreboard(os.getpid())
+
+    def work() -> None:
+        counts = board.beside("drift", 1000)
+        board.beside("drift", 1)
+        assert not counts.any()
+
+    in_child(work)
 
 
 def test_a_number_used_again_is_another_process():

@@ -198,6 +198,22 @@ def test_a_trace_and_what_kustomize_renders_are_read(tmp_path: Path):
     assert list(rates[[0, 30, 60, 120]]) == [10, 40, 70, 70]
 
 
+@pytest.mark.parametrize("option", ["--base", "--peak", "--memory-mib"])
+def test_infinity_is_wrong_use(option: str):
+    """Told before anything is computed."""
+    done = run(BASE, option, "inf")
+    assert done.exit_code == 2
+    assert "inf is not in the range" in done.output
+
+
+def test_a_limit_that_is_not_there_can_be_tried(tmp_path: Path):
+    """By --compare."""
+    text = (BASE / "deployment.yaml").read_text().replace("limits:", "others:")
+    (tmp_path / "all.yaml").write_text(f"{text}---\n{(BASE / 'ml-inference-hpa.yaml').read_text()}")
+    (found,) = manifest.read([tmp_path])
+    assert found.but("limits.cpu=2").setup().cores == 2
+
+
 MISTAKES = {
     "load": (["--load", "burst"], "There is no load burst; name step, spike, ramp, daily or a CSV file."),
     "key": (["--compare", "maxReplica=20"], "maxReplica is not in the manifest"),
@@ -208,6 +224,8 @@ MISTAKES = {
     "window": (["--compare", "behavior.scaleDown.stabilizationWindowSeconds=7200"], "write 0 to 3600"),
     "select": (["--compare", "behavior.scaleUp.selectPolicy=max"], "selectPolicy is max; write Max, Min, Disabled."),
     "nothing": (["--compare", "requests.cpu=0"], "resources.requests.cpu is 0; write more than 0."),
+    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ has no value that YAML can read"),
+    "boolean": (["--compare", "maxReplicas=true"], "The most replicas is True; write a whole number from 1."),
     "quantity": (["--compare", "requests.cpu=1GB"], "1GB is no quantity of Kubernetes"),
 }
 

@@ -1,3 +1,4 @@
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,6 +63,11 @@ def test_the_index_is_that_of_the_textbook():
     assert baseline.index(baseline.count([0.0] * 70 + [1.0] * 30)) == pytest.approx(expected)
 
 
+def test_the_largest_numbers_have_bounds_between_them():
+    """They stand for what is missing in some data; the manifest holds no infinity."""
+    assert numbers([1e308, 1.7e308] * 50).counts == (50, 50, 0)
+
+
 def test_what_was_never_missing_and_is_now_counts():
     """So does a category that is new."""
     baseline = numbers(drawn(1000))
@@ -74,3 +80,15 @@ def test_what_was_never_missing_and_is_now_counts():
 def test_free_texts_are_not_kept():
     """They would be in the manifest, and say nothing."""
     assert Baseline.of("note", [f"dear {n}" for n in range(1000)], numeric=False).values == ()
+
+
+def test_one_long_text_is_no_reason_to_run_out_of_memory():
+    """A sample of documents is packaged in little more memory than it has itself."""
+    column = ["a"] * 20 + ["b" * 1_000_000]
+    tracemalloc.start()
+    try:
+        Baseline.of("document", column, numeric=False)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 2_000_000
