@@ -60,6 +60,7 @@ class DataCollection:
         self._lock = threading.Lock()
         self._waiting: list[Collected] = []
         self._values = 0
+        self._capacity = CAPACITY
         self._thread: threading.Thread | None = None
         self._told: set[str] = set()
 
@@ -71,20 +72,23 @@ class DataCollection:
             if self._thread is None:  # not before: a worker that is forked has no threads from before
                 self._thread = threading.Thread(target=self._run, name="data-collection", daemon=True)
                 self._thread.start()
-            fits = self._values + batch.X.size <= CAPACITY
+            fits = self._values + batch.X.size <= self._capacity
             if fits:
                 self._waiting.append(Collected(self._now(), outcome.request_id, batch, predictions))
                 self._values += batch.X.size
             else:
                 self._drop()
-        if not fits:
+        if not fits and self._capacity:
             self._tell("Requests come faster than their data can be collected; some are left out.")
 
     def _run(self) -> None:
         try:
             sink = self._open()
         except Exception as error:
-            return self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
+            self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
+            with self._lock:
+                self._waiting, self._capacity = [], 0
+            return
         while True:
             time.sleep(EVERY)
             with self._lock:

@@ -97,16 +97,20 @@ def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
 
 
 def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
-    """Requests go on."""
+    """Requests go on; what they had is not kept, but counted, and only the reason is told."""
+    dropped: list[int] = []
 
     def fail() -> Any:
         raise OSError("no such file")
 
-    hook = DataCollection(fail)
+    hook = DataCollection(fail, drop=lambda: dropped.append(1))
     hook(outcome())
     assert hook._thread
     hook._thread.join(10)
-    hook(outcome())
+    for _ in range(3):
+        hook(outcome(rows=data_collection.CAPACITY // 4))
+    assert hook._waiting == []
+    assert len(dropped) == 3
     assert told == ["Data can't be collected (OSError: no such file)."]
 
 
