@@ -73,7 +73,8 @@ def simulate(
         from mlops.rollout.judge import Slo
 
         found = manifest.read(manifests)
-        setups = [each.setup() for each in (*found, *(found[0].but(changes) for changes in compare))]
+        setups = [each.setup() for each in found]
+        setups += [found[0].but(changes).setup() for changes in compare]
         arriving = _load(load, base, peak, minutes)
         timelines = []
         for setup in setups:

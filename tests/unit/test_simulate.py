@@ -201,6 +201,7 @@ def test_a_trace_and_what_kustomize_renders_are_read(tmp_path: Path):
 MISTAKES = {
     "load": (["--load", "burst"], "There is no load burst; name step, spike, ramp, daily or a CSV file."),
     "key": (["--compare", "maxReplica=20"], "maxReplica is not in the manifest"),
+    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ is no KEY=VALUE"),
     "form": (["--compare", "maxReplicas"], "is no KEY=VALUE"),
     "count": (["--compare", "maxReplicas=many"], "The most replicas is many; write a whole number from 1."),
     "bounds": (["--compare", "minReplicas=11"], "The least replicas, 11, are more than the most, 10"),
@@ -272,10 +273,39 @@ def test_manifests_that_are_no_text_are_told(tmp_path: Path):
     assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
 
 
-def test_metrics_that_are_not_simulated_are_told(tmp_path: Path):
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"type": "Pods", "pods": {}},
+        {"type": "Resource", "resource": {"name": "gpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
+    ],
+)
+def test_metrics_that_are_not_simulated_are_told(tmp_path: Path, metric: dict[str, Any]):
     """Rather than left out."""
     hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
-    hpa["spec"]["metrics"].append({"type": "Pods", "pods": {}})
+    hpa["spec"]["metrics"].append(metric)
     (tmp_path / "hpa.yaml").write_text(yaml.safe_dump(hpa))
     done = run(tmp_path / "hpa.yaml", BASE / "deployment.yaml")
     assert (done.exit_code, "Only Resource metrics" in done.output) == (1, True)
+
+
+def test_half_a_manifest_is_told(tmp_path: Path):
+    """Whatever is missing, with or without changes."""
+    deployment = yaml.safe_load((BASE / "deployment.yaml").read_text())
+    del deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
+    hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([hpa, {"kind": "Deployment", "metadata": None}, deployment]))
+    done = run(tmp_path / "all.yaml", "--compare", "requests.cpu=1")
+    assert (done.exit_code, "has no resources.requests.cpu" in done.output) == (1, True), done.output
+    (tmp_path / "all.yaml").write_text("kind: HorizontalPodAutoscaler\nspec:\n")
+    done = run(tmp_path / "all.yaml")
+    assert (done.exit_code, "names nothing to scale" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize("threshold", ["0", "-1", "nan", "many"])
+def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
+    """Nothing scales to a target of none."""
+    keda = (KUBERNETES / "components" / "keda" / "scaled-object.yaml").read_text()
+    (tmp_path / "keda.yaml").write_text(keda.replace('threshold: "1"', f'threshold: "{threshold}"'))
+    done = run(tmp_path / "keda.yaml", BASE / "deployment.yaml")
+    assert (done.exit_code, "threshold, above 0" in done.output) == (1, True), done.output
