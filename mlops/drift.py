@@ -60,7 +60,7 @@ def _column(frame: pd.DataFrame, baseline: Baseline) -> list[Any]:
     column = frame[baseline.name]
     if baseline.values is None:
         try:
-            return list(pd.to_numeric(column))
+            return list(pd.to_numeric(column).to_numpy(dtype=float, na_value=np.nan))
         except (TypeError, ValueError):
             raise StartupError(f"The column {baseline.name} holds what is no number; correct the data.") from None
     return list(column.astype(object).where(column.notna(), None))
