@@ -203,6 +203,7 @@ MISTAKES = {
     "key": (["--compare", "maxReplica=20"], "maxReplica is not in the manifest"),
     "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ is no KEY=VALUE"),
     "form": (["--compare", "maxReplicas"], "is no KEY=VALUE"),
+    "peak": (["--peak", "5"], "--peak is 5, below --base, which is 20"),
     "count": (["--compare", "maxReplicas=many"], "The most replicas is many; write a whole number from 1."),
     "bounds": (["--compare", "minReplicas=11"], "The least replicas, 11, are more than the most, 10"),
     "period": (["--compare", "behavior.scaleUp.policies.0.periodSeconds=3600"], "write a whole number from 1 to 1800"),
@@ -309,3 +310,13 @@ def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
     (tmp_path / "keda.yaml").write_text(keda.replace('threshold: "1"', f'threshold: "{threshold}"'))
     done = run(tmp_path / "keda.yaml", BASE / "deployment.yaml")
     assert (done.exit_code, "threshold, above 0" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--base", "nan"), ("--peak", "inf"), ("--service-ms", "inf"), ("--p95-ms", "nan"), ("--minutes", "999999999")],
+)
+def test_numbers_that_no_load_has_are_wrong_use(option: str, value: str):
+    """Before anything is computed."""
+    done = run(BASE, option, value)
+    assert (done.exit_code, option in done.output) == (2, True), done.output
