@@ -66,6 +66,8 @@ class Manifest:
                 document["onnx"] = OnnxModel(**compiled)
             document["baselines"] = tuple(map(Baseline.from_json, document.get("baselines", ())))
             return cls(**document)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StartupError(f"There is no {path}; name a folder that `mlops package` wrote.") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None
 

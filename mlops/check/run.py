@@ -38,6 +38,8 @@ def files(paths: Iterable[Path]) -> list[Path]:
             if not inside:
                 raise StartupError(f"{path} holds no YAML file; name a folder or files that do.")
             found += inside
+        elif not path.exists():
+            raise StartupError(f"There is no {path} here; name the files or folders to check.")
         else:
             found.append(path)
     return list(dict.fromkeys(found))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -12,33 +14,42 @@ from mlops.rollout.commands import plain_errors
 
 PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
-MOST = 1e6
-"""Requests/s, and MiB of a pod: more is a slip, infinity above all."""
+LONGEST_MINUTES = 31 * 24 * 60
+
+
+class Finite(click.FloatRange):
+    """Neither NaN nor infinite, which a range lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, type=PLACE)
 @click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
-@click.option("--base", type=click.FloatRange(0, MOST), default=20.0, help="Requests/s at least, of a named load.")
-@click.option("--peak", type=click.FloatRange(0, MOST), default=400.0, help="Requests/s at most, of a named load.")
-@click.option("--minutes", type=click.IntRange(1), help="Of a named load; else 30, for daily a day.")
+@click.option("--base", type=Finite(0), default=20.0, help="Requests/s at least, of a named load.")
+@click.option("--peak", type=Finite(0), default=400.0, help="Requests/s at most, of a named load.")
+@click.option("--minutes", type=click.IntRange(1, LONGEST_MINUTES), help="Of a named load; else 30, for daily a day.")
 @click.option("--compare", multiple=True, metavar="KEY=VALUE[,...]", help="The first manifest with that changed, too.")
 @click.option(
     "--service-ms",
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(0, min_open=True),
     default=20.0,
     help="Of one core's time, for a request: the stage predict in /metrics.",
 )
 @click.option(
     "--start-seconds",
-    type=click.FloatRange(0),
+    type=Finite(0),
     default=40.0,
     help="Until a new pod is ready; of nodes too, if need be.",
 )
-@click.option("--memory-mib", type=click.FloatRange(0, MOST), default=300.0, help="That a pod uses, whatever the load.")
-@click.option("--p95-ms", type=float, default=200.0, help="SLO.")
-@click.option("--p99-ms", type=float, default=500.0, help="SLO.")
-@click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")
+@click.option("--memory-mib", type=Finite(0), default=300.0, help="That a pod uses, whatever the load.")
+@click.option("--p95-ms", type=Finite(0, min_open=True), default=200.0, help="SLO.")
+@click.option("--p99-ms", type=Finite(0, min_open=True), default=500.0, help="SLO.")
+@click.option("--error-rate", type=Finite(0, 1), default=0.01, help="SLO.")
 @click.option("--picture", type=click.Choice(["svg", "png"]), default="svg")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default="build/simulation", help="For tables, picture."
@@ -75,7 +86,8 @@ def simulate(
         from mlops.rollout.judge import Slo
 
         found = manifest.read(manifests)
-        setups = [each.setup() for each in (*found, *(found[0].but(changes) for changes in compare))]
+        setups = [each.setup() for each in found]
+        setups += [found[0].but(changes).setup() for changes in compare]
         arriving = _load(load, base, peak, minutes)
         timelines = []
         for setup in setups:
@@ -103,6 +115,8 @@ def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarra
     from mlops.hpa import loads
 
     if name in loads.SHAPES:
+        if peak < base:
+            raise StartupError(f"--peak is {peak:g}, below --base, which is {base:g}; correct one of them.")
         return loads.named(name, base=base, peak=peak, minutes=minutes)
     if not Path(name).is_file():
         raise StartupError(f"There is no load {name}; name {', '.join(loads.SHAPES)} or a CSV file.")

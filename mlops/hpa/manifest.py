@@ -68,13 +68,14 @@ class Manifests:
         """With settings changed: ``maxReplicas=20,cpu=50``. Raises StartupError."""
         changed = Manifests(changes, copy.deepcopy(self.scaler), copy.deepcopy(self.deployment))
         for change in changes.split(","):
-            key, is_one, value = change.partition("=")
+            key, is_one, text = change.partition("=")
+            try:
+                value = yaml.safe_load(text)
+            except yaml.YAMLError:
+                is_one = ""
             if not is_one:
                 raise StartupError(f"{change} is no KEY=VALUE, such as maxReplicas=20; correct it.")
-            try:
-                changed._put(key, yaml.safe_load(value))
-            except yaml.YAMLError:
-                raise StartupError(f"{change} has no value that YAML can read; correct it.") from None
+            changed._put(key, value)
         return changed
 
     def _put(self, key: str, value: object) -> None:
@@ -128,12 +129,13 @@ def _pod_spec(deployment: Manifest) -> dict[str, Any]:
 
 def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manifest]]) -> Manifest:
     """The one of its own file or folder first."""
-    wanted = scaler.get("spec", {}).get("scaleTargetRef", {}).get("name")
-    if wanted is None:
-        raise StartupError(f"{path} names nothing to scale; {RENDER}.")
+    try:
+        wanted = scaler["spec"]["scaleTargetRef"]["name"]
+    except (KeyError, TypeError):
+        raise StartupError(f"{path} names nothing to scale; {RENDER}.") from None
     beside = [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
     for _, manifest in sorted([*beside, *given], key=lambda one: one[0] != path):
-        if manifest["kind"] == "Deployment" and manifest.get("metadata", {}).get("name") == wanted:
+        if manifest["kind"] == "Deployment" and (manifest.get("metadata") or {}).get("name") == wanted:
             return manifest
     raise StartupError(f"{path}: its Deployment {wanted} is not in what was given; name its file or folder too.")
 

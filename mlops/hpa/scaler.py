@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -25,9 +26,12 @@ def autoscaler(manifest: Mapping[str, Any]) -> Autoscaler:
     utilisations = {}
     for metric in spec.get("metrics", ()):
         target = metric.get("resource", {}).get("target", {})
-        if metric.get("type") != "Resource" or target.get("type") != "Utilization":
-            raise StartupError("Only Resource metrics with a Utilization are simulated; remove the other metrics.")
-        utilisations[metric["resource"]["name"]] = _count("averageUtilization", target.get("averageUtilization"))
+        name = metric.get("resource", {}).get("name")
+        if metric.get("type") != "Resource" or target.get("type") != "Utilization" or name not in ("cpu", "memory"):
+            raise StartupError(
+                "Only Resource metrics with a Utilization of cpu or memory are simulated; remove the other metrics."
+            )
+        utilisations[name] = _count("averageUtilization", target.get("averageUtilization"))
     behaviour, tolerance = _behaviour(spec.get("behavior"))
     if not utilisations:
         raise StartupError("The HorizontalPodAutoscaler has no metrics; write at least one.")
@@ -38,8 +42,12 @@ def _of_keda(spec: Mapping[str, Any]) -> Autoscaler:
     try:
         (trigger,) = spec["triggers"]
         target = float(trigger["metadata"]["threshold"])
+        if not 0 < target < math.inf:
+            raise ValueError
     except (KeyError, ValueError):
-        raise StartupError("Only a ScaledObject with one trigger and its threshold is simulated; give one.") from None
+        raise StartupError(
+            "Only a ScaledObject with one trigger and its threshold, above 0, is simulated; give one."
+        ) from None
     config = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
     behaviour, tolerance = _behaviour(config.get("behavior"))
     low, high = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100)

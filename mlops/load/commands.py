@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,14 +28,6 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     return callback
 
 
-def _make(folder: Path) -> None:
-    """Before the load: what can't be written would be lost."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
-
-
 @click.command()
 @click.argument("url")
 @click.option(
@@ -53,8 +46,8 @@ def _make(folder: Path) -> None:
 )
 @click.option("--p95-ms", type=click.FloatRange(0, min_open=True), default=200)
 @click.option("--p99-ms", type=click.FloatRange(0, min_open=True), default=500)
-@click.option("--errors", type=click.FloatRange(0, 100), default=1, help="Percent.")
-@click.option("--availability", type=click.FloatRange(0, 100), default=99.9, help="Percent.")
+@click.option("--errors", type=click.FloatRange(0, 100, min_open=True), default=1, help="Percent.")
+@click.option("--availability", type=click.FloatRange(0, 100, max_open=True), default=99.9, help="Percent.")
 @click.option("--connections", type=click.IntRange(1), default=200, help="Requests at once; more wait, which counts.")
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
 @click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
@@ -92,8 +85,9 @@ def load(
             f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
         ) from None
     address, secret = address_of(url, secret_env), secret_of(secret_env)
-    _make(out)
     with plain_errors():
+        out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
         environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
         rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
     try:
@@ -108,7 +102,8 @@ def load(
     progress.over(done.asked)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
     result = report.Result(address, begun, stages_, objectives, done)
-    page = report.write(result, out)
+    with plain_errors():
+        page = report.write(result, out)
     for line in (*result.broken, result.note):
         if line:
             click.echo(line)

@@ -1,7 +1,7 @@
 """Sends the requests: Locust, in a process of its own, because it patches all of Python's sockets and threads.
 
-``python -m mlops.load.generator`` reads a plan from standard input and writes a line for each answer. A request has a
-moment when it is due, whatever became of those before, and its latency counts from then: a server that stalls is
+``python -m mlops.load.generator PARENT`` reads a plan from standard input and writes a line for each answer. A request
+has a moment when it is due, whatever became of those before, and its latency counts from then: a server that stalls is
 charged for all that would have come meanwhile (no coordinated omission). Locust's users are the connections.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from locust import FastHttpUser, task  # isort: skip  it patches, before all else is imported
 
+import contextlib
 import os
 import sys
 import time
@@ -28,8 +29,8 @@ SPAWN_RATE = 100
 """Connections a second, before the first request; Locust warns of more."""
 
 
-def run(plan: dict[str, Any]) -> None:
-    """``plan``: what ``mlops.load.run.Plan`` holds."""
+def run(plan: dict[str, Any], parent: int) -> None:
+    """``plan``: what ``mlops.load.run.Plan`` holds; ``parent``: the process that reads the answers."""
     mix = Mix(plan["rows"], {Kind(kind): share for kind, share in plan["shares"].items()})
     due_requests: JoinableQueue = JoinableQueue()
     lines: list[str] = []
@@ -61,12 +62,12 @@ def run(plan: dict[str, Any]) -> None:
         sys.stdout.flush()
 
     def flush_often() -> None:
-        while True:
-            gevent.sleep(FLUSH_S)
-            try:
+        """Until whoever started this is gone: the load would go on without anybody to stop it."""
+        while os.getppid() == parent:
+            with contextlib.suppress(BrokenPipeError):
                 flush()
-            except OSError:  # nobody reads on: whoever asked for the load was killed
-                os._exit(1)
+            gevent.sleep(FLUSH_S)
+        os._exit(1)
 
     runner = Environment(user_classes=[Client], host=Client.host).create_local_runner()
     runner.start(plan["connections"], spawn_rate=SPAWN_RATE)
@@ -85,4 +86,4 @@ def run(plan: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    run(orjson.loads(sys.stdin.buffer.read()))
+    run(orjson.loads(sys.stdin.buffer.read()), int(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,7 @@ def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
         raise StartupError("Load needs locust; run `pip install 'azureml-scoring[load]'`.")
     asked: list[Asked] = []
     cpu = None
-    command = [sys.executable, "-m", "mlops.load.generator"]
+    command = [sys.executable, "-m", "mlops.load.generator", str(os.getpid())]
     with tempfile.TemporaryFile() as told:
         told.write(orjson.dumps(asdict(plan), option=orjson.OPT_NON_STR_KEYS))
         told.seek(0)
@@ -80,6 +81,8 @@ def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
                     follow(asked[-1])
         except KeyboardInterrupt:
             process.kill()
+            if not asked:
+                raise
         except BaseException:
             process.kill()
             raise

@@ -38,6 +38,10 @@ def plain_errors() -> Iterator[None]:
         ) from None
     except (EndpointError, StartupError) as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 
 
 def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
@@ -160,7 +164,7 @@ def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, o
 
     Nothing is deleted. Where there is nothing to do it says so and succeeds, so that a pipeline can always call it.
 
-    Example: mlops rollback diabetes
+    Example: mlops rollback diabetes-classifier
     """
     journal = journal_of(out, endpoint_name)
     with plain_errors():
@@ -194,7 +198,7 @@ def compare(
 ) -> None:
     """Compare two deployments that share the traffic: latency, errors, predictions, with confidence intervals.
 
-    Example: mlops compare diabetes --old blue --new green --sample validation.csv
+    Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
     with plain_errors():
         endpoint = targets.connector(workspace, endpoint_name, {})()

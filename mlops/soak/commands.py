@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 import settings
+from errors import StartupError
 from mlops import demo, example
 from mlops.rollout.commands import plain_errors
 
@@ -38,8 +39,11 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
         from mlops.load.stages import Stage
         from mlops.soak.faults import PHASES
         from mlops.soak.soak import soak
-        from mlops.soak.table import table, write
+        from mlops.soak.table import BEGIN, END, table, write
 
+        if page and END not in page.read_text(encoding="utf-8").partition(BEGIN)[2]:
+            raise StartupError(f"{page} has no place for the table; write these lines there:\n{BEGIN}{END}")
+        out.mkdir(parents=True, exist_ok=True)
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
         artifact = out / "artifact"
         demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
@@ -50,8 +54,9 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
         raise click.Abort
     progress.over(soaked.result.done.asked)
     text = table(soaked)
-    report.write(soaked.result, out)
     click.echo(f"\n{text}")
-    if page:
-        write(text, page)
+    with plain_errors():
+        report.write(soaked.result, out)
+        if page:
+            write(text, page)
     sys.exit(bool(soaked.problems))

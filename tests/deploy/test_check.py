@@ -245,6 +245,13 @@ def test_the_message_on_the_page_is_what_is_printed(checkout: Checkout):
     assert f"\n{shown}\n" in (REPOSITORY / "docs" / "deploy.md").read_text()
 
 
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also the one that is looked at without any name."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["check"])
+    assert (done.exit_code, "There is no endpoints here; name" in done.output) == (1, True), done.output
+
+
 def test_an_empty_folder_is_no_success(tmp_path: Path):
     """A wrong path in a pipeline must not look like a check that passed."""
     assert command(tmp_path).exit_code == 1

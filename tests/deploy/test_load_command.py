@@ -128,3 +128,34 @@ def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tm
     assert process.returncode == 1
     assert f"stopped early; {tmp_path / 'report.html'}\n" in output
     assert not generator.is_running()
+
+
+def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(server: Server, demo_model: Path, tmp_path: Path):
+    """There is nothing to report."""
+    process = load(server.url, demo_model, tmp_path, "--stages", "1m@0.1", "--connections", "500")
+    until(lambda: psutil.Process(process.pid).children(), "it is under way")
+    process.send_signal(signal.SIGINT)
+    assert ended(process).strip() == "Aborted!"
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_no_load_goes_on_without_whoever_asked_for_it(
+    server: Server, demo_model: Path, tmp_path: Path, end: signal.Signals
+):
+    """A pipeline that is cancelled leaves nothing behind."""
+    before = answered(server)
+    process = load(server.url, demo_model, tmp_path, "--stages", "1m@50")
+    until(lambda: answered(server) > before + 50, "it is under way")
+    (generator,) = psutil.Process(process.pid).children()
+    process.send_signal(end)
+    ended(process)
+    until(lambda: not generator.is_running(), "the generator has ended")
+
+
+def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Path, tmp_path: Path):
+    """In one sentence."""
+    (tmp_path / "requests.csv").mkdir()
+    process = load(server.url, demo_model, tmp_path, "--stages", "1s@5")
+    assert ended(process).endswith(f"Error: {tmp_path / 'requests.csv'}: Is a directory; choose another place.\n")
+    assert process.returncode == 1

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from deploy.checkout import REPOSITORY
+from mlops.cli import main
 from mlops.load.figures import Objectives
 from mlops.load.mix import Kind
 from mlops.load.report import Result
@@ -86,3 +88,18 @@ def test_the_table_has_its_place_in_the_page(tmp_path: Path):
     for _ in range(2):
         write("new\n", page)
         assert page.read_text() == f"before\n{BEGIN}new\n{END}after\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "out", "said"),
+    [
+        (END + BEGIN, "out", "has no place for the table"),
+        (BEGIN + END, "page.md/out", "Not a directory; choose another"),
+    ],
+)
+def test_what_can_not_be_written_is_told_before_the_minutes(tmp_path: Path, page: str, out: str, said: str):
+    """And the page stays as it is."""
+    (tmp_path / "page.md").write_text(page)
+    done = CliRunner().invoke(main, ["slo", "--write", str(tmp_path / "page.md"), "--out", str(tmp_path / out)])
+    assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert (tmp_path / "page.md").read_text() == page

@@ -71,6 +71,23 @@ def test_mistakes_are_one_sentence(artifact: Path, tmp_path: Path, name: str, co
     assert "Traceback" not in result.output
 
 
+def test_numbers_that_may_be_missing_are_numbers(artifact: Path, tmp_path: Path):
+    """Also where the file says so itself, as pandas' Int64 and boolean do."""
+    X, _ = support.diabetes()
+    X["sex"] = X["sex"].astype("Int64").mask(X.index == 0)
+    X.to_parquet(tmp_path / "d.parquet")
+    result = run("drift", artifact, tmp_path / "d.parquet")
+    assert (result.exit_code, result.output.count("stable")) == (0, 10), result.output
+
+
+def test_a_folder_that_is_no_artifact_is_told(artifact: Path, tmp_path: Path):
+    """A manifest that is not there is not damaged."""
+    for place in (tmp_path, artifact.parent / "churn.joblib"):
+        result = run("drift", place, artifact.parent / "train.csv")
+        assert result.exit_code == 1
+        assert f"There is no {place / 'manifest.json'}; name a folder" in result.output
+
+
 def test_a_column_without_numbers_is_named(artifact: Path, tmp_path: Path):
     """Not told as drift."""
     X, _ = support.diabetes()

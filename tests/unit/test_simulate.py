@@ -198,14 +198,6 @@ def test_a_trace_and_what_kustomize_renders_are_read(tmp_path: Path):
     assert list(rates[[0, 30, 60, 120]]) == [10, 40, 70, 70]
 
 
-@pytest.mark.parametrize("option", ["--base", "--peak", "--memory-mib"])
-def test_infinity_is_wrong_use(option: str):
-    """Told before anything is computed."""
-    done = run(BASE, option, "inf")
-    assert done.exit_code == 2
-    assert "inf is not in the range" in done.output
-
-
 def test_a_limit_that_is_not_there_can_be_tried(tmp_path: Path):
     """By --compare."""
     text = (BASE / "deployment.yaml").read_text().replace("limits:", "others:")
@@ -217,14 +209,15 @@ def test_a_limit_that_is_not_there_can_be_tried(tmp_path: Path):
 MISTAKES = {
     "load": (["--load", "burst"], "There is no load burst; name step, spike, ramp, daily or a CSV file."),
     "key": (["--compare", "maxReplica=20"], "maxReplica is not in the manifest"),
+    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ is no KEY=VALUE"),
     "form": (["--compare", "maxReplicas"], "is no KEY=VALUE"),
+    "peak": (["--peak", "5"], "--peak is 5, below --base, which is 20"),
     "count": (["--compare", "maxReplicas=many"], "The most replicas is many; write a whole number from 1."),
     "bounds": (["--compare", "minReplicas=11"], "The least replicas, 11, are more than the most, 10"),
     "period": (["--compare", "behavior.scaleUp.policies.0.periodSeconds=3600"], "write a whole number from 1 to 1800"),
     "window": (["--compare", "behavior.scaleDown.stabilizationWindowSeconds=7200"], "write 0 to 3600"),
     "select": (["--compare", "behavior.scaleUp.selectPolicy=max"], "selectPolicy is max; write Max, Min, Disabled."),
     "nothing": (["--compare", "requests.cpu=0"], "resources.requests.cpu is 0; write more than 0."),
-    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ has no value that YAML can read"),
     "boolean": (["--compare", "maxReplicas=true"], "The most replicas is True; write a whole number from 1."),
     "quantity": (["--compare", "requests.cpu=1GB"], "1GB is no quantity of Kubernetes"),
 }
@@ -290,10 +283,49 @@ def test_manifests_that_are_no_text_are_told(tmp_path: Path):
     assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
 
 
-def test_metrics_that_are_not_simulated_are_told(tmp_path: Path):
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {"type": "Pods", "pods": {}},
+        {"type": "Resource", "resource": {"name": "gpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
+    ],
+)
+def test_metrics_that_are_not_simulated_are_told(tmp_path: Path, metric: dict[str, Any]):
     """Rather than left out."""
     hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
-    hpa["spec"]["metrics"].append({"type": "Pods", "pods": {}})
+    hpa["spec"]["metrics"].append(metric)
     (tmp_path / "hpa.yaml").write_text(yaml.safe_dump(hpa))
     done = run(tmp_path / "hpa.yaml", BASE / "deployment.yaml")
     assert (done.exit_code, "Only Resource metrics" in done.output) == (1, True)
+
+
+def test_half_a_manifest_is_told(tmp_path: Path):
+    """Whatever is missing, with or without changes."""
+    deployment = yaml.safe_load((BASE / "deployment.yaml").read_text())
+    del deployment["spec"]["template"]["spec"]["containers"][0]["resources"]
+    hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
+    (tmp_path / "all.yaml").write_text(yaml.safe_dump_all([hpa, {"kind": "Deployment", "metadata": None}, deployment]))
+    done = run(tmp_path / "all.yaml", "--compare", "requests.cpu=1")
+    assert (done.exit_code, "has no resources.requests.cpu" in done.output) == (1, True), done.output
+    (tmp_path / "all.yaml").write_text("kind: HorizontalPodAutoscaler\nspec:\n")
+    done = run(tmp_path / "all.yaml")
+    assert (done.exit_code, "names nothing to scale" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize("threshold", ["0", "-1", "nan", "many"])
+def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
+    """Nothing scales to a target of none."""
+    keda = (KUBERNETES / "components" / "keda" / "scaled-object.yaml").read_text()
+    (tmp_path / "keda.yaml").write_text(keda.replace('threshold: "1"', f'threshold: "{threshold}"'))
+    done = run(tmp_path / "keda.yaml", BASE / "deployment.yaml")
+    assert (done.exit_code, "threshold, above 0" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--base", "nan"), ("--peak", "inf"), ("--service-ms", "inf"), ("--p95-ms", "nan"), ("--minutes", "999999999")],
+)
+def test_numbers_that_no_load_has_are_wrong_use(option: str, value: str):
+    """Before anything is computed."""
+    done = run(BASE, option, value)
+    assert (done.exit_code, option in done.output) == (2, True), done.output
