@@ -15,7 +15,7 @@ from errors import ModelFailed, ScoringError, StartupError
 from estimator import Predictor, cacheable, container_of, methods_of
 from mlops import sample as samples
 from predictions import non_finite, per_row, to_json
-from stability import Baseline
+from stability import LEAST_KNOWN, Baseline
 from validation import Batch
 
 GOLDEN_ROWS = 10
@@ -65,10 +65,13 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
         contract = unnamed
     known = {method: given for method, given in answers.items() if given is not None}
     numbers = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)), contract).X
-    return Measured(contract, rows, known, steady and cacheable(estimator), numbers, _baselines(frame, contract))
+    return Measured(contract, rows, known, steady and cacheable(estimator), numbers, _baselines(frame, contract, say))
 
 
-def _baselines(frame: pd.DataFrame, contract: Contract) -> tuple[Baseline, ...]:
+def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Baseline, ...]:
+    if len(frame) < LEAST_KNOWN:
+        say(f"  note: {len(frame)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
+        return ()
     columns = zip(*samples.rows_of(frame), strict=True)
     return tuple(
         Baseline.of(str(place) if feature.name is None else feature.name, column, numeric=feature.numeric)

@@ -88,7 +88,7 @@ def files(model: Callable[[], Model], folder: Path) -> Sink:
             path.replace(path.with_suffix(".1.jsonl"))
         before = _size(path)
         try:
-            with path.open("ab") as file:
+            with open(path, "ab", opener=_private) as file:
                 file.write(lines)
         except OSError:
             with contextlib.suppress(OSError):
@@ -96,6 +96,11 @@ def files(model: Callable[[], Model], folder: Path) -> Sink:
             raise
 
     return hand_over
+
+
+def _private(path: str, flags: int) -> int:
+    """What was sent to a model is nobody else's."""
+    return os.open(path, flags, 0o600)
 
 
 def _size(path: Path) -> int:

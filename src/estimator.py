@@ -47,8 +47,9 @@ class Predictor:
         return answers
 
     def _input(self, X: np.ndarray) -> Any:
+        """A copy: an estimator with ``copy=False`` computes in place, and others still look at the batch."""
         if self._contract.container == "array":
-            return X
+            return X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
         return self._frame(X)
@@ -58,7 +59,7 @@ class Predictor:
 
         names = list(self._contract.names or range(X.shape[1]))
         if self._contract.uniform:
-            return pd.DataFrame(X, columns=names, copy=False)
+            return pd.DataFrame(X, columns=names, copy=True)
         columns = zip(names, self._contract.features, X.T, strict=True)
         return pd.DataFrame({name: _column(pd, feature, values) for name, feature, values in columns})
 

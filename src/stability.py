@@ -22,6 +22,9 @@ LEAST = 0.01
 
 WATCH, DRIFTED = 0.1, 0.25
 
+LEAST_KNOWN = 200
+"""Rows: of fewer, chance alone puts a baseline's bins so far off that everything seems to have moved."""
+
 FEW = 500
 """Rows: chance alone makes some 0.04 of fewer."""
 

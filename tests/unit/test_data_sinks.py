@@ -32,6 +32,13 @@ def test_a_file_holds_a_request_in_each_line(tmp_path: Path):
     }
 
 
+def test_a_file_is_for_its_owner_alone(tmp_path: Path):
+    """It holds what was sent."""
+    data_sinks.files(lambda: MODEL, tmp_path)([ONE])
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The last two are kept."""
     monkeypatch.setattr(data_sinks, "LARGEST", 1000)

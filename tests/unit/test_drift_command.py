@@ -116,3 +116,15 @@ def test_a_picture_takes_any_name_and_value(tmp_path: Path):
     baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
     drift_picture.write(tmp_path / "drift.svg", [Drift(baseline, baseline.count(["$10^ - $20"] * 500))])
     assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()
+
+
+def test_a_sample_that_is_too_small_gives_no_baseline(tmp_path: Path):
+    """Chance would look like drift; packaging says how many rows it takes."""
+    X, _ = support.diabetes()
+    X.head(150).to_csv(tmp_path / "train.csv", index=False)
+    file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
+    made = run("package", file, "--sample", tmp_path / "train.csv", "--out", tmp_path / "out")
+    assert "150 rows are too few to measure drift against; give 200 or more" in made.output
+    assert (
+        "tells nothing of the data it was trained on" in run("drift", tmp_path / "out", tmp_path / "train.csv").output
+    )

@@ -29,6 +29,16 @@ def test_an_answer_for_each_row(told: Predictor):
     assert told(Batch(np.array([[0.0], [7.0]]), "predict")) == [0.0, 7.0]
 
 
+def test_an_estimator_that_computes_in_place_spoils_no_batch():
+    """What is collected, and asked again, is what was sent."""
+    X = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
+    estimator = make_pipeline(StandardScaler(copy=False), LinearRegression()).fit(X.copy(), [1, 2, 3])
+    contract = Contract((Feature(None), Feature(None)), ("predict",))
+    batch = Batch(X.copy(), "predict")
+    assert Predictor(estimator, contract)(batch) == Predictor(estimator, contract)(batch)
+    assert (batch.X == X).all()
+
+
 @pytest.mark.parametrize("order", [FAIL, EXIT, SHORT])
 def test_a_broken_model_is_our_failure(told: Predictor, order: float):
     """Also one that tries to leave the process or answers too many rows."""
