@@ -44,7 +44,7 @@ class Tracing:
         provider = TracerProvider(
             resource=resource.merge(OTELResourceDetector().detect()), id_generator=self._ids, shutdown_on_exit=False
         )
-        delay = int(os.environ.get("OTEL_BSP_SCHEDULE_DELAY", SEND_EVERY_MS))
+        delay = int(os.environ.get("OTEL_BSP_SCHEDULE_DELAY") or SEND_EVERY_MS)
         provider.add_span_processor(BatchSpanProcessor(_Quiet(exporter), schedule_delay_millis=delay))
         self.flush = provider.force_flush
         self._tracer = provider.get_tracer("azureml-scoring")
@@ -133,7 +133,7 @@ def find(deployment: str, environment: Mapping[str, str] = os.environ) -> Tracin
     except ModuleNotFoundError as error:
         reason = f"{error.name} is not installed; add the extra tracing to the environment"
     except Exception as error:
-        reason = f"{type(error).__name__}; check {', '.join((*OTLP, AZURE_MONITOR))}"
+        reason = f"{type(error).__name__}; check {AZURE_MONITOR} and the variables that begin with OTEL_"
     telemetry.event(f"There are no traces: {reason}.", logging.WARNING)
     return None
 

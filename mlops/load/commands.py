@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 import settings
+from errors import StartupError
 from mlops import example
 from mlops.load import mix, stages
 from mlops.rollout.commands import plain_errors
@@ -90,6 +91,11 @@ def load(
         tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
         environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
         rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
+        if len(rows) < 2:
+            raise StartupError(
+                "A load needs rows that differ, or it measures the cache: package the model with `mlops package` and a "
+                "sample of two rows or more, and give that folder."
+            )
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
             client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))

@@ -200,3 +200,13 @@ def test_no_load_where_one_request_fails(demo_model: Path, tmp_path: Path):
     done = CliRunner().invoke(main, ["load", url, "--model-dir", str(demo_model), "--out", str(tmp_path)])
     assert done.exit_code == 1
     assert "can't be reached" in done.output
+
+
+def test_a_model_that_was_not_packaged_is_refused(tmp_path: Path):
+    """Its only row would be answered by the cache, and be within any objective."""
+    file = support.dump(support.demo_estimator(), tmp_path, "model.joblib")
+    done = CliRunner().invoke(
+        main, ["load", "http://127.0.0.1:9", "--model-dir", str(file.parent), "--out", str(tmp_path / "out")]
+    )
+    assert done.exit_code == 1
+    assert "it measures the cache: package the model" in done.output

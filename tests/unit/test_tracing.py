@@ -93,7 +93,10 @@ def test_what_can_not_be_sent_is_told_once(monkeypatch: pytest.MonkeyPatch):
     ("environment", "says"),
     [
         ({}, None),
-        ({"APPLICATIONINSIGHTS_CONNECTION_STRING": "nonsense"}, "APPLICATIONINSIGHTS_CONNECTION_STRING"),
+        (
+            {"APPLICATIONINSIGHTS_CONNECTION_STRING": "nonsense"},
+            "APPLICATIONINSIGHTS_CONNECTION_STRING and the variables",
+        ),
     ],
 )
 def test_an_address_that_is_none_does_not_stop_the_start(
