@@ -42,6 +42,7 @@ def test_metrics_are_right_over_workers(demo_model: Path, tmp_path: Path):
 def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
     """In the metrics, over all workers, and in the files that `mlops drift` reads."""
     collected = tmp_path / "collected"
+    collected.mkdir()
     on = {"SCORING_CACHE": "off", "SCORING_COLLECT_SAMPLE": "1", "SCORING_COLLECT_FOLDER": str(collected)}
     X, _ = support.diabetes()
     older = X.assign(age=X["age"] + 30)
