@@ -89,13 +89,7 @@ def load(
     with plain_errors():
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
-        environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
-        rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
-        if len(rows) < 2:
-            raise StartupError(
-                "A load needs rows that differ, or it measures the cache: package the model with `mlops package` and a "
-                "sample of two rows or more, and give that folder."
-            )
+        rows = _rows(model_dir, secret_env)
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
             client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
@@ -115,3 +109,15 @@ def load(
             click.echo(line)
     click.echo(f"{result.outcome}; {page}")
     sys.exit(not result.holds)
+
+
+def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:
+    """Raises StartupError."""
+    environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
+    rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
+    if len(rows) < 2:
+        raise StartupError(
+            "A load needs rows that differ, or it measures the cache: package the model with `mlops package` and a "
+            "sample of two rows or more, and give that folder."
+        )
+    return rows

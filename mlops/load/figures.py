@@ -77,6 +77,6 @@ def checks(figures: Figures, objectives: Objectives) -> list[Check]:
     )
     available, wanted = 100 * figures.availability, 100 * objectives.availability
     return [
-        *(Check(name, measured, limit, unit, measured <= limit) for name, measured, limit, unit in below),
-        Check("availability", available, wanted, "%", available >= wanted),
+        *(Check(name, measured, limit, unit, measured < limit) for name, measured, limit, unit in below),
+        Check("availability", available, wanted, "%", available > wanted),
     ]
