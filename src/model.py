@@ -100,7 +100,7 @@ def load(settings: Settings) -> Model:
         tuple(skew.values()),
         asked,
         warmup_ms,
-        running_versions() | (onnx_model.runtime(settings.scoring_onnx_provider) if compiled else {}),
+        running_versions() | (compiled.runtime if compiled else {}),
         packaged.cacheable if packaged else cacheable(estimator),
         "onnx" if compiled else "sklearn",
         quick,
@@ -116,7 +116,7 @@ def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
-def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[Predict | None, Quick | None]:
+def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[OnnxPredictor | None, Quick | None]:
     """The model compiled to ONNX, verified and tried, None where the estimator is to answer; and ``Model.quick``.
 
     Raises StartupError.
@@ -136,7 +136,7 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
 
     def on(threads: int) -> OnnxPredictor:
-        session = onnx_model.open_session(graph, provider=settings.scoring_onnx_provider, threads=threads)
+        session = onnx_model.open_graph(compiled, graph, provider=settings.scoring_onnx_provider, threads=threads)
         return OnnxPredictor(compiled, session, estimator)
 
     predict = on(threads=1)

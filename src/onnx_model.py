@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
 from errors import StartupError
+from numpy_graph import NumpyGraph
 from validation import Batch
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
+
+    Session: TypeAlias = NumpyGraph | InferenceSession
 
 INPUT = "X"
 DIGITS = 6
@@ -38,7 +41,7 @@ class OnnxModel:
 
     ``outputs``: method -> the graph's output. ``labels``: what the most probable class is called, where ``predict`` is
     read off the probabilities. ``flat``: an answer is a number, not a list. ``missing``: rows with NaN are proven, too.
-    ``parity``: how many rows were compared, and how far the answers were apart.
+    ``parity``: how many rows were compared, and how far the answers were apart. ``numpy``: proven with numpy, too.
     """
 
     file: str
@@ -48,12 +51,13 @@ class OnnxModel:
     flat: bool
     missing: bool
     parity: dict[str, Any]
+    numpy: bool = False
 
 
 class OnnxPredictor:
     """``predictor(batch)`` -> one JSON-ready answer per row; ``estimator`` answers what ONNX can't."""
 
-    def __init__(self, model: OnnxModel, session: InferenceSession, estimator: Callable[[Batch], list[Any]]) -> None:
+    def __init__(self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]) -> None:
         self._model = model
         self._session = session
         self._estimator = estimator
@@ -61,6 +65,15 @@ class OnnxPredictor:
 
     def __call__(self, batch: Batch) -> list[Any]:
         return (self.at_once(batch) or self._estimator)(batch)
+
+    @property
+    def runtime(self) -> dict[str, str]:
+        """What computes, for what depends on the last digits of an answer."""
+        if isinstance(self._session, NumpyGraph):
+            return {"graph": "numpy"}
+        import onnxruntime
+
+        return {"graph": f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"}
 
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
         """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is to."""
@@ -92,9 +105,15 @@ class OnnxPredictor:
         return answers[:, 0] if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1 else answers
 
 
+def open_graph(model: OnnxModel, graph: bytes, *, provider: Provider, threads: int) -> Session:
+    """Raises StartupError."""
+    dense = NumpyGraph.of(graph) if model.numpy and provider == "cpu" else None
+    return dense or open_session(graph, provider=provider, threads=threads)
+
+
 def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> InferenceSession:
     """Raises StartupError."""
-    import onnxruntime  # a quarter of a second, for models that have an ONNX
+    import onnxruntime  # a quarter of a second, for models that need it
 
     name = PROVIDERS[provider]
     if name not in onnxruntime.get_available_providers():
@@ -113,13 +132,6 @@ def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) 
         raise StartupError(
             f"ONNX Runtime can't run the model ({type(error).__name__}); set SCORING_BACKEND=sklearn."
         ) from error
-
-
-def runtime(provider: Provider) -> dict[str, str]:
-    """What computes, for what depends on the last digits of an answer."""
-    import onnxruntime
-
-    return {"onnxruntime": f"{onnxruntime.__version__} {provider}"}
 
 
 def read(folder: Path, model: OnnxModel) -> bytes:

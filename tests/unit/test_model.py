@@ -90,7 +90,7 @@ def test_onnx_that_was_not_packaged_is_not_run(copy: Path):
 def test_onnx_that_answers_otherwise_than_when_packaged_is_left_alone(copy: Path):
     """scikit-learn answers in its place; where ONNX was insisted on, the start fails."""
     onnx = json.loads((copy / "manifest.json").read_text())["onnx"]
-    change_manifest(copy, onnx=onnx | {"labels": onnx["labels"][::-1]})
+    change_manifest(copy, onnx=onnx | {"outputs": onnx["outputs"] | {"predict": onnx["outputs"]["predict_proba"]}})
     assert from_(copy).backend == "sklearn"
     with pytest.raises(StartupError, match="answers its golden rows otherwise"):
         from_(copy, scoring_backend="onnx")
