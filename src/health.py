@@ -137,13 +137,10 @@ class RequestCounter:
         self._lock = threading.Lock()
 
     def __call__(self, outcome: Outcome) -> None:
-        row = self._board.mine
         with self._lock:
-            measures = row.measures
-            measures.count(outcome.error.code if outcome.error else OK, outcome.rows)
-            measures.time(outcome.seconds)
+            self._board.tally.add(outcome.error.code if outcome.error else OK, outcome.rows, outcome.seconds)
             if outcome.non_finite:
-                row.non_finite += outcome.non_finite
+                self._board.mine.non_finite += outcome.non_finite
         if outcome.cache in COUNTED:
             self._cache.add(**{COUNTED[outcome.cache]: 1})
 

@@ -59,10 +59,6 @@ class Measures(ctypes.Structure):
         ("seconds", ctypes.c_double * len(STAGES)),
     ]
 
-    def count(self, outcome: str, rows: int) -> None:
-        self.outcomes[_PLACE[outcome]] += 1
-        self.rows += rows
-
     @property
     def requests(self) -> int:
         return sum(self.outcomes)
@@ -75,14 +71,34 @@ class Measures(ctypes.Structure):
     def service_errors(self) -> int:
         return sum(self.outcomes[_SERVICE])
 
-    def time(self, seconds: Sequence[float]) -> None:
-        """By stage, 0.0 for none."""
-        buckets, sums = self.buckets, self.seconds
-        for stage, took in enumerate(seconds):
-            if took:
-                buckets[stage * WIDTH + bisect_left(BUCKETS, took)] += 1
-                sums[stage] += took
-
     def counts(self, stage: int) -> list[int]:
         """By bucket. ``stage``: its place in STAGES."""
         return self.buckets[stage * WIDTH : (stage + 1) * WIDTH]
+
+
+class Tally:
+    """Adds to measures, by their bytes: a field of ctypes is an object that is made anew each time it is asked for."""
+
+    def __init__(self, measures: Measures) -> None:
+        whole = memoryview(measures).cast("B")
+        self._counts = whole[:-_SECONDS].cast("q")
+        self._seconds = whole[-_SECONDS:].cast("d")
+
+    def add(self, outcome: str, rows: int, seconds: Sequence[float]) -> None:
+        """A request. ``seconds``: by stage, 0.0 for none."""
+        counts, sums = self._counts, self._seconds
+        counts[_ROWS] += rows
+        counts[_OUTCOMES + _PLACE[outcome]] += 1
+        first = _BUCKETS
+        for stage, took in enumerate(seconds):
+            if took:
+                counts[first + bisect_left(BUCKETS, took)] += 1
+                sums[stage] += took
+            first += WIDTH
+
+
+_ROWS, _OUTCOMES, _BUCKETS = 0, 1, 1 + len(OUTCOMES)
+"""Where they begin, in numbers."""
+
+_SECONDS = len(STAGES) * ctypes.sizeof(ctypes.c_double)
+"""Their bytes, which are the last."""

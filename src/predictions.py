@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import Any
 
@@ -26,9 +25,11 @@ def per_row(output: Any) -> list[Any]:
 def non_finite(answers: Any) -> int:
     """How many NaN and infinities there are among nested lists of answers."""
     if isinstance(answers, list):
-        with contextlib.suppress(TypeError, OverflowError):  # of lists and texts; of whole numbers beyond any float
+        try:
             if math.isfinite(sum(answers)):  # so each is
                 return 0
+        except (TypeError, OverflowError):  # of lists and texts; of whole numbers beyond any float
+            pass
         return sum(map(non_finite, answers))
     return int(isinstance(answers, float | np.floating) and not math.isfinite(answers))
 

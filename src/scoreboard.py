@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from errors import InternalError, StartupError
-from measures import OUTCOMES, Measures
+from measures import OUTCOMES, Measures, Tally
 
 WORKERS = 256
 
@@ -90,6 +90,7 @@ class Scoreboard:
         self._file = _open(self._path, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
         self.mine: Row
+        self.tally: Tally
         self.index: int
         self.claim(Phase.STARTING)
         os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
@@ -108,6 +109,7 @@ class Scoreboard:
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
                 setattr(self.mine.cache, gauge, 0)
+            self.tally = Tally(self.mine.measures)
             self.mine.phase = phase
             self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
         finally:

@@ -23,7 +23,7 @@ from micro_batching import MicroBatcher
 from model import Model, Predict
 from payload import Limits
 from predictions import non_finite
-from telemetry import timestamp
+from telemetry import text, timestamp
 from validation import Batch, validate
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -32,6 +32,7 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 class Request(NamedTuple):
     """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
 
+    The ids are of characters that JSON takes as they are, which ``http_request`` sees to.
     ``due``: when the answer is, where the request has been admitted already. ``at_once``: nothing may wait here.
     ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one.
     """
@@ -219,21 +220,13 @@ class Service:
         return self.admission.compute(lambda: timed(batch), due)
 
     def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
-        return orjson.dumps(
-            {
-                "predictions": orjson.Fragment(predictions),
-                "metadata": {
-                    "model_name": outcome.model_name,
-                    "model_version": outcome.model_version,
-                    "deployment": self._deployment,
-                    "request_id": outcome.request_id,
-                    "inference_time_ms": round(outcome.duration_ms, 2),
-                    "timestamp": timestamp(self._now()),
-                    "num_predictions": outcome.rows,
-                    "cache": outcome.cache,
-                },
-            }
-        )
+        """Put together by hand: by way of a dict it would cost twice as much."""
+        return (
+            f'{{"predictions":{predictions.decode()},"metadata":{{"model_name":{text(outcome.model_name)},'
+            f'"model_version":{text(outcome.model_version)},"deployment":{text(self._deployment)},'
+            f'"request_id":"{outcome.request_id}","inference_time_ms":{outcome.duration_ms:.2f},'
+            f'"timestamp":"{timestamp(self._now())}","num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
+        ).encode()
 
     def _failure(self, error: ScoringError, outcome: Outcome, started: float) -> Answer:
         outcome.error, outcome.status = error, int(error.status)

@@ -6,7 +6,6 @@ break ``parse_json`` in a query.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import random
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
-from errors import StartupError
+from errors import ScoringError, StartupError
 from measures import REQUEST, STAGES
 
 if TYPE_CHECKING:
@@ -29,29 +28,46 @@ logger = logging.getLogger("scoring")
 
 def timestamp(seconds: float) -> str:
     """Of seconds since the epoch: ISO 8601 in UTC with milliseconds, as in 2025-11-09T10:00:00.000Z."""
-    whole, millis = divmod(int(seconds * 1000), 1000)
-    return f"{_to_the_second(whole)}.{millis:03d}Z"
+    return _to_the_millisecond(int(seconds * 1000))
 
 
 @functools.lru_cache(maxsize=8)
-def _to_the_second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+def _to_the_millisecond(millis: int) -> str:
+    whole, millis = divmod(millis, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{millis:03d}Z"
 
 
 class _JsonLines(logging.StreamHandler[TextIO]):
     def emit(self, record: logging.LogRecord) -> None:
-        self.write(record.created, record.levelno, record.getMessage(), getattr(record, "fields", {}))
+        head = {
+            "timestamp": timestamp(record.created),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        self.write(_json(head | getattr(record, "fields", {})) + "\n")
 
-    def write(self, seconds: float, level: int, message: str, fields: dict[str, Any]) -> None:
-        """One line. A request does not go by a LogRecord to get here: that costs more than all else in its line."""
-        head = {"timestamp": timestamp(seconds), "level": logging.getLevelName(level).lower(), "message": message}
-        with contextlib.suppress(OSError, ValueError):  # nobody reads on
-            self.stream.write(orjson.dumps(head | fields, option=orjson.OPT_APPEND_NEWLINE).decode())
+    def write(self, line: str) -> None:
+        """A request does not go by a LogRecord to get here: that costs more than all else in its line."""
+        try:
+            self.stream.write(line)
             self.stream.flush()
+        except (OSError, ValueError):  # nobody reads on
+            pass
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+@functools.lru_cache(maxsize=64)
+def text(value: str | None) -> str:
+    """As JSON."""
+    return _json(value)
 
 
 _lines = _JsonLines(sys.stdout)
 
+_LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 _STAGES = [(name, stage) for stage, name in enumerate(STAGES) if stage != REQUEST]
 
 
@@ -91,7 +107,8 @@ class RequestLog:
         self._expose = expose_traceback
         self._share = share
         self._lot = lot
-        self._constant = constant
+        self._constant = _more(constant)
+        self._weight = _more({"weight": 1 / share} if 0 < share < 1 else {})
 
     def __call__(self, outcome: Outcome) -> None:
         error = outcome.error
@@ -100,37 +117,37 @@ class RequestLog:
         level = logging.INFO if error is None else logging.WARNING if outcome.status < 500 else logging.ERROR
         if not logger.isEnabledFor(level):
             return
-        fields = {
-            "request_id": outcome.request_id,
-            "client_request_id": outcome.client_request_id,
-            "trace": outcome.trace,
-            "status": outcome.status,
-            "duration_ms": round(outcome.duration_ms, 3),
-            "rows": outcome.rows,
-            "bytes_in": outcome.bytes_in,
-            "bytes_out": outcome.bytes_out,
-            "non_finite": outcome.non_finite,
-            "cache": outcome.cache,
-            "model_name": outcome.model_name,
-            "model_version": outcome.model_version,
-            "stages": {
-                name: round(outcome.seconds[stage] * 1000, 3) for name, stage in _STAGES if outcome.seconds[stage]
-            },
-            **self._constant,
-        }
         if error is None:
-            if self._share < 1:
-                fields["weight"] = 1 / self._share
-            message = f"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms"
+            message = f'"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms"'
+            more = self._weight
         else:
-            message = f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: {error.message}"
-            fields |= {"code": error.code, "location": error.location}
-            if error.__cause__ is not None:
-                fields["exception"] = self._exception(error.__cause__)
-        _lines.write(time.time(), level, message, fields)
+            message = _json(f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: {error.message}")
+            more = _more(self._told_of(error))
+        seconds = outcome.seconds
+        stages = ",".join([f'"{name}":{seconds[stage] * 1000:.3f}' for name, stage in _STAGES if seconds[stage]])
+        # Put together by hand: as a dict it would cost three times as much, a seventh of a quick request.
+        _lines.write(
+            f'{{"timestamp":"{timestamp(time.time())}","level":"{_LEVELS[level]}","message":{message},'
+            f'"request_id":"{outcome.request_id}","client_request_id":{text(outcome.client_request_id)},'
+            f'"trace":"{outcome.trace}","status":{outcome.status},"duration_ms":{outcome.duration_ms:.3f},'
+            f'"rows":{outcome.rows},"bytes_in":{outcome.bytes_in},"bytes_out":{outcome.bytes_out},'
+            f'"non_finite":{outcome.non_finite},"cache":"{outcome.cache}","model_name":{text(outcome.model_name)},'
+            f'"model_version":{text(outcome.model_version)},"stages":{{{stages}}}{self._constant}{more}}}\n'
+        )
+
+    def _told_of(self, error: ScoringError) -> dict[str, Any]:
+        fields = {"code": error.code, "location": error.location}
+        if error.__cause__ is not None:
+            fields["exception"] = self._exception(error.__cause__)
+        return fields
 
     def _exception(self, error: BaseException) -> str:
         if self._expose:
             return "".join(traceback.format_exception(error))
         frames = traceback.extract_tb(error.__traceback__)
         return f"{type(error).__name__} at " + " < ".join(f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames))
+
+
+def _more(fields: dict[str, Any]) -> str:
+    """As the end of a JSON object."""
+    return "," + _json(fields)[1:-1] if fields else ""

@@ -12,11 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from drift import Drift
 from errors import ScoringError
-from measures import BUCKETS, OUTCOMES, STAGES, Measures
+from measures import BUCKETS, OUTCOMES, STAGES, Measures, Tally
 from metrics import Metrics
 from scoreboard import Scoreboard
 
 FORK = multiprocessing.get_context("fork")
+NO_TIME = [0.0] * len(STAGES)
 
 
 @pytest.fixture
@@ -41,12 +42,12 @@ def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
     """So that no counter ever goes back."""
 
     def worker() -> None:
-        row = Scoreboard(os.getppid()).mine
-        row.measures.count("overloaded", 0)
-        row.measures.count("ok", 5)
-        row.in_flight = 3
+        theirs = Scoreboard(os.getppid())
+        theirs.tally.add("overloaded", 0, NO_TIME)
+        theirs.tally.add("ok", 5, NO_TIME)
+        theirs.mine.in_flight = 3
 
-    board.mine.measures.count("ok", 2)
+    board.tally.add("ok", 2, NO_TIME)
     child = FORK.Process(target=worker)
     child.start()
     child.join()
@@ -69,8 +70,9 @@ def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboa
 def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[float]):
     """The bound itself included, as Prometheus has it."""
     measures = Measures()
+    tally = Tally(measures)
     for took in seconds:
-        measures.time([took, *[0.0] * (len(STAGES) - 1)])
+        tally.add("ok", 1, [took, *NO_TIME[1:]])
     counts = measures.counts(0)
     for i, bound in enumerate(BUCKETS):
         assert sum(counts[: i + 1]) == sum(took <= bound for took in seconds)
@@ -81,7 +83,7 @@ def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[flo
 
 def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboard):
     """A quantile is right where a bound is."""
-    board.mine.measures.time([0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    board.tally.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
     found = scraped(board)
     assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 1
     assert found["scoring_duration_seconds_bucket", "0.1", "request"] == 0
