@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from contract import Contract
 from estimator import Predictor, contract_of
 from mlops.convert import convert
 from mlops.parity import TOLERANCE, NotProven, Parity, rows_of_all_kinds
+from numpy_graph import NumpyGraph
 from onnx_model import OnnxPredictor, open_session
 from validation import Batch
 
@@ -61,6 +63,9 @@ PROVEN: dict[str, tuple[Any, np.ndarray]] = {
     "clusters": (KMeans(3, n_init=1, random_state=0), y),
 }
 
+BY_NUMPY = {"linear", "logistic", "logistic, three classes", "logistic, words", "network", "components"}
+"""Those of few dense operations."""
+
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", PROVEN)
@@ -72,9 +77,11 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
     model, graph = convert(estimator, contract, X)
     assert model.parity["rows"] > 1_000
     direct = Predictor(estimator, contract)
-    compiled = OnnxPredictor(model, open_session(graph), direct)
+    assert model.numpy == (name in BY_NUMPY)
+    sessions = [open_session(graph), *([NumpyGraph.of(graph)] if model.numpy else [])]
     rows = np.random.default_rng(7).normal(X.mean(axis=0), 2 * X.std(axis=0), (300, X.shape[1]))
-    for method in model.outputs:
+    for method, session in itertools.product(model.outputs, sessions):
+        compiled = OnnxPredictor(model, session, direct)
         answers, expected = compiled(Batch(rows, method)), direct(Batch(rows, method))
         if np.asarray(expected).dtype.kind == "f":
             np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
