@@ -21,8 +21,11 @@ ONE_OF_EACH = {
 }  # fmt: skip
 OF_ONE = ["Abs", "Neg", "Relu", "Sigmoid", "Tanh"]
 ENDS: dict[str, dict[str, Any]] = {
-    "ArgMax": {"axis": 1, "keepdims": 0}, "Cast": {"to": TensorProto.FLOAT}, "ReduceSum": {"keepdims": 1}, "Softmax": {},
-}  # fmt: skip
+    "ArgMax": {"axis": 1, "keepdims": 0},
+    "Cast": {"to": TensorProto.FLOAT},
+    "ReduceSum": {"keepdims": 1},
+    "Softmax": {},
+}
 
 
 def graph_of(nodes: list[tuple[str, dict[str, Any]]], *outputs: int) -> bytes:
