@@ -109,7 +109,7 @@ class Admission:
 
 
 class _Place:
-    """A context manager as a class: as a generator it would cost more than what it does. ``places``: 1, or 0 for none."""
+    """A context manager as a class: as a generator it would cost more than what it does. ``places``: 0 or 1."""
 
     def __init__(self, admission: Admission, places: int) -> None:
         self._admission = admission

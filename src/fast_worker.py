@@ -1,4 +1,4 @@
-"""The worker of our fast server: gunicorn's master with uvicorn's event loop, ``--worker-class fast_worker.FastWorker``.
+"""The worker of our fast server, for gunicorn's ``--worker-class fast_worker.FastWorker``: uvicorn, on uvloop.
 
 It drains before it stops, and ends with its master: uvicorn alone does neither.
 """
@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn_worker import UvicornWorker
@@ -29,7 +29,7 @@ TICKS = 10
 """Of uvicorn's, in a second."""
 
 
-class FastWorker(UvicornWorker):
+class FastWorker(UvicornWorker):  # type: ignore[misc]
     """See ``server.Worker``."""
 
     CONFIG_KWARGS = {  # noqa: RUF012 uvicorn's
@@ -54,9 +54,10 @@ class FastWorker(UvicornWorker):
             log.disabled = False  # azmlinfsrv's configuration of logging disables what there is
         ERROR_LOG.setLevel(logging.WARNING)
         configured = settings.load(os.environ)
-        lane = self.wsgi.wsgi_app if isinstance(self.wsgi.wsgi_app, LeanLane) else None
+        flask: Any = self.wsgi
+        lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
         limits = Limits(configured.scoring_max_bytes)
-        self.wsgi = Front(self.wsgi, lane, limits, configured.scoring_body_timeout_ms / 1000)
+        self.wsgi: Any = Front(flask, lane, limits, configured.scoring_body_timeout_ms / 1000)
 
     def drop_access_log(self) -> None:
         ACCESS_LOG.handlers = []
@@ -66,7 +67,7 @@ class FastWorker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        await Server(self.config, self).serve(sockets=self.sockets)
+        await Server(self.config, self).serve(sockets=[listener.sock for listener in self.sockets])
 
 
 class Server(uvicorn.Server):
@@ -100,7 +101,7 @@ class Server(uvicorn.Server):
         if counter % TICKS == 0:
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
-                connection.look(now)
+                cast(FrontProtocol, connection).look(now)
             if os.getppid() != self._worker.master:
                 self.drain_then_stop()
         return await super().on_tick(counter)

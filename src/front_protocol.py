@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 import wsgi_bridge
 from front import CUT_OFF, MUST_WAIT, SMALL, Front
-from lean_lane import SCORE, unusual
+from lean_lane import SCORE, LeanLane, unusual
 from service import MustWait
 
 LONGEST_HEAD = 65_536
@@ -68,7 +68,7 @@ class FrontProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.transport.is_closing():
             raise Closing
-        self.url = b""
+        self.url = self._body = b""
         self._fields = []
         self._since = self.loop.time()
 
@@ -78,19 +78,19 @@ class FrontProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self._unaccounted > LONGEST_HEAD and sum(len(n) + len(v) for n, v in self._fields) > LONGEST_HEAD:
             raise HeadTooLarge
-        lane, cycle, parser = self._lane, self.cycle, self.parser
+        lane, parser = self._lane, self.parser
         if (
             lane is not None
             and self.url == SCORE_URL
             and lane.service.quick
-            and (cycle is None or cycle.response_complete)
+            and self._idle
             and not self.flow.write_paused
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
         ):
             environ = wsgi_bridge.environ("POST", SCORE, self._fields)
             if ORDINARY.isdisjoint(environ) and not unusual(environ):
-                self._express, self._body = environ, b""
+                self._express = environ
                 return
         if not parser.should_upgrade():
             self._ordinary()
@@ -106,20 +106,22 @@ class FrontProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._unaccounted = 0
-        if self._express is not None:
+        if self._lane and self._express is not None:
             try:
-                self._answer(self._express)
+                self._answer(self._lane, self._express)
                 return
             except MustWait:
-                self._ordinary()
-                self.scope["state"][MUST_WAIT] = True
+                pass
+            except Exception:
+                self.logger.exception("The express lane failed; the request takes the ordinary way.")
+            self._ordinary()
+            self.scope["state"][MUST_WAIT] = True
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
-    def _answer(self, environ: dict[str, Any]) -> None:
+    def _answer(self, lane: LeanLane, environ: dict[str, Any]) -> None:
         """Raises MustWait."""
-        started, lane, keep_alive = time.perf_counter(), self._lane, self.parser.should_keep_alive()
-        assert lane is not None
+        started, keep_alive = time.perf_counter(), self.parser.should_keep_alive()
         with lane.service.admission.at_once as due:
             request = lane.reader.received(environ, self._body, due, at_once=True)
             answer = lane.written(request, started, self._lines(keep_alive))
@@ -136,10 +138,15 @@ class FrontProtocol(HttpToolsProtocol):
             self._default_lines = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in headers)
         return self._default_lines if keep_alive else f"{self._default_lines}connection: close\r\n"
 
+    @property
+    def _idle(self) -> bool:
+        """No request is on uvicorn's way."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _ordinary(self) -> None:
         """uvicorn's way, with what has come of the request so far."""
         url, body = self.url, self._body
-        self._express, self._body = None, b""
+        self._express = None
         super().on_message_begin()
         self.url = url
         for name, value in self._fields:
@@ -162,7 +169,7 @@ class FrontProtocol(HttpToolsProtocol):
         if isinstance(error, Closing):
             return
         self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
-        if self.cycle is None or self.cycle.response_complete:
+        if self._idle:
             self.send_400_response("Invalid HTTP request received.")
         else:
             self._cut_off()
@@ -179,7 +186,7 @@ class FrontProtocol(HttpToolsProtocol):
         """A client that will send no more may still read its answer."""
         if self._express is not None:
             self._ordinary()
-        if self.cycle is None or self.cycle.response_complete:
+        if self._idle:
             return None
         self._cut_off()
         return True
@@ -196,9 +203,8 @@ class FrontProtocol(HttpToolsProtocol):
         """
         if self._express is not None:
             self._ordinary()
-        elif self.cycle is None or self.cycle.response_complete:
-            if now - self._since > self.timeout_keep_alive:
-                self.transport.close()
+        elif self._idle and now - self._since > self.timeout_keep_alive:
+            self.transport.close()
 
     def shutdown(self) -> None:
         if self._express is not None:

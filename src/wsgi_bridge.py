@@ -45,7 +45,7 @@ def call(app: Wsgi, scope: dict[str, Any], environ: dict[str, Any], body: bytes 
     if isinstance(body, ScoringError):
         message = orjson.dumps({"message": body.message})
         return Response(int(body.status), [("Content-Type", "application/json")], message)
-    (host, port), (client, _) = scope["server"], scope["client"]
+    (host, port), (client, _) = scope["server"], scope["client"] or ("", 0)  # it may be gone
     full = environ | {
         "CONTENT_LENGTH": str(len(body)),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
