@@ -137,6 +137,8 @@ def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
 
 def start(settings: Settings) -> Application:
     """Raises StartupError."""
+    if settings.scoring_fast_worker:
+        server.take_over()
     application = build(settings)
     if settings.scoring_model_load == "background":
         if settings.worker_preload:

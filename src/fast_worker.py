@@ -1,4 +1,4 @@
-"""The worker of our fast server, for gunicorn's ``--worker-class fast_worker.FastWorker``: uvicorn, on uvloop.
+"""Our worker for gunicorn, in place of its own or by ``--worker-class fast_worker.FastWorker``: uvicorn, on uvloop.
 
 It drains before it stops, and ends with its master: uvicorn alone does neither.
 """
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import uvicorn
+from gunicorn.workers.base import Worker
 from uvicorn_worker import UvicornWorker
 
 import server
@@ -45,16 +46,36 @@ class FastWorker(UvicornWorker):  # type: ignore[misc]
 
     def load_wsgi(self) -> None:
         """azmlinfsrv's application, which calls ``init()``, behind our front."""
+        self._enter()
+        super().load_wsgi()
+        self._put_front_before(self.wsgi)
+
+    @classmethod
+    def in_place_of(cls, worker: Worker) -> None:
+        """Serve what gunicorn's own worker is just loading. Raises AttributeError where it is not as we know it."""
+        ours = cls(worker.age, worker.ppid, worker.sockets, worker.app, worker.timeout, worker.cfg, worker.log)
+        ours.tmp.close()
+        ours.tmp, ours.pid = worker.tmp, worker.pid  # by which the master sees that it lives
+        ours._enter()
+
+        def run() -> None:
+            ours.init_signals()
+            ours._put_front_before(worker.wsgi)
+            ours.run()
+
+        worker.run = run
+
+    def _enter(self) -> None:
         self.master = self.ppid
         self.drain_seconds = 0.0
         self.drain: Callable[[], None] = _nothing
         server.enter(self)
-        super().load_wsgi()
+
+    def _put_front_before(self, flask: Any) -> None:
         for log in (ACCESS_LOG, ERROR_LOG):
             log.disabled = False  # azmlinfsrv's configuration of logging disables what there is
         ERROR_LOG.setLevel(logging.WARNING)
         configured = settings.load(os.environ)
-        flask: Any = self.wsgi
         lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
         limits = Limits(configured.scoring_max_bytes)
         self.wsgi: Any = Front(flask, lane, limits, configured.scoring_body_timeout_ms / 1000)

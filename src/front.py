@@ -19,6 +19,7 @@ from http_request import SKIPPED, Environ
 from lean_lane import SCORE, LeanLane, Response, Wsgi
 from payload import Limits
 from service import MustWait
+from turn import Turn
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -39,6 +40,7 @@ class Front:
 
     def __init__(self, flask: Wsgi, lane: LeanLane | None, limits: Limits, body_timeout: float) -> None:
         self.lane = lane
+        self.turn = Turn()
         self._flask = flask
         self._limits = limits
         self._body_timeout = body_timeout

@@ -45,6 +45,7 @@ class FrontProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         front = cast(Front, self.app)
         self._lane = None if self.access_log else front.lane
+        self._turn = front.turn
         self._since = self.loop.time()
         self._unaccounted = 0
         self._fields: list[tuple[bytes, bytes]] = []
@@ -122,13 +123,15 @@ class FrontProtocol(HttpToolsProtocol):
     def _answer(self, lane: LeanLane, environ: dict[str, Any]) -> None:
         """Raises MustWait."""
         started, keep_alive = time.perf_counter(), self.parser.should_keep_alive()
+        self._turn.begin(self.loop)
         with lane.service.admission.at_once as due:
             request = lane.reader.received(environ, self._body, due, at_once=True)
             answer = lane.written(request, started, self._lines(keep_alive))
         self._express = None
         self.server_state.total_requests += 1
-        self.transport.write(answer)
+        self._turn.send(self.transport, answer)
         if not keep_alive:
+            self._turn.end()
             self.transport.close()
 
     def _lines(self, keep_alive: bool) -> str:
@@ -168,6 +171,7 @@ class FrontProtocol(HttpToolsProtocol):
         """What comes can't be read. Answers that are due are still given; then the connection ends."""
         if isinstance(error, Closing):
             return
+        self._turn.end()
         self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
         if self._idle:
             self.send_400_response("Invalid HTTP request received.")
@@ -184,6 +188,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that will send no more may still read its answer."""
+        self._turn.end()
         if self._express is not None:
             self._ordinary()
         if self._idle:

@@ -19,9 +19,14 @@ class GunicornWorker:
     """See ``server.Worker``."""
 
     def __init__(self, worker: Any) -> None:
-        self._worker = worker
+        self.worker = worker
         self.master: int = worker.ppid
         self.threads: int = worker.cfg.threads
+
+    @property
+    def standard(self) -> bool:
+        """One of those that ``azmlinfsrv`` has without being told otherwise than by ``--threads``."""
+        return type(self.worker).__module__ in ("gunicorn.workers.sync", "gunicorn.workers.gthread")
 
     @classmethod
     def find(cls) -> GunicornWorker | None:
@@ -30,7 +35,7 @@ class GunicornWorker:
 
     def drop_access_log(self) -> None:
         """By its logger's method: the setting was read long ago, and ``azmlinfsrv`` leaves no way to change it."""
-        self._worker.log.access = lambda *request: None
+        self.worker.log.access = lambda *request: None
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         """gunicorn alone closes the port at once."""
@@ -40,7 +45,7 @@ class GunicornWorker:
         def handle(number: int, frame: FrameType | None) -> None:
             """Interrupts any line of the main thread, so it takes no lock that one may hold: a SimpleQueue has none."""
             if drained.is_set():
-                self._worker.handle_exit(number, frame)
+                self.worker.handle_exit(number, frame)
             else:
                 signals.put(number)
 

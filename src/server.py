@@ -9,9 +9,10 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import telemetry
 from gunicorn_worker import GunicornWorker
 
 SWITCH_INTERVAL = 0.0005
@@ -41,6 +42,25 @@ _ours: list[Worker] = []
 def enter(worker: Worker) -> None:
     """Called by our fast server in its worker, before ``init()``."""
     _ours[:] = [worker]
+
+
+def take_over(environ: Mapping[str, str] = os.environ) -> None:
+    """In the place of gunicorn's own worker put ours, which answers probes while it scores, and many times as fast.
+
+    That worker has called ``init()``, from where we are called, and is to run as soon as it is through. Where it is not
+    as we know it, or what ours needs is not installed, it runs; and also where azmlinfsrv's own timeout is wanted, a
+    signal that strikes only there.
+    """
+    found = GunicornWorker.find()
+    if _ours or found is None or not found.standard or environ.get("SCORING_TIMEOUT_MS"):
+        return
+    try:
+        from fast_worker import FastWorker
+
+        FastWorker.in_place_of(found.worker)
+    except (ImportError, AttributeError) as error:
+        told = f"{error}: gunicorn's own worker serves, many times slower; install environment/requirements.txt."
+        telemetry.event(told, logging.WARNING)
 
 
 def worker() -> Worker | None:

@@ -62,6 +62,10 @@ class Settings:
     scoring_lean_lane: Annotated[
         bool, Field(description="Answer `/score` and the probes ahead of Flask, unless the server needs it for more.")
     ] = True
+    scoring_fast_worker: Annotated[
+        bool,
+        Field(description="Serve by our worker in place of the server's own, which keeps probes waiting."),
+    ] = True
     scoring_max_bytes: Annotated[
         Positive, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000

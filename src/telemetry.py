@@ -10,6 +10,7 @@ import functools
 import logging
 import random
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -37,7 +38,11 @@ def _to_the_millisecond(millis: int) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{millis:03d}Z"
 
 
-class _JsonLines(logging.StreamHandler[TextIO]):
+class JsonLines(logging.StreamHandler[TextIO]):
+    """Writes each line at once, or, between ``hold_back`` and ``let_go``, those of one thread together."""
+
+    _holder = 0
+
     def emit(self, record: logging.LogRecord) -> None:
         head = {
             "timestamp": timestamp(record.created),
@@ -48,8 +53,23 @@ class _JsonLines(logging.StreamHandler[TextIO]):
 
     def write(self, line: str) -> None:
         """A request does not go by a LogRecord to get here: that costs more than all else in its line."""
+        if self._holder == threading.get_ident():
+            self._held.append(line)
+        else:
+            self._put(line)
+
+    def hold_back(self) -> None:
+        self._held: list[str] = []
+        self._holder = threading.get_ident()
+
+    def let_go(self) -> None:
+        self._holder = 0
+        if self._held:
+            self._put("".join(self._held))
+
+    def _put(self, text: str) -> None:
         try:
-            self.stream.write(line)
+            self.stream.write(text)
             self.stream.flush()
         except (OSError, ValueError):  # nobody reads on
             pass
@@ -65,7 +85,7 @@ def text(value: str | None) -> str:
     return _json(value)
 
 
-_lines = _JsonLines(sys.stdout)
+lines = JsonLines(sys.stdout)
 
 _LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
 _STAGES = [(name, stage) for stage, name in enumerate(STAGES) if stage != REQUEST]
@@ -73,8 +93,8 @@ _STAGES = [(name, stage) for stage, name in enumerate(STAGES) if stage != REQUES
 
 def set_up() -> None:
     """Idempotent: ``init()`` may run more than once in a process, and whoever started it may have replaced stdout."""
-    _lines.stream = sys.stdout
-    logger.handlers = [_lines]
+    lines.stream = sys.stdout
+    logger.handlers = [lines]
     logger.disabled = False  # servers that set up their logging by dictConfig disable what was there
     logger.propagate = False
     logger.setLevel(logging.INFO)
@@ -126,7 +146,7 @@ class RequestLog:
         seconds = outcome.seconds
         stages = ",".join([f'"{name}":{seconds[stage] * 1000:.3f}' for name, stage in _STAGES if seconds[stage]])
         # Put together by hand: as a dict it would cost three times as much, a seventh of a quick request.
-        _lines.write(
+        lines.write(
             f'{{"timestamp":"{timestamp(time.time())}","level":"{_LEVELS[level]}","message":{message},'
             f'"request_id":"{outcome.request_id}","client_request_id":{text(outcome.client_request_id)},'
             f'"trace":"{outcome.trace}","status":{outcome.status},"duration_ms":{outcome.duration_ms:.3f},'

@@ -31,10 +31,13 @@ PATIENCE = 60
 """Seconds until a test gives up on what must happen; no test depends on how long it took."""
 
 BARE: dict[str, str] = {}
-"""The server's own defaults: one sync worker."""
+"""No configuration at all: one worker, ours."""
 
-THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2"}
-"""What `make serve` starts, with two workers."""
+THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2", "SCORING_FAST_WORKER": "false"}
+"""Two workers of gunicorn's with threads, as where what ours needs is not installed."""
+
+SYNC = {"SCORING_FAST_WORKER": "false"}
+"""gunicorn's own default: one request at a time."""
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
