@@ -3,7 +3,6 @@
 PORT ?= 5001
 WORKER_COUNT ?= 1
 CACHE ?= memory
-SERVER ?= azmlinfsrv
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 VERSION ?= v1.0.0
@@ -19,12 +18,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-azmlinfsrv blackbox-fast faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis SERVER=azmlinfsrv|fast DASHBOARD=true go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -61,10 +60,10 @@ $(DEMO): | $(SERVING)
 	@$(BIN)/mlops demo --out $@
 
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
-	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) --server $(SERVER) $(if $(filter true,$(DASHBOARD)),--dashboard)
+	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
 test: check | $(DEMO) ## everything that CI runs, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit deployfiles blackbox-azmlinfsrv blackbox-fast
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit deployfiles blackbox-ours blackbox-gunicorn
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -78,13 +77,13 @@ unit: $(TESTING) ## fast tests, with coverage
 deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts and load
 	@$(BIN)/pytest tests/deploy
 
-blackbox: blackbox-azmlinfsrv blackbox-fast ## tests against real servers: azmlinfsrv, then all again on the fast one
+blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then all again with gunicorn's own
 
-blackbox-azmlinfsrv: $(TESTING)
+blackbox-ours: $(TESTING)
 	@$(BIN)/pytest tests/blackbox
 
-blackbox-fast: $(TESTING)
-	@$(BIN)/pytest tests/blackbox --server fast
+blackbox-gunicorn: $(TESTING)
+	@$(BIN)/pytest tests/blackbox --worker gunicorn
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py

@@ -23,7 +23,7 @@ ROWS = 1000
 
 COMMANDS = {
     "azmlinfsrv": "azmlinfsrv --entry_script {score} --port {port} --model_dir",
-    "fast": "mlops serve --port {port} --workers {workers} --cache off --server fast --model-dir",
+    "fast": "mlops serve --port {port} --workers {workers} --cache off --model-dir",
 }
 
 

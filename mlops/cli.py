@@ -127,17 +127,11 @@ def example_(model_dir: Path, url: str | None) -> None:
     default="memory",
     help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
 )
-@click.option(
-    "--server",
-    type=click.Choice(["azmlinfsrv", "fast"]),
-    default="azmlinfsrv",
-    help="azmlinfsrv, as in Azure ML's images; fast: the same with workers of ours, as in our image.",
-)
 @click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
-def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str, dashboard: bool) -> None:
+def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool) -> None:
     """Serve a model on this machine; prints a curl once it is ready."""
     with _plain_errors():
-        serve(model_dir, port=port, workers=workers, cache=cache, server=server, dashboard=dashboard)
+        serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
 
 
 @main.command("score")

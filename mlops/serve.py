@@ -1,5 +1,4 @@
-"""Serves a model on this machine: with ``azmlinfsrv``, as Azure ML would, with threads so that probes never wait; or
-with our fast server, as our container image does."""
+"""Serves a model on this machine by ``azmlinfsrv``, as Azure ML does."""
 
 from __future__ import annotations
 
@@ -22,13 +21,14 @@ from mlops.example import curl, example
 from settings import Settings
 
 GUNICORN = "--threads 64 --keep-alive 75 --graceful-timeout 60 --no-control-socket"
-"""``azmlinfsrv`` passes these on. Its own default is one request at a time, probes included (docs/adr/0001)."""
+"""``azmlinfsrv`` passes these on. The first two are for gunicorn's own worker, should ours not take its place: it would
+take one request at a time, probes included (docs/adr/0001)."""
 
 PATIENCE = 120
 """Seconds that the model may take to load before the announcer gives up."""
 
 
-def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str, dashboard: bool) -> NoReturn:
+def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bool) -> NoReturn:
     """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises StartupError.
 
     With ``cache="redis"`` and no Redis named in the environment, one is started that ends with the server.
@@ -43,12 +43,18 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str, 
         os.environ["SCORING_DASHBOARD"] = "true"
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
-    if server == "fast":
-        command = [sys.executable, str(SERVING / "fast_server.py")]
-    else:
-        os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
-        command = [_azmlinfsrv(), "--entry_script", str(SERVING / "score.py")]
-    os.execv(command[0], [*command, "--port", str(port)])
+    os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
+    words = command(port)
+    os.execv(words[0], words)
+
+
+def command(port: int) -> list[str]:
+    """Raises StartupError."""
+    beside = Path(sys.executable).with_name("azmlinfsrv")
+    found = str(beside) if beside.exists() else shutil.which("azmlinfsrv")
+    if found is None:
+        raise StartupError("azmlinfsrv is not installed; run `pip install azureml-inference-server-http`.")
+    return [found, "--entry_script", str(SERVING / "score.py"), "--port", str(port)]
 
 
 def announce(configured: Settings, url: str) -> str | None:
@@ -62,14 +68,6 @@ def announce(configured: Settings, url: str) -> str | None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     return None
-
-
-def _azmlinfsrv() -> str:
-    beside = Path(sys.executable).with_name("azmlinfsrv")
-    found = str(beside) if beside.exists() else shutil.which("azmlinfsrv")
-    if found is None:
-        raise StartupError("azmlinfsrv is not installed; run `pip install azureml-inference-server-http`.")
-    return found
 
 
 def _check_port(port: int) -> None:

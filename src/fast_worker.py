@@ -1,6 +1,7 @@
-"""Our worker for gunicorn, in place of its own or by ``--worker-class fast_worker.FastWorker``: uvicorn, on uvloop.
+"""Our worker, which takes the place of gunicorn's own under ``azmlinfsrv``: uvicorn on uvloop, and our front on it.
 
-It drains before it stops, and ends with its master: uvicorn alone does neither.
+gunicorn's master notices nothing: it goes on to hold the socket, to replace a worker that dies and to say when to stop.
+uvicorn alone would neither drain before it stops, nor end with its master.
 """
 
 from __future__ import annotations
@@ -14,81 +15,77 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import uvicorn
-from gunicorn.workers.base import Worker
-from uvicorn_worker import UvicornWorker
+import uvloop
 
-import server
 import settings
 from front import THREADS, Front
 from front_protocol import FrontProtocol
 from lean_lane import LeanLane
 from payload import Limits
 
-ACCESS_LOG = logging.getLogger("uvicorn.access")
-ERROR_LOG = logging.getLogger("uvicorn.error")
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than a proxy in front keeps it, or it would find it closed."""
+
 TICKS = 10
 """Of uvicorn's, in a second."""
 
 
-class FastWorker(UvicornWorker):  # type: ignore[misc]
-    """See ``server.Worker``."""
+class FastWorker:
+    """See ``server.Worker``. ``gunicorn``: the worker that runs once it has loaded the application, which calls
+    ``init()``, which calls this."""
 
-    CONFIG_KWARGS = {  # noqa: RUF012 uvicorn's
-        "loop": "uvloop",
-        "http": FrontProtocol,
-        "ws": "none",
-        "lifespan": "off",
-        "interface": "asgi3",
-        "proxy_headers": False,
-        "server_header": False,
-    }
     threads = THREADS
 
-    def load_wsgi(self) -> None:
-        """azmlinfsrv's application, which calls ``init()``, behind our front."""
-        self._enter()
-        super().load_wsgi()
-        self._put_front_before(self.wsgi)
-
-    @classmethod
-    def in_place_of(cls, worker: Worker) -> None:
-        """Serve what gunicorn's own worker is just loading. Raises AttributeError where it is not as we know it."""
-        ours = cls(worker.age, worker.ppid, worker.sockets, worker.app, worker.timeout, worker.cfg, worker.log)
-        ours.tmp.close()
-        ours.tmp, ours.pid = worker.tmp, worker.pid  # by which the master sees that it lives
-        ours._enter()
-
-        def run() -> None:
-            ours.init_signals()
-            ours._put_front_before(worker.wsgi)
-            ours.run()
-
-        worker.run = run
-
-    def _enter(self) -> None:
-        self.master = self.ppid
+    def __init__(self, gunicorn: Any) -> None:
+        """Raises AttributeError where it is not as we know it."""
+        self.master: int = gunicorn.ppid
         self.drain_seconds = 0.0
-        self.drain: Callable[[], None] = _nothing
-        server.enter(self)
-
-    def _put_front_before(self, flask: Any) -> None:
-        for log in (ACCESS_LOG, ERROR_LOG):
-            log.disabled = False  # azmlinfsrv's configuration of logging disables what there is
-        ERROR_LOG.setLevel(logging.WARNING)
-        configured = settings.load(os.environ)
-        lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
-        limits = Limits(configured.scoring_max_bytes)
-        self.wsgi: Any = Front(flask, lane, limits, configured.scoring_body_timeout_ms / 1000)
+        self.drain: Callable[[], None] = lambda: None
+        self._gunicorn = gunicorn
+        self._loggers = {"uvicorn.error": gunicorn.log.error_log, "uvicorn.access": gunicorn.log.access_log}
+        self._options = {
+            "backlog": gunicorn.cfg.backlog,
+            "limit_max_requests": gunicorn.max_requests,
+            "timeout_notify": gunicorn.timeout,
+        }
+        gunicorn.run = self.run
 
     def drop_access_log(self) -> None:
-        ACCESS_LOG.handlers = []
+        del self._loggers["uvicorn.access"]
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         self.drain_seconds, self.drain = seconds, drain
 
-    async def _serve(self) -> None:
-        self.config.app = self.wsgi
-        await Server(self.config, self).serve(sockets=[listener.sock for listener in self.sockets])
+    def run(self) -> None:
+        """Until the server is told to stop."""
+        for name, theirs in self._loggers.items():
+            logging.getLogger(name).handlers = theirs.handlers
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        config = uvicorn.Config(
+            self._front(self._gunicorn.wsgi),
+            http=FrontProtocol,
+            interface="asgi3",
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            callback_notify=self._tell_master,
+            **self._options,
+        )
+        sockets = [listener.sock for listener in self._gunicorn.sockets]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(Server(config, self).serve(sockets))
+
+    def _front(self, flask: Any) -> Front:
+        configured = settings.load(os.environ)
+        lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
+        return Front(flask, lane, Limits(configured.scoring_max_bytes), configured.scoring_body_timeout_ms / 1000)
+
+    async def _tell_master(self) -> None:
+        """That it lives."""
+        self._gunicorn.notify()
 
 
 class Server(uvicorn.Server):
@@ -126,7 +123,3 @@ class Server(uvicorn.Server):
             if os.getppid() != self._worker.master:
                 self.drain_then_stop()
         return await super().on_tick(counter)
-
-
-def _nothing() -> None:
-    """There is nothing to drain where ``init()`` ran in the master (WORKER_PRELOAD)."""

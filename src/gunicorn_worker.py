@@ -25,8 +25,11 @@ class GunicornWorker:
 
     @property
     def standard(self) -> bool:
-        """One of those that ``azmlinfsrv`` has without being told otherwise than by ``--threads``."""
-        return type(self.worker).__module__ in ("gunicorn.workers.sync", "gunicorn.workers.gthread")
+        """One that ``azmlinfsrv`` has by itself or with ``--threads``; and without TLS, which it leaves to proxies."""
+        return (
+            type(self.worker).__module__ in ("gunicorn.workers.sync", "gunicorn.workers.gthread")
+            and not self.worker.cfg.is_ssl
+        )
 
     @classmethod
     def find(cls) -> GunicornWorker | None:

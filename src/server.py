@@ -1,4 +1,4 @@
-"""The server that this process is a worker of, if any: gunicorn under ``azmlinfsrv``, or our fast one.
+"""The server that this process is a worker of, if any: gunicorn under ``azmlinfsrv``, with its own worker or ours.
 
 Anywhere else (a notebook, a batch job, WORKER_PRELOAD's master) there is none, and each answer is the plain one.
 """
@@ -37,11 +37,7 @@ class Worker(Protocol):
 
 
 _ours: list[Worker] = []
-
-
-def enter(worker: Worker) -> None:
-    """Called by our fast server in its worker, before ``init()``."""
-    _ours[:] = [worker]
+"""At most one."""
 
 
 def take_over(environ: Mapping[str, str] = os.environ) -> None:
@@ -57,7 +53,7 @@ def take_over(environ: Mapping[str, str] = os.environ) -> None:
     try:
         from fast_worker import FastWorker
 
-        FastWorker.in_place_of(found.worker)
+        _ours[:] = [FastWorker(found.worker)]
     except (ImportError, AttributeError) as error:
         told = f"{error}: gunicorn's own worker serves, many times slower; install environment/requirements.txt."
         telemetry.event(told, logging.WARNING)

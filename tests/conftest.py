@@ -11,7 +11,7 @@ settings.load_profile("here")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--server", choices=["azmlinfsrv", "fast"], default="azmlinfsrv", help="What the black-box tests run against."
+        "--worker", choices=["ours", "gunicorn"], default="ours", help="Which serves in the black-box tests."
     )
     parser.addoption("--pictures", type=Path, help="Folder for those of the docs; else they are thrown away.")
 

@@ -1,4 +1,4 @@
-"""One deployment of a rehearsal: our fast server with one worker, in a container of a sort."""
+"""One deployment of a rehearsal: a server with one worker, in a container of a sort."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import aiohttp
 
-from mlops import SERVING
 from mlops.rollout.endpoint import State
+from mlops.serve import GUNICORN, command
 
 PATIENCE_S = 60
 LAST_LINES = 20
@@ -48,6 +48,7 @@ class Deployment:
         ours = {
             "AZUREML_MODEL_DIR": str(artifact.folder.absolute()),
             "DEPLOYMENT_NAME": self._name,
+            "GUNICORN_CMD_ARGS": GUNICORN,
             "SCORING_CACHE": "off",
             "SCORING_DRAIN_MS": "0",
             "WORKER_COUNT": "1",
@@ -57,10 +58,7 @@ class Deployment:
                 sys.executable,
                 "-m",
                 "mlops.rehearsal.container",
-                sys.executable,
-                str(SERVING / "fast_server.py"),
-                "--port",
-                str(self._port),
+                *command(self._port),
                 env={**os.environ, **ours, **artifact.environment},
                 stdout=log,
                 stderr=log,

@@ -8,7 +8,7 @@ from blackbox.server import BARE, THREADS, Server, serving
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    Server.kind = config.getoption("--server")
+    Server.kind = config.getoption("--worker")
 
 
 CONFIGURATIONS = {"bare": BARE, "threads": THREADS}

@@ -22,22 +22,15 @@ import support
 from mlops.serve import GUNICORN
 
 REPOSITORY = Path(__file__).parents[2]
-COMMANDS = {
-    "azmlinfsrv": [str(Path(sys.executable).with_name("azmlinfsrv")), "--entry_script", "score.py"],
-    "fast": [sys.executable, "fast_server.py"],
-}
-"""The last word is a file of the folder that is deployed."""
+AZMLINFSRV = str(Path(sys.executable).with_name("azmlinfsrv"))
 PATIENCE = 60
 """Seconds until a test gives up on what must happen; no test depends on how long it took."""
 
 BARE: dict[str, str] = {}
-"""No configuration at all: one worker, ours."""
+"""No configuration at all: one worker. gunicorn's own takes one request at a time."""
 
-THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2", "SCORING_FAST_WORKER": "false"}
-"""Two workers of gunicorn's with threads, as where what ours needs is not installed."""
-
-SYNC = {"SCORING_FAST_WORKER": "false"}
-"""gunicorn's own default: one request at a time."""
+THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2"}
+"""What `make serve` starts, with two workers."""
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:
@@ -59,8 +52,8 @@ def needs(command: str, package: str | None = None) -> None:
 class Server:
     """One server with its workers. ``log`` is all that it wrote."""
 
-    kind = "azmlinfsrv"
-    """``pytest --server fast`` changes it."""
+    kind = "ours"
+    """``pytest --worker gunicorn`` changes it."""
 
     def __init__(self, model_dir: Path, folder: Path, env: dict[str, str], source: Path = Path("src")) -> None:
         self.port = support.free_port()
@@ -69,17 +62,21 @@ class Server:
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ours = {"PYTHONPATH": str(support.MODELS), "TMPDIR": str(folder), "SCORING_DRAIN_MS": "0"}
         ours["AZUREML_MODEL_DIR"] = str(model_dir)
-        *words, script = COMMANDS[self.kind]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*words, source / script, "--port", str(self.port)],
+                [AZMLINFSRV, "--entry_script", source / "score.py", "--port", str(self.port)],
                 cwd=REPOSITORY,
-                env=clean | ours | env,
+                env=clean | ours | self.worker() | env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         self.client = self.new_client()
+
+    @classmethod
+    def worker(cls) -> dict[str, str]:
+        """In the environment."""
+        return {"SCORING_FAST_WORKER": str(cls.kind == "ours")}
 
     def new_client(self) -> httpx.Client:
         """Connections of its own, so that any worker may take them. Without TLS, whose set-up is the dearest part."""

@@ -35,7 +35,7 @@ def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path:
         assert {future.result().status_code for future in futures} == {200}
 
 
-@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "fast" :])
+@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "ours" :])
 def test_threads_take_turns_often(scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float):
     """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
     with serving(scripted_model, tmp_path, **configuration) as server:
@@ -153,7 +153,7 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(demo_model: 
     """A model that takes microseconds turns nobody down for a hundred clients at once; azmlinfsrv for 40."""
     with (
         serving(demo_model, tmp_path, **ONE) as server,
-        ThreadPoolExecutor(100 if server.kind == "fast" else 40) as clients,
+        ThreadPoolExecutor(100 if server.kind == "ours" else 40) as clients,
     ):
         statuses = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]).status_code, range(1000)))
         assert set(statuses) == {200}

@@ -28,11 +28,15 @@ class MakeServe:
         needs("curl")
         self.port = support.free_port()
         self.output = folder / "make.log"
-        usual = {"PORT": self.port, "SERVER": Server.kind}
-        words = [f"{name}={value}" for name, value in (usual | variables).items()]
+        words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
-                ["make", "serve", *words], cwd=REPOSITORY, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                ["make", "serve", *words],
+                cwd=REPOSITORY,
+                env=os.environ | Server.worker(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def curl(self) -> str:

@@ -17,7 +17,8 @@ from blackbox.server import REPOSITORY, Server, until
 SERVE_ONE = REPOSITORY / "benchmarks" / "serve-one"
 
 
-def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path):
+@pytest.mark.parametrize("server", ["azmlinfsrv", "fast"])
+def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
     """From any directory, without a sample, without the cache."""
     X, y = support.diabetes()
     forest = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), y)
@@ -25,8 +26,9 @@ def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path):
     port = support.free_port()
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [SERVE_ONE, Server.kind, tmp_path, str(port)],
+            [SERVE_ONE, server, tmp_path, str(port)],
             cwd=tmp_path,
+            env=os.environ | Server.worker(),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

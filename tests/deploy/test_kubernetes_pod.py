@@ -12,7 +12,6 @@ import yaml
 import settings
 from deploy.checkout import REPOSITORY
 from deploy.manifests import ALL, KUBERNETES, container, each_rendering, kinds, pod, the_only, variables
-from fast_server import GRACE
 from mlops import deployment
 from mlops.check.variables import SECRET_NAME, SECRET_VALUE
 from mlops.hpa.quantity import parse
@@ -163,8 +162,10 @@ def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
     ours, given = load(variables(name)), pod(name)["terminationGracePeriodSeconds"]
     pre_stop = container(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pre_stop == deployment.PRE_STOP
-    assert (ours.scoring_drain_ms + ours.scoring_deadline_ms) / 1000 < GRACE
-    assert pre_stop + GRACE < given
+    grace = re.search(r"--graceful-timeout (\d+)", (REPOSITORY / "environment" / "Dockerfile").read_text())
+    assert grace
+    assert (ours.scoring_drain_ms + ours.scoring_deadline_ms) / 1000 < int(grace[1])
+    assert pre_stop + int(grace[1]) < given
 
 
 @each_rendering

@@ -78,11 +78,10 @@ def test_sigterm_drains_once_and_then_stops(worker: Worker):
     assert (drained, worker.stopped) == ([True], 1)
 
 
-def test_our_fast_server_says_what_it_is(monkeypatch: pytest.MonkeyPatch):
-    """Before ``init()`` runs in its worker."""
+def test_our_worker_says_what_it_is(monkeypatch: pytest.MonkeyPatch):
+    """In place of gunicorn's own."""
     drains: list[float] = []
     ours = SimpleNamespace(master=42, threads=64, drain_on_sigterm=lambda seconds, drain: drains.append(seconds))
-    monkeypatch.setattr(server, "_ours", [])
-    server.enter(ours)
+    monkeypatch.setattr(server, "_ours", [ours])
     server.drain_on_sigterm(5.0, lambda: None)
     assert (server.master_pid(), server.threads(), drains) == (42, 64, [5.0])
