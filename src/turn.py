@@ -11,7 +11,7 @@ import asyncio
 from telemetry import JsonLines, lines
 
 MOST = 8
-"""Answers that wait for one another."""
+"""Connections whose answers wait for one another."""
 
 
 class Turn:
@@ -20,7 +20,7 @@ class Turn:
     def __init__(self, log: JsonLines = lines) -> None:
         self._log = log
         self._begun = False
-        self._answers: list[tuple[asyncio.Transport, bytes]] = []
+        self._answers: dict[asyncio.Transport, bytes] = {}
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._begun:
@@ -29,7 +29,7 @@ class Turn:
             loop.call_soon(self.end)
 
     def send(self, transport: asyncio.Transport, answer: bytes) -> None:
-        self._answers.append((transport, answer))
+        self._answers[transport] = self._answers.get(transport, b"") + answer
         if len(self._answers) == MOST:
             self._send_all()
 
@@ -41,7 +41,7 @@ class Turn:
             self._log.let_go()
 
     def _send_all(self) -> None:
-        answers, self._answers = self._answers, []
-        for transport, answer in answers:
+        answers, self._answers = self._answers, {}
+        for transport, answer in answers.items():
             if not transport.is_closing():
                 transport.write(answer)
