@@ -65,8 +65,15 @@ SERVERS = {
             ours=True,
         ),
         Server(
+            "gunicorn",
+            "azmlinfsrv, our script, gunicorn's own worker",
+            "{repository}/benchmarks/serve-one azmlinfsrv {model} {port}",
+            env={"WORKERS": "{workers}", "SCORING_FAST_WORKER": "false"},
+            ours=True,
+        ),
+        Server(
             "fast",
-            "our fast server",
+            "ours, as make serve starts it",
             "{repository}/benchmarks/serve-one fast {model} {port}",
             env={"WORKERS": "{workers}"},
             ours=True,

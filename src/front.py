@@ -1,4 +1,4 @@
-"""The ASGI application of our fast server: reads a request's body without a thread, then answers it where that is best.
+"""The ASGI application of our worker: reads a request's body without a thread, then answers it where that is best.
 
 Probes and models that answer in microseconds are answered right on the event loop; everything else on a thread of a
 pool, so that a probe waits for no score. The requests that the lean lane does not take go to the server's Flask.

@@ -1,4 +1,4 @@
-"""The express lane of our fast server: a small request to a quick model is answered where its last byte is read.
+"""The express lane of our worker: a small request to a quick model is answered where its last byte is read.
 
 No task, no ASGI. Every other request takes uvicorn's ordinary way to front.py. Which of them it is shows only at the
 end of the head, or of the body, so what uvicorn would make of a request is put off until then.

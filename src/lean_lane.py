@@ -35,7 +35,7 @@ class Response(NamedTuple):
 
 
 class LeanLane:
-    """A WSGI application in front of another, ``inner``; or asked in its parts, by our fast server."""
+    """A WSGI application in front of another, ``inner``; or asked in its parts, by our worker."""
 
     def __init__(
         self,

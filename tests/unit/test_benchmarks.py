@@ -27,8 +27,8 @@ def test_the_report_says_which_targets_were_reached(report: Any):
         report.key("granian", "logistic", 1, 4): figures(9000),
     }
     text = report.markdown(results, {"bentoml": "could not be installed: no such thing"}, "1 round")
-    assert "| fast server / FastAPI + ONNX Runtime, one row | at least 2.5 | 3.00 | reached |" in text
-    assert "| fast server / granian answering a constant | at least 0.5 | 0.33 | **not reached** |" in text
+    assert "| ours / FastAPI + ONNX Runtime, one row | at least 2.5 | 3.00 | reached |" in text
+    assert "| ours / granian answering a constant | at least 0.5 | 0.33 | **not reached** |" in text
     assert "MLServer, one row" not in text
     assert "BentoML: could not be installed: no such thing" in text
 

@@ -1,4 +1,4 @@
-"""One connection of our fast server, with a transport that is a fake: pieces come as they are sent."""
+"""One connection of our worker, with a transport that is a fake: pieces come as they are sent."""
 
 import asyncio
 import logging.handlers

@@ -1,12 +1,17 @@
 import logging.handlers
 import os
 import signal
+import sys
 import time
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 import server
+import telemetry
+from fast_worker import FastWorker
+from gunicorn_worker import GunicornWorker
 
 
 class Worker:
@@ -76,6 +81,81 @@ def test_sigterm_drains_once_and_then_stops(worker: Worker):
     while not worker.stopped and time.monotonic() < until:
         time.sleep(0.01)
     assert (drained, worker.stopped) == ([True], 1)
+
+
+class Standard(Worker):
+    """gunicorn's own, while it calls ``init()``."""
+
+    __module__ = "gunicorn.workers.sync"
+
+    def __init__(self, *, tls: bool = False) -> None:
+        super().__init__()
+        self.cfg = SimpleNamespace(threads=1, is_ssl=tls, backlog=2048)
+        self.log = SimpleNamespace(error_log=logging.getLogger("theirs"), access_log=logging.getLogger("theirs"))
+        self.max_requests, self.timeout, self.sockets = 1000, 150, []
+
+    def run(self) -> str:
+        return "gunicorn's"
+
+
+class Threads(Standard):
+    __module__ = "gunicorn.workers.gthread"
+
+
+class Other(Standard):
+    __module__ = "gunicorn.workers.ggevent"
+
+
+@pytest.fixture
+def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No worker of ours, before and after."""
+    monkeypatch.setattr(server, "_ours", [])
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize("kind", [Standard, Threads])
+def test_our_worker_takes_the_place_of_gunicorns_own(kind: type[Standard]):
+    """By itself, with a plain ``azmlinfsrv`` or one with threads: it runs, and is what the rest of us sees."""
+    worker = kind()
+    signal.signal(signal.SIGTERM, worker.handle_exit)
+    server.take_over({})
+    ours = server.worker()
+    assert isinstance(ours, FastWorker)
+    assert worker.run == ours.run
+    assert (server.master_pid(), server.threads()) == (4711, 64)
+
+
+@pytest.mark.usefixtures("nobody")
+@pytest.mark.parametrize(
+    ("worker", "environ"),
+    [(Other(), {}), (Standard(tls=True), {}), (Standard(), {"SCORING_TIMEOUT_MS": "1000"})],
+    ids=["another class", "TLS", "azmlinfsrv's timeout"],
+)
+def test_gunicorns_own_worker_stays_where_it_was_chosen(worker: Standard, environ: dict[str, str]):
+    """Or where something is on that only it has."""
+    signal.signal(signal.SIGTERM, worker.handle_exit)
+    server.take_over(environ)
+    assert worker.run() == "gunicorn's"
+    assert isinstance(server.worker(), GunicornWorker)
+
+
+@pytest.mark.usefixtures("nobody")
+def test_gunicorns_own_worker_stays_where_ours_can_not_be(monkeypatch: pytest.MonkeyPatch):
+    """And a line says why: what it needs is not installed, or gunicorn is another one."""
+    told: list[str] = []
+    monkeypatch.setattr(telemetry, "event", lambda message, level: told.append(message))
+    unknown = Standard()
+    del unknown.max_requests
+    signal.signal(signal.SIGTERM, unknown.handle_exit)
+    server.take_over({})
+    monkeypatch.setitem(sys.modules, "fast_worker", None)
+    server.take_over({})
+    assert unknown.run() == "gunicorn's"
+    assert [("max_requests" in told[0]), ("fast_worker" in told[1])] == [True, True]
+    assert all("environment/requirements.txt" in message for message in told)
 
 
 def test_our_worker_says_what_it_is(monkeypatch: pytest.MonkeyPatch):
