@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-cache sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-cache bench-graph sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -102,6 +102,9 @@ bench: $(TESTING) ## our servers and their peers side by side (half an hour; nee
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py
+
+bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
+	@$(BIN)/python benchmarks/graph.py
 
 sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@mkdir -p build

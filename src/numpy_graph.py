@@ -1,7 +1,7 @@
 """An ONNX graph of few dense operations, as linear models have, computed by numpy.
 
-For one row ONNX Runtime's call costs several times what the arithmetic does, above all in a server that has more to do
-between two of them (docs/adr/0006). A graph with anything else in it is ONNX Runtime's, and so is one that packaging
+For one row ONNX Runtime's call costs several times what the arithmetic does, above all within a request
+(docs/adr/0006). A graph with anything else in it is ONNX Runtime's, and so is one that packaging
 did not prove to be computed alike.
 """
 

@@ -1,0 +1,80 @@
+"""What a graph of few dense operations costs, computed by ONNX Runtime and by numpy: ``make bench-graph``.
+
+By itself and within a request, in process; turn by turn, so that the ratios are of one moment of the machine.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import statistics
+import sys
+import tempfile
+import timeit
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
+
+import onnx_model  # noqa: E402
+import support  # noqa: E402  the tests' models; and the way to ours
+import telemetry  # noqa: E402
+from application import Application, build  # noqa: E402
+from model import load  # noqa: E402
+from numpy_graph import NumpyGraph  # noqa: E402
+from settings import Settings  # noqa: E402
+
+TURNS, IN_A_ROW = 30, 300
+BODY = orjson.dumps({"data": [support.ROW]})
+X = np.array([support.ROW], dtype=np.float64)
+
+
+def application(folder: Path, by: str) -> Application:
+    settings = Settings(azureml_model_dir=folder, scoring_cache="off")
+    made = build(settings)
+    made.lifecycle.load(lambda: load(settings))
+    assert made.lifecycle.loaded
+    assert made.lifecycle.loaded.runtime["graph"].startswith(by)
+    return made
+
+
+def main() -> None:
+    telemetry.set_up()
+    telemetry.lines.stream = io.StringIO()
+    with tempfile.TemporaryDirectory() as scratch:
+        rows, _ = support.diabetes()
+        folder = support.packaged(support.demo_estimator(), rows, Path(scratch), name="demo", version="1")
+        graph = (folder / "model.onnx").read_bytes()
+        dense = NumpyGraph.of(graph)
+        assert dense
+        by_numpy = application(folder, "numpy")
+        manifest = folder / "manifest.json"
+        manifest.write_text(manifest.read_text().replace('"numpy": true', '"numpy": false'))
+        by_runtime = application(folder, "onnxruntime")
+    session = onnx_model.open_session(graph)
+    (output,) = {it.name for it in session.get_outputs()} & {"label"}
+
+    def request(made: Application) -> None:
+        made.service.score(made.reader.plain(BODY))
+
+    cases = {
+        ("by itself", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT: X}),
+        ("by itself", "numpy"): lambda: dense.run([output], {onnx_model.INPUT: X}),
+        ("a request", "ONNX Runtime"): lambda: request(by_runtime),
+        ("a request", "numpy"): lambda: request(by_numpy),
+    }
+    times = {case: list[float]() for case in cases}
+    for _, (case, once) in itertools.product(range(TURNS), cases.items()):
+        once()
+        times[case].append(timeit.timeit(once, number=IN_A_ROW) / IN_A_ROW * 1e6)
+    print("| µs | ONNX Runtime | numpy |\n| --- | --- | --- |")
+    for what in ("by itself", "a request"):
+        runtime, ours = (statistics.median(times[what, by]) for by in ("ONNX Runtime", "numpy"))
+        print(f"| {what} | {runtime:.1f} | {ours:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
