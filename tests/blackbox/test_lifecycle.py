@@ -10,7 +10,6 @@ import threading
 import time
 from pathlib import Path
 
-import fast_server
 import httpx
 import psutil
 import pytest
@@ -161,7 +160,7 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
 
 
 def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, tmp_path: Path):
-    """One sync worker drains too."""
+    """One worker drains too."""
     with serving(scripted_model, tmp_path, SCORING_DRAIN_MS="500") as server:
         statuses: list[int] = []
         slow = threading.Thread(target=lambda: statuses.append(server.score([[2.0]]).status_code))
@@ -189,15 +188,6 @@ def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
         )
         assert second.returncode != 0
         assert "in use" in second.stdout + second.stderr
-
-
-def test_azmlinfsrv_itself_takes_the_workers_of_our_fast_server(demo_model: Path, tmp_path: Path):
-    """As in Azure ML's images, where only variables can be set."""
-    options = f"--pythonpath {REPOSITORY / 'src'} {fast_server.GUNICORN}"
-    with serving(demo_model, tmp_path, GUNICORN_CMD_ARGS=options, WORKER_COUNT="2") as server:
-        assert "Using worker: fast_worker.FastWorker" in server.log
-        assert server.score([support.ROW]).status_code == 200
-        assert server.get("/").content == b"Healthy"
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
