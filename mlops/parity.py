@@ -10,6 +10,7 @@ import numpy as np
 
 from contract import Contract
 from errors import ScoringError
+from onnx_model import LARGEST
 from validation import Batch
 
 TOLERANCE = 1e-5
@@ -22,7 +23,7 @@ SPLITS = 1_000
 """Of trees, on whose both sides, to the last bit, rows are put."""
 
 CHUNK = 500
-HUGE = 1e100
+HUGE = LARGEST["float64"]
 """Beyond, the generated rows would overflow."""
 
 Predict = Callable[[Batch], list[Any]]

@@ -26,6 +26,8 @@ from payload import Limits
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a proxy in front keeps it, or it would find it closed."""
 
+LEVELS = {"uvicorn.error": logging.WARNING, "uvicorn.access": logging.INFO}
+
 TICKS = 10
 """Of uvicorn's, in a second."""
 
@@ -59,8 +61,9 @@ class FastWorker:
     def run(self) -> None:
         """Until the server is told to stop."""
         for name, theirs in self._loggers.items():
-            logging.getLogger(name).handlers = theirs.handlers
-        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+            uvicorns = logging.getLogger(name)
+            uvicorns.handlers, uvicorns.propagate = theirs.handlers, False
+            uvicorns.setLevel(LEVELS[name])
         config = uvicorn.Config(
             self._front(self._gunicorn.wsgi),
             http=FrontProtocol,

@@ -29,7 +29,8 @@ DIGITS = 6
 TIE_DIGITS = 5
 """As far as classes are compared: the sum over a forest's trees is off by more than the last digit."""
 
-LARGEST = float(np.finfo(np.float32).max)
+LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
+"""What the one can hold, and the other has been tried with."""
 
 Provider = Literal["cpu", "cuda"]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
@@ -90,9 +91,10 @@ class OnnxPredictor:
     def _proven_for(self, batch: Batch) -> bool:
         if batch.method not in self._model.outputs:
             return False
-        if not (batch.complete or self._model.missing) and np.isnan(batch.X).any():
-            return False
-        return self._model.dtype == "float64" or not (np.abs(batch.X) > LARGEST).any()
+        X, largest = batch.X, LARGEST[self._model.dtype]
+        if np.vdot(X, X) <= largest**2:  # the cheapest look at all values, which NaN does not pass
+            return True
+        return (self._model.missing or not np.isnan(X).any()) and not (np.abs(X) > largest).any()
 
     def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
         labels = self._labels if method == "predict" else None

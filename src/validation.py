@@ -28,26 +28,25 @@ class Batch(NamedTuple):
     """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None.
 
     Equal requests are equal here to the last bit, -0.0 being 0.0 and 1 being 1.0 where the model takes a float: the
-    cache's key is made of these bytes (docs/adr/0004). ``complete``: known to hold no NaN.
+    cache's key is made of these bytes (docs/adr/0004).
     """
 
     X: np.ndarray
     method: str
-    complete: bool = False
 
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Raises ClientError."""
     plain = contract.uniform and contract.dtype == np.float64
     if plain and (sent := numbers(body, len(contract.features), limits)):
-        return Batch(sent.X, _method(sent.method, contract), complete=True)
+        return Batch(sent.X, _method(sent.method, contract))
     table = payload.parse(body, limits)
     order = _order(table, contract)
     method = _method(table.method, contract)
     if plain and table.types <= {float, int}:
         X = np.array(table.rows, dtype=np.float64)
         X += 0.0  # turns -0.0 into 0.0
-        return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method, complete=True)
+        return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method)
     X = np.empty((len(table.rows), len(contract.features)), dtype=contract.dtype)
     for j, (feature, position) in enumerate(zip(contract.features, order, strict=True)):
         label = f"Feature {j if feature.name is None else feature.name}"

@@ -31,13 +31,12 @@ class Valkey:
     def __init__(self, password: str | None = None, **config: str) -> None:
         self._password = password
         self._config = config
-        self.port: int | None = None
+        self.port = free_port()
         self.restart()
 
     def restart(self) -> None:
         self._server = ValkeyServer(port=self.port, config=self._config)
         self._server.start()
-        self.port = self._server.port
         self.admin: Any = redis.Redis(port=self.port)
         if self._password:
             self.set_password(self._password)

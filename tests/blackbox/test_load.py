@@ -81,7 +81,7 @@ def test_past_the_queue_time_503_comes_before_the_slot_is_free(scripted_model: P
     env = ONE | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
     with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
         (busy,) = occupy(server, pool, 3.0, 1)
-        shed = server.score([[0]])
+        shed = until(lambda: (answer := server.score([[0]])).status_code != 200 and answer, "it has taken the slot")
         assert not busy.done()
         assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
 

@@ -70,10 +70,19 @@ def test_a_column_of_numbers_is_a_list_of_numbers():
     [
         ({}, 1.0, "decision_function"),
         ({}, np.nan, "predict"),
+        ({}, 1e101, "predict"),
+        ({"missing": True}, -1e101, "predict"),
         ({"dtype": "float32"}, 1e39, "predict"),
         ({"dtype": "float32"}, -1e39, "predict"),
     ],
-    ids=["a method without ONNX", "a missing value", "beyond float32", "beyond it below"],
+    ids=[
+        "a method without ONNX",
+        "a missing value",
+        "beyond what was tried",
+        "beyond it though it may be missing",
+        "beyond float32",
+        "beyond it below",
+    ],
 )
 def test_what_is_not_proven_is_the_estimators(changes: dict[str, Any], value: float, method: str):
     """ONNX is not even asked."""
