@@ -27,7 +27,7 @@ def key(server: str, model: str, rows: int, connections: int, workers: int = 1) 
 
 def machine() -> str:
     return (
-        f"Python {platform.python_version()}, {os.cpu_count()} processors, granian {version('granian')}, "
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, uvicorn {version('uvicorn')}, "
         f"onnxruntime {version('onnxruntime')}"
     )
 

@@ -131,7 +131,7 @@ def example_(model_dir: Path, url: str | None) -> None:
     "--server",
     type=click.Choice(["azmlinfsrv", "fast"]),
     default="azmlinfsrv",
-    help="azmlinfsrv, as in Azure ML's images; fast: the same application on granian, as in our own.",
+    help="azmlinfsrv, as in Azure ML's images; fast: the same with workers of ours, as in our image.",
 )
 @click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
 def serve_(model_dir: Path, port: int, workers: int, cache: str, server: str, dashboard: bool) -> None:

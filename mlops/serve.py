@@ -42,11 +42,11 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, server: str, 
     if dashboard:
         os.environ["SCORING_DASHBOARD"] = "true"
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
-    os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
     if server == "fast":
         command = [sys.executable, str(SERVING / "fast_server.py")]
     else:
+        os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
         command = [_azmlinfsrv(), "--entry_script", str(SERVING / "score.py")]
     os.execv(command[0], [*command, "--port", str(port)])
 

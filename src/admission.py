@@ -42,32 +42,34 @@ class Admission:
         self._too_late = f"No answer within {deadline * 1000:.0f} ms."
         self._clock = clock
         self._lock = threading.Lock()
-        self._at_once = 0
+        self._held = 0
+        self._place = _Place(self, 1)
+        self.at_once = _Place(self, 0)
+        """``with admission.at_once as due``: of a request that is answered on the spot, one at a time, and so needs no
+        place; but it is in flight, should the worker die of it."""
         self._ids = itertools.count()
         self._started: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
 
-    def admit(self, places: int | None = None) -> _Place:
+    def admit(self) -> _Place:
         """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the answer is.
 
-        ``places``: of those requests that are answered at once, which leave the others their own. Raises Overloaded.
+        Raises Overloaded.
         """
-        return _Place(self, places)
+        return self._place
 
-    def enter(self, places: int | None) -> float:
+    def enter(self, places: int) -> float:
         with self._lock:
-            row = self._row()
-            held = row.in_flight - self._at_once if places is None else self._at_once
-            if held >= (self._max_in_flight if places is None else places):
+            if places and self._held >= self._max_in_flight:
                 raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
-            row.in_flight += 1
-            self._at_once += places is not None
+            self._held += places
+            self._row().in_flight += 1
         return self._clock() + self._deadline
 
-    def leave(self, places: int | None) -> None:
+    def leave(self, places: int) -> None:
         with self._lock:
+            self._held -= places
             self._row().in_flight -= 1
-            self._at_once -= places is not None
 
     def compute(self, score: Callable[[], T], due: float) -> T:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
@@ -107,9 +109,9 @@ class Admission:
 
 
 class _Place:
-    """A context manager as a class: as a generator it would cost more than what it does."""
+    """A context manager as a class: as a generator it would cost more than what it does. ``places``: 0 or 1."""
 
-    def __init__(self, admission: Admission, places: int | None) -> None:
+    def __init__(self, admission: Admission, places: int) -> None:
         self._admission = admission
         self._places = places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import random
@@ -69,17 +70,11 @@ class RequestReader:
 
     def __call__(self, environ: Environ) -> Request:
         """The body is read when it is asked for."""
-        return self._request(environ, lambda: self._body(environ, self._read))
+        return self._request(environ, functools.partial(self._body, environ))
 
     def received(self, environ: Environ, body: bytes | ClientError, due: float, *, at_once: bool = False) -> Request:
         """The body has been read, or could not be; ``due`` and ``at_once`` as of ``Request``."""
-
-        def read(_: Environ) -> bytes:
-            if isinstance(body, ClientError):
-                raise body
-            return body
-
-        return self._request(environ, lambda: self._body(environ, read), due, at_once=at_once)
+        return self._request(environ, functools.partial(self._body, environ, body), due, at_once)
 
     def refused(self, environ: Environ, error: ScoringError) -> Request:
         """The server in front of us turned it down."""
@@ -90,7 +85,7 @@ class RequestReader:
         return self._request(environ, read)
 
     def _request(
-        self, environ: Environ, read: Callable[[], bytes], due: float | None = None, *, at_once: bool = False
+        self, environ: Environ, read: Callable[[], bytes], due: float | None = None, at_once: bool = False
     ) -> Request:
         client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
@@ -113,14 +108,18 @@ class RequestReader:
     def new_id(self) -> str:
         return f"{int(self._now() * 1000)}-{next(self._counter)}"
 
-    def _body(self, environ: Environ, read: Callable[[Environ], bytes]) -> bytes:
+    def _body(self, environ: Environ, body: bytes | ClientError | None = None) -> bytes:
+        """``body``: None where it is still to be read."""
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
         _check_content_type(environ.get("CONTENT_TYPE"))
         encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
         if encoding not in ("identity", "gzip", ""):
             raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
-        body = read(environ)
+        if body is None:
+            body = self._read(environ)
+        if isinstance(body, ClientError):
+            raise body
         return _gunzip(body, self._limits) if encoding == "gzip" else body
 
     def _read(self, environ: Environ) -> bytes:

@@ -86,7 +86,7 @@ class Settings:
         Positive,
         Field(
             description="Requests a worker holds, computing or waiting; more get 503. Kept under the server's threads; "
-            "the fast server holds 1,024 where it answers at once."
+            "what the fast server answers at once takes no place."
         ),
     ] = 48
     scoring_queue_timeout_ms: Annotated[NonNegative, Field(description="Longest wait for a slot; then 503.")] = 500

@@ -57,15 +57,15 @@ def test_past_the_in_flight_limit_a_request_is_turned_down_at_once():
         pass
 
 
-def test_those_answered_at_once_leave_the_others_their_places():
-    """And the other way round; all of them are in flight."""
+def test_those_answered_at_once_need_no_place():
+    """They leave the others theirs, and need none themselves; all of them are in flight."""
     row = Row()
     limits = admission(row)
-    with limits.admit(3), limits.admit(3), limits.admit(3):
-        with pytest.raises(Overloaded), limits.admit(3):
+    with limits.at_once, limits.admit(), limits.admit():
+        with pytest.raises(Overloaded), limits.admit():
             pass
-        with limits.admit(), limits.admit(), pytest.raises(Overloaded), limits.admit():
-            pass
+        with limits.at_once:
+            assert row.in_flight == 4
         assert row.in_flight == 3
     assert row.in_flight == 0
 

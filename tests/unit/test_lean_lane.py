@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from lean_lane import LeanLane, steps_aside_for
+from lean_lane import STATUS_LINES, LeanLane, steps_aside_for
 from service import Answer, Request
 
 PLAIN = {"app_insights_enabled": False, "cors_origins": None}
@@ -50,6 +50,24 @@ def test_score_and_probes_are_answered_here():
 def test_everything_else_goes_on(method: str, path: str, environ: dict[str, str]):
     """To the server."""
     assert ask(method, path, **environ) == (b"inner", [])
+
+
+@pytest.mark.parametrize("client_id", [None, "mine"])
+@pytest.mark.parametrize("version", ["", "1"])
+@pytest.mark.parametrize("answer", [Answer(200, b"{}"), Answer(503, b"{}", {"Retry-After": "1"})], ids=["good", "shed"])
+def test_what_is_written_is_what_is_returned(answer: Answer, version: str, client_id: str | None):
+    """The same status, headers and body, whichever server writes them; only the time that it took is another."""
+    service: Any = SimpleNamespace(score=lambda request: answer)
+    both = LeanLane(pytest.fail, service, None, {}, server_version=version)  # type: ignore[arg-type]
+    request = Request("id", "trace", bytes, client_id)
+    status, headers, body = both.score(request, 0.0)
+    written = both.written(request, 0.0, "date: today\r\n")
+    head, _, rest = written.decode().partition("\r\n\r\n")
+    first, *lines = head.split("\r\n")
+    found = {tuple(line.split(": ", 1)) for line in lines}
+    assert (first, rest.encode()) == (f"HTTP/1.1 {STATUS_LINES[status]}", body)
+    assert {name for name, _ in found} == {name for name, _ in headers} | {"date"}
+    assert {pair for pair in headers if pair[0] != "x-ms-run-fn-exec-ms"} <= found
 
 
 @pytest.mark.parametrize(
