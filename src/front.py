@@ -15,6 +15,7 @@ from typing import Any
 
 import wsgi_bridge
 from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded, ScoringError
+from http_connection import CUT_OFF
 from http_request import SKIPPED, Environ
 from lean_lane import SCORE, LeanLane, Response, Wsgi
 from payload import Limits
@@ -30,8 +31,8 @@ THREADS = 64
 SMALL = 65_536
 """Bytes of a body that is parsed in less time than a probe may wait."""
 
-MUST_WAIT, CUT_OFF = "scoring.must_wait", "scoring.cut_off"
-"""What front_protocol.py found out, in a scope's ``state``: it is none to be answered at once; its body broke off."""
+MUST_WAIT = "scoring.must_wait"
+"""In the ``state`` of a request's scope: it is none to be answered at once, as has been tried."""
 
 
 class Front:

@@ -1,8 +1,7 @@
-"""HTTP/1.1 of our fast server: uvicorn's, with an express lane.
+"""The express lane of our fast server: a small request to a quick model is answered where its last byte is read.
 
-A small plain request to a quick model is answered right where its last byte is read: no task, no ASGI. Every other one
-takes uvicorn's own way to front.py. Which of them it is shows only at the end of the head, or of the body, so what
-uvicorn would make of a request is put off until then. Timeouts are looked after once a second, for all connections.
+No task, no ASGI. Every other request takes uvicorn's ordinary way to front.py. Which of them it is shows only at the
+end of the head, or of the body, so what uvicorn would make of a request is put off until then.
 """
 
 from __future__ import annotations
@@ -10,64 +9,40 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
-import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 import wsgi_bridge
-from front import CUT_OFF, MUST_WAIT, SMALL, Front
+from front import MUST_WAIT, SMALL, Front
+from http_connection import LONGEST_HEAD, HttpConnection
 from lean_lane import SCORE, LeanLane, unusual
 from service import MustWait
 
-LONGEST_HEAD = 65_536
-"""Bytes of a request's line and headers. Neither uvicorn nor its parser has a limit."""
+DEAR = 0.0003
+"""Seconds of a score that takes longer than waking a client does. Answers to quicker ones are sent when all requests
+that have come are answered: sent one by one, each would wake its client before the next one is begun."""
 
 SCORE_URL = SCORE.encode()
 ORDINARY = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"))
 """Headers that make a request none for the express lane."""
 
 
-class HeadTooLarge(Exception):
-    """More than LONGEST_HEAD."""
-
-
-class Closing(Exception):
-    """Nothing is read any more: the last answer has been given."""
-
-
-class FrontProtocol(HttpToolsProtocol):
+class FrontProtocol(HttpConnection):
     """One connection. ``_express``: the environ of a request that the express lane may still answer."""
 
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any | None = None
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        front = cast(Front, self.app)
-        self._lane = None if self.access_log else front.lane
-        self._since = self.loop.time()
-        self._unaccounted = 0
+        self._lane = None if self.access_log else cast(Front, self.app).lane
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
         self._body = b""
+        self._unsent: list[bytes] = []
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = ""
 
-    def data_received(self, data: bytes) -> None:
-        self._unaccounted += len(data)
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._refuse(error.__context__ or error)
-        else:
-            if self._unaccounted > LONGEST_HEAD:
-                self._refuse(HeadTooLarge())
-
     def on_message_begin(self) -> None:
-        if self.transport.is_closing():
-            raise Closing
         self.url = self._body = b""
         self._fields = []
         self._since = self.loop.time()
@@ -76,15 +51,15 @@ class FrontProtocol(HttpToolsProtocol):
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self._unaccounted > LONGEST_HEAD and sum(len(n) + len(v) for n, v in self._fields) > LONGEST_HEAD:
-            raise HeadTooLarge
         lane, parser = self._lane, self.parser
         if (
             lane is not None
             and self.url == SCORE_URL
             and lane.service.quick
-            and self._idle
+            and self.idle
+            and self._unaccounted <= LONGEST_HEAD
             and not self.flow.write_paused
+            and not self.transport.is_closing()
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
         ):
@@ -92,20 +67,18 @@ class FrontProtocol(HttpToolsProtocol):
             if ORDINARY.isdisjoint(environ) and not unusual(environ):
                 self._express = environ
                 return
-        if not parser.should_upgrade():
-            self._ordinary()
+        self._ordinary()
 
     def on_body(self, body: bytes) -> None:
-        self._unaccounted = 0
         if self._express is None:
             super().on_body(body)
             return
+        self._unaccounted = 0
         self._body += body
         if len(self._body) > SMALL:
             self._ordinary()
 
     def on_message_complete(self) -> None:
-        self._unaccounted = 0
         if self._lane and self._express is not None:
             try:
                 self._answer(self._lane, self._express)
@@ -116,8 +89,7 @@ class FrontProtocol(HttpToolsProtocol):
                 self.logger.exception("The express lane failed; the request takes the ordinary way.")
             self._ordinary()
             self.scope["state"][MUST_WAIT] = True
-        if not self.parser.should_upgrade():
-            super().on_message_complete()
+        super().on_message_complete()
 
     def _answer(self, lane: LeanLane, environ: dict[str, Any]) -> None:
         """Raises MustWait."""
@@ -125,11 +97,16 @@ class FrontProtocol(HttpToolsProtocol):
         with lane.service.admission.at_once as due:
             request = lane.reader.received(environ, self._body, due, at_once=True)
             answer = lane.written(request, started, self._lines(keep_alive))
-        self._express = None
+        self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
-        self.transport.write(answer)
+        self._unsent.append(answer)
         if not keep_alive:
+            self._send()
             self.transport.close()
+        elif time.perf_counter() - started > DEAR:
+            self._send()
+        elif len(self._unsent) == 1:
+            self.loop.call_soon(self._send)
 
     def _lines(self, keep_alive: bool) -> str:
         headers = self.server_state.default_headers
@@ -138,13 +115,14 @@ class FrontProtocol(HttpToolsProtocol):
             self._default_lines = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in headers)
         return self._default_lines if keep_alive else f"{self._default_lines}connection: close\r\n"
 
-    @property
-    def _idle(self) -> bool:
-        """No request is on uvicorn's way."""
-        return self.cycle is None or self.cycle.response_complete
+    def _send(self) -> None:
+        if self._unsent:
+            answers, self._unsent = self._unsent, []
+            self.transport.write(b"".join(answers))
 
     def _ordinary(self) -> None:
         """uvicorn's way, with what has come of the request so far."""
+        self._send()
         url, body = self.url, self._body
         self._express = None
         super().on_message_begin()
@@ -155,58 +133,25 @@ class FrontProtocol(HttpToolsProtocol):
         if body:
             super().on_body(body)
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Clients that would rather speak HTTP/2, as Java's, go on in this one; the parser takes that for the other."""
-        kept = [(name, value) for name, value in self._fields if name.lower() != b"upgrade"]
-        if len(kept) == len(self._fields):  # CONNECT
-            self._refuse(ValueError("CONNECT"))
-            return
-        line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        self.data_received(b"\r\n".join([line, *(name + b": " + value for name, value in kept), b"", rest]))
+    def _settle(self) -> None:
+        """Before anything but the next byte happens to the connection."""
+        self._send()
+        if self._express is not None:
+            self._ordinary()
 
     def _refuse(self, error: BaseException) -> None:
-        """What comes can't be read. Answers that are due are still given; then the connection ends."""
-        if isinstance(error, Closing):
-            return
-        self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
-        if self._idle:
-            self.send_400_response("Invalid HTTP request received.")
-        else:
-            self._cut_off()
-
-    def _cut_off(self) -> None:
-        """The body of the last request ends here, whole or not."""
-        cycle = self.cycle
-        cycle.keep_alive = False
-        if cycle.more_body:
-            cycle.scope["state"][CUT_OFF] = True
-            super().on_message_complete()
+        self._settle()
+        super()._refuse(error)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """A client that will send no more may still read its answer."""
-        if self._express is not None:
-            self._ordinary()
-        if self._idle:
-            return None
-        self._cut_off()
-        return True
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._unset_keepalive_if_required()  # look() does it
-        self._since = self.loop.time()
+        self._settle()
+        return super().eof_received()
 
     def look(self, now: float) -> None:
-        """Called once a second. A body that is slow to come is front.py's to wait for; an idle connection is closed.
-
-        So is one on which a head takes as long, however steadily it drips.
-        """
-        if self._express is not None:
-            self._ordinary()
-        elif self._idle and now - self._since > self.timeout_keep_alive:
-            self.transport.close()
+        """A body that is slow to come is front.py's to wait for."""
+        self._settle()
+        super().look(now)
 
     def shutdown(self) -> None:
-        if self._express is not None:
-            self._ordinary()
+        self._settle()
         super().shutdown()

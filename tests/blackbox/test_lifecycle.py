@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+import fast_server
 import support
 from blackbox.server import BARE, PATIENCE, REPOSITORY, THREADS, serving, until
 
@@ -188,6 +189,27 @@ def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
         )
         assert second.returncode != 0
         assert "in use" in second.stdout + second.stderr
+
+
+def test_azmlinfsrv_itself_takes_the_workers_of_our_fast_server(demo_model: Path, tmp_path: Path):
+    """As in Azure ML's images, where only variables can be set."""
+    options = f"--pythonpath {REPOSITORY / 'src'} {fast_server.GUNICORN}"
+    with serving(demo_model, tmp_path, GUNICORN_CMD_ARGS=options, WORKER_COUNT="2") as server:
+        assert "Using worker: fast_worker.FastWorker" in server.log
+        assert server.score([support.ROW]).status_code == 200
+        assert server.get("/").content == b"Healthy"
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
+def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Path, group: bool):
+    """The signal goes to the whole group from a terminal, to the master alone from `kill -INT`."""
+    with serving(demo_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "600000"}) as server:
+        until(lambda: server.get("/readiness").status_code == 200, "it is ready")
+        workers = until(lambda: len(server.workers()) == 2 and server.workers(), "both workers are there")
+        (os.killpg if group else os.kill)(server.process.pid, signal.SIGINT)
+        until(lambda: server.process.poll() is not None, "the server ends")
+        assert not any(map(_runs, workers))
+        assert "finishing what is in flight" not in server.log
 
 
 def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from errors import Overloaded, ScoringError
-from front import CUT_OFF, MUST_WAIT, SMALL, THREADS, Front
+from front import MUST_WAIT, SMALL, THREADS, Front
+from http_connection import CUT_OFF
 from lean_lane import Response
 from payload import Limits
 from service import MustWait

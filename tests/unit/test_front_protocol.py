@@ -8,12 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+import front_protocol
 from errors import ScoringError
 from front import SMALL, Front
-from front_protocol import LONGEST_HEAD, FrontProtocol
+from front_protocol import FrontProtocol
+from http_connection import LONGEST_HEAD
 from lean_lane import Response
 from payload import Limits
 from service import MustWait
@@ -28,13 +31,14 @@ class Transport(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("10.0.0.1", 5001), "peername": ("10.0.0.2", 4711)})
-        self.sent = b""
+        self.sent, self.writes = b"", 0
         self.closed = False
         self.reading = True
 
     def write(self, data: Any) -> None:
         assert not self.closed, "nothing may be written behind the last answer"
         self.sent += data
+        self.writes += 1
 
     def close(self) -> None:
         self.closed = True
@@ -163,12 +167,14 @@ def run(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
 
 @run
 async def test_a_request_in_one_piece_is_answered_on_the_spot():
-    """Before the event loop turns once; and it counts as in flight meanwhile."""
+    """By no task; and it counts as in flight meanwhile."""
     lane = Lane()
     connection = Connection(lane)
     connection.send(request())
+    assert lane.threads == ["MainThread"]
+    await asyncio.sleep(0)
     assert connection.transport.sent == b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 15\r\n\r\n" + BODY
-    assert (lane.threads, lane.in_flight, connection.state.tasks) == (["MainThread"], 0, set())
+    assert (lane.in_flight, connection.state.tasks) == (0, set())
     assert not connection.transport.closed
 
 
@@ -177,10 +183,12 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there():
     """Wherever it was cut."""
     whole = request()
     for cut in range(1, len(whole)):
-        connection = Connection(Lane())
+        lane = Lane()
+        connection = Connection(lane)
         connection.send(whole[:cut])
-        assert connection.transport.sent == b""
+        assert lane.threads == []
         connection.send(whole[cut:])
+        assert await connection.answers(1) == [200]
         assert connection.transport.sent.endswith(BODY)
 
 
@@ -199,6 +207,36 @@ async def test_pipelined_requests_are_answered_in_their_order():
         assert await connection.answers(4) == [200] * 4
         bodies = [part.partition(b"\r\n\r\n")[2] for part in connection.transport.sent.split(b"HTTP/1.1 ")[1:]]
         assert bodies == [b"1", b"2", b"3", b"alive"]
+
+
+@run
+async def test_answers_to_requests_that_came_together_are_sent_together():
+    """Or each would wake its client before the next one is begun; but none waits for scores that take their time."""
+    for dear, writes in ((PATIENCE, 1), (-1.0, 3)):
+        connection = Connection(Lane())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(front_protocol, "DEAR", dear)
+            connection.send(request(b"1"), request(b"2"), request(b"3"))
+        assert await connection.answers(3) == [200] * 3
+        assert connection.transport.writes == writes
+
+
+@run
+async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once():
+    """Whoever ends it, and whatever is answered behind it."""
+    for end in (
+        lambda connection: connection.protocol.eof_received(),
+        lambda connection: connection.protocol.shutdown(),
+        lambda connection: connection.later(KEEP_ALIVE + 1),
+        lambda connection: connection.send(b"nonsense\r\n\r\n"),
+        lambda connection: connection.send(request(b"2", "Connection: close")),
+        lambda connection: connection.send(request(b"2", "Connection: close", "Content-Encoding: identity")),
+    ):
+        connection = Connection(Lane())
+        connection.send(request())
+        end(connection)
+        await connection.answers(1)
+        assert connection.transport.sent.partition(b"\r\n\r\n")[2].startswith(BODY)
 
 
 @run
@@ -510,7 +548,7 @@ async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
     connection.send(head + b"\r\n\r\n")
     assert await connection.answers(1) == [404]
     connection.send(body, request())
-    assert connection.statuses == [404, 200]
+    assert await connection.answers(2) == [404, 200]
 
 
 @run
@@ -532,3 +570,42 @@ async def test_requests_by_either_way_count_for_gunicorns_max_requests():
     connection.send(request(), request(line="GET /liveness HTTP/1.1"))
     await connection.answers(2)
     assert connection.state.total_requests == 2
+
+
+def over_a_socket(lane: Lane, sent: bytes, *, says_all: bool) -> bytes:
+    """What a client of a real server gets to read until its connection ends."""
+    front = Front(flask, lane, Limits(max_bytes=100_000), PATIENCE)  # type: ignore[arg-type]
+    config = Config(front, http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", log_config=None)
+    config.proxy_headers = False
+    config.load()
+
+    async def talk() -> bytes:
+        loop, state = asyncio.get_running_loop(), ServerState()
+        async with await loop.create_server(lambda: FrontProtocol(config, state, {}), "127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(sent)
+            if says_all:
+                writer.write_eof()
+            async with asyncio.timeout(PATIENCE):
+                read = await reader.read()
+            writer.close()
+            return read
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(talk())
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_real_connection_carries_many_requests_until_the_last(quick: bool):
+    """In their order, and to the last byte of the last answer."""
+    bodies = [b"%d" % number * 500 for number in range(100)]
+    sent = b"".join(map(request, bodies)) + request(b"last", "Connection: close")
+    read = over_a_socket(Lane(quick=quick), sent, says_all=False)
+    assert [part.partition(b"\r\n\r\n")[2] for part in read.split(b"HTTP/1.1 ")[1:]] == [*bodies, b"last"]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize(("sent", "status"), [(request(), 200), (request()[:-1], 400)], ids=["whole", "cut"])
+def test_a_real_client_reads_its_answer_after_it_has_said_all(quick: bool, sent: bytes, status: int):
+    """Half a connection is enough for that."""
+    assert over_a_socket(Lane(quick=quick), sent, says_all=True).split(b" ")[1] == b"%d" % status
