@@ -54,13 +54,15 @@ class FastWorker(UvicornWorker):  # type: ignore[misc]
             log.disabled = False  # azmlinfsrv's configuration of logging disables what there is
         ERROR_LOG.setLevel(logging.WARNING)
         configured = settings.load(os.environ)
+        if not configured.scoring_access_log:
+            ACCESS_LOG.handlers = []
         flask: Any = self.wsgi
         lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
         limits = Limits(configured.scoring_max_bytes)
         self.wsgi: Any = Front(flask, lane, limits, configured.scoring_body_timeout_ms / 1000)
 
     def drop_access_log(self) -> None:
-        ACCESS_LOG.handlers = []
+        """``load_wsgi`` does, also where ``init()`` ran in the master."""
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         self.drain_seconds, self.drain = seconds, drain

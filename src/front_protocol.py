@@ -136,7 +136,7 @@ class FrontProtocol(HttpConnection):
     def _settle(self) -> None:
         """Before anything but the next byte happens to the connection."""
         self._send()
-        if self._express is not None:
+        if self._express is not None and not self.transport.is_closing():
             self._ordinary()
 
     def _refuse(self, error: BaseException) -> None:

@@ -457,6 +457,17 @@ async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
 
 
 @run
+async def test_a_client_that_breaks_off_in_its_body_is_nobodys_to_wait_for():
+    """The connection may be looked at once more before its end is told."""
+    connection = Connection(Lane())
+    connection.send(request()[:-1])
+    connection.transport.close()
+    connection.later(1)
+    connection.protocol.connection_lost(ConnectionResetError())
+    assert await connection.answers(0) == []
+
+
+@run
 async def test_a_client_that_has_said_all_may_still_read_its_answer():
     """As one does that shuts down its side behind its request; then the connection ends."""
     connection = Connection(Lane(quick=False))
