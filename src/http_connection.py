@@ -56,7 +56,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if self._unaccounted > LONGEST_HEAD and sum(len(n) + len(v) for n, v in self.headers) > LONGEST_HEAD:
+        if self._unaccounted > LONGEST_HEAD and self._head_size() > LONGEST_HEAD:
             raise HeadTooLarge
         if not self.parser.should_upgrade():
             super().on_headers_complete()
@@ -101,6 +101,9 @@ class HttpConnection(HttpToolsProtocol):
             self.send_400_response("Invalid HTTP request received.")
         else:
             self._cut_off()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
 
     def _cut_off(self) -> None:
         """The body of the last request ends here, whole or not."""

@@ -294,8 +294,9 @@ async def connection_says(connection: Connection, sent: bytes) -> None:
         b"POST /score HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n",
         b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
         b"GET /liveness HTTP/1.1\r\nX: " + b"x" * LONGEST_HEAD + b"\r\n\r\n",
+        b"GET /" + b"x" * LONGEST_HEAD + b" HTTP/1.1\r\n\r\n",
     ],
-    ids=["nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "giant"],
+    ids=["nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "giant header", "giant line"],
 )
 def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
     """400, and the connection ends: what follows could be anything. Also byte by byte."""
