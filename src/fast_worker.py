@@ -44,7 +44,8 @@ class FastWorker:
         self.drain_seconds = 0.0
         self.drain: Callable[[], None] = lambda: None
         self._gunicorn = gunicorn
-        self._loggers = {"uvicorn.error": gunicorn.log.error_log, "uvicorn.access": gunicorn.log.access_log}
+        self._access_log = True
+        self._logs = {"uvicorn.error": gunicorn.log.error_log, "uvicorn.access": gunicorn.log.access_log}
         self._options = {
             "backlog": gunicorn.cfg.backlog,
             "limit_max_requests": gunicorn.max_requests,
@@ -53,14 +54,14 @@ class FastWorker:
         gunicorn.run = self.run
 
     def drop_access_log(self) -> None:
-        del self._loggers["uvicorn.access"]
+        self._access_log = False
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         self.drain_seconds, self.drain = seconds, drain
 
     def run(self) -> None:
         """Until the server is told to stop."""
-        for name, theirs in self._loggers.items():
+        for name, theirs in self._logs.items():
             uvicorns = logging.getLogger(name)
             uvicorns.handlers, uvicorns.propagate = theirs.handlers, False
             uvicorns.setLevel(LEVELS[name])
@@ -70,6 +71,7 @@ class FastWorker:
             interface="asgi3",
             lifespan="off",
             ws="none",
+            access_log=self._access_log,
             log_config=None,
             proxy_headers=False,
             server_header=False,
