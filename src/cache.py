@@ -68,6 +68,8 @@ class ResponseCache:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._tiers = tiers
+        self.far_away = any(not tier.nearby for tier in tiers)
+        """A look-up may have to wait for another machine."""
         self._counts = counts
         self._prefix = prefix
         self._ttl = ttl
@@ -81,11 +83,6 @@ class ResponseCache:
     @property
     def tier_names(self) -> tuple[str, ...]:
         return tuple(tier.name for tier in self._tiers)
-
-    @property
-    def far_away(self) -> bool:
-        """A look-up may have to wait for another machine."""
-        return any(not tier.nearby for tier in self._tiers)
 
     def predictions(
         self, model: Model, batch: Batch, directive: Directive, compute: Compute, due: float

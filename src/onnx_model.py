@@ -61,6 +61,8 @@ class OnnxPredictor:
     def __init__(self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]) -> None:
         self._model = model
         self._session = session
+        self._largest = LARGEST[model.dtype]
+        self._size = self._largest**2
         self._estimator = estimator
         self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
 
@@ -91,10 +93,10 @@ class OnnxPredictor:
     def _proven_for(self, batch: Batch) -> bool:
         if batch.method not in self._model.outputs:
             return False
-        X, largest = batch.X, LARGEST[self._model.dtype]
-        if np.vdot(X, X) <= largest**2:  # the cheapest look at all values, which NaN does not pass
+        X = batch.X
+        if np.vdot(X, X) <= self._size:  # the cheapest look at all values, which NaN does not pass
             return True
-        return (self._model.missing or not np.isnan(X).any()) and not (np.abs(X) > largest).any()
+        return (self._model.missing or not np.isnan(X).any()) and not (np.abs(X) > self._largest).any()
 
     def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
         labels = self._labels if method == "predict" else None

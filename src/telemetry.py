@@ -34,8 +34,13 @@ def timestamp(seconds: float) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _to_the_millisecond(millis: int) -> str:
-    whole, millis = divmod(millis, 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{millis:03d}Z"
+    seconds, rest = divmod(millis, 1000)
+    return f"{_to_the_second(seconds)}.{rest:03d}Z"
+
+
+@functools.lru_cache(maxsize=8)
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 class JsonLines(logging.StreamHandler[TextIO]):
