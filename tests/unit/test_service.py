@@ -231,7 +231,8 @@ def test_nothing_is_quick_with_a_cache_far_away():
     source = Source(lambda batch: [1])
     source.loaded.quick = lambda batch: source.loaded.predict
     asked = service(source=source)
-    asked._cache._tiers = [SimpleNamespace(nearby=False)]  # type: ignore[list-item]
+    assert asked.quick
+    asked._cache = ResponseCache([SimpleNamespace(nearby=False)], asked._cache._counts)  # type: ignore[list-item]
     assert not asked.quick
 
 
