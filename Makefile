@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-cache bench-graph sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-cache bench-graph bench-request sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -105,6 +105,9 @@ bench-cache: $(TESTING) ## what the response cache costs and brings: the tables 
 
 bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
 	@$(BIN)/python benchmarks/graph.py
+
+bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
+	@$(BIN)/python benchmarks/request.py
 
 sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@mkdir -p build

@@ -1,0 +1,127 @@
+"""Where the time of one small request to a quick model goes, from its bytes to its answer's: ``make bench-request``.
+
+In process, by our worker's own protocol on a transport that is none, so neither the kernel nor the client is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import cProfile
+import io
+import pstats
+import statistics
+import sys
+import tempfile
+import timeit
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from uvicorn.server import ServerState
+
+REPOSITORY = Path(__file__).parents[1]
+sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
+
+import support  # noqa: E402  the tests' models; and the way to ours
+import telemetry  # noqa: E402
+from application import Application, build  # noqa: E402
+from front import Front  # noqa: E402
+from front_protocol import FrontProtocol  # noqa: E402
+from lean_lane import LeanLane  # noqa: E402
+from model import load  # noqa: E402
+from payload import Limits  # noqa: E402
+from settings import Settings  # noqa: E402
+
+TURNS, IN_A_ROW = 30, 300
+SHOWN = 20
+BODY = orjson.dumps({"data": [support.ROW]})
+REQUEST = (
+    b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n" % len(BODY)
+) + BODY
+
+
+class Transport(asyncio.Transport):
+    """Takes what is written."""
+
+    def __init__(self) -> None:
+        super().__init__({"sockname": ("127.0.0.1", 5001), "peername": ("127.0.0.1", 4711)})
+        self.last = b""
+
+    def write(self, data: Any) -> None:
+        self.last = data
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class Loop:
+    """A turn ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self.soon.append(callback)
+
+
+def asking(application: Application) -> Callable[[], bytes]:
+    """-> a function that sends the request and returns the answer."""
+    front = Front(lambda *_: [], LeanLane(lambda *_: [], application.service, application.reader, {}), Limits(), 10.0)
+    options: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "proxy_headers": False}
+    config = uvicorn.Config(front, http=FrontProtocol, interface="asgi3", log_config=None, **options)
+    loop, transport = Loop(), Transport()
+    protocol = FrontProtocol(config, ServerState(), {}, loop)
+    protocol.connection_made(transport)
+
+    def ask() -> bytes:
+        protocol.data_received(REQUEST)
+        for callback in loop.soon:
+            callback()
+        loop.soon.clear()
+        return transport.last
+
+    assert ask().startswith(b"HTTP/1.1 200 OK")
+    return ask
+
+
+def served(folder: Path, log_sample: float) -> Application:
+    settings = Settings(azureml_model_dir=folder, scoring_cache="off", scoring_log_sample=log_sample)
+    application = build(settings)
+    application.lifecycle.load(lambda: load(settings))
+    return application
+
+
+def main() -> None:
+    telemetry.set_up()
+    telemetry.lines.stream = io.StringIO()
+    with tempfile.TemporaryDirectory() as scratch:
+        rows, _ = support.diabetes()
+        folder = support.packaged(support.demo_estimator(), rows, Path(scratch), name="demo", version="1")
+        cases = {
+            name: asking(served(folder, share)) for name, share in (("as shipped", 1.0), ("without log line", 0.0))
+        }
+    times = {name: list[float]() for name in cases}
+    for _ in range(TURNS):
+        for name, ask in cases.items():
+            times[name].append(timeit.timeit(ask, number=IN_A_ROW) / IN_A_ROW * 1e6)
+    for name, taken in times.items():
+        print(f"{name}: {statistics.median(taken):.1f} µs a request")
+    profile = cProfile.Profile()
+    profile.runcall(lambda: [cases["as shipped"]() for _ in range(TURNS * IN_A_ROW)])
+    print("\nas shipped, the functions that take the most by themselves, of all they take together under cProfile:\n")
+    stats = pstats.Stats(profile)
+    every = stats.stats.items()  # type: ignore[attr-defined]
+    total = sum(own for _, (_, _, own, _, _) in every)
+    for (file, _, name), (_, _, own, _, _) in sorted(every, key=lambda item: -item[1][2])[:SHOWN]:
+        print(f"{own / total:6.1%}  {Path(file).name + ' ' if file != '~' else ''}{name}")
+
+
+if __name__ == "__main__":
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    main()
