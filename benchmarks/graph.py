@@ -5,55 +5,38 @@ By itself and within a request, in process; turn by turn, so that the ratios are
 
 from __future__ import annotations
 
-import io
 import itertools
 import statistics
-import sys
 import tempfile
 import timeit
 from pathlib import Path
 
 import numpy as np
 import orjson
+from in_process import ROW, application, demo
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
-
-import onnx_model  # noqa: E402
-import support  # noqa: E402  the tests' models; and the way to ours
-import telemetry  # noqa: E402
-from application import Application, build  # noqa: E402
-from model import load  # noqa: E402
-from numpy_graph import NumpyGraph  # noqa: E402
-from settings import Settings  # noqa: E402
+import onnx_model
+from application import Application
+from numpy_graph import NumpyGraph
 
 TURNS, IN_A_ROW = 30, 300
-BODY = orjson.dumps({"data": [support.ROW]})
-X = np.array([support.ROW], dtype=np.float64)
-
-
-def application(folder: Path, by: str) -> Application:
-    settings = Settings(azureml_model_dir=folder, scoring_cache="off")
-    made = build(settings)
-    made.lifecycle.load(lambda: load(settings))
-    assert made.lifecycle.loaded
-    assert made.lifecycle.loaded.runtime["graph"].startswith(by)
-    return made
+BODY = orjson.dumps({"data": [ROW]})
+X = np.array([ROW], dtype=np.float64)
 
 
 def main() -> None:
-    telemetry.set_up()
-    telemetry.lines.stream = io.StringIO()
     with tempfile.TemporaryDirectory() as scratch:
-        rows, _ = support.diabetes()
-        folder = support.packaged(support.demo_estimator(), rows, Path(scratch), name="demo", version="1")
+        folder = demo(Path(scratch))
         graph = (folder / "model.onnx").read_bytes()
         dense = NumpyGraph.of(graph)
         assert dense
-        by_numpy = application(folder, "numpy")
+        by_numpy = application(folder)
         manifest = folder / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"numpy": true', '"numpy": false'))
-        by_runtime = application(folder, "onnxruntime")
+        by_runtime = application(folder)
+    for made, by in ((by_numpy, "numpy"), (by_runtime, "onnxruntime")):
+        assert made.lifecycle.loaded
+        assert made.lifecycle.loaded.runtime["graph"].startswith(by)
     session = onnx_model.open_session(graph)
     (output,) = {it.name for it in session.get_outputs()} & {"label"}
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
-import io
 import pstats
 import statistics
-import sys
 import tempfile
 import timeit
 from collections.abc import Callable
@@ -19,24 +17,18 @@ from typing import Any
 
 import orjson
 import uvicorn
+from in_process import ROW, application, demo
 from uvicorn.server import ServerState
 
-REPOSITORY = Path(__file__).parents[1]
-sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
-
-import support  # noqa: E402  the tests' models; and the way to ours
-import telemetry  # noqa: E402
-from application import Application, build  # noqa: E402
-from front import Front  # noqa: E402
-from front_protocol import FrontProtocol  # noqa: E402
-from lean_lane import LeanLane  # noqa: E402
-from model import load  # noqa: E402
-from payload import Limits  # noqa: E402
-from settings import Settings  # noqa: E402
+from application import Application
+from front import Front
+from front_protocol import FrontProtocol
+from lean_lane import LeanLane
+from payload import Limits
 
 TURNS, IN_A_ROW = 30, 300
 SHOWN = 20
-BODY = orjson.dumps({"data": [support.ROW]})
+BODY = orjson.dumps({"data": [ROW]})
 REQUEST = (
     b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n" % len(BODY)
@@ -70,9 +62,9 @@ class Loop:
         self.soon.append(callback)
 
 
-def asking(application: Application) -> Callable[[], bytes]:
+def asking(served: Application) -> Callable[[], bytes]:
     """-> a function that sends the request and returns the answer."""
-    front = Front(lambda *_: [], LeanLane(lambda *_: [], application.service, application.reader, {}), Limits(), 10.0)
+    front = Front(lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0)
     options: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "proxy_headers": False}
     config = uvicorn.Config(front, http=FrontProtocol, interface="asgi3", log_config=None, **options)
     loop, transport = Loop(), Transport()
@@ -90,21 +82,12 @@ def asking(application: Application) -> Callable[[], bytes]:
     return ask
 
 
-def served(folder: Path, log_sample: float) -> Application:
-    settings = Settings(azureml_model_dir=folder, scoring_cache="off", scoring_log_sample=log_sample)
-    application = build(settings)
-    application.lifecycle.load(lambda: load(settings))
-    return application
-
-
 def main() -> None:
-    telemetry.set_up()
-    telemetry.lines.stream = io.StringIO()
     with tempfile.TemporaryDirectory() as scratch:
-        rows, _ = support.diabetes()
-        folder = support.packaged(support.demo_estimator(), rows, Path(scratch), name="demo", version="1")
+        folder = demo(Path(scratch))
         cases = {
-            name: asking(served(folder, share)) for name, share in (("as shipped", 1.0), ("without log line", 0.0))
+            name: asking(application(folder, scoring_log_sample=share))
+            for name, share in (("as shipped", 1.0), ("without log line", 0.0))
         }
     times = {name: list[float]() for name in cases}
     for _ in range(TURNS):

@@ -62,9 +62,10 @@ def concurrent_requests(document: Document) -> Iterator[Problem]:
 
 
 def threads(document: Document) -> Iterator[Problem]:
-    """Azure ML's server answers one request at a time, probes included, unless told otherwise."""
+    """Where ours can not take its place, gunicorn's own worker answers one request at a time, probes included."""
     if not serves_itself(document) and _threads(document) == 1:
-        yield document.problem(GUNICORN, "has no --threads, so that probes wait behind scores", "write --threads 64")
+        what = "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+        yield document.problem(GUNICORN, what, "write --threads 64")
 
 
 def grace(document: Document) -> Iterator[Problem]:

@@ -289,7 +289,8 @@ def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
 def test_one_request_at_a_time_is_told(checkout: Checkout):
     """It is what Azure ML's server does by default, and probes wait."""
     path = checkout.change(BLUE, "environment_variables", "GUNICORN_CMD_ARGS", value=GONE)
-    assert "has no --threads, so that probes wait behind scores; write --threads 64" in command(path).output
+    what = "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+    assert f"{what}; write --threads 64" in command(path).output
 
 
 JSON = st.recursive(
