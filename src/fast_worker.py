@@ -59,8 +59,15 @@ class FastWorker:
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
         self.drain_seconds, self.drain = seconds, drain
 
+    @property
+    def told_to_stop(self) -> bool:
+        """By a signal that came while the model was loaded: gunicorn's handler got it, for there was no loop yet."""
+        return not self._gunicorn.alive
+
     def run(self) -> None:
         """Until the server is told to stop."""
+        if self.told_to_stop:
+            return
         for name, theirs in self._logs.items():
             uvicorns = logging.getLogger(name)
             uvicorns.handlers, uvicorns.propagate = theirs.handlers, False
@@ -125,6 +132,6 @@ class Server(uvicorn.Server):
             now = asyncio.get_running_loop().time()
             for connection in list(self.server_state.connections):
                 cast(FrontProtocol, connection).look(now)
-            if os.getppid() != self._worker.master:
+            if os.getppid() != self._worker.master or self._worker.told_to_stop:
                 self.drain_then_stop()
         return await super().on_tick(counter)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import BARE, PATIENCE, REPOSITORY, THREADS, serving, until
+from blackbox.server import BARE, GUNICORN, PATIENCE, REPOSITORY, THREADS, serving, until
 
 BACKGROUND = {"SCORING_MODEL_LOAD": "background"}
 
@@ -169,6 +169,15 @@ def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, 
         os.kill(server.process.pid, signal.SIGTERM)
         slow.join()
         assert statuses == [200]
+        until(lambda: server.process.poll() is not None, "the server ends")
+
+
+def test_sigterm_while_the_model_is_loaded_ends_the_server(slow_to_load: Path, tmp_path: Path):
+    """No worker goes on to serve, until its master kills it after all the time that it may take."""
+    env = {"GUNICORN_CMD_ARGS": f"{GUNICORN} --graceful-timeout 600", "LOAD_SECONDS": "3"}
+    with serving(slow_to_load, tmp_path, up=False, **env) as server:
+        until(lambda: "Invoking user's init function" in server.log, "it loads")
+        server.process.send_signal(signal.SIGTERM)
         until(lambda: server.process.poll() is not None, "the server ends")
 
 

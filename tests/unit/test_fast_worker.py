@@ -10,9 +10,12 @@ import uvicorn
 from fast_worker import Server
 
 
-def serving(happened: list[str], master: int | None = None) -> Server:
+def serving(happened: list[str], master: int | None = None, *, told_to_stop: bool = False) -> Server:
     worker: Any = SimpleNamespace(
-        master=master or os.getppid(), drain_seconds=0.05, drain=lambda: happened.append("drain")
+        master=master or os.getppid(),
+        told_to_stop=told_to_stop,
+        drain_seconds=0.05,
+        drain=lambda: happened.append("drain"),
     )
     return Server(uvicorn.Config(pytest.fail, log_config=None), worker)
 
@@ -46,6 +49,13 @@ def test_a_worker_ends_with_its_master():
     """As if it had been told to, so that its requests are answered."""
     happened = list[str]()
     asyncio.run(until_it_stops(serving(happened, master=1 << 30), counter=0))
+    assert happened == ["drain"]
+
+
+def test_a_signal_that_came_before_the_loop_was_there_is_not_lost():
+    """Or its master would wait for it until it kills it."""
+    happened = list[str]()
+    asyncio.run(until_it_stops(serving(happened, told_to_stop=True), counter=0))
     assert happened == ["drain"]
 
 
