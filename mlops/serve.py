@@ -42,9 +42,9 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bo
     if dashboard:
         os.environ["SCORING_DASHBOARD"] = "true"
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
+    words = command(port)
     subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
-    words = command(port)
     os.execv(words[0], words)
 
 

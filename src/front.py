@@ -86,8 +86,10 @@ class Front:
                 body = Overloaded("Too many bodies are on their way.")
             else:
                 self._reading_for_flask += 1
-                body = await self._body(scope, environ, receive)
-                self._reading_for_flask -= 1
+                try:
+                    body = await self._body(scope, environ, receive)
+                finally:
+                    self._reading_for_flask -= 1
         return await self._in_pool(wsgi_bridge.call, self._flask, scope, environ, body)
 
     async def _in_pool(self, function: Callable[..., Response], *args: Any) -> Response:

@@ -90,13 +90,16 @@ def front(lane: Any, body_timeout: float = 60.0) -> Front:
     return Front(flask, lane, LIMITS, body_timeout)
 
 
-def ask(app: Front, client: Client, path: str = "/score", state: Any = (), **headers: str) -> Client:
-    scope = {
+def scope_of(path: str = "/score", state: Any = (), **headers: str) -> dict[str, Any]:
+    return {
         "type": "http", "method": "POST", "path": path, "query_string": b"", "http_version": "1.1", "scheme": "http",
         "server": ("h", 1), "client": ("c", 2), "state": dict.fromkeys(state, True),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
-    asyncio.run(app(scope, client.receive, client.send))
+
+
+def ask(app: Front, client: Client, path: str = "/score", state: Any = (), **headers: str) -> Client:
+    asyncio.run(app(scope_of(path, state, **headers), client.receive, client.send))
     return client
 
 
@@ -152,6 +155,21 @@ def test_bodies_for_flask_are_bounded():
     assert ask(app, Client(b"a body"), content_length="6").status == 503
     app._reading_for_flask -= 1
     assert ask(app, Client(b"a body"), content_length="6").status == 200
+
+
+def test_a_request_that_is_cancelled_makes_room_too():
+    """Or a worker would turn bodies down for ever after some had been."""
+    app, client = front(None), Client()
+
+    async def main() -> None:
+        task = asyncio.ensure_future(app(scope_of(content_length="6"), client.receive, client.send))
+        await asyncio.sleep(0)
+        assert app._reading_for_flask == 1
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+    assert app._reading_for_flask == 0
 
 
 def test_a_body_in_chunks_is_joined():
