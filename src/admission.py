@@ -43,13 +43,15 @@ class Admission:
         self._clock = clock
         self._lock = threading.Lock()
         self._held = 0
-        self._place = _Place(self, 1)
-        self.at_once = _Place(self, 0)
-        """``with admission.at_once as due``: of a request that is answered on the spot, one at a time, and so needs no
-        place; but it is in flight, should the worker die of it."""
+        self._place = _Place(self, places=1, requests=1)
         self._ids = itertools.count()
         self._started: dict[int, float] = {}
         self._threads = ThreadPoolExecutor(slots, thread_name_prefix="score")
+
+    @property
+    def due(self) -> float:
+        """When the answer to a request is that comes now."""
+        return self._clock() + self._deadline
 
     def admit(self) -> _Place:
         """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the answer is.
@@ -58,18 +60,23 @@ class Admission:
         """
         return self._place
 
-    def enter(self, places: int) -> float:
+    def at_once(self, requests: int) -> _Place:
+        """``with admission.at_once(2) as due``: of requests that are answered on the spot, which therefore need no
+        places; but they are in flight, should the worker die of them."""
+        return _Place(self, places=0, requests=requests)
+
+    def enter(self, places: int, requests: int) -> float:
         with self._lock:
             if places and self._held >= self._max_in_flight:
                 raise Overloaded("The service holds as many requests as it may; retry after the time in Retry-After.")
             self._held += places
-            self._row().in_flight += 1
-        return self._clock() + self._deadline
+            self._row().in_flight += requests
+        return self.due
 
-    def leave(self, places: int) -> None:
+    def leave(self, places: int, requests: int) -> None:
         with self._lock:
             self._held -= places
-            self._row().in_flight -= 1
+            self._row().in_flight -= requests
 
     def compute(self, score: Callable[[], T], due: float) -> T:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
@@ -109,14 +116,14 @@ class Admission:
 
 
 class _Place:
-    """A context manager as a class: as a generator it would cost more than what it does. ``places``: 0 or 1."""
+    """A context manager as a class: as a generator it would cost more than what it does."""
 
-    def __init__(self, admission: Admission, places: int) -> None:
+    def __init__(self, admission: Admission, *, places: int, requests: int) -> None:
         self._admission = admission
-        self._places = places
+        self._counts = places, requests
 
     def __enter__(self) -> float:
-        return self._admission.enter(self._places)
+        return self._admission.enter(*self._counts)
 
     def __exit__(self, *exc_info: object) -> None:
-        self._admission.leave(self._places)
+        self._admission.leave(*self._counts)

@@ -18,6 +18,7 @@ from cache_setup import response_cache
 from data_collection import DataCollection
 from drift import Drift
 from errors import StartupError
+from exchange import Hook
 from health import Health, RequestCounter
 from http_request import RequestReader
 from lifecycle import Lifecycle
@@ -27,7 +28,7 @@ from model import Model, load
 from payload import Limits
 from routes import HttpScoring, mount, pages_of
 from scoreboard import Scoreboard
-from service import Hook, Service
+from service import Service
 from settings import Settings
 from telemetry import RequestLog
 

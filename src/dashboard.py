@@ -10,8 +10,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from exchange import Answer
 from measures import REFUSALS
-from service import Answer
 
 PAGE = Path(__file__).with_name("dashboard.html")
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import telemetry
-from service import Outcome
+from exchange import Outcome
 from validation import Batch
 
 CAPACITY = 32_000_000

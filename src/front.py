@@ -15,11 +15,11 @@ from typing import Any
 
 import wsgi_bridge
 from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded, ScoringError
+from exchange import MustWait
 from http_connection import CUT_OFF
 from http_request import SKIPPED, Environ
 from lean_lane import SCORE, LeanLane, Response, Wsgi
 from payload import Limits
-from service import MustWait
 from turn import Turn
 
 Scope = dict[str, Any]
@@ -41,7 +41,7 @@ class Front:
 
     def __init__(self, flask: Wsgi, lane: LeanLane | None, limits: Limits, body_timeout: float) -> None:
         self.lane = lane
-        self.turn = Turn()
+        self.turn = Turn(lane.service.admission.at_once if lane else contextlib.nullcontext)
         self._flask = flask
         self._limits = limits
         self._body_timeout = body_timeout
@@ -68,7 +68,7 @@ class Front:
         plain = "HTTP_CONTENT_ENCODING" not in environ and MUST_WAIT not in scope["state"]
         if service.quick and plain and 0 < _announced(environ) <= SMALL:
             body = await self._body(scope, environ, receive)
-            with contextlib.suppress(MustWait), service.admission.at_once as due:
+            with contextlib.suppress(MustWait), service.admission.at_once(1) as due:
                 return lane.score(reader.received(environ, body, due, at_once=True), started)
         try:
             with service.admission.admit() as due:

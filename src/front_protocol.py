@@ -1,4 +1,4 @@
-"""The express lane of our worker: a small request to a quick model is answered where its last byte is read.
+"""The express lane of our worker: a small request to a quick model is answered in the turn that read its last byte.
 
 No task, no ASGI. Every other request takes uvicorn's ordinary way to front.py. Which of them it is shows only at the
 end of the head, or of the body, so what uvicorn would make of a request is put off until then.
@@ -6,6 +6,7 @@ end of the head, or of the body, so what uvicorn would make of a request is put 
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import Any, cast
 
@@ -13,13 +14,11 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 import wsgi_bridge
+from exchange import MustWait
 from front import MUST_WAIT, SMALL, Front
 from http_connection import LONGEST_HEAD, HttpConnection
 from lean_lane import SCORE, LeanLane, unusual
-from service import MustWait
-
-DEAR = 0.0003
-"""Seconds of a score, beyond which no other answer waits for it: that would cost more than waking a client does."""
+from turn import Exchange
 
 SCORE_URL = SCORE.encode()
 ORDINARY = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"))
@@ -51,7 +50,7 @@ class FrontProtocol(HttpConnection):
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        lane, parser = self._lane, self.parser
+        lane = self._lane
         if (
             lane is not None
             and self.url == SCORE_URL
@@ -60,8 +59,7 @@ class FrontProtocol(HttpConnection):
             and self._unaccounted <= LONGEST_HEAD
             and not self.flow.write_paused
             and not self.transport.is_closing()
-            and parser.get_method() == b"POST"
-            and parser.get_http_version() == "1.1"
+            and self.parser.get_method() == b"POST"
         ):
             environ = wsgi_bridge.environ("POST", SCORE, self._fields)
             if ORDINARY.isdisjoint(environ) and not unusual(environ):
@@ -81,29 +79,28 @@ class FrontProtocol(HttpConnection):
     def on_message_complete(self) -> None:
         if self._lane and self._express is not None:
             try:
-                self._answer(self._lane, self._express)
+                self._score(self._lane, self._express)
                 return
             except MustWait:
                 pass
-            except Exception:
-                self.logger.exception("The express lane failed; the request takes the ordinary way.")
             self._ordinary()
             self.scope["state"][MUST_WAIT] = True
         super().on_message_complete()
 
-    def _answer(self, lane: LeanLane, environ: dict[str, Any]) -> None:
+    def _score(self, lane: LeanLane, environ: dict[str, Any]) -> None:
         """Raises MustWait."""
         started, keep_alive = time.perf_counter(), self.parser.should_keep_alive()
-        self._turn.begin(self.loop)
-        with lane.service.admission.at_once as due:
-            request = lane.reader.received(environ, self._body, due, at_once=True)
-            answer = lane.written(request, started, self._lines(keep_alive))
+        due = lane.service.admission.due
+        request = lane.reader.received(environ, self._body, due, at_once=True)
+        steps = lane.service.steps(request, due)
+        first = next(steps)
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
-        self._turn.send(self.transport, answer)
-        if not keep_alive or time.perf_counter() - started > DEAR:
-            self._turn.end()
+        self._turn.begin(self.loop)
+        written = functools.partial(lane.written, request, started, self._lines(keep_alive))
+        self._turn.add(Exchange(self.transport, first, steps, written))
         if not keep_alive:
+            self._turn.end()
             self.transport.close()
 
     def _lines(self, keep_alive: bool) -> str:

@@ -16,10 +16,10 @@ from typing import Any
 from cache import CacheState
 from cache_counts import CacheCounts
 from cache_report import report
+from exchange import Outcome
 from lifecycle import Lifecycle
 from measures import OK
 from scoreboard import Phase, Scoreboard
-from service import Outcome
 
 Probe = tuple[dict[str, Any], int]
 """Body and status."""

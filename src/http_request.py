@@ -29,8 +29,8 @@ from errors import (
     UnsupportedContentEncoding,
     UnsupportedContentType,
 )
+from exchange import Request
 from payload import Limits
-from service import Request
 
 Environ = Mapping[str, Any]
 
@@ -78,28 +78,18 @@ class RequestReader:
 
     def refused(self, environ: Environ, error: ScoringError) -> Request:
         """The server in front of us turned it down."""
-
-        def read() -> bytes:
-            raise error
-
-        return self._request(environ, read)
+        return self(environ).refused(error)
 
     def _request(
         self, environ: Environ, read: Callable[[], bytes], due: float | None = None, at_once: bool = False
     ) -> Request:
-        client_id = _known_id(environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
-        request_id = _known_id(environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
-        traceparent = _known_trace(environ.get("HTTP_TRACEPARENT"))
-        return Request(
-            request_id,
-            traceparent[3:35] if traceparent else _new_trace(),
-            read,
-            client_id,
-            _directive(environ.get("HTTP_CACHE_CONTROL")),
-            due,
-            at_once,
-            traceparent,
-        )
+        client_id = _known(REQUEST_ID, environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
+        request_id = _known(REQUEST_ID, environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
+        traceparent = _known(TRACEPARENT, environ.get("HTTP_TRACEPARENT"))
+        trace = traceparent[3:35] if traceparent else _new_trace()
+        cache_control = environ.get("HTTP_CACHE_CONTROL")
+        wanted = _directive(cache_control) if cache_control else ANYTHING
+        return Request(request_id, trace, read, client_id, wanted, due, at_once, traceparent)
 
     def plain(self, value: Any) -> Request:
         """Of a str, bytes or what JSON can hold, that came without HTTP."""
@@ -112,15 +102,15 @@ class RequestReader:
         """``body``: None where it is still to be read."""
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
-        _check_content_type(environ.get("CONTENT_TYPE"))
-        encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
-        if encoding not in ("identity", "gzip", ""):
-            raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
+        content_type, encoding = environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING")
+        if content_type != "application/json":
+            _check_content_type(content_type)
+        gzipped = encoding is not None and _gzipped(encoding)
         if body is None:
             body = self._read(environ)
         if isinstance(body, ClientError):
             raise body
-        return _gunzip(body, self._limits) if encoding == "gzip" else body
+        return _gunzip(body, self._limits) if gzipped else body
 
     def _read(self, environ: Environ) -> bytes:
         limit, announced = self._limits.max_bytes, int(environ.get("CONTENT_LENGTH") or 0)
@@ -169,30 +159,22 @@ def _encode(value: Any) -> bytes:
         raise MalformedJson("The request holds what JSON can't; pass a str, bytes, or dict of lists.", "") from None
 
 
-def _known_id(value: str | None) -> str | None:
-    return value if value is not None and REQUEST_ID.fullmatch(value) else None
-
-
-def _known_trace(traceparent: str | None) -> str | None:
-    return traceparent if traceparent is not None and TRACEPARENT.fullmatch(traceparent) else None
+def _known(form: re.Pattern[str], value: str | None) -> str | None:
+    return value if value is not None and form.fullmatch(value) else None
 
 
 def _new_trace() -> str:
     """A W3C trace id."""
-    return f"{random.getrandbits(128):032x}"
+    return random.randbytes(16).hex()  # noqa: S311 nothing secret
 
 
-def _directive(cache_control: str | None) -> Directive:
+def _directive(cache_control: str) -> Directive:
     """Of a request, RFC 9111: no-cache wants a new answer, which may be kept; no-store leaves no trace."""
-    if not cache_control:
-        return ANYTHING
     said = {part.partition("=")[0].strip().lower() for part in cache_control.split(",")}
     return Directive(look_up=not said & {"no-cache", "no-store"}, store="no-store" not in said)
 
 
 def _check_content_type(value: str | None) -> None:
-    if value == "application/json":
-        return
     header = Message()
     header["Content-Type"] = value or "none/none"
     kind, charset = header.get_content_type(), header.get_content_charset("utf-8")
@@ -204,6 +186,13 @@ def _check_content_type(value: str | None) -> None:
         raise UnsupportedContentType(
             "JSON is UTF-8: send the header Content-Type: application/json without another charset."
         )
+
+
+def _gzipped(content_encoding: str) -> bool:
+    encoding = content_encoding.strip().lower()
+    if encoding not in ("identity", "gzip", ""):
+        raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
+    return encoding == "gzip"
 
 
 def _gunzip(body: bytes, limits: Limits) -> bytes:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from exchange import Answer, Request
 from health import Probe
 from http_request import Environ, RequestReader
-from service import Answer, Request, Service
+from service import Service
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
@@ -81,9 +82,8 @@ class LeanLane:
             headers.append(("x-ms-client-request-id", request.client_request_id))
         return _response(answer, headers)
 
-    def written(self, request: Request, started: float, lines: str) -> bytes:
-        """The same response as ``score``, as HTTP/1.1 writes it. ``lines``: the server's own headers."""
-        answer = self.service.score(request)
+    def written(self, request: Request, started: float, lines: str, answer: Answer) -> bytes:
+        """The same response as ``score`` gives, as HTTP/1.1 writes it. ``lines``: the server's own headers."""
         body, request_id, client_id = answer.body, request.request_id, request.client_request_id
         head = (
             f"HTTP/1.1 {STATUS_LINES[answer.status]}\r\n"
@@ -98,7 +98,7 @@ class LeanLane:
         )
         if client_id:
             head += f"x-ms-client-request-id: {client_id}\r\n"
-        for name, value in answer.headers.items():
+        for name, value in answer.headers.items() if answer.headers else ():
             head += f"{name}: {value}\r\n"
         return f"{head}\r\n".encode("latin-1") + body
 

@@ -14,10 +14,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import Metric
 
 from drift import Drift
+from exchange import Answer
 from lifecycle import Lifecycle
 from measures import BUCKETS, OUTCOMES, STAGES
 from scoreboard import CacheRow, Row, Scoreboard
-from service import Answer
 
 PREFIX = "scoring"
 

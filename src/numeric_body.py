@@ -6,10 +6,9 @@ A test holds the two to the same values, to the last bit.
 
 from __future__ import annotations
 
-import itertools
-import re
+import functools
 import threading
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
@@ -20,38 +19,56 @@ from payload import Limits
 FEW = 256
 """Bytes, a row or two: those are cheaper by way of Python's own numbers, which the request's other JSON needs too."""
 
-ROWS = re.compile(rb'\s*(?:\[|\{\s*"(?:data|input_data)"\s*:\s*\[)\s*\[')
-"""How it begins, which spares other bodies a second parser."""
+FILLING = b"0123456789+-.eE \t\r\n"
+"""What numbers and white space are made of. Without it a body shows its form: brackets, commas and names."""
+
+HEADS = {b"": None, b'{"data":': "data", b'{"input_data":': "input_data"}
+"""What comes before the rows -> what they are called."""
+
+TAILS = (b"", b"}")
+"""What comes after them, but for a method."""
 
 DEPTH = 3
 
 
-class Numbers(NamedTuple):
-    """``X``: (rows, features), float64, C order, writable, -0.0 being 0.0. ``method`` as sent, if it was."""
+def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str | None] | None:
+    """Rows of ``features`` numbers each, within the limits, and the method as sent, if it was; None of anything else.
 
-    X: np.ndarray
-    method: str | None
-
-
-def numbers(body: bytes, features: int, limits: Limits) -> Numbers | None:
-    """None unless ``body`` is rows of ``features`` numbers each, within the limits."""
-    if len(body) > limits.max_bytes or limits.max_depth < DEPTH:
+    The array: (rows, features), float64, C order, writable, -0.0 being 0.0.
+    """
+    if len(body) > limits.max_bytes or limits.max_depth < DEPTH or features > limits.max_features:
+        return None
+    form = body.translate(None, FILLING)
+    rows = form.count(b"[") - 1
+    if not 0 < rows <= limits.max_rows or rows * features > limits.max_elements:
+        return None
+    head, found, tail = form.partition(_rows(rows, features))
+    if not found or head not in HEADS:
         return None
     try:
-        return (_few if len(body) <= FEW else _many)(body, features, limits)
-    except (ValueError, TypeError, RuntimeError):  # the parsers raise all three
+        document: Any = orjson.loads(body) if len(body) <= FEW else _parser.parse(body)
+        name = HEADS[head]
+        method = None if tail in TAILS else _method(document, tail)
+        values = document if name is None else document[name]
+        X = np.array(values, np.float64) if len(body) <= FEW else np.frombuffer(values.as_buffer(of_type="d"))
+        return X.reshape(rows, features) + 0.0, method
+    except (ValueError, TypeError, RuntimeError, LookupError):  # the parsers raise all of them
         return None
 
 
-def _few(body: bytes, features: int, limits: Limits) -> Numbers | None:
-    rows, method = _form(orjson.loads(body), dict)
-    if not _fit(limits, list(map(len, rows)), features):
-        return None
-    if not set(map(type, itertools.chain.from_iterable(rows))) <= {int, float}:
-        return None
-    X = np.array(rows, dtype=np.float64)
-    X += 0.0
-    return Numbers(X, method)
+@functools.lru_cache(maxsize=16)
+def _rows(count: int, features: int) -> bytes:
+    """The form of so many."""
+    row = b"[" + b"," * (features - 1) + b"]"
+    return b"[" + b",".join([row] * count) + b"]"
+
+
+def _method(document: Any, tail: bytes) -> str:
+    """Raises ValueError where anything else is sent, or it is no text."""
+    method = document["method"]
+    if tail.count(b'"') != 4 or len(document) != 2 or not isinstance(method, str):
+        raise ValueError
+    return method
 
 
 class _Parser(threading.local):
@@ -62,39 +79,3 @@ class _Parser(threading.local):
 
 
 _parser = _Parser()
-
-
-def _many(body: bytes, features: int, limits: Limits) -> Numbers | None:
-    """Without a Python object for each value."""
-    if not ROWS.match(body):
-        return None
-    rows, method = _form(_parser.parse(body), simdjson.Object)
-    sizes = list(map(len, rows))
-    if body.count(b"[") != 1 + len(sizes) or not _fit(limits, sizes, features):  # or a value is a list itself
-        return None
-    return Numbers(np.frombuffer(rows.as_buffer(of_type="d")).reshape(-1, features) + 0.0, method)
-
-
-def _form(document: Any, mapping: Any) -> tuple[Any, str | None]:
-    """Rows, not yet known to be some, and the method. Raises ValueError at anything else."""
-    if not isinstance(document, mapping):
-        return document, None
-    first, *others = document
-    if first not in ("data", "input_data"):
-        raise ValueError
-    if not others:
-        return document[first], None
-    if others == ["method"] and isinstance(method := document["method"], str):
-        return document[first], method
-    raise ValueError
-
-
-def _fit(limits: Limits, sizes: list[int], features: int) -> bool:
-    """All rows have as many values, and there are not too many."""
-    rows, elements = len(sizes), len(sizes) * features
-    return (
-        sizes.count(features) == rows
-        and 0 < elements <= limits.max_elements
-        and rows <= limits.max_rows
-        and features <= limits.max_features
-    )

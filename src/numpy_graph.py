@@ -7,21 +7,16 @@ did not prove to be computed alike.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.special import expit
+
+from numpy_operations import Function, Lookup, function_of, lookup_of
 
 if TYPE_CHECKING:
-    from onnx import GraphProto, NodeProto
-
-# An answer that is not finite says enough. ``numpy.errstate`` around each would cost a fifth of what it is around.
-warnings.filterwarnings("ignore", r"(overflow|invalid value|divide by zero) encountered", RuntimeWarning, __name__)
-
-Function = Callable[..., np.ndarray]
+    from onnx import GraphProto
 
 MOST_NODES = 32
 """Beyond, ONNX Runtime's call is no longer what costs."""
@@ -38,11 +33,15 @@ class NumpyGraph:
             raise NotImplementedError("a large graph")
         constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
         place = {name: number for number, name in enumerate([graph.input[0].name, *constants])}
-        steps = []
+        steps, lookups = [], dict[str, Lookup]()
         for node in graph.node:
-            function, inputs = _function(node, constants), [place[name] for name in node.input]
-            place[node.output[0]] = len(place)
-            steps.append(_Step(function, inputs, place[node.output[0]]))
+            result = node.output[0]
+            if found := lookup_of(node, constants, lookups):
+                lookups[result], function, names = found, found.function, [found.places]
+            else:
+                function, names = function_of(node, constants), node.input
+            steps.append(_Step(function, [place[name] for name in names], len(place)))
+            place[result] = len(place)
         self._blank: list[Any] = [None, *map(_wide, constants.values()), *[None] * len(steps)]
         self._plans = {output.name: _plan(place[output.name], steps) for output in graph.output}
 
@@ -90,61 +89,6 @@ def _plan(result: int, steps: list[_Step]) -> Plan:
     return plan
 
 
-PLAIN: dict[str, Function] = {
-    "Abs": np.abs,
-    "Add": np.add,
-    "Div": np.divide,
-    "Exp": np.exp,
-    "Log": np.log,
-    "Mul": np.multiply,
-    "Neg": np.negative,
-    "Relu": lambda x: np.maximum(x, 0.0),
-    "Sigmoid": expit,
-    "Sqrt": np.sqrt,
-    "Sub": np.subtract,
-    "Tanh": np.tanh,
-}
-"""Operations without attributes."""
-
-
-def _function(node: NodeProto, constants: dict[str, np.ndarray]) -> Function:  # noqa: PLR0911 one for each kind
-    """Of the node's inputs. Raises NotImplementedError."""
-    from onnx.helper import get_attribute_value, tensor_dtype_to_np_dtype
-
-    attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
-    axis, keep = attributes.get("axis"), bool(attributes.get("keepdims", 1))
-    known = [constants.get(name) for name in node.input]
-    second = known[1].ravel().tolist() if len(known) == 2 and known[1] is not None else []
-    match node.op_type:
-        case kind if kind in PLAIN and not attributes:
-            return PLAIN[kind]
-        case "ArgMax" if not attributes.get("select_last_index"):
-            return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
-        case "ArrayFeatureExtractor" if known[0] is not None:
-            return lambda x, places: x.take(places.reshape(1, -1))
-        case "Cast":
-            dtype = tensor_dtype_to_np_dtype(attributes["to"])
-            return lambda x: x.astype(dtype, copy=False)
-        case "Concat":
-            return lambda *parts: np.concatenate(parts, axis=axis)
-        case "MatMul" if known[1] is not None and known[1].ndim == 2:
-            return np.dot  # of matrices the same, in a third of the time
-        case "ReduceSum" if second:
-            return lambda x, axes: x.sum(axis=tuple(second), keepdims=keep)
-        case "Reshape" if second and 0 not in second:
-            return lambda x, shape: x.reshape(second)
-        case "Softmax":
-            return lambda x: _softmax(x, -1 if axis is None else axis)
-        case _:
-            raise NotImplementedError(node.op_type)
-
-
 def _wide(constant: np.ndarray) -> np.ndarray:
     """A vector as a matrix of one row: numpy adds that to another one in half the time."""
     return constant.reshape(1, -1) if constant.ndim == 1 else constant
-
-
-def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
-    powers = np.exp(x - x.max(axis=axis, keepdims=True))
-    weights: np.ndarray = powers / powers.sum(axis=axis, keepdims=True)
-    return weights

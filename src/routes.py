@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 import dashboard
 import telemetry
 from errors import ClientError, MethodNotAllowed, RequestIdTooLong
+from exchange import Answer, Request
 from health import Health
 from http_request import RequestReader
 from lean_lane import SCORE, LeanLane, probe_answer, steps_aside_for
 from metrics import Metrics
-from service import Answer, Request, Service
+from service import Service
 
 if TYPE_CHECKING:
     from flask import Response

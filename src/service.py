@@ -7,87 +7,23 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import orjson
 
 from admission import Admission
-from cache import ANYTHING, CacheState, Directive, ResponseCache
+from cache import CacheState, Directive, ResponseCache
 from cache_scoring import Computed
-from errors import InternalError, NonFinitePrediction, ScoringError
-from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, STAGES, VALIDATE
+from errors import InternalError, NonFinitePrediction, Overloaded, ScoringError
+from exchange import Answer, Hook, MustWait, Outcome, Request
+from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, VALIDATE
 from micro_batching import MicroBatcher
 from model import Model, Predict
 from payload import Limits
 from predictions import non_finite
-from telemetry import text, timestamp
+from telemetry import model_fields, text, timestamp
 from validation import Batch, validate
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-
-class Request(NamedTuple):
-    """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
-
-    The ids are of characters that JSON takes as they are, which ``http_request`` sees to.
-    ``due``: when the answer is, where the request has been admitted already. ``at_once``: nothing may wait here.
-    ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one.
-    """
-
-    request_id: str
-    trace: str
-    read: Callable[[], bytes]
-    client_request_id: str | None = None
-    cache: Directive = ANYTHING
-    due: float | None = None
-    at_once: bool = False
-    traceparent: str | None = None
-
-
-class MustWait(Exception):
-    """A request that was to be answered at once is one for a thread that may wait; nothing has become of it yet."""
-
-
-class Answer(NamedTuple):
-    """To a request for scores ``body`` is valid JSON, whatever happened."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = NO_HEADERS
-    content_type: str = "application/json"
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a request, for the hooks.
-
-    ``error`` is None where it was answered with ``predictions``, in JSON; ``non_finite`` counts the NaN and infinities
-    among them. ``batch`` is None where the request was not valid. ``seconds``: by stage, as measures.py has them.
-    """
-
-    request_id: str
-    client_request_id: str | None
-    trace: str
-    status: int = 200
-    duration_ms: float = 0.0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    rows: int = 0
-    non_finite: int = 0
-    cache: CacheState = CacheState.OFF
-    model_name: str | None = None
-    model_version: str | None = None
-    error: ScoringError | None = None
-    batch: Batch | None = None
-    predictions: bytes | None = None
-    traceparent: str | None = None
-    seconds: list[float] = field(default_factory=lambda: [0.0] * len(STAGES))
-
-
-Hook = Callable[[Outcome], None]
 
 
 class ModelSource(Protocol):
@@ -126,7 +62,7 @@ class Service:
         self._cache = cache
         self._batcher = batcher
         self._limits = limits
-        self._deployment = deployment
+        self._deployment = text(deployment)
         self._null_for_non_finite = null_for_non_finite
         self._expose_traceback = expose_traceback
         self._hooks = hooks
@@ -140,15 +76,34 @@ class Service:
         return model is not None and model.quick is not None and not self._cache.far_away
 
     def score(self, request: Request) -> Answer:
-        """Raises MustWait, where it is to be at once."""
+        """All steps."""
+        if request.due is not None:
+            (answer,) = filter(None, self.steps(request, request.due))
+            return answer
+        try:
+            with self.admission.admit() as due:
+                return self.score(request._replace(due=due))
+        except Overloaded as error:
+            return self.score(request.refused(error))
+
+    def steps(self, request: Request, due: float) -> Iterator[Answer | None]:
+        """The same, in steps: read and validated; predicted; answered, which gives the answer; told of.
+
+        Between them other requests may be advanced, which is how several take least time: each step's code is then in
+        the processor's caches for all but the first. Raises MustWait at the first one. ``due``: when the answer is.
+        """
         started = self._clock()
         outcome = Outcome(request.request_id, request.client_request_id, request.trace, traceparent=request.traceparent)
         try:
-            predictions = self._predictions(request, outcome)
-            computed = self._clock()
-            outcome.duration_ms = (computed - started) * 1000
-            answer = Answer(200, self._success(predictions, outcome))
-            outcome.seconds[SERIALISE] += self._clock() - computed
+            model = self._source.model()
+            batch = self._read(request, model, started, outcome)
+            at_once = model.quick(batch) if model.quick else None
+            if request.at_once and not at_once:
+                raise MustWait
+            yield None
+            self._predict(model, at_once, batch, request.cache, due, outcome)
+            yield None
+            answer = self._success(outcome, started)
         except ScoringError as error:
             answer = self._failure(error, outcome, started)
         except MustWait:
@@ -158,39 +113,31 @@ class Service:
             internal.__cause__ = error
             answer = self._failure(internal, outcome, started)
         outcome.bytes_out = len(answer.body)
-        outcome.seconds[REQUEST] = self._clock() - started
+        yield answer
         for hook in self._hooks:
             hook(outcome)
-        return answer
 
-    def _predictions(self, request: Request, outcome: Outcome) -> bytes:
-        """The JSON of the predictions. Raises ScoringError."""
-        if request.due is not None:
-            return self._admitted(request, request.due, outcome)
-        with self.admission.admit() as due:
-            return self._admitted(request, due, outcome)
-
-    def _admitted(self, request: Request, due: float, outcome: Outcome) -> bytes:
-        model = self._source.model()
+    def _read(self, request: Request, model: Model, started: float, outcome: Outcome) -> Batch:
         outcome.model_name, outcome.model_version = model.name, model.version
-        seconds, begun = outcome.seconds, self._clock()
-        body = request.read()
+        seconds, body = outcome.seconds, request.read()
         outcome.bytes_in, read = len(body), self._clock()
-        seconds[READ] = read - begun
-        batch = validate(body, model.contract, self._limits)
-        validated = self._clock()
-        seconds[VALIDATE] = validated - read
-        outcome.batch, outcome.rows = batch, len(batch.X)
-        at_once = model.quick(batch) if model.quick else None
-        if request.at_once and not at_once:
-            raise MustWait
+        seconds[READ] = read - started
+        outcome.batch = batch = validate(body, model.contract, self._limits)
+        seconds[VALIDATE] = self._clock() - read
+        outcome.rows = len(batch.X)
+        return batch
+
+    def _predict(
+        self, model: Model, at_once: Predict | None, batch: Batch, wanted: Directive, due: float, outcome: Outcome
+    ) -> None:
+        """From the cache, or computed; as JSON."""
+        seconds, begun = outcome.seconds, self._clock()
         predictions = self._cache.predictions(
-            model, batch, request.cache, lambda part: self._compute(model, at_once, part, due, outcome), due
+            model, batch, wanted, lambda part: self._compute(model, at_once, part, due, outcome), due
         )
-        outcome.cache, outcome.predictions = predictions.state, predictions.json
-        rest = self._clock() - validated - seconds[QUEUE] - seconds[PREDICT]
-        seconds[SERIALISE if predictions.state == CacheState.OFF else CACHE] += max(rest, 0.0)
-        return predictions.json
+        outcome.predictions, outcome.cache = predictions
+        rest = self._clock() - begun - seconds[QUEUE] - seconds[PREDICT]
+        seconds[SERIALISE if outcome.cache is CacheState.OFF else CACHE] = rest if rest > 0 else 0.0
 
     def _compute(self, model: Model, at_once: Predict | None, batch: Batch, due: float, outcome: Outcome) -> Computed:
         asked = self._clock()
@@ -219,28 +166,37 @@ class Service:
             return self._batcher.predict(timed, batch, due)
         return self.admission.compute(lambda: timed(batch), due)
 
-    def _success(self, predictions: bytes, outcome: Outcome) -> bytes:
+    def _success(self, outcome: Outcome, started: float) -> Answer:
         """Put together by hand: by way of a dict it would cost twice as much."""
-        return (
-            f'{{"predictions":{predictions.decode()},"metadata":{{"model_name":{text(outcome.model_name)},'
-            f'"model_version":{text(outcome.model_version)},"deployment":{text(self._deployment)},'
+        predicted = self._clock()
+        outcome.duration_ms = (predicted - started) * 1000
+        outcome.timestamp = timestamp(self._now())
+        body = (
+            f'{{"predictions":{outcome.predictions.decode()},"metadata":{{'
+            f'{model_fields(outcome.model_name, outcome.model_version)},"deployment":{self._deployment},'
             f'"request_id":"{outcome.request_id}","inference_time_ms":{outcome.duration_ms:.2f},'
-            f'"timestamp":"{timestamp(self._now())}","num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
+            f'"timestamp":"{outcome.timestamp}","num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
         ).encode()
+        ended = self._clock()
+        outcome.seconds[SERIALISE] += ended - predicted
+        outcome.seconds[REQUEST] = ended - started
+        return Answer(200, body)
 
     def _failure(self, error: ScoringError, outcome: Outcome, started: float) -> Answer:
         outcome.error, outcome.status = error, int(error.status)
-        outcome.duration_ms = (self._clock() - started) * 1000
+        outcome.seconds[REQUEST] = took = self._clock() - started
+        outcome.duration_ms = took * 1000
+        outcome.timestamp = timestamp(self._now())
         return failure(
             error,
             request_id=outcome.request_id,
             trace="".join(traceback.format_exception(error)) if self._expose_traceback else outcome.trace,
             model_version=self._source.version,
-            now=self._now(),
+            timestamp=outcome.timestamp,
         )
 
 
-def failure(error: ScoringError, *, request_id: str, trace: str, model_version: str | None, now: float) -> Answer:
+def failure(error: ScoringError, *, request_id: str, trace: str, model_version: str | None, timestamp: str) -> Answer:
     """The answer to a request that can't be answered with predictions."""
     body = {
         "error": error.message,
@@ -248,6 +204,6 @@ def failure(error: ScoringError, *, request_id: str, trace: str, model_version: 
         "status": int(error.status),
         "location": error.location,
         "trace": trace,
-        "metadata": {"request_id": request_id, "timestamp": timestamp(now), "model_version": model_version},
+        "metadata": {"request_id": request_id, "timestamp": timestamp, "model_version": model_version},
     }
     return Answer(int(error.status), orjson.dumps(body), error.headers)

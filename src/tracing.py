@@ -23,8 +23,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import telemetry
+from exchange import Outcome
 from measures import REQUEST, STAGES
-from service import Outcome
 
 OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 AZURE_MONITOR = "APPLICATIONINSIGHTS_CONNECTION_STRING"

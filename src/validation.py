@@ -39,7 +39,8 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Raises ClientError."""
     plain = contract.uniform and contract.dtype == np.float64
     if plain and (sent := numbers(body, len(contract.features), limits)):
-        return Batch(sent.X, _method(sent.method, contract))
+        X, asked = sent
+        return Batch(X, _method(asked, contract))
     table = payload.parse(body, limits)
     order = _order(table, contract)
     method = _method(table.method, contract)

@@ -61,11 +61,11 @@ def test_those_answered_at_once_need_no_place():
     """They leave the others theirs, and need none themselves; all of them are in flight."""
     row = Row()
     limits = admission(row)
-    with limits.at_once, limits.admit(), limits.admit():
+    with limits.at_once(1), limits.admit(), limits.admit():
         with pytest.raises(Overloaded), limits.admit():
             pass
-        with limits.at_once:
-            assert row.in_flight == 4
+        with limits.at_once(2):
+            assert row.in_flight == 5
         assert row.in_flight == 3
     assert row.in_flight == 0
 

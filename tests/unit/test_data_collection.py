@@ -7,7 +7,7 @@ import pytest
 
 import data_collection
 from data_collection import Collected, DataCollection
-from service import Outcome
+from exchange import Outcome
 from validation import Batch
 
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from errors import Overloaded, ScoringError
+from exchange import MustWait
 from front import MUST_WAIT, SMALL, THREADS, Front
 from http_connection import CUT_OFF
 from lean_lane import Response
 from payload import Limits
-from service import MustWait
 
 LIMITS = Limits(max_bytes=100_000)
 GONE = {"type": "http.disconnect"}
@@ -59,7 +59,9 @@ class Lane:
             def __exit__(place, *_: object) -> None:  # noqa: N805
                 self.admitted -= 1
 
-        self.service = SimpleNamespace(quick=quick, admission=SimpleNamespace(admit=lambda: Place(1), at_once=Place(0)))
+        self.service = SimpleNamespace(
+            quick=quick, admission=SimpleNamespace(admit=lambda: Place(1), at_once=lambda requests: Place(0))
+        )
         self.reader = SimpleNamespace(received=self.received, refused=lambda environ, error: error)
 
     def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False) -> Any:

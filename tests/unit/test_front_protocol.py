@@ -3,7 +3,7 @@
 import asyncio
 import logging.handlers
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,14 +12,13 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-import front_protocol
 from errors import ScoringError
+from exchange import Answer, MustWait
 from front import SMALL, Front
 from front_protocol import FrontProtocol
 from http_connection import LONGEST_HEAD
 from lean_lane import Response
 from payload import Limits
-from service import MustWait
 
 PATIENCE = 60.0
 KEEP_ALIVE = 75
@@ -75,11 +74,11 @@ class Lane:
         self.hold = threading.Event()
         self.hold.set()
         place = Place(self)
-        self.service = SimpleNamespace(quick=quick, admission=SimpleNamespace(admit=lambda: place, at_once=place))
+        admission = SimpleNamespace(admit=lambda: place, at_once=lambda requests: place, due=1.0)
+        self.service = SimpleNamespace(quick=quick, admission=admission, steps=self.steps)
         self.reader = SimpleNamespace(received=self.received, refused=lambda environ, error: error)
 
     def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False) -> Any:
-        assert self.in_flight == 1
         self.environ, self.at_once = environ, at_once
         return body
 
@@ -90,14 +89,22 @@ class Lane:
         return Response(200, [("Content-Length", "5")], b"alive") if environ["PATH_INFO"] == "/liveness" else None
 
     def score(self, request: bytes | ScoringError, started: float) -> Response:
+        assert self.in_flight == 1 or isinstance(request, ScoringError)
         self.try_to_answer()
         assert self.hold.wait(PATIENCE)
         body = request.code.encode() if isinstance(request, ScoringError) else request
         status = int(request.status) if isinstance(request, ScoringError) else 200
         return Response(status, [("Content-Length", str(len(body)))], body)
 
-    def written(self, request: bytes, started: float, lines: str) -> bytes:
+    def steps(self, request: bytes, due: float) -> Iterator[Answer | None]:
         self.try_to_answer()
+        yield None
+        assert self.in_flight == 1
+        yield None
+        yield Answer(200, request)
+
+    def written(self, request: bytes, started: float, lines: str, answer: Answer) -> bytes:
+        assert answer.body == request
         return f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(request)}\r\n\r\n".encode() + request
 
     def try_to_answer(self) -> None:
@@ -211,14 +218,13 @@ async def test_pipelined_requests_are_answered_in_their_order():
 
 @run
 async def test_answers_to_requests_that_came_together_are_sent_together():
-    """Or each would wake its client before the next one is begun; but none waits for scores that take their time."""
-    for dear, writes in ((PATIENCE, 1), (-1.0, 3)):
-        connection = Connection(Lane())
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(front_protocol, "DEAR", dear)
-            connection.send(request(b"1"), request(b"2"), request(b"3"))
-        assert await connection.answers(3) == [200] * 3
-        assert connection.transport.writes == writes
+    """Or each would wake its client before the next one is begun."""
+    connections = [Connection(Lane()) for _ in range(3)]
+    for connection in connections:
+        connection.send(request())
+        assert not connection.transport.sent
+    await asyncio.sleep(0)
+    assert all(connection.transport.sent.endswith(BODY) for connection in connections)
 
 
 @run

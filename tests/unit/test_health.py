@@ -7,10 +7,10 @@ import pytest
 
 from cache_counts import CacheCounts
 from errors import Overloaded, WrongType
+from exchange import Outcome
 from health import Health, RequestCounter
 from lifecycle import Lifecycle
 from scoreboard import Phase, Scoreboard
-from service import Outcome
 
 
 @pytest.fixture

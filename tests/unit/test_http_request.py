@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import errors
 from cache import Directive
+from exchange import Request
 from http_request import RequestReader
 from payload import Limits
-from service import Request
 
 JSON = {"CONTENT_TYPE": "application/json"}
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from exchange import Answer, Request
 from lean_lane import STATUS_LINES, LeanLane, steps_aside_for
-from service import Answer, Request
 
 PLAIN = {"app_insights_enabled": False, "cors_origins": None}
 
@@ -61,7 +61,7 @@ def test_what_is_written_is_what_is_returned(answer: Answer, version: str, clien
     both = LeanLane(pytest.fail, service, None, {}, server_version=version)  # type: ignore[arg-type]
     request = Request("id", "trace", bytes, client_id)
     status, headers, body = both.score(request, 0.0)
-    written = both.written(request, 0.0, "date: today\r\n")
+    written = both.written(request, 0.0, "date: today\r\n", answer)
     head, _, rest = written.decode().partition("\r\n\r\n")
     first, *lines = head.split("\r\n")
     found = {tuple(line.split(": ", 1)) for line in lines}

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import numpy_graph
+import numpy_operations
 import onnx_model
 from numpy_graph import NumpyGraph
 
 WIDTH = 3
 RNG = np.random.default_rng(0)
+OPSETS = [helper.make_opsetid("", 19), helper.make_opsetid("ai.onnx.ml", 3)]
+CLASSES = np.array([7, 8, 9])
 ONE_OF_EACH = {
     "Add": RNG.normal(size=WIDTH), "Sub": RNG.normal(size=WIDTH), "Mul": RNG.normal(size=WIDTH),
     "Div": RNG.uniform(1, 2, WIDTH), "MatMul": RNG.normal(size=(WIDTH, WIDTH)),
@@ -31,19 +34,26 @@ ENDS: dict[str, dict[str, Any]] = {
 def graph_of(nodes: list[tuple[str, dict[str, Any]]], *outputs: int) -> bytes:
     """A chain; ``outputs``: the places of nodes whose results are told, the last one's if none is named."""
     constants, made, before = [], [], "X"
-    for i, (kind, attributes) in enumerate(nodes):
-        inputs = [before]
+    for i, (kind, given_) in enumerate(nodes):
+        inputs, attributes = [before], given_
         if kind in ONE_OF_EACH:
             constants.append(numpy_helper.from_array(ONE_OF_EACH[kind], f"c{i}"))
             inputs.append(f"c{i}")
         if kind == "ReduceSum":
             constants.append(numpy_helper.from_array(np.array([1]), f"c{i}"))
             inputs.append(f"c{i}")
+        if kind == "Reshape":
+            constants.append(numpy_helper.from_array(np.array([-1]), f"c{i}"))
+            inputs.append(f"c{i}")
+        if kind == "ArrayFeatureExtractor":
+            constants.append(numpy_helper.from_array(CLASSES, f"c{i}"))
+            inputs.insert(0, f"c{i}")
+            attributes = {"domain": "ai.onnx.ml"}
         made.append(helper.make_node(kind, inputs, [before := f"y{i}"], **attributes))
     told = [helper.make_empty_tensor_value_info(f"y{i}") for i in outputs or (len(nodes) - 1,)]
-    given_ = helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, WIDTH])
-    graph = helper.make_graph(made, "test", [given_], told, constants)
-    return onnx.helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9).SerializeToString()
+    rows = helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, WIDTH])
+    graph = helper.make_graph(made, "test", [rows], told, constants)
+    return onnx.helper.make_model(graph, opset_imports=OPSETS, ir_version=9).SerializeToString()
 
 
 @given(
@@ -67,6 +77,25 @@ def test_it_answers_as_onnx_runtime_does(kinds: list[str], end: str | None, rows
 
 
 @pytest.mark.parametrize(
+    "tail",
+    [[], ["Cast"], ["Reshape"], ["Cast", "Reshape"], ["Reshape", "Cast"], ["Cast", "Abs", "Reshape"]],
+    ids=lambda tail: ", ".join(tail) or "alone",
+)
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_labels_are_looked_up_as_onnx_runtime_does(tail: list[str], keepdims: int):
+    """Whatever is done to them after: shape, type and values."""
+    kinds = ["MatMul", "ArgMax", "ArrayFeatureExtractor", *tail]
+    attributes = {"ArgMax": {"axis": 1, "keepdims": keepdims}, "Cast": {"to": TensorProto.DOUBLE}}
+    graph = graph_of([(kind, attributes.get(kind, {})) for kind in kinds])
+    dense = NumpyGraph.of(graph)
+    assert dense
+    for count in (1, 3):
+        asked = [f"y{len(kinds) - 1}"], {"X": RNG.normal(size=(count, WIDTH))}
+        (answer,), (expected,) = (it.run(*asked) for it in (dense, onnx_model.open_session(graph)))
+        assert (answer.shape, answer.dtype, answer.tolist()) == (expected.shape, expected.dtype, expected.tolist())
+
+
+@pytest.mark.parametrize(
     "nodes",
     [
         [("Erf", {})],
@@ -83,7 +112,7 @@ def test_other_graphs_are_onnx_runtimes(nodes: list[tuple[str, dict[str, Any]]])
 def test_what_an_output_does_not_need_is_not_computed(monkeypatch: pytest.MonkeyPatch):
     """Labels don't pay for probabilities."""
     computed = []
-    monkeypatch.setitem(numpy_graph.PLAIN, "Tanh", lambda x: computed.append("Tanh") or np.tanh(x))
+    monkeypatch.setitem(numpy_operations.PLAIN, "Tanh", lambda x: computed.append("Tanh") or np.tanh(x))
     dense = NumpyGraph.of(graph_of([("Abs", {}), ("Neg", {}), ("Tanh", {})], 1, 2))
     assert dense
     dense.run(["y1"], {"X": np.ones((1, WIDTH))})

@@ -13,10 +13,11 @@ from cache import CacheState, Predictions, ResponseCache
 from cache_counts import CacheCounts
 from contract import Contract, Feature
 from errors import NotReady
+from exchange import MustWait, Outcome, Request
 from measures import STAGES
 from payload import Limits
 from scoreboard import Row
-from service import MustWait, Outcome, Request, Service
+from service import Service
 
 NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
 

@@ -11,8 +11,8 @@ import pytest
 
 import telemetry
 from errors import ModelFailed, StartupError, WrongType
+from exchange import Outcome
 from measures import PREDICT, READ, REQUEST
-from service import Outcome
 
 
 @pytest.fixture
@@ -36,11 +36,12 @@ def test_a_request_is_one_json_object_on_one_line(lines: Any):
     """With the message that the plain-text queries extract from, and fields for parse_json."""
     outcome = Outcome("r-1", "c-1", "trace", 200, 12.345, 40, 90, 3, model_name="m", model_version="1")
     outcome.seconds[REQUEST], outcome.seconds[READ], outcome.seconds[PREDICT] = 0.0123, 0.00025, 0.01
+    outcome.timestamp = "2025-11-09T10:00:00.400Z"
     log(outcome)
     (line,) = lines()
     assert line["message"] == "Request r-1 completed in 12.35ms"
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("timestamp"))
     assert line == {
+        "timestamp": "2025-11-09T10:00:00.400Z",
         "level": "info", "message": line["message"], "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
         "status": 200, "duration_ms": 12.345, "rows": 3, "bytes_in": 40, "bytes_out": 90, "non_finite": 0,
         "cache": "off", "stages": {"read": 0.25, "predict": 10.0},

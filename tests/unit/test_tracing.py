@@ -9,8 +9,8 @@ from opentelemetry.trace import StatusCode
 
 import tracing
 from errors import ModelFailed
+from exchange import Outcome
 from measures import PREDICT, READ, REQUEST
-from service import Outcome
 from tracing import Tracing
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
