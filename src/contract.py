@@ -63,6 +63,11 @@ class Contract:
         """Each column has the dtype of the whole batch."""
         return all(feature.dtype == self.dtype.name for feature in self.features)
 
+    @cached_property
+    def plain(self) -> bool:
+        """Nothing but float64."""
+        return self.uniform and self.dtype == np.float64
+
     def to_json(self) -> dict[str, Any]:
         return {
             "container": self.container,

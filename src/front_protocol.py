@@ -96,9 +96,8 @@ class FrontProtocol(HttpConnection):
         first = next(steps)
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
-        self._turn.begin(self.loop)
         written = functools.partial(lane.written, request, started, self._lines(keep_alive))
-        self._turn.add(Exchange(self.transport, first, steps, written))
+        self._turn.add(Exchange(self.transport, first, steps, written), self.loop)
         if not keep_alive:
             self._turn.end()
             self.transport.close()

@@ -141,7 +141,7 @@ class RequestCounter:
             self._board.tally.add(outcome.error.code if outcome.error else OK, outcome.rows, outcome.seconds)
             if outcome.non_finite:
                 self._board.mine.non_finite += outcome.non_finite
-        if outcome.cache in COUNTED:
+        if outcome.cache is not CacheState.OFF:
             self._cache.add(**{COUNTED[outcome.cache]: 1})
 
 

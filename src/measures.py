@@ -89,15 +89,14 @@ class Tally:
         counts, sums = self._counts, self._seconds
         counts[_ROWS] += rows
         counts[_OUTCOMES + _PLACE[outcome]] += 1
-        first = _BUCKETS
         for stage, took in enumerate(seconds):
             if took:
-                counts[first + bisect_left(BUCKETS, took)] += 1
+                counts[_BUCKETS[stage] + bisect_left(BUCKETS, took)] += 1
                 sums[stage] += took
-            first += WIDTH
 
 
-_ROWS, _OUTCOMES, _BUCKETS = 0, 1, 1 + len(OUTCOMES)
+_ROWS, _OUTCOMES = 0, 1
+_BUCKETS = [_OUTCOMES + len(OUTCOMES) + stage * WIDTH for stage in range(len(STAGES))]
 """Where they begin, in numbers."""
 
 _SECONDS = len(STAGES) * ctypes.sizeof(ctypes.c_double)

@@ -22,7 +22,7 @@ FEW = 256
 FILLING = b"0123456789+-.eE \t\r\n"
 """What numbers and white space are made of. Without it a body shows its form: brackets, commas and names."""
 
-HEADS = {b"": None, b'{"data":': "data", b'{"input_data":': "input_data"}
+HEADS = {b"": "", b'{"data":': "data", b'{"input_data":': "input_data"}
 """What comes before the rows -> what they are called."""
 
 TAILS = (b"", b"}")
@@ -46,12 +46,16 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
     if not found or head not in HEADS:
         return None
     try:
-        document: Any = orjson.loads(body) if len(body) <= FEW else _parser.parse(body)
-        name = HEADS[head]
+        few = len(body) <= FEW
+        document: Any = orjson.loads(body) if few else _parser.parse(body)
         method = None if tail in TAILS else _method(document, tail)
-        values = document if name is None else document[name]
-        X = np.array(values, np.float64) if len(body) <= FEW else np.frombuffer(values.as_buffer(of_type="d"))
-        return X.reshape(rows, features) + 0.0, method
+        values = document[HEADS[head]] if head else document
+        if few:
+            X = np.array(values, np.float64)
+            X += 0.0
+        else:
+            X = np.frombuffer(values.as_buffer(of_type="d")).reshape(-1, features) + 0.0
+        return (X, method) if X.shape == (rows, features) else None
     except (ValueError, TypeError, RuntimeError, LookupError):  # the parsers raise all of them
         return None
 

@@ -37,7 +37,7 @@ class Exchange(NamedTuple):
 
 
 class Turn:
-    """Of one loop, whose thread calls it: ``begin``, then ``add`` what there is; it ends by itself.
+    """Of one loop, whose thread calls it: ``add`` what there is; it ends by itself.
 
     ``at_once``: see ``Admission.at_once``.
     """
@@ -45,33 +45,23 @@ class Turn:
     def __init__(self, at_once: Callable[[int], AbstractContextManager[object]], log: JsonLines = lines) -> None:
         self._at_once = at_once
         self._log = log
-        self._begun = False
         self._exchanges: list[Exchange] = []
         self._most = MOST
 
-    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._begun:
-            self._begun = True
-            self._log.hold_back()
+    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._exchanges:
             loop.call_soon(self.end)
-
-    def add(self, exchange: Exchange) -> None:
         self._exchanges.append(exchange)
         if len(self._exchanges) >= self._most:
-            self._answer()
+            self.end()
 
     def end(self) -> None:
-        """Before its time where something else is to be written on a connection."""
-        if self._begun:
-            self._begun = False
-            self._answer()
-            self._log.let_go()
-
-    def _answer(self) -> None:
+        """Answer them: also before its time, where something else is to be written on a connection."""
         exchanges, self._exchanges = self._exchanges, []
         if not exchanges:
             return
         started = time.perf_counter()
+        self._log.hold_back()
         try:
             with self._at_once(len(exchanges)):
                 predicted = [exchange.first or next(exchange.steps) for exchange in exchanges]
@@ -85,4 +75,5 @@ class Turn:
             logger.exception("A turn failed; its connections end.")
             for exchange in exchanges:
                 exchange.transport.close()
+        self._log.let_go()
         self._most = MOST if (time.perf_counter() - started) / len(exchanges) < DEAR else 1

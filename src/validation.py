@@ -37,14 +37,13 @@ class Batch(NamedTuple):
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Raises ClientError."""
-    plain = contract.uniform and contract.dtype == np.float64
-    if plain and (sent := numbers(body, len(contract.features), limits)):
+    if contract.plain and (sent := numbers(body, len(contract.features), limits)):
         X, asked = sent
         return Batch(X, _method(asked, contract))
     table = payload.parse(body, limits)
     order = _order(table, contract)
     method = _method(table.method, contract)
-    if plain and table.types <= {float, int}:
+    if contract.plain and table.types <= {float, int}:
         X = np.array(table.rows, dtype=np.float64)
         X += 0.0  # turns -0.0 into 0.0
         return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method)
