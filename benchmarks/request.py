@@ -1,4 +1,4 @@
-"""Where the time of one small request to a quick model goes, from its bytes to its answer's: ``make bench-request``.
+"""Where the time of a small request to a quick model goes, from its bytes to its answer's: ``make bench-request``.
 
 In process, by our worker's own protocol on a transport that is none, so neither the kernel nor the client is in it.
 """
@@ -27,6 +27,9 @@ from lean_lane import LeanLane
 from payload import Limits
 
 TURNS, IN_A_ROW = 30, 300
+TOGETHER = (1, 4, 8)
+"""Requests in a turn of the loop, each on a connection of its own."""
+
 SHOWN = 20
 BODY = orjson.dumps({"data": [ROW]})
 REQUEST = (
@@ -62,17 +65,19 @@ class Loop:
         self.soon.append(callback)
 
 
-def asking(served: Application) -> Callable[[], bytes]:
-    """-> a function that sends the request and returns the answer."""
+def asking(served: Application, together: int) -> Callable[[], bytes]:
+    """-> a function that sends so many requests in one turn and returns the last answer."""
     front = Front(lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0)
     options: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "proxy_headers": False}
     config = uvicorn.Config(front, http=FrontProtocol, interface="asgi3", log_config=None, **options)
     loop, transport = Loop(), Transport()
-    protocol = FrontProtocol(config, ServerState(), {}, loop)
-    protocol.connection_made(transport)
+    connections = [FrontProtocol(config, ServerState(), {}, loop) for _ in range(together)]
+    for connection in connections:
+        connection.connection_made(transport)
 
     def ask() -> bytes:
-        protocol.data_received(REQUEST)
+        for connection in connections:
+            connection.data_received(REQUEST)
         for callback in loop.soon:
             callback()
         loop.soon.clear()
@@ -85,19 +90,19 @@ def asking(served: Application) -> Callable[[], bytes]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = demo(Path(scratch))
-        cases = {
-            name: asking(application(folder, scoring_log_sample=share))
-            for name, share in (("as shipped", 1.0), ("without log line", 0.0))
-        }
-    times = {name: list[float]() for name in cases}
+        shipped, silent = (application(folder, scoring_log_sample=share) for share in (1.0, 0.0))
+    cases = {(f"{count} in a turn", count): asking(shipped, count) for count in TOGETHER}
+    cases["1, without log line", 1] = asking(silent, 1)
+    times = {case: list[float]() for case in cases}
     for _ in range(TURNS):
-        for name, ask in cases.items():
-            times[name].append(timeit.timeit(ask, number=IN_A_ROW) / IN_A_ROW * 1e6)
-    for name, taken in times.items():
+        for case, ask in cases.items():
+            turns = IN_A_ROW // case[1]
+            times[case].append(timeit.timeit(ask, number=turns) / (turns * case[1]) * 1e6)
+    for (name, _), taken in times.items():
         print(f"{name}: {statistics.median(taken):.1f} µs a request")
     profile = cProfile.Profile()
-    profile.runcall(lambda: [cases["as shipped"]() for _ in range(TURNS * IN_A_ROW)])
-    print("\nas shipped, the functions that take the most by themselves, of all they take together under cProfile:\n")
+    profile.runcall(lambda: [cases["1 in a turn", 1]() for _ in range(TURNS * IN_A_ROW)])
+    print("\nalone, the functions that take the most by themselves, of all they take together under cProfile:\n")
     stats = pstats.Stats(profile)
     every = stats.stats.items()  # type: ignore[attr-defined]
     total = sum(own for _, (_, _, own, _, _) in every)

@@ -92,7 +92,7 @@ class FrontProtocol(HttpConnection):
         started, keep_alive = time.perf_counter(), self.parser.should_keep_alive()
         due = lane.service.admission.due
         request = lane.reader.received(environ, self._body, due, at_once=True)
-        steps = lane.service.steps(request, due)
+        steps = lane.service.steps(request, due, self._turn.joint)
         first = next(steps)
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1

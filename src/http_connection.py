@@ -6,7 +6,8 @@ what is malformed does not disturb the answers before it. Timeouts are looked af
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
@@ -15,6 +16,9 @@ from uvicorn.server import ServerState
 
 LONGEST_HEAD = 65_536
 """Bytes of a request's line and headers. Neither uvicorn nor its parser has a limit."""
+
+MOST_CONNECTIONS = 1_000
+"""Of a worker, as of gunicorn's: each may hold LONGEST_HEAD of memory, and one of the files that a process may open."""
 
 CUT_OFF = "scoring.cut_off"
 """In the ``state`` of a request's scope: its body broke off where it seems to end."""
@@ -36,6 +40,13 @@ class HttpConnection(HttpToolsProtocol):
         self._since = self.loop.time()
         self._unaccounted = 0
         """Bytes that have come since the last that belonged to a body, or ended a request: a head, at most."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Where there are too many, the one that has been idle longest ends; the new one, if none is."""
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = (cast(HttpConnection, other) for other in self.connections if other is not self)
+            min((other for other in others if other.idle), key=lambda other: other._since, default=self).shutdown()
 
     def data_received(self, data: bytes) -> None:
         self._unaccounted += len(data)

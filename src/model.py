@@ -25,6 +25,7 @@ from artifact import Artifact
 from contract import Contract, Feature
 from errors import ScoringError, StartupError
 from estimator import Predictor, cacheable, contract_of
+from joint_predict import Each
 from manifest import REPACKAGE, running_versions, version_skew
 from onnx_model import OnnxPredictor
 from settings import Settings
@@ -45,7 +46,8 @@ class Model:
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
     its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: the compiled
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
-    thread needs to watch over it. None where it is slower, or there is none. ``baselines``: of each feature, where
+    thread needs to watch over it. None where it is slower, or there is none. ``each``: of several such batches of one
+    row at once, where it can. ``baselines``: of each feature, where
     its training data is known.
     """
 
@@ -61,6 +63,7 @@ class Model:
     backend: Literal["sklearn", "onnx"]
     quick: Quick | None
     predict: Predict
+    each: Each | None = None
     baselines: tuple[Baseline, ...] = ()
 
 
@@ -105,6 +108,7 @@ def load(settings: Settings) -> Model:
         "onnx" if compiled else "sklearn",
         quick,
         compiled or predict,
+        compiled.each if compiled and quick else None,
         packaged.baselines if packaged else (),
     )
 

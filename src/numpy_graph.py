@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numpy_operations import Function, Lookup, function_of, lookup_of
+from numpy_operations import BY_ROW, Function, Lookup, function_of, lookup_of
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -44,6 +44,10 @@ class NumpyGraph:
             place[result] = len(place)
         self._blank: list[Any] = [None, *map(_wide, constants.values()), *[None] * len(steps)]
         self._plans = {output.name: _plan(place[output.name], steps) for output in graph.output}
+        self._plans_by_row = {
+            output: [(BY_ROW.get(function, function), arguments, result) for function, arguments, result in plan]
+            for output, plan in self._plans.items()
+        }
 
     @classmethod
     def of(cls, model: bytes) -> NumpyGraph | None:
@@ -58,11 +62,19 @@ class NumpyGraph:
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         """One of each."""
         (output,), (X,) = outputs, inputs.values()
+        return [self._compute(X, self._plans[output])]
+
+    def each_row(self, output: str, X: np.ndarray) -> np.ndarray:
+        """Each to the last bit as if it were alone, which a product of matrices doesn't promise."""
+        return self._compute(X, self._plans_by_row[output])
+
+    def _compute(self, X: np.ndarray, plan: Plan) -> np.ndarray:
         values = self._blank.copy()
         values[0] = X
-        for function, arguments, result in self._plans[output]:
+        for function, arguments, result in plan:
             values[result] = function(*arguments(values))
-        return [values[result]]
+        answers: np.ndarray = values[result]
+        return answers
 
 
 class _Step(NamedTuple):

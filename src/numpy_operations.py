@@ -72,6 +72,17 @@ def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
     return weights
 
 
+def _dot_by_row(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """As so many products of a vector: by themselves they are computed in another order than as one of matrices."""
+    products: np.ndarray = np.matmul(x[:, None], matrix)[:, 0]
+    return products
+
+
+BY_ROW: dict[Function, Function] = {np.dot: _dot_by_row}
+"""What a row's result may depend on the rows beside it in -> the same where it does not. All else goes by element, or
+along one row."""
+
+
 class Lookup(NamedTuple):
     """Values of a ``table`` by their ``places``, as a ``flat`` array or a row, as labels are read off classes."""
 

@@ -6,14 +6,15 @@ finite are the estimator's, which so also decides what is refused (docs/adr/0006
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 
 from errors import StartupError
+from joint_predict import Each
 from numpy_graph import NumpyGraph
 from validation import Batch
 
@@ -81,6 +82,20 @@ class OnnxPredictor:
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
         """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is to."""
         return self._compiled if self._proven_for(batch) else None
+
+    @property
+    def each(self) -> Each | None:
+        """See ``joint_predict``. ONNX Runtime adds up the rows of a larger batch in another order."""
+        return self._each if isinstance(self._session, NumpyGraph) else None
+
+    def _each(self, batches: Sequence[Batch]) -> list[list[Any]]:
+        (method, *others), graph = {batch.method for batch in batches}, cast(NumpyGraph, self._session)
+        if len(batches) > 1 and not others:
+            X = np.concatenate([batch.X for batch in batches])
+            answers = graph.each_row(self._model.outputs[method], X.astype(self._model.dtype, copy=False))
+            if answers.dtype.kind != "f" or np.isfinite(answers).all():
+                return [[row] for row in self._rows(method, answers).tolist()]
+        return [self._compiled(batch) for batch in batches]
 
     def _compiled(self, batch: Batch) -> list[Any]:
         output = self._model.outputs[batch.method]

@@ -17,6 +17,7 @@ from cache import CacheState, Directive, ResponseCache
 from cache_scoring import Computed
 from errors import InternalError, NonFinitePrediction, Overloaded, ScoringError
 from exchange import Answer, Hook, MustWait, Outcome, Request
+from joint_predict import JointPredict
 from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, VALIDATE
 from micro_batching import MicroBatcher
 from model import Model, Predict
@@ -86,11 +87,12 @@ class Service:
         except Overloaded as error:
             return self.score(request.refused(error))
 
-    def steps(self, request: Request, due: float) -> Iterator[Answer | None]:
+    def steps(self, request: Request, due: float, joint: JointPredict | None = None) -> Iterator[Answer | None]:
         """The same, in steps: read and validated; predicted; answered, which gives the answer; told of.
 
         Between them other requests may be advanced, which is how several take least time: each step's code is then in
         the processor's caches for all but the first. Raises MustWait at the first one. ``due``: when the answer is.
+        ``joint``: of those that are advanced together.
         """
         started = self._clock()
         outcome = Outcome(request.request_id, request.client_request_id, request.trace, traceparent=request.traceparent)
@@ -100,6 +102,8 @@ class Service:
             at_once = model.quick(batch) if model.quick else None
             if request.at_once and not at_once:
                 raise MustWait
+            if joint and at_once and model.each and len(batch.X) == 1:
+                at_once = joint.add(model.each, batch)
             yield None
             self._predict(model, at_once, batch, request.cache, due, outcome)
             yield None

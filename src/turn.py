@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from exchange import Answer
+from joint_predict import JointPredict
 from telemetry import JsonLines, lines
 
 MOST = 8
@@ -39,7 +40,7 @@ class Exchange(NamedTuple):
 class Turn:
     """Of one loop, whose thread calls it: ``add`` what there is; it ends by itself.
 
-    ``at_once``: see ``Admission.at_once``.
+    ``at_once``: see ``Admission.at_once``. ``joint``: of the requests that are read and not yet predicted.
     """
 
     def __init__(self, at_once: Callable[[int], AbstractContextManager[object]], log: JsonLines = lines) -> None:
@@ -47,6 +48,7 @@ class Turn:
         self._log = log
         self._exchanges: list[Exchange] = []
         self._most = MOST
+        self.joint = JointPredict()
 
     def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         if not self._exchanges:
@@ -57,7 +59,7 @@ class Turn:
 
     def end(self) -> None:
         """Answer them: also before its time, where something else is to be written on a connection."""
-        exchanges, self._exchanges = self._exchanges, []
+        exchanges, self._exchanges, self.joint = self._exchanges, [], JointPredict()
         if not exchanges:
             return
         started = time.perf_counter()

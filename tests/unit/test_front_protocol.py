@@ -12,11 +12,13 @@ import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+import http_connection
 from errors import ScoringError
 from exchange import Answer, MustWait
 from front import SMALL, Front
 from front_protocol import FrontProtocol
 from http_connection import LONGEST_HEAD
+from joint_predict import JointPredict
 from lean_lane import Response
 from payload import Limits
 
@@ -96,7 +98,7 @@ class Lane:
         status = int(request.status) if isinstance(request, ScoringError) else 200
         return Response(status, [("Content-Length", str(len(body)))], body)
 
-    def steps(self, request: bytes, due: float) -> Iterator[Answer | None]:
+    def steps(self, request: bytes, due: float, joint: JointPredict) -> Iterator[Answer | None]:
         self.try_to_answer()
         yield None
         assert self.in_flight == 1
@@ -121,7 +123,13 @@ def flask(environ: Any, start_response: Any) -> list[bytes]:
 class Connection:
     """One that a client has just opened."""
 
-    def __init__(self, lane: Lane, body_timeout: float = PATIENCE, access_log: Sequence[logging.Handler] = ()) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        body_timeout: float = PATIENCE,
+        access_log: Sequence[logging.Handler] = (),
+        state: ServerState | None = None,
+    ) -> None:
         config = Config(
             Front(flask, lane, Limits(max_bytes=100_000), body_timeout),  # type: ignore[arg-type]
             http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", proxy_headers=False, server_header=False,
@@ -130,7 +138,7 @@ class Connection:
         config.load()
         logger = logging.getLogger("uvicorn.access")
         logger.handlers, logger.propagate = list(access_log), False
-        self.state = ServerState()
+        self.state = state or ServerState()
         self.state.default_headers = [(b"date", b"today")]
         self.protocol = FrontProtocol(config, self.state, {})
         self.transport = Transport()
@@ -368,6 +376,42 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
     connection.send(b"X: y\r\n")
     connection.later(1)
     assert connection.transport.closed
+
+
+@run
+async def test_too_many_connections_end_the_one_that_is_idle_longest():
+    """A probe still gets through; one whose answer is due, or not yet sent, gets it first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http_connection, "MOST_CONNECTIONS", 3)
+        lane = Lane(quick=False)
+        lane.hold.clear()
+        busy = Connection(lane)
+        busy.send(request())
+        old, asked = (Connection(Lane(), state=busy.state) for _ in range(2))
+        asked.send(request())
+        old.protocol._since -= 1
+        new = Connection(Lane(), state=busy.state)
+        assert [each.transport.closed for each in (busy, old, asked, new)] == [False, True, False, False]
+        old.protocol.connection_lost(None)
+        newest = Connection(Lane(), state=busy.state)
+        assert [each.transport.closed for each in (busy, asked, new, newest)] == [False, True, False, False]
+        assert asked.transport.sent.endswith(BODY)
+        lane.hold.set()
+        assert await busy.answers(1) == [200]
+
+
+@run
+async def test_a_connection_too_many_ends_where_all_are_busy():
+    """None that waits for its answer is given up for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(http_connection, "MOST_CONNECTIONS", 1)
+        lane = Lane(quick=False)
+        lane.hold.clear()
+        busy = Connection(lane)
+        busy.send(request())
+        assert Connection(Lane(), state=busy.state).transport.closed
+        lane.hold.set()
+        assert await busy.answers(1) == [200]
 
 
 @run

@@ -76,6 +76,30 @@ def test_it_answers_as_onnx_runtime_does(kinds: list[str], end: str | None, rows
     np.testing.assert_allclose(answer, expected, rtol=1e-6, atol=1e-9)
 
 
+@given(
+    st.lists(st.sampled_from([*ONE_OF_EACH, *OF_ONE]), min_size=1, max_size=6),
+    st.sampled_from([*ENDS, None]),
+    st.lists(st.lists(st.floats(-5, 5), min_size=WIDTH, max_size=WIDTH), min_size=1, max_size=9),
+)
+def test_a_row_among_others_is_answered_as_it_is_alone(kinds: list[str], end: str | None, rows: list[list[float]]):
+    """Where it is asked to: to the last bit, so that nobody can tell who asked at the same time."""
+    dense = NumpyGraph.of(graph_of([(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else [])))
+    assert dense
+    (output,) = dense._plans
+    alone = [dense.run([output], {"X": np.array([row])})[0] for row in rows]
+    assert dense.each_row(output, np.array(rows)).tobytes() == np.concatenate(alone).tobytes()
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 17])
+@pytest.mark.parametrize("features", [1, 2, 5, 10, 64, 257])
+def test_a_row_of_any_width_is_answered_as_it_is_alone(features: int, outputs: int):
+    """However the library adds up the products of a matrix."""
+    X, matrix = RNG.normal(size=(8, features)), RNG.normal(size=(features, outputs))
+    alone = np.concatenate([np.dot(row, matrix) for row in X[:, None]])
+    for count in range(1, 9):
+        assert numpy_operations.BY_ROW[np.dot](X[:count], matrix).tobytes() == alone[:count].tobytes()
+
+
 @pytest.mark.parametrize(
     "tail",
     [[], ["Cast"], ["Reshape"], ["Cast", "Reshape"], ["Reshape", "Cast"], ["Cast", "Abs", "Reshape"]],

@@ -6,6 +6,7 @@ import pytest
 
 import onnx_model
 from errors import StartupError
+from numpy_graph import NumpyGraph
 from onnx_model import OnnxModel, OnnxPredictor
 from validation import Batch
 
@@ -116,3 +117,43 @@ def test_a_graph_that_can_not_be_run_says_what_to_do():
     """Also bytes that are no graph."""
     with pytest.raises(StartupError, match="SCORING_BACKEND=sklearn"):
         onnx_model.open_session(b"these bytes are no graph")
+
+
+class Graph(NumpyGraph):
+    """Doubles the first number of each row, and notes how many rows it was asked for at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [self.each_row(*outputs, inputs[onnx_model.INPUT])]
+
+    def each_row(self, output: str, X: np.ndarray) -> np.ndarray:
+        self.asked.append(len(X))
+        return X[:, 0] * 2
+
+
+def test_rows_of_several_requests_are_asked_together_and_answered_apart():
+    """One call for all of one method."""
+    graph = Graph()
+    each = predictor(graph).each  # type: ignore[arg-type]
+    assert each
+    rows = [Batch(np.array([[value]]), "predict") for value in (1.0, 2.0, 3.0)]
+    assert each(rows) == [[2.0], [4.0], [6.0]]
+    assert each(rows[:1]) == [[2.0]]
+    assert each([*rows[:1], Batch(np.array([[5.0]]), "predict_proba")]) == [[2.0], [10.0]]
+    assert graph.asked == [3, 1, 1, 1]
+
+
+def test_one_rows_infinity_is_not_the_others_affair():
+    """The estimator answers it, as if it were alone."""
+    each = predictor(Graph()).each  # type: ignore[arg-type]
+    assert each
+    with np.errstate(over="ignore"):
+        answers = each([Batch(np.array([[value]]), "predict") for value in (1.0, 1.7e308)])
+    assert answers == [[2.0], ["the estimator's"]]
+
+
+def test_onnx_runtime_is_asked_for_each_request_by_itself():
+    """It adds up the rows of a larger batch in another order."""
+    assert predictor(Session([1.0])).each is None

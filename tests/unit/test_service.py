@@ -1,6 +1,7 @@
 import datetime
 import re
 import threading
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +15,12 @@ from cache_counts import CacheCounts
 from contract import Contract, Feature
 from errors import NotReady
 from exchange import MustWait, Outcome, Request
+from joint_predict import JointPredict
 from measures import STAGES
 from payload import Limits
 from scoreboard import Row
 from service import Service
+from validation import Batch
 
 NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
 
@@ -26,6 +29,7 @@ class Source:
     def __init__(self, predict: Any) -> None:
         self._model = SimpleNamespace(
             quick=None,
+            each=None,
             name="m",
             version="v1.2.3",
             contract=Contract((Feature("a"),), ("predict",)),
@@ -225,6 +229,27 @@ def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline()
     with pytest.raises(MustWait):
         asked.score(Request("id-1", "t" * 32, lambda: b"[[1]]", at_once=True))
     assert len(seen) == 1
+
+
+def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
+    """Of two rows a request is computed by itself; and each gets its own answers."""
+    source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
+
+    def each(batches: Sequence[Batch]) -> list[list[Any]]:
+        calls.append(len(batches))
+        return [batch.X[:, 0].tolist() for batch in batches]
+
+    source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
+    asked, joint = service(source=source), JointPredict()
+    bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
+    requests = [Request("id", "t" * 32, lambda body=body: body, at_once=True) for body in bodies]
+    steps = [asked.steps(request, 1e9, joint) for request in requests]
+    assert [next(each_steps) for each_steps in steps] == [None] * 3
+    assert not calls
+    assert [next(each_steps) for each_steps in steps] == [None] * 3
+    answers = [next(each_steps) for each_steps in steps]
+    assert [orjson.loads(answer.body)["predictions"] for answer in answers if answer] == [[1.0], [2.0, 3.0], [4.0]]
+    assert calls == [2]
 
 
 def test_nothing_is_quick_with_a_cache_far_away():

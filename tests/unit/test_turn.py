@@ -123,6 +123,15 @@ def test_the_next_turn_is_as_the_first(place: Place):
     assert place.told().endswith("between turns\n")
 
 
+def test_each_turn_has_its_own_joint_prediction(place: Place):
+    """A row is computed with those that are answered with it."""
+    first = place.turn.joint
+    place.add(place.transport(), place.steps("1"))
+    assert place.turn.joint is first
+    place.loop.run()
+    assert place.turn.joint is not first
+
+
 def test_a_turn_may_end_before_its_time(place: Place):
     """Where something else is to be written; what comes after is said all the same."""
     transport = place.transport()
