@@ -3,9 +3,11 @@
 import contextlib
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
+import orjson
 import psutil
 import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, NAN, SWITCH
@@ -61,6 +63,28 @@ def test_joined_requests_get_their_own_answers(tmp_path: Path):
         for i, answer in enumerate(answers):
             assert answer.json().get("predictions") == ([2.0 * i] if i % 7 else None)
             assert answer.status_code == (200 if i % 7 else 422)
+
+
+def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_path: Path):
+    """To the last digit of a probability: eight requests that come together, and each by itself."""
+    rows = support.diabetes()[0].head(8).to_numpy().tolist()
+    bodies = [orjson.dumps({"data": [row], "method": "predict_proba"}) for row in rows]
+    head = "POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+    with serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server, contextlib.ExitStack() as stack:
+        alone = [server.score({"data": [row], "method": "predict_proba"}).json()["predictions"] for row in rows]
+        url = server.client.base_url
+        sockets = [stack.enter_context(socket.create_connection((url.host, url.port or 80))) for _ in rows]
+        for _ in range(20):
+            for connection, body in zip(sockets, bodies, strict=True):
+                connection.sendall(head.format(len(body)).encode() + body)
+            together = [orjson.loads(_body(connection))["predictions"] for connection in sockets]
+            assert together == alone
+
+
+def _body(connection: socket.socket) -> bytes:
+    response = HTTPResponse(connection)
+    response.begin()
+    return response.read()
 
 
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
