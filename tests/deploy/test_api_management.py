@@ -37,7 +37,8 @@ OUR_REFUSAL = b'{"error": "Feature age must be a number.", "code": "wrong_type",
 FILES = sorted(path.relative_to(POLICIES).as_posix() for path in POLICIES.rglob("*.xml"))
 PRODUCTS = ["product.xml", "product-v2.xml"]
 LIMIT = 5 * 1024 * 1024
-SERVERS = json.loads(failure(errors.NotReady("Later."), request_id="1", trace="", model_version=None, timestamp="").body)
+NOT_READY = failure(errors.NotReady("Later."), request_id="1", trace="", model_version=None, timestamp="")
+SERVERS = json.loads(NOT_READY.body)
 
 
 class World:
