@@ -77,5 +77,6 @@ class Turn:
             logger.exception("A turn failed; its connections end.")
             for exchange in exchanges:
                 exchange.transport.close()
-        self._log.let_go()
+        finally:
+            self._log.let_go()
         self._most = MOST if (time.perf_counter() - started) / len(exchanges) < DEAR else 1

@@ -212,3 +212,18 @@ def test_a_turn_that_fails_leaves_no_client_waiting(
     place.add(after, place.steps("3"))
     place.loop.run()
     assert after.written == [b"3"]
+
+
+def test_lines_are_written_even_of_a_turn_that_is_broken_off(place: Place):
+    """By a signal, for one."""
+
+    def stopped() -> Iterator[Answer | None]:
+        yield None
+        place.log.write("before\n")
+        raise KeyboardInterrupt
+
+    place.add(place.transport(), stopped())
+    with pytest.raises(KeyboardInterrupt):
+        place.loop.run()
+    place.log.write("after\n")
+    assert place.told() == "before\nafter\n"
