@@ -56,8 +56,10 @@ class Prometheus:
         return [value for value in found if not math.isnan(value)]
 
     def ready(self) -> bool:
+        """It answers 503, without JSON, while it reads what it has stored."""
         try:
-            return bool(self.get("/targets")["activeTargets"])
+            answer = self._client.get("/targets")
+            return answer.is_success and bool(answer.json()["data"]["activeTargets"])
         except httpx.TransportError:
             return False
 
