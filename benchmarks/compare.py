@@ -7,6 +7,7 @@ mood favours none. Figures of different runs, or machines, can't be compared; th
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
@@ -109,9 +110,7 @@ def planned(*, quick: bool) -> Iterator[Run]:
 
 def measured(run: Run, model: Trained, seconds: int) -> Iterator[tuple[str, Figures]]:
     """Raises Unusable."""
-    with running(run.server, model.folder, request_of(run.server, model.rows[:1]), workers=run.workers) as target:
-        check(target, model)
-        closed_loop(target, request_of(run.server, model.rows[:1]), connections=4, seconds=1)  # warm-up
+    with ready(run.server, model, workers=run.workers) as target:
         for rows, connections in run.loads:
             body = request_of(run.server, model.rows[:rows])
             try:
@@ -124,6 +123,16 @@ def measured(run: Run, model: Trained, seconds: int) -> Iterator[tuple[str, Figu
             report.key(run.server.name, run.model, 0, 0, run.workers),
             {"startup_s": target.startup, "memory_mib": target.memory()},
         )
+
+
+@contextlib.contextmanager
+def ready(server: Server, model: Trained, *, workers: int = 1) -> Iterator[Running]:
+    """It answers right, and is warm. Raises Unusable."""
+    body = request_of(server, model.rows[:1])
+    with running(server, model.folder, body, workers=workers) as target:
+        check(target, model)
+        closed_loop(target, body, connections=4, seconds=1)
+        yield target
 
 
 def check(target: Running, model: Trained) -> None:
@@ -153,8 +162,7 @@ def open_loops(
         for name in group:
             body = request_of(SERVERS[name], model.rows[:1])
             try:
-                with running(SERVERS[name], model.folder, body) as target:
-                    closed_loop(target, body, connections=4, seconds=1)
+                with ready(SERVERS[name], model) as target:
                     found[f"open {pace} {name}"] = open_loop(target, body, rate=rate, seconds=2 * seconds)
             except Unusable as error:
                 print(f"  open loop, {SERVERS[name].title}: {error}", flush=True)

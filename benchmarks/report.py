@@ -116,9 +116,7 @@ def _targets(results: Results) -> str:
             ratio = target.ratio(value)
         except KeyError:
             continue
-        sign = "at most" if target.at_most else "at least"
-        verdict = "reached" if target.reached(ratio) else "**not reached**"
-        rows.append([target.what, f"{sign} {target.limit:g}", f"{ratio:.2f}", verdict])
+        rows.append([target.what, target.bound, f"{ratio:.2f}", target.verdict(ratio)])
     return _table(["ratio", "target", "measured", ""], rows)
 
 

@@ -19,8 +19,13 @@ class Target:
     limit: float
     at_most: bool = False
 
-    def reached(self, value: float) -> bool:
-        return value <= self.limit if self.at_most else value >= self.limit
+    @property
+    def bound(self) -> str:
+        return f"at {'most' if self.at_most else 'least'} {self.limit:g}"
+
+    def verdict(self, value: float) -> str:
+        reached = value <= self.limit if self.at_most else value >= self.limit
+        return "reached" if reached else "**not reached**"
 
 
 def _over(ours: str, other: str, model: str, rows: int = 1) -> Callable[[Value], float]:

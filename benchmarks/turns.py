@@ -10,22 +10,14 @@ import argparse
 import contextlib
 import statistics
 import sys
-from collections.abc import Iterator
 
-from compare import check, install_all
+from compare import install_all, ready
 from environments import check_wrk
 from load import Figures, closed_loop
-from servers import SERVERS, Running, request_of, running
-from targets import PEERS, TARGETS
+from servers import BUILD, SERVERS, Running, Unusable, request_of
+from targets import TARGETS
 
-from models import FOREST, LOGISTIC, Trained, train
-
-ASKED = {
-    (LOGISTIC, 1): ("fast", "azmlinfsrv", "guide", "granian", *PEERS),
-    (LOGISTIC, 100): ("fast", *PEERS),
-    (FOREST, 1): ("azmlinfsrv", "guide"),
-}
-"""(model, rows) -> who is asked for it."""
+from models import Trained, train
 
 Cell = tuple[str, str, int]
 """Server, model, rows."""
@@ -33,34 +25,39 @@ Cell = tuple[str, str, int]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=10)
+    parser.add_argument("--turns", type=int, default=10, help="of some twenty seconds each")
     turns = parser.parse_args().turns
     check_wrk()
-    if unusable := install_all(sorted({name for names in ASKED.values() for name in names})):
+    cells = asked()
+    if unusable := install_all(sorted({name for name, _, _ in cells})):
         sys.exit("\n".join(f"{name}: {why}" for name, why in unusable.items()))
-    trained = {model: train(model) for model in (LOGISTIC, FOREST)}
-    cells = [(name, model, rows) for (model, rows), names in ASKED.items() for name in names]
-    with contextlib.ExitStack() as stack:
-        up: dict[tuple[str, str], Running] = {}
-        for name, model, _ in cells:
-            if (name, model) not in up:
+    trained = {name: train(name) for name in sorted({model for _, model, _ in cells})}
+    try:
+        with contextlib.ExitStack() as stack:
+            up: dict[tuple[str, str], Running] = {}
+            for name, model in dict.fromkeys(cell[:2] for cell in cells):
                 print(f"starting {SERVERS[name].title}, {model}", file=sys.stderr, flush=True)
-                up[name, model] = stack.enter_context(started(name, trained[model]))
-        taken = []
-        for number in range(turns):
-            print(f"turn {number + 1} of {turns}", file=sys.stderr, flush=True)
-            taken.append({cell: one_second(up[cell[:2]], trained[cell[1]], cell[2]) for cell in cells})
+                up[name, model] = stack.enter_context(ready(SERVERS[name], trained[model]))
+            taken = []
+            for number in range(turns):
+                print(f"turn {number + 1} of {turns}", file=sys.stderr, flush=True)
+                taken.append({cell: one_second(up[cell[:2]], trained[cell[1]], cell[2]) for cell in cells})
+    except Unusable as error:
+        sys.exit(f"{error}; the log of each server is below {BUILD / 'run'}")
     print(table(taken))
 
 
-@contextlib.contextmanager
-def started(name: str, model: Trained) -> Iterator[Running]:
-    """Right and warm. Raises Unusable."""
-    body = request_of(SERVERS[name], model.rows[:1])
-    with running(SERVERS[name], model.folder, body) as target:
-        check(target, model)
-        closed_loop(target, body, connections=4, seconds=1)
-        yield target
+def asked() -> list[Cell]:
+    """What the targets ask for, each once."""
+    cells: dict[Cell, None] = {}
+
+    def note(server: str, model: str, rows: int, _: str) -> float:
+        cells[server, model, rows] = None
+        return 1.0
+
+    for target in TARGETS:
+        target.ratio(note)
+    return list(cells)
 
 
 def one_second(target: Running, model: Trained, rows: int) -> Figures:
@@ -74,9 +71,8 @@ def table(taken: list[dict[Cell, Figures]]) -> str:
             target.ratio(lambda name, model, rows, figure, turn=turn: turn[name, model, rows][figure]) for turn in taken
         )
         middle = statistics.median(ratios)
-        bound = f"at {'most' if target.at_most else 'least'} {target.limit:g}"
-        verdict = "reached" if target.reached(middle) else "**not reached**"
-        lines.append(f"| {target.what} | {bound} | {middle:.2f} | {ratios[0]:.2f} to {ratios[-1]:.2f} | {verdict} |")
+        spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        lines.append(f"| {target.what} | {target.bound} | {middle:.2f} | {spread} | {target.verdict(middle)} |")
     return "\n".join(lines)
 
 

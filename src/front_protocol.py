@@ -18,7 +18,7 @@ from exchange import MustWait
 from front import MUST_WAIT, SMALL, Front
 from http_connection import LONGEST_HEAD, HttpConnection
 from lean_lane import SCORE, LeanLane, unusual
-from turn import Exchange
+from turn import Pending
 
 SCORE_URL = SCORE.encode()
 ORDINARY = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"))
@@ -97,7 +97,7 @@ class FrontProtocol(HttpConnection):
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
         written = functools.partial(lane.written, request, started, self._lines(keep_alive))
-        self._turn.add(Exchange(self.transport, first, steps, written), self.loop)
+        self._turn.add(Pending(self.transport, started, first, steps, written), self.loop)
         if not keep_alive:
             self._turn.end()
             self.transport.close()

@@ -98,7 +98,7 @@ class LeanLane:
         )
         if client_id:
             head += f"x-ms-client-request-id: {client_id}\r\n"
-        for name, value in answer.headers.items() if answer.headers else ():
+        for name, value in answer.headers.items():
             head += f"{name}: {value}\r\n"
         return f"{head}\r\n".encode("latin-1") + body
 

@@ -46,9 +46,9 @@ class Model:
     ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version; ``warmup_ms`` the time of
     its first ones; ``cacheable`` unless equal requests may be answered differently. ``quick``: the compiled
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
-    thread needs to watch over it. None where it is slower, or there is none. ``each``: of several such batches of one
-    row at once, where it can. ``baselines``: of each feature, where
-    its training data is known.
+    thread needs to watch over it. None where it is slower, or there is none. ``each``: several of those batches, of one
+    row each, at once, where that can't be told from their answers. ``baselines``: of each feature, where its training
+    data is known.
     """
 
     name: str
@@ -108,7 +108,7 @@ def load(settings: Settings) -> Model:
         "onnx" if compiled else "sklearn",
         quick,
         compiled or predict,
-        compiled.each if compiled and quick else None,
+        compiled.each if compiled else None,
         packaged.baselines if packaged else (),
     )
 

@@ -22,16 +22,18 @@ MOST = 8
 """Requests that wait for one another."""
 
 DEAR = 0.0003
-"""Seconds of a score, beyond which no other one waits for it: that would cost more than waking a client does."""
+"""Seconds of a request, beyond which no other one waits for it: that would cost more than waking a client does."""
 
 logger = logging.getLogger("uvicorn.error")
 
 
-class Exchange(NamedTuple):
-    """A request on its way. ``first``: what the first of ``Service.steps`` gave, an answer if it was turned down;
-    ``steps``: the others; ``written``: the answer as HTTP has it."""
+class Pending(NamedTuple):
+    """A request on its way. ``started``: when it began to be read, by ``time.perf_counter``; ``first``: what the first
+    of ``Service.steps`` gave, an answer if it was turned down; ``steps``: the others; ``written``: the answer as HTTP
+    has it."""
 
     transport: asyncio.Transport
+    started: float
     first: Answer | None
     steps: Iterator[Answer | None]
     written: Callable[[Answer], bytes]
@@ -46,37 +48,37 @@ class Turn:
     def __init__(self, at_once: Callable[[int], AbstractContextManager[object]], log: JsonLines = lines) -> None:
         self._at_once = at_once
         self._log = log
-        self._exchanges: list[Exchange] = []
+        self._pending: list[Pending] = []
         self._most = MOST
         self.joint = JointPredict()
 
-    def add(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._exchanges:
+    def add(self, request: Pending, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._pending:
             loop.call_soon(self.end)
-        self._exchanges.append(exchange)
-        if len(self._exchanges) >= self._most:
+        self._pending.append(request)
+        if len(self._pending) >= self._most:
             self.end()
 
     def end(self) -> None:
         """Answer them: also before its time, where something else is to be written on a connection."""
-        exchanges, self._exchanges, self.joint = self._exchanges, [], JointPredict()
-        if not exchanges:
+        pending, self._pending, self.joint = self._pending, [], JointPredict()
+        if not pending:
             return
-        started = time.perf_counter()
         self._log.hold_back()
         try:
-            with self._at_once(len(exchanges)):
-                predicted = [exchange.first or next(exchange.steps) for exchange in exchanges]
-                for exchange, answer in zip(exchanges, predicted, strict=True):
-                    written = exchange.written(answer or next(exchange.steps))  # type: ignore[arg-type] # it is one now
-                    if not exchange.transport.is_closing():
-                        exchange.transport.write(written)
-                for exchange in exchanges:
-                    next(exchange.steps, None)
+            with self._at_once(len(pending)):
+                predicted = [request.first or next(request.steps) for request in pending]
+                for request, answer in zip(pending, predicted, strict=True):
+                    written = request.written(answer or next(request.steps))  # type: ignore[arg-type] # it is one now
+                    if not request.transport.is_closing():
+                        request.transport.write(written)
+                for request in pending:
+                    next(request.steps, None)
         except Exception:
             logger.exception("A turn failed; its connections end.")
-            for exchange in exchanges:
-                exchange.transport.close()
+            for request in pending:
+                request.transport.close()
         finally:
             self._log.let_go()
-        self._most = MOST if (time.perf_counter() - started) / len(exchanges) < DEAR else 1
+        each = (time.perf_counter() - pending[0].started) / len(pending)
+        self._most = MOST if each < DEAR else 1

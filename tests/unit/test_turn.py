@@ -4,6 +4,7 @@ import contextlib
 import io
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import turn
 from exchange import Answer
 from telemetry import JsonLines
-from turn import Exchange, Turn
+from turn import Pending, Turn
 
 
 class Loop:
@@ -79,8 +80,10 @@ class Place:
         yield Answer(422, name.encode())
         self.done.append(f"tell {name}")
 
-    def add(self, transport: Any, steps: Iterator[Answer | None]) -> None:
-        self.turn.add(Exchange(transport, next(steps), steps, lambda answer: answer.body), self.loop)  # type: ignore[arg-type]
+    def add(self, transport: Any, steps: Iterator[Answer | None], ago: float = 0.0) -> None:
+        self.turn.add(  # type: ignore[arg-type]
+            Pending(transport, time.perf_counter() - ago, next(steps), steps, lambda answer: answer.body), self.loop
+        )
 
 
 @pytest.fixture
@@ -163,6 +166,15 @@ def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pyte
             place.loop.run()
     place.loop.run()
     assert all(transport.written == [b"answer"] for transport in transports)
+
+
+def test_what_took_long_to_read_does_not_let_others_wait(place: Place):
+    """A large body keeps an answer as a large model does."""
+    slow, quick = place.transport(), place.transport()
+    place.add(slow, place.steps("1"), ago=60.0)
+    place.loop.run()
+    place.add(quick, place.steps("2"))
+    assert quick.written == [b"2"]
 
 
 def test_who_has_gone_is_not_answered(place: Place):
