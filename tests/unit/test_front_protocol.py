@@ -170,6 +170,15 @@ def request(body: bytes = BODY, *headers: str, line: str = "POST /score HTTP/1.1
     return "\r\n".join([line, "Host: h", "Content-Type: application/json", *length, *headers, "", ""]).encode() + body
 
 
+def busy_connection() -> tuple[Connection, Lane]:
+    """Its answer is due, and comes once the lane no longer holds it."""
+    lane = Lane(quick=False)
+    lane.hold.clear()
+    connection = Connection(lane)
+    connection.send(request())
+    return connection, lane
+
+
 def run(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
     """On an event loop."""
 
@@ -383,10 +392,7 @@ async def test_too_many_connections_end_the_one_that_is_idle_longest():
     """A probe still gets through; one whose answer is due, or not yet sent, gets it first."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http_connection, "MOST_CONNECTIONS", 3)
-        lane = Lane(quick=False)
-        lane.hold.clear()
-        busy = Connection(lane)
-        busy.send(request())
+        busy, lane = busy_connection()
         old, asked = (Connection(Lane(), state=busy.state) for _ in range(2))
         asked.send(request())
         old.protocol._since -= 1
@@ -405,10 +411,7 @@ async def test_a_connection_too_many_ends_where_all_are_busy():
     """None that waits for its answer is given up for it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(http_connection, "MOST_CONNECTIONS", 1)
-        lane = Lane(quick=False)
-        lane.hold.clear()
-        busy = Connection(lane)
-        busy.send(request())
+        busy, lane = busy_connection()
         assert Connection(Lane(), state=busy.state).transport.closed
         lane.hold.set()
         assert await busy.answers(1) == [200]
@@ -417,10 +420,7 @@ async def test_a_connection_too_many_ends_where_all_are_busy():
 @run
 async def test_a_connection_with_a_request_in_flight_is_not_idle():
     """However long its answer takes."""
-    lane = Lane(quick=False)
-    lane.hold.clear()
-    connection = Connection(lane)
-    connection.send(request())
+    connection, lane = busy_connection()
     connection.later(10 * KEEP_ALIVE)
     assert not connection.transport.closed
     lane.hold.set()
@@ -496,10 +496,7 @@ async def test_headers_sent_twice_are_joined_and_disguised_ones_left_out():
 @run
 async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
     """What was admitted is computed to its end, and gives its place back."""
-    lane = Lane(quick=False)
-    lane.hold.clear()
-    connection = Connection(lane)
-    connection.send(request())
+    connection, lane = busy_connection()
     await asyncio.sleep(0.01)
     connection.protocol.connection_lost(ConnectionResetError())
     lane.hold.set()
