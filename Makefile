@@ -63,7 +63,7 @@ serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
 test: check | $(DEMO) ## everything that CI runs, two at a time
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync unit deployfiles blackbox-ours blackbox-gunicorn
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
@@ -77,13 +77,13 @@ unit: $(TESTING) ## fast tests, with coverage
 deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts and load
 	@$(BIN)/pytest tests/deploy
 
-blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then all again with gunicorn's own
+blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
 blackbox-ours: $(TESTING)
 	@$(BIN)/pytest tests/blackbox
 
 blackbox-gunicorn: $(TESTING)
-	@$(BIN)/pytest tests/blackbox --worker gunicorn
+	@$(BIN)/pytest tests/blackbox --worker gunicorn -m "not any_worker"
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
@@ -100,7 +100,7 @@ pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs
 
-bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (five minutes; needs wrk): docs/benchmarks.md
+bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (ten minutes; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/turns.py
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md

@@ -159,6 +159,10 @@ class Running:
                 total += process.memory_full_info().pss
         return total / self.workers / 2**20
 
+    def processor_seconds(self) -> float:
+        """Of all its processes, since they started."""
+        return sum(times.user + times.system for times in (process.cpu_times() for process in self.family()))
+
     def family(self) -> list[psutil.Process]:
         """The process and all below it."""
         try:

@@ -10,12 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import jwt
+import pytest
 import trustme
 
 import support
 from blackbox.redis_proxy import tls_proxy
 from blackbox.server import THREADS, serving, until
 from redis_server import Valkey, valkey
+
+pytestmark = pytest.mark.any_worker
 
 OBJECT_ID = "11111111-2222-3333-4444-555555555555"
 LIFETIME = 5

@@ -15,6 +15,8 @@ from blackbox.browser import browsing
 from blackbox.server import THREADS, Server, serving, until
 from blackbox.test_metrics import scraped
 
+pytestmark = pytest.mark.any_worker
+
 DASHBOARD = THREADS | {"WORKER_COUNT": "1", "SCORING_DASHBOARD": "true", "SCORING_CACHE_MUST_PAY": "false"}
 NONE = "\N{EN DASH}"
 START = datetime(2026, 1, 1, tzinfo=UTC)

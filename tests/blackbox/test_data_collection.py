@@ -3,9 +3,13 @@
 import json
 from pathlib import Path
 
+import pytest
+
 import support
 from blackbox.listening import listening
 from blackbox.server import THREADS, serving, until
+
+pytestmark = pytest.mark.any_worker
 
 
 def test_what_is_asked_and_answered_is_collected(demo_model: Path, tmp_path: Path):

@@ -17,6 +17,8 @@ import pytest
 import support
 from blackbox.server import PATIENCE, REPOSITORY, Server, needs, until
 
+pytestmark = pytest.mark.any_worker
+
 BIN = Path(sys.executable).parent
 
 

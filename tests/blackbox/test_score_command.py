@@ -17,6 +17,8 @@ from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, THREADS, Server, serving
 
+pytestmark = pytest.mark.any_worker
+
 MLOPS = Path(sys.executable).with_name("mlops")
 
 

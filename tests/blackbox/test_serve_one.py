@@ -14,6 +14,8 @@ from sklearn.ensemble import RandomForestClassifier
 import support
 from blackbox.server import REPOSITORY, Server, until
 
+pytestmark = pytest.mark.any_worker
+
 SERVE_ONE = REPOSITORY / "benchmarks" / "serve-one"
 
 

@@ -56,6 +56,24 @@ def test_the_picture_is_xml_with_the_longest_bar_first(monkeypatch: pytest.Monke
     assert widths == [560, 56]
 
 
+def test_turns_tell_each_ratio_by_its_median_and_its_spread(monkeypatch: pytest.MonkeyPatch):
+    """And what a request takes of the processors."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import turns
+
+    taken = [
+        {
+            (name, *rest): figures(rate if name == "fast" else 1000) | {turns.PROCESSOR: 50.0}
+            for name, *rest in turns.asked()
+        }
+        for rate in (2000, 3000, 7000)
+    ]
+    assert "| ours / FastAPI + ONNX Runtime, one row | at least 2.5 | 3.00 | 2.00 to 7.00 | reached |" in turns.ratios(
+        taken
+    )
+    assert "| ours, as make serve starts it | logistic | 1 | 3,000 | 50 |" in turns.costs(taken)
+
+
 def test_each_peer_is_pinned():
     """Or the figures of two runs would be of different software."""
     for file in BENCHMARKS.glob("peers/*/requirements.txt"):
