@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 import artifact
-import model as serving
+import model_file
 from errors import StartupError
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops.convert import convert
@@ -36,7 +36,7 @@ def package(
     _check_out(out, force)
     say(f"Loading {model}")
     found = artifact.find(Settings(scoring_model_path=model.absolute(), model_name=name, model_version=version))
-    estimator, digest, skew = serving.read(found, trust_types=True)
+    estimator, digest, skew = model_file.read(found, trust_types=True)
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     measured = measure(estimator, sample, say)

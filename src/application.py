@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import orjson
 
 import data_sinks
@@ -68,7 +67,7 @@ def build(settings: Settings) -> Application:
     deadline = settings.scoring_deadline_ms / 1000
     admission = Admission(
         lambda: board.mine,
-        slots=settings.scoring_slots or max(1, joblib.cpu_count() // settings.worker_count),
+        slots=settings.scoring_slots or settings.processors,
         max_in_flight=in_flight_limit(settings, server.threads()),
         queue_timeout=settings.scoring_queue_timeout_ms / 1000,
         deadline=deadline,

@@ -1,4 +1,4 @@
-"""Loads the artifact: verified before anything is unpickled, then tried on its golden rows."""
+"""Loads the artifact: its file, its compiled form, both tried on its golden rows before a request is taken."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import hashlib
 import logging
 import time
 import timeit
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
-from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
-import joblib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import artifact
 import golden
@@ -27,6 +24,7 @@ from errors import ScoringError, StartupError
 from estimator import Predictor, cacheable, contract_of
 from joint_predict import Each
 from manifest import REPACKAGE, running_versions, version_skew
+from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
 from settings import Settings
 from stability import Baseline
@@ -76,10 +74,11 @@ def load(settings: Settings) -> Model:
             f"{found.file} has no manifest and SCORING_REQUIRE_MANIFEST is set; "
             "package it with `mlops package MODEL --sample DATA --out DIR`."
         )
-    skew = version_skew(_saved_versions(found))
+    skew = version_skew(saved_versions(found))
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     estimator, digest, warned = read(found)
+    threadpool_limits(settings.processors, user_api="blas")  # by itself it counts the machine's, not the container's
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
@@ -154,72 +153,8 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
     if _full_batch_seconds(packaged.contract, predict, settings) < QUICK:
         return predict, predict.at_once  # waking other threads would cost more than they do
     # Forked workers would lack the threads that a session starts.
-    threads = 1 if settings.worker_preload else max(1, joblib.cpu_count() // settings.worker_count)
+    threads = 1 if settings.worker_preload else settings.processors
     return on(threads) if threads > 1 else predict, None
-
-
-def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:
-    """-> the estimator, the file's sha256, and the version skew that scikit-learn finds. Raises StartupError."""
-    from sklearn.exceptions import InconsistentVersionWarning
-
-    with _opened(found.file) as file, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)  # what was hashed is what is loaded
-        if found.manifest:
-            found.manifest.verify(found.file.name, digest)
-        try:
-            estimator = _unpickle(file, found, trust_types or found.manifest is not None)
-        except StartupError:
-            raise
-        except ModuleNotFoundError as error:
-            raise StartupError(
-                f"{found.file.name} needs the Python module {error.name}, which is not installed; add it to the "
-                "environment, or put its source beside score.py."
-            ) from None
-        except AttributeError as error:
-            if "__main__" not in str(error):
-                raise StartupError(f"{found.file.name} can't be loaded ({error}); {_install(found)}") from None
-            raise StartupError(
-                f"{found.file.name} needs a class of the script that it was trained in ({error}); put it into a module "
-                "beside score.py, import it from there when training, and save the model again."
-            ) from None
-        except BaseException as error:  # a pickle can raise anything
-            raise StartupError(
-                f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); {_install(found)}"
-            ) from None
-    older = [w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)]
-    return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
-
-
-def _install(found: Artifact) -> str:
-    saved = ", ".join(f"{package} {version}" for package, version in _saved_versions(found).items())
-    return f"is it a scikit-learn model? If so install {saved or 'the versions it was saved with'}."
-
-
-def _opened(path: Path) -> BufferedReader:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise StartupError(
-            f"{path} can't be read ({error.strerror}); upload it again, or correct its rights."
-        ) from None
-
-
-def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
-    if found.file.suffix != ".skops":
-        return joblib.load(file)
-    import skops.io
-
-    data = file.read()
-    untrusted = set(skops.io.get_untrusted_types(data=data))
-    trusted = untrusted if trust_types else untrusted & set(found.mlflow.trusted_types if found.mlflow else ())
-    if untrusted - trusted:
-        raise StartupError(
-            f"{found.file.name} holds types that skops does not trust ({', '.join(sorted(untrusted - trusted))}); "
-            "if you do, package it with `mlops package`."
-        )
-    return skops.io.loads(data, trusted=sorted(trusted))
 
 
 def _warm_up(contract: Contract, predict: Predict) -> None:
@@ -233,14 +168,6 @@ def zero(feature: Feature) -> Any:
     if feature.categories:
         return feature.categories[0]
     return 0 if feature.numeric else False if feature.dtype == "bool" else ""
-
-
-def _saved_versions(found: Artifact) -> dict[str, str]:
-    if found.manifest:
-        return found.manifest.versions
-    if found.mlflow and found.mlflow.sklearn_version:
-        return {"scikit-learn": found.mlflow.sklearn_version}
-    return {}
 
 
 def _refuse(skew: dict[str, str]) -> None:

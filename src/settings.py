@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
+import joblib
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -183,6 +184,11 @@ class Settings:
     worker_preload: Annotated[bool, Field(description="Azure ML's server: `init()` before the workers are forked.")] = (
         False
     )
+
+    @property
+    def processors(self) -> int:
+        """A worker's share of the container's."""
+        return max(1, int(joblib.cpu_count()) // self.worker_count)
 
 
 FIELDS = {name.upper(): name for name in Settings.__dataclass_fields__}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.linear_model import LinearRegression
+from threadpoolctl import ThreadpoolController
 
 import support
 from errors import StartupError
@@ -57,6 +58,15 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
         expected = getattr(estimator, method)(support.diabetes()[0].iloc[:1])
         given = model.predict(type(rows)(support.diabetes()[0].to_numpy()[:1], method))
         np.testing.assert_allclose(given, expected, rtol=1e-5)
+
+
+def test_numpys_threads_are_a_workers_share_of_the_container(demo_model: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else a container of two processors on a machine of 64 computes with 64 threads, and is held up for it."""
+    numpys = ThreadpoolController().select(user_api="blas")
+    with numpys.limit(limits=4):
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+        from_(demo_model, worker_count=2)
+        assert {library["num_threads"] for library in numpys.info()} == {1}
 
 
 def test_only_a_compiled_model_that_takes_microseconds_is_quick(demo_model: Path, monkeypatch: pytest.MonkeyPatch):
