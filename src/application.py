@@ -19,6 +19,7 @@ from drift import Drift
 from errors import StartupError
 from exchange import Hook
 from health import Health, RequestCounter
+from http_body import BodyReader
 from http_request import RequestReader
 from lifecycle import Lifecycle
 from metrics import Metrics
@@ -102,12 +103,8 @@ def build(settings: Settings) -> Application:
         stuck_after=settings.scoring_stuck_after_ms / 1000,
     )
     workers = settings.worker_count
-    reader = RequestReader(
-        limits,
-        first=lambda: board.index % workers + 1,
-        step=workers,
-        body_timeout=settings.scoring_body_timeout_ms / 1000,
-    )
+    body = BodyReader(limits, timeout=settings.scoring_body_timeout_ms / 1000)
+    reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
     metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
     return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
 

@@ -16,8 +16,8 @@ from typing import Any
 import wsgi_bridge
 from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded, ScoringError
 from exchange import MustWait
+from http_body import SKIPPED, Environ
 from http_connection import CUT_OFF
-from http_request import SKIPPED, Environ
 from lean_lane import SCORE, LeanLane, Response, Wsgi
 from payload import Limits
 from turn import Turn

@@ -16,7 +16,8 @@ import orjson
 
 from exchange import Answer, Request
 from health import Probe
-from http_request import Environ, RequestReader
+from http_body import Environ
+from http_request import RequestReader
 from service import Service
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]

@@ -1,0 +1,121 @@
+"""The body of a WSGI request: read within limits, and known to be JSON by what its headers say."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+import zlib
+from collections.abc import Generator, Mapping
+from email.message import Message
+from typing import Any
+
+from errors import (
+    BodyTimeout,
+    ClientError,
+    IncompleteBody,
+    MalformedEncoding,
+    MethodNotAllowed,
+    UnsupportedContentEncoding,
+    UnsupportedContentType,
+)
+from payload import Limits
+
+Environ = Mapping[str, Any]
+
+CHUNK = 65_536
+SKIPPED = 100_000_000
+"""How much of a body that is too large is read and thrown away, so that the client gets to read the answer."""
+
+
+class BodyReader:
+    """``timeout``: in seconds, until all of a body is there."""
+
+    def __init__(self, limits: Limits, *, timeout: float = 10.0) -> None:
+        self._limits = limits
+        self._timeout = timeout
+
+    def read(self, environ: Environ, body: bytes | ClientError | None = None) -> bytes:
+        """Decompressed. ``body``: None where it is still to be read, or what came of that. Raises ClientError."""
+        if environ["REQUEST_METHOD"] != "POST":
+            raise MethodNotAllowed("Scoring takes POST.")
+        content_type, encoding = environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING")
+        if content_type != "application/json":
+            _check_content_type(content_type)
+        gzipped = encoding is not None and _gzipped(encoding)
+        if body is None:
+            body = self._received(environ)
+        if isinstance(body, ClientError):
+            raise body
+        return _gunzip(body, self._limits) if gzipped else body
+
+    def _received(self, environ: Environ) -> bytes:
+        limit, announced = self._limits.max_bytes, int(environ.get("CONTENT_LENGTH") or 0)
+        chunks, size = [], 0
+        try:
+            with contextlib.closing(self._chunks(environ)) as stream:
+                while announced <= limit and size <= limit and (chunk := next(stream)):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                too_large = max(announced, size) > limit
+                while too_large and size < SKIPPED and (chunk := next(stream)):
+                    size += len(chunk)
+        except TimeoutError:
+            raise BodyTimeout(f"The request body did not arrive within {self._timeout:g} seconds.", "") from None
+        except Exception as error:  # each HTTP server has its own for a client that breaks off or chunks badly
+            raise IncompleteBody("The request body could not be read to its end.", "") from error
+        self._limits.check_bytes(max(announced, size))
+        if size < announced:
+            raise IncompleteBody("The request body ended before its Content-Length.", "")
+        return b"".join(chunks)
+
+    def _chunks(self, environ: Environ) -> Generator[bytes, None, None]:
+        """Parts of the body, and at its end empty ones. Raises TimeoutError, where the server lends us its socket."""
+        stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
+        if connection is None:
+            while True:
+                yield stream.read(CHUNK)
+        due = time.monotonic() + self._timeout
+        try:
+            while True:
+                connection.settimeout(max(due - time.monotonic(), 0.001))
+                yield stream.read(CHUNK)
+        except TimeoutError:
+            connection.shutdown(socket.SHUT_RD)  # gunicorn would wait for the rest, at the end in its main thread
+            raise
+        finally:
+            connection.settimeout(None)
+
+
+def _check_content_type(value: str | None) -> None:
+    header = Message()
+    header["Content-Type"] = value or "none/none"
+    kind, charset = header.get_content_type(), header.get_content_charset("utf-8")
+    if not (kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))):
+        raise UnsupportedContentType(
+            "Set the header Content-Type: application/json (curl: -H 'Content-Type: application/json')."
+        )
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedContentType(
+            "JSON is UTF-8: send the header Content-Type: application/json without another charset."
+        )
+
+
+def _gzipped(content_encoding: str) -> bool:
+    encoding = content_encoding.strip().lower()
+    if encoding not in ("identity", "gzip", ""):
+        raise UnsupportedContentEncoding("The body may be sent as it is or with Content-Encoding: gzip.")
+    return encoding == "gzip"
+
+
+def _gunzip(body: bytes, limits: Limits) -> bytes:
+    """Of one member, which is what clients send: thousands of empty ones would cost more than any limit tells."""
+    member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        plain = member.decompress(body, limits.max_bytes + 1)
+    except zlib.error:
+        raise MalformedEncoding("The body is not valid gzip, as Content-Encoding says it is.", "") from None
+    limits.check_bytes(len(plain))
+    if not member.eof or member.unused_data:
+        raise MalformedEncoding("The gzip body ends too early, or goes on after its end.", "")
+    return plain
