@@ -6,20 +6,18 @@ the place of a dead one goes on with its row: the counts stay, and requests that
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import fcntl
 import mmap
 import os
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
 from errors import InternalError, StartupError
 from measures import OUTCOMES, Measures, Tally
+from shared_file import open_own, path_of, process_born, reserve
 
 WORKERS = 256
 
@@ -86,8 +84,8 @@ class Scoreboard:
 
     def __init__(self, server_pid: int) -> None:
         self._server_pid = server_pid
-        self._path = _path(server_pid)
-        self._file = _open(self._path, ctypes.sizeof(_Board))
+        self._path = path_of(server_pid)
+        self._file = open_own(self._path, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
         self.mine: Row
         self.tally: Tally
@@ -100,9 +98,9 @@ class Scoreboard:
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             self.index, self.mine = self._free_row()
-            _reserve(self._file, 0, ctypes.sizeof(ctypes.c_double))
+            reserve(self._file, 0, ctypes.sizeof(ctypes.c_double))
             mine = ctypes.addressof(self.mine) - ctypes.addressof(self._board)
-            _reserve(self._file, mine, ctypes.sizeof(Row))
+            reserve(self._file, mine, ctypes.sizeof(Row))
             if not self._board.started_at:
                 self._board.started_at = time.time()
             self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
@@ -128,9 +126,9 @@ class Scoreboard:
         """
         size = WORKERS * width * 8
         # Of another width is another file: made shorter, it would kill whoever has mapped all of it.
-        file = _open(self._path.with_name(f"{self._path.name}-{name}-{width}"), size)
+        file = open_own(self._path.with_name(f"{self._path.name}-{name}-{width}"), size)
         try:
-            _reserve(file, self.index * width * 8, width * 8)
+            reserve(file, self.index * width * 8, width * 8)
             return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
         finally:
             os.close(file)
@@ -148,59 +146,3 @@ class Scoreboard:
         """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is none."""
         living = [row for row in self.rows() if row.alive]
         return iter([row for row in living if row.pid != self._server_pid] or living)
-
-
-def process_born(pid: int) -> int:
-    """When a process started, so that a number used again is not taken for it; 0 where there is none."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return 0 if fields[0] == "Z" else int(fields[19])
-    except FileNotFoundError:
-        if os.path.isdir("/proc/self"):
-            return 0
-    try:  # no /proc, as on macOS: that it lives must do
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return 0
-    except PermissionError:
-        pass
-    return 1
-
-
-def _path(server_pid: int) -> Path:
-    """The name holds what tells servers apart, also in containers that share a volume and all run as process 1."""
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
-    except FileNotFoundError:
-        namespace = 0
-    ours = f"azureml-scoring-{os.getuid()}-{namespace}-"
-    folder = Path(tempfile.gettempdir())
-    for path in folder.glob(f"{ours}*"):
-        with contextlib.suppress(ValueError, OSError):  # another user may have made it, and chosen its name
-            pid, born, *_ = path.name.removeprefix(ours).split("-")
-            if process_born(int(pid)) != int(born):  # its server is gone
-                path.unlink(missing_ok=True)
-    return folder / f"{ours}{server_pid}-{process_born(server_pid)}"
-
-
-def _open(path: Path, size: int) -> int:
-    """Own, private, not a link: another user must not choose what we map."""
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StartupError(
-            f"{path} can't be opened ({error.strerror}); give the service a writable temporary folder by TMPDIR."
-        ) from None
-    if os.fstat(file).st_uid != os.getuid():
-        os.close(file)
-        raise StartupError(f"{path} belongs to another user; remove it or set TMPDIR to a folder of your own.")
-    os.ftruncate(file, size)
-    return file
-
-
-def _reserve(file: int, start: int, size: int) -> None:
-    """Have room for what only we write: where the disk is full, writing to the map would end the process (SIGBUS)."""
-    try:
-        os.pwrite(file, os.pread(file, size, start), start)
-    except OSError as error:
-        raise StartupError(f"The counters have no room ({error.strerror}); give TMPDIR a folder that has.") from None

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from errors import StartupError
-from scoreboard import Phase, Scoreboard, process_born
+from scoreboard import Phase, Scoreboard
+from shared_file import process_born
 
 FORK = multiprocessing.get_context("fork")
 
