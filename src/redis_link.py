@@ -8,7 +8,6 @@ waits for. Connections are made on those threads too, so that neither start-up n
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -23,6 +22,7 @@ from redis import exceptions
 import telemetry
 from cache_counts import CacheCounts
 from cache_value import Unavailable
+from redis_warnings import RedisWarnings
 
 T = TypeVar("T")
 Operation = Callable[[Any], T]
@@ -37,23 +37,6 @@ PENDING = 256
 FAILURES = 5
 TRIAL_EVERY = 1
 """Seconds."""
-
-WARN_EVERY = 60.0
-"""Seconds between two log lines on one kind of failure."""
-
-ADVICE: tuple[tuple[type[Exception], str], ...] = (
-    (exceptions.AuthenticationError, "check REDIS_PASSWORD, or the identity's access policy"),
-    (exceptions.NoPermissionError, "allow its user GET, SET, EXISTS and UNLINK"),
-    (exceptions.MovedError, "it is a cluster: set REDIS_CLUSTER=true"),
-    (exceptions.TimeoutError, "it is slow or can't be reached: check the network, its load and REDIS_PORT"),
-    (exceptions.ConnectionError, "check that it runs, REDIS_HOST, REDIS_PORT, REDIS_SSL and its certificate"),
-    (
-        exceptions.RedisClusterException,
-        "check what REDIS_CLUSTER=true needs: a cluster, its host, port and certificate",
-    ),
-    (exceptions.OutOfMemoryError, "set its maxmemory-policy to allkeys-lru, or give it more memory"),
-    (exceptions.ReadOnlyError, "connect to the primary, not to a replica"),
-)
 
 
 class RedisLink:
@@ -82,7 +65,7 @@ class RedisLink:
         self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY)
         self._judging = threading.Lock()
         self._opened = False
-        self._warned: dict[type[Exception], float] = {}
+        self._warn = RedisWarnings()
 
     def try_early(self) -> None:
         """Connect before the first request does, and tell early in the log if that fails."""
@@ -120,7 +103,7 @@ class RedisLink:
         try:
             answer = operation(self._connected())
         except Exception as error:
-            self._log(error)
+            self._note(error)
             if verdict.mine():
                 self._judge(failed=True)
             raise Unavailable from None
@@ -136,7 +119,7 @@ class RedisLink:
         try:
             operation(self._connected())
         except Exception as error:
-            self._log(error)
+            self._note(error)
             if not _refuses_writes(error):
                 self._judge(failed=True)
 
@@ -158,15 +141,9 @@ class RedisLink:
                 self._client = self._connect()
             return self._client
 
-    def _log(self, error: Exception) -> None:
-        """Name the kind of failure, not its message: that may hold what is secret."""
+    def _note(self, error: Exception) -> None:
         self._counts.add(redis_errors=1)
-        kind, now = type(error), time.monotonic()
-        if now - self._warned.get(kind, -WARN_EVERY) < WARN_EVERY:
-            return
-        self._warned[kind] = now
-        advice = next((advice for known, advice in ADVICE if isinstance(error, known)), "see docs/cache.md")
-        telemetry.event(f"Redis failed ({kind.__name__}), scoring goes on without it; {advice}.", logging.WARNING)
+        self._warn(error)
 
 
 class _Failed(Exception):
