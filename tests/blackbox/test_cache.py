@@ -15,6 +15,8 @@ import support
 from blackbox.server import BARE, THREADS, Server, serving, until
 from redis_server import Valkey, valkey
 
+pytestmark = pytest.mark.any_worker
+
 SLOW = -1.0
 """The model takes a second."""
 

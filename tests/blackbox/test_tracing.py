@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 import support
 from blackbox.listening import listening
 from blackbox.server import THREADS, serving, until
+
+pytestmark = pytest.mark.any_worker
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
