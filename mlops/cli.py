@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import orjson
 
 import settings
 from errors import StartupError
-from mlops import demo as demos
-from mlops import local_redis
-from mlops import sample as samples
-from mlops.drift import Drift, table
-from mlops.drift import compare as drift_of
-from mlops.example import curl, example
-from mlops.hpa.commands import simulate
-from mlops.load.commands import load
-from mlops.package import package as package_model
-from mlops.rehearsal.commands import rehearse
-from mlops.rollout.commands import compare, rollback, rollout
-from mlops.serve import announce, serve
-from mlops.soak.commands import slo
+
+if TYPE_CHECKING:
+    from mlops.drift import Drift
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -44,7 +36,32 @@ def _plain_errors() -> Iterator[None]:
         raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+ELSEWHERE = {
+    "compare": "mlops.rollout.commands",
+    "load": "mlops.load.commands",
+    "rehearse": "mlops.rehearsal.commands",
+    "rollback": "mlops.rollout.commands",
+    "rollout": "mlops.rollout.commands",
+    "simulate": "mlops.hpa.commands",
+    "slo": "mlops.soak.commands",
+}
+"""Commands that have a module of their own."""
+
+
+class _Commands(click.Group):
+    """What a command needs is imported when that one is run: all of it takes two seconds."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in ELSEWHERE:
+            found: click.Command = getattr(importlib.import_module(ELSEWHERE[cmd_name]), cmd_name)
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="azureml-scoring")
 def main() -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
@@ -76,6 +93,9 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
+    from mlops import sample as samples
+    from mlops.package import package as package_model
+
     with _plain_errors():
         frame = samples.read(sample)
         unknown = [column for column in drop if column not in frame.columns]
@@ -102,6 +122,8 @@ def package(
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def demo(out: Path, version: str, force: bool) -> None:
     """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
+    from mlops import demo as demos
+
     with _plain_errors():
         made = demos.make(out, version=version, force=force, say=click.echo)
     _packaged(made.model_name, made.model_version, out)
@@ -112,6 +134,8 @@ def demo(out: Path, version: str, force: bool) -> None:
 @click.option("--url", help="Print a curl command for the server there.")
 def example_(model_dir: Path, url: str | None) -> None:
     """Print a request that the model in MODEL_DIR answers."""
+    from mlops.example import curl, example
+
     with _plain_errors():
         body = example(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
     click.echo(curl(body, url) if url else orjson.dumps(body).decode())
@@ -130,6 +154,8 @@ def example_(model_dir: Path, url: str | None) -> None:
 @click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
 def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool) -> None:
     """Serve a model on this machine; prints a curl once it is ready."""
+    from mlops.serve import serve
+
     with _plain_errors():
         serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
 
@@ -169,6 +195,9 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
 
     Example: mlops drift artifact collected/*.jsonl --plot drift.svg
     """
+    from mlops.drift import compare as drift_of
+    from mlops.drift import table
+
     with _plain_errors():
         found = drift_of(artifact, files)
         click.echo(table(found))
@@ -211,6 +240,8 @@ def check(paths: tuple[Path, ...]) -> None:
 
 @main.command("local-redis", hidden=True)
 def local_redis_() -> None:
+    from mlops import local_redis
+
     with _plain_errors():
         local_redis.run()
 
@@ -218,16 +249,14 @@ def local_redis_() -> None:
 @main.command("announce", hidden=True)
 @click.option("--port", type=int, required=True)
 def announce_(port: int) -> None:
+    from mlops.serve import announce
+
     warnings.simplefilter("ignore")
     logging.disable()
     with _plain_errors():
         said = announce(settings.load(os.environ), f"http://localhost:{port}")
     if said:
         click.echo(said)
-
-
-for command in (rollout, rollback, compare, rehearse, simulate, load, slo):
-    main.add_command(command)
 
 
 def _packaged(name: str, version: str, out: Path) -> None:

@@ -17,7 +17,6 @@ import artifact
 import settings
 from errors import StartupError
 from mlops import SERVING, local_redis
-from mlops.example import curl, example
 from settings import Settings
 
 GUNICORN = "--threads 64 --keep-alive 75 --graceful-timeout 60 --no-control-socket"
@@ -59,6 +58,8 @@ def command(port: int) -> list[str]:
 
 def announce(configured: Settings, url: str) -> str | None:
     """Wait until the server is ready; -> what to say then, or None where it never was."""
+    from mlops.example import curl, example  # which load the model: the server is not to wait for that
+
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and os.getppid() != 1:
         try:

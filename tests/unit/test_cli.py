@@ -1,6 +1,8 @@
 import json
 import shlex
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,16 @@ def run(*arguments: object) -> Result:
 def test_help_lists_the_commands():
     """Each with a line."""
     shown = run("--help").output
-    for command in ("demo", "example", "package", "serve"):
+    for command in ("demo", "example", "package", "rollout", "serve", "simulate", "slo"):
         assert f"  {command}  " in shown
     assert "announce" not in shown
+
+
+def test_a_command_waits_for_no_library_that_it_does_without():
+    """scikit-learn alone takes a second to import."""
+    code = "import sys; from mlops.cli import main; main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sklearn", "pandas", "scipy"} & {*done.stdout.split()}
 
 
 @pytest.mark.parametrize("command", ["demo", "example", "package", "serve"])
