@@ -2,8 +2,7 @@
 
 All servers are up and are loaded for a second each, one after the other, again and again. A turn takes less time than
 the machine's mood does to change, so each gives every ratio once; told are their median, the lowest and the highest.
-Now and then all are started anew: where its memory happens to lie makes one process of a server a fifth faster than
-another.
+Now and then all are started anew: where its memory happens to lie makes one process of a server faster than another.
 """
 
 from __future__ import annotations
@@ -73,7 +72,7 @@ def one_second(target: Running, model: Trained, rows: int) -> Figures:
     before = target.processor_seconds()
     figures = closed_loop(target, request_of(target.server, model.rows[:rows]), connections=4, seconds=1)
     spent = target.processor_seconds() - before
-    return figures | {PROCESSOR: spent / figures[RATE] * 1e6}
+    return figures | {PROCESSOR: spent / figures[RATE] * 1e6}  # of one second, so the rate is their number
 
 
 def ratios(taken: list[dict[Cell, Figures]]) -> str:

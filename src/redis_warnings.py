@@ -28,7 +28,7 @@ ADVICE: tuple[tuple[type[Exception], str], ...] = (
 
 
 class RedisWarnings:
-    """``warn(error)``"""
+    """Of one link to Redis: ``warn(error)`` is called for each failure, and writes what has not been said of late."""
 
     def __init__(self) -> None:
         self._told: dict[type[Exception], float] = {}

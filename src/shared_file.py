@@ -28,7 +28,10 @@ def process_born(pid: int) -> int:
 
 
 def path_of(server_pid: int) -> Path:
-    """The name holds what tells servers apart, also in containers that share a volume and all run as process 1."""
+    """The name holds what tells servers apart, also in containers that share a volume and all run as process 1.
+
+    Files of servers that are gone are removed.
+    """
     try:
         namespace = os.stat("/proc/self/ns/pid").st_ino
     except FileNotFoundError:

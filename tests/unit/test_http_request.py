@@ -1,3 +1,4 @@
+import io
 import multiprocessing
 import os
 import re
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cache import Directive
+from errors import IncompleteBody
 from exchange import Request
 from http_body import BodyReader
-from http_request import RequestReader
+from http_request import REQUEST_ID, RequestReader
 from payload import Limits
 
 BODY = BodyReader(Limits())
@@ -36,6 +38,22 @@ def test_cache_control_says_what_the_cache_may_do(header: str | None, directive:
     assert read(HTTP_CACHE_CONTROL=header).cache == directive
 
 
+def test_the_body_is_read_when_it_is_asked_for():
+    """From the server's stream, or as it was received; who was refused before that is told so then."""
+    environ = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "3"}
+    reader, stream = RequestReader(BODY), io.BytesIO(b"[1]")
+    request = reader(environ | {"wsgi.input": stream})
+    assert stream.tell() == 0
+    assert request.read() == b"[1]"
+    assert reader.received(environ, b"[2]", due=0.0).read() == b"[2]"
+    for broken in (
+        reader.received(environ, IncompleteBody("Short."), due=0.0),
+        reader.refused(environ, IncompleteBody("Short.")),
+    ):
+        with pytest.raises(IncompleteBody):
+            broken.read()
+
+
 def test_the_clients_id_is_taken_up():
     """x-request-id first, which Azure sets; the client's own beside it."""
     request = read(HTTP_X_REQUEST_ID="azure", HTTP_X_MS_CLIENT_REQUEST_ID="client")
@@ -47,6 +65,14 @@ def test_the_clients_id_is_taken_up():
 def test_an_id_that_could_forge_a_log_line_is_replaced(given_id: str):
     """By a new one."""
     assert read(HTTP_X_REQUEST_ID=given_id).request_id == "1699564800123-1"
+
+
+@given(st.text())
+def test_whatever_clients_call_themselves_an_id_is_safe_to_write(sent: str):
+    """Into a log line, JSON and headers."""
+    request = read(HTTP_X_REQUEST_ID=sent, HTTP_X_MS_CLIENT_REQUEST_ID=sent)
+    assert REQUEST_ID.fullmatch(request.request_id)
+    assert request.client_request_id in (None, request.request_id)
 
 
 def test_ids_of_forked_workers_never_meet():
