@@ -95,6 +95,16 @@ class Server:
         """The JSON lines of the log."""
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
+    def logged(self, *ids: str) -> list[dict[str, Any]]:
+        """The lines of these requests, by their own id or the client's: each is written after its answer is sent."""
+
+        def found() -> list[dict[str, Any]]:
+            lines = [line for line in self.lines() if {line.get("request_id"), line.get("client_request_id")} & {*ids}]
+            return lines if len(lines) >= len(ids) else []
+
+        lines: list[dict[str, Any]] = until(found, f"there is a line for each of {ids}")
+        return lines
+
     def wait_until_up(self) -> None:
         def up() -> bool:
             assert self.process.poll() is None, self.log

@@ -103,5 +103,5 @@ def test_correlation_behind_a_managed_endpoint(managed: Call, server: Server):
     """Behind a managed endpoint the server's log line joins Azure's id, which the body has, with the gateway's."""
     body = json.loads(managed(GOOD, x_correlation_id="order-19").body or b"")
     assert body["metadata"]["request_id"] == AZURES_ID
-    (line,) = [line for line in server.lines() if line.get("client_request_id") == "order-19"]
+    (line,) = server.logged("order-19")
     assert line["request_id"] == AZURES_ID

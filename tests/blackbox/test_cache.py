@@ -65,7 +65,7 @@ def test_a_repeated_request_is_a_hit_with_fresh_metadata(server: Server):
     assert first["predictions"] == second["predictions"] == [6.0]
     assert (first["metadata"]["request_id"], second["metadata"]["request_id"]) == ("first", "second")
     assert first["metadata"]["timestamp"] <= second["metadata"]["timestamp"]
-    assert [line["cache"] for line in server.lines() if "request_id" in line] == ["miss", "hit"]
+    assert [line["cache"] for line in server.logged("first", "second")] == ["miss", "hit"]
 
 
 def test_equal_meaning_is_a_hit_whatever_the_json_looks_like(server: Server):

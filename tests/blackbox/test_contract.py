@@ -74,9 +74,7 @@ def test_the_clients_id_is_echoed_and_logged(demo: Server):
     assert response.headers["x-request-id"] == "my-id-1"
     assert response.headers["x-ms-client-request-id"] == "mine"
     assert response.json()["metadata"]["request_id"] == "my-id-1"
-    line = until(
-        lambda: next((x for x in demo.lines() if x.get("request_id") == "my-id-1"), None), "the line is logged"
-    )
+    (line,) = demo.logged("my-id-1")
     assert re.fullmatch(r"Request my-id-1 completed in \d+\.\d\dms", line["message"])
     assert line["client_request_id"] == "mine"
 
@@ -178,13 +176,8 @@ def test_the_log_has_one_json_line_a_request_and_no_values(demo: Server):
     demo.score({"data": [[7777.125, *support.ROW[1:]]]}, headers={"x-request-id": "v-1"})
     demo.score({"data": [["secret-7777", *support.ROW[1:]]]}, headers={"x-request-id": "v-2"})
     demo.score({"data": [[1e308] * 10]}, headers={"x-request-id": "v-3"})
-
-    def logged() -> list[dict[str, object]]:
-        found = [line for line in demo.lines() if line.get("request_id") in ("v-1", "v-2", "v-3")]
-        return found if len(found) >= 3 else []
-
-    until(logged, "three lines are logged")
-    assert [(line["level"], line["status"]) for line in logged()] == [("info", 200), ("warning", 422), ("warning", 422)]
+    levels = [(line["level"], line["status"]) for line in demo.logged("v-1", "v-2", "v-3")]
+    assert levels == [("info", 200), ("warning", 422), ("warning", 422)]
     assert "7777.125" not in demo.log
     assert "secret-7777" not in demo.log
     assert "HTTP/1.1" not in demo.log, "no access log beside it"

@@ -113,7 +113,7 @@ def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path
     with serving(demo_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
         for _ in range(10):
             assert server.fresh("POST", "/score", [support.ROW]).status_code == 200
-        assert server.get("/health").json()["total_requests"] == 10
+        until(lambda: server.get("/health").json()["total_requests"] == 10, "all are counted")
         assert server.get("/readiness").status_code == 200
 
 

@@ -165,7 +165,7 @@ def test_a_failure_of_the_model_tells_the_client_nothing_of_it(scripted_model: P
     with serving(scripted_model, tmp_path) as server:
         body = server.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
         assert (body["code"], body["error"]) == ("model_failed", "The model failed.")
-        line = until(lambda: [x for x in server.lines() if x.get("request_id") == "broken-1"], "it is logged")[0]
+        (line,) = server.logged("broken-1")
         assert line["exception"].startswith("RuntimeError at")
         assert "scripted.py" in line["exception"]
         assert "4711" not in server.log

@@ -22,7 +22,7 @@ def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
         with serving(demo_model, tmp_path, **THREADS | on) as server:
             server.score({"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
             until(lambda: got, "there are spans")
-            assert f'"trace":"{TRACE}"' in server.log
+            until(lambda: f'"trace":"{TRACE}"' in server.log, "the line is logged")
     assert got[0].path == "/v1/traces"
     (resource,) = ExportTraceServiceRequest.FromString(got[0].body).resource_spans
     spans = {span.name: span for scope in resource.scope_spans for span in scope.spans}
