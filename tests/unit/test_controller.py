@@ -1,155 +1,22 @@
-"""Rollouts on a simulated endpoint, in simulated time: good ones, bad ones, and ones that are killed at any point."""
+"""Rollouts on a simulated endpoint: good ones, bad ones, and what people and clocks do meanwhile."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mlops.rollout.controller import Rollout, put_back
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.endpoint import Answer, EndpointError, State, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
-from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
-
-OLD, NEW = "blue", "green"
-RATE = 30
-"""Requests a second."""
-
-PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
-RULES = Rules(requests=100)
-GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
-
-
-class Killed(BaseException):
-    """The controller's process is no more: nothing that it does from here on has an effect."""
-
-
-class Simulated:
-    """Time passes in ``sleep``; meanwhile clients ask, by the traffic."""
-
-    name = "diabetes"
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept = 0.0
-        self.states: dict[str, State] = {OLD: State.READY}
-        self.in_force = Traffic({OLD: 100})
-        self.seen: list[Observation] = []
-        self.shares: list[int] = []
-        self.bad_from = float("inf")
-        self.bad: dict[str, float] = {}
-        self.starts = True
-        self.calls = 0
-        self.killed_at = self.trouble_at = float("inf")
-        self.troubles = 0
-        self._rng = np.random.default_rng(0)
-
-    def call(self) -> None:
-        self.calls += 1
-        if self.calls >= self.killed_at:
-            raise Killed
-        if self.calls == self.trouble_at:
-            raise EndpointError("The endpoint is not to be reached.")
-        if self.troubles:
-            self.troubles -= 1
-            raise EndpointError("The endpoint is busy.")
-
-    def clock(self) -> float:
-        return self.now
-
-    def timer(self) -> float:
-        return self.slept
-
-    def sleep(self, seconds: float) -> None:
-        if self.calls >= self.killed_at:
-            raise Killed
-        times = np.arange(self.now, self.now + seconds, 1 / RATE)
-        for shares in (self.in_force.live, self.in_force.mirror):
-            spare = 1 - sum(shares.values()) / 100
-            chosen = self._rng.choice([*shares, ""], len(times), p=[*(n / 100 for n in shares.values()), spare])
-            lot, latencies = self._rng.random(len(times)), 20 * self._rng.lognormal(0, 0.3, len(times))
-            drawn = zip(chosen, times, lot, latencies, strict=True)
-            self.seen += [self._request(str(name), *map(float, rest)) for name, *rest in drawn if name]
-        self.now += seconds
-        self.slept += seconds
-
-    def _request(self, name: str, at: float, lot: float, latency: float) -> Observation:
-        bad = self.bad if name == NEW and at >= self.bad_from else {}
-        if self.states.get(name) is not State.READY:
-            return Observation(at, name, 0, 1.0)
-        return Observation(at, name, 500 if lot < bad.get("failing", 0) else 200, latency * bad.get("slower", 1))
-
-    def deployments(self) -> Mapping[str, State]:
-        self.call()
-        return dict(self.states)
-
-    def traffic(self) -> Traffic:
-        self.call()
-        return self.in_force
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.call()
-        assert sum(traffic.live.values()) == 100
-        assert not traffic.live.keys() & traffic.mirror.keys()
-        assert {*traffic.live, *traffic.mirror} <= self.states.keys()
-        self.in_force = traffic
-        self.shares.append(traffic.live.get(NEW, 0))
-
-    def deploy(self, deployment: str) -> None:
-        self.call()
-        assert not self.in_force.live.get(deployment)
-        self.states[deployment] = State.READY if self.starts else State.FAILED
-
-    def delete(self, deployment: str) -> None:
-        self.call()
-        assert not self.in_force.live.get(deployment)
-        self.states.pop(deployment, None)
-
-    def logs(self, deployment: str) -> str:
-        return f"{deployment} is starting\nModuleNotFoundError: sklearn\n"
-
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        self.call()
-        rows = orjson.loads(body)["data"]
-        other = deployment == NEW and self.now >= self.bad_from and "other" in self.bad
-        return Answer(200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0)
-
-    def observations(self, since: float) -> Sequence[Observation]:
-        self.call()
-        return [each for each in self.seen if each.at >= since]
+from simulated_endpoint import GOLDEN, NEW, OLD, PLAN, RULES, Killed, Simulated, all_events, journal, rollout
 
 
 @pytest.fixture
 def endpoint() -> Simulated:
     return Simulated()
-
-
-def journal(endpoint: Simulated, folder: Path) -> Journal:
-    return Journal(folder / "journal.jsonl", clock=endpoint.clock)
-
-
-def rollout(endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2") -> Outcome:
-    made = Rollout(
-        endpoint,
-        plan,
-        RULES,
-        GOLDEN,
-        journal(endpoint, folder),
-        key=key,
-        clock=endpoint.clock,
-        timer=endpoint.timer,
-        sleep=endpoint.sleep,
-    )
-    return made.run()
 
 
 def reason(endpoint: Simulated, folder: Path) -> str:
@@ -268,7 +135,7 @@ def test_it_goes_back_whatever_the_endpoint_raises(endpoint: Simulated, tmp_path
     endpoint.set_traffic = refusing  # type: ignore[method-assign]
     told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
     assert told is Outcome.ROLLED_BACK
-    troubles = [event["error"] for event in _all_events(tmp_path) if event["event"] == "trouble"]
+    troubles = [event["error"] for event in all_events(tmp_path) if event["event"] == "trouble"]
     assert troubles == ["scaleType", "no JSON", "TimeoutError"]
 
 
@@ -339,31 +206,6 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: S
     assert reason(endpoint, tmp_path) == "errors 9 %"
 
 
-def test_a_half_written_line_costs_no_other(tmp_path: Path):
-    """What is written next stands on a line of its own, whatever bytes are before it."""
-    file = tmp_path / "journal.jsonl"
-    file.write_bytes(b'{"at": 1.0, "event": "started"}\n{"at": 2.0, "ev\xff\x00')
-    Journal(file).write("started", key="v3")
-    Journal(file).write("ended", outcome=Outcome.PROMOTED)
-    assert [event["event"] for event in Journal(file).last()] == ["started", "ended"]
-    assert Journal(file).last()[0]["key"] == "v3"
-
-
-def test_a_journal_is_written_by_one_rollout_at_a_time(tmp_path: Path):
-    """The second, and one that can't write at all, are told before anything is changed."""
-    file = tmp_path / "journal.jsonl"
-    with (
-        Journal(file).alone(),
-        pytest.raises(EndpointError, match="Another rollout is writing"),
-        Journal(file).alone(),
-    ):
-        pass
-    with pytest.raises(EndpointError, match="can't be written"), Journal(file / "below" / "a file").alone():
-        pass
-    with Journal(file).alone():
-        pass
-
-
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"predictions": null}', b'{"predictions": [1]}', b"\xff"])
 def test_an_answer_that_is_none_is_a_breach(endpoint: Simulated, tmp_path: Path, body: bytes):
     """Though its status is 200: not an accident after which a rollout goes on."""
@@ -384,61 +226,3 @@ class _Two(Simulated):
 
     def score(self, body: bytes, deployment: str | None = None) -> Answer:
         return Answer(200, self.body if deployment == NEW else b'{"predictions": [1.0, 2.0]}', 1.0)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    bad=st.sampled_from([{}, {"failing": 0.3}, {"slower": 30.0}, {"other": 1.0}]),
-    bad_after=st.floats(0, 400),
-    killed_at=st.integers(1, 160),
-    trouble_at=st.integers(1, 320),
-    guarded=st.booleans(),
-)
-def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
-    bad: dict[str, float], bad_after: float, killed_at: int, trouble_at: int, guarded: bool
-):
-    """With a guard left or without, then run again: in the end one of the two has all traffic, and a bad one none."""
-    endpoint = Simulated()
-    endpoint.bad, endpoint.bad_from = bad, endpoint.now + bad_after
-    endpoint.killed_at, endpoint.trouble_at = killed_at, trouble_at
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        outcome = _run_and_recover(endpoint, folder, guarded=guarded)
-        _check_shares(endpoint, folder)
-        endpoint.killed_at = endpoint.trouble_at = float("inf")
-        if outcome is None:
-            outcome = rollout(endpoint, folder)
-        _check_shares(endpoint, folder)
-        assert endpoint.in_force == Traffic({NEW if outcome is Outcome.PROMOTED else OLD: 100})
-        if bad and bad_after < 200:
-            assert outcome is not Outcome.PROMOTED
-
-
-def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> Outcome | None:
-    """None where it was killed, or could not begin, and nobody looked after it."""
-    try:
-        return rollout(endpoint, folder)
-    except EndpointError:
-        return None
-    except Killed:
-        endpoint.killed_at = float("inf")
-        if not guarded or not journal(endpoint, folder).last():
-            return None
-        return recover(endpoint, PLAN, journal(endpoint, folder), "killed", earlier=[])
-
-
-def _check_shares(endpoint: Simulated, folder: Path) -> None:
-    """Each larger share was set after the next smaller one was proven, by the journal."""
-    shares, proven = [0, 10, 50, 100], 0
-    for event in _all_events(folder):
-        if event["event"] == "traffic":
-            share = event["live"].get(NEW, 0)
-            assert shares.index(share) <= shares.index(proven) + 1
-        if event["event"] == "proven" and event["step"]["action"] == "traffic":
-            proven = max(proven, event["step"]["percent"])
-    assert max(endpoint.shares, default=0) <= shares[min(shares.index(proven) + 1, 3)]
-
-
-def _all_events(folder: Path) -> list[Any]:
-    file = folder / "journal.jsonl"
-    return [orjson.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

@@ -1,0 +1,146 @@
+"""An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed anywhere."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from mlops.rollout.controller import Rollout
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.judge import Rules
+from mlops.rollout.plan import Plan, steps
+from mlops.rollout.questions import Questions
+
+OLD, NEW = "blue", "green"
+RATE = 30
+"""Requests a second."""
+
+PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
+RULES = Rules(requests=100)
+GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
+
+
+class Killed(BaseException):
+    """The controller's process is no more: nothing that it does from here on has an effect."""
+
+
+class Simulated:
+    """Time passes in ``sleep``; meanwhile clients ask, by the traffic."""
+
+    name = "diabetes"
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept = 0.0
+        self.states: dict[str, State] = {OLD: State.READY}
+        self.in_force = Traffic({OLD: 100})
+        self.seen: list[Observation] = []
+        self.shares: list[int] = []
+        self.bad_from = float("inf")
+        self.bad: dict[str, float] = {}
+        self.starts = True
+        self.calls = 0
+        self.killed_at = self.trouble_at = float("inf")
+        self.troubles = 0
+        self._rng = np.random.default_rng(0)
+
+    def call(self) -> None:
+        self.calls += 1
+        if self.calls >= self.killed_at:
+            raise Killed
+        if self.calls == self.trouble_at:
+            raise EndpointError("The endpoint is not to be reached.")
+        if self.troubles:
+            self.troubles -= 1
+            raise EndpointError("The endpoint is busy.")
+
+    def clock(self) -> float:
+        return self.now
+
+    def timer(self) -> float:
+        return self.slept
+
+    def sleep(self, seconds: float) -> None:
+        if self.calls >= self.killed_at:
+            raise Killed
+        times = np.arange(self.now, self.now + seconds, 1 / RATE)
+        for shares in (self.in_force.live, self.in_force.mirror):
+            spare = 1 - sum(shares.values()) / 100
+            chosen = self._rng.choice([*shares, ""], len(times), p=[*(n / 100 for n in shares.values()), spare])
+            lot, latencies = self._rng.random(len(times)), 20 * self._rng.lognormal(0, 0.3, len(times))
+            drawn = zip(chosen, times, lot, latencies, strict=True)
+            self.seen += [self._request(str(name), *map(float, rest)) for name, *rest in drawn if name]
+        self.now += seconds
+        self.slept += seconds
+
+    def _request(self, name: str, at: float, lot: float, latency: float) -> Observation:
+        bad = self.bad if name == NEW and at >= self.bad_from else {}
+        if self.states.get(name) is not State.READY:
+            return Observation(at, name, 0, 1.0)
+        return Observation(at, name, 500 if lot < bad.get("failing", 0) else 200, latency * bad.get("slower", 1))
+
+    def deployments(self) -> Mapping[str, State]:
+        self.call()
+        return dict(self.states)
+
+    def traffic(self) -> Traffic:
+        self.call()
+        return self.in_force
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.call()
+        assert sum(traffic.live.values()) == 100
+        assert not traffic.live.keys() & traffic.mirror.keys()
+        assert {*traffic.live, *traffic.mirror} <= self.states.keys()
+        self.in_force = traffic
+        self.shares.append(traffic.live.get(NEW, 0))
+
+    def deploy(self, deployment: str) -> None:
+        self.call()
+        assert not self.in_force.live.get(deployment)
+        self.states[deployment] = State.READY if self.starts else State.FAILED
+
+    def delete(self, deployment: str) -> None:
+        self.call()
+        assert not self.in_force.live.get(deployment)
+        self.states.pop(deployment, None)
+
+    def logs(self, deployment: str) -> str:
+        return f"{deployment} is starting\nModuleNotFoundError: sklearn\n"
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        self.call()
+        rows = orjson.loads(body)["data"]
+        other = deployment == NEW and self.now >= self.bad_from and "other" in self.bad
+        return Answer(200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0)
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        self.call()
+        return [each for each in self.seen if each.at >= since]
+
+
+def journal(endpoint: Simulated, folder: Path) -> Journal:
+    return Journal(folder / "journal.jsonl", clock=endpoint.clock)
+
+
+def rollout(endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2") -> Outcome:
+    made = Rollout(
+        endpoint,
+        plan,
+        RULES,
+        GOLDEN,
+        journal(endpoint, folder),
+        key=key,
+        clock=endpoint.clock,
+        timer=endpoint.timer,
+        sleep=endpoint.sleep,
+    )
+    return made.run()
+
+
+def all_events(folder: Path) -> list[Any]:
+    file = folder / "journal.jsonl"
+    return [orjson.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
