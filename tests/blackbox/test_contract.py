@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import support
-from blackbox.server import Server, needs, until
+from blackbox.server import Server, needs
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", README, re.MULTILINE)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from click.testing import CliRunner
 
+from blackbox.server import PATIENCE, until
 from deploy.checkout import REPOSITORY
 from mlops.cli import main
 from mlops.load.figures import Objectives
@@ -42,6 +44,19 @@ def test_no_fault_costs_a_request(tmp_path: Path):
     assert "Redis failed (TimeoutError), scoring goes on without it" in logs["two-2.log"]
     assert all(phase in page.read_text() for phase in PHASES)
     assert (done.returncode == 0) is ("All objectives held." in page.read_text())
+
+
+def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
+    """Neither its servers nor its Redis."""
+    command = [sys.executable, "-m", "mlops", "slo", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY) as process:
+        soak = psutil.Process(process.pid)
+        until((tmp_path / "two-2.log").exists, "its servers are started")
+        started = soak.children(recursive=True)
+        process.kill()
+        assert any("valkey" in each.name() for each in started)
+    _, left = psutil.wait_procs(started, timeout=PATIENCE)
+    assert left == []
 
 
 @pytest.fixture
