@@ -239,11 +239,12 @@ def check(paths: tuple[Path, ...]) -> None:
 
 
 @main.command("local-redis", hidden=True)
-def local_redis_() -> None:
+@click.argument("parent", type=int)
+def local_redis_(parent: int) -> None:
     from mlops import local_redis
 
     with _plain_errors():
-        local_redis.run()
+        local_redis.run(parent)
 
 
 @main.command("announce", hidden=True)

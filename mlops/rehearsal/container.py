@@ -1,6 +1,7 @@
-"""``python -m mlops.rehearsal.container COMMAND...`` runs a command as the first process of a container.
+"""``python -m mlops.rehearsal.container PARENT COMMAND...`` runs a command as the first process of a container.
 
-When it ends, or whoever started the container, nothing of it is left. SIGTERM is passed on, so that it may drain.
+When it ends, or PARENT, the process that started the container, nothing of it is left. SIGTERM is passed on, so that it
+may drain.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import time
 from collections.abc import Sequence
 
 
-def main(command: Sequence[str]) -> None:
+def main(parent: int, command: Sequence[str]) -> None:
     """Needs a process group of its own, which it ends with itself."""
-    parent = os.getppid()
     process = subprocess.Popen(command)  # noqa: S603
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while process.poll() is None and os.getppid() == parent:
@@ -24,4 +24,4 @@ def main(command: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -58,6 +58,7 @@ class Deployment:
                 sys.executable,
                 "-m",
                 "mlops.rehearsal.container",
+                str(os.getpid()),
                 *command(self._port),
                 env={**os.environ, **ours, **artifact.environment},
                 stdout=log,
