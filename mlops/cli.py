@@ -248,14 +248,15 @@ def local_redis_(parent: int) -> None:
 
 
 @main.command("announce", hidden=True)
+@click.argument("server", type=int)
 @click.option("--port", type=int, required=True)
-def announce_(port: int) -> None:
+def announce_(server: int, port: int) -> None:
     from mlops.serve import announce
 
     warnings.simplefilter("ignore")
     logging.disable()
     with _plain_errors():
-        said = announce(settings.load(os.environ), f"http://localhost:{port}")
+        said = announce(settings.load(os.environ), f"http://localhost:{port}", server)
     if said:
         click.echo(said)
 

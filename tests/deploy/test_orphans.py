@@ -1,5 +1,6 @@
 """Processes that must not outlive whoever started them."""
 
+import signal
 import subprocess
 import sys
 
@@ -9,9 +10,11 @@ from blackbox.server import PATIENCE
 from deploy.checkout import REPOSITORY
 
 HELPERS = {
-    "container": ["mlops.rehearsal.container", "{parent}", "sleep", "600"],
-    "Redis": ["mlops", "local-redis", "{parent}"],
+    "announcer": (["mlops", "announce", "{parent}", "--port", "1"], 0),
+    "container": (["mlops.rehearsal.container", "{parent}", "sleep", "600"], -signal.SIGKILL),
+    "Redis": (["mlops", "local-redis", "{parent}"], 0),
 }
+"""How each is started, and its exit status: the container kills its whole group, itself included."""
 
 
 @pytest.mark.parametrize("name", HELPERS)
@@ -19,5 +22,7 @@ def test_one_whose_parent_was_killed_meanwhile_ends(name: str):
     """Before it could look who that is."""
     with subprocess.Popen(["true"]) as parent:  # gone, once this is through
         pass
-    command = [sys.executable, "-m", *(word.format(parent=parent.pid) for word in HELPERS[name])]
-    subprocess.run(command, check=False, cwd=REPOSITORY, start_new_session=True, timeout=PATIENCE)
+    words, status = HELPERS[name]
+    command = [sys.executable, "-m", *(word.format(parent=parent.pid) for word in words)]
+    done = subprocess.run(command, check=False, cwd=REPOSITORY, start_new_session=True, timeout=PATIENCE)
+    assert done.returncode == status
