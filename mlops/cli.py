@@ -16,6 +16,7 @@ import orjson
 
 import settings
 from errors import StartupError
+from mlops.column_options import column_options, told
 
 if TYPE_CHECKING:
     from mlops.drift import Drift
@@ -74,6 +75,7 @@ def main() -> None:
 @click.option("--name", help="Model name; else the file's.")
 @click.option("--version", help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
+@column_options
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def package(
@@ -83,6 +85,8 @@ def package(
     name: str | None,
     version: str | None,
     drop: tuple[str, ...],
+    text: tuple[str, ...],
+    dtype: tuple[str, ...],
     not_cacheable: bool,
     force: bool,
 ) -> None:
@@ -97,16 +101,18 @@ def package(
     from mlops.package import package as package_model
 
     with _plain_errors():
-        frame = samples.read(sample)
-        unknown = [column for column in drop if column not in frame.columns]
+        rows = samples.load(sample)
+        columns = {str(column): column for column in rows.columns}
+        unknown = [name for name in drop if name not in columns]
         if unknown:
             raise StartupError(
-                f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(map(str, frame))}."
+                f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(columns)}."
             )
         made = package_model(
             model,
-            frame.drop(columns=list(drop)),
+            rows.drop(columns=[columns[name] for name in drop]),
             out,
+            told=told(text, dtype),
             name=name,
             version=version,
             force=force,
@@ -165,7 +171,17 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
 @click.option("--url", required=True, help="Where to ask, as https://NAME.REGION.inference.ml.azure.com/score.")
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
 @click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
-def score_(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
+@click.option("--model-dir", type=FOLDER, help="The model's folder here: it tells how to read a CSV's columns.")
+@column_options
+def score_(
+    file: Path,
+    url: str,
+    secret_env: str | None,
+    deployment: str | None,
+    model_dir: Path | None,
+    text: tuple[str, ...],
+    dtype: tuple[str, ...],
+) -> None:
     """Print predictions for FILE, each as a line of JSON.
 
     FILE is a request body (.json, or - for standard input), sent as it is, or rows (.csv, .jsonl, .parquet, .npy),
@@ -178,7 +194,7 @@ def score_(file: Path, url: str, secret_env: str | None, deployment: str | None)
     except ModuleNotFoundError:
         raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
     with _plain_errors():
-        score(file, url, secret_env, deployment)
+        score(file, url, secret_env, deployment, model_dir, told(text, dtype))
 
 
 @main.command()

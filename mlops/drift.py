@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from contract import Feature
 from errors import StartupError
 from manifest import REPACKAGE, Manifest
 from mlops import sample as samples
@@ -35,10 +36,11 @@ class Drift:
 
 def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
     """The features, the most drifted first. Raises StartupError."""
-    baselines = Manifest.read(artifact).baselines
+    packaged = Manifest.read(artifact)
+    baselines = packaged.baselines
     if not baselines:
         raise StartupError(f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}.")
-    frame = pd.concat([_read(file) for file in files], ignore_index=True)
+    frame = pd.concat([_read(file, packaged.contract.features) for file in files], ignore_index=True)
     frame.columns = frame.columns.astype(str)
     missing = [baseline.name for baseline in baselines if baseline.name not in frame.columns]
     if missing:
@@ -66,10 +68,10 @@ def _column(frame: pd.DataFrame, baseline: Baseline) -> list[Any]:
     return list(column.astype(object).where(column.notna(), None))
 
 
-def _read(file: Path) -> pd.DataFrame:
+def _read(file: Path, features: Sequence[Feature]) -> pd.DataFrame:
     """What a data collector has written, Azure ML's or ours, or a sample."""
     if file.suffix.lower() != ".jsonl":
-        return samples.read(file)
+        return samples.read(file, features)
     try:
         lines = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
         rows = [row for line in lines for row in (line["data"] if isinstance(line.get("data"), list) else [line])]

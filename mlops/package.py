@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +13,46 @@ import pandas as pd
 
 import artifact
 import model_file
+from contract import Feature
 from errors import StartupError
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops.convert import convert
+from mlops.csv_file import CsvFile
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
+from mlops.read_as import as_fitted
+from mlops.sample import check_untold
 from onnx_model import OnnxModel
 from settings import Settings
 
 
 def package(
     model: Path,
-    sample: pd.DataFrame,
+    sample: pd.DataFrame | CsvFile,
     out: Path,
     *,
+    told: Mapping[str, Feature] | None = None,
     name: str | None = None,
     version: str | None = None,
     force: bool = False,
     cacheable: bool = True,
     say: Say = lambda line: None,
 ) -> Manifest:
-    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError."""
+    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
+
+    ``told``: what a CSV's columns are, as far as the user says so.
+    """
     _check_out(out, force)
     say(f"Loading {model}")
     found = artifact.find(Settings(scoring_model_path=model.absolute(), model_name=name, model_version=version))
     estimator, digest, skew = model_file.read(found, trust_types=True)
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
+    if isinstance(sample, CsvFile):
+        signature = (found.mlflow and found.mlflow.features) or ()
+        sample = as_fitted(sample, estimator, signature, told or {}, say)
+    else:
+        check_untold(told)
     measured = measure(estimator, sample, say)
     compiled, graph = _compile(estimator, measured, say)
     manifest = Manifest(

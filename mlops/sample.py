@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,27 @@ import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
 from errors import StartupError
+from mlops.csv_file import CsvFile
 
 
-def read(path: Path) -> pd.DataFrame:
+def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None) -> pd.DataFrame:
+    """A CSV's columns as the contract's features and the user tell, else by their cells. Raises StartupError."""
+    found = load(path)
+    if isinstance(found, CsvFile):
+        return found.frame(found.by_column(features) | found.told(told or {}))
+    check_untold(told)
+    return found
+
+
+def check_untold(told: Mapping[str, Feature] | None) -> None:
+    if told:
+        raise StartupError("--text and --dtype are for a CSV; this file itself tells what its columns are.")
+
+
+def load(path: Path) -> CsvFile | pd.DataFrame:
     """CSV, JSON (a request body, or a list of objects), JSON lines, Parquet or .npy. Raises StartupError."""
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {
-        ".csv": _csv,
+    readers: dict[str, Callable[[Path], CsvFile | pd.DataFrame]] = {
+        ".csv": CsvFile.read,
         ".json": _json,
         ".jsonl": _json_lines,
         ".parquet": _parquet,
@@ -27,20 +42,24 @@ def read(path: Path) -> pd.DataFrame:
     if reader is None:
         raise StartupError(f"{path} is not a sample that can be read; give one of {', '.join(readers)}.")
     try:
-        frame = reader(path)
+        found = reader(path)
+    except StartupError:
+        raise
     except ImportError:
         raise StartupError(f"{path} needs pyarrow to be read; run `pip install pyarrow`, or give a CSV.") from None
     except Exception as error:
         raise StartupError(f"The sample {path} can't be read: {error}; correct the file.") from None
-    if frame.empty:
+    if not len(found.lines if isinstance(found, CsvFile) else found):
         raise StartupError(f"The sample {path} has no rows; give some that the model can answer.")
-    return frame
+    return found
 
 
 def features_of(frame: pd.DataFrame) -> tuple[Feature, ...]:
     """A feature for each column, from its dtype. Raises StartupError for one that JSON has no values for."""
     return tuple(
-        Feature(name if isinstance(name, str) else None, _dtype(name, frame[name]), categories=_categories(frame[name]))
+        Feature(
+            name if isinstance(name, str) else None, dtype_of(name, frame[name]), categories=_categories(frame[name])
+        )
         for name in frame.columns
     )
 
@@ -50,12 +69,6 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
     columns = [frame[name].astype(object) for name in frame.columns]
     plain = [column.where(column.notna(), None).tolist() for column in columns]
     return [[_plain(value) for value in row] for row in zip(*plain, strict=True)]
-
-
-def _csv(path: Path) -> pd.DataFrame:
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0]
-    headerless = first.notna().all() and all(map(_is_number, first))  # then the first row is data
-    return pd.read_csv(path, header=None if headerless else "infer")
 
 
 def _json(path: Path) -> pd.DataFrame:
@@ -79,15 +92,8 @@ def _npy(path: Path) -> pd.DataFrame:
     return pd.DataFrame(np.load(path, allow_pickle=False))
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _dtype(name: Any, column: pd.Series) -> str:
+def dtype_of(name: Any, column: pd.Series) -> str:
+    """As ``Feature.dtype``. Raises StartupError."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         return CATEGORY
     if pd.api.types.is_bool_dtype(column):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -11,14 +12,34 @@ import click
 import httpx
 import orjson
 
+import artifact
+from contract import Feature
+from errors import StartupError
 from mlops.score_client import ScoreClient, ScoreRefused
 from mlops.score_rows import Rows, batches
+from settings import Settings
+
+WRONG = "wrong_type"
+UNTOLD = "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the column by --text."
 
 
-def score(file: Path, url: str, secret_env: str | None, deployment: str | None) -> None:
-    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read."""
+def score(
+    file: Path,
+    url: str,
+    secret_env: str | None,
+    deployment: str | None,
+    model_dir: Path | None = None,
+    told: Mapping[str, Feature] | None = None,
+) -> None:
+    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read.
+
+    ``model_dir``, ``told``: what tells of a CSV's columns.
+    """
     address, secret = address_of(url, secret_env), secret_of(secret_env)
-    work = [Rows(_read(file), None, 1)] if file.name == "-" or file.suffix.lower() == ".json" else batches(file)
+    as_it_is = file.name == "-" or file.suffix.lower() == ".json"
+    features = features_of(model_dir) if model_dir else ()
+    work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told)
+    untold = file.suffix.lower() == ".csv" and not features
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total = sum(rows.count for rows in work)
     with (
@@ -29,10 +50,22 @@ def score(file: Path, url: str, secret_env: str | None, deployment: str | None) 
             try:
                 predictions = client.score(rows.body, rows.first)
             except ScoreRefused as error:
-                raise click.ClickException(str(error)) from None
+                raise click.ClickException(f"{error}{UNTOLD if untold and WRONG in str(error) else ''}") from None
             for prediction in predictions:
                 click.echo(orjson.dumps(prediction))
             progress.update(rows.count)
+
+
+def features_of(model_dir: Path) -> tuple[Feature, ...]:
+    """Of the manifest, or of an MLflow signature. Raises StartupError."""
+    found = artifact.find(Settings(azureml_model_dir=model_dir))
+    features = found.manifest.contract.features if found.manifest else found.mlflow and found.mlflow.features
+    if not features:
+        raise StartupError(
+            f"{model_dir} does not tell what its model takes; package the model, or leave --model-dir out and name "
+            "columns by --text and --dtype."
+        )
+    return features
 
 
 def _read(file: Path) -> bytes:

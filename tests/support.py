@@ -73,6 +73,25 @@ def mixed() -> tuple[Any, pd.DataFrame]:
     return make_pipeline(columns, LogisticRegression()).fit(frame, frame["visits"] > 4), frame
 
 
+def codes() -> tuple[Any, pd.DataFrame]:
+    """A pipeline on texts that look like something else: postcodes, a region NA, grades in digits, yes and True."""
+    rng = np.random.default_rng(0)
+    count = 40
+    frame = pd.DataFrame(
+        {
+            "postcode": rng.choice(["01067", "10115", "20095"], count),
+            "region": rng.choice(["EU", "NA", "None"], count),
+            "grade": rng.choice(["1", "2", "10"], count),
+            "agreed": rng.choice(["yes", "True"], count),
+            "income": rng.normal(50, 9, count),
+        }
+    )
+    encode = OneHotEncoder(handle_unknown="ignore")  # one that reads a text wrongly answers wrongly
+    columns = make_column_transformer((encode, ["postcode", "region", "grade", "agreed"]), remainder="passthrough")
+    target = (frame["region"] == "NA") | (frame["postcode"] == "01067") & (frame["grade"] != "10")
+    return make_pipeline(columns, LogisticRegression()).fit(frame, target), frame
+
+
 def texts() -> tuple[Any, pd.DataFrame]:
     frame = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad night"] * 5})
     return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(frame["text"], [1, 0, 1, 0] * 5), frame

@@ -92,8 +92,9 @@ def test_a_column_without_numbers_is_named(artifact: Path, tmp_path: Path):
     """Not told as drift."""
     X, _ = support.diabetes()
     X.assign(age="old").to_csv(tmp_path / "d.csv", index=False)
-    result = run("drift", artifact, tmp_path / "d.csv")
-    assert "The column age holds what is no number" in result.output
+    X.assign(age="old").to_parquet(tmp_path / "d.parquet")
+    assert "Line 2 of" in run("drift", artifact, tmp_path / "d.csv").output
+    assert "The column age holds what is no number" in run("drift", artifact, tmp_path / "d.parquet").output
 
 
 def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path):

@@ -1,0 +1,174 @@
+"""What the cells of a CSV's column are: texts, numbers, booleans or categories.
+
+Known where a contract, the estimator's fit or the user tells; else inferred, and then a column is text unless each cell
+that is not empty is a number, or each is true or false. Only an empty cell is missing. Among numbers and booleans the
+words that usually stand for nothing are missing too: they can mean nothing else there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+
+NUMBER = "number"
+"""Whole numbers or not, as the cells are."""
+
+MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
+BOOLEANS = {"true": True, "false": False}
+CODED = BOOLEANS | {"1": True, "0": False}
+PLAIN = re.compile(r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII)
+"""A number that is not a code: without leading zeros or a plus."""
+
+WHOLE = re.compile(r"\s*-?\d+\s*", re.ASCII)
+EXACT = 2**53
+"""Up to here a float64 holds each whole number."""
+
+
+class BadCell(Exception):
+    """``row``: from 0. ``wanted``: what its column takes."""
+
+    def __init__(self, row: int, wanted: str) -> None:
+        super().__init__(wanted)
+        self.row = row
+        self.wanted = wanted
+
+
+def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
+    """Raises BadCell."""
+    dtype = known.dtype if known else ANY
+    if dtype == ANY or (dtype == NUMBER and inferred(cells) == BOOLEAN):
+        dtype = inferred(cells)
+    if dtype == CATEGORY:
+        return _categories(cells, known.categories if known else ())
+    if dtype == BOOLEAN:
+        return _booleans(cells)
+    if dtype == NUMBER:
+        return _numbers(cells)
+    if dtype.startswith(("int", "uint")):
+        return _whole_numbers(cells, "uint64" if dtype.startswith("u") else "int64")
+    return pd.Series(_floats(cells)) if dtype.startswith("float") else _texts(cells)
+
+
+def inferred(cells: Collection[str]) -> str:
+    """TEXT, BOOLEAN or NUMBER. Whole numbers that a float or an int64 does not hold are texts: they are codes."""
+    given = set(cells)
+    gaps = "" in given
+    given.discard("")
+    if 0 < len(given) < 7 and {cell.lower() for cell in given} <= BOOLEANS.keys():
+        return BOOLEAN
+    if not all(map(PLAIN.fullmatch, given)):
+        return TEXT
+    whole = [int(cell) for cell in given if WHOLE.fullmatch(cell)]
+    limit = 2**63 - 1 if len(whole) == len(given) and not gaps else EXACT
+    return NUMBER if all(abs(value) <= limit for value in whole) else TEXT
+
+
+def is_number(cell: str) -> bool:
+    return bool(PLAIN.fullmatch(cell))
+
+
+def stray(cells: Sequence[str]) -> list[int]:
+    """Rows of the cells that alone keep a column from being numbers; none where few others are numbers."""
+    other = {cell for cell in {*cells} - {""} if not is_number(cell)}
+    rows = [row for row, cell in enumerate(cells) if cell in other]
+    numbers = len(cells) - cells.count("") - len(rows)
+    return rows if numbers > len(rows) else []
+
+
+def _texts(cells: Sequence[str]) -> pd.Series:
+    return pd.Series([cell or np.nan for cell in cells], dtype=object).infer_objects()
+
+
+def _booleans(cells: Sequence[str]) -> pd.Series:
+    return pd.Series(_each(cells, _bool, "true or false"), dtype=object).infer_objects()
+
+
+def _numbers(cells: Sequence[str]) -> pd.Series:
+    if all(map(WHOLE.fullmatch, {*cells})):
+        values = np.array([*map(int, cells)])
+        if values.dtype.kind == "i":
+            return pd.Series(values)
+    return pd.Series(_floats(cells))
+
+
+def _floats(cells: Sequence[str]) -> np.ndarray:
+    try:
+        values = [np.nan if cell in MISSING else _float(cell) for cell in cells]
+    except ValueError:
+        values = _each(cells, _float, "a number")  # which tells where
+    return np.array(values, dtype=np.float64)
+
+
+def _whole_numbers(cells: Sequence[str], dtype: str) -> pd.Series:
+    limits = np.iinfo(dtype)
+
+    def whole(cell: str) -> int:
+        value = _int(cell)
+        if not limits.min <= value <= limits.max:
+            raise ValueError(cell)
+        return value
+
+    values = _each(cells, whole, f"a whole number that fits {dtype}", missing=None)
+    missing = np.array([value is None for value in values])
+    array = np.array([value or 0 for value in values], dtype=dtype)
+    return pd.Series(pd.arrays.IntegerArray(array, missing) if missing.any() else array)
+
+
+def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
+    if not categories:
+        return typed(cells).astype("category")
+    known = {str(category): category for category in categories}
+    numbers = {float(c): c for c in categories if isinstance(c, int | float) and not isinstance(c, bool)}
+
+    def category(cell: str) -> Any:
+        return known[cell] if cell in known else numbers[_float(cell)]
+
+    words = MISSING if numbers else {""}
+    found = _each(cells, category, f"one of the {len(categories)} categories of the fit", missing=None, words=words)
+    return pd.Series(pd.Categorical(found, categories=list(categories)))
+
+
+def _each(
+    cells: Sequence[str],
+    read: Callable[[str], Any],
+    wanted: str,
+    *,
+    missing: Any = np.nan,
+    words: Collection[str] = MISSING,
+) -> list[Any]:
+    """Reads each different cell once. Raises BadCell for the first that can't be read."""
+    values: dict[str, Any] = {}
+    bad = []
+    for cell in {*cells}:
+        try:
+            values[cell] = missing if cell in words else read(cell)
+        except (ValueError, KeyError):
+            bad.append(cells.index(cell))
+    if bad:
+        raise BadCell(min(bad), wanted)
+    return [values[cell] for cell in cells]
+
+
+def _bool(cell: str) -> bool:
+    return CODED[cell.strip().lower()]
+
+
+def _float(cell: str) -> float:
+    if "_" in cell or not cell.isascii():  # which Python would take
+        raise ValueError(cell)
+    return float(cell)
+
+
+def _int(cell: str) -> int:
+    if WHOLE.fullmatch(cell):
+        return int(cell)
+    value = _float(cell)
+    if not value.is_integer():
+        raise ValueError(cell)
+    return int(value)
