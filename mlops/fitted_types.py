@@ -26,7 +26,9 @@ def fitted_types(estimator: Any, columns: Sequence[Column]) -> dict[Column, Feat
         names = getattr(estimator, "feature_names_in_", None)
         if names is None and getattr(estimator, "n_features_in_", len(columns)) != len(columns):
             return {}
-        for name, feature in _told(estimator, list(columns if names is None else names)):
+        places = {str(column): column for column in columns}
+        for told, feature in _told(estimator, list(columns if names is None else names)):
+            name = places.get(str(told), told)
             if feature.categories or name not in found:  # an encoder knows more than an imputer before it
                 found[name] = feature
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 import golden
-from contract import Contract, Feature
+from contract import Contract
 from errors import ModelFailed, ScoringError, StartupError
 from estimator import Predictor, cacheable, container_of, methods_of
 from mlops import sample as samples
+from mlops.probe import with_container, with_missing
 from predictions import non_finite, per_row, to_json
 from stability import LEAST_KNOWN, Baseline
 from validation import Batch
@@ -21,9 +23,6 @@ from validation import Batch
 GOLDEN_ROWS = 10
 EXACT = 2**53
 """Up to here a float64 holds each whole number."""
-
-PROBED_ROWS = 100
-"""How many rows are looked through for one without gaps."""
 
 COMPARED_ROWS = 2_000
 """How many rows of the sample a compiled model is compared on."""
@@ -50,7 +49,7 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
     """Raises StartupError where the sample does not fit the estimator."""
     frame = _finite(_select(sample, estimator, say))
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
-    contract = _contract(frame, estimator)
+    contract, frame = with_missing(_contract(frame, estimator), estimator, frame, say)
     golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
     rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
@@ -105,27 +104,7 @@ def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
 def _contract(frame: pd.DataFrame, estimator: Any) -> Contract:
     features = samples.features_of(frame)
     contract = Contract(features, methods_of(estimator), container_of(estimator, features))
-    taken = _missing_taken(samples.rows_of(frame.head(PROBED_ROWS)), estimator, contract)
-    features = tuple(dataclasses.replace(f, missing=missing) for f, missing in zip(features, taken, strict=True))
-    return dataclasses.replace(contract, features=features)
-
-
-def _missing_taken(rows: list[list[Any]], estimator: Any, contract: Contract) -> list[bool]:
-    """For each feature, tried out: is a row without its value answered with numbers?"""
-    whole = next((row for row in rows if None not in row), rows[0])
-    without = [[*whole[:j], None, *whole[j + 1 :]] for j in range(len(whole))]
-    features: tuple[Feature, ...] = tuple(dataclasses.replace(f, missing=True) for f in contract.features)
-    lenient = dataclasses.replace(contract, features=features)
-    if lenient.uniform and _answered(without, estimator, lenient):  # in one go
-        return [True] * len(whole)
-    return [_answered([row], estimator, lenient) for row in without]
-
-
-def _answered(rows: list[list[Any]], estimator: Any, contract: Contract) -> bool:
-    try:
-        return not non_finite(Predictor(estimator, contract)(golden.batch(rows, contract)))
-    except ScoringError:
-        return False
+    return with_container(contract, estimator, frame)
 
 
 def _golden_answers(
@@ -163,19 +142,25 @@ def _check_against_estimator(
     frame: pd.DataFrame, estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
 ) -> None:
     """What JSON can't tell apart (None and NaN, say) a model may: better no service than one that answers otherwise."""
-    direct: Any = frame if hasattr(estimator, "feature_names_in_") else frame.to_numpy()
-    if contract.container == "list":
-        direct = frame.iloc[:, 0].tolist()
     for method, given in answers.items():
-        try:
-            expected = per_row(getattr(estimator, method)(direct))
-        except Exception:  # it can't take the sample as it is, so there is nothing to compare with
+        expected = _direct(frame, estimator, contract, method)
+        if expected is None:
             return
         if given is not None and not golden.same(given, expected):
             raise StartupError(
                 f"The model answers the sample otherwise when it comes as JSON ({method}): it tells values apart that "
                 "JSON does not, such as None from NaN; train it on data without that difference."
             )
+
+
+def _direct(frame: pd.DataFrame, estimator: Any, contract: Contract, method: str) -> list[Any] | None:
+    """The answers to the sample as it is; None where it can't be taken so, and there is nothing to compare with."""
+    named = hasattr(estimator, "feature_names_in_")
+    forms: list[Any] = [frame] if named else [frame.to_numpy(), frame]
+    for form in [frame.iloc[:, 0].tolist()] if contract.container == "list" else forms:
+        with contextlib.suppress(Exception):
+            return per_row(getattr(estimator, method)(form))
+    return None
 
 
 def _with_fractions(contract: Contract, frame: pd.DataFrame) -> Contract:

@@ -25,8 +25,8 @@ class Predictor:
         self._estimator = estimator
         self._contract = contract
         self._proven = False
-        if contract.container == "array":  # also of a fit on names, where packaging showed that it answers the same
-            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        # Packaging has shown that an array gives the same answers, or a DataFrame where the fit had no names.
+        warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
 
     def __call__(self, batch: Batch) -> list[Any]:
         try:
@@ -73,7 +73,7 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)
         return column if missing.all() else column.infer_objects()  # nothing but NaN would become numbers
     if missing.any():
-        return values.astype(object if feature.dtype == BOOLEAN else np.float64)
+        return np.where(missing, np.nan, values) if feature.dtype == BOOLEAN else values.astype(np.float64)
     return values.astype(feature.dtype)
 
 
@@ -96,8 +96,9 @@ def cacheable(estimator: Any) -> bool:
 def container_of(estimator: Any, features: Iterable[Feature]) -> Container:
     if _takes_texts(estimator):
         return "list"
-    mixed = any(not feature.numeric for feature in features)
-    return "frame" if mixed or hasattr(estimator, "feature_names_in_") else "array"
+    """A DataFrame wherever columns have names, which a step may ask for: also of a sample or a signature."""
+    framed = any(not feature.numeric or feature.name is not None for feature in features)
+    return "frame" if framed or hasattr(estimator, "feature_names_in_") else "array"
 
 
 def contract_of(estimator: Any, features: tuple[Feature, ...] | None = None) -> Contract:

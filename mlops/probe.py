@@ -1,0 +1,102 @@
+"""Tries out how a model is best called: with a DataFrame or an array, and where it takes missing values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import golden
+from contract import Contract, Feature
+from errors import ScoringError, StartupError
+from estimator import Predictor
+from mlops import sample as samples
+from predictions import non_finite
+
+ROWS = 100
+"""How many rows are looked through for some without gaps."""
+
+TRIED = 3
+NAN = "it answers NaN"
+
+
+def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> Contract:
+    """A DataFrame, unless the model fails on it and not on an array."""
+    if contract.container != "frame" or hasattr(estimator, "feature_names_in_"):
+        return contract
+    rows, unnamed = _rows(frame), dataclasses.replace(contract, container="array")
+    framed, bare = ([refusal([row], estimator, tried) for row in rows] for tried in (contract, unnamed))
+    return unnamed if all(map(_fails, framed)) and not all(map(_fails, bare)) else contract
+
+
+def with_missing(
+    contract: Contract, estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]
+) -> tuple[Contract, pd.DataFrame]:
+    """The contract tells where the model takes missing values; rows that lack others are left out of the frame.
+
+    Raises StartupError where no row is left.
+    """
+    why = _refusals(_answered(contract, estimator, frame), estimator, contract)
+    features = tuple(
+        dataclasses.replace(f, missing=not reason) for f, reason in zip(contract.features, why, strict=True)
+    )
+    kept = np.ones(len(frame), bool)
+    for name, reason in zip(frame.columns, why, strict=True):
+        gaps = frame[name].isna().to_numpy()
+        if reason and gaps.any():
+            kept &= ~gaps
+            told = f"rows without a value in {name}, which the model does not take ({reason})"
+            if not kept.any():
+                raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
+            say(f"  note: left out are {gaps.sum():,} {told}")
+    return dataclasses.replace(contract, features=features), frame[kept]
+
+
+def refusal(rows: list[list[Any]], estimator: Any, contract: Contract) -> str | None:
+    """Why the model does not answer these rows with numbers, None where it does. Missing values are let through."""
+    features: tuple[Feature, ...] = tuple(dataclasses.replace(f, missing=True) for f in contract.features)
+    lenient = dataclasses.replace(contract, features=features)
+    try:
+        answers = Predictor(estimator, lenient)(golden.batch(rows, lenient))
+    except ScoringError as error:
+        return _words(error.__cause__ or error)
+    return NAN if non_finite(answers) else None
+
+
+def _refusals(row: list[Any], estimator: Any, contract: Contract) -> list[str | None]:
+    """For each feature, tried out: why a row without its value is not answered."""
+    without = [[*row[:j], None, *row[j + 1 :]] for j in range(len(row))]
+    if contract.uniform and not refusal(without, estimator, contract):  # in one go
+        return [None] * len(row)
+    return [refusal([gap], estimator, contract) for gap in without]
+
+
+def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
+    """A row that the model answers. Raises StartupError."""
+    why = None
+    for row in _rows(frame):
+        why = refusal([row], estimator, contract)
+        if not _fails(why):
+            return row
+    raise StartupError(
+        f"The model fails on the sample ({contract.methods[0]}: {why}); give rows like those of its fit."
+    )
+
+
+def _rows(frame: pd.DataFrame) -> list[list[Any]]:
+    """Some without gaps, if there are such among the first."""
+    first = frame.head(ROWS)
+    whole = first[first.notna().all(axis=1)]
+    return samples.rows_of((first if whole.empty else whole).head(TRIED))
+
+
+def _fails(why: str | None) -> bool:
+    return why not in (None, NAN)
+
+
+def _words(error: BaseException) -> str:
+    first = str(error).strip().partition("\n")[0].rstrip(".")
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
