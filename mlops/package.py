@@ -12,14 +12,18 @@ from typing import Any
 import pandas as pd
 
 import artifact
+import golden
 import model_file
 from contract import Feature
 from errors import StartupError
+from estimator import Predictor
 from manifest import FILE_NAME, Manifest, running_versions
+from mlops import jobs
 from mlops.convert import convert
 from mlops.csv_file import CsvFile
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
+from mlops.pieces import check_whole
 from mlops.read_as import as_fitted
 from mlops.sample import check_untold
 from onnx_model import OnnxModel
@@ -53,8 +57,10 @@ def package(
         sample = as_fitted(sample, estimator, signature, told or {}, say)
     else:
         check_untold(told)
+    check_whole(estimator, sample, say)
     measured = measure(estimator, sample, say)
     compiled, graph = _compile(estimator, measured, say)
+    _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
         model_name=found.name,
         model_version=found.version if found.version != "unknown" else "1",
@@ -85,6 +91,16 @@ def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | 
     rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
     say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")
     return compiled, graph
+
+
+def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None, say: Say) -> None:
+    """Where the estimator itself answers."""
+    contract = measured.contract
+    if compiled and contract.methods[0] in compiled.outputs:
+        return
+    row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
+    if line := jobs.note(estimator, lambda: predict(row)):
+        say(f"  {line}")
 
 
 def _check_out(out: Path, force: bool) -> None:
