@@ -25,6 +25,7 @@ CODED = BOOLEANS | {"1": True, "0": False}
 PLAIN = re.compile(r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII)
 """A number that is not a code: without leading zeros or a plus."""
 
+CODE = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*", re.ASCII)
 WHOLE = re.compile(r"\s*-?\d+\s*", re.ASCII)
 EXACT = 2**53
 """Up to here a float64 holds each whole number."""
@@ -71,6 +72,12 @@ def inferred(cells: Collection[str]) -> str:
 
 def is_number(cell: str) -> bool:
     return bool(PLAIN.fullmatch(cell))
+
+
+def are_codes(cells: Collection[str]) -> bool:
+    """Each could be read as a number and is kept as text."""
+    given = {*cells} - {""}
+    return bool(given) and all(map(CODE.fullmatch, given)) and inferred(cells) == TEXT
 
 
 def stray(cells: Sequence[str]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from contract import Feature
+from contract import ANY, CATEGORY, TEXT, Feature
 from errors import StartupError
 from manifest import REPACKAGE, Manifest
 from mlops import sample as samples
@@ -68,10 +68,17 @@ def _column(frame: pd.DataFrame, baseline: Baseline) -> list[Any]:
     return list(column.astype(object).where(column.notna(), None))
 
 
+def _as_it_is(feature: Feature) -> Feature:
+    """Categories that the fit did not have are no mistake here."""
+    if feature.dtype != CATEGORY:
+        return feature
+    return replace(feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY)
+
+
 def _read(file: Path, features: Sequence[Feature]) -> pd.DataFrame:
     """What a data collector has written, Azure ML's or ours, or a sample."""
     if file.suffix.lower() != ".jsonl":
-        return samples.read(file, features)
+        return samples.read(file, [_as_it_is(feature) for feature in features])
     try:
         lines = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
         rows = [row for line in lines for row in (line["data"] if isinstance(line.get("data"), list) else [line])]

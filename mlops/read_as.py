@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
-from mlops.column_types import MISSING, NUMBER, stray
+from mlops.column_types import MISSING, NUMBER, are_codes, stray
 from mlops.csv_file import CsvFile, Types
 from mlops.fitted_types import fitted_types
 from mlops.sample import dtype_of
@@ -46,22 +46,25 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
-    """On columns whose cells may mean something else than what they were read as."""
+    """On texts that may mean something else."""
     for name, cells in zip(file.columns, file.cells, strict=True):
-        known = types.get(name)
-        if pd.api.types.is_numeric_dtype(frame[name]):
-            continue
-        rows = stray(cells)
-        words = MEANT.intersection(cells) - {*(known.categories if known else ())}
-        if rows and known is None:
-            yield (
-                f"note: {name} is text for {len(rows)} cells that are no numbers, the first in line "
-                f"{file.lines[rows[0]]}; leave them empty where values are missing"
-                + (f", or add --dtype {name}=float64" if MEANT.issuperset(cells[row] for row in rows) else "")
-            )
-        elif words:
-            found = ", ".join(sorted(words))
-            yield f"note: {found} in {name} is a text; leave those cells empty where they mean that values are missing"
+        if dtype_of(name, frame[name]) == TEXT and (said := _note(name, cells, types.get(name), file.lines)):
+            yield f"note: {name} {said}"
+
+
+def _note(name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]) -> str | None:
+    rows, option = stray(cells), f"add --dtype {name}=float64"
+    words = MEANT.intersection(cells) - {*(known.categories if known else ())}
+    if known is None and are_codes(cells):
+        return f"is text: its numbers have leading zeros, a plus or too many digits; if they are no codes, {option}"
+    if known is None and rows:
+        told = f", or {option}" if MEANT.issuperset(cells[row] for row in rows) else ""
+        place = f"{len(rows)} cells that are no numbers, the first in line {lines[rows[0]]}"
+        return f"is text for {place}; leave them empty where values are missing{told}"
+    if words:
+        found = ", ".join(sorted(words))
+        return f"holds {found}, which is read as text; leave those cells empty where they mean that values are missing"
+    return None
 
 
 def _list(names: Sequence[Any]) -> str:

@@ -54,6 +54,17 @@ def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
     assert "note: NA" not in result.output  # the encoder knows it
 
 
+def test_codes_that_could_be_numbers_are_told(tmp_path: Path):
+    """Unless an encoder knows them: a model on numbers has an option then."""
+    frame = pd.DataFrame({"code": [1, 2] * 10, "x": [0.0, 1.0] * 10})
+    columns = make_column_transformer(("passthrough", ["code", "x"]))
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
+    rows = "code,x\n001,0\n002,1\n"
+    assert "note: code is text: its numbers have leading zeros" in package(tmp_path, estimator, rows).output
+    result = package(tmp_path, estimator, rows, "--dtype", "code=float64")
+    assert (result.exit_code, "note: code" in result.output) == (0, False)
+
+
 def test_many_columns_take_a_line_a_kind(tmp_path: Path):
     """Not one each."""
     frame = pd.DataFrame(np.eye(60), columns=[f"x{place}" for place in range(60)])
@@ -78,11 +89,11 @@ def test_words_that_may_stand_for_nothing_are_told(tmp_path: Path):
     result = package(tmp_path, estimator, "\n".join(["age,city", *rows[:-1]]))
     assert "note: age is text for 1 cells that are no numbers, the first in line 22; leave them empty" in result.output
     assert "or add --dtype age=float64" in result.output
-    assert "note: NA in city is a text; leave those cells empty" in result.output
+    assert "note: city holds NA, which is read as text; leave those cells empty" in result.output
     result = package(tmp_path, estimator, "\n".join(["age,city", *rows]))
     assert "note: age is text for 2 cells" in result.output
     assert "--dtype age=float64" not in result.output  # it would be refused
-    assert "note: NA, null in city is a text" in result.output
+    assert "note: city holds NA, null, which is read as text" in result.output
 
 
 def test_what_the_user_tells_comes_first(tmp_path: Path):
@@ -151,3 +162,16 @@ def test_drift_reads_a_csv_as_the_contract_says(tmp_path: Path):
     assert package(tmp_path, estimator, frame).exit_code == 0
     result = run("drift", tmp_path / "out", tmp_path / "train.csv")
     assert result.output.count("  0.000  stable") == 5, result.output
+
+
+def test_new_categories_are_drift(tmp_path: Path):
+    """Not a mistake in the file."""
+    estimator, frame = support.categories()
+    frame = pd.concat([frame] * 15)
+    assert package(tmp_path, estimator, frame).exit_code == 0
+    assert "  0.000  stable" in run("drift", tmp_path / "out", tmp_path / "train.csv").output
+    frame.assign(colour="pink").to_csv(tmp_path / "new.csv", index=False)
+    assert run("drift", tmp_path / "out", tmp_path / "new.csv").output.splitlines()[1].split()[::2] == [
+        "colour",
+        "drifted",
+    ]
