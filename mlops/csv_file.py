@@ -77,13 +77,15 @@ class CsvFile:
 def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells."""
     reader = csv.reader(lines, strict=True)
+    line = 0
     try:
         for row in reader:
-            yield reader.line_num, row
-    except csv.Error as error:
+            line = reader.line_num
+            yield line, row
+    except csv.Error:
         raise StartupError(
-            f"Line {reader.line_num} of {path} is not CSV ({error}); put a text with commas, quotes or line ends in "
-            "quotes, and double the quotes in it."
+            f"The row that begins in line {line + 1} of {path} is not CSV: a quote in it is not closed or not doubled, "
+            "or a line end is not in quotes; save the file again, or correct the row."
         ) from None
 
 

@@ -76,12 +76,22 @@ def _json(path: Path) -> pd.DataFrame:
     if isinstance(document, dict):
         document = document.get("data", document.get("input_data", document))
     if isinstance(document, dict):
-        return pd.DataFrame(document["data"], columns=document.get("columns"))
-    return pd.DataFrame(document)
+        return _table(document["data"], document.get("columns"))
+    return _table(document)
 
 
 def _json_lines(path: Path) -> pd.DataFrame:
-    return pd.DataFrame([orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()])
+    return _table([orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()])
+
+
+def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:
+    """pandas would fill up a row with fewer values than others."""
+    widths = [len(row) for row in rows if isinstance(row, list)]
+    wanted = len(columns) if columns else next(iter(widths), 0)
+    uneven = next((place for place, width in enumerate(widths) if width != wanted), None)
+    if uneven is not None:
+        raise ValueError(f"row {uneven + 1} has {widths[uneven]} values, not {wanted}")
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _parquet(path: Path) -> pd.DataFrame:

@@ -77,3 +77,18 @@ def test_a_sample_that_can_not_be_read_is_named(tmp_path: Path, name: str, conte
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError, match=name):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("s.json", "[[1, 2], [3]]"),
+        ("s.json", '{"input_data": {"columns": ["a", "b"], "data": [[1, 2], [3]]}}'),
+        ("s.jsonl", "[1, 2]\n[3]\n"),
+    ],
+)
+def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: str):
+    """Not filled up."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(StartupError, match="row 2 has 1 values, not 2; correct the file"):
+        read(tmp_path / name)
