@@ -57,7 +57,8 @@ def _parts(thing: Any, seen: set[int]) -> Iterator[Any]:
         yield thing
         inside = vars(thing).values()
     for other in inside:
-        yield from _parts(other, seen)
+        if isinstance(other, list | tuple | dict | np.ndarray) or hasattr(other, "get_params"):
+            yield from _parts(other, seen)
 
 
 def _many(part: Any) -> bool:

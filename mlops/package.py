@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -99,8 +100,9 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
     if compiled and contract.methods[0] in compiled.outputs:
         return
     row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
-    if line := jobs.note(estimator, lambda: predict(row)):
-        say(f"  {line}")
+    with contextlib.suppress(Exception):  # no estimator fails for a note
+        if line := jobs.note(estimator, lambda: predict(row)):
+            say(f"  {line}")
 
 
 def _check_out(out: Path, force: bool) -> None:
