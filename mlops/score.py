@@ -20,7 +20,10 @@ from mlops.score_rows import Rows, batches
 from settings import Settings
 
 WRONG = "wrong_type"
-UNTOLD = "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the column by --text."
+UNTOLD = (
+    "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the column by --text or "
+    "--dtype."
+)
 
 
 def score(

@@ -74,7 +74,7 @@ def mixed() -> tuple[Any, pd.DataFrame]:
 
 
 def codes() -> tuple[Any, pd.DataFrame]:
-    """A pipeline on texts that look like something else: postcodes, a region NA, grades in digits, yes and True."""
+    """A pipeline on texts that look like something else, as postcodes and a region NA do, and a boolean with gaps."""
     rng = np.random.default_rng(0)
     count = 40
     frame = pd.DataFrame(
@@ -84,11 +84,16 @@ def codes() -> tuple[Any, pd.DataFrame]:
             "grade": rng.choice(["1", "2", "10"], count),
             "agreed": rng.choice(["yes", "True"], count),
             "income": rng.normal(50, 9, count),
+            "insured": np.array([True, False, np.nan, True] * 10, dtype=object),
         }
     )
     encode = OneHotEncoder(handle_unknown="ignore")  # one that reads a text wrongly answers wrongly
-    columns = make_column_transformer((encode, ["postcode", "region", "grade", "agreed"]), remainder="passthrough")
-    target = (frame["region"] == "NA") | (frame["postcode"] == "01067") & (frame["grade"] != "10")
+    columns = make_column_transformer(
+        (encode, ["postcode", "region", "grade", "agreed", "insured"]), remainder="passthrough"
+    )
+    target = (
+        (frame["region"] == "NA") | (frame["postcode"] == "01067") & (frame["grade"] != "10") | frame["insured"].isna()
+    )
     return make_pipeline(columns, LogisticRegression()).fit(frame, target), frame
 
 

@@ -68,7 +68,7 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(server: Server, folder:
     done = mlops(*asked)
     assert done.returncode == 1
     assert "Feature postcode must be text" in done.stderr
-    assert "name the model's folder by --model-dir, or the column by --text" in done.stderr
+    assert "name the model's folder by --model-dir, or the column by --text or --dtype" in done.stderr
     done = mlops(*asked, "--model-dir", folder / "artifact")
     assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(rows).tolist()
 

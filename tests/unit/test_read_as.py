@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -39,19 +40,40 @@ def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
     result = package(tmp_path, estimator, frame.assign(target=1))
     assert result.exit_code == 0, result.output
     assert dtypes(tmp_path) == {
-        "postcode": "str",
-        "region": "str",
-        "grade": "str",
-        "agreed": "str",
-        "income": "float64",
-    }
+        "postcode": "str", "region": "str", "grade": "str", "agreed": "str", "income": "float64", "insured": "bool",
+    }  # fmt: skip
     for line in (
         f"Read {tmp_path / 'train.csv'}: 40 rows\n",
         "  numbers: income, target\n",
         "  texts: postcode, region, grade, agreed\n",
+        "  true or false: insured\n",
     ):
         assert line in result.output
     assert "note: NA" not in result.output  # the encoder knows it
+
+
+class AsTexts(ClassifierMixin, BaseEstimator):
+    """Asks whether a column holds texts, and tells nothing of it."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> AsTexts:
+        return self
+
+    def predict(self, X: pd.DataFrame) -> list[bool]:
+        return [isinstance(value, str) for value in X["grade"]]
+
+
+def test_a_signature_tells_what_the_estimator_does_not(tmp_path: Path):
+    """That of an MLflow folder: digits are texts where it says string."""
+    support.dump(AsTexts().fit(None), tmp_path / "mlflow", "model.pkl")
+    inputs = '[{"type": "string", "name": "grade", "required": false}, {"type": "double", "name": "x"}]'
+    (tmp_path / "mlflow" / "MLmodel").write_text(
+        f"flavors: {{sklearn: {{pickled_model: model.pkl}}}}\nsignature:\n  inputs: '{inputs}'\n"
+    )
+    (tmp_path / "train.csv").write_text("grade,x\n1,NA\n2,3\n")
+    result = run("package", tmp_path / "mlflow", "--sample", tmp_path / "train.csv", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert dtypes(tmp_path) == {"grade": "str", "x": "float64"}
+    assert Manifest.read(tmp_path / "out").golden_answers["predict"] == [True, True]
 
 
 def test_codes_that_could_be_numbers_are_told(tmp_path: Path):
@@ -161,7 +183,7 @@ def test_drift_reads_a_csv_as_the_contract_says(tmp_path: Path):
     frame = pd.concat([frame] * 15)
     assert package(tmp_path, estimator, frame).exit_code == 0
     result = run("drift", tmp_path / "out", tmp_path / "train.csv")
-    assert result.output.count("  0.000  stable") == 5, result.output
+    assert result.output.count("  0.000  stable") == 6, result.output
 
 
 def test_new_categories_are_drift(tmp_path: Path):
