@@ -71,10 +71,7 @@ def _candidate(settings: Settings) -> Path:
         )
     if len(candidates) > 1:
         found = ", ".join(str(path.relative_to(root)) for path in candidates)
-        raise StartupError(
-            f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or save what is one "
-            "model, such as a vectorizer and its classifier, as one Pipeline."
-        )
+        raise StartupError(f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH.")
     return candidates[0]
 
 
