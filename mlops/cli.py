@@ -75,6 +75,9 @@ def main() -> None:
 @click.option("--version", help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
+@click.option(
+    "--trust", multiple=True, metavar="TYPE", help="A type that a .skops file may hold and skops does not trust."
+)
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def package(
     model: Path,
@@ -84,6 +87,7 @@ def package(
     version: str | None,
     drop: tuple[str, ...],
     not_cacheable: bool,
+    trust: tuple[str, ...],
     force: bool,
 ) -> None:
     """Write the artifact folder of MODEL: a .pkl, .joblib, .sav or .skops file, or an MLflow folder.
@@ -111,9 +115,10 @@ def package(
             version=version,
             force=force,
             cacheable=not not_cacheable,
+            trust=trust,
             say=click.echo,
         )
-    _packaged(made.model_name, made.model_version, out)
+    _packaged(made.model_name, made.model_version, out, trust)
 
 
 @main.command()
@@ -261,5 +266,6 @@ def announce_(server: int, port: int) -> None:
         click.echo(said)
 
 
-def _packaged(name: str, version: str, out: Path) -> None:
-    click.echo(f"Packaged {name} {version}. Serve it: mlops serve --model-dir {out}")
+def _packaged(name: str, version: str, out: Path, trusted: Sequence[str] = ()) -> None:
+    setting = f"SCORING_SKOPS_TRUSTED_TYPES={','.join(trusted)} " if trusted else ""
+    click.echo(f"Packaged {name} {version}. Serve it: {setting}mlops serve --model-dir {out}")

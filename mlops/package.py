@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from manifest import FILE_NAME, Manifest, running_versions
 from mlops.convert import convert
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
+from model_file import UntrustedTypes
 from onnx_model import OnnxModel
 from settings import Settings
 
@@ -30,13 +32,29 @@ def package(
     version: str | None = None,
     force: bool = False,
     cacheable: bool = True,
+    trust: Collection[str] = (),
     say: Say = lambda line: None,
 ) -> Manifest:
-    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError."""
+    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
+
+    ``trust``: types that a skops file may hold beside those that skops trusts.
+    """
     _check_out(out, force)
     say(f"Loading {model}")
-    found = artifact.find(Settings(scoring_model_path=model.absolute(), model_name=name, model_version=version))
-    estimator, digest, skew = model_file.read(found, trust_types=True)
+    settings = Settings(
+        scoring_model_path=model.absolute(),
+        scoring_skops_trusted_types=",".join(trust),
+        model_name=name,
+        model_version=version,
+    )
+    found = artifact.find(settings)
+    try:
+        estimator, digest, skew = model_file.read(found, settings)
+    except UntrustedTypes as error:
+        named = " ".join(f"--trust {untrusted}" for untrusted in sorted({*trust, *error.types}))
+        raise StartupError(
+            f"{error.problem}; if you trust that, run `mlops package {model} --sample DATA --out {out} {named}`."
+        ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     measured = measure(estimator, sample, say)

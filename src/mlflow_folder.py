@@ -25,7 +25,6 @@ class MlflowModel:
 
     model_file: str
     sklearn_version: str | None
-    trusted_types: tuple[str, ...]
     features: tuple[Feature, ...] | None
 
     @classmethod
@@ -38,7 +37,6 @@ class MlflowModel:
             return cls(
                 model_file=flavour["pickled_model"],
                 sklearn_version=flavour.get("sklearn_version"),
-                trusted_types=tuple(flavour.get("skops_trusted_types") or ()),
                 features=_features((document.get("signature") or {}).get("inputs")),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):

@@ -77,7 +77,7 @@ def load(settings: Settings) -> Model:
     skew = version_skew(saved_versions(found))
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    estimator, digest, warned = read(found)
+    estimator, digest, warned = read(found, settings)
     threadpool_limits(settings.processors, user_api="blas")  # by itself it counts the machine's, not the container's
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:

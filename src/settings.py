@@ -44,6 +44,14 @@ class Settings:
     scoring_require_manifest: Annotated[
         bool, Field(description="Refuse a model without a manifest: nothing unverified is unpickled.")
     ] = False
+    scoring_skops_trusted_types: Annotated[
+        str | None,
+        Field(description="Types that a `.skops` file may hold beside those that skops trusts, with commas between."),
+    ] = None
+    scoring_allow_pickle: Annotated[
+        bool,
+        Field(description="`false`: only `.skops` files are loaded. Loading a pickle runs whatever code it names."),
+    ] = True
     scoring_fail_on_version_skew: Annotated[
         bool, Field(description="Refuse a model saved with other versions of Python, scikit-learn or numpy.")
     ] = False
@@ -184,6 +192,11 @@ class Settings:
     worker_preload: Annotated[bool, Field(description="Azure ML's server: `init()` before the workers are forked.")] = (
         False
     )
+
+    @property
+    def trusted_types(self) -> frozenset[str]:
+        """Of skops."""
+        return frozenset(filter(None, map(str.strip, (self.scoring_skops_trusted_types or "").split(","))))
 
     @property
     def processors(self) -> int:
