@@ -13,7 +13,8 @@ import pandas as pd
 
 import artifact
 import model_file
-from errors import StartupError
+from errors import StartupError, reason
+from estimator import asking
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops.convert import convert
 from mlops.measure import Measured, Say, measure
@@ -57,7 +58,8 @@ def package(
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
-    measured = measure(estimator, sample, say)
+    with asking("it was measured on the sample"):
+        measured = measure(estimator, sample, say, default=found.mlflow.method if found.mlflow else None)
     compiled, graph = _compile(estimator, measured, say)
     manifest = Manifest(
         model_name=found.name,
@@ -83,8 +85,11 @@ def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | 
         if not measured.cacheable:
             raise NotProven("its answers are not the same each time")
         compiled, graph = convert(estimator, measured.contract, measured.numbers)
-    except NotProven as error:
-        say(f"  note: no ONNX, scikit-learn will answer: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the model, of converters, of what runs their graphs
+        why = error if isinstance(error, NotProven) else reason(error)
+        say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
     rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
     say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")

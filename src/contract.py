@@ -17,13 +17,14 @@ Container = Literal["array", "frame", "list"]
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """What may be asked of a scikit-learn estimator; the first that a model has is its default."""
 
-TEXT, BOOLEAN, CATEGORY, ANY = "str", "bool", "category", "any"
-"""Dtypes beside numpy's numbers. ``any`` takes each scalar: nothing is known of the column."""
+TEXT, BOOLEAN, CATEGORY, DATETIME, ANY = "str", "bool", "category", "datetime", "any"
+"""Dtypes beside numpy's numbers. ``datetime`` takes ISO 8601 without a zone, and the model gets ``datetime64[ns]``;
+``any`` takes each scalar: nothing is known of the column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column: ``dtype`` is a numpy number's name, or one of the four above; ``missing`` says that null is taken."""
+    """One column: ``dtype`` is a numpy number's name, or one of the five above; ``missing`` says that null is taken."""
 
     name: str | None
     dtype: str = "float64"
@@ -32,7 +33,7 @@ class Feature:
 
     @property
     def numeric(self) -> bool:
-        return self.dtype not in (TEXT, BOOLEAN, CATEGORY, ANY)
+        return self.dtype not in (TEXT, BOOLEAN, CATEGORY, DATETIME, ANY)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import zlib
 from contextlib import suppress
 from pathlib import Path
 
+from errors import reason
 from manifest import running_versions
 
 DAMAGED = (
@@ -32,7 +33,7 @@ SERVED_FROM = (1, 5)
 
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     """``saved``: package -> version, as far as it is known from elsewhere."""
-    name, reason = file.name, f"{type(error).__name__}: {error}"
+    name, why = file.name, reason(error)
     data = _bytes(file)
     if data.startswith(LFS_POINTER):
         return f"{name} is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again."
@@ -47,17 +48,16 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
             "score.py, import it from there when training, and save the model again."
         )
     if _damaged(error):
-        return f"{name} is damaged or incomplete, or no model ({reason}); save it and upload it again."
+        return f"{name} is damaged or incomplete, or no model ({why}); save it and upload it again."
     version = saved.get("scikit-learn") or saved_version(data)
     running = running_versions()["scikit-learn"]
     if version and version != running:
-        return (
-            f"{name} can't be loaded ({reason}): it was saved with scikit-learn {version} and {running} runs here; "
-            + (way_out(version, running))
+        return f"{name} can't be loaded ({why}): it was saved with scikit-learn {version} and {running} runs here; " + (
+            way_out(version, running)
         )
     versions = ", ".join(f"{package} {number}" for package, number in saved.items())
     install = f"install {versions or 'the versions it was saved with'}"
-    return f"{name} can't be loaded ({reason}); is it a scikit-learn model? If so {install}."
+    return f"{name} can't be loaded ({why}); is it a scikit-learn model? If so {install}."
 
 
 def way_out(saved: str, running: str) -> str:
