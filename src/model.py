@@ -95,8 +95,8 @@ def load(settings: Settings) -> Model:
     started = time.perf_counter()
     with asking("it was tried"):
         example = _tried(found, estimator, contract, predict, skew)
-    warmup_ms = (time.perf_counter() - started) * 1000
-    compiled, quick = _compiled(found, predict, settings)
+        warmup_ms = (time.perf_counter() - started) * 1000
+        compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
         found.name,
