@@ -90,7 +90,7 @@ def package(
     trust: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Write the artifact folder of MODEL: a .pkl, .joblib, .sav or .skops file, or an MLflow folder.
+    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow folder.
 
     The folder holds the model and a manifest: checksums, versions, what the model takes, and golden rows with their
     answers, which the service tries before it takes requests. MODEL is unpickled here, so give only one that you trust.
@@ -147,7 +147,7 @@ def example_(model_dir: Path, url: str | None) -> None:
 
 
 @main.command("serve")
-@click.option("--model-dir", type=EXISTING, required=True, help="The folder with the model; need not be packaged.")
+@click.option("--model-dir", type=EXISTING, required=True, help="The model, or its folder; need not be packaged.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Worker processes, each with a model of its own.")
 @click.option(

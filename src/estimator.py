@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import no_estimator
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, METHODS, TEXT, Container, Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError, reason
 from known_features import features_of, takes_texts
@@ -102,11 +103,8 @@ def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
             "The model file holds XGBoost's Booster, which takes its own DMatrix in place of rows; save the fitted "
             "XGBClassifier or XGBRegressor."
         )
-    if not methods:
-        raise StartupError(
-            f"The model file holds a {type(estimator).__name__}, which has none of {', '.join(METHODS)}; "
-            "give a fitted estimator or pipeline that has one."
-        )
+    if not methods or isinstance(estimator, type):
+        raise StartupError(no_estimator.sentence(estimator))
     if default is None:
         return methods
     if default not in methods:

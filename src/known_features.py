@@ -27,11 +27,27 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
         return features
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
+        _refuse_unfitted(estimator)
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; {PACKAGE}."
         )
     known = Feature(None, ANY, missing=True) if _takes_anything(estimator) else Feature(None)
     return _named(getattr(estimator, "feature_names_in_", None), [known] * count)
+
+
+def _refuse_unfitted(estimator: Any) -> None:
+    """Raises StartupError."""
+    from sklearn.base import BaseEstimator
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if isinstance(estimator, BaseEstimator):
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError:
+            raise StartupError(
+                f"The model ({type(estimator).__name__}) is not fitted; call its fit() and save it again."
+            ) from None
 
 
 def names_of(estimator: Any) -> list[str] | None:

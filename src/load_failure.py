@@ -20,7 +20,10 @@ DAMAGED = (
 )  # fmt: skip
 """What readers of pickles and archives raise where bytes are missing or make no sense."""
 
-VERSION = re.compile(rb"_sklearn_version(?:q.|r.{4}|\x94)?(?:X.{4}|\x8c.)(\d[\w.]*)", re.DOTALL)
+VERSION = re.compile(
+    rb"_sklearn_version(?:q.|r.{4}|\x94|\np\d+)?(?:X.{4}|\x8c.|\nV)(\d+(?:\.\d+)+(?:(?:\.dev|\.post|a|b|rc)\d+)?)",
+    re.DOTALL,
+)
 """A pickle's text and the one that follows it, in each protocol: scikit-learn's estimators all hold this one."""
 
 LFS_POINTER = b"version https://git-lfs"
@@ -37,6 +40,8 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     data = _bytes(file)
     if data.startswith(LFS_POINTER):
         return f"{name} is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again."
+    if _damaged(error) or _incomplete(file, data):
+        return f"{name} is damaged or incomplete, or no model ({why}); save it and upload it again."
     if isinstance(error, ModuleNotFoundError) and not _inside_sklearn(error):
         return (
             f"{name} needs the Python module {error.name}, which is not installed; add it to the environment, or put "
@@ -47,8 +52,6 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
             f"{name} needs a class of the script that it was trained in ({error}); put it into a module beside "
             "score.py, import it from there when training, and save the model again."
         )
-    if _damaged(error):
-        return f"{name} is damaged or incomplete, or no model ({why}); save it and upload it again."
     version = saved.get("scikit-learn") or saved_version(data)
     running = running_versions()["scikit-learn"]
     if version and version != running:
@@ -83,6 +86,12 @@ def _damaged(error: BaseException) -> bool:
     unknown_opcode = isinstance(error, KeyError) and isinstance(error.args[0], int)
     array_cut = isinstance(error, ValueError) and "EOF: reading array data" in str(error)
     return isinstance(error, DAMAGED) or unknown_opcode or array_cut
+
+
+def _incomplete(file: Path, data: bytes) -> bool:
+    """A pickle ends with its opcode STOP."""
+    pickled = file.suffix.lower() != ".skops" and len(data) < LOOKED_AT
+    return not data or (pickled and not data.rstrip(b"\n").endswith(pickle.STOP))
 
 
 def _bytes(file: Path) -> bytes:

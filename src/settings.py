@@ -34,7 +34,9 @@ class Settings:
     ] = None
     model_version: Annotated[str | None, Field(description="Model version; found like the name.")] = None
     deployment_name: Annotated[str, Field(description="Shown in metadata and logs.")] = "local"
-    azureml_model_dir: Annotated[Path | None, Field(description="Where the model is. Azure ML sets it.")] = None
+    azureml_model_dir: Annotated[Path | None, Field(description="Folder or file of the model. Azure ML sets it.")] = (
+        None
+    )
     scoring_model_path: Annotated[
         Path | None,
         Field(
