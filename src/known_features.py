@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+import learnt
 from contract import ANY, CATEGORY, TEXT, Feature
 from errors import StartupError
 
@@ -31,8 +32,14 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; {PACKAGE}."
         )
-    known = Feature(None, ANY, missing=True) if _takes_anything(estimator) else Feature(None)
-    return _named(getattr(estimator, "feature_names_in_", None), [known] * count)
+    anything = Feature(None, ANY, missing=True)
+    if _takes_anything(estimator):
+        features = [anything] * count
+    elif any(texts := [isinstance(value, str) for value in learnt.values(estimator, count)]):
+        features = [anything if text else NUMBER for text in texts]
+    else:
+        features = [Feature(None)] * count
+    return _named(getattr(estimator, "feature_names_in_", None), features)
 
 
 def _refuse_unfitted(estimator: Any) -> None:

@@ -5,13 +5,13 @@ Otherwise it would be ready, and every request might fail.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import golden
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract, Feature
+import learnt
+from contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
 from errors import ScoringError, StartupError, reason
 from validation import Batch
 
@@ -44,11 +44,11 @@ def rows(estimator: Any, contract: Contract, example: tuple[Row | None, list[Row
     """Rows that a model may answer, the likeliest first. ``example``: the columns' names, or None, and rows."""
     if example is not None:
         yield from _by_name(contract, *example)
-    learnt = _learnt(estimator, len(contract.features))
+    known_values = learnt.values(estimator, len(contract.features))
     for attempt in range(TRIES):
         yield [
             known if known is not None else _assumed(feature, attempt)
-            for feature, known in zip(contract.features, learnt, strict=True)
+            for feature, known in zip(contract.features, known_values, strict=True)
         ]
 
 
@@ -62,50 +62,4 @@ def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Itera
 
 def _assumed(feature: Feature, attempt: int) -> Any:
     choice = feature.categories or ASSUMED.get(feature.dtype, NUMBERS)
-    return choice[attempt % len(choice)] if feature.dtype != CATEGORY else choice[min(attempt, len(choice) - 1)]
-
-
-def _learnt(estimator: Any, count: int) -> Row:
-    """For each column a value of the fit, None where nothing tells one."""
-    try:
-        values = _of_transformer(estimator)
-    except Exception:  # a guess at the inner parts of what others wrote
-        values = []
-    return values if len(values) == count else [None] * count
-
-
-def _of_transformer(transformer: Any) -> Row:
-    """Encoders keep the categories of each column; pipelines, searches and column transformers hold encoders."""
-    if hasattr(transformer, "best_estimator_"):
-        return _of_transformer(transformer.best_estimator_)
-    if hasattr(transformer, "steps"):
-        return _of_steps([step for _, step in transformer.steps])
-    if hasattr(transformer, "transformers_"):
-        return _of_columns(transformer)
-    return [_plain(known) for known in getattr(transformer, "categories_", [])]
-
-
-def _of_steps(steps: list[Any]) -> Row:
-    """Of the first that tells something, if those before it keep the columns, as an imputer does."""
-    for step in steps:
-        if values := _of_transformer(step):
-            return values
-    return []
-
-
-def _of_columns(transformer: Any) -> Row:
-    values: Row = [None] * transformer.n_features_in_
-    places = transformer._transformer_to_input_indices
-    for name, inner, _ in transformer.transformers_:
-        if not isinstance(inner, str):
-            for place, value in zip(places[name], _of_transformer(inner), strict=False):
-                values[place] = value
-    return values
-
-
-def _plain(categories: Any) -> Any:
-    """The first that JSON holds."""
-    for value in getattr(categories, "tolist", lambda: list(categories))():
-        if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value)):
-            return value
-    return None
+    return choice[attempt % len(choice)]

@@ -1,6 +1,7 @@
 """Ready means that the model has answered something."""
 
 import json
+import logging
 from pathlib import Path
 
 import boosters
@@ -8,13 +9,15 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator
-from sklearn.compose import make_column_transformer
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
+from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 import golden
@@ -68,6 +71,63 @@ def test_encoders_tell_what_a_row_may_hold(columns: BaseEstimator, tmp_path: Pat
         fitted = estimator.fit(frame, frame["size"] > 2)
         loaded = from_(support.dump(fitted, tmp_path / name))
         assert loaded.predict(golden.batch(list(loaded.example), loaded.contract))[0] in (True, False)
+
+
+def text_of(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame
+
+
+ENCODED = make_pipeline(OneHotEncoder(), LogisticRegression())
+IMPUTED = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(), LogisticRegression())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        ENCODED,
+        IMPUTED,
+        make_pipeline(make_union(OneHotEncoder(), OrdinalEncoder()), LogisticRegression()),
+        make_pipeline(FunctionTransformer(text_of), OneHotEncoder(), LogisticRegression()),
+        GridSearchCV(IMPUTED, {"logisticregression__C": [1.0]}, cv=2),
+        VotingClassifier([("one", IMPUTED)]),
+        StackingClassifier([("one", IMPUTED)], cv=2),
+        CalibratedClassifierCV(IMPUTED, cv=2),
+        FixedThresholdClassifier(IMPUTED),
+        TransformedTargetRegressor(make_pipeline(OneHotEncoder(), LinearRegression())),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_columns_of_texts_are_known_wherever_their_encoder_is(estimator: BaseEstimator, named: bool, tmp_path: Path):
+    """Behind imputers, in searches and in ensembles; nobody is told that a text must be a number."""
+    frame = FRAME[["plan"]]
+    fitted = clone(estimator).fit(frame if named else frame.to_numpy(), (FRAME["plan"] == "gold") * 1)
+    loaded = from_(support.dump(fitted, tmp_path))
+    assert loaded.example == [["basic"]]
+    answers = loaded.predict(golden.batch([["gold"], ["basic"]], loaded.contract))
+    assert answers == pytest.approx([1, 0])
+
+
+def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
+    """Whole requests of them, with gaps among the numbers."""
+    estimator, frame = support.categories()
+    loaded = from_(support.dump(estimator, tmp_path))
+    rows = [[1.0, "red"], [2.0, "blue"], [None, "red"]]
+    known = frame.iloc[[0, 1, 0]].assign(size=[1.0, 2.0, np.nan])
+    assert loaded.predict(golden.batch(rows, loaded.contract)) == estimator.predict(known).tolist()
+
+
+def test_one_line_says_what_packaging_would_add(
+    demo_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """At start, of a model that is not packaged, and of no other."""
+    monkeypatch.setattr(logging.getLogger("scoring"), "propagate", True)
+    caplog.set_level(logging.INFO, "scoring")
+    from_(demo_model)
+    assert caplog.messages == []
+    from_(support.dump(support.demo_estimator(), tmp_path))
+    (line,) = caplog.messages
+    assert line.startswith("This model is not packaged: `mlops package MODEL --sample DATA --out DIR` would add ")
 
 
 class Positive(BaseEstimator):
