@@ -23,7 +23,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=folder WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 

@@ -78,6 +78,9 @@ def main() -> None:
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
 @column_options
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
+@click.option(
+    "--trust", multiple=True, metavar="TYPE", help="A type that a .skops file may hold and skops does not trust."
+)
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def package(
     model: Path,
@@ -89,9 +92,10 @@ def package(
     text: tuple[str, ...],
     dtype: tuple[str, ...],
     not_cacheable: bool,
+    trust: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Write the artifact folder of MODEL: a .pkl, .joblib, .sav or .skops file, or an MLflow folder.
+    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow folder.
 
     The folder holds the model and a manifest: checksums, versions, what the model takes, and golden rows with their
     answers, which the service tries before it takes requests. MODEL is unpickled here, so give only one that you trust.
@@ -118,9 +122,10 @@ def package(
             version=version,
             force=force,
             cacheable=not not_cacheable,
+            trust=trust,
             say=click.echo,
         )
-    _packaged(made.model_name, made.model_version, out)
+    _packaged(made.model_name, made.model_version, out, trust)
 
 
 @main.command()
@@ -149,7 +154,7 @@ def example_(model_dir: Path, url: str | None) -> None:
 
 
 @main.command("serve")
-@click.option("--model-dir", type=EXISTING, required=True, help="The folder with the model; need not be packaged.")
+@click.option("--model-dir", type=EXISTING, required=True, help="The model, or its folder; need not be packaged.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001)
 @click.option("--workers", type=click.IntRange(1), default=1, help="Worker processes, each with a model of its own.")
 @click.option(
@@ -278,5 +283,6 @@ def announce_(server: int, port: int) -> None:
         click.echo(said)
 
 
-def _packaged(name: str, version: str, out: Path) -> None:
-    click.echo(f"Packaged {name} {version}. Serve it: mlops serve --model-dir {out}")
+def _packaged(name: str, version: str, out: Path, trusted: Sequence[str] = ()) -> None:
+    setting = f"SCORING_SKOPS_TRUSTED_TYPES={','.join(trusted)} " if trusted else ""
+    click.echo(f"Packaged {name} {version}. Serve it: {setting}mlops serve --model-dir {out}")

@@ -36,6 +36,10 @@ def convert(estimator: Any, contract: Contract, sample: np.ndarray) -> tuple[Onn
     """``sample``: (rows, features), floats. Raises NotProven."""
     if contract.dtype == object:
         raise NotProven("it takes texts, categories or booleans")
+    try:
+        is_classifier(estimator)
+    except Exception as error:  # it has no tags
+        raise NotProven("it is not made for scikit-learn") from error
     reasons = {}
     for dtype in DTYPES:
         try:

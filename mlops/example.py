@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 
 import artifact
-from contract import Contract
-from model import load, zero
+from model import load
 from settings import Settings
 
 
@@ -19,14 +18,10 @@ def example(settings: Settings) -> dict[str, Any]:
 
 
 def rows(settings: Settings) -> list[list[Any]]:
-    """The golden rows of a packaged model, else a row of zeros. Raises StartupError."""
+    """The golden rows of a packaged model, else one that it has answered. Raises StartupError."""
     packaged = artifact.find(settings).manifest
-    return packaged.golden_rows if packaged else [_zeros(load(settings).contract)]
+    return packaged.golden_rows if packaged else list(load(settings).example)
 
 
 def curl(body: dict[str, Any], url: str) -> str:
     return f"curl {url}/score -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
-
-
-def _zeros(contract: Contract) -> list[Any]:
-    return [zero(feature) for feature in contract.features]

@@ -12,8 +12,9 @@ import pandas as pd
 
 import golden
 from contract import Contract
-from errors import ModelFailed, ScoringError, StartupError
+from errors import ModelFailed, ScoringError, StartupError, reason
 from estimator import Predictor, cacheable, container_of, methods_of
+from known_features import names_of
 from mlops import sample as samples
 from mlops.probe import with_container, with_missing
 from predictions import non_finite, per_row, to_json
@@ -45,11 +46,11 @@ class Measured:
     baselines: tuple[Baseline, ...]
 
 
-def measure(estimator: Any, sample: pd.DataFrame, say: Say) -> Measured:
-    """Raises StartupError where the sample does not fit the estimator."""
+def measure(estimator: Any, sample: pd.DataFrame, say: Say, default: str | None = None) -> Measured:
+    """``default``: the method to come first. Raises StartupError where the sample does not fit the estimator."""
     frame = _finite(_select(sample, estimator, say))
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
-    contract, frame = with_missing(_contract(frame, estimator), estimator, frame, say)
+    contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
     golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
     rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
@@ -80,19 +81,20 @@ def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Basel
 
 def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
     """The columns that the model was fitted on, in that order."""
-    names = getattr(estimator, "feature_names_in_", None)
+    names = names_of(estimator)
     if names is not None:
-        missing = [name for name in names if name not in sample.columns]
+        columns = {str(column): column for column in sample.columns}
+        missing = [name for name in names if name not in columns]
         if missing:
             raise StartupError(
                 f"The sample lacks columns that the model was fitted on: {', '.join(missing)}; add them."
             )
-        others = [str(column) for column in sample.columns if column not in set(names)]
+        others = [name for name in columns if name not in set(names)]
         if others:
             say(f"  note: columns that the model does not know are left out: {', '.join(others)}")
-        return sample[list(names)]
+        return sample[[columns[name] for name in names]].set_axis(names, axis=1)
     texts = container_of(estimator, ()) == "list"
-    count = 1 if texts else getattr(estimator, "n_features_in_", len(sample.columns))
+    count = 1 if texts else getattr(estimator, "n_features_in_", None) or len(sample.columns)
     if len(sample.columns) != count:
         raise StartupError(
             f"The sample has {len(sample.columns)} columns ({', '.join(map(str, sample.columns))}), "
@@ -101,9 +103,9 @@ def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
     return sample
 
 
-def _contract(frame: pd.DataFrame, estimator: Any) -> Contract:
+def _contract(frame: pd.DataFrame, estimator: Any, default: str | None) -> Contract:
     features = samples.features_of(frame)
-    contract = Contract(features, methods_of(estimator), container_of(estimator, features))
+    contract = Contract(features, methods_of(estimator, default), container_of(estimator, features))
     return with_container(contract, estimator, frame)
 
 
@@ -120,11 +122,12 @@ def _golden_answers(
         try:
             batch = Batch(golden.batch(rows, contract).X, method)
             first, second = (Predictor(estimator, contract)(batch) for _ in range(2))
+            to_json(first)
         except ScoringError as error:
             if method == contract.methods[0]:
-                reason = error.__cause__ if isinstance(error, ModelFailed) else error
+                why = (isinstance(error, ModelFailed) and error.__cause__) or error
                 raise StartupError(
-                    f"The model fails on the sample ({method}: {reason}); give rows like those of its fit."
+                    f"The model fails on the sample ({method}: {reason(why)}); give rows like those of its fit."
                 ) from None
             say(f"  note: {method} fails on the sample and is not offered")
             continue

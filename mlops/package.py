@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import artifact
 import golden
 import model_file
 from contract import Feature
-from errors import StartupError
-from estimator import Predictor
+from errors import StartupError, reason
+from estimator import Predictor, asking
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
@@ -27,6 +27,7 @@ from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted
 from mlops.sample import check_untold
+from model_file import UntrustedTypes
 from onnx_model import OnnxModel
 from settings import Settings
 
@@ -41,25 +42,40 @@ def package(
     version: str | None = None,
     force: bool = False,
     cacheable: bool = True,
+    trust: Collection[str] = (),
     say: Say = lambda line: None,
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
 
-    ``told``: what a CSV's columns are, as far as the user says so.
+    ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops file may hold beside
+    those that skops trusts.
     """
     _check_out(out, force)
     say(f"Loading {model}")
-    found = artifact.find(Settings(scoring_model_path=model.absolute(), model_name=name, model_version=version))
-    estimator, digest, skew = model_file.read(found, trust_types=True)
+    settings = Settings(
+        scoring_model_path=model.absolute(),
+        scoring_skops_trusted_types=",".join(trust),
+        model_name=name,
+        model_version=version,
+    )
+    found = artifact.find(settings)
+    try:
+        estimator, digest, skew = model_file.read(found, settings)
+    except UntrustedTypes as error:
+        named = " ".join(f"--trust {untrusted}" for untrusted in sorted({*trust, *error.types}))
+        raise StartupError(
+            f"{error.problem}; if you trust that, run `mlops package {model} --sample DATA --out {out} {named}`."
+        ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
-    if isinstance(sample, CsvFile):
-        signature = (found.mlflow and found.mlflow.features) or ()
-        sample = as_fitted(sample, estimator, signature, told or {}, say)
-    else:
-        check_untold(told)
-    check_whole(estimator, sample, say)
-    measured = measure(estimator, sample, say)
+    with asking("it was measured on the sample"):
+        if isinstance(sample, CsvFile):
+            signature = (found.mlflow and found.mlflow.features) or ()
+            sample = as_fitted(sample, estimator, signature, told or {}, say)
+        else:
+            check_untold(told)
+        check_whole(estimator, sample, say)
+        measured = measure(estimator, sample, say, default=found.mlflow.method if found.mlflow else None)
     compiled, graph = _compile(estimator, measured, say)
     _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
@@ -86,8 +102,11 @@ def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | 
         if not measured.cacheable:
             raise NotProven("its answers are not the same each time")
         compiled, graph = convert(estimator, measured.contract, measured.numbers)
-    except NotProven as error:
-        say(f"  note: no ONNX, scikit-learn will answer: {error}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the model, of converters, of what runs their graphs
+        why = error if isinstance(error, NotProven) else reason(error)
+        say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
     rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
     say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")

@@ -11,7 +11,7 @@ import pandas as pd
 
 import golden
 from contract import Contract, Feature
-from errors import ScoringError, StartupError
+from errors import ScoringError, StartupError, reason
 from estimator import Predictor
 from mlops import sample as samples
 from predictions import non_finite
@@ -41,14 +41,14 @@ def with_missing(
     """
     why = _refusals(_answered(contract, estimator, frame), estimator, contract)
     features = tuple(
-        dataclasses.replace(f, missing=not reason) for f, reason in zip(contract.features, why, strict=True)
+        dataclasses.replace(f, missing=not refused) for f, refused in zip(contract.features, why, strict=True)
     )
     kept = np.ones(len(frame), bool)
-    for name, reason in zip(frame.columns, why, strict=True):
+    for name, refused in zip(frame.columns, why, strict=True):
         gaps = frame[name].isna().to_numpy()
-        if reason and gaps.any():
+        if refused and gaps.any():
             kept &= ~gaps
-            told = f"rows without a value in {name}, which the model does not take ({reason})"
+            told = f"rows without a value in {name}, which the model does not take ({refused})"
             if not kept.any():
                 raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
             say(f"  note: left out are {gaps.sum():,} {told}")
@@ -62,7 +62,7 @@ def refusal(rows: list[list[Any]], estimator: Any, contract: Contract) -> str | 
     try:
         answers = Predictor(estimator, lenient)(golden.batch(rows, lenient))
     except ScoringError as error:
-        return _words(error.__cause__ or error)
+        return reason(error.__cause__ or error)
     return NAN if non_finite(answers) else None
 
 
@@ -95,8 +95,3 @@ def _rows(frame: pd.DataFrame) -> list[list[Any]]:
 
 def _fails(why: str | None) -> bool:
     return why not in (None, NAN)
-
-
-def _words(error: BaseException) -> str:
-    first = str(error).strip().partition("\n")[0].rstrip(".")
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__

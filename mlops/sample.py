@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from errors import StartupError
 from mlops.csv_file import CsvFile
 
@@ -110,6 +110,8 @@ def dtype_of(name: Any, column: pd.Series) -> str:
         return BOOLEAN
     if pd.api.types.is_integer_dtype(column) or pd.api.types.is_float_dtype(column):
         return str(column.head(0).to_numpy(getattr(column.dtype, "numpy_dtype", None)).dtype)
+    if pd.api.types.is_datetime64_dtype(column):
+        return DATETIME
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("string", "boolean"):
         return TEXT if kind == "string" else BOOLEAN
@@ -127,4 +129,6 @@ def _categories(column: pd.Series) -> tuple[Any, ...]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
     return value.item() if isinstance(value, np.generic) else value

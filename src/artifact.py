@@ -10,11 +10,11 @@ from pathlib import Path
 import manifest
 import mlflow_folder
 from errors import StartupError
+from file_kinds import SUFFIXES, may_hold_a_model, of_another_kind
 from manifest import Manifest
 from mlflow_folder import MlflowModel
 from settings import Settings
 
-SUFFIXES = (".pkl", ".joblib", ".sav", ".skops")
 LISTED = 20
 """How many files an error lists."""
 
@@ -37,6 +37,8 @@ class Artifact:
 def find(settings: Settings) -> Artifact:
     """The one model that the settings point at. Raises StartupError, with a listing where there is none or several."""
     place = _open(_candidate(settings))
+    if kind := of_another_kind(place.file):
+        raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)
     packaged = place.manifest
     return Artifact(
@@ -57,28 +59,40 @@ def _candidate(settings: Settings) -> Path:
         return path
     if root is None:
         raise StartupError("No model was named; set AZUREML_MODEL_DIR to the folder that holds it.")
+    if root.is_file():
+        return root
     if not root.is_dir():
-        raise StartupError(
-            f"AZUREML_MODEL_DIR is {root}, which is not a folder; set it to the folder that holds the model."
-        )
-    candidates = _candidates(root) or [
-        found for below in sorted(root.iterdir()) if below.is_dir() for found in _candidates(below)
-    ]
+        raise StartupError(f"AZUREML_MODEL_DIR is {root}, which does not exist; set it to where the model is.")
+    candidates = _candidates(root) or [found for below in _folders(root) for found in _candidates(below)]
     if not candidates:
+        described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
         raise StartupError(
-            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, {manifest.FILE_NAME} and "
-            f"{mlflow_folder.FILE_NAME}); put one there or set SCORING_MODEL_PATH.{_listing(root)}"
+            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, {described}); "
+            f"put one there, or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
         found = ", ".join(str(path.relative_to(root)) for path in candidates)
-        raise StartupError(f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH.")
+        raise StartupError(
+            f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or, if they are parts of "
+            "one, such as a vectorizer and a classifier, save them together as a Pipeline."
+        )
     return candidates[0]
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in sorted(root.iterdir()) if path.is_dir()]
 
 
 def _candidates(folder: Path) -> list[Path]:
     if _is_described(folder):
         return [folder]
-    return sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    return sorted(path for path in folder.iterdir() if may_hold_a_model(path))
+
+
+def _others(root: Path) -> str:
+    """What the first file is that holds a model of another kind."""
+    files = (path for folder in (root, *_folders(root)) for path in sorted(folder.iterdir()) if path.is_file())
+    return next((f" {path.name} is {kind}." for path in files if (kind := of_another_kind(path))), "")
 
 
 def _is_described(folder: Path) -> bool:
@@ -86,6 +100,8 @@ def _is_described(folder: Path) -> bool:
 
 
 def _open(path: Path) -> Artifact:
+    if path.name in (manifest.FILE_NAME, mlflow_folder.FILE_NAME):
+        path = path.parent
     folder = path if path.is_dir() else path.parent
     unnamed = Artifact(path, path.stem, "unknown")
     if (folder / manifest.FILE_NAME).is_file():
@@ -105,6 +121,8 @@ def _open(path: Path) -> Artifact:
 
 def _from_path(root: Path | None) -> tuple[str | None, str | None]:
     """Azure ML mounts a registered model at ``.../<name>/<version>``."""
+    if root is not None and root.is_file():
+        root = root.parent
     if root is None or len(root.parts) < 3:
         return None, None
     name, version = root.parts[-2:]

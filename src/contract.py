@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, FiniteFloat
 
 Container = Literal["array", "frame", "list"]
 """What the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of texts (a vectorizer)."""
@@ -17,30 +18,36 @@ Container = Literal["array", "frame", "list"]
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
 """What may be asked of a scikit-learn estimator; the first that a model has is its default."""
 
-TEXT, BOOLEAN, CATEGORY, ANY = "str", "bool", "category", "any"
-"""Dtypes beside numpy's numbers. ``any`` takes each scalar: nothing is known of the column."""
+Method = Annotated[str, Field(pattern=f"^({'|'.join(METHODS)})$")]
+Scalar = bool | int | FiniteFloat | str
+
+TEXT, BOOLEAN, CATEGORY, DATETIME, ANY = "str", "bool", "category", "datetime", "any"
+"""Dtypes beside numpy's numbers. ``datetime`` takes ISO 8601 without a zone, and the model gets ``datetime64[ns]``;
+``any`` takes each scalar: nothing is known of the column."""
+
+DTYPE = "^(u?int(8|16|32|64)|float(16|32|64)|str|bool|category|datetime|any)$"
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column: ``dtype`` is a numpy number's name, or one of the four above; ``missing`` says that null is taken."""
+    """One column: ``dtype`` is a numpy number's name, or one of the five above; ``missing`` says that null is taken."""
 
     name: str | None
-    dtype: str = "float64"
+    dtype: Annotated[str, Field(pattern=DTYPE)] = "float64"
     missing: bool = False
-    categories: tuple[Any, ...] = ()
+    categories: tuple[Scalar, ...] = ()
 
     @property
     def numeric(self) -> bool:
-        return self.dtype not in (TEXT, BOOLEAN, CATEGORY, ANY)
+        return self.dtype not in (TEXT, BOOLEAN, CATEGORY, DATETIME, ANY)
 
 
 @dataclass(frozen=True)
 class Contract:
     """The columns in the order of the model's fit, and the methods it has, the default first."""
 
-    features: tuple[Feature, ...]
-    methods: tuple[str, ...]
+    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     container: Container = "array"
 
     @cached_property
@@ -78,11 +85,3 @@ class Contract:
                 for f in self.features
             ],
         }
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Contract:
-        """The inverse of ``to_json``. Raises KeyError or TypeError where something is amiss."""
-        features = tuple(
-            Feature(f["name"], f["dtype"], f["missing"], tuple(f.get("categories", ()))) for f in data["features"]
-        )
-        return cls(features, tuple(data["methods"]), data["container"])

@@ -25,6 +25,9 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
+REASON = 300
+"""Characters of another's message that go into a sentence of ours."""
+
 
 class ScoringError(Exception):
     """One request that can't be answered with predictions.
@@ -178,3 +181,8 @@ class DeadlineExceeded(ServiceError):
 
 class StartupError(Exception):
     """``init()`` can't go on. The message is one sentence that says what is wrong and what to do."""
+
+
+def reason(error: BaseException | None) -> str:
+    """What an exception of others says, on one line: its type, and the start of its message."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:REASON].rstrip(": ")

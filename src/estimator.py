@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from contract import ANY, BOOLEAN, CATEGORY, METHODS, TEXT, Container, Contract, Feature
-from errors import ModelFailed, ModelRefusedInput, StartupError
+import no_estimator
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, METHODS, TEXT, Container, Contract, Feature
+from errors import ModelFailed, ModelRefusedInput, StartupError, reason
+from known_features import features_of, takes_texts
+from mlflow_folder import MlflowModel
 from predictions import non_finite, per_row
 from validation import Batch
 
@@ -30,7 +34,9 @@ class Predictor:
 
     def __call__(self, batch: Batch) -> list[Any]:
         try:
-            output = getattr(self._estimator, batch.method)(self._input(batch.X))
+            answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
+        except ModelFailed:
+            raise
         except (ValueError, TypeError, OverflowError) as error:
             if not self._proven:
                 raise ModelFailed("The model failed on its first request.") from error
@@ -40,9 +46,8 @@ class Predictor:
             ) from error
         except BaseException as error:  # also SystemExit, which would take the worker's thread with it
             raise ModelFailed("The model failed.") from error
-        answers = per_row(output)
         if len(answers) != len(batch.X):
-            raise ModelFailed("The model did not answer each row once.")
+            raise ModelFailed(f"The model gave {len(answers)} answers to {len(batch.X)} rows.")
         self._proven = True
         return answers
 
@@ -68,6 +73,8 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     """One column with the dtype of the fit; a whole number or boolean with missing values as pandas has those."""
     if feature.dtype == CATEGORY:
         return pd.Categorical(values, categories=list(feature.categories))
+    if feature.dtype == DATETIME:
+        return values.astype("datetime64[ns]")
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)
@@ -77,15 +84,35 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     return values.astype(feature.dtype)
 
 
-def methods_of(estimator: Any) -> tuple[str, ...]:
-    """Raises StartupError where there is nothing that can be asked."""
+@contextmanager
+def asking(when: str) -> Iterator[None]:
+    """Whatever a model raises meanwhile becomes one sentence, a StartupError."""
+    try:
+        yield
+    except (StartupError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise StartupError(f"The model failed when {when} ({reason(error)}); mend it and save it again.") from error
+
+
+def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
+    """``default`` comes first, if it is given. Raises StartupError where there is nothing that can be asked."""
     methods = tuple(name for name in METHODS if callable(getattr(estimator, name, None)))
-    if not methods:
+    if type(estimator).__name__ == "Booster" and type(estimator).__module__.startswith("xgboost"):
         raise StartupError(
-            f"The model file holds a {type(estimator).__name__}, which has none of {', '.join(METHODS)}; "
-            "give a fitted estimator or pipeline that has one."
+            "The model file holds XGBoost's Booster, which takes its own DMatrix in place of rows; save the fitted "
+            "XGBClassifier or XGBRegressor."
         )
-    return methods
+    if not methods or isinstance(estimator, type):
+        raise StartupError(no_estimator.sentence(estimator))
+    if default is None:
+        return methods
+    if default not in methods:
+        raise StartupError(
+            f"predict_fn in the MLmodel is {default}, which the model ({type(estimator).__name__}) does not have; "
+            f"choose one of {', '.join(methods)}."
+        )
+    return (default, *(name for name in methods if name != default))
 
 
 def cacheable(estimator: Any) -> bool:
@@ -94,20 +121,20 @@ def cacheable(estimator: Any) -> bool:
 
 
 def container_of(estimator: Any, features: Iterable[Feature]) -> Container:
-    if _takes_texts(estimator):
+    if takes_texts(estimator):
         return "list"
     """A DataFrame wherever columns have names, which a step may ask for: also of a sample or a signature."""
     framed = any(not feature.numeric or feature.name is not None for feature in features)
     return "frame" if framed or hasattr(estimator, "feature_names_in_") else "array"
 
 
-def contract_of(estimator: Any, features: tuple[Feature, ...] | None = None) -> Contract:
-    """The contract of an estimator without a manifest; ``features`` as an MLflow signature gives them, if there is one.
+def contract_of(estimator: Any, described: MlflowModel | None = None) -> Contract:
+    """The contract of an estimator without a manifest; ``described``: in its MLflow folder, if it is in one.
 
     Raises StartupError where the estimator does not even tell how many columns it takes.
     """
-    methods = methods_of(estimator)
-    features = features or _features_of(estimator)
+    methods = methods_of(estimator, described.method if described else None)
+    features = (described.features if described else None) or features_of(estimator)
     contract = Contract(features, methods, container_of(estimator, features))
     if contract.dtype == np.float64 and takes_missing(estimator, contract):
         features = tuple(Feature(f.name, f.dtype, missing=True) for f in features)
@@ -121,48 +148,3 @@ def takes_missing(estimator: Any, contract: Contract) -> bool:
         return not non_finite(Predictor(estimator, contract)(Batch(row, contract.methods[0])))
     except (ModelFailed, ModelRefusedInput):
         return False
-
-
-def _features_of(estimator: Any) -> tuple[Feature, ...]:
-    if _takes_texts(estimator):
-        return (Feature(None, TEXT),)
-    count = getattr(estimator, "n_features_in_", None)
-    if count is None:
-        raise StartupError(
-            f"The model ({type(estimator).__name__}) does not tell how many features it takes; package it with "
-            "`mlops package MODEL --sample DATA --out DIR`, which measures that."
-        )
-    names = getattr(estimator, "feature_names_in_", [None] * count)
-    known = Feature(None, ANY, missing=True) if _takes_anything(estimator) else Feature(None)
-    return tuple(Feature(name, known.dtype, known.missing) for name in names)
-
-
-def first_step(estimator: Any) -> Any:
-    """What meets the input: inside pipelines and searches, the first step."""
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif getattr(estimator, "steps", None):
-            estimator = estimator.steps[0][1]
-        else:
-            return estimator
-
-
-def _takes_texts(estimator: Any) -> bool:
-    tags = _input_tags(estimator)
-    return bool(tags and tags.string and not tags.two_d_array)
-
-
-def _takes_anything(estimator: Any) -> bool:
-    """Its columns may hold texts: each has a transformer of its own, or categories are what it is made for."""
-    first, tags = first_step(estimator), _input_tags(estimator)
-    return hasattr(first, "transformers") or hasattr(first, "transformer_list") or bool(tags and tags.categorical)
-
-
-def _input_tags(estimator: Any) -> Any:
-    from sklearn.utils import get_tags
-
-    try:
-        return get_tags(first_step(estimator)).input_tags
-    except (AttributeError, TypeError):  # estimators of other libraries need not have tags
-        return None

@@ -12,10 +12,14 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from contract import Contract
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from contract import Contract, Method, Scalar
 from errors import StartupError
+from inside import inside
 from onnx_model import OnnxModel
 from stability import Baseline
 
@@ -23,7 +27,10 @@ FILE_NAME = "manifest.json"
 SCHEMA = 1
 REPACKAGE = "package the model again with `mlops package`"
 
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class Manifest:
     """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``: method -> answers.
@@ -35,41 +42,63 @@ class Manifest:
     model_name: str
     model_version: str
     model_file: str
-    files: dict[str, str]
+    files: dict[str, Sha256]
     versions: dict[str, str]
     contract: Contract
-    golden_rows: list[list[Any]]
-    golden_answers: dict[str, list[Any]]
+    golden_rows: list[list[Scalar | None]]
+    golden_answers: dict[Method, list[Any]]
     cacheable: bool = True
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
 
     def write(self, folder: Path) -> Path:
-        compiled = self.onnx and dataclasses.asdict(self.onnx)
-        document = {"schema": SCHEMA} | vars(self)
-        document |= {"contract": self.contract.to_json(), "onnx": compiled}
-        document |= {"baselines": [baseline.to_json() for baseline in self.baselines]}
         path = folder / FILE_NAME
+        document = {"schema": SCHEMA} | self._document()
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
+    def _document(self) -> dict[str, Any]:
+        compiled = self.onnx and dataclasses.asdict(self.onnx)
+        parts = {"contract": self.contract.to_json(), "onnx": compiled}
+        return vars(self) | parts | {"baselines": [baseline.to_json() for baseline in self.baselines]}
+
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Raises StartupError where the manifest is not one that this version can read."""
+        """Raises StartupError where the manifest is not one that this version can read, or one of its files lies
+        elsewhere."""
         path = folder / FILE_NAME
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = orjson.loads(path.read_bytes())
             if document.pop("schema") != SCHEMA:
                 raise StartupError(f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}.")
-            document["contract"] = Contract.from_json(document["contract"])
-            if compiled := document.get("onnx"):
-                document["onnx"] = OnnxModel(**compiled)
-            document["baselines"] = tuple(map(Baseline.from_json, document.get("baselines", ())))
-            return cls(**document)
+            made: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
+            made._check(document)
         except (FileNotFoundError, NotADirectoryError):
             raise StartupError(f"There is no {path}; name a folder that `mlops package` wrote.") from None
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise StartupError(f"{path} is damaged (at {place}: {first['msg']}); {REPACKAGE}.") from None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StartupError(f"{path} is damaged ({type(error).__name__}); {REPACKAGE}.") from None
+        for name in (made.model_file, *made.files, *([made.onnx.file] if made.onnx else [])):
+            inside(folder, name)
+        return made
+
+    def _check(self, read: dict[str, Any]) -> None:
+        """That nothing of what was read is lost, no default stands in for it, and the parts fit each other; but later
+        versions may add to the first ones. Raises ValueError."""
+        written = orjson.loads(orjson.dumps(self._document()))
+        read = {"cacheable": True, "onnx": None, "baselines": []} | read
+        if written["onnx"]:
+            read["onnx"] = written["onnx"] | read["onnx"]
+        if written != read or not self.golden_answers.keys() <= set(self.contract.methods):
+            raise ValueError
+        if self.onnx and type(self.onnx.parity["tolerance"]) is not float:
+            raise ValueError
+        for baseline, feature in zip(self.baselines, self.contract.features, strict=bool(self.baselines)):
+            if not baseline.whole or (baseline.values is None) != feature.numeric:
+                raise ValueError
 
     def verify(self, name: str, digest: str) -> None:
         """``digest``: the sha256 of the file that is about to be loaded. Raises StartupError."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import time
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,10 +17,11 @@ import artifact
 import golden
 import onnx_model
 import telemetry
+import warm_up
 from artifact import Artifact
-from contract import Contract, Feature
-from errors import ScoringError, StartupError
-from estimator import Predictor, cacheable, contract_of
+from contract import Contract
+from errors import StartupError
+from estimator import Predictor, asking, cacheable, contract_of
 from joint_predict import Each
 from manifest import REPACKAGE, running_versions, version_skew
 from model_file import read, saved_versions
@@ -36,6 +36,11 @@ Quick = Callable[[Batch], Predict | None]
 QUICK = 0.005
 """Seconds."""
 
+NOT_PACKAGED = (
+    "This model is not packaged: `mlops package MODEL --sample DATA --out DIR` would add checksums, golden rows, what "
+    "each feature takes as measured, drift, and a compiled form where one is proven"
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -46,7 +51,7 @@ class Model:
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
     thread needs to watch over it. None where it is slower, or there is none. ``each``: several of those batches, of one
     row each, at once, where that can't be told from their answers. ``baselines``: of each feature, where its training
-    data is known.
+    data is known. ``example``: rows that it has answered.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Model:
     predict: Predict
     each: Each | None = None
     baselines: tuple[Baseline, ...] = ()
+    example: Sequence[list[Any]] = ()
 
 
 def load(settings: Settings) -> Model:
@@ -77,22 +83,20 @@ def load(settings: Settings) -> Model:
     skew = version_skew(saved_versions(found))
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    estimator, digest, warned = read(found)
+    estimator, digest, warned = read(found, settings)
     threadpool_limits(settings.processors, user_api="blas")  # by itself it counts the machine's, not the container's
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    contract = (
-        packaged.contract if packaged else contract_of(estimator, found.mlflow.features if found.mlflow else None)
-    )
+    with asking("it was asked what it takes"):
+        contract = packaged.contract if packaged else contract_of(estimator, found.mlflow)
+        repeatable = packaged.cacheable if packaged else cacheable(estimator)
     predict = Predictor(estimator, contract)
     started = time.perf_counter()
-    if packaged:
-        golden.check(packaged, predict)
-    else:
-        _warm_up(contract, predict)
-    warmup_ms = (time.perf_counter() - started) * 1000
-    compiled, quick = _compiled(found, predict, settings)
+    with asking("it was tried"):
+        example = _tried(found, estimator, contract, predict, skew)
+        warmup_ms = (time.perf_counter() - started) * 1000
+        compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
         found.name,
@@ -103,13 +107,29 @@ def load(settings: Settings) -> Model:
         asked,
         warmup_ms,
         running_versions() | (compiled.runtime if compiled else {}),
-        packaged.cacheable if packaged else cacheable(estimator),
+        repeatable,
         "onnx" if compiled else "sklearn",
         quick,
         compiled or predict,
         compiled.each if compiled else None,
         packaged.baselines if packaged else (),
+        example,
     )
+
+
+def _tried(
+    found: Artifact, estimator: Any, contract: Contract, predict: Predict, skew: dict[str, str]
+) -> list[list[Any]]:
+    """Rows that the model has answered. Raises StartupError where it does not answer as it should, or at all."""
+    if packaged := found.manifest:
+        golden.check(packaged, predict)
+        if not packaged.golden_answers:  # it answers differently each time
+            warm_up.answered(contract, predict, packaged.golden_rows)
+        return packaged.golden_rows
+    rows = warm_up.rows(estimator, contract, found.mlflow.example if found.mlflow else None)
+    row = warm_up.answered(contract, predict, rows, hint=f" ({'; '.join(skew.values())})" if skew else "")
+    telemetry.event(NOT_PACKAGED)
+    return [row]
 
 
 def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings) -> float:
@@ -155,19 +175,6 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
     # Forked workers would lack the threads that a session starts.
     threads = 1 if settings.worker_preload else settings.processors
     return on(threads) if threads > 1 else predict, None
-
-
-def _warm_up(contract: Contract, predict: Predict) -> None:
-    """Without golden rows a row of zeros must do; a model may refuse it and still be right."""
-    row = [zero(feature) for feature in contract.features]
-    with contextlib.suppress(ScoringError):
-        predict(Batch(np.array([row], dtype=contract.dtype), contract.methods[0]))
-
-
-def zero(feature: Feature) -> Any:
-    if feature.categories:
-        return feature.categories[0]
-    return 0 if feature.numeric else False if feature.dtype == "bool" else ""
 
 
 def _refuse(skew: dict[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""A model's file: verified before anything is unpickled, and what is wrong with it in one sentence."""
+"""A model's file: verified before anything is unpickled, and loaded only as far as whoever deploys it permits.
+
+Nothing that lies beside the model, and no manifest, permits anything (docs/adr/0003).
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,27 @@ from typing import IO, Any
 
 import joblib
 
+import load_failure
 from artifact import Artifact
 from errors import StartupError
 from manifest import version_skew
+from settings import Settings
 
 
-def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[str, str]]:
+class UntrustedTypes(StartupError):
+    """``problem`` and ``types``: for whoever knows a better remedy than the setting."""
+
+    def __init__(self, name: str, types: list[str]) -> None:
+        self.types = types
+        self.problem = (
+            f"{name} holds types that skops does not trust ({', '.join(types)}), by which whoever made it may run code"
+        )
+        super().__init__(
+            f"{self.problem}; if you trust that, set SCORING_SKOPS_TRUSTED_TYPES={','.join(types)} where it is served."
+        )
+
+
+def read(found: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]:
     """-> the estimator, the file's sha256, and the version skew that scikit-learn finds. Raises StartupError."""
     from sklearn.exceptions import InconsistentVersionWarning
 
@@ -26,32 +44,13 @@ def read(found: Artifact, *, trust_types: bool = False) -> tuple[Any, str, dict[
         if found.manifest:
             found.manifest.verify(found.file.name, digest)
         try:
-            estimator = _unpickle(file, found, trust_types or found.manifest is not None)
+            estimator = _loaded(file, found.file, settings)
         except StartupError:
             raise
-        except ModuleNotFoundError as error:
-            raise StartupError(
-                f"{found.file.name} needs the Python module {error.name}, which is not installed; add it to the "
-                "environment, or put its source beside score.py."
-            ) from None
-        except AttributeError as error:
-            if "__main__" not in str(error):
-                raise StartupError(f"{found.file.name} can't be loaded ({error}); {_install(found)}") from None
-            raise StartupError(
-                f"{found.file.name} needs a class of the script that it was trained in ({error}); put it into a module "
-                "beside score.py, import it from there when training, and save the model again."
-            ) from None
         except BaseException as error:  # a pickle can raise anything
-            raise StartupError(
-                f"{found.file.name} can't be loaded ({type(error).__name__}: {error}); {_install(found)}"
-            ) from None
+            raise StartupError(load_failure.sentence(error, found.file, saved_versions(found))) from None
     older = [w.message.original_sklearn_version for w in caught if isinstance(w.message, InconsistentVersionWarning)]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
-
-
-def _install(found: Artifact) -> str:
-    saved = ", ".join(f"{package} {version}" for package, version in saved_versions(found).items())
-    return f"is it a scikit-learn model? If so install {saved or 'the versions it was saved with'}."
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -63,23 +62,28 @@ def _opened(path: Path) -> BufferedReader:
         ) from None
 
 
-def _unpickle(file: IO[bytes], found: Artifact, trust_types: bool) -> Any:
-    if found.file.suffix != ".skops":
-        return joblib.load(file)
+def _loaded(file: IO[bytes], path: Path, settings: Settings) -> Any:
+    if path.suffix.lower() == ".skops":
+        return _without_pickle(file.read(), path.name, settings.trusted_types)
+    if not settings.scoring_allow_pickle:
+        raise StartupError(
+            f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with skops.io.dump() as a "
+            ".skops file, or remove the setting."
+        )
+    return joblib.load(file)
+
+
+def _without_pickle(data: bytes, name: str, trusted: frozenset[str]) -> Any:
     import skops.io
 
-    data = file.read()
-    untrusted = set(skops.io.get_untrusted_types(data=data))
-    trusted = untrusted if trust_types else untrusted & set(found.mlflow.trusted_types if found.mlflow else ())
-    if untrusted - trusted:
-        raise StartupError(
-            f"{found.file.name} holds types that skops does not trust ({', '.join(sorted(untrusted - trusted))}); "
-            "if you do, package it with `mlops package`."
-        )
-    return skops.io.loads(data, trusted=sorted(trusted))
+    types = set(skops.io.get_untrusted_types(data=data))
+    if types - trusted:
+        raise UntrustedTypes(name, sorted(types - trusted))
+    return skops.io.loads(data, trusted=sorted(types))
 
 
 def saved_versions(found: Artifact) -> dict[str, str]:
+    """As far as they are known without loading it."""
     if found.manifest:
         return found.manifest.versions
     if found.mlflow and found.mlflow.sklearn_version:

@@ -34,7 +34,9 @@ class Settings:
     ] = None
     model_version: Annotated[str | None, Field(description="Model version; found like the name.")] = None
     deployment_name: Annotated[str, Field(description="Shown in metadata and logs.")] = "local"
-    azureml_model_dir: Annotated[Path | None, Field(description="Where the model is. Azure ML sets it.")] = None
+    azureml_model_dir: Annotated[Path | None, Field(description="Folder or file of the model. Azure ML sets it.")] = (
+        None
+    )
     scoring_model_path: Annotated[
         Path | None,
         Field(
@@ -44,6 +46,14 @@ class Settings:
     scoring_require_manifest: Annotated[
         bool, Field(description="Refuse a model without a manifest: nothing unverified is unpickled.")
     ] = False
+    scoring_skops_trusted_types: Annotated[
+        str | None,
+        Field(description="Types that a `.skops` file may hold beside those that skops trusts, with commas between."),
+    ] = None
+    scoring_allow_pickle: Annotated[
+        bool,
+        Field(description="`false`: only `.skops` files are loaded. Loading a pickle runs whatever code it names."),
+    ] = True
     scoring_fail_on_version_skew: Annotated[
         bool, Field(description="Refuse a model saved with other versions of Python, scikit-learn or numpy.")
     ] = False
@@ -184,6 +194,11 @@ class Settings:
     worker_preload: Annotated[bool, Field(description="Azure ML's server: `init()` before the workers are forked.")] = (
         False
     )
+
+    @property
+    def trusted_types(self) -> frozenset[str]:
+        """Of skops."""
+        return frozenset(filter(None, map(str.strip, (self.scoring_skops_trusted_types or "").split(","))))
 
     @property
     def processors(self) -> int:

@@ -6,6 +6,7 @@ now. Below 0.1 is taken for stable, above 0.25 for drifted (Siddiqi, Credit Risk
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import FiniteFloat, NonNegativeInt
 
 BINS = 10
 """Of a feature, at most, beside the one for what is missing."""
@@ -38,9 +40,9 @@ class Baseline:
     """
 
     name: str
-    bounds: tuple[float, ...]
+    bounds: tuple[FiniteFloat, ...]
     values: tuple[str, ...] | None
-    counts: tuple[int, ...]
+    counts: tuple[NonNegativeInt, ...]
 
     @classmethod
     def of(cls, name: str, column: Sequence[Any], *, numeric: bool) -> Baseline:
@@ -48,10 +50,12 @@ class Baseline:
         empty = cls(name, bounds, values, ())
         return cls(name, bounds, values, tuple(empty.count(column).tolist()))
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Baseline:
-        values = None if data["values"] is None else tuple(data["values"])
-        return cls(data["name"], tuple(data["bounds"]), values, tuple(data["counts"]))
+    @property
+    def whole(self) -> bool:
+        """Its parts fit each other, as those of a damaged one may not."""
+        ends = self.bounds if self.values is None else self.values
+        ordered = all(low < high for low, high in itertools.pairwise(self.bounds))
+        return ordered and len(self.counts) == len(ends) + 2 and max(self.counts) < 2**53
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import payload
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Contract, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract, Feature
 from errors import MissingValue, OutOfRange, UnknownMethod, WrongFeatures, WrongType
 from numeric_body import numbers
 from payload import Limits, Table
@@ -17,11 +18,17 @@ NAMED = 10
 """How many missing columns an error names."""
 
 TYPES: dict[str, set[type]] = {
-    TEXT: {str}, BOOLEAN: {bool}, CATEGORY: {int, float, str, bool}, ANY: {int, float, str, bool},
+    TEXT: {str}, BOOLEAN: {bool}, CATEGORY: {int, float, str, bool}, DATETIME: {str}, ANY: {int, float, str, bool},
 }  # fmt: skip
 DESCRIBED = {
     TEXT: "text", BOOLEAN: "true or false", CATEGORY: "one of its categories", ANY: "a number, text or boolean",
+    DATETIME: "a date or time in ISO 8601 and without a time zone, as in 2025-11-09 or 2025-11-09T10:00:00",
 }  # fmt: skip
+ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCII)
+"""Without a zone: which one the model was fitted in is not known."""
+
+FIRST_YEAR, LAST_YEAR = "1678", "2261"
+"""That whole nanoseconds reach in 64 bits."""
 
 
 class Batch(NamedTuple):
@@ -64,14 +71,15 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
             )
         return range(count)
     place = table.pointer.removesuffix("/data") + "/columns"
-    positions = {name: position for position, name in enumerate(table.columns)}
+    positions = {str(name): position for position, name in enumerate(table.columns)}
     if len(positions) != len(table.columns):
         raise WrongFeatures("A column is named more than once.", place)
-    expected: Sequence[Any] = range(count) if contract.names is None else contract.names
-    missing = [str(name) for name in expected if name not in positions]
+    expected = [str(place) for place in range(count)] if contract.names is None else contract.names
+    missing = [name for name in expected if name not in positions]
     if missing and contract.names is None:
         raise WrongFeatures(
-            f"The model was fitted without names: call its columns 0 to {count - 1}, or leave columns out.", place
+            f"The model tells no names: call its columns 0 to {count - 1}, as in its fit, or leave columns out.",
+            place,
         )
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
@@ -100,6 +108,8 @@ def _column(feature: Feature, label: str, table: Table, position: int) -> list[A
             raise WrongType(f"{label} must be {_described(feature)}.", place)
         elif feature.dtype == CATEGORY and value not in feature.categories:
             raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
+        elif feature.dtype == DATETIME and _moment(value) is None:
+            raise WrongType(f"{label} must be {_described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place)
         elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
             raise OutOfRange(f"{label} must be {_described(feature)} that fits {feature.dtype}.", place)
     return [_canonical(feature, value) for value in values]
@@ -111,9 +121,21 @@ def _canonical(feature: Feature, value: Any) -> Any:
         return np.nan if feature.numeric else None
     if feature.dtype == CATEGORY:
         return feature.categories[feature.categories.index(value)]
+    if feature.dtype == DATETIME:
+        return _moment(value)
     if feature.numeric and not np.issubdtype(feature.dtype, np.floating):
         return int(value)
     return float(value) + 0.0 if feature.numeric or type(value) is float else value
+
+
+def _moment(text: str) -> str | None:
+    """To the nanosecond; None where it is none."""
+    if not (ISO.fullmatch(text) and FIRST_YEAR <= text[:4] <= LAST_YEAR):
+        return None
+    try:
+        return str(np.datetime64(text, "ns"))
+    except ValueError:  # a 13th month
+        return None
 
 
 def _described(feature: Feature) -> str:

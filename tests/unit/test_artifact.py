@@ -19,11 +19,28 @@ def touch(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["m.pkl", "m.joblib", "m.sav", "m.skops", "model/m.pkl"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "m.pkl",
+        "m.joblib",
+        "m.sav",
+        "m.skops",
+        "model/m.pkl",
+        "M.PKL",
+        "m.pickle",
+        "m.p",
+        "m.z",
+        "m.gz",
+        "m.pkl.gz",
+        "m.v2.Z",
+    ],
+)
 def test_one_model_is_found_there_or_one_level_down(tmp_path: Path, name: str):
     """A file upload and a folder upload both work without any setting."""
     file = touch(tmp_path / name)
-    touch(tmp_path / "README.md")
+    for other in ("README.md", "train.csv.gz", "code.tar.gz", "input_example.json", "notes.txt"):
+        touch(tmp_path / other)
     assert find(at(tmp_path)).file == file
 
 
@@ -54,7 +71,7 @@ def test_a_model_on_top_comes_before_those_below(tmp_path: Path):
     ("settings", "message"),
     [
         (Settings(), "set AZUREML_MODEL_DIR"),
-        (Settings(azureml_model_dir=Path("/nowhere")), "AZUREML_MODEL_DIR is /nowhere, which is not a folder"),
+        (Settings(azureml_model_dir=Path("/nowhere")), "AZUREML_MODEL_DIR is /nowhere, which does not exist"),
         (Settings(scoring_model_path=Path("/nowhere")), "SCORING_MODEL_PATH names /nowhere, which does not exist"),
     ],
 )
@@ -116,3 +133,53 @@ def test_an_mlflow_folder_is_one_model(tmp_path: Path):
     found = find(at(tmp_path))
     assert found.file == folder / "model.pkl"
     assert found.mlflow is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("m.ubj", b"", "m.ubj is a model in XGBoost's own format; save the fitted XGBClassifier"),
+        ("M.UBJ", b"", "M.UBJ is a model in XGBoost's own format"),
+        ("m.json", b'{"learner":{"attributes":{}', "m.json is a model in XGBoost's own format"),
+        ("below/m.txt", b"tree\nversion=v4\n", "m.txt is a model in LightGBM's own format"),
+        ("m.cbm", b"", "m.cbm is a model in CatBoost's own format"),
+        ("m.onnx", b"", "m.onnx is an ONNX graph by itself; package the estimator"),
+        ("m.pt", b"", "m.pt is a neural network"),
+        ("m.tar.gz", b"", "m.tar.gz is an archive; unpack it"),
+        ("m.zip", b"", "m.zip is an archive; unpack it"),
+    ],
+)
+def test_a_model_of_another_kind_is_named_with_the_reason(tmp_path: Path, name: str, content: bytes, told: str):
+    """In a folder without any other, and where it is given by name."""
+    touch(tmp_path / name).write_bytes(content)
+    for settings in (at(tmp_path), Settings(scoring_model_path=tmp_path / name), at(tmp_path / name)):
+        with pytest.raises(StartupError) as caught:
+            find(settings)
+        assert told in str(caught.value)
+    file = touch(tmp_path / "good.pkl")
+    assert find(at(tmp_path)).file == file or "/" in name
+
+
+def test_json_and_text_that_are_no_models_are_not_taken_for_such(tmp_path: Path):
+    """They lie beside many models."""
+    for name in ("config.json", "notes.txt"):
+        touch(tmp_path / name).write_text('{"tree": 1}')
+    with pytest.raises(StartupError) as caught:
+        find(at(tmp_path))
+    assert "format" not in str(caught.value)
+
+
+def test_the_model_dir_may_be_a_file(tmp_path: Path, demo_model: Path):
+    """A bare one, or the one that describes a folder; named after where Azure mounts it."""
+    file = touch(tmp_path / "azureml-models" / "churn" / "7" / "m.pkl")
+    found = find(at(file))
+    assert (found.file, found.name, found.version) == (file, "churn", "7")
+    assert find(at(demo_model / "manifest.json")).file == demo_model / "model.joblib"
+
+
+def test_two_files_may_be_two_parts(tmp_path: Path):
+    """A vectorizer and its model belong into one."""
+    touch(tmp_path / "model.pkl")
+    touch(tmp_path / "vectorizer.pkl")
+    with pytest.raises(StartupError, match="save them together as a Pipeline"):
+        find(at(tmp_path))

@@ -52,7 +52,7 @@ def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sample", "SAMPLE", "--out", "OUT"], "can't be loaded"),
+        (["--sample", "SAMPLE", "--out", "OUT"], "model.pkl is damaged or incomplete, or no model"),
         (["--sample", "SAMPLE", "--out", "OUT", "--drop", "no"], "--drop names no, which the sample lacks; it has a"),
         (["--sample", "MODEL", "--out", "OUT"], "is not a sample that can be read"),
         (["--sample", "missing.csv", "--out", "OUT"], "does not exist"),

@@ -4,6 +4,7 @@ from scripted import EXIT, FAIL, SHORT, Scripted
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -112,7 +113,24 @@ def test_a_text_model_takes_one_text_a_row():
 
 @pytest.mark.parametrize(
     ("thing", "message"),
-    [({"weights": []}, "holds a dict"), (np.zeros(3), "holds a ndarray"), (None, "holds a NoneType")],
+    [
+        ({"weights": []}, "holds a dict of weights: list, and no estimator among them"),
+        ({}, "holds a dict of nothing"),
+        (np.zeros(3), "holds a ndarray, which has none of predict"),
+        (None, "holds a NoneType, which has none of predict"),
+        (LinearRegression, "holds the class LinearRegression and no fitted instance"),
+        (LinearRegression(), r"The model \(LinearRegression\) is not fitted; call its fit\(\)"),
+        (make_pipeline(StandardScaler(), LinearRegression()), r"The model \(Pipeline\) is not fitted"),
+        (
+            (TfidfVectorizer(), LogisticRegression()),
+            r"holds a tuple of TfidfVectorizer, LogisticRegression; .* join them in that order by .*make_pipeline\(\)",
+        ),
+        (
+            {"model": LinearRegression(), "features": ["a"], "version": 1},
+            "holds a dict of model: LinearRegression, features: list, version: int; save its LinearRegression alone",
+        ),
+        ([1] * 9, r"holds a list of int, int, int, int, int, \.\.\., and no estimator"),
+    ],
 )
 def test_what_is_no_model_is_named(thing: object, message: str):
     """The wrong file is told by what it holds."""

@@ -51,6 +51,37 @@ def test_a_model_without_names_takes_positions_as_columns():
     assert batch({"input_data": {"columns": [1, 0], "data": [[5, 6]]}}, UNNAMED).X.tolist() == [[6.0, 5.0]]
 
 
+def test_names_that_are_whole_numbers_are_numbers_or_texts():
+    """As JSON's writers have them, of a model with such names and of one without any."""
+    numbered = Contract((Feature("3"), Feature("5")), ("predict",))
+    for columns, contract in (([5, 3], numbered), (["5", "3"], numbered), (["1", "0"], UNNAMED)):
+        assert batch({"input_data": {"columns": columns, "data": [[5, 6]]}}, contract).X.tolist() == [[6.0, 5.0]]
+    twice = refusal({"input_data": {"columns": [3, "3"], "data": [[5, 6]]}}, numbered)
+    assert "named more than once" in twice.message
+
+
+def test_equal_moments_are_equal_bytes():
+    """A date, a time and its fractions, each in whichever of its spellings."""
+    spellings = ["2025-11-09", "2025-11-09T00:00", "2025-11-09 00:00:00", "2025-11-09T00:00:00.000000000"]
+    assert batch([[text] for text in spellings], one("datetime")).X.tolist() == [["2025-11-09T00:00:00.000000000"]] * 4
+    assert batch([[None]], one("datetime", missing=True)).X.tolist() == [[None]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "now", "2025", "09/11/2025", "2025-13-01", "2025-02-30", "2025-11-09T25:00", "2025-11-09T10:00:00Z",
+     "2025-11-09T10:00:00+01:00", "1677-12-31", "2262-01-01", "٢٠٢٥-11-09", "2025-11-09\n", 1762646400, True, 1.5],
+)  # fmt: skip
+def test_what_is_no_moment_is_refused(value: object):
+    """Nor one in a time zone: the model's is not known, and a guess would be a wrong answer in silence."""
+    told = refusal([[value]], one("datetime"))
+    assert isinstance(told, errors.WrongType)
+    assert told.message.startswith(
+        "Feature x must be a date or time in ISO 8601 and without a time zone, as in 2025-11-09"
+    )
+    assert told.location == "/0/0"
+
+
 def test_the_method_is_the_first_unless_asked_for():
     """``method`` chooses among those that the model has."""
     assert batch({"data": [1, 2]}).method == "predict"

@@ -1,0 +1,39 @@
+"""What a file holds that holds no estimator, and what to save in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from contract import METHODS
+
+NAMED = 5
+
+
+def sentence(thing: Any) -> str:
+    """For something that has none of the methods that may be asked, or is a class that has them."""
+    holds = f"The model file holds a {type(thing).__name__}"
+    if isinstance(thing, type):
+        return (
+            f"The model file holds the class {thing.__name__} and no fitted instance of it; save the fitted estimator."
+        )
+    if not isinstance(thing, Mapping | list | tuple):
+        return f"{holds}, which has none of {', '.join(METHODS)}; give a fitted estimator or pipeline that has one."
+    parts = list(thing.values()) if isinstance(thing, Mapping) else list(thing)
+    names = [f"{key}: " for key in thing] if isinstance(thing, Mapping) else [""] * len(parts)
+    shown = [f"{name}{type(part).__name__}"[:100] for name, part in zip(names, parts, strict=True)][:NAMED]
+    listed = f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > NAMED else ''}"
+    estimators = [part for part in parts if _is_estimator(part)]
+    if len(estimators) > 1:
+        kinds = ", ".join(type(part).__name__ for part in estimators)
+        return (
+            f"{listed}; if its parts ({kinds}) are called one after the other, join them in that order by "
+            "sklearn.pipeline.make_pipeline() and save that Pipeline."
+        )
+    if estimators:
+        return f"{listed}; save its {type(estimators[0]).__name__} alone."
+    return f"{listed}, and no estimator among them; save a fitted estimator or pipeline."
+
+
+def _is_estimator(thing: Any) -> bool:
+    return not isinstance(thing, type) and any(callable(getattr(thing, method, None)) for method in METHODS)

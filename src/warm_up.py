@@ -1,0 +1,65 @@
+"""Asks a model that has no golden rows one row before it takes requests: made of what is known of its columns.
+
+Otherwise it would be ready, and every request might fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import golden
+import learnt
+from contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
+from errors import ScoringError, StartupError, reason
+from validation import Batch
+
+Row = list[Any]
+
+ASSUMED: dict[str, tuple[Any, ...]] = {
+    TEXT: ("", "a"), BOOLEAN: (False, True), DATETIME: ("2020-01-01",), ANY: (0, 1, "", "a", True),
+}  # fmt: skip
+NUMBERS = (0, 1, 0.5)
+TRIES = 5
+
+
+def answered(contract: Contract, predict: Callable[[Batch], list[Any]], rows: Iterable[Row], hint: str = "") -> Row:
+    """The first of ``rows`` that the model answers. Raises StartupError, which ends with ``hint``, where it is none."""
+    first: ScoringError | None = None
+    for row in rows:
+        try:
+            predict(golden.batch([row], contract))
+            return row
+        except ScoringError as error:
+            first = first or error
+    cause = first and (first.__cause__ or first)
+    raise StartupError(
+        f"The model answers none of the rows that could be made for it ({contract.methods[0]}: {reason(cause)}){hint}; "
+        "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample."
+    )
+
+
+def rows(estimator: Any, contract: Contract, example: tuple[Row | None, list[Row]] | None = None) -> Iterator[Row]:
+    """Rows that a model may answer, the likeliest first. ``example``: the columns' names, or None, and rows."""
+    if example is not None:
+        yield from _by_name(contract, *example)
+    known_values = learnt.values(estimator, len(contract.features))
+    for attempt in range(TRIES):
+        yield [
+            known if known is not None else _assumed(feature, attempt)
+            for feature, known in zip(contract.features, known_values, strict=True)
+        ]
+
+
+def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Iterator[Row]:
+    with suppress(Exception):  # somebody else's file may hold anything
+        places: Sequence[int] = range(len(contract.features))
+        if columns is not None and contract.names is not None:
+            places = [columns.index(name) for name in contract.names]
+        yield [given[0][place] for place in places]
+
+
+def _assumed(feature: Feature, attempt: int) -> Any:
+    choice = feature.categories or ASSUMED.get(feature.dtype, NUMBERS)
+    return choice[attempt % len(choice)]
