@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 import golden
@@ -14,12 +13,13 @@ from contract import Contract, Feature
 from errors import ScoringError, StartupError, reason
 from estimator import Predictor
 from mlops import sample as samples
+from mlops.read_as import listed
 from predictions import non_finite
 
 ROWS = 100
 """How many rows are looked through for some without gaps."""
 
-TRIED = 3
+TRIED = 10
 NAN = "it answers NaN"
 
 
@@ -27,9 +27,12 @@ def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> C
     """A DataFrame, unless the model fails on it and not on an array."""
     if contract.container != "frame" or hasattr(estimator, "feature_names_in_"):
         return contract
-    rows, unnamed = _rows(frame), dataclasses.replace(contract, container="array")
-    framed, bare = ([refusal([row], estimator, tried) for row in rows] for tried in (contract, unnamed))
-    return unnamed if all(map(_fails, framed)) and not all(map(_fails, bare)) else contract
+    unnamed = dataclasses.replace(contract, container="array")
+
+    def works(tried: Contract) -> bool:
+        return any(not _fails(refusal([row], estimator, tried)) for row in _rows(frame))
+
+    return contract if works(contract) or not works(unnamed) else unnamed
 
 
 def with_missing(
@@ -43,16 +46,18 @@ def with_missing(
     features = tuple(
         dataclasses.replace(f, missing=not refused) for f, refused in zip(contract.features, why, strict=True)
     )
-    kept = np.ones(len(frame), bool)
-    for name, refused in zip(frame.columns, why, strict=True):
-        gaps = frame[name].isna().to_numpy()
-        if refused and gaps.any():
-            kept &= ~gaps
-            told = f"rows without a value in {name}, which the model does not take ({refused})"
-            if not kept.any():
-                raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
-            say(f"  note: left out are {gaps.sum():,} {told}")
-    return dataclasses.replace(contract, features=features), frame[kept]
+    gaps = {
+        name: refused for name, refused in zip(frame.columns, why, strict=True) if refused and frame[name].isna().any()
+    }
+    kept = frame[frame[list(gaps)].notna().all(axis=1)]
+    for refused in sorted({*gaps.values()}):
+        names = [name for name in gaps if gaps[name] == refused]
+        count = int(frame[names].isna().any(axis=1).sum())
+        told = f"{count:,} rows without a value in {listed(names)}, which the model does not take ({refused})"
+        if kept.empty:
+            raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
+        say(f"  note: left out are {told}")
+    return dataclasses.replace(contract, features=features), kept
 
 
 def refusal(rows: list[list[Any]], estimator: Any, contract: Contract) -> str | None:

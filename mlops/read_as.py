@@ -15,7 +15,7 @@ from mlops.fitted_types import fitted_types
 from mlops.sample import dtype_of
 
 NAMED = 8
-"""How many columns a line names."""
+"""How many columns a line names, and how many have a note."""
 
 KINDS = {NUMBER: "numbers", TEXT: "texts", BOOLEAN: "true or false", CATEGORY: "categories", ANY: "nothing at all"}
 MEANT = MISSING - {""}
@@ -32,7 +32,9 @@ def as_fitted(
     types = fitted_types(estimator, file.columns) | file.by_column(signature) | file.told(told)
     frame = file.frame(types)
     say(f"Read {file.path}: {len(frame)} rows")
-    for line in [*_kinds(frame), *_notes(file, frame, types)]:
+    notes = list(_notes(file, frame, types))
+    more = [f"note: {len(notes) - NAMED:,} columns more are like these"] if len(notes) > NAMED else []
+    for line in [*_kinds(frame), *notes[:NAMED], *more]:
         say(f"  {line}")
     return frame
 
@@ -42,7 +44,7 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
     for name in frame.columns:
         dtype = dtype_of(name, frame[name])
         by_kind[dtype if dtype in KINDS else NUMBER].append(name)
-    return (f"{KINDS[kind]}: {_list(by_kind[kind])}" for kind in KINDS if kind in by_kind)
+    return (f"{KINDS[kind]}: {listed(by_kind[kind])}" for kind in KINDS if kind in by_kind)
 
 
 def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
@@ -67,6 +69,7 @@ def _note(name: str | int, cells: Sequence[str], known: Feature | None, lines: S
     return None
 
 
-def _list(names: Sequence[Any]) -> str:
+def listed(names: Sequence[Any]) -> str:
+    """The first few, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(map(str, names[:NAMED])) + more

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import support
-from contract import Contract
+from contract import Contract, Feature
 from manifest import Manifest
 from mlops import drift_picture
 from mlops.cli import main
@@ -103,7 +103,8 @@ def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path
         Baseline.of("grade", [1, 2, None] * 300, numeric=False),
         Baseline.of("age", [1, 2, None] * 300, numeric=True),
     )
-    Manifest("m", "1", "m.joblib", {}, {}, Contract((), ("predict",)), [], {}, baselines=baselines).write(tmp_path)
+    contract = Contract((Feature("grade", "any"), Feature("age")), ("predict",))
+    Manifest("m", "1", "m.joblib", {}, {}, contract, [], {}, baselines=baselines).write(tmp_path)
     rows = [{"grade": value, "age": value} for value in [1, 2, None] * 300]
     (tmp_path / "collected.jsonl").write_bytes(orjson.dumps({"data": rows}))
     pd.DataFrame(rows, dtype="Int64").to_parquet(tmp_path / "sample.parquet")

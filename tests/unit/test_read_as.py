@@ -92,6 +92,9 @@ def test_many_columns_take_a_line_a_kind(tmp_path: Path):
     frame = pd.DataFrame(np.eye(60), columns=[f"x{place}" for place in range(60)])
     result = package(tmp_path, LogisticRegression().fit(frame, [0, 1] * 30), frame)
     assert "  numbers: x0, x1, x2, x3, x4, x5, x6, x7 and 52 more\n" in result.output
+    names = [f"x{place}" for place in range(60)]
+    result = package(tmp_path, own(), "\n".join(",".join(row) for row in (names, ["NA"] * 60)))
+    assert (result.output.count("holds NA"), "note: 52 columns more are like these" in result.output) == (8, True)
 
 
 def own() -> object:
