@@ -119,7 +119,7 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
     if compiled and contract.methods[0] in compiled.outputs:
         return
     row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
-    with contextlib.suppress(Exception):  # no estimator fails for a note
+    with contextlib.suppress(StartupError), asking("its n_jobs was looked for"):  # no packaging fails for a note
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")
 

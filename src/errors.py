@@ -184,5 +184,8 @@ class StartupError(Exception):
 
 
 def reason(error: BaseException | None) -> str:
-    """What an exception of others says, on one line: its type, and the start of its message."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:REASON].rstrip(": ")
+    """What an exception of others says, on one line: its type, and its message or the first line of a long one."""
+    message = str(error).strip()
+    if len(message) > REASON:
+        message = message.partition("\n")[0].rstrip(".")
+    return " ".join(f"{type(error).__name__}: {message}".split())[:REASON].rstrip(": ")
