@@ -79,13 +79,13 @@ def load(
         from mlops.load.figures import Objectives
         from mlops.load.progress import Progress
         from mlops.load.run import Plan, run
-        from mlops.score import address_of, secret_of
+        from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
         ) from None
-    address, secret = address_of(url, secret_env), secret_of(secret_env)
+    address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     with plain_errors():
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
