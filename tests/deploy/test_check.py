@@ -193,11 +193,11 @@ def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [", "is no valid YAML"),
+        ("name: [", "is no YAML that can be read"),
         ("- a\n- b\n", "holds no keys; write `key: value` lines"),
         ("", "holds no keys"),
-        ("a: \x00", "is no valid YAML"),
-        ("name: &a [*a]\n", "$schema does not say what this is"),
+        ("a: \x00", "is no YAML that can be read"),
+        ("name: &a [*a]\n", "an alias stands inside of what it names"),
         ("name: x\n", "$schema does not say what this is"),
     ],
 )
