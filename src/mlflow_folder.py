@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import bounded_yaml
 from contract import ANY, BOOLEAN, DATETIME, METHODS, TEXT, Feature
 from errors import StartupError

@@ -1,7 +1,6 @@
 """The command line of rollouts: what it plans, refuses and asks back. The rest is in tests/deploy."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,50 +9,10 @@ from click.testing import CliRunner
 from errors import StartupError
 from mlops.cli import main
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Answer, Observation, State, Traffic
+from mlops.rollout.endpoint import Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
-
-WORKSPACE = {
-    "AZURE_SUBSCRIPTION_ID": "s",
-    "AZURE_RESOURCE_GROUP": "g",
-    "AZURE_WORKSPACE": "w",
-    "LOG_ANALYTICS_WORKSPACE_ID": "l",
-}
-GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
-
-
-class Still:
-    """An endpoint that only tells its state, and takes traffic."""
-
-    name = "diabetes"
-
-    def __init__(self, live: Mapping[str, int]) -> None:
-        self.in_force = Traffic(live)
-
-    def deployments(self) -> Mapping[str, State]:
-        return {"blue": State.READY, "green": State.READY}
-
-    def traffic(self) -> Traffic:
-        return self.in_force
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.in_force = traffic
-
-    def deploy(self, deployment: str) -> None:
-        raise AssertionError("nothing is to be deployed")
-
-    def delete(self, deployment: str) -> None:
-        raise AssertionError("nothing is to be deleted")
-
-    def logs(self, deployment: str) -> str:
-        return ""
-
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        return Answer(200, b'{"predictions": [1]}', 1.0)
-
-    def observations(self, since: float) -> Sequence[Observation]:
-        return []
+from still_endpoint import GREEN, WORKSPACE, Still
 
 
 @pytest.fixture
