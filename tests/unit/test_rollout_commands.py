@@ -34,6 +34,12 @@ def green(tmp_path: Path) -> Path:
     return file
 
 
+def started(file: Path, key: str = "v2") -> Journal:
+    journal = Journal(file)
+    journal.write("started", key=key, endpoint="diabetes", plan={"old": "blue", "new": "green"})
+    return journal
+
+
 def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path: Path):
     """With the old deployment found by its traffic."""
     status, told = mlops("rollout", green, "--plan", "--out", tmp_path / "out")
@@ -85,9 +91,9 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
 def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green: Path, tmp_path: Path):
     """As a pipeline that is run again does."""
     endpoint.in_force = Traffic({"green": 100})
-    journal = Journal(tmp_path / "diabetes.jsonl")
-    journal.write("started", key=targets.key(green, Questions(rows=[])), plan={"old": "blue", "new": "green"})
-    journal.write("ended", outcome="promoted")
+    key = f"diabetes: blue to green, {targets.key(green, Questions(rows=[]))}"  # as the controller writes it
+    journal = started(tmp_path / "diabetes.jsonl", key)
+    journal.write("ended", outcome="promoted", reason="every step was proven", left=[])
     status, told = mlops("rollout", green, "--out", tmp_path)
     assert status == 0
     assert "promoted already" in told
@@ -113,7 +119,7 @@ def test_shares_that_do_not_rise_are_refused(endpoint: Still, green: Path, share
 
 def test_a_rollback_goes_to_where_the_last_rollout_came_from(endpoint: Still, tmp_path: Path):
     """Again there is nothing to do, and that is no failure."""
-    Journal(tmp_path / "diabetes.jsonl").write("started", plan={"old": "blue", "new": "green"})
+    started(tmp_path / "diabetes.jsonl")
     endpoint.in_force = Traffic({"blue": 50, "green": 50})
     assert mlops("rollback", "diabetes", "--plan", "--out", tmp_path)[0] == 0
     assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
