@@ -14,6 +14,7 @@ SERVING := .venv/.serving
 TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
+MODEL := environment/requirements-model
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
@@ -150,14 +151,18 @@ format: $(TESTING) ## format and fix what can be fixed
 COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
-lock: $(TESTING) ## resolve the requirements anew, with hashes
-	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg -o environment/requirements.txt
-	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
-	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
-	echo checkov | $(COMPILE) - -o environment/requirements-checkov.txt
+lock: $(TESTING) ## resolve the requirements anew, with hashes; ADD=lightgbm adds what your model needs, here and in the images
+	@{ cat $(MODEL).in$(if $(ADD),; printf '%s\n' $(foreach package,$(ADD),'$(package)')); } | awk '!seen[$$0]++' > $(MODEL).new.in
+	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg $(MODEL).new.in -o environment/requirements.txt \
+		|| { rm $(MODEL).new.in; exit 1; }
+	@mv $(MODEL).new.in $(MODEL).in
 	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
 		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
 	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml
+	$(COMPILE) --extra dev -c environment/requirements.txt setup.cfg -o environment/requirements-dev.txt
+	echo setuptools | $(COMPILE) -c environment/requirements-dev.txt - -o environment/requirements-build.txt
+	echo checkov | $(COMPILE) - -o environment/requirements-checkov.txt
+	$(if $(ADD),@$(MAKE) --no-print-directory setup)
 
 clean: ## remove what make made
 	rm -rf .venv build dist *.egg-info

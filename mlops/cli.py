@@ -5,17 +5,18 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import traceback
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
 import settings
 from errors import StartupError
+from mlops import failure
 from mlops.column_options import column_options, told
 
 if TYPE_CHECKING:
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path, file_okay=False)
 MODEL_DIR = click.Path(path_type=Path, exists=True, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except StartupError as error:
-        raise click.ClickException(str(error)) from None
-    except BrokenPipeError:  # click ends quietly then
-        raise
-    except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 
 
 ELSEWHERE = {
@@ -51,7 +40,18 @@ ELSEWHERE = {
 
 
 class _Commands(click.Group):
-    """What a command needs is imported when that one is run: all of it takes two seconds."""
+    """What a command needs is imported when that one is run: all of it takes two seconds. What it raises is told in one
+    sentence, whatever it is."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except failure.PASSED_ON:
+            raise
+        except BaseException as error:  # also SystemExit, of a model's: a command ends by click's own Exit
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            raise click.ClickException(failure.sentence(error, ctx.invoked_subcommand)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *ELSEWHERE])
@@ -65,7 +65,8 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="azureml-scoring")
-def main() -> None:
+@click.option("--debug", is_flag=True, help="Show the traceback of what goes wrong.")
+def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
 
 
@@ -105,26 +106,23 @@ def package(
     from mlops import sample as samples
     from mlops.package import package as package_model
 
-    with _plain_errors():
-        rows = samples.load(sample)
-        columns = {str(column): column for column in rows.columns}
-        unknown = [name for name in drop if name not in columns]
-        if unknown:
-            raise StartupError(
-                f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(columns)}."
-            )
-        made = package_model(
-            model,
-            rows.drop(columns=[columns[name] for name in drop]),
-            out,
-            told=told(text, dtype),
-            name=name,
-            version=version,
-            force=force,
-            cacheable=not not_cacheable,
-            trust=trust,
-            say=click.echo,
-        )
+    rows = samples.load(sample)
+    columns = {str(column): column for column in rows.columns}
+    unknown = [name for name in drop if name not in columns]
+    if unknown:
+        raise StartupError(f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(columns)}.")
+    made = package_model(
+        model,
+        rows.drop(columns=[columns[name] for name in drop]),
+        out,
+        told=told(text, dtype),
+        name=name,
+        version=version,
+        force=force,
+        cacheable=not not_cacheable,
+        trust=trust,
+        say=click.echo,
+    )
     _packaged(made.model_name, made.model_version, out, trust)
 
 
@@ -136,8 +134,7 @@ def demo(out: Path, version: str, force: bool) -> None:
     """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
     from mlops import demo as demos
 
-    with _plain_errors():
-        made = demos.make(out, version=version, force=force, say=click.echo)
+    made = demos.make(out, version=version, force=force, say=click.echo)
     _packaged(made.model_name, made.model_version, out)
 
 
@@ -148,8 +145,7 @@ def example_(model_dir: Path, url: str | None) -> None:
     """Print a request that the model in MODEL_DIR answers."""
     from mlops.example import curl, example
 
-    with _plain_errors():
-        body = example(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
+    body = example(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))
     click.echo(curl(body, url) if url else orjson.dumps(body).decode())
 
 
@@ -168,8 +164,7 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
     """Serve a model on this machine; prints a curl once it is ready."""
     from mlops.serve import serve
 
-    with _plain_errors():
-        serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
+    serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
 
 
 @main.command("score")
@@ -199,8 +194,7 @@ def score_(
         from mlops.score import score
     except ModuleNotFoundError:
         raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
-    with _plain_errors():
-        score(file, url, secret_env, deployment, model_dir, told(text, dtype))
+    score(file, url, secret_env, deployment, model_dir, told(text, dtype))
 
 
 @main.command()
@@ -220,11 +214,10 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
     from mlops.drift import compare as drift_of
     from mlops.drift import table
 
-    with _plain_errors():
-        found = drift_of(artifact, files)
-        click.echo(table(found))
-        if plot:
-            _draw(plot, found)
+    found = drift_of(artifact, files)
+    click.echo(table(found))
+    if plot:
+        _draw(plot, found)
     if limit is not None and found[0].index > limit:
         raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
 
@@ -250,9 +243,8 @@ def check(paths: tuple[Path, ...]) -> None:
     """
     from mlops.check import run
 
-    with _plain_errors():
-        given = run.files(paths or [Path("endpoints")])
-        problems = run.check(given)
+    given = run.files(paths or [Path("endpoints")])
+    problems = run.check(given)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -265,8 +257,7 @@ def check(paths: tuple[Path, ...]) -> None:
 def local_redis_(parent: int) -> None:
     from mlops import local_redis
 
-    with _plain_errors():
-        local_redis.run(parent)
+    local_redis.run(parent)
 
 
 @main.command("announce", hidden=True)
@@ -277,8 +268,7 @@ def announce_(server: int, port: int) -> None:
 
     warnings.simplefilter("ignore")
     logging.disable()
-    with _plain_errors():
-        said = announce(settings.load(os.environ), f"http://localhost:{port}", server)
+    said = announce(settings.load(os.environ), f"http://localhost:{port}", server)
     if said:
         click.echo(said)
 

@@ -99,7 +99,8 @@ def _parquet(path: Path) -> pd.DataFrame:
 
 
 def _npy(path: Path) -> pd.DataFrame:
-    return pd.DataFrame(np.load(path, allow_pickle=False))
+    with path.open("rb") as file:  # numpy leaves an archive open that it can't read
+        return pd.DataFrame(np.load(file, allow_pickle=False))
 
 
 def dtype_of(name: Any, column: pd.Series) -> str:

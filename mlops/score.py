@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import click
 import httpx
@@ -15,6 +16,7 @@ import orjson
 import artifact
 from contract import Feature
 from errors import StartupError
+from mlops.plain_text import printable_json
 from mlops.score_client import ScoreClient, ScoreRefused
 from mlops.score_rows import Rows, batches
 from settings import Settings
@@ -38,25 +40,50 @@ def score(
 
     ``model_dir``, ``told``: what tells of a CSV's columns.
     """
-    address, secret = address_of(url, secret_env), secret_of(secret_env)
+    address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     as_it_is = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
     work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told)
     untold = file.suffix.lower() == ".csv" and not features
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
-    total = sum(rows.count for rows in work)
+    total, printed = sum(rows.count for rows in work), 0
     with (
         ScoreClient(address, secret, deployment) as client,
         click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress,
     ):
         for rows in work:
             try:
-                predictions = client.score(rows.body, rows.first)
+                lines = _lines(client.score(rows.body, rows.first, _rows_in(rows)))
             except ScoreRefused as error:
-                raise click.ClickException(f"{error}{UNTOLD if untold and WRONG in str(error) else ''}") from None
-            for prediction in predictions:
-                click.echo(orjson.dumps(prediction))
+                before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
+                advice = UNTOLD if untold and WRONG in str(error) else ""
+                raise click.ClickException(f"{error}{advice}{before}") from None
+            for line in lines:
+                click.echo(line)
+            printed += rows.count
             progress.update(rows.count)
+
+
+def _rows_in(rows: Rows) -> int | None:
+    """None where only the server can tell: in a body of the user's own whose form is not one of ours."""
+    if rows.first is not None:
+        return rows.count
+    try:
+        document = orjson.loads(rows.body)
+    except ValueError:
+        return None
+    while isinstance(document, dict):
+        document = document.get("input_data", document.get("data"))
+    is_table = isinstance(document, list) and all(isinstance(row, list | dict) for row in document)
+    return len(document) if is_table else None
+
+
+def _lines(predictions: list[Any]) -> list[str]:
+    """Of a whole batch, before any of them is printed. Raises ScoreRefused."""
+    try:
+        return [printable_json(orjson.dumps(prediction).decode()) for prediction in predictions]
+    except TypeError:
+        raise ScoreRefused("The server's predictions are nested too deep to be any; correct the server.") from None
 
 
 def features_of(model_dir: Path) -> tuple[Feature, ...]:
@@ -106,3 +133,10 @@ def secret_of(variable: str | None) -> str | None:
     if not (secret.isascii() and secret.isprintable()):
         raise click.UsageError("The variable that --key-env names holds signs that no key has; copy the key again.")
     return secret
+
+
+def deployment_of(name: str | None) -> str | None:
+    """It goes into a header."""
+    if name is not None and not (name.isascii() and name.isprintable() and name.strip() == name != ""):
+        raise click.UsageError("--deployment holds signs that no deployment's name has; write it as in its YAML.")
+    return name

@@ -1,7 +1,11 @@
-"""Asks a scoring server: our own, or a managed endpoint, which hides the model's status behind a 424."""
+"""Asks a scoring server: our own, or a managed endpoint, which hides the model's status behind a 424.
+
+What it answers is not trusted: it has a limit and a deadline, and none of its words reaches the terminal as they are.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import re
 import time
@@ -9,12 +13,13 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import orjson
 
+from mlops.answer import Answer, Unusable, read
 from mlops.model_status import model_status
+from mlops.plain_text import one_line
 
 TIMEOUT_S = 190
-"""A managed endpoint's own limit is 180."""
+"""For the whole of an answer. A managed endpoint's own limit is 180."""
 
 ATTEMPTS = 5
 LONGEST_PAUSE_S = 60.0
@@ -45,7 +50,9 @@ class ScoreClient:
         sleep: Callable[[float], None] = time.sleep,
         attempts: int = ATTEMPTS,
     ) -> None:
-        self._http = httpx.Client(headers=headers_of(secret, deployment), timeout=TIMEOUT_S)
+        headers = headers_of(secret, deployment) | {"Accept-Encoding": "gzip"}
+        self._http = httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S)
+        self._loop = asyncio.Runner()
         self._url = url
         self._sleep = sleep
         self._attempts = attempts
@@ -54,10 +61,12 @@ class ScoreClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._http.close()
+        self._loop.run(self._http.aclose())
+        self._loop.close()
 
-    def score(self, body: bytes, first_row: int | None = None) -> list[Any]:
+    def score(self, body: bytes, first_row: int | None = None, rows: int | None = None) -> list[Any]:
         """The predictions, one for each row. ``first_row``: the number of the first, by which errors name theirs.
+        ``rows``: how many there are; None where only the server can tell.
 
         Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
         ScoreRefused.
@@ -66,49 +75,65 @@ class ScoreClient:
         while True:
             attempt += 1
             try:
-                response = self._http.post(self._url, content=body)
-            except httpx.RequestError as error:
+                answer = self._loop.run(self._ask(body))
+            except (httpx.RequestError, TimeoutError, Unusable) as error:
                 if not _refused(error) or attempt == self._attempts:
-                    raise ScoreRefused(_unreachable(self._url, error)) from error
+                    raise ScoreRefused(_no_answer(self._url, error)) from error
                 self._sleep(2.0 ** (attempt - 1))
                 continue
-            status = model_status(response.status_code, response.headers)
+            status = model_status(answer.status, answer.headers)
             if status == 200:
-                return _predictions(response)
-            pause = _pause(response, attempt)
+                return _predictions(self._url, answer.document, rows)
+            pause = _pause(answer, attempt)
             if status not in (429, 503) or attempt == self._attempts or pause > LONGEST_PAUSE_S:
-                raise ScoreRefused(_refusal(response, status, first_row))
+                raise ScoreRefused(_refusal(self._url, answer, status, first_row))
             self._sleep(pause)
 
-
-def _predictions(response: httpx.Response) -> list[Any]:
-    try:
-        answer = orjson.loads(response.content)
-    except ValueError:
-        raise ScoreRefused(f"{response.url} answered something that is not JSON; is it a scoring URL?") from None
-    if isinstance(answer, dict) and "predictions" in answer:
-        answer = answer["predictions"]
-    return answer if isinstance(answer, list) else [answer]
+    async def _ask(self, body: bytes) -> Answer:
+        """Raises httpx.RequestError, TimeoutError, Unusable."""
+        # httpx's own timeout starts again with each piece that is read.
+        async with asyncio.timeout(TIMEOUT_S), self._http.stream("POST", self._url, content=body) as response:
+            return await read(response)
 
 
-def _refusal(response: httpx.Response, status: int, first_row: int | None) -> str:
-    try:
-        document = orjson.loads(response.content)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or not isinstance(document.get("error"), str):
-        return f"{response.url} answered {status}; {_advice(status)}"
-    location = document.get("location")
-    row = re.match(r"/input_data(?:/data)?/(\d+)", str(location))
-    places = [str(status), str(document.get("code", ""))]
+def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
+    """Raises ScoreRefused."""
+    if isinstance(document, dict) and isinstance(document.get("error"), str):
+        raise ScoreRefused(f"{url} answered 200 with an error: {one_line(document['error'])}")
+    predictions = document.get("predictions") if isinstance(document, dict) else document
+    if not isinstance(predictions, list):
+        raise ScoreRefused(f"{url} answered without a list of predictions in JSON; is it a scoring URL?")
+    if not predictions or len(predictions) != (rows or len(predictions)):
+        asked = f" to {rows} rows" if rows else ""
+        raise ScoreRefused(
+            f"{url} answered {len(predictions)} predictions{asked}, so none can be told to belong to its row; "
+            "correct the server."
+        )
+    return predictions
+
+
+def _refusal(url: str, answer: Answer, status: int, first_row: int | None) -> str:
+    document = answer.document if isinstance(answer.document, dict) else {}
+    error, code, location = (_text(document, key) for key in ("error", "code", "location"))
+    if error is None:
+        return f"{url} answered {status}; {_advice(status)}"
+    places = [str(status), code or ""]
     if location is not None:
         places.append(f"at {location or '/'}")
+    row = re.match(r"/input_data(?:/data)?/(\d{1,9})(?!\d)", location or "", re.ASCII)
     if row and first_row is not None:
         places.append(f"in row {first_row + int(row[1])}")
-    return f"{document['error']} ({' '.join(filter(None, places))})"
+    return f"{error} ({' '.join(filter(None, places))})"
+
+
+def _text(document: dict[str, Any], key: str) -> str | None:
+    found = document.get(key)
+    return one_line(found) if isinstance(found, str) else None
 
 
 def _advice(status: int) -> str:
+    if 300 <= status < 400:
+        return "it sends to another address, which is not followed; give that one if you trust it."
     if status in (401, 403):
         return "check the key or the token."
     if status == 404:
@@ -120,28 +145,31 @@ def _advice(status: int) -> str:
     return "its log says more."
 
 
-def _pause(response: httpx.Response, attempt: int) -> float:
+def _pause(answer: Answer, attempt: int) -> float:
     """Seconds, by ``Retry-After`` or doubling from one."""
-    said = response.headers.get("Retry-After", "")
-    if said.isdigit():
+    said = answer.headers.get("Retry-After", "")
+    if re.fullmatch(r"\d{1,9}", said, re.ASCII):
         return float(said)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+        return max(0.0, email.utils.parsedate_to_datetime(said[:40]).timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 2.0 ** (attempt - 1)
 
 
 def _refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ConnectionRefusedError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    """Whether the connection was, to one of the addresses that the host has."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_refused, error.exceptions))
+    return error is not None and (
+        isinstance(error, ConnectionRefusedError) or _refused(error.__cause__ or error.__context__)
+    )
 
 
-def _unreachable(url: str, error: httpx.RequestError) -> str:
-    if isinstance(error, httpx.TimeoutException):
+def _no_answer(url: str, error: Exception) -> str:
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"{url} has not answered within {TIMEOUT_S} s; send fewer rows at once."
+    if isinstance(error, Unusable):
+        return f"{url} answered {error}; is it a scoring URL?"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return f"The certificate of {url} is not trusted; name the authority's file in SSL_CERT_FILE if you trust it."
-    return f"{url} can't be reached ({error}); check the address and that the server runs."
+    return f"{url} can't be reached ({one_line(str(error))}); check the address and that the server runs."

@@ -64,11 +64,13 @@ def announce(configured: Settings, url: str, server: int) -> str | None:
     while time.monotonic() < until and os.getppid() == server:
         try:
             urllib.request.urlopen(f"{url}/readiness", timeout=2).close()
-            watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
-            return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
+            break
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    return None
+    else:
+        return None
+    watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
+    return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
 
 
 def _check_port(port: int) -> None:

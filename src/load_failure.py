@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from errors import reason
@@ -42,10 +43,10 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
         return f"{name} is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again."
     if _damaged(error) or _incomplete(file, data):
         return f"{name} is damaged or incomplete, or no model ({why}); save it and upload it again."
-    if isinstance(error, ModuleNotFoundError) and not _inside_sklearn(error):
+    if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
-            f"{name} needs the Python module {error.name}, which is not installed; add it to the environment, or put "
-            "its source beside score.py."
+            f"{name} needs the Python module {error.name}, which is not installed; add its package, here and to the "
+            f"images, by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside score.py."
         )
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (
@@ -77,9 +78,10 @@ def saved_version(data: bytes) -> str | None:
     return found and found[1].decode()
 
 
-def _inside_sklearn(error: ModuleNotFoundError) -> bool:
-    """A module of an older scikit-learn's, that moved."""
-    return (error.name or "").startswith("sklearn.")
+def _missing(error: ModuleNotFoundError) -> str | None:
+    """The top of the module's name; None where that is installed, in a version that lacks the module."""
+    package = (error.name or "").partition(".")[0]
+    return package if package and find_spec(package) is None else None
 
 
 def _damaged(error: BaseException) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+import bounded_yaml
 from contract import ANY, BOOLEAN, DATETIME, METHODS, TEXT, Feature
 from errors import StartupError
 from inside import inside
@@ -51,7 +51,7 @@ class MlflowModel:
         """Raises StartupError where the folder has no scikit-learn flavour or a signature that can't be served."""
         path = folder / FILE_NAME
         try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
+            document = bounded_yaml.load(path.read_text(encoding="utf-8"))
             flavours = document["flavors"]
             if "sklearn" not in flavours:
                 raise StartupError(_of_another_kind(path, flavours))

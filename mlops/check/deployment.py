@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 from mlops.check.document import Document, Problem
 from mlops.check.kind import on_kubernetes
-from mlops.check.references import asset, is_remote, serves_itself
+from mlops.check.references import is_mlflow, is_remote, serves_itself
 
 LONGEST_MS, LONGEST_ON_KUBERNETES_MS = 180_000, 300_000
 MOST_INSTANCES = 50
@@ -63,43 +61,9 @@ def model(document: Document) -> Iterator[Problem]:
 
 
 def environment(document: Document) -> Iterator[Problem]:
-    if document.value("environment") is None and not _is_mlflow(document):
+    if document.value("environment") is None and not is_mlflow(document):
         yield document.problem(("environment",), "is missing", "write file:environment.yml or azureml:NAME:VERSION")
     yield from _path(document, "environment")
-
-
-def scoring_script(document: Document) -> Iterator[Problem]:
-    """An image with a server of its own, and a model of MLflow, need none."""
-    key = ("code_configuration",)
-    if document.value(*key) is None:
-        if not serves_itself(document) and not _is_mlflow(document):
-            yield document.problem(key, "is missing", "name the folder as code and the file as scoring_script")
-        return
-    code, script = document.typed(str, *key, "code"), document.typed(str, *key, "scoring_script")
-    if code is None or is_remote(code):
-        return
-    folder = document.beside(code)
-    if not folder.is_dir():
-        yield document.problem((*key, "code"), f"is {code}, which is no folder", "write its path from this file")
-    elif script is not None:
-        yield from _functions(document, folder / script)
-
-
-def _functions(document: Document, script: Path) -> Iterator[Problem]:
-    key = ("code_configuration", "scoring_script")
-    try:
-        tree = ast.parse(script.read_text(encoding="utf-8"))
-    except OSError:
-        yield document.problem(key, f"is {script.name}, which is not in that folder", "write the name of a file there")
-        return
-    except (SyntaxError, ValueError) as error:
-        yield document.problem(key, f"is no Python that can be parsed ({error})", "correct it")
-        return
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = {node.name for node in tree.body if isinstance(node, functions)}
-    found |= {name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
-    for missing in [name for name in ("init", "run") if name not in found]:
-        yield document.problem(key, f"has no function {missing}()", f"define {missing}() in {script.name}")
 
 
 def _path(document: Document, key: str) -> Iterator[Problem]:
@@ -111,11 +75,6 @@ def _path(document: Document, key: str) -> Iterator[Problem]:
         yield document.problem((key,), f"is {given}", "write file:PATH from this file or azureml:NAME:VERSION")
 
 
-def _is_mlflow(document: Document) -> bool:
-    found = asset(document, "model")
-    return found is not None and found.get("type") == "mlflow_model"
-
-
 RULES = (
     type_as_schema,
     request_timeout,
@@ -124,5 +83,4 @@ RULES = (
     scale_settings,
     model,
     environment,
-    scoring_script,
 )

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import yaml
 
+from bounded_yaml import Loader
+
 Key = tuple[str | int, ...]
 T = TypeVar("T")
 
@@ -75,16 +77,16 @@ class Document:
 def read(path: Path) -> Document:
     """Raises Unreadable where the file is no YAML mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        loader = Loader(path.read_text(encoding="utf-8"))
+        node = loader.get_single_node()
+        data = node and loader.construct_document(node)
     except (OSError, ValueError) as error:
         raise Unreadable(Problem(path, 1, (), f"can't be read ({error})", "save it as UTF-8 text")) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        why = getattr(error, "problem", None) or "it can't be parsed"
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         line = mark.line + 1 if mark else 1
-        raise Unreadable(Problem(path, line, (), f"is no valid YAML ({why})", "correct its syntax")) from None
+        raise Unreadable(Problem(path, line, (), f"is no YAML that can be read ({why})", "correct it")) from None
     if not isinstance(data, dict) or not isinstance(node, yaml.MappingNode):
         raise Unreadable(Problem(path, 1, (), "holds no keys", "write `key: value` lines"))
     lines: dict[Key, int] = {}

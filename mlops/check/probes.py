@@ -11,6 +11,9 @@ PROBES = ("liveness_probe", "readiness_probe")
 DEFAULTS = {"initial_delay": 10, "period": 10, "timeout": 2, "success_threshold": 1, "failure_threshold": 30}
 """Azure's, in seconds where they are times."""
 
+LONGEST_TIMEOUT = 299
+"""Seconds. Azure refuses a deployment with "The value should be less than 300"."""
+
 
 def positive(document: Document) -> Iterator[Problem]:
     for probe in PROBES:
@@ -20,13 +23,13 @@ def positive(document: Document) -> Iterator[Problem]:
                 yield document.problem((probe, key), f"is {given}", "write 1 or more")
 
 
-def timeout_within_period(document: Document) -> Iterator[Problem]:
+def timeout_has_limits(document: Document) -> Iterator[Problem]:
+    """Azure's, and the period."""
     for probe in PROBES:
         timeout, period = _seconds(document, probe, "timeout"), _seconds(document, probe, "period")
-        if timeout > period:
-            yield document.problem(
-                (probe, "timeout"), f"is {timeout} s, longer than the period", f"write {period} at most"
-            )
+        why = "more than Azure takes" if timeout > LONGEST_TIMEOUT else "longer than the period"
+        if timeout > (most := min(period, LONGEST_TIMEOUT)):
+            yield document.problem((probe, "timeout"), f"is {timeout} s, {why}", f"write {most} at most")
 
 
 def one_success_is_life(document: Document) -> Iterator[Problem]:
@@ -54,4 +57,4 @@ def _seconds(document: Document, probe: str, key: str) -> int:
     return DEFAULTS[key] if given is None else given
 
 
-RULES = (positive, timeout_within_period, one_success_is_life, time_to_load)
+RULES = (positive, timeout_has_limits, one_success_is_life, time_to_load)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from errors import StartupError
-from mlops.check import agreement, assets, azure_schema, deployment, endpoint, probes, variables
+from mlops.check import agreement, assets, azure_schema, deployment, endpoint, probes, script, variables
 from mlops.check.document import Document, Problem, Unreadable, read
 from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, SCHEMAS, Kind, kind
 
@@ -15,6 +15,7 @@ Rule = Callable[[Document], Iterator[Problem]]
 _DEPLOYMENT: Sequence[Rule] = (
     endpoint.name,
     *deployment.RULES,
+    *script.RULES,
     *probes.RULES,
     *variables.RULES,
     *agreement.RULES,

@@ -12,7 +12,12 @@ from settings import Settings
 
 KEY = "environment_variables"
 SECRET_NAME = re.compile(r"(^|_)(PASSWORD|PWD|SECRET|TOKEN|KEY|CREDENTIALS?|CONNECTION_?STRING)(_|$)", re.IGNORECASE)
-SECRET_VALUE = re.compile(r"://[^/@\s]*:[^/@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=", re.IGNORECASE)
+SECRET_VALUE = re.compile(
+    r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=",
+    re.IGNORECASE,
+)
+"""A password in a URL may hold a slash, though it should not; after a host and a port a slash begins the path."""
+
 INJECTED = re.compile(r"\$\{\{(keyvault:https://|azureml://connections/)[^{}]+\}\}")
 """What Azure ML replaces by a secret of the Key Vault or of a connection when the container starts."""
 

@@ -10,7 +10,6 @@ import click
 import numpy as np
 
 from errors import StartupError
-from mlops.rollout.commands import plain_errors
 
 PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
@@ -78,36 +77,35 @@ def simulate(
 
     Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
     """
-    with plain_errors():
-        from mlops.hpa import manifest, results
-        from mlops.hpa import picture as pictures
-        from mlops.hpa.pod import PodModel
-        from mlops.hpa.simulation import simulate
-        from mlops.rollout.judge import Slo
+    from mlops.hpa import manifest, results
+    from mlops.hpa import picture as pictures
+    from mlops.hpa.pod import PodModel
+    from mlops.hpa.simulation import simulate
+    from mlops.rollout.judge import Slo
 
-        found = manifest.read(manifests)
-        setups = [each.setup() for each in found]
-        setups += [found[0].but(changes).setup() for changes in compare]
-        arriving = _load(load, base, peak, minutes)
-        timelines = []
-        for setup in setups:
-            model = PodModel(
-                cores=float(setup.cores),
-                service=service_ms / 1000,
-                start=start_seconds,
-                memory=memory_mib * MIB,
-                held=setup.configured.scoring_max_in_flight * setup.configured.worker_count,
-                queue_timeout=setup.configured.scoring_queue_timeout_ms / 1000,
-            )
-            timelines.append(simulate(setup, model, arriving))
-        slo = Slo(p95_ms, p99_ms, error_rate)
-        click.echo(results.lines(results.summary(timelines, slo)))
-        drawn = out / f"simulation.{picture}"
-        try:
-            files = results.write(timelines, slo, out)
-            pictures.write(drawn, timelines, slo)
-        except OSError as error:
-            raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
+    found = manifest.read(manifests)
+    setups = [each.setup() for each in found]
+    setups += [found[0].but(changes).setup() for changes in compare]
+    arriving = _load(load, base, peak, minutes)
+    timelines = []
+    for setup in setups:
+        model = PodModel(
+            cores=float(setup.cores),
+            service=service_ms / 1000,
+            start=start_seconds,
+            memory=memory_mib * MIB,
+            held=setup.configured.scoring_max_in_flight * setup.configured.worker_count,
+            queue_timeout=setup.configured.scoring_queue_timeout_ms / 1000,
+        )
+        timelines.append(simulate(setup, model, arriving))
+    slo = Slo(p95_ms, p99_ms, error_rate)
+    click.echo(results.lines(results.summary(timelines, slo)))
+    drawn = out / f"simulation.{picture}"
+    try:
+        files = results.write(timelines, slo, out)
+        pictures.write(drawn, timelines, slo)
+    except OSError as error:
+        raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
     click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
 
 

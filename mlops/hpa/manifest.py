@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+import bounded_yaml
 import settings
 from errors import StartupError
 from mlops.hpa.controller import Autoscaler
@@ -70,7 +71,7 @@ class Manifests:
         for change in changes.split(","):
             key, is_one, text = change.partition("=")
             try:
-                value = yaml.safe_load(text)
+                value = bounded_yaml.load(text)
             except yaml.YAMLError:
                 is_one = ""
             if not is_one:
@@ -153,7 +154,8 @@ def _documents(path: Path) -> list[Manifest]:
 
 def _loaded(path: Path, text: str) -> list[Manifest]:
     try:
-        documents: list[Any] = list(yaml.safe_load_all(text))
-    except yaml.YAMLError:
-        raise StartupError(f"{path} is no YAML; correct it.") from None
+        documents = bounded_yaml.load_all(text)
+    except yaml.YAMLError as error:
+        why = getattr(error, "problem", None) or error
+        raise StartupError(f"{path} is no YAML that can be read ({why}); correct it.") from None
     return [document for document in documents if isinstance(document, dict) and "kind" in document]

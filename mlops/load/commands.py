@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +15,6 @@ import settings
 from errors import StartupError
 from mlops import example
 from mlops.load import mix, stages
-from mlops.rollout.commands import plain_errors
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
@@ -79,17 +77,16 @@ def load(
         from mlops.load.figures import Objectives
         from mlops.load.progress import Progress
         from mlops.load.run import Plan, run
-        from mlops.score import address_of, secret_of
+        from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
         ) from None
-    address, secret = address_of(url, secret_env), secret_of(secret_env)
-    with plain_errors():
-        out.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
-        rows = _rows(model_dir, secret_env)
+    address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
+    out.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
+    rows = _rows(model_dir, secret_env)
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
             client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
@@ -97,18 +94,16 @@ def load(
         raise click.ClickException(str(error)) from None
     progress = Progress(stages_)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    with plain_errors():
-        done = run(Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress)
+    done = run(Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress)
     progress.over(done.asked)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
     result = report.Result(address, begun, stages_, objectives, done)
-    with plain_errors():
-        page = report.write(result, out)
+    page = report.write(result, out)
     for line in (*result.broken, result.note):
         if line:
             click.echo(line)
     click.echo(f"{result.outcome}; {page}")
-    sys.exit(not result.holds)
+    click.get_current_context().exit(not result.holds)
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

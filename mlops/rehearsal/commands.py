@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from mlops.rollout.commands import plain_errors
 from mlops.rollout.journal import Journal, Outcome
 
 
@@ -22,18 +20,16 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
     Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the controller is that of
     `mlops rollout`. Exit status 1 if one of them did not end as it should.
     """
-    with plain_errors():
-        from mlops.rehearsal.greens import GREENS
-        from mlops.rehearsal.rehearsal import RULES, rehearse
-        from mlops.rollout import progress, report
+    from mlops.rehearsal.greens import GREENS
+    from mlops.rehearsal.rehearsal import RULES, rehearse
+    from mlops.rollout import progress, report
 
     if unknown := set(greens) - GREENS.keys():
         raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}.")
     rows, wrong = [], False
     for name in greens or GREENS:
         click.echo(f"\n{GREENS[name].title}")
-        with plain_errors():
-            done = rehearse(name, out, progress.follow)
+        done = rehearse(name, out, progress.follow)
         page = out / f"{name}.html"
         report.write(Journal(done.journal).last(), page, RULES.slo)
         rows.append(f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients failed; {page}")
@@ -43,4 +39,4 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         if done.outcome is Outcome.INTERRUPTED is not GREENS[name].ends:
             break
     click.echo("\n" + "\n".join(rows))
-    sys.exit(wrong)
+    click.get_current_context().exit(wrong)

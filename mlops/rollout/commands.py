@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import functools
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from errors import StartupError
 from mlops import sample as samples
 from mlops.rollout import progress, targets
 from mlops.rollout.controller import put_back
@@ -26,22 +23,6 @@ from mlops.rollout.questions import Questions
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 OUT = Path("build/rollout")
 SHARES = "10,50,100"
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"This needs {error.name}; run `pip install 'azureml-scoring[deploy]'`, or `make test` in the repository."
-        ) from None
-    except (EndpointError, StartupError) as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise click.ClickException(f"{error.filename}: {error.strerror}; choose another place.") from None
 
 
 def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
@@ -124,33 +105,32 @@ def rollout(
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
-    with plain_errors():
-        document = targets.described(deployment_file)
-        name, new = document["endpoint_name"], document["name"]
-        asked = targets.questions(document, deployment_file, artifact, _rows(sample))
-        connect = targets.connector(workspace, name, {new: deployment_file})
-        key, journal = targets.key(deployment_file, asked), journal_of(out, name)
-        traffic_now = connect().traffic()
-        if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
-            click.echo(f"{new} has been promoted already; there is nothing to roll out.")
-            return
-        old = targets.serving(traffic_now, new)
-        shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
-        plan = Plan(
-            old,
-            new,
-            steps(mirror, shares, delete=not keep_old),
-            hold_s=60 * step_minutes,
-            patience_s=60 * patience_minutes,
-            keep_s=60 * keep_minutes,
-        )
-        click.echo("\n".join(plan.lines()))
-        if only_plan:
-            return
-        rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
-        outcome = guarded(Task(connect, plan, rules, asked, journal, key, progress.follow))
+    document = targets.described(deployment_file)
+    name, new = document["endpoint_name"], document["name"]
+    asked = targets.questions(document, deployment_file, artifact, _rows(sample))
+    connect = targets.connector(workspace, name, {new: deployment_file})
+    key, journal = targets.key(deployment_file, asked), journal_of(out, name)
+    traffic_now = connect().traffic()
+    if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
+        click.echo(f"{new} has been promoted already; there is nothing to roll out.")
+        return
+    old = targets.serving(traffic_now, new)
+    shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
+    plan = Plan(
+        old,
+        new,
+        steps(mirror, shares, delete=not keep_old),
+        hold_s=60 * step_minutes,
+        patience_s=60 * patience_minutes,
+        keep_s=60 * keep_minutes,
+    )
+    click.echo("\n".join(plan.lines()))
+    if only_plan:
+        return
+    rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
+    outcome = guarded(Task(connect, plan, rules, asked, journal, key, progress.follow))
     _report(journal, rules.slo)
-    sys.exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
+    click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
 
 
 @click.command()
@@ -167,22 +147,21 @@ def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, o
     Example: mlops rollback diabetes-classifier
     """
     journal = journal_of(out, endpoint_name)
-    with plain_errors():
-        endpoint = targets.connector(workspace, endpoint_name, {})()
-        to = to or _before(Journal(journal))
-        traffic = endpoint.traffic()
-        if {name: share for name, share in traffic.live.items() if share} == {to: 100} and not traffic.mirror:
-            click.echo(f"{to} has all traffic already; there is nothing to roll back.")
-            return
-        if to not in endpoint.deployments():
-            raise EndpointError(f"There is no deployment {to} to go back to; name one that there is by --to.")
-        others = ", ".join(name for name in {**traffic.live, **traffic.mirror} if name != to)
-        click.echo(f"All traffic goes back to {to}, away from {others or 'none'}.")
-        if only_plan:
-            return
-        plan = Plan(to, others, ())
-        outcome = put_back(endpoint, plan, Journal(journal, follow=progress.follow), "mlops rollback was called")
-    sys.exit(0 if outcome is Outcome.ROLLED_BACK else 1)
+    endpoint = targets.connector(workspace, endpoint_name, {})()
+    to = to or _before(Journal(journal))
+    traffic = endpoint.traffic()
+    if {name: share for name, share in traffic.live.items() if share} == {to: 100} and not traffic.mirror:
+        click.echo(f"{to} has all traffic already; there is nothing to roll back.")
+        return
+    if to not in endpoint.deployments():
+        raise EndpointError(f"There is no deployment {to} to go back to; name one that there is by --to.")
+    others = ", ".join(name for name in {**traffic.live, **traffic.mirror} if name != to)
+    click.echo(f"All traffic goes back to {to}, away from {others or 'none'}.")
+    if only_plan:
+        return
+    plan = Plan(to, others, ())
+    outcome = put_back(endpoint, plan, Journal(journal, follow=progress.follow), "mlops rollback was called")
+    click.get_current_context().exit(0 if outcome is Outcome.ROLLED_BACK else 1)
 
 
 @click.command()
@@ -200,9 +179,8 @@ def compare(
 
     Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
-    with plain_errors():
-        endpoint = targets.connector(workspace, endpoint_name, {})()
-        say_comparison(endpoint, old, new, time.time() - 60 * minutes, Questions(rows=_rows(sample)), out)
+    endpoint = targets.connector(workspace, endpoint_name, {})()
+    say_comparison(endpoint, old, new, time.time() - 60 * minutes, Questions(rows=_rows(sample)), out)
 
 
 def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:

@@ -74,7 +74,10 @@ def guarded(task: Task) -> Outcome:
 def recover(endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
     """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's last rollout before
     that one. Raises EndpointError."""
-    events = journal.last()
+    try:
+        events = journal.last()
+    except EndpointError as error:  # it was readable before: what was proven since then is not to be guessed
+        return put_back(endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED)
     if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":

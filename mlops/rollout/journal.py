@@ -7,23 +7,14 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from mlops.rollout.endpoint import EndpointError
+from mlops.rollout.events import Event, Outcome, read
 
-Event = Mapping[str, Any]
-
-
-class Outcome(StrEnum):
-    PROMOTED = "promoted"
-    HELD = "held"
-    INTERRUPTED = "interrupted"
-    ROLLED_BACK = "rolled back"
-    STUCK = "stuck"
-
+__all__ = ["Event", "Journal", "Outcome"]
 
 CONTINUED = {Outcome.HELD, Outcome.INTERRUPTED}
 """The next rollout of the same deployment goes on after these."""
@@ -45,7 +36,7 @@ class Journal:
         """On the disk when this returns: a killed rollout is undone by what stands here. Raises OSError."""
         line = {"at": round(self._clock(), 3), "event": event, **what}
         try:
-            self._append(json.dumps(line).encode())
+            self._append(json.dumps(line, ensure_ascii=False).encode(errors="replace"))
         finally:
             self._follow(line)
 
@@ -82,25 +73,33 @@ class Journal:
             yield
 
     def last(self) -> list[Event]:
-        """The events of the last rollout, "started" first; a half-written line is none."""
+        """The events of the last rollout, "started" first; a half-written line is none.
+
+        Raises EndpointError where a line is anything else, for what it stood for can't be told.
+        """
         events: list[Event] = []
-        for line in self._path.read_text(errors="replace").splitlines() if self._path.exists() else []:
+        for number, line in enumerate(self._path.read_bytes().split(b"\n") if self._path.exists() else [], 1):
             try:
-                event = json.loads(line)
+                event = read(line)
             except ValueError:
-                continue
-            events = [event] if event["event"] == "started" else [*events, event]
+                raise EndpointError(
+                    f"Line {number} of {self._path} is not what a rollout writes; correct it, or move the file away."
+                ) from None
+            if event and event["event"] == "started":
+                events = [event]
+            elif event and events:
+                events.append(event)
         return events
 
     def promoted(self, key: str) -> bool:
-        """The last rollout was of that key, and went well to its end."""
+        """The last rollout was of that key, from whichever deployment, and went well to its end."""
         events = self.last()
-        return bool(events) and events[0].get("key") == key and events[-1].get("outcome") == Outcome.PROMOTED
+        return bool(events) and events[0]["key"].endswith(f", {key}") and events[-1].get("outcome") == Outcome.PROMOTED
 
     def continued(self, key: str) -> list[Event]:
         """Of the last rollout, if it is to be gone on with: of that key, lately, not turned back by a breach."""
         events = self.last()
-        if not events or events[0].get("key") != key or events[0]["at"] < self._clock() - FRESH_S:
+        if not events or events[0]["key"] != key or events[0]["at"] < self._clock() - FRESH_S:
             return []
         if any(event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED for event in events):
             return []

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+import bounded_yaml
 from errors import StartupError
 from manifest import FILE_NAME, Manifest
 from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
@@ -48,7 +49,7 @@ def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> End
 def described(file: Path) -> dict[str, Any]:
     """A deployment's file. Raises EndpointError where it lacks its names."""
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise EndpointError(f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more.") from None
     if not isinstance(document, dict) or not all(isinstance(document.get(k), str) for k in ("name", "endpoint_name")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -11,7 +10,6 @@ import click
 import settings
 from errors import StartupError
 from mlops import demo, example
-from mlops.rollout.commands import plain_errors
 
 PROCESSORS = 2
 
@@ -33,30 +31,28 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     instance stopped and started again. Exit status 1 where an objective did not hold, a request was lost or the memory
     grew.
     """
-    with plain_errors():
-        from mlops.load import report
-        from mlops.load.progress import Progress
-        from mlops.load.stages import Stage
-        from mlops.soak.faults import PHASES
-        from mlops.soak.soak import soak
-        from mlops.soak.table import BEGIN, END, table, write
+    from mlops.load import report
+    from mlops.load.progress import Progress
+    from mlops.load.stages import Stage
+    from mlops.soak.faults import PHASES
+    from mlops.soak.soak import soak
+    from mlops.soak.table import BEGIN, END, table, write
 
-        if page and END not in page.read_text(encoding="utf-8").partition(BEGIN)[2]:
-            raise StartupError(f"{page} has no place for the table; write these lines there:\n{BEGIN}{END}")
-        out.mkdir(parents=True, exist_ok=True)
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
-        artifact = out / "artifact"
-        demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
-        rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(artifact)}))
-        progress = Progress([Stage(phase_s, rate)] * len(PHASES))
-        soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
+    if page and END not in page.read_text(encoding="utf-8", errors="replace").partition(BEGIN)[2]:
+        raise StartupError(f"{page} has no place for the table; write {BEGIN.strip()} and {END.strip()} there.")
+    out.mkdir(parents=True, exist_ok=True)
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
+    artifact = out / "artifact"
+    demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
+    rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(artifact)}))
+    progress = Progress([Stage(phase_s, rate)] * len(PHASES))
+    soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
     if not soaked.result.complete:
         raise click.Abort
     progress.over(soaked.result.done.asked)
     text = table(soaked)
     click.echo(f"\n{text}")
-    with plain_errors():
-        report.write(soaked.result, out)
-        if page:
-            write(text, page)
-    sys.exit(bool(soaked.problems))
+    report.write(soaked.result, out)
+    if page:
+        write(text, page)
+    click.get_current_context().exit(bool(soaked.problems))

@@ -75,9 +75,18 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "model.path", "nowhere", "run `mlops package`"),
     (BLUE, "environment", GONE, "file:environment.yml"),
     (BLUE, "environment", "file:nowhere.yml", "write file:PATH"),
+    (
+        BLUE,
+        "environment",
+        {"image": "mine", "conda_file": {"dependencies": ["python=3.12", {"pip": ["scikit-learn"]}]}},
+        "without azureml-inference-server-http, which runs the script; add it below pip",
+    ),
     (BLUE, "environment", {"name": "mine"}, "name an image, or a folder to build one from"),
     (BLUE, "code_configuration", GONE, "name the folder as code"),
     (BLUE, "code_configuration.code", "../nowhere", "write its path from this file"),
+    (BLUE, "code_configuration.scoring_script", GONE, "is missing; write the name of the file"),
+    (BLUE, "code_configuration.code", GONE, "is missing; write the folder's path"),
+    (BLUE, "code_configuration", {}, "is missing; write the folder's path"),
     (BLUE, "code_configuration.scoring_script", "main.py", "write the name of a file there"),
     (BLUE, "code_configuration.scoring_script", "errors.py", "define init() in errors.py"),
     (BLUE, "request_settings.request_timeout_ms", 200_000, "write 1 to 180000"),
@@ -91,6 +100,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "liveness_probe.path", "/liveness", "remove it"),
     (BLUE, "liveness_probe.period", "often", "write a whole number"),
     (BLUE, "liveness_probe.timeout", 11, "write 10 at most"),
+    (BLUE, "readiness_probe", {"timeout": 300, "period": 400}, "is 300 s, more than Azure takes; write 299 at most"),
     (BLUE, "liveness_probe.success_threshold", 2, "write 1 or remove it"),
     (BLUE, "liveness_probe.initial_delay", 5, "35 s to load before it is killed; write 120"),
     (BLUE, "readiness_probe.failure_threshold", 0, "write 1 or more"),
@@ -101,6 +111,11 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "environment_variables.DEPLOYMENT_NAME", "green", "write blue"),
     (BLUE, "environment_variables.REDIS_PASSWORD", "hunter2", "${{keyvault:https://"),
     (BLUE, "environment_variables.REDIS_URL", "rediss://u:hunter2@host:6380/0", "REDIS_AUTH: entra"),
+    (BLUE, "environment_variables.REDIS_URL", "rediss://:hun/ter2+hunter2=@host:6380/0", "REDIS_AUTH: entra"),
+    (BLUE, "environment_variables.REDIS_URL", "redis://:12/hunter2@host:6379", "REDIS_AUTH: entra"),
+    (BLUE, "environment_variables.REDIS_URL", "redis://user:hunter2/@host", "REDIS_AUTH: entra"),
+    (BLUE, "environment_variables.REDIS_URL", "redis://host:6379/0?password=hunter2", "REDIS_AUTH: entra"),
+    (BLUE, "environment_variables.BROKER", "amqps://user:hunter2/x@host:5671", "managed identity"),
     (BLUE, "environment_variables.STORAGE", "AccountName=a;AccountKey=hunter2", "managed identity"),
     (BLUE, "environment_variables.MY_API_KEY", "hunter2", "managed identity"),
     (BLUE, "environment_variables.SCORING_QUEUE_TIMEOUT_MS", "25000", "write less than 25000"),
@@ -154,7 +169,7 @@ def test_every_rule_tells_some_mistake(checkout: Checkout):
     assert silent == set()
 
 
-@pytest.mark.parametrize("script", ["def init(:\n", "x = '\x00'\n"])
+@pytest.mark.parametrize("script", ["def init(:\n", "x = '\x00'\n", "(" * 1000, "x = " + "-" * 100_000 + "1\n"])
 def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
     """Before Azure has built an image for it."""
     (checkout.root / "src" / "score.py").write_text(script)
@@ -193,11 +208,11 @@ def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [", "is no valid YAML"),
+        ("name: [", "is no YAML that can be read"),
         ("- a\n- b\n", "holds no keys; write `key: value` lines"),
         ("", "holds no keys"),
-        ("a: \x00", "is no valid YAML"),
-        ("name: &a [*a]\n", "$schema does not say what this is"),
+        ("a: \x00", "is no YAML that can be read"),
+        ("name: &a [*a]\n", "an alias stands inside of what it names"),
         ("name: x\n", "$schema does not say what this is"),
     ],
 )

@@ -98,7 +98,7 @@ def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, t
     endpoint.troubles = 10**6
     told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
     assert told is Outcome.STUCK
-    assert "az ml online-endpoint update --name diabetes --traffic blue=100" in reason(endpoint, tmp_path)
+    assert "az ml online-endpoint update --name diabetes --traffic blue=100" in all_events(tmp_path)[-1]["reason"]
 
 
 def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_path: Path):
@@ -198,7 +198,7 @@ def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_
 def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: Simulated, tmp_path: Path):
     """So the next rollout of the same begins anew, with or without a guard between."""
     written = journal(endpoint, tmp_path)
-    written.write("started", key="diabetes: blue to green, v2", endpoint="diabetes", plan={})
+    written.write("started", key="diabetes: blue to green, v2", endpoint="diabetes", plan=asdict(PLAN))
     written.write("proven", step=asdict(PLAN.steps[0]), both_live=None)
     written.write("back", reason="errors 9 %", outcome=Outcome.ROLLED_BACK, share=0, live={OLD: 100}, mirror={})
     assert written.continued("diabetes: blue to green, v2") == []

@@ -186,7 +186,9 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
     [
         (b"", "is damaged or incomplete"),
         (b"not a pickle", "is damaged or incomplete"),
-        (b"cno_such_module\nModel\n.", "needs the Python module no_such_module"),
+        (b"cno_such_module\nModel\n.", "needs the Python module no_such_module, which is not installed"),
+        (b"cno_such_module.inner\nModel\n.", "`make lock ADD=no-such-module`"),
+        (b"corjson.no_such\nModel\n.", "can't be loaded .ModuleNotFoundError"),
         (b"c__main__\nMine\n.", "put it into a module beside score.py"),
         (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
     ],

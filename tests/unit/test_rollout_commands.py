@@ -1,7 +1,6 @@
 """The command line of rollouts: what it plans, refuses and asks back. The rest is in tests/deploy."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,50 +9,10 @@ from click.testing import CliRunner
 from errors import StartupError
 from mlops.cli import main
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Answer, Observation, State, Traffic
+from mlops.rollout.endpoint import Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
-
-WORKSPACE = {
-    "AZURE_SUBSCRIPTION_ID": "s",
-    "AZURE_RESOURCE_GROUP": "g",
-    "AZURE_WORKSPACE": "w",
-    "LOG_ANALYTICS_WORKSPACE_ID": "l",
-}
-GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
-
-
-class Still:
-    """An endpoint that only tells its state, and takes traffic."""
-
-    name = "diabetes"
-
-    def __init__(self, live: Mapping[str, int]) -> None:
-        self.in_force = Traffic(live)
-
-    def deployments(self) -> Mapping[str, State]:
-        return {"blue": State.READY, "green": State.READY}
-
-    def traffic(self) -> Traffic:
-        return self.in_force
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.in_force = traffic
-
-    def deploy(self, deployment: str) -> None:
-        raise AssertionError("nothing is to be deployed")
-
-    def delete(self, deployment: str) -> None:
-        raise AssertionError("nothing is to be deleted")
-
-    def logs(self, deployment: str) -> str:
-        return ""
-
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        return Answer(200, b'{"predictions": [1]}', 1.0)
-
-    def observations(self, since: float) -> Sequence[Observation]:
-        return []
+from still_endpoint import GREEN, WORKSPACE, Still
 
 
 @pytest.fixture
@@ -73,6 +32,12 @@ def green(tmp_path: Path) -> Path:
     file = tmp_path / "green.yml"
     file.write_text(GREEN)
     return file
+
+
+def started(file: Path, key: str = "v2") -> Journal:
+    journal = Journal(file)
+    journal.write("started", key=key, endpoint="diabetes", plan={"old": "blue", "new": "green"})
+    return journal
 
 
 def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path: Path):
@@ -126,9 +91,9 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
 def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green: Path, tmp_path: Path):
     """As a pipeline that is run again does."""
     endpoint.in_force = Traffic({"green": 100})
-    journal = Journal(tmp_path / "diabetes.jsonl")
-    journal.write("started", key=targets.key(green, Questions(rows=[])), plan={"old": "blue", "new": "green"})
-    journal.write("ended", outcome="promoted")
+    key = f"diabetes: blue to green, {targets.key(green, Questions(rows=[]))}"  # as the controller writes it
+    journal = started(tmp_path / "diabetes.jsonl", key)
+    journal.write("ended", outcome="promoted", reason="every step was proven", left=[])
     status, told = mlops("rollout", green, "--out", tmp_path)
     assert status == 0
     assert "promoted already" in told
@@ -154,7 +119,7 @@ def test_shares_that_do_not_rise_are_refused(endpoint: Still, green: Path, share
 
 def test_a_rollback_goes_to_where_the_last_rollout_came_from(endpoint: Still, tmp_path: Path):
     """Again there is nothing to do, and that is no failure."""
-    Journal(tmp_path / "diabetes.jsonl").write("started", plan={"old": "blue", "new": "green"})
+    started(tmp_path / "diabetes.jsonl")
     endpoint.in_force = Traffic({"blue": 50, "green": 50})
     assert mlops("rollback", "diabetes", "--plan", "--out", tmp_path)[0] == 0
     assert endpoint.in_force == Traffic({"blue": 50, "green": 50})

@@ -1,0 +1,46 @@
+"""An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys nothing."""
+
+from collections.abc import Mapping, Sequence
+
+from mlops.rollout.endpoint import Answer, Observation, State, Traffic
+
+WORKSPACE = {
+    "AZURE_SUBSCRIPTION_ID": "s",
+    "AZURE_RESOURCE_GROUP": "g",
+    "AZURE_WORKSPACE": "w",
+    "LOG_ANALYTICS_WORKSPACE_ID": "l",
+}
+GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
+
+
+class Still:
+    """An endpoint that only tells its state, and takes traffic."""
+
+    name = "diabetes"
+
+    def __init__(self, live: Mapping[str, int]) -> None:
+        self.in_force = Traffic(live)
+
+    def deployments(self) -> Mapping[str, State]:
+        return {"blue": State.READY, "green": State.READY}
+
+    def traffic(self) -> Traffic:
+        return self.in_force
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.in_force = traffic
+
+    def deploy(self, deployment: str) -> None:
+        raise AssertionError("nothing is to be deployed")
+
+    def delete(self, deployment: str) -> None:
+        raise AssertionError("nothing is to be deleted")
+
+    def logs(self, deployment: str) -> str:
+        return ""
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        return Answer(200, b'{"predictions": [1]}', 1.0)
+
+    def observations(self, since: float) -> Sequence[Observation]:
+        return []

@@ -1,0 +1,51 @@
+"""What commands are given where nothing is wrong, and surroundings in which none starts a server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import support
+from errors import StartupError
+from hostile_server import answer, hostile
+from mlops.rollout import targets
+from mlops.soak.table import BEGIN, END
+from still_endpoint import GREEN, Still
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    estimator, frame = support.plain_regression()
+    frame.columns = ["a", "b"]
+    support.packaged(estimator, frame, folder)
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "green.yml").write_text(GREEN)
+    (folder / "load.csv").write_text("seconds,requests_per_second\n0,5\n60,5\n")
+    (folder / "page.md").write_text(f"{BEGIN}{END}")
+    base = Path(__file__).parents[3] / "kubernetes" / "base"
+    manifests = [(base / name).read_text() for name in ("ml-inference-hpa.yaml", "deployment.yaml")]
+    (folder / "hpa.yml").write_text("\n---\n".join(manifests))
+    return folder
+
+
+def in_place_of_the_server(*_: object) -> None:
+    raise StartupError("What the server says of its model is tested with real ones.")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An endpoint that is there, a server that never starts, a folder in which nothing lies."""
+    monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
+    monkeypatch.setattr(os, "execv", in_place_of_the_server)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[str]:
+    with hostile(lambda _: [answer(b'{"error": "No."}', status="400 Bad Request")]) as url:
+        yield url
