@@ -22,6 +22,7 @@ from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
 from mlops.csv_file import CsvFile
+from mlops.graphs import converted
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
@@ -81,16 +82,20 @@ def package(
 
 
 def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | None, bytes]:
-    say("Compiling to ONNX, and comparing thousands of answers")
+    say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measured.cacheable:
             raise NotProven("its answers are not the same each time")
-        compiled, graph = convert(estimator, measured.contract, measured.numbers)
+        if measured.contract.dtype == object:
+            raise NotProven("it takes texts, categories or booleans")
+        with converted(estimator, len(measured.contract.features)) as graphs:
+            compiled, graph = convert(estimator, measured.contract, measured.numbers, graphs, say)
     except NotProven as error:
         say(f"  note: no ONNX, scikit-learn will answer: {error}")
         return None, b""
-    rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
-    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")
+    proof = compiled.parity
+    rows, asked, apart = proof["rows"], proof["asked"], proof["largest_difference"]
+    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most {apart:.0e} apart")
     return compiled, graph
 
 
