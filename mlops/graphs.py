@@ -45,7 +45,7 @@ def converted(estimator: Any, width: int, limit: float = LIMIT) -> Iterator[Iter
     The first can be looked at while the second is being made. Raises NotProven where there is no point in trying.
     """
     with tempfile.TemporaryFile() as file:
-        _hand_over(estimator, file)
+        hand_over(estimator, file)
         receiver, sender = Pipe(duplex=False)
         with sender:
             process = _start(file.fileno(), sender.fileno(), width, limit)
@@ -82,7 +82,8 @@ def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
         yield dtype, NotProven(failure) if failure else graph
 
 
-def _hand_over(estimator: Any, file: IO[bytes]) -> None:
+def hand_over(estimator: Any, file: IO[bytes]) -> None:
+    """Raises NotProven where that can't be done, or is not worth it."""
     try:
         _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(estimator)
         file.seek(0)

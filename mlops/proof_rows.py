@@ -134,8 +134,11 @@ def _following(sample: np.ndarray) -> np.ndarray:
 
 
 def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarray:
-    """Rows that differ in one value: a threshold, or the next number on either side of it."""
-    places = list(itertools.islice(splits, SPLITS))
+    """Rows that differ in one value: a threshold, or the next number on either side of it.
+
+    Behind a transformer trees may have other features than the model, and more of them.
+    """
+    places = list(itertools.islice((split for split in splits if split[0] < len(row[0])), SPLITS))
     rows = np.repeat(row, 3 * len(places), axis=0)
     for i, (feature, threshold) in enumerate(places):
         rows[3 * i : 3 * i + 3, feature] = threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)

@@ -1,4 +1,5 @@
 import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 import trustme
 
 import settings
-from mlops.graphs import each
+from mlops.graphs import Converted, each, hand_over
 from redis_client import connector
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
@@ -15,9 +16,13 @@ from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 def _converted_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process for each conversion costs seconds; tests/unit/test_graphs.py is about that process."""
     if "own_process" not in request.fixturenames:
-        monkeypatch.setattr(
-            "mlops.package.converted", lambda estimator, width: contextlib.nullcontext(each(estimator, width))
-        )
+        monkeypatch.setattr("mlops.package.converted", _converted)
+
+
+@contextlib.contextmanager
+def _converted(estimator: Any, width: int) -> Iterator[Iterator[Converted]]:
+    hand_over(estimator, io.BytesIO())
+    yield each(estimator, width)
 
 
 @pytest.fixture
