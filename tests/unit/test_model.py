@@ -13,6 +13,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression
 from threadpoolctl import ThreadpoolController
 
+import onnx_session
 import support
 from errors import StartupError
 from golden import batch
@@ -148,6 +149,18 @@ def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
     estimator, _ = support.plain_regression()
     with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
         from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
+
+
+def test_a_gpu_that_would_compute_nothing_stops_the_start(
+    demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where scikit-learn would answer: who names a GPU pays for it."""
+    monkeypatch.setitem(onnx_session.PROVIDERS, "cuda", "AzureExecutionProvider")  # which takes no node
+    with pytest.raises(StartupError, match="no part of this model can run there"):
+        from_(demo_model, scoring_onnx_provider="cuda")
+    estimator, _ = support.plain_regression()
+    with pytest.raises(StartupError, match=r"SCORING_ONNX_PROVIDER=cuda, but model\.joblib has no proven ONNX"):
+        from_(support.dump(estimator, tmp_path), scoring_onnx_provider="cuda")
 
 
 def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

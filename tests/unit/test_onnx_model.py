@@ -6,8 +6,6 @@ import onnxruntime
 import pytest
 
 import onnx_model
-import onnx_session
-from errors import StartupError
 from numpy_graph import NumpyGraph
 from onnx_model import GraphFailed, OnnxModel, OnnxPredictor
 from validation import Batch
@@ -154,20 +152,6 @@ def test_numbers_beyond_what_was_proven_are_the_estimators(number: float):
     session = Session([[1.0]])
     assert ask(predictor(session, largest=10.0, flat=True), number) == ["the estimator's"]
     assert ask(predictor(session, largest=10.0, flat=True), 10.0) == [1.0]
-
-
-def test_a_provider_that_is_not_there_says_what_to_install():
-    """Rather than computing elsewhere in silence."""
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.fail("this test is for machines without CUDA")
-    with pytest.raises(StartupError, match="onnxruntime-gpu"):
-        onnx_session.open_session(b"", provider="cuda")
-
-
-def test_a_graph_that_can_not_be_run_says_what_to_do():
-    """Also bytes that are no graph."""
-    with pytest.raises(StartupError, match="SCORING_BACKEND=sklearn"):
-        onnx_session.open_session(b"these bytes are no graph")
 
 
 class Graph(NumpyGraph):
