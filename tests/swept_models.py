@@ -71,8 +71,12 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
 """What can't be made of a signature alone."""
 
 
+class NotFitted(Exception):
+    """Why none of the targets will do."""
+
+
 def every() -> dict[str, Callable[[], Fitted]]:
-    """Name -> what fits it. Of scikit-learn all; what can't be fitted here raises."""
+    """Name -> what fits it. What can't be fitted raises NotFitted."""
     alone = {name: _fitting(name, kind) for name, kind in all_estimators()}
     return alone | {name: _fitting_pipeline(*known) for name, known in PIPELINES.items()}
 
@@ -130,7 +134,7 @@ def _fit(estimator: Any, X: Any) -> Any:
             return estimator.fit(X, target)
         except Exception as error:
             reasons.append(error)
-    raise reasons[0]
+    raise NotFitted(str(reasons[0])) from reasons[0]
 
 
 PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {

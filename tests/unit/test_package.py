@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, Ran
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -273,6 +274,16 @@ def test_an_unknown_code_is_refused_though_the_model_is_on_numbers(encoder: Base
     known = pd.DataFrame({"branch": [5], "rooms": [2]})
     assert model.predict(batch([[5, 2]], model.contract)) == pytest.approx(estimator.predict(known))
     for row in ([4, 2], [3.7, 2], [-3, 2], [0, 2], [2**31, 2], [5, 9]):
+        with pytest.raises(ModelRefusedInput):
+            model.predict(batch([row], model.contract))
+
+
+def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fails(tmp_path: Path):
+    """Naive Bayes looks it up, and gets an IndexError."""
+    frame = pd.DataFrame({"branch": [0, 1, 2] * 80, "rooms": [1, 2, 3, 4] * 60})
+    model = served(support.packaged(CategoricalNB().fit(frame, frame["branch"]), frame, tmp_path))
+    assert model.predict(batch([[1, 2]], model.contract)) == [1]
+    for row in ([7, 2], [1, 99]):
         with pytest.raises(ModelRefusedInput):
             model.predict(batch([row], model.contract))
 
