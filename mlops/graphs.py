@@ -4,6 +4,8 @@ never end."""
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import io
 import os
 import pickle
@@ -14,14 +16,14 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Pipe
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
-from mlops.parity import NotProven
+from mlops.parity import NotProven, Say
 from onnx_model import INPUT
 
 Dtype = Literal["float64", "float32"]
@@ -38,37 +40,67 @@ NO_HAND_OVER = "it can't be handed to the process that converts it"
 Converted = tuple[Dtype, bytes | NotProven]
 
 
-@contextmanager
-def converted(estimator: Any, width: int, limit: float = LIMIT) -> Iterator[Iterator[Converted]]:
-    """``with converted(estimator, features) as graphs``: a graph of each dtype, or why there is none.
+SECONDS_PER_NODE = 2e-5
+"""Measured on forests of half a million nodes and of a million."""
 
-    The first can be looked at while the second is being made. Raises NotProven where there is no point in trying.
+WORTH_TELLING = 5.0
+"""Seconds."""
+
+
+Convert = Callable[[Any, int, Say], Iterator[Converted]]
+"""An estimator, how many features it takes, what tells the user -> a graph of each dtype, or why there is none."""
+
+
+@contextmanager
+def converter(limit: float = LIMIT) -> Iterator[Convert]:
+    """``with converter() as convert``: to be begun early, since what the process imports takes it a second.
+
+    ``convert`` raises NotProven where there is no point in trying. Of its graphs the first can be looked at while the
+    second is being made.
     """
-    with tempfile.TemporaryFile() as file:
-        hand_over(estimator, file)
-        receiver, sender = Pipe(duplex=False)
+    receiver, sender = Pipe(duplex=False)
+    with tempfile.TemporaryFile() as file, receiver:
         with sender:
-            process = _start(file.fileno(), sender.fileno(), width, limit)
+            process = _start(file.fileno(), sender.fileno(), limit)
         try:
-            with receiver:
-                yield _results(receiver, limit)
+            yield functools.partial(_convert, process, file, receiver, limit)
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
-def _start(file: int, sender: int, width: int, limit: float) -> subprocess.Popen[bytes]:
+def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
     """In a session of its own, so that Ctrl-C in a terminal is this process's alone to deal with."""
-    command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, width, limit))]
+    command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, limit))]
     return subprocess.Popen(  # noqa: S603 our own module
         command,
         pass_fds=[file, sender],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
         start_new_session=True,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _convert(
+    process: subprocess.Popen[bytes],
+    file: IO[bytes],
+    receiver: Connection,
+    limit: float,
+    estimator: Any,
+    width: int,
+    say: Say,
+) -> Iterator[Converted]:
+    seconds = hand_over(estimator, file) * SECONDS_PER_NODE
+    if seconds > WORTH_TELLING:
+        say(f"  converting its trees, about {seconds:.0f} s")
+    with (
+        contextlib.suppress(BrokenPipeError),
+        cast(IO[bytes], process.stdin) as told,
+    ):  # where it died there are no results
+        told.write(str(width).encode())
+    return _results(receiver, limit)
 
 
 def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
@@ -82,15 +114,17 @@ def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
         yield dtype, NotProven(failure) if failure else graph
 
 
-def hand_over(estimator: Any, file: IO[bytes]) -> None:
-    """Raises NotProven where that can't be done, or is not worth it."""
+def hand_over(estimator: Any, file: IO[bytes]) -> int:
+    """-> nodes of all its trees. Raises NotProven where it can't be handed over, or that is not worth it."""
+    pickler = _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
     try:
-        _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(estimator)
+        pickler.dump(estimator)
         file.seek(0)
     except NotProven:
         raise
     except Exception as error:  # whatever its objects raise
         raise NotProven(f"{NO_HAND_OVER} ({type(error).__name__})") from error
+    return pickler.nodes
 
 
 class _Pickler(pickle.Pickler):
@@ -110,12 +144,14 @@ class _Pickler(pickle.Pickler):
             raise NotProven(f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert")
 
 
-def _main(parent: str, file: str, sender: str, width: str, limit: str) -> None:
+def _main(parent: str, file: str, sender: str, limit: str) -> None:
     """In the process of its own."""
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     seconds = int(float(limit) * len(DTYPES)) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # ends also what lets no other thread run
     results = Connection(int(sender), readable=False)
+    importlib.import_module("skl2onnx")
+    width = int(sys.stdin.read())
     try:
         with open(int(file), "rb") as source:
             estimator = pickle.load(source)
@@ -124,7 +160,7 @@ def _main(parent: str, file: str, sender: str, width: str, limit: str) -> None:
         for _ in DTYPES:
             results.send((failure, b""))
         return
-    for _, graph in each(estimator, int(width)):
+    for _, graph in each(estimator, width):
         results.send((str(graph), b"") if isinstance(graph, NotProven) else (None, graph))
 
 
@@ -135,7 +171,7 @@ def _end_with(parent: int) -> None:
 
 
 def each(estimator: Any, width: int) -> Iterator[Converted]:
-    """As ``converted``, but in this process."""
+    """As by a ``converter``, but in this process."""
     for dtype in DTYPES:
         try:
             yield dtype, _graph(estimator, width, dtype)

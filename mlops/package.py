@@ -22,7 +22,7 @@ from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
 from mlops.csv_file import CsvFile
-from mlops.graphs import converted
+from mlops.graphs import Convert, converter
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
@@ -60,8 +60,9 @@ def package(
     else:
         check_untold(told)
     check_whole(estimator, sample, say)
-    measured = measure(estimator, sample, say)
-    compiled, graph = _compile(estimator, measured, say)
+    with converter() as graphs:
+        measured = measure(estimator, sample, say)
+        compiled, graph = _compile(estimator, measured, graphs, say)
     _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
         model_name=found.name,
@@ -81,15 +82,15 @@ def package(
     return manifest
 
 
-def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | None, bytes]:
+def _compile(estimator: Any, measured: Measured, graphs: Convert, say: Say) -> tuple[OnnxModel | None, bytes]:
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measured.cacheable:
             raise NotProven("its answers are not the same each time")
         if measured.contract.dtype == object:
             raise NotProven("it takes texts, categories or booleans")
-        with converted(estimator, len(measured.contract.features)) as graphs:
-            compiled, graph = convert(estimator, measured.contract, measured.numbers, graphs, say)
+        found = graphs(estimator, len(measured.contract.features), say)
+        compiled, graph = convert(estimator, measured.contract, measured.numbers, found, say)
     except NotProven as error:
         say(f"  note: no ONNX, scikit-learn will answer: {error}")
         return None, b""

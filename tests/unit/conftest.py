@@ -8,6 +8,7 @@ import trustme
 
 import settings
 from mlops.graphs import Converted, each, hand_over
+from mlops.parity import Say
 from redis_client import connector
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
@@ -16,13 +17,12 @@ from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 def _converted_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process for each conversion costs seconds; tests/unit/test_graphs.py is about that process."""
     if "own_process" not in request.fixturenames:
-        monkeypatch.setattr("mlops.package.converted", _converted)
+        monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
 
 
-@contextlib.contextmanager
-def _converted(estimator: Any, width: int) -> Iterator[Iterator[Converted]]:
+def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
     hand_over(estimator, io.BytesIO())
-    yield each(estimator, width)
+    return each(estimator, width)
 
 
 @pytest.fixture

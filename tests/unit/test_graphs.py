@@ -16,7 +16,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import support  # noqa: F401  puts tests/models on the path
 from mlops import graphs
-from mlops.graphs import DTYPES, converted
+from mlops.graphs import DTYPES, converter
 from mlops.parity import NotProven
 
 X = np.arange(12.0).reshape(6, 2)
@@ -24,8 +24,8 @@ GAPS = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 2.0], [np.nan, 3.0]] * 10)
 
 
 def results(estimator: Any, limit: float = 60.0) -> list[Any]:
-    with converted(estimator, 2, limit) as found:
-        return [graph for _, graph in found]
+    with converter(limit) as convert:
+        return [graph for _, graph in convert(estimator, 2, print)]
 
 
 def test_an_estimator_is_converted_to_a_graph_of_each_dtype():
@@ -88,10 +88,26 @@ def test_trees_that_would_take_for_ever_are_told_beforehand(
         results(make_pipeline(FunctionTransformer(), estimator))
 
 
+def test_nothing_need_be_converted():
+    """A model on texts never is; the process that waits for it ends."""
+    with converter():
+        pass
+    assert not [child for child in psutil.Process().children() if "mlops.graphs" in child.cmdline()]
+
+
+def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
+    """Before they are converted."""
+    monkeypatch.setattr(graphs, "SECONDS_PER_NODE", 10.0)
+    told: list[str] = []
+    with converter() as convert:
+        convert(DecisionTreeClassifier(random_state=0).fit(X, X[:, 0] > 4), 2, told.append)
+        assert told == ["  converting its trees, about 30 s"]
+
+
 def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path):
     """Even where that one is killed."""
-    script = "import unconvertible\nfrom mlops.graphs import converted\n"
-    script += "with converted(unconvertible.Endless(), 2) as graphs: next(graphs)\n"
+    script = "import unconvertible\nfrom mlops.graphs import converter\n"
+    script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", script], env=env) as parent:
