@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -89,6 +89,9 @@ blackbox-gunicorn: $(TESTING)
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
+
+sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
+	@$(BIN)/pytest tests/unit/test_sweep.py --sweep docs/sweep.md
 
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse

@@ -16,6 +16,7 @@ import orjson
 from in_process import ROW, application, demo
 
 import onnx_model
+import onnx_session
 from application import Application
 from numpy_graph import NumpyGraph
 
@@ -37,7 +38,7 @@ def main() -> None:
     for made, by in ((by_numpy, "numpy"), (by_runtime, "onnxruntime")):
         assert made.lifecycle.loaded
         assert made.lifecycle.loaded.runtime["graph"].startswith(by)
-    session = onnx_model.open_session(graph)
+    session = onnx_session.open_session(graph)
     (output,) = {it.name for it in session.get_outputs()} & {"label"}
 
     def request(made: Application) -> None:

@@ -8,94 +8,53 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
 
 from contract import Contract
-from errors import StartupError
+from errors import ScoringError, StartupError
 from estimator import Predictor
-from mlops.parity import TOLERANCE, NotProven, Parity, rows_of_all_kinds, with_gaps
+from mlops.graphs import Converted
+from mlops.parity import LEAST, Compared, NotProven, Parity, Say
+from mlops.proof_rows import Kind, as_taken, huge, rows_of_all_kinds, with_gaps
 from numpy_graph import NumpyGraph
-from onnx_model import INPUT, OnnxModel, OnnxPredictor, open_session
+from onnx_model import LARGEST, OnnxModel, OnnxPredictor
+from onnx_session import open_session
 from validation import Batch
 
 if TYPE_CHECKING:
-    from onnx_model import Session
+    from onnx_session import Session
 
 FILE_NAME = "model.onnx"
-DTYPES: tuple[Literal["float64", "float32"], ...] = ("float64", "float32")
+FURTHEST = (LARGEST["float32"], 1e30, 1e15)
+"""Numbers up to which a model may be proven that is not proven for all."""
 
 
-def convert(estimator: Any, contract: Contract, sample: np.ndarray) -> tuple[OnnxModel, bytes]:
+def convert(
+    estimator: Any, contract: Contract, sample: np.ndarray, graphs: Iterable[Converted], say: Say = lambda line: None
+) -> tuple[OnnxModel, bytes]:
     """``sample``: (rows, features), floats. Raises NotProven."""
-    if contract.dtype == object:
-        raise NotProven("it takes texts, categories or booleans")
     try:
         is_classifier(estimator)
     except Exception as error:  # it has no tags
         raise NotProven("it is not made for scikit-learn") from error
     reasons = {}
-    for dtype in DTYPES:
+    for dtype, graph in graphs:
         try:
-            graph = _graph(estimator, contract, dtype)
+            if isinstance(graph, NotProven):
+                raise graph
+            with warnings.catch_warnings(action="ignore"):  # of overflows, which the rows are there for
+                proof = _Proof(graph, estimator, contract, sample, say)
+                return proof.of_any(_readings(estimator, contract, dtype, proof.outputs)), graph
         except NotProven as error:
             reasons[dtype] = str(error)
-            continue
-        for candidate in _readings(estimator, contract, dtype, [output.name for output in graph.graph.output]):
-            try:
-                return _proven(candidate, graph, estimator, contract, sample), graph.SerializeToString()
-            except NotProven as error:
-                reasons[dtype] = str(error)
+    if len(set(reasons.values())) == 1:
+        raise NotProven(reasons.popitem()[1])
     raise NotProven("; ".join(f"{dtype}: {reason}" for dtype, reason in reasons.items()))
-
-
-def _graph(estimator: Any, contract: Contract, dtype: str) -> Any:
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
-
-    kind = DoubleTensorType if dtype == "float64" else FloatTensorType
-    shape = [None, len(contract.features)]
-    options = {"zipmap": False} if is_classifier(estimator) else None
-    with _quiet():
-        try:
-            graph = to_onnx(estimator, initial_types=[(INPUT, kind(shape))], options=options)
-        except Exception as error:  # converters of many authors fail in many ways
-            raise NotProven(f"skl2onnx can't convert it ({type(error).__name__})") from error
-    if dtype == "float64":
-        _cast_around_trees(graph)
-    return graph
-
-
-def _cast_around_trees(graph: Any) -> None:
-    """ONNX's trees compare float32, as scikit-learn's do: what reaches them in float64 is cast, and back."""
-    from onnx import TensorProto, helper
-
-    nodes = []
-    for node in graph.graph.node:
-        if not node.op_type.startswith("TreeEnsemble"):
-            nodes.append(node)
-            continue
-        source, node.input[0] = node.input[0], f"{node.name}_float"
-        nodes += [helper.make_node("Cast", [source], [node.input[0]], to=TensorProto.FLOAT), node]
-        if node.op_type == "TreeEnsembleRegressor":
-            result, node.output[0] = node.output[0], f"{node.name}_result"
-            nodes.append(helper.make_node("Cast", [node.output[0]], [result], to=TensorProto.DOUBLE))
-    del graph.graph.node[:]
-    graph.graph.node.extend(nodes)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Converters warn and print of what only their authors can mend."""
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _readings(estimator: Any, contract: Contract, dtype: Any, names: list[str]) -> Iterator[OnnxModel]:
@@ -115,39 +74,79 @@ def _readings(estimator: Any, contract: Contract, dtype: Any, names: list[str]) 
         yield dataclasses.replace(plain, outputs={"predict": names[0]})
 
 
-def _proven(model: OnnxModel, graph: Any, estimator: Any, contract: Contract, sample: np.ndarray) -> OnnxModel:
-    """The model with what was proven of it. Raises NotProven."""
-    data = graph.SerializeToString()
-    try:
-        session = open_session(data)
-    except StartupError as error:
-        raise NotProven(f"ONNX Runtime can't run it ({type(error.__cause__).__name__})") from error
-    direct = Predictor(estimator, contract)
-    method = next(iter(model.outputs))
-    first = direct(Batch(np.ascontiguousarray(sample[:1], dtype=contract.dtype), method))
-    model = dataclasses.replace(model, flat=not isinstance(first[0], list))
+class _Proof:
+    """Of one graph, whose outputs may be read in several ways."""
 
-    def prove(model: OnnxModel, session: Session, kinds: Iterable[tuple[str, np.ndarray]]) -> dict[str, Any]:
-        parity = Parity(OnnxPredictor(model, session, direct), direct, contract, model.outputs)
-        for kind, rows in kinds:
-            parity.check(kind, rows)
-        return {"rows": parity.rows, "largest_difference": parity.apart, "tolerance": TOLERANCE}
+    def __init__(self, data: bytes, estimator: Any, contract: Contract, sample: np.ndarray, say: Say) -> None:
+        """Raises NotProven."""
+        import onnx
 
-    kinds = list(rows_of_all_kinds(sample, _splits(graph)))
-    model = dataclasses.replace(model, parity=prove(model, session, kinds))
-    missing = [j for j, feature in enumerate(contract.features) if feature.missing]
-    if missing:
-        gaps = ("with missing values", with_gaps(sample, missing))
-        with contextlib.suppress(NotProven):  # then such rows are the estimator's
-            lenient = dataclasses.replace(model, missing=True)
-            prove(lenient, session, [gaps])
-            model = lenient
-            kinds.append(gaps)
-    if dense := NumpyGraph.of(data):
-        with contextlib.suppress(NotProven, ValueError):  # then it is ONNX Runtime's
-            prove(model, dense, kinds)
-            model = dataclasses.replace(model, numpy=True)
-    return model
+        graph = onnx.load_from_string(data)
+        self.outputs = [output.name for output in graph.graph.output]
+        try:
+            self._session: Session = open_session(data)
+        except StartupError as error:
+            raise NotProven(f"ONNX Runtime can't run it ({type(error.__cause__).__name__})") from error
+        self._dense = NumpyGraph.of(data)
+        self._direct = Predictor(estimator, contract)
+        self._contract = contract
+        self._sample = sample
+        self._kinds = list(rows_of_all_kinds(sample, _splits(graph)))
+        self._parity = Parity(self._direct, contract, sample, say)
+
+    def of_any(self, readings: Iterable[OnnxModel]) -> OnnxModel:
+        """The first that is proven, with what is proven of it. Raises NotProven."""
+        reason = NotProven("")
+        for reading in readings:
+            model = dataclasses.replace(reading, flat=self._flat(next(iter(reading.outputs))))
+            for largest in self._furthest(model):
+                try:
+                    return self._proven(dataclasses.replace(model, largest=largest))
+                except NotProven as error:
+                    reason = error
+        raise reason
+
+    def _furthest(self, model: OnnxModel) -> list[float]:
+        """Numbers up to which it may be proven, the largest first, the last being not far beyond the sample's."""
+        near = 10 * float(np.nanmax(np.abs(self._sample), initial=1.0))
+        largest = LARGEST[model.dtype]
+        return [
+            largest,
+            *(number for number in FURTHEST if near < number < largest),
+            *([near] if near < largest else []),
+        ]
+
+    def _proven(self, model: OnnxModel) -> OnnxModel:
+        kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
+        compared = self._compare(model, kinds)
+        if compared.answers < LEAST:
+            raise NotProven(f"only {compared.answers:,} answers could be compared, fewer than {LEAST:,}")
+        model = dataclasses.replace(model, parity=compared.to_json())
+        missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
+        if missing:
+            gaps = ("with missing values", with_gaps(self._sample, missing))
+            with contextlib.suppress(NotProven):  # then such rows are the estimator's
+                lenient = dataclasses.replace(model, missing=True)
+                self._compare(lenient, [gaps])
+                model = lenient
+                kinds.append(gaps)
+        if self._dense:
+            with contextlib.suppress(NotProven):  # then it is ONNX Runtime's
+                self._compare(model, kinds, self._dense)
+                model = dataclasses.replace(model, numpy=True)
+        return model
+
+    def _flat(self, method: str) -> bool:
+        """Whether an answer is a number, not a list. Raises NotProven."""
+        try:
+            first = self._direct(Batch(as_taken(self._sample[:1].copy(), self._contract), method))
+        except ScoringError as error:
+            raise NotProven(f"it has no answer to {method}") from error
+        return not isinstance(first[0], list)
+
+    def _compare(self, model: OnnxModel, kinds: Iterable[Kind], session: Session | None = None) -> Compared:
+        compiled = OnnxPredictor(model, session or self._session, self._direct)
+        return self._parity.compare(compiled, tuple(model.outputs), kinds)
 
 
 def _splits(graph: Any) -> Iterator[tuple[int, float]]:

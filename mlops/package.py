@@ -22,6 +22,7 @@ from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
 from mlops.csv_file import CsvFile
+from mlops.graphs import Convert, converter
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
@@ -75,8 +76,10 @@ def package(
         else:
             check_untold(told)
         check_whole(estimator, sample, say)
-        measured = measure(estimator, sample, say, default=found.mlflow.method if found.mlflow else None)
-    compiled, graph = _compile(estimator, measured, say)
+    with converter() as graphs:
+        with asking("it was measured on the sample"):
+            measured = measure(estimator, sample, say, default=found.mlflow.method if found.mlflow else None)
+        compiled, graph = _compile(estimator, measured, graphs, say)
     _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
         model_name=found.name,
@@ -96,20 +99,24 @@ def package(
     return manifest
 
 
-def _compile(estimator: Any, measured: Measured, say: Say) -> tuple[OnnxModel | None, bytes]:
-    say("Compiling to ONNX, and comparing thousands of answers")
+def _compile(estimator: Any, measured: Measured, graphs: Convert, say: Say) -> tuple[OnnxModel | None, bytes]:
+    say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measured.cacheable:
             raise NotProven("its answers are not the same each time")
-        compiled, graph = convert(estimator, measured.contract, measured.numbers)
+        if measured.contract.dtype == object:
+            raise NotProven("it takes texts, categories or booleans")
+        asked = graphs(estimator, len(measured.contract.features), say)
+        compiled, graph = convert(estimator, measured.contract, measured.numbers, asked, say)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # of the model, of converters, of what runs their graphs
         why = error if isinstance(error, NotProven) else reason(error)
         say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
-    rows, apart = compiled.parity["rows"], compiled.parity["largest_difference"]
-    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} answers, at most {apart:.0e} apart")
+    proof = compiled.parity
+    rows, asked, apart = proof["rows"], proof["asked"], proof["largest_difference"]
+    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most {apart:.0e} apart")
     return compiled, graph
 
 

@@ -1,99 +1,170 @@
-"""Does a compiled model answer like its estimator? Asked on thousands of rows, many of them nasty."""
+"""Does a compiled model answer what its estimator answers, alike, and nothing that it refuses? Tried on rows."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 
 from contract import Contract
 from errors import ScoringError
-from onnx_model import LARGEST
+from mlops.proof_rows import Kind, as_taken
+from onnx_model import GraphFailed
 from validation import Batch
 
 TOLERANCE = 1e-5
-"""Of a probability, and of other numbers relative to the largest of their kind."""
+"""Of a probability, and of other numbers relative to their own size or that of the sample's answers."""
 
-GENERATED = 1_000
-"""Rows of each kind."""
+LEAST = 1_000
+"""Answers that must have been compared: with fewer, nothing is proven."""
 
-SPLITS = 1_000
-"""Of trees, on whose both sides, to the last bit, rows are put."""
+CHUNKS = (1, 100, 500)
+"""Rows asked at once: one by itself, some of each kind, then the others by so many."""
 
-CHUNK = 500
-HUGE = LARGEST["float64"]
-"""Beyond, the generated rows would overflow."""
+SECONDS = 60.0
+"""After so long, no more than the first two chunks of each kind are compared."""
 
-Predict = Callable[[Batch], list[Any]]
+REPORT_EVERY = 10.0
+"""Seconds."""
+
+Estimator = Callable[[Batch], list[Any]]
+Say = Callable[[str], None]
+
+
+class Compiled(Protocol):
+    """As ``OnnxPredictor``."""
+
+    def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]: ...
 
 
 class NotProven(Exception):
     """Why not, in a few words."""
 
 
+@dataclass
+class Compared:
+    """How many answers were compared, how many rows the compiled model left to the estimator, how many were there to
+    ask, and how far the answers were apart."""
+
+    answers: int = 0
+    left: int = 0
+    asked: int = 0
+    apart: float = 0.0
+
+    @property
+    def seen(self) -> int:
+        return self.answers + self.left
+
+    def __add__(self, other: Compared) -> Compared:
+        apart = max(self.apart, other.apart)
+        return Compared(self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "rows": self.answers,
+            "left_to_the_estimator": self.left,
+            "asked": self.asked,
+            "largest_difference": self.apart,
+            "tolerance": TOLERANCE,
+        }
+
+
+@dataclass
 class Parity:
-    """Compares on kinds of rows; ``rows`` and ``apart`` say how many were compared, and how far apart they were."""
+    """Compares compiled forms of one model with its estimator, which is asked once for all of them."""
 
-    def __init__(self, compiled: Predict, estimator: Predict, contract: Contract, methods: Iterable[str]) -> None:
-        self._compiled = compiled
-        self._estimator = estimator
-        self._contract = contract
-        self._methods = tuple(methods)
-        self.rows = 0
-        self.apart = 0.0
+    estimator: Estimator
+    contract: Contract
+    sample: np.ndarray
+    say: Say = lambda line: None
+    clock: Callable[[], float] = time.monotonic
+    spent: float = 0.0
+    _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)
 
-    def check(self, kind: str, rows: np.ndarray) -> None:
+    def compare(self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[Kind]) -> Compared:
         """Raises NotProven."""
-        chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
-        for method, chunk in itertools.product(self._methods, chunks):
-            batch = Batch(np.ascontiguousarray(chunk, dtype=self._contract.dtype), method)
+        parts = [part for kind in kinds for part in self._parts(kind, methods)]
+        parts.sort(key=lambda part: part.turn)  # some rows of each kind first: the time may not do for all
+        result = Compared(asked=sum(len(part.batch.X) for part in parts))
+        begun = reported = self.clock()
+        for part in parts:
+            now = self.clock()
+            if part.turn > 1 and self.spent + now - begun > SECONDS:
+                break
+            if result.seen and now - reported > REPORT_EVERY:
+                reported = now
+                self.say(f"  {_progress(result, now - begun)}")
+            self._compare(compiled, part, result)
+        self.spent += self.clock() - begun
+        return result
+
+    def _parts(self, kind: Kind, methods: tuple[str, ...]) -> Iterable[_Part]:
+        name, rows = kind
+        one, some, many = CHUNKS
+        starts = [0, one, *range(one + some, len(rows), many)]
+        for (turn, start), method in itertools.product(enumerate(starts), methods):
+            chunk = rows[start : [*starts, len(rows)][turn + 1]]
+            if len(chunk):
+                yield _Part(turn, f"{method} of rows {name}", Batch(as_taken(chunk.copy(), self.contract), method))
+
+    def _compare(self, compiled: Compiled, part: _Part, result: Compared) -> None:
+        try:
+            own, answers = compiled.own_answers(part.batch)
+        except GraphFailed as error:
+            raise NotProven(f"{part.what}: ONNX Runtime fails ({type(error.__cause__).__name__})") from error
+        result.left += int((~own).sum())
+        if own.any():
+            expected = self._expected(part, own)
+            result.apart = max(result.apart, _difference(answers, expected, self._scale(part.batch.method), part.what))
+            result.answers += len(answers)
+
+    def _expected(self, part: _Part, own: np.ndarray) -> np.ndarray:
+        key = (part.what, part.turn, own.tobytes())
+        if key not in self._known:
             try:
-                expected = self._estimator(batch)
-            except ScoringError:
-                continue  # it refuses such rows
-            self.apart = max(self.apart, _difference(self._compiled(batch), expected, f"{method} {kind}"))
-            self.rows += len(chunk)
+                self._known[key] = np.asarray(self.estimator(part.batch._replace(X=part.batch.X[own])))
+            except ScoringError as error:
+                raise NotProven(f"{part.what}: it would answer what scikit-learn refuses") from error
+        return self._known[key]
+
+    def _scale(self, method: str) -> Any:
+        """Of the sample's answers, for each column of them; probabilities have one of their own."""
+        key = ("scale", method)
+        if key not in self._known:
+            self._known[key] = self._measured_scale(method)
+        return self._known[key]
+
+    def _measured_scale(self, method: str) -> np.ndarray:
+        if method == "predict_proba":
+            return np.ones(1)
+        try:
+            answers = np.asarray(self.estimator(Batch(as_taken(self.sample.copy(), self.contract), method)))
+        except ScoringError:  # of a sample with gaps that it does not take
+            return np.zeros(1)
+        return np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
 
 
-def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[tuple[str, np.ndarray]]:
-    """``splits``: features and thresholds of the model's trees, as far as it tells."""
-    rng = np.random.default_rng(0)
-    known = np.ma.masked_invalid(sample.clip(-HUGE, HUGE))
-    low, high = known.min(axis=0).filled(0.0), known.max(axis=0).filled(0.0)
-    span = np.where(high > low, high - low, 1.0)
-    shape = (GENERATED, sample.shape[1])
-    whole = sample[~np.isnan(sample).any(axis=1)]
-    if len(whole):
-        yield "of the sample", whole
-    yield "within the sample's range", rng.uniform(low, high, shape)
-    yield "beyond the sample's range", rng.uniform(low - 3 * span, high + 3 * span, shape)
-    yield "far beyond the sample's range", rng.uniform(low - 1e6 * span, high + 1e6 * span, shape)
-    yield "of whole numbers", rng.uniform(low - span, high + span, shape).round()
-    yield "at the splits of its trees", _at_splits(np.nan_to_num(sample[:1]), splits)
+@dataclass(frozen=True)
+class _Part:
+    """Rows to ask at once, in their turn."""
+
+    turn: int
+    what: str
+    batch: Batch
 
 
-def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
-    """Rows that each lack a value of one of these features."""
-    rng = np.random.default_rng(0)
-    rows = rng.choice(sample, GENERATED)
-    rows[np.arange(GENERATED), rng.choice(features, GENERATED)] = np.nan
-    return rows
+def _progress(compared: Compared, seconds: float) -> str:
+    left = min(seconds / compared.seen * (compared.asked - compared.seen), SECONDS)
+    return f"compared {compared.seen:,} of {compared.asked:,} answers, about {left:.0f} s to go"
 
 
-def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarray:
-    """Rows that differ in one value: a threshold, or the next number on either side of it."""
-    places = list(itertools.islice(splits, SPLITS))
-    rows = np.repeat(row, 3 * len(places), axis=0)
-    for i, (feature, threshold) in enumerate(places):
-        rows[3 * i : 3 * i + 3, feature] = threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)
-    return rows
-
-
-def _difference(answers: list[Any], expected: list[Any], what: str) -> float:
-    """The largest, relative to the scale of the answers. Raises NotProven."""
-    found, wanted = np.asarray(answers), np.asarray(expected)
+def _difference(answers: list[Any], wanted: np.ndarray, scale: Any, what: str) -> float:
+    """The largest, relative to the answer itself or, where that is larger, to ``scale``. Raises NotProven."""
+    found = np.asarray(answers)
     if found.shape != wanted.shape:
         raise NotProven(f"{what}: answers of another shape")
     if wanted.dtype.kind != "f":
@@ -101,7 +172,9 @@ def _difference(answers: list[Any], expected: list[Any], what: str) -> float:
         if wrong:
             raise NotProven(f"{what}: {wrong} of {len(wanted)} answers differ")
         return 0.0
-    apart = float(np.abs(found - wanted).max()) / max(1.0, float(np.abs(wanted).max()))
+    size = np.maximum(np.abs(wanted), scale)
+    with np.errstate(invalid="ignore"):  # NaN in either is a difference
+        apart = float((np.abs(found - wanted) / np.where(size > 0, size, 1.0)).max())
     if not apart <= TOLERANCE:
         raise NotProven(f"{what}: apart by {apart:.1e}")
     return apart

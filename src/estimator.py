@@ -22,7 +22,8 @@ class Predictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
     A scikit-learn estimator says with the same ValueError that the values are beyond it (an overflow, an unknown
-    category) and that it is itself broken. Once a call has succeeded the estimator works, so the values are to blame.
+    category) and that it is itself broken; some look an unknown category up and fail with an IndexError. Once a call
+    has succeeded the estimator works, so the values are to blame.
     """
 
     def __init__(self, estimator: Any, contract: Contract) -> None:
@@ -37,7 +38,7 @@ class Predictor:
             answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
         except ModelFailed:
             raise
-        except (ValueError, TypeError, OverflowError) as error:
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
             if not self._proven:
                 raise ModelFailed("The model failed on its first request.") from error
             raise ModelRefusedInput(

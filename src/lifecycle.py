@@ -50,6 +50,7 @@ class Lifecycle:
             features=len(model.contract.features),
             methods=model.contract.methods,
             backend=model.backend,
+            runtime=model.runtime,
             golden_rows=model.golden_rows,
             warmup_ms=round(model.warmup_ms, 3),
             version_skew=model.version_skew,

@@ -46,7 +46,8 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"{name} needs the Python module {error.name}, which is not installed; add its package, here and to the "
-            f"images, by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside score.py."
+            f"images, by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside "
+            "score.py."
         )
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (

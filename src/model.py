@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
 import timeit
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import artifact
 import golden
-import onnx_model
+import onnx_session
 import telemetry
 import warm_up
 from artifact import Artifact
@@ -23,7 +24,7 @@ from contract import Contract
 from errors import StartupError
 from estimator import Predictor, asking, cacheable, contract_of
 from joint_predict import Each
-from manifest import REPACKAGE, running_versions, version_skew
+from manifest import REPACKAGE, Manifest, running_versions, version_skew
 from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
 from settings import Settings
@@ -132,10 +133,14 @@ def _tried(
     return [row]
 
 
-def _full_batch_seconds(contract: Contract, predict: Predict, settings: Settings) -> float:
-    """How long the largest batch takes: the least of a few times, the first being slower."""
-    X = np.zeros((settings.scoring_max_batch_size, len(contract.features)), dtype=contract.dtype)
-    batch = Batch(X, contract.methods[0])
+def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
+    """How long the largest batch takes, of golden rows that the graph answers: the least of a few times, the first
+    being slower."""
+    known, method = golden.batch(packaged.golden_rows, packaged.contract).X, predict.methods[0]
+    own, _ = predict.own_answers(Batch(known, method))
+    if not own.any():
+        return math.inf
+    batch = Batch(np.resize(known[own], (settings.scoring_max_batch_size, known.shape[1])), method)
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))
 
 
@@ -145,32 +150,34 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
     Raises StartupError.
     """
     packaged = found.manifest
+    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
     if settings.scoring_backend == "sklearn":
         return None, None
     if packaged is None or packaged.onnx is None:
-        if settings.scoring_backend == "auto":
+        if not demanded:
             return None, None
+        setting = "SCORING_BACKEND=onnx" if settings.scoring_backend == "onnx" else "SCORING_ONNX_PROVIDER=cuda"
         raise StartupError(
-            f"SCORING_BACKEND=onnx, but {found.file.name} has no proven ONNX beside it; {REPACKAGE}, which says why if "
+            f"{setting}, but {found.file.name} has no proven ONNX beside it; {REPACKAGE}, which says why if "
             "there is none, or remove the setting."
         )
     compiled = packaged.onnx
-    graph = onnx_model.read(found.file.parent, compiled)
+    graph = onnx_session.read(found.file.parent, compiled)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
 
     def on(threads: int) -> OnnxPredictor:
-        session = onnx_model.open_graph(compiled, graph, provider=settings.scoring_onnx_provider, threads=threads)
+        session = onnx_session.open_graph(compiled, graph, provider=settings.scoring_onnx_provider, threads=threads)
         return OnnxPredictor(compiled, session, estimator)
 
-    predict = on(threads=1)
     try:
-        golden.check(packaged, predict, tolerance=compiled.parity["tolerance"])
+        predict = on(threads=1)
+        golden.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
     except StartupError as error:
-        if settings.scoring_backend == "onnx":
+        if demanded:
             raise
         telemetry.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
-    if _full_batch_seconds(packaged.contract, predict, settings) < QUICK:
+    if _full_batch_seconds(packaged, predict, settings) < QUICK:
         return predict, predict.at_once  # waking other threads would cost more than they do
     # Forked workers would lack the threads that a session starts.
     threads = 1 if settings.worker_preload else settings.processors

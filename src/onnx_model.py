@@ -6,22 +6,22 @@ finite are the estimator's, which so also decides what is refused (docs/adr/0006
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from errors import StartupError
+import onnx_session
+import telemetry
+from errors import ModelFailed
 from joint_predict import Each
 from numpy_graph import NumpyGraph
 from validation import Batch
 
 if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
-    Session: TypeAlias = NumpyGraph | InferenceSession
+    from onnx_session import Session
 
 INPUT = "X"
 DIGITS = 6
@@ -33,9 +33,6 @@ TIE_DIGITS = 5
 LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
 """What the one can hold, and the other has been tried with."""
 
-Provider = Literal["cpu", "cuda"]
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-
 
 @dataclass(frozen=True)
 class OnnxModel:
@@ -44,6 +41,7 @@ class OnnxModel:
     ``outputs``: method -> the graph's output. ``labels``: what the most probable class is called, where ``predict`` is
     read off the probabilities. ``flat``: an answer is a number, not a list. ``missing``: rows with NaN are proven, too.
     ``parity``: how many rows were compared, and how far the answers were apart. ``numpy``: proven with numpy, too.
+    ``largest``: the largest number it is proven for, either side of zero; None in manifests of before.
     """
 
     file: str
@@ -54,6 +52,11 @@ class OnnxModel:
     missing: bool
     parity: dict[str, Any]
     numpy: bool = False
+    largest: float | None = None
+
+
+class GraphFailed(ModelFailed):
+    """The compiled model raised an exception, as one does that meets an unknown category."""
 
 
 class OnnxPredictor:
@@ -62,22 +65,24 @@ class OnnxPredictor:
     def __init__(self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]) -> None:
         self._model = model
         self._session = session
-        self._largest = LARGEST[model.dtype]
+        self._largest = model.largest or LARGEST[model.dtype]
         self._size = self._largest**2
         self._estimator = estimator
+        self._failed = False
         self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
 
     def __call__(self, batch: Batch) -> list[Any]:
         return (self.at_once(batch) or self._estimator)(batch)
 
     @property
+    def methods(self) -> tuple[str, ...]:
+        """Those that the graph answers."""
+        return tuple(self._model.outputs)
+
+    @property
     def runtime(self) -> dict[str, str]:
         """What computes, for what depends on the last digits of an answer."""
-        if isinstance(self._session, NumpyGraph):
-            return {"graph": "numpy"}
-        import onnxruntime
-
-        return {"graph": f"onnxruntime {onnxruntime.__version__} {self._session.get_providers()[0]}"}
+        return {"graph": onnx_session.described(self._session)}
 
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
         """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is to."""
@@ -98,12 +103,47 @@ class OnnxPredictor:
         return [self._compiled(batch) for batch in batches]
 
     def _compiled(self, batch: Batch) -> list[Any]:
-        output = self._model.outputs[batch.method]
-        (answers,) = self._session.run([output], {INPUT: batch.X.astype(self._model.dtype, copy=False)})
+        try:
+            return self._answers(batch)
+        except GraphFailed as error:
+            if not self._failed:  # said once: a log line for each request would say no more
+                self._failed = True
+                telemetry.event(f"{error}; scikit-learn answers requests like this one.", logging.WARNING)
+            return self._estimator(batch)
+
+    def strictly(self, batch: Batch) -> list[Any]:
+        """As a call, but the estimator does not step in where the graph fails. Raises GraphFailed."""
+        return self._answers(batch) if self._proven_for(batch) else self._estimator(batch)
+
+    def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
+        """Which rows the graph answers itself, as a mask, and its answers to those. Raises GraphFailed."""
+        own = ~(np.abs(batch.X) > self._largest).any(axis=1)
+        if not self._model.missing:
+            own &= ~np.isnan(batch.X).any(axis=1)
+        if not own.any():
+            return own, []
+        answers = self._run(batch.method, batch.X[own])
+        finite = np.ones(len(answers), dtype=bool)
+        if answers.dtype.kind == "f":
+            finite = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
+        own[own] = finite
+        return own, self._rows(batch.method, answers[finite]).tolist()
+
+    def _answers(self, batch: Batch) -> list[Any]:
+        answers = self._run(batch.method, batch.X)
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
             return self._estimator(batch)
         rows: list[Any] = self._rows(batch.method, answers).tolist()
         return rows
+
+    def _run(self, method: str, X: np.ndarray) -> np.ndarray:
+        outputs, inputs = [self._model.outputs[method]], {INPUT: X.astype(self._model.dtype, copy=False)}
+        try:
+            (answers,) = self._session.run(outputs, inputs)
+        except Exception as error:  # ONNX Runtime's have no base of their own
+            raise GraphFailed(f"The compiled model failed ({type(error).__name__})") from error
+        found: np.ndarray = answers
+        return found
 
     def _proven_for(self, batch: Batch) -> bool:
         if batch.method not in self._model.outputs:
@@ -122,42 +162,3 @@ class OnnxPredictor:
         if labels is not None:
             answers = labels[answers.argmax(axis=1)]
         return answers[:, 0] if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1 else answers
-
-
-def open_graph(model: OnnxModel, graph: bytes, *, provider: Provider, threads: int) -> Session:
-    """Raises StartupError."""
-    dense = NumpyGraph.of(graph) if model.numpy and provider == "cpu" else None
-    return dense or open_session(graph, provider=provider, threads=threads)
-
-
-def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> InferenceSession:
-    """Raises StartupError."""
-    import onnxruntime  # a quarter of a second, for models that need it
-
-    name = PROVIDERS[provider]
-    if name not in onnxruntime.get_available_providers():
-        raise StartupError(
-            f"SCORING_ONNX_PROVIDER={provider} is not available; install onnxruntime-gpu on a machine with CUDA, "
-            "or remove the setting."
-        )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # or idle threads take a processor each
-    options.log_severity_level = 4  # what it has to say is in the exception
-    try:
-        return onnxruntime.InferenceSession(graph, options, providers=[name])
-    except Exception as error:  # its own, which it does not export
-        raise StartupError(
-            f"ONNX Runtime can't run the model ({type(error).__name__}); set SCORING_BACKEND=sklearn."
-        ) from error
-
-
-def read(folder: Path, model: OnnxModel) -> bytes:
-    """Raises StartupError."""
-    try:
-        return (folder / model.file).read_bytes()
-    except OSError as error:
-        raise StartupError(
-            f"{folder / model.file} can't be read ({error.strerror}); upload the artifact again."
-        ) from None

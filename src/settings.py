@@ -68,7 +68,11 @@ class Settings:
         Field(description="`auto`: the model compiled to ONNX where packaging proved that it answers alike."),
     ] = "auto"
     scoring_onnx_provider: Annotated[
-        Literal["cpu", "cuda"], Field(description="What ONNX Runtime computes on; `cuda` needs onnxruntime-gpu.")
+        Literal["cpu", "cuda"],
+        Field(
+            description="What ONNX Runtime computes on; `cuda` needs onnxruntime-gpu, and pays for few models "
+            "([which](adr/0006-onnx.md))."
+        ),
     ] = "cpu"
     scoring_lean_lane: Annotated[
         bool, Field(description="Answer `/score` and the probes ahead of Flask, unless the server needs it for more.")

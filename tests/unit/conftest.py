@@ -1,3 +1,5 @@
+import contextlib
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -5,8 +7,27 @@ import pytest
 import trustme
 
 import settings
+from mlops.graphs import Converted, each, hand_over
+from mlops.parity import Say
 from redis_client import connector
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
+
+
+@pytest.fixture(autouse=True)
+def _converted_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process for each conversion costs seconds; tests/unit/test_graphs.py is about that process."""
+    if "own_process" not in request.fixturenames:
+        monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
+
+
+def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
+    hand_over(estimator, io.BytesIO())
+    return each(estimator, width)
+
+
+@pytest.fixture
+def own_process() -> None:
+    """Conversions in a process of their own, as for users."""
 
 
 def pytest_report_header() -> str:

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -16,21 +17,25 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputClassifier
-from sklearn.naive_bayes import GaussianNB
+from sklearn.naive_bayes import CategoricalNB, GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import support
-from contract import Contract
-from estimator import Predictor, contract_of
+from contract import Contract, Feature
+from errors import ScoringError
+from estimator import Predictor, contract_of, methods_of
 from mlops.convert import convert
-from mlops.parity import TOLERANCE, NotProven, Parity, rows_of_all_kinds
+from mlops.graphs import each
+from mlops.parity import LEAST, TOLERANCE, NotProven, Parity
+from mlops.proof_rows import rows_of_all_kinds
 from numpy_graph import NumpyGraph
-from onnx_model import OnnxPredictor, open_session
+from onnx_model import LARGEST, OnnxPredictor
+from onnx_session import open_session
 from validation import Batch
 
 FRAME, LABELS = support.diabetes()
@@ -74,8 +79,8 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
     unfitted, target = PROVEN[name]
     estimator = unfitted.fit(X, target)
     contract = contract_of(estimator)
-    model, graph = convert(estimator, contract, X)
-    assert model.parity["rows"] > 1_000
+    model, graph = convert(estimator, contract, X, each(estimator, X.shape[1]))
+    assert model.parity["rows"] > LEAST
     direct = Predictor(estimator, contract)
     assert model.numpy == (name in BY_NUMPY)
     sessions = [open_session(graph), *([NumpyGraph.of(graph)] if model.numpy else [])]
@@ -89,19 +94,81 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
             assert answers == expected
 
 
+def test_what_is_not_proven_is_not_compiled_and_says_why():
+    """Its trees compare float64, which ONNX' trees don't."""
+    estimator = HistGradientBoostingClassifier(max_iter=10).fit(X, y)
+    with pytest.raises(NotProven, match="at the splits of its trees"):
+        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
+
+
+CODES = np.tile([[3.0, 1.0], [5.0, 2.0], [9.0, 3.0], [5.0, 4.0]], (60, 1))
+
+REFUSING = {
+    "ordinal codes": make_pipeline(OrdinalEncoder(), Ridge()),
+    "one-hot codes": make_pipeline(OneHotEncoder(), Ridge()),
+    "codes of a column": make_pipeline(make_column_transformer((OrdinalEncoder(), [0]), ("passthrough", [1])), Ridge()),
+    "categories": CategoricalNB(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_what_scikit_learn_refuses_a_compiled_model_does_not_answer(name: str):
+    """Unknown codes, what lies between codes: where the graph would answer them there is no ONNX."""
+    estimator = REFUSING[name].fit(CODES, CODES[:, 0])
+    contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
+    with pytest.raises(NotProven, match=r"would answer what scikit-learn refuses|ONNX Runtime fails"):
+        convert(estimator, contract, CODES, each(estimator, 2))
+
+
+def test_codes_that_are_taken_though_unknown_are_compared():
+    """Those between them as well."""
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    estimator = make_pipeline(encoder, Ridge()).fit(CODES, CODES[:, 0])
+    contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
+    try:
+        model, graph = convert(estimator, contract, CODES, each(estimator, 2))
+    except NotProven:
+        return
+    assert model.parity["left_to_the_estimator"] == 0
+    direct = Predictor(estimator, contract)
+    rows = Batch(np.array([[4.0, 1.0], [3.7, 1.0], [3.0, 99.0], [-3.0, 2.0]]), "predict")
+    assert OnnxPredictor(model, open_session(graph), direct)(rows) == pytest.approx(direct(rows))
+
+
 @pytest.mark.parametrize(
-    ("estimator", "reason"),
+    ("estimator", "largest"),
     [
-        (HistGradientBoostingClassifier(max_iter=10).fit(X, y), "at the splits of its trees"),
-        (support.mixed()[0], "texts"),
+        (Ridge(), 1e100),
+        (RandomForestRegressor(5, random_state=0), LARGEST["float32"]),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(5, random_state=0)), 1e30),
     ],
-    ids=["histogram boosting", "texts"],
+    ids=["linear", "trees", "trees behind a scaler"],
 )
-def test_what_is_not_proven_is_not_compiled_and_says_why(estimator: Any, reason: str):
-    """Its trees compare float64, which ONNX' trees don't; or there is no graph of it at all."""
+def test_numbers_too_large_for_the_estimator_are_left_to_it(estimator: Any, largest: float):
+    """scikit-learn's trees refuse what is beyond float32, behind a scaler before it."""
+    estimator.fit(X / 1e3, REGRESSION)
     contract = contract_of(estimator)
-    with pytest.raises(NotProven, match=reason):
-        convert(estimator, contract, X[:, : len(contract.features)])
+    model, graph = convert(estimator, contract, X / 1e3, each(estimator, X.shape[1]))
+    assert model.largest == largest
+    direct = Predictor(estimator, contract)
+    compiled = OnnxPredictor(model, open_session(graph), direct)
+    for size in 10.0 ** np.arange(0, 300, 7):
+        batch = Batch(X[:1] * size, "predict")
+        assert outcome(compiled, batch) == pytest.approx(outcome(direct, batch))
+
+
+def outcome(predict: Any, batch: Batch) -> Any:
+    try:
+        return predict(batch)
+    except ScoringError as error:
+        return error.code
+
+
+def test_few_answers_prove_nothing():
+    """Where nearly all rows are the estimator's."""
+    estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
+    with pytest.raises(NotProven):
+        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
 
 
 def test_a_graph_that_answers_otherwise_is_found():
@@ -117,9 +184,12 @@ def test_a_graph_that_answers_otherwise_is_found():
         moved[moved[:, split[0]] == split[1], split[0]] -= 1e-3
         return direct(Batch(moved, batch.method))
 
+    class SlightlyWrong:
+        def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
+            return np.ones(len(batch.X), dtype=bool), slightly_wrong(batch)
+
     *others, at_splits = rows_of_all_kinds(X, [split])
-    for kind in others:
-        Parity(slightly_wrong, direct, contract, ["predict"]).check(*kind)
-    Parity(direct, direct, contract, ["predict"]).check(*at_splits)
+    parity = Parity(direct, contract, X)
+    parity.compare(SlightlyWrong(), ("predict",), others)
     with pytest.raises(NotProven, match="at the splits"):
-        Parity(slightly_wrong, direct, contract, ["predict"]).check(*at_splits)
+        parity.compare(SlightlyWrong(), ("predict",), [at_splits])

@@ -40,6 +40,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         digest="0" * 64,
         cacheable=True,
         backend="sklearn",
+        runtime={"numpy": "2.4"},
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -60,6 +61,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "model_name": "m",
         "model_version": "1",
         "backend": "sklearn",
+        "runtime": {"numpy": "2.4"},
         "deployment": "blue",
         "uptime_seconds": 60.0,
         "total_requests": 4,

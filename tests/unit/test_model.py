@@ -1,14 +1,18 @@
+import hashlib
 import json
+import logging
 import pickle
 import shutil
 from pathlib import Path
 
 import joblib
 import numpy as np
+import onnx
 import pytest
 from sklearn.linear_model import LinearRegression
 from threadpoolctl import ThreadpoolController
 
+import onnx_session
 import support
 from errors import StartupError
 from golden import batch
@@ -105,11 +109,57 @@ def test_onnx_that_answers_otherwise_than_when_packaged_is_left_alone(copy: Path
         from_(copy, scoring_backend="onnx")
 
 
+@pytest.mark.parametrize("failing", ["opened", "asked"])
+def test_onnx_that_fails_leaves_the_model_to_scikit_learn(copy: Path, failing: str, caplog: pytest.LogCaptureFixture):
+    """With a warning in the log; where ONNX was insisted on, the start fails."""
+    graph = b"no graph" if failing == "opened" else _refusing_graph(copy)
+    (copy / "model.onnx").write_bytes(graph)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    files = manifest["files"] | {"model.onnx": hashlib.sha256(graph).hexdigest()}
+    change_manifest(copy, files=files, onnx=manifest["onnx"] | {"numpy": False})
+    with caplog.at_level(logging.WARNING):
+        assert from_(copy).backend == "sklearn"
+    assert [record.getMessage() for record in caplog.records if "in place of ONNX" in record.getMessage()]
+    with pytest.raises(StartupError, match=r"can't run the model|fails on its golden rows"):
+        from_(copy, scoring_backend="onnx")
+
+
+def _refusing_graph(folder: Path) -> bytes:
+    """The model's, but its input is reshaped to what it is not."""
+    graph = onnx.load(folder / "model.onnx")
+    name = graph.graph.input[0].name
+    for node in graph.graph.node:
+        node.input[:] = ["reshaped" if given == name else given for given in node.input]
+    graph.graph.node.insert(0, onnx.helper.make_node("Reshape", [name, "shape"], ["reshaped"]))
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([7, 77]), "shape"))
+    return bytes(graph.SerializeToString())
+
+
+def test_a_manifest_of_before_is_read(copy: Path):
+    """It lacks what later versions prove."""
+    known = json.loads((copy / "manifest.json").read_text())["onnx"]
+    parity = {"rows": 400, "largest_difference": 0.0, "tolerance": 1e-5}
+    change_manifest(copy, onnx={key: known[key] for key in known if key != "largest"} | {"parity": parity})
+    assert from_(copy).backend == "onnx"
+
+
 def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
     """And says how to get it."""
     estimator, _ = support.plain_regression()
     with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
         from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
+
+
+def test_a_gpu_that_would_compute_nothing_stops_the_start(
+    demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where scikit-learn would answer: who names a GPU pays for it."""
+    monkeypatch.setitem(onnx_session.PROVIDERS, "cuda", "AzureExecutionProvider")  # which takes no node
+    with pytest.raises(StartupError, match="no part of this model can run there"):
+        from_(demo_model, scoring_onnx_provider="cuda")
+    estimator, _ = support.plain_regression()
+    with pytest.raises(StartupError, match=r"SCORING_ONNX_PROVIDER=cuda, but model\.joblib has no proven ONNX"):
+        from_(support.dump(estimator, tmp_path), scoring_onnx_provider="cuda")
 
 
 def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import numpy_graph
 import numpy_operations
-import onnx_model
+import onnx_session
 from numpy_graph import NumpyGraph
 
 WIDTH = 3
@@ -68,7 +68,7 @@ def test_it_answers_as_onnx_runtime_does(kinds: list[str], end: str | None, rows
     dense = NumpyGraph.of(graph)
     assert dense
     inputs = {"X": np.array(rows)}
-    (answer,), (expected,) = (it.run([f"y{last}"], inputs) for it in (dense, onnx_model.open_session(graph)))
+    (answer,), (expected,) = (it.run([f"y{last}"], inputs) for it in (dense, onnx_session.open_session(graph)))
     assert (answer.shape, answer.dtype) == (expected.shape, expected.dtype)
     if end == "ArgMax":  # a tie to the last bit is anybody's
         (scores,) = dense.run([f"y{last - 1}"], inputs)
@@ -115,7 +115,7 @@ def test_labels_are_looked_up_as_onnx_runtime_does(tail: list[str], keepdims: in
     assert dense
     for count in (1, 3):
         asked = [f"y{len(kinds) - 1}"], {"X": RNG.normal(size=(count, WIDTH))}
-        (answer,), (expected,) = (it.run(*asked) for it in (dense, onnx_model.open_session(graph)))
+        (answer,), (expected,) = (it.run(*asked) for it in (dense, onnx_session.open_session(graph)))
         assert (answer.shape, answer.dtype, answer.tolist()) == (expected.shape, expected.dtype, expected.tolist())
 
 

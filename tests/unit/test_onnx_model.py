@@ -1,3 +1,4 @@
+import logging
 from typing import Any
 
 import numpy as np
@@ -5,9 +6,8 @@ import onnxruntime
 import pytest
 
 import onnx_model
-from errors import StartupError
 from numpy_graph import NumpyGraph
-from onnx_model import OnnxModel, OnnxPredictor
+from onnx_model import GraphFailed, OnnxModel, OnnxPredictor
 from validation import Batch
 
 
@@ -105,18 +105,53 @@ def test_an_answer_that_is_not_finite_is_left_to_the_estimator(answer: float):
     assert ask(predictor(Session([[answer]])), 1e308) == ["the estimator's"]
 
 
-def test_a_provider_that_is_not_there_says_what_to_install():
-    """Rather than computing elsewhere in silence."""
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.fail("this test is for machines without CUDA")
-    with pytest.raises(StartupError, match="onnxruntime-gpu"):
-        onnx_model.open_session(b"", provider="cuda")
+class Failing(Session):
+    """As ONNX Runtime does where a value is in none of a graph's categories."""
+
+    def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("an unknown category, 42")
 
 
-def test_a_graph_that_can_not_be_run_says_what_to_do():
-    """Also bytes that are no graph."""
-    with pytest.raises(StartupError, match="SCORING_BACKEND=sklearn"):
-        onnx_model.open_session(b"these bytes are no graph")
+def test_where_the_graph_fails_the_estimator_answers(caplog: pytest.LogCaptureFixture):
+    """The log says so once, without a value of the request."""
+    asked = predictor(Failing([]))
+    with caplog.at_level(logging.WARNING):
+        assert [ask(asked, 42.0) for _ in range(3)] == [["the estimator's"]] * 3
+    [record] = caplog.records
+    assert "compiled model failed (Fail); scikit-learn answers" in record.getMessage()
+    assert "42" not in record.getMessage()
+
+
+def test_strictly_a_graph_that_fails_is_told():
+    """For packaging and start, which must not take the estimator's answers for the graph's."""
+    asked, batch = predictor(Failing([])), Batch(np.array([[1.0]]), "predict")
+    with pytest.raises(GraphFailed):
+        asked.strictly(batch)
+    with pytest.raises(GraphFailed):
+        asked.own_answers(batch)
+    assert asked.strictly(batch._replace(method="decision_function")) == ["the estimator's"]
+    assert predictor(Session([[1.0]]), flat=True).strictly(batch) == [1.0]
+
+
+def test_a_graphs_own_answers_are_told_from_the_estimators():
+    """Row by row: without missing values, numbers beyond what it is proven for, and answers that are not finite."""
+    session = Session([[1.0], [np.inf], [3.0]])
+    asked = predictor(session, flat=True, largest=10.0)
+    X = np.array([[0.0], [np.nan], [5.0], [11.0], [10.0]])
+    own, answers = asked.own_answers(Batch(X, "predict"))
+    assert own.tolist() == [True, False, False, False, True]
+    assert answers == [1.0, 3.0]
+    assert session.asked[0].tolist() == [[0.0], [5.0], [10.0]]
+    none, nothing = asked.own_answers(Batch(X[1:2], "predict"))
+    assert (none.tolist(), nothing) == ([False], [])
+
+
+@pytest.mark.parametrize("number", [11.0, -11.0])
+def test_numbers_beyond_what_was_proven_are_the_estimators(number: float):
+    """The manifest says how far that was."""
+    session = Session([[1.0]])
+    assert ask(predictor(session, largest=10.0, flat=True), number) == ["the estimator's"]
+    assert ask(predictor(session, largest=10.0, flat=True), 10.0) == [1.0]
 
 
 class Graph(NumpyGraph):

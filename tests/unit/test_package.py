@@ -12,9 +12,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, Ran
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import CategoricalNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -23,7 +24,7 @@ from errors import ModelRefusedInput, StartupError
 from golden import batch
 from manifest import Manifest
 from mlops.package import package
-from mlops.parity import TOLERANCE
+from mlops.parity import LEAST, TOLERANCE
 from model import Model, load
 from payload import Limits
 from settings import Settings
@@ -262,3 +263,47 @@ def test_one_row_is_sample_enough(tmp_path: Path):
     """Golden rows are as many as there are."""
     estimator = LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [0.0, 1.0])
     assert len(Manifest.read(support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)).golden_rows) == 1
+
+
+@pytest.mark.parametrize("encoder", [OrdinalEncoder(), OneHotEncoder(sparse_output=False)], ids=["codes", "one-hot"])
+def test_an_unknown_code_is_refused_though_the_model_is_on_numbers(encoder: BaseEstimator, tmp_path: Path):
+    """A compiled model may neither invent a number for it nor fail."""
+    frame = pd.DataFrame({"branch": [3, 5, 9] * 80, "rooms": [1, 2, 3, 4] * 60})
+    estimator = make_pipeline(encoder, LinearRegression()).fit(frame, frame["branch"])
+    model = served(support.packaged(estimator, frame, tmp_path))
+    known = pd.DataFrame({"branch": [5], "rooms": [2]})
+    assert model.predict(batch([[5, 2]], model.contract)) == pytest.approx(estimator.predict(known))
+    for row in ([4, 2], [3.7, 2], [-3, 2], [0, 2], [2**31, 2], [5, 9]):
+        with pytest.raises(ModelRefusedInput):
+            model.predict(batch([row], model.contract))
+
+
+def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fails(tmp_path: Path):
+    """Naive Bayes looks it up, and gets an IndexError."""
+    frame = pd.DataFrame({"branch": [0, 1, 2] * 80, "rooms": [1, 2, 3, 4] * 60})
+    model = served(support.packaged(CategoricalNB().fit(frame, frame["branch"]), frame, tmp_path))
+    assert model.predict(batch([[1, 2]], model.contract)) == [1]
+    for row in ([7, 2], [1, 99]):
+        with pytest.raises(ModelRefusedInput):
+            model.predict(batch([row], model.contract))
+
+
+def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
+    """Without ONNX, whose converter does not end with them."""
+    frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
+    told: list[str] = []
+    estimator = DecisionTreeClassifier(random_state=0).fit(frame, frame["a"].isna())
+    model = served(support.packaged(estimator, frame, tmp_path, say=told.append))
+    assert any("no ONNX" in line and "infinity" in line for line in told)
+    assert model.predict(batch([[None, 1], [2.0, 1]], model.contract)) == [True, False]
+
+
+def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_process: None):
+    """By a conversion in a process of its own, as users have it."""
+    estimator, frame = support.plain_regression()
+    told: list[str] = []
+    folder = support.packaged(estimator, frame, tmp_path, say=told.append)
+    onnx = Manifest.read(folder).onnx
+    assert onnx
+    assert onnx.parity["rows"] >= LEAST
+    assert any(f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told)
