@@ -28,16 +28,16 @@ def test_rows_lie_on_both_sides_of_each_split():
     assert sorted(rows[:, 1]) == [np.nextafter(0.5, -1), 0.5, np.nextafter(0.5, 1)]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [4.0, 7.0, 3.25, 3.7, np.nextafter(3.0, 4.0), 2.0, 10.0, -3.0, -1.0, 0.0, 1e-300, 2.0**31],
-)
 def test_a_split_of_what_is_not_the_models_own_feature_is_passed_over():
     """Trees behind a transformer may have more features than the model."""
     rows = dict(rows_of_all_kinds(np.zeros((1, 2)), [(7, 0.5), (1, 0.5)]))["at the splits of its trees"]
     assert len(rows) == 3
 
 
+@pytest.mark.parametrize(
+    "value",
+    [4.0, 7.0, 3.25, 3.7, np.nextafter(3.0, 4.0), 2.0, 10.0, -3.0, -1.0, 0.0, 1e-300, 2.0**31],
+)
 def test_codes_that_the_sample_lacks_are_tried_alone_and_together(value: float):
     """Between its codes, beside them, around a cast: in a row that is the sample's else, and in one that is not."""
     rows = dict(rows_of_all_kinds(CODES, []))["with values unlike the sample's"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,12 +38,14 @@ def in_place_of_the_server(*_: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An endpoint that is there, a server that never starts, a folder in which nothing lies."""
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)
+    yield
+    logging.disable(logging.NOTSET)  # a command that has a process of its own may silence it
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from pathlib import Path
 import joblib
 import pytest
 from click.testing import CliRunner, Result
+from hostile import ANSWERS, RAISED
+from hostile import Hostile as Model
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 
@@ -17,8 +19,6 @@ import support
 from commands import COMMANDS, call, check
 from manifest import Manifest
 from mlops.cli import main
-from models.hostile import ANSWERS, RAISED
-from models.hostile import Hostile as Model
 
 STEPS = [
     "its repr",
