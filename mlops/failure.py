@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from errors import StartupError
-from mlops.plain_text import one_line
+from errors import StartupError, reason
 from mlops.rollout.endpoint import EndpointError
 
 PASSED_ON = (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
@@ -20,22 +19,13 @@ def sentence(error: BaseException, command: str | None) -> str:
         return (
             f"This needs {error.name}; run `pip install 'azureml-scoring[deploy]'`, or `make test` in the repository."
         )
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError | TimeoutError):
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}; choose another place."
     return (
-        f"mlops {command} failed unexpectedly ({described(error)}); `mlops --debug {command} ...` shows where: if the "
+        f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` shows where: if the "
         "model and the files are right, report that."
     )
-
-
-def described(error: BaseException) -> str:
-    """Its kind and words, in one line. A model's exceptions may fail at that, too."""
-    try:
-        words = one_line(str(error))
-    except BaseException:
-        words = ""
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _plain(text: str) -> str:

@@ -32,6 +32,10 @@ class Loader(yaml.SafeLoader):
         self._depth = self._values = 0
         self._size: dict[int, int] = {}
 
+    def compose_document(self) -> yaml.Node | None:
+        self._size.clear()  # an identity may be another node's in the next document
+        return super().compose_document()
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         before = self._values
         self._depth += 1

@@ -184,8 +184,13 @@ class StartupError(Exception):
 
 
 def reason(error: BaseException | None) -> str:
-    """What an exception of others says, on one line: its type, and its message or the first line of a long one."""
-    message = str(error).strip()
+    """What an exception of others says, on one line without control characters: its type, and its message or the first
+    line of a long one."""
+    try:
+        message = str(error).strip()
+    except BaseException:  # a model's own exceptions may fail at that, too
+        message = ""
     if len(message) > REASON:
         message = message.partition("\n")[0].rstrip(".")
-    return " ".join(f"{type(error).__name__}: {message}".split())[:REASON].rstrip(": ")
+    plain = "".join(sign if sign.isprintable() else " " for sign in message[: 4 * REASON])
+    return " ".join(f"{type(error).__name__}: {plain}".split())[:REASON].rstrip(": ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlops.check.document import Document, Problem
+from mlops.check.document import Document, Problem, Unreadable, read
 from mlops.check.kind import on_kubernetes
 from mlops.check.references import is_mlflow, is_remote, serves_itself
 
@@ -69,8 +69,14 @@ def environment(document: Document) -> Iterator[Problem]:
 def _path(document: Document, key: str) -> Iterator[Problem]:
     given = document.value(key)
     if isinstance(given, str) and given.startswith("file:"):
-        if not document.beside(given.removeprefix("file:")).is_file():
+        path = document.beside(given.removeprefix("file:"))
+        if not path.is_file():
             yield document.problem((key,), f"is {given}, which does not exist", "write file:PATH from this file")
+            return
+        try:
+            read(path)
+        except Unreadable as error:
+            yield document.problem((key,), f"is {given}, which {error.problem.wrong}", "correct that file")
     elif isinstance(given, str) and not is_remote(given):
         yield document.problem((key,), f"is {given}", "write file:PATH from this file or azureml:NAME:VERSION")
 

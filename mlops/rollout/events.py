@@ -26,7 +26,7 @@ Time = Annotated[float, Field(ge=0, le=253_402_300_799)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e12)] | None
 
-closed = with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False))
+strict = with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False))
 
 
 class Outcome(StrEnum):
@@ -37,19 +37,19 @@ class Outcome(StrEnum):
     STUCK = "stuck"
 
 
-@closed
+@strict
 class Deployments(TypedDict):
     old: str
     new: str
 
 
-@closed
+@strict
 class Taken(TypedDict):
     action: Action
     percent: Percent
 
 
-@closed
+@strict
 class Figures(TypedDict):
     requests: Count
     failed: Count
@@ -58,14 +58,14 @@ class Figures(TypedDict):
     p99_ms: Milliseconds
 
 
-@closed
+@strict
 class Found(TypedDict):
     check: str
     standing: str
     text: str
 
 
-@closed
+@strict
 class Started(TypedDict):
     at: Time
     event: Literal["started"]
@@ -74,14 +74,14 @@ class Started(TypedDict):
     plan: Deployments
 
 
-@closed
+@strict
 class Begun(TypedDict):
     at: Time
     event: Literal["step"]
     step: Taken
 
 
-@closed
+@strict
 class Proven(TypedDict):
     at: Time
     event: Literal["proven"]
@@ -89,7 +89,7 @@ class Proven(TypedDict):
     both_live: tuple[Time, Time] | None
 
 
-@closed
+@strict
 class Directed(TypedDict):
     at: Time
     event: Literal["traffic"]
@@ -98,7 +98,7 @@ class Directed(TypedDict):
     mirror: Shares
 
 
-@closed
+@strict
 class Look(TypedDict):
     at: Time
     event: Literal["look"]
@@ -107,7 +107,7 @@ class Look(TypedDict):
     old: Figures
 
 
-@closed
+@strict
 class Back(TypedDict):
     at: Time
     event: Literal["back"]
@@ -118,14 +118,14 @@ class Back(TypedDict):
     mirror: Shares
 
 
-@closed
+@strict
 class Trouble(TypedDict):
     at: Time
     event: Literal["trouble"]
     error: str
 
 
-@closed
+@strict
 class Ended(TypedDict):
     at: Time
     event: Literal["ended"]

@@ -43,6 +43,14 @@ def test_a_conda_file_without_the_server_is_told(checkout: Checkout, dependencie
     assert told == [(name, ("environment",), instead) for name in (BLUE, "green-deployment.yml") if missing]
 
 
+@pytest.mark.parametrize("text", ["- 1\n", "a: [\n", "[" * 1000])
+def test_a_file_that_can_not_be_read_is_told_where_it_is_named(checkout: Checkout, text: str):
+    """Also where it is not among those that are checked."""
+    (checkout.endpoints / "environment.yml").write_text(text)
+    keys = [problem.key for problem in check(checkout.endpoints / BLUE)]
+    assert ("environment",) in keys
+
+
 CODE = ("code_configuration",)
 
 
