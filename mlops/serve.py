@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -49,11 +49,11 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bo
 
 def command(port: int) -> list[str]:
     """Raises StartupError."""
-    beside = Path(sys.executable).with_name("azmlinfsrv")
-    found = str(beside) if beside.exists() else shutil.which("azmlinfsrv")
-    if found is None:
+    if importlib.util.find_spec("azureml_inference_server_http") is None:
         raise StartupError("azmlinfsrv is not installed; run `pip install azureml-inference-server-http`.")
-    return [found, "--entry_script", str(SERVING / "score.py"), "--port", str(port)]
+    # -P: what lies in the current folder is not to be imported in place of what the server needs
+    server = [sys.executable, "-P", "-m", "mlops.inference_server"]
+    return [*server, "--entry_script", str(SERVING / "score.py"), "--port", str(port)]
 
 
 def announce(configured: Settings, url: str, server: int) -> str | None:

@@ -35,7 +35,7 @@ def init() -> None:
     try:
         _application = start(settings.load(os.environ))
     except Exception as error:
-        telemetry.startup_failed(error)
+        telemetry.startup_failed(error, os.environ)
         raise
 
 

@@ -15,6 +15,7 @@ import joblib
 from pydantic import Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+import termination_log
 from errors import StartupError
 
 PREFIX = "SCORING_"
@@ -191,6 +192,12 @@ class Settings:
     scoring_access_log: Annotated[
         bool, Field(description="The server's own line for each request too, beside ours, probes included.")
     ] = False
+    scoring_termination_log: Annotated[
+        Path,
+        Field(
+            description="Why a start failed is written there too, if that file exists; Kubernetes has one and shows it."
+        ),
+    ] = Path(termination_log.KUBERNETES)
     scoring_expose_traceback: Annotated[
         bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
     ] = False

@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import orjson
 
-from errors import ScoringError, StartupError
+import termination_log
+from errors import ScoringError, StartupError, reason
 from measures import REQUEST, STAGES
 
 if TYPE_CHECKING:
@@ -114,13 +115,15 @@ def event(message: str, level: int = logging.INFO, **fields: Any) -> None:
     logger.log(level, message, extra={"fields": fields})
 
 
-def startup_failed(error: Exception) -> None:
+def startup_failed(error: Exception, environ: Mapping[str, str]) -> None:
     """Say why in one sentence, and keep ``azmlinfsrv`` from burying it under a traceback and a listing."""
     if isinstance(error, StartupError):
-        event(str(error), logging.CRITICAL)
+        sentence, more = str(error), {}
     else:
-        sentence = f"init() failed unexpectedly ({type(error).__name__}: {error}); please report it with this line."
-        event(sentence, logging.CRITICAL, exception="".join(traceback.format_exception(error)))
+        sentence = f"init() failed unexpectedly ({reason(error)}); please report it with this line."
+        more = {"exception": "".join(traceback.format_exception(error))}
+    event(sentence, logging.CRITICAL, **more)
+    termination_log.write(sentence, environ)
     logging.getLogger("azmlinfsrv").addFilter(lambda record: False)
 
 

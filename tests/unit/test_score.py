@@ -1,3 +1,4 @@
+import functools
 import json
 import subprocess
 import sys
@@ -93,6 +94,20 @@ def test_a_failed_init_is_one_plain_sentence(tmp_path: Path):
     (line,) = map(json.loads, done.stdout.splitlines())
     assert line["level"] == "critical"
     assert line["message"].startswith(f"No model in {tmp_path}")
+
+
+def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
+    """In the container's file for that, in place of what stood in it; where there is no such file, none is made."""
+    code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import score; score.init()"
+    log = tmp_path / "termination-log"
+    env = {"SCORING_TERMINATION_LOG": str(log), "SCORING_NO": "1"}  # the settings themselves are wrong
+    run = functools.partial(subprocess.run, [sys.executable, "-c", code], env=env, capture_output=True, check=False)
+    assert run().returncode
+    assert not log.exists()
+    log.write_text("x" * 1000)
+    assert log.read_text() != (sentence := json.loads(run().stdout)["message"])
+    assert log.read_text() == sentence
+    assert sentence.startswith("SCORING_NO is not a setting")
 
 
 def test_score_is_wiring_only():

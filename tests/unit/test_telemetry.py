@@ -126,7 +126,7 @@ def test_a_failed_start_is_the_last_word(lines: Any, caplog: pytest.LogCaptureFi
     """The server would bury it under a traceback; one of ours is in the line."""
     server = logging.getLogger("azmlinfsrv")
     before = list(server.filters)
-    telemetry.startup_failed(error)
+    telemetry.startup_failed(error, {})
     server.error("User's init function failed")
     server.filters = before
     assert not [record for record in caplog.records if record.name == "azmlinfsrv"]

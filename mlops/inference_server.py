@@ -1,0 +1,39 @@
+"""``azmlinfsrv`` in this process. Where it ends because no worker could start, the sentence on why comes last."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from azureml_inference_server_http.amlserver import run
+
+from termination_log import VARIABLE
+
+MOST = 65_536
+"""Bytes of a pipe, and so of all sentences."""
+
+
+def main() -> None:
+    """Never returns: gunicorn's master and its workers all end by SystemExit."""
+    logging.getLogger("azmlinfsrv.trace").addFilter(_tells_something)
+    reason, told = os.pipe()
+    os.environ[VARIABLE] = f"/dev/fd/{told}"  # forked workers have it open, too
+    master = os.getpid()
+    try:
+        run()
+    finally:
+        if os.getpid() == master:
+            os.write(told, b"\n")
+            sentence = os.read(reason, MOST).decode(errors="replace").strip()
+            if sentence:
+                print(f"\nError: {sentence}", file=sys.stderr, flush=True)
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    """Not the traceback that the server prints where the model's folder is not named as Azure ML names it."""
+    return record.getMessage() != "Error while fetching model IDs"
+
+
+if __name__ == "__main__":
+    main()
