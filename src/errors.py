@@ -25,7 +25,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-REASON = 300
+REASON = 200
 """Characters of another's message that go into a sentence of ours."""
 
 

@@ -24,22 +24,26 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     """Raises StartupError where the estimator does not even tell how many columns it takes."""
     if takes_texts(estimator):
         return (Feature(None, TEXT),)
-    if features := _of_booster(first_step(estimator)):
-        return features
+    if told := _of_booster(first_step(estimator)):
+        return told
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
         _refuse_unfitted(estimator)
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; {PACKAGE}."
         )
+    return _named(getattr(estimator, "feature_names_in_", None), _by_kind(estimator, int(count)))
+
+
+def _by_kind(estimator: Any, count: int) -> list[Feature]:
+    """Numbers, unless texts may come."""
     anything = Feature(None, ANY, missing=True)
     if _takes_anything(estimator):
-        features = [anything] * count
-    elif any(texts := [isinstance(value, str) for value in learnt.values(estimator, count)]):
-        features = [anything if text else NUMBER for text in texts]
-    else:
-        features = [Feature(None)] * count
-    return _named(getattr(estimator, "feature_names_in_", None), features)
+        return [anything] * count
+    texts = [isinstance(value, str) for value in learnt.values(estimator, count)]
+    if any(texts):
+        return [anything if text else NUMBER for text in texts]
+    return [Feature(None)] * count
 
 
 def _refuse_unfitted(estimator: Any) -> None:

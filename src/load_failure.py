@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import pickle
 import re
@@ -16,8 +17,8 @@ from errors import reason
 from manifest import running_versions
 
 DAMAGED = (
-    EOFError, IndexError, MemoryError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error,
-    zipfile.BadZipFile, zlib.error,
+    EOFError, IndexError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
+    zlib.error,
 )  # fmt: skip
 """What readers of pickles and archives raise where bytes are missing or make no sense."""
 
@@ -28,7 +29,7 @@ VERSION = re.compile(
 """A pickle's text and the one that follows it, in each protocol: scikit-learn's estimators all hold this one."""
 
 LFS_POINTER = b"version https://git-lfs"
-LOOKED_AT = 256_000_000
+LOOKED_AT = 64_000_000
 """Bytes, once they are decompressed."""
 
 SERVED_FROM = (1, 5)
@@ -36,47 +37,57 @@ SERVED_FROM = (1, 5)
 
 
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
-    """``saved``: package -> version, as far as it is known from elsewhere."""
-    name, why = file.name, reason(error)
-    data = _bytes(file)
-    if data.startswith(LFS_POINTER):
-        return f"{name} is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again."
-    if _damaged(error) or _incomplete(file, data):
-        return f"{name} is damaged or incomplete, or no model ({why}); save it and upload it again."
+    """``saved``: package -> version, as far as it is known without the file."""
+    return f"{file.name} {_of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)}."
+
+
+def _of_bytes(error: BaseException, file: Path) -> str | None:
+    start = _start(file)
+    if start.startswith(LFS_POINTER):
+        return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
+    if _damaged(error) or _incomplete(file, start):
+        return f"is damaged or incomplete, or no model ({reason(error)}); save it and upload it again"
+    if isinstance(error, MemoryError):
+        return "takes more memory than there is; give the container more"
+    return None
+
+
+def _of_code(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
-            f"{name} needs the Python module {error.name}, which is not installed; add its package, here and to the "
-            f"images, by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside "
-            "score.py."
+            f"needs the Python module {error.name}, which is not installed; add its package, here and to the images, "
+            f"by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside score.py"
         )
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (
-            f"{name} needs a class of the script that it was trained in ({error}); put it into a module beside "
-            "score.py, import it from there when training, and save the model again."
+            f"needs a class of the script that it was trained in ({error}); put it into a module beside score.py, "
+            "import it from there when training, and save the model again"
         )
-    version = saved.get("scikit-learn") or saved_version(data)
-    running = running_versions()["scikit-learn"]
-    if version and version != running:
-        return f"{name} can't be loaded ({why}): it was saved with scikit-learn {version} and {running} runs here; " + (
-            way_out(version, running)
-        )
+    return None
+
+
+def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in saved.items())
-    install = f"install {versions or 'the versions it was saved with'}"
-    return f"{name} can't be loaded ({why}); is it a scikit-learn model? If so {install}."
+    install = f"is it a scikit-learn model? If so install {versions or 'the versions it was saved with'}"
+    return f"can't be loaded ({reason(error)}); {way_out(file, saved) or install}"
 
 
-def way_out(saved: str, running: str) -> str:
-    """From one version of scikit-learn to the one that runs."""
-    again = f"train and save it again with {running}"
-    if tuple(map(int, re.findall(r"\d+", saved)[:2])) < SERVED_FROM:
-        return f"{again}: no version that serves here reads it."
-    return f"{again}, or install scikit-learn {saved}."
+def way_out(file: Path, saved: dict[str, str]) -> str | None:
+    """From the scikit-learn that the file was saved with to the one that runs, as the end of a sentence; None where
+    that is the same, or not known."""
+    version, running = saved.get("scikit-learn") or _saved_version(file), running_versions()["scikit-learn"]
+    if version in (None, running):
+        return None
+    again = f"it was saved with scikit-learn {version} and {running} runs here: train and save it again with {running}"
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < SERVED_FROM:
+        return f"{again}, for no version that serves here reads it"
+    return f"{again}, or install scikit-learn {version}"
 
 
-def saved_version(data: bytes) -> str | None:
-    """Of scikit-learn, off a pickle that is not loaded: each of its estimators holds it."""
-    found = VERSION.search(data)
-    return found and found[1].decode()
+def _saved_version(file: Path) -> str | None:
+    """Off a pickle that is not loaded."""
+    found = VERSION.search(_start(file))
+    return found[1].decode() if found else None
 
 
 def _missing(error: ModuleNotFoundError) -> str | None:
@@ -91,17 +102,18 @@ def _damaged(error: BaseException) -> bool:
     return isinstance(error, DAMAGED) or unknown_opcode or array_cut
 
 
-def _incomplete(file: Path, data: bytes) -> bool:
-    """A pickle ends with its opcode STOP."""
-    pickled = file.suffix.lower() != ".skops" and len(data) < LOOKED_AT
-    return not data or (pickled and not data.rstrip(b"\n").endswith(pickle.STOP))
+def _incomplete(file: Path, start: bytes) -> bool:
+    """A pickle ends with its opcode STOP. Of a large one only the start was read."""
+    pickled = file.suffix.lower() != ".skops" and len(start) < LOOKED_AT
+    return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 
-def _bytes(file: Path) -> bytes:
-    """Decompressed, where joblib compressed them."""
-    data = b""
+def _start(file: Path) -> bytes:
+    """Decompressed, where joblib compressed it."""
+    start = b""
     with suppress(OSError), file.open("rb") as opened:
-        data = opened.read(LOOKED_AT)
-    with suppress(zlib.error):
-        data = zlib.decompressobj(wbits=47).decompress(data, LOOKED_AT)  # zlib's header or gzip's
-    return data
+        start = opened.read(LOOKED_AT)
+    for reader in (zlib.decompressobj(wbits=47), bz2.BZ2Decompressor(), lzma.LZMADecompressor()):  # 47: zlib's, gzip's
+        with suppress(OSError, lzma.LZMAError, zlib.error):
+            return reader.decompress(start, LOOKED_AT)
+    return start

@@ -24,6 +24,7 @@ from contract import Contract
 from errors import StartupError
 from estimator import Predictor, asking, cacheable, contract_of
 from joint_predict import Each
+from load_failure import way_out
 from manifest import REPACKAGE, Manifest, running_versions, version_skew
 from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
@@ -95,7 +96,7 @@ def load(settings: Settings) -> Model:
     predict = Predictor(estimator, contract)
     started = time.perf_counter()
     with asking("it was tried"):
-        example = _tried(found, estimator, contract, predict, skew)
+        example = _tried(found, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
@@ -118,9 +119,7 @@ def load(settings: Settings) -> Model:
     )
 
 
-def _tried(
-    found: Artifact, estimator: Any, contract: Contract, predict: Predict, skew: dict[str, str]
-) -> list[list[Any]]:
+def _tried(found: Artifact, estimator: Any, contract: Contract, predict: Predict) -> list[list[Any]]:
     """Rows that the model has answered. Raises StartupError where it does not answer as it should, or at all."""
     if packaged := found.manifest:
         golden.check(packaged, predict)
@@ -128,7 +127,7 @@ def _tried(
             warm_up.answered(contract, predict, packaged.golden_rows)
         return packaged.golden_rows
     rows = warm_up.rows(estimator, contract, found.mlflow.example if found.mlflow else None)
-    row = warm_up.answered(contract, predict, rows, hint=f" ({'; '.join(skew.values())})" if skew else "")
+    row = warm_up.answered(contract, predict, rows, lambda: way_out(found.file, saved_versions(found)))
     telemetry.event(NOT_PACKAGED)
     return [row]
 

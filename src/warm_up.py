@@ -23,9 +23,16 @@ ASSUMED: dict[str, tuple[Any, ...]] = {
 NUMBERS = (0, 1, 0.5)
 TRIES = 5
 
+PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample"
 
-def answered(contract: Contract, predict: Callable[[Batch], list[Any]], rows: Iterable[Row], hint: str = "") -> Row:
-    """The first of ``rows`` that the model answers. Raises StartupError, which ends with ``hint``, where it is none."""
+
+def answered(
+    contract: Contract,
+    predict: Callable[[Batch], list[Any]],
+    rows: Iterable[Row],
+    remedy: Callable[[], str | None] = lambda: None,
+) -> Row:
+    """The first of ``rows`` that the model answers. Raises StartupError with the ``remedy`` where it is none."""
     first: ScoringError | None = None
     for row in rows:
         try:
@@ -35,8 +42,8 @@ def answered(contract: Contract, predict: Callable[[Batch], list[Any]], rows: It
             first = first or error
     cause = first and (first.__cause__ or first)
     raise StartupError(
-        f"The model answers none of the rows that could be made for it ({contract.methods[0]}: {reason(cause)}){hint}; "
-        "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample."
+        f"The model answers none of the rows that could be made for it ({contract.methods[0]}: {reason(cause)}); "
+        f"{remedy() or PACKAGE}."
     )
 
 
