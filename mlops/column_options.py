@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from contract import Feature
 
-DTYPES = ("float64", "int64", "str", "bool", "category")
+DTYPES = ("float64", "int64", "str", "bool", "category", "datetime")
 
 
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from validation import moment
 
 NUMBER = "number"
 """Whole numbers or not, as the cells are."""
@@ -49,6 +50,8 @@ def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
         return _categories(cells, known.categories if known else ())
     if dtype == BOOLEAN:
         return _booleans(cells)
+    if dtype == DATETIME:
+        return _moments(cells)
     if dtype == NUMBER:
         return _numbers(cells)
     if dtype.startswith(("int", "uint")):
@@ -94,6 +97,16 @@ def _texts(cells: Sequence[str]) -> pd.Series:
 
 def _booleans(cells: Sequence[str]) -> pd.Series:
     return pd.Series(_each(cells, _bool, "true or false"), dtype=object).infer_objects()
+
+
+def _moments(cells: Sequence[str]) -> pd.Series:
+    def read(cell: str) -> np.datetime64:
+        if (known := moment(cell.strip())) is None:
+            raise ValueError(cell)
+        return np.datetime64(known, "ns")
+
+    wanted = "a date or time in ISO 8601 without a zone"
+    return pd.Series(np.array(_each(cells, read, wanted, missing=np.datetime64("NaT")), dtype="datetime64[ns]"))
 
 
 def _numbers(cells: Sequence[str]) -> pd.Series:

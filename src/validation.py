@@ -108,7 +108,7 @@ def _column(feature: Feature, label: str, table: Table, position: int) -> list[A
             raise WrongType(f"{label} must be {_described(feature)}.", place)
         elif feature.dtype == CATEGORY and value not in feature.categories:
             raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
-        elif feature.dtype == DATETIME and _moment(value) is None:
+        elif feature.dtype == DATETIME and moment(value) is None:
             raise WrongType(f"{label} must be {_described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place)
         elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
             raise OutOfRange(f"{label} must be {_described(feature)} that fits {feature.dtype}.", place)
@@ -122,13 +122,13 @@ def _canonical(feature: Feature, value: Any) -> Any:
     if feature.dtype == CATEGORY:
         return feature.categories[feature.categories.index(value)]
     if feature.dtype == DATETIME:
-        return _moment(value)
+        return moment(value)
     if feature.numeric and not np.issubdtype(feature.dtype, np.floating):
         return int(value)
     return float(value) + 0.0 if feature.numeric or type(value) is float else value
 
 
-def _moment(text: str) -> str | None:
+def moment(text: str) -> str | None:
     """To the nanosecond; None where it is none."""
     if not (ISO.fullmatch(text) and FIRST_YEAR <= text[:4] <= LAST_YEAR):
         return None

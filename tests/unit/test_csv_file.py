@@ -116,6 +116,11 @@ def test_cells_are_inferred_with_care(tmp_path: Path, cells: list[str], dtype: s
         ("bool", ["True", "FALSE", "1", "0", ""], [True, False, True, False, None]),
         ("str", ["NA", "01", "", "True"], ["NA", "01", None, "True"]),
         ("category", ["b", "a", "", "NA"], ["b", "a", None, "NA"]),
+        (
+            "datetime",
+            ["2025-11-09", "", "2025-11-09 10:00"],
+            [pd.Timestamp("2025-11-09"), None, pd.Timestamp("2025-11-09T10:00")],
+        ),
     ],
 )
 def test_what_the_user_tells_decides(tmp_path: Path, dtype: str, cells: list[str], found: list[object]):
@@ -135,15 +140,16 @@ def test_what_the_user_tells_decides(tmp_path: Path, dtype: str, cells: list[str
         ("int64", "inf", "a whole number"),
         ("bool", "yes", "true or false"),
         ("bool", "77", "true or false"),
+        ("datetime", "09/11/2025", "a date or time in ISO 8601 without a zone"),
         ("int64", "9223372036854775808", "a whole number that fits int64"),
     ],
 )
 def test_a_cell_that_does_not_fit_is_named_by_its_line(tmp_path: Path, dtype: str, cell: str, wanted: str):
     """The first of them, by the line in the file, with what its column takes; the cell itself is not repeated."""
-    (tmp_path / "t.csv").write_text(f'text,a\n"two\nlines",1\nx,{cell}\nx,{cell}\n')
+    (tmp_path / "t.csv").write_text(f'text,a\n"two\nlines",\nx,{cell}\nx,{cell}\n')
     with pytest.raises(StartupError, match=rf"Line 4 of .*t\.csv: column a must be {wanted}") as caught:
         read(tmp_path / "t.csv", told={"a": Feature("a", dtype)})
-    assert cell not in str(caught.value).replace("t.csv", "")
+    assert cell not in str(caught.value).replace(str(tmp_path), "")
 
 
 def test_a_category_that_the_fit_did_not_have_is_named_by_its_line(tmp_path: Path):

@@ -50,10 +50,13 @@ def test_a_table_without_names_is_sent_without(tmp_path: Path):
 
 
 def test_what_json_can_not_hold_is_refused(tmp_path: Path):
-    """Infinity would arrive as null, a duration not at all."""
+    """Infinity would arrive as null, a duration not at all; a date arrives as ISO 8601."""
     pd.DataFrame({"x": [1.0, math.inf]}).to_parquet(tmp_path / "infinite.parquet")
-    pd.DataFrame({"x": pd.to_timedelta(["1 day"])}).to_parquet(tmp_path / "duration.parquet")
+    pd.DataFrame({"x": pd.to_datetime(["2026-01-01"])}).to_parquet(tmp_path / "date.parquet")
+    pd.DataFrame({"x": pd.to_timedelta([1], unit="s")}).to_parquet(tmp_path / "duration.parquet")
     with pytest.raises(StartupError, match=r"Row 2 of .* infinite number"):
         batches(tmp_path / "infinite.parquet")
     with pytest.raises(StartupError, match=r"Column x .* timedelta"):
         batches(tmp_path / "duration.parquet")
+    (only,) = batches(tmp_path / "date.parquet")
+    assert orjson.loads(only.body)["input_data"]["data"] == [["2026-01-01T00:00:00"]]

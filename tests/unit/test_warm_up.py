@@ -23,7 +23,10 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 import golden
 import support
+from contract import Feature
 from errors import StartupError
+from mlops import sample as samples
+from mlops.package import package
 from model import Model, load
 from settings import Settings
 
@@ -229,6 +232,20 @@ def test_a_datetime_of_a_sample_is_packaged(tmp_path: Path):
     loaded = from_(support.packaged(estimator, frame, tmp_path))
     assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
     assert loaded.predict(golden.batch([["1999-12-31", 1.0]], loaded.contract)) == pytest.approx([1999])
+
+
+def test_a_datetime_of_a_csv_is_packaged(tmp_path: Path):
+    """By --dtype, since a CSV tells no types; or where a signature does."""
+    estimator, frame = dates()
+    frame.to_csv(tmp_path / "sample.csv", index=False)
+    file = support.dump(estimator, tmp_path / "raw")
+    for name, path, told in (("told", file, {"day": Feature("day", "datetime")}), ("signed", file.parent, None)):
+        if not told:
+            mlflow(path, [{"type": "datetime", "name": "day"}, {"type": "long", "name": "n"}])
+        package(path, samples.load(tmp_path / "sample.csv"), tmp_path / name, told=told)
+        loaded = from_(tmp_path / name)
+        assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
+        assert loaded.predict(golden.batch([["1999-12-31", 1.0]], loaded.contract)) == pytest.approx([1999])
 
 
 @pytest.mark.parametrize(
