@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from azureml_inference_server_http.amlserver import run
 
@@ -18,13 +19,15 @@ def main() -> None:
     """Never returns: gunicorn's master and its workers all end by SystemExit."""
     logging.getLogger("azmlinfsrv.trace").addFilter(_tells_something)
     reason, told = os.pipe()
+    os.set_blocking(told, False)
     os.environ[VARIABLE] = f"/dev/fd/{told}"  # forked workers have it open, too
     master = os.getpid()
     try:
         run()
     finally:
         if os.getpid() == master:
-            os.write(told, b"\n")
+            with suppress(BlockingIOError):
+                os.write(told, b"\n")  # so that there is something to read
             sentence = os.read(reason, MOST).decode(errors="replace").strip()
             if sentence:
                 print(f"\nError: {sentence}", file=sys.stderr, flush=True)

@@ -68,7 +68,7 @@ def _candidate(settings: Settings) -> Path:
         described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
         raise StartupError(
             f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, {described}); "
-            f"put one there, or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
+            f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
         found = ", ".join(str(path.relative_to(root)) for path in candidates)

@@ -40,21 +40,23 @@ def _by_kind(estimator: Any, count: int) -> list[Feature]:
     anything = Feature(None, ANY, missing=True)
     if _takes_anything(estimator):
         return [anything] * count
-    texts = [isinstance(value, str) for value in learnt.values(estimator, count)]
+    texts = [isinstance(value, str | bool) for value in learnt.values(estimator, count)]
     if any(texts):
         return [anything if text else NUMBER for text in texts]
     return [Feature(None)] * count
 
 
 def _refuse_unfitted(estimator: Any) -> None:
-    """Raises StartupError."""
-    from sklearn.base import BaseEstimator
+    """Of scikit-learn's own: those of others need not show it. Raises StartupError."""
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
-    if isinstance(estimator, BaseEstimator):
+    last = estimator
+    while getattr(last, "steps", None):
+        last = last.steps[-1][1]
+    if type(last).__module__.startswith("sklearn."):
         try:
-            check_is_fitted(estimator)
+            check_is_fitted(last)
         except NotFittedError:
             raise StartupError(
                 f"The model ({type(estimator).__name__}) is not fitted; call its fit() and save it again."
@@ -62,12 +64,24 @@ def _refuse_unfitted(estimator: Any) -> None:
 
 
 def names_of(estimator: Any) -> list[str] | None:
-    """The columns' names, whole numbers as text. Raises StartupError where categories are told by halves."""
-    if (names := getattr(estimator, "feature_names_in_", None)) is not None:
-        return [str(name) for name in names]
-    features = _of_booster(first_step(estimator)) or ()
-    named = [feature.name for feature in features if feature.name is not None]
-    return named or None
+    """The columns' names, whole numbers as text; None where it tells none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = _booster_names(first_step(estimator))
+    return None if names is None else [str(name) for name in names]
+
+
+def _booster_names(first: Any) -> list[str] | None:
+    booster = getattr(first, "booster_", first)
+    names: list[str] | None
+    if hasattr(booster, "pandas_categorical"):
+        names = list(booster.feature_name())
+    elif hasattr(first, "get_cat_feature_indices"):
+        names = list(first.feature_names_ or ())
+    else:
+        names = _xgboost_booster(first).feature_names if _xgboost_booster(first) else None
+    automatic = ([f"Column_{i}" for i in range(len(names or ()))], [str(i) for i in range(len(names or ()))])
+    return None if names in automatic else names
 
 
 def _of_booster(first: Any) -> tuple[Feature, ...] | None:
@@ -117,30 +131,37 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
     booster = getattr(first, "booster_", first)
     if not hasattr(booster, "pandas_categorical"):
         return None
-    names, categories = list(booster.feature_name()), booster.pandas_categorical or []
+    count, categories = booster.num_feature(), booster.pandas_categorical or []
     params = booster.params
     places = params.get("categorical_column") or params.get("categorical_feature") or []
     if len(places) != len(categories) and categories:
         raise StartupError(f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}.")
-    features = [NUMBER] * len(names)
+    features = [NUMBER] * count
     for place, known in zip(sorted(places), categories, strict=False):
         features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
-    unnamed = names == [f"Column_{i}" for i in range(len(names))]
-    return _named(None if unnamed else names, features)
+    return _named(_booster_names(first), features)
 
 
 def _xgboost(first: Any) -> tuple[Feature, ...] | None:
     """A ``Booster``, or an estimator around one; of columns of nothing but numbers scikit-learn's names tell enough."""
-    booster = first.get_booster() if hasattr(first, "get_booster") else first
-    types = getattr(booster, "feature_types", None)
-    if not isinstance(types, list) or not hasattr(booster, "save_raw"):
+    booster = _xgboost_booster(first)
+    types = booster.feature_types if booster else None
+    if types is None:
         return None
     categories = _xgboost_categories(booster, types) if "c" in types else itertools.repeat(())
     features = [
         Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMBER
         for kind, known in zip(types, categories, strict=False)
     ]
-    return _named(booster.feature_names, features)
+    return _named(_booster_names(first), features)
+
+
+def _xgboost_booster(first: Any) -> Any:
+    """None where it is none."""
+    booster = first.get_booster() if hasattr(first, "get_booster") else first
+    return (
+        booster if isinstance(getattr(booster, "feature_types", None), list) and hasattr(booster, "save_raw") else None
+    )
 
 
 def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]:
@@ -170,10 +191,9 @@ def _catboost(first: Any) -> tuple[Feature, ...] | None:
     """Once it is loaded from a file, ``n_features_in_`` is 0."""
     if not hasattr(first, "get_cat_feature_indices") or not getattr(first, "feature_names_", None):
         return None
-    names = list(first.feature_names_)
-    features = [NUMBER] * len(names)
+    features = [NUMBER] * len(first.feature_names_)
     for place in first.get_cat_feature_indices():
         features[place] = Feature(None, ANY)
     for place in first.get_text_feature_indices():
         features[place] = Feature(None, TEXT)
-    return _named(None if names == [str(i) for i in range(len(names))] else names, features)
+    return _named(_booster_names(first), features)

@@ -31,6 +31,9 @@ BOOSTERS = {
 }
 """Flavour -> classes that have scikit-learn's methods."""
 
+LARGEST_EXAMPLE = 10_000_000
+"""Bytes."""
+
 WIDEST = 1_000_000
 """Columns of a tensor, beyond which the signature is taken for damaged."""
 
@@ -123,7 +126,8 @@ def _name(name: Any) -> str | None:
 def _example(folder: Path, saved: Any) -> tuple[list[Any] | None, list[Any]] | None:
     """Rows of ``input_example`` in ``mlflow.sklearn.save_model``: a frame's or an array's. A folder does without."""
     try:
-        document = json.loads(inside(folder, saved["artifact_path"]).read_bytes())
+        file = inside(folder, saved["artifact_path"])
+        document = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_EXAMPLE else {}
         if "inputs" in document:
             return None, list(document["inputs"])
         return document.get("columns"), list(document["data"])

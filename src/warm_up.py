@@ -51,12 +51,10 @@ def rows(estimator: Any, contract: Contract, example: tuple[Row | None, list[Row
     """Rows that a model may answer, the likeliest first. ``example``: the columns' names, or None, and rows."""
     if example is not None:
         yield from _by_name(contract, *example)
-    known_values = learnt.values(estimator, len(contract.features))
-    for attempt in range(TRIES):
-        yield [
-            known if known is not None else _assumed(feature, attempt)
-            for feature, known in zip(contract.features, known_values, strict=True)
-        ]
+    assumed = [[_assumed(feature, attempt) for feature in contract.features] for attempt in range(TRIES)]
+    known = learnt.values(estimator, len(contract.features))
+    yield from [[a if k is None else k for a, k in zip(row, known, strict=True)] for row in assumed]
+    yield from assumed
 
 
 def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Iterator[Row]:

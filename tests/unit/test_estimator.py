@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from scripted import EXIT, FAIL, SHORT, Scripted
+from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -145,5 +146,9 @@ def test_a_model_that_hides_its_features_must_be_packaged():
         def predict(self, X: np.ndarray) -> np.ndarray:
             return X
 
-    with pytest.raises(StartupError, match=r"package it with `mlops package"):
-        contract_of(Hidden())
+    class Stateless(Hidden, BaseEstimator):
+        """Has nothing that shows that it is fitted, and needs nothing."""
+
+    for hidden in (Hidden(), Stateless(), make_pipeline(Stateless())):
+        with pytest.raises(StartupError, match=r"package it with `mlops package"):
+            contract_of(hidden)

@@ -77,7 +77,7 @@ def test_encoders_tell_what_a_row_may_hold(columns: BaseEstimator, tmp_path: Pat
         assert loaded.predict(golden.batch(list(loaded.example), loaded.contract))[0] in (True, False)
 
 
-def text_of(frame: pd.DataFrame) -> pd.DataFrame:
+def as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
@@ -91,7 +91,7 @@ IMPUTED = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()
         ENCODED,
         IMPUTED,
         make_pipeline(make_union(OneHotEncoder(), OrdinalEncoder()), LogisticRegression()),
-        make_pipeline(FunctionTransformer(text_of), OneHotEncoder(), LogisticRegression()),
+        make_pipeline(FunctionTransformer(as_it_is), OneHotEncoder(), LogisticRegression()),
         GridSearchCV(IMPUTED, {"logisticregression__C": [1.0]}, cv=2),
         VotingClassifier([("one", IMPUTED)]),
         StackingClassifier([("one", IMPUTED)], cv=2),
@@ -110,6 +110,14 @@ def test_columns_of_texts_are_known_wherever_their_encoder_is(estimator: BaseEst
     assert loaded.example == [["basic"]]
     answers = loaded.predict(golden.batch([["gold"], ["basic"]], loaded.contract))
     assert answers == pytest.approx([1, 0])
+
+
+def test_booleans_that_an_encoder_knows_are_no_numbers(tmp_path: Path):
+    """Behind a step that tells nothing."""
+    frame = pd.DataFrame({"flag": [True, False] * 10})
+    estimator = make_pipeline(FunctionTransformer(as_it_is), OneHotEncoder(), LogisticRegression())
+    loaded = from_(support.dump(estimator.fit(frame, frame["flag"]), tmp_path))
+    assert loaded.predict(golden.batch([[True], [False]], loaded.contract)) == [True, False]
 
 
 def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
@@ -272,10 +280,12 @@ def test_a_booster_that_is_not_packaged_is_served_as_far_as_it_tells(
 
 
 def test_a_booster_that_lacks_its_categories_must_be_packaged(tmp_path: Path):
-    """Guessing them would be a wrong answer."""
+    """Guessing them would be a wrong answer; packaging has them from the sample."""
+    sample = pd.DataFrame({"size": [1.0, 2.0] * 5, "colour": pd.Categorical(["blue", "red"] * 5)})
     for place, estimator in enumerate(
         [boosters.XgboostEstimator(cats=False), boosters.LightgbmBooster(params={"categorical_column": [0, 1]})]
     ):
+        assert from_(support.packaged(estimator, sample, tmp_path / f"p{place}")).golden_rows == 10
         with pytest.raises(
             StartupError, match=r"categor.*package it with `mlops package MODEL --sample DATA --out DIR`"
         ):
