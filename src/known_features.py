@@ -1,30 +1,22 @@
-"""What an estimator tells of the columns it takes, where neither a manifest nor a signature does.
-
-LightGBM, XGBoost and CatBoost keep more than scikit-learn asks of them: names, also whole numbers', and categories.
-"""
+"""What an estimator tells of the columns it takes, where neither a manifest nor a signature does."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 import learnt
-from contract import ANY, CATEGORY, TEXT, Feature
+from booster_features import NUMBER, PACKAGE, booster_features, booster_names, named
+from contract import ANY, TEXT, Feature
 from errors import StartupError
-
-PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
-NUMBER = Feature(None, missing=True)
 
 
 def features_of(estimator: Any) -> tuple[Feature, ...]:
     """Raises StartupError where the estimator does not even tell how many columns it takes."""
     if takes_texts(estimator):
         return (Feature(None, TEXT),)
-    if told := _of_booster(first_step(estimator)):
+    if told := booster_features(first_step(estimator)):
         return told
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
@@ -32,7 +24,7 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; {PACKAGE}."
         )
-    return _named(getattr(estimator, "feature_names_in_", None), _by_kind(estimator, int(count)))
+    return named(getattr(estimator, "feature_names_in_", None), _by_kind(estimator, int(count)))
 
 
 def _by_kind(estimator: Any, count: int) -> list[Feature]:
@@ -67,25 +59,8 @@ def names_of(estimator: Any) -> list[str] | None:
     """The columns' names, whole numbers as text; None where it tells none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
-        names = _booster_names(first_step(estimator))
+        names = booster_names(first_step(estimator))
     return None if names is None else [str(name) for name in names]
-
-
-def _booster_names(first: Any) -> list[str] | None:
-    booster = getattr(first, "booster_", first)
-    names: list[str] | None
-    if hasattr(booster, "pandas_categorical"):
-        names = list(booster.feature_name())
-    elif hasattr(first, "get_cat_feature_indices"):
-        names = list(first.feature_names_ or ())
-    else:
-        names = _xgboost_booster(first).feature_names if _xgboost_booster(first) else None
-    automatic = ([f"Column_{i}" for i in range(len(names or ()))], [str(i) for i in range(len(names or ()))])
-    return None if names in automatic else names
-
-
-def _of_booster(first: Any) -> tuple[Feature, ...] | None:
-    return _lightgbm(first) or _xgboost(first) or _catboost(first)
 
 
 def first_step(estimator: Any) -> Any:
@@ -118,82 +93,3 @@ def _input_tags(estimator: Any) -> Any:
         return get_tags(first_step(estimator)).input_tags
     except Exception:  # estimators of other libraries need not have tags, and raise what they like
         return None
-
-
-def _named(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
-    if names is None:
-        return tuple(features)
-    return tuple(Feature(str(name), f.dtype, f.missing, f.categories) for name, f in zip(names, features, strict=True))
-
-
-def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
-    """A ``Booster``, or an estimator around one."""
-    booster = getattr(first, "booster_", first)
-    if not hasattr(booster, "pandas_categorical"):
-        return None
-    count, categories = booster.num_feature(), booster.pandas_categorical or []
-    params = booster.params
-    places = params.get("categorical_column") or params.get("categorical_feature") or []
-    if len(places) != len(categories) and categories:
-        raise StartupError(f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}.")
-    features = [NUMBER] * count
-    for place, known in zip(sorted(places), categories, strict=False):
-        features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
-    return _named(_booster_names(first), features)
-
-
-def _xgboost(first: Any) -> tuple[Feature, ...] | None:
-    """A ``Booster``, or an estimator around one; of columns of nothing but numbers scikit-learn's names tell enough."""
-    booster = _xgboost_booster(first)
-    types = booster.feature_types if booster else None
-    if types is None:
-        return None
-    categories = _xgboost_categories(booster, types) if "c" in types else itertools.repeat(())
-    features = [
-        Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMBER
-        for kind, known in zip(types, categories, strict=False)
-    ]
-    return _named(_booster_names(first), features)
-
-
-def _xgboost_booster(first: Any) -> Any:
-    """None where it is none."""
-    booster = first.get_booster() if hasattr(first, "get_booster") else first
-    return (
-        booster if isinstance(getattr(booster, "feature_types", None), list) and hasattr(booster, "save_raw") else None
-    )
-
-
-def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]:
-    """Of each column. It has a method for them that needs pyarrow."""
-    try:
-        model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
-        found = [_decoded(column) for column in model["cats"]["enc"]]
-    except (KeyError, TypeError):
-        found = []
-    if len(found) != len(types) or any(kind == "c" and not known for kind, known in zip(types, found, strict=True)):
-        raise StartupError(
-            f"The model (XGBoost's) does not hold the categories of its columns, as those saved by 3.1 and later do; "
-            f"{PACKAGE}."
-        )
-    return found
-
-
-def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
-    """Texts are one after the other in UTF-8; numbers are themselves."""
-    if "offsets" not in column:
-        return tuple(column["values"])
-    data = bytes(column["values"])
-    return tuple(data[start:end].decode() for start, end in itertools.pairwise(column["offsets"]))
-
-
-def _catboost(first: Any) -> tuple[Feature, ...] | None:
-    """Once it is loaded from a file, ``n_features_in_`` is 0."""
-    if not hasattr(first, "get_cat_feature_indices") or not getattr(first, "feature_names_", None):
-        return None
-    features = [NUMBER] * len(first.feature_names_)
-    for place in first.get_cat_feature_indices():
-        features[place] = Feature(None, ANY)
-    for place in first.get_text_feature_indices():
-        features[place] = Feature(None, TEXT)
-    return _named(_booster_names(first), features)
