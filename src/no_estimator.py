@@ -25,9 +25,8 @@ def sentence(thing: Any) -> str:
     listed = f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > NAMED else ''}"
     estimators = [part for part in parts if _is_estimator(part)]
     if len(estimators) > 1:
-        kinds = ", ".join(type(part).__name__ for part in estimators)
         return (
-            f"{listed}; if its parts ({kinds}) are called one after the other, join them in that order by "
+            f"{listed}; if they are steps of one model, join them in the order of their calls by "
             "sklearn.pipeline.make_pipeline() and save that Pipeline."
         )
     if estimators:

@@ -124,7 +124,7 @@ def test_a_text_model_takes_one_text_a_row():
         (make_pipeline(StandardScaler(), LinearRegression()), r"The model \(Pipeline\) is not fitted"),
         (
             (TfidfVectorizer(), LogisticRegression()),
-            r"holds a tuple of TfidfVectorizer, LogisticRegression; .* join them in that order by .*make_pipeline\(\)",
+            r"a tuple of TfidfVectorizer, LogisticRegression; .* in the order of their calls by .*make_pipeline\(\)",
         ),
         (
             {"model": LinearRegression(), "features": ["a"], "version": 1},
