@@ -48,7 +48,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = plain(error.message)
+            vars(error).update(message=plain(error.message))  # which click declares final
             raise
         except failure.PASSED_ON:
             raise
