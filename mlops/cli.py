@@ -18,6 +18,7 @@ import settings
 from errors import StartupError
 from mlops import failure
 from mlops.column_options import column_options, told
+from mlops.plain_text import plain
 
 if TYPE_CHECKING:
     from mlops.drift import Drift
@@ -46,6 +47,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            vars(error).update(message=plain(error.message))  # which click declares final
+            raise
         except failure.PASSED_ON:
             raise
         except BaseException as error:  # also SystemExit, of a model's: a command ends by click's own Exit
@@ -143,6 +147,8 @@ def demo(out: Path, version: str, force: bool) -> None:
 @click.option("--url", help="Print a curl command for the server there.")
 def example_(model_dir: Path, url: str | None) -> None:
     """Print a request that the model in MODEL_DIR answers."""
+    if url and not url.isprintable():
+        raise click.UsageError("The URL is not an address; give one as http://localhost:5001.")
     from mlops.example import curl, example
 
     body = example(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)}))

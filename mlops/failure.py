@@ -5,16 +5,17 @@ from __future__ import annotations
 import click
 
 from errors import StartupError, reason
+from mlops.plain_text import plain
 from mlops.rollout.endpoint import EndpointError
 
-PASSED_ON = (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
+PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
 """What click itself ends a command by."""
 
 
 def sentence(error: BaseException, command: str | None) -> str:
     """``command``: the one that failed."""
     if isinstance(error, StartupError | EndpointError):
-        return _plain(str(error))
+        return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
         return (
             f"This needs {error.name}; run `pip install 'azureml-scoring[deploy]'`, or `make test` in the repository."
@@ -26,8 +27,3 @@ def sentence(error: BaseException, command: str | None) -> str:
         f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` shows where: if the "
         "model and the files are right, report that."
     )
-
-
-def _plain(text: str) -> str:
-    """Without a line break or a sign that a terminal obeys, which a model or a file may have put there."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())

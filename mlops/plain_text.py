@@ -8,10 +8,14 @@ LONGEST = 500
 """Characters."""
 
 
+def plain(text: str) -> str:
+    """In one line, without signs that would move a cursor or change a colour."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
 def one_line(text: str) -> str:
-    """``text`` in one line of at most 500 characters, without signs that would move a cursor or change a colour."""
-    plain = "".join(sign if sign.isprintable() else " " for sign in text[: 4 * LONGEST])
-    words = " ".join(plain.split())
+    """As ``plain``, and at most 500 characters of it."""
+    words = plain(text[: 4 * LONGEST])
     return words if len(words) <= LONGEST else f"{words[:LONGEST]} ..."
 
 

@@ -106,7 +106,7 @@ def address_of(text: str, secret_env: str | None) -> str:
     """A key goes over TLS, or stays on this machine."""
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):
         raise click.UsageError("The URL is not an address; give one as https://host/score.") from None
     if url.scheme not in ("http", "https") or not url.host:
         raise click.UsageError("The URL needs http:// or https:// and a host, as in https://host/score.")

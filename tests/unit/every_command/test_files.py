@@ -125,3 +125,20 @@ def test_a_place_that_can_not_be_written_is_one_sentence(good: Path, tmp_path: P
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         check(call(name, good, {parameter: place}), expected=True)
+
+
+TEXTS = [
+    (name, parameter.name)
+    for name, command in sorted(FOUND.items())
+    for parameter in command.params
+    if isinstance(parameter.type, click.types.StringParamType) and (name, parameter.name) not in READING
+]
+
+
+@pytest.mark.parametrize(("name", "parameter"), TEXTS)
+def test_a_word_that_makes_no_sense_is_one_sentence(
+    good: Path, tmp_path: Path, refusing: str, name: str, parameter: str
+):
+    """Empty, long, of other letters, with control characters: in place of any text that a command takes."""
+    for word in (" ", "é", "\x1b[31m", "two\nlines", "../x", "a=[[[", "maxReplicas=1e999", "=", "x" * 5000, "\udc80"):
+        check(call(name, good, {parameter: word, "out": tmp_path / "out"}, refusing), expected=True)
