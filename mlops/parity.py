@@ -19,9 +19,6 @@ from validation import Batch
 TOLERANCE = 1e-5
 """Of a probability, and of other numbers relative to their own size or that of the sample's answers."""
 
-LEAST = 1_000
-"""Answers that must have been compared: with fewer, nothing is proven."""
-
 CHUNKS = (1, 100, 500)
 """Rows asked at once: one by itself, some of each kind, then the others by so many."""
 

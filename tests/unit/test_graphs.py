@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -104,15 +105,16 @@ def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
         assert told == ["  converting its trees, about 30 s"]
 
 
-def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path):
-    """Even where that one is killed."""
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path, how: signal.Signals):
+    """However that one ends: killed, told to, by Ctrl-C."""
     script = "import unconvertible\nfrom mlops.graphs import converter\n"
     script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", script], env=env) as parent:
         wait_until(lambda: note.exists() and note.read_text())
-        parent.kill()
+        parent.send_signal(how)
     wait_until(lambda: not psutil.pid_exists(int(note.read_text())))
 
 
