@@ -279,3 +279,13 @@ def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
     with pytest.raises(ModelRefusedInput):
         model.predict(huge)
     assert np.isfinite(model.warmup_ms)
+
+
+@pytest.mark.parametrize("rows", [None, "9000", True, 8_800.5])
+def test_a_proof_that_is_damaged_stops_the_start(copy: Path, rows: object):
+    """How many answers were compared decides who answers."""
+    onnx = json.loads((copy / "manifest.json").read_text())["onnx"]
+    onnx["parity"] = {"tolerance": 1e-5, "largest_difference": 0.0} | ({} if rows is None else {"rows": rows})
+    change_manifest(copy, onnx=onnx)
+    with pytest.raises(StartupError, match="damaged"):
+        from_(copy)
