@@ -19,10 +19,10 @@ from contract import Contract
 from errors import ScoringError, StartupError
 from estimator import Predictor
 from mlops.graphs import Converted
-from mlops.parity import LEAST, Compared, NotProven, Parity, Say
+from mlops.parity import Compared, NotProven, Parity, Say
 from mlops.proof_rows import Kind, as_taken, huge, rows_of_all_kinds, with_gaps
 from numpy_graph import NumpyGraph
-from onnx_model import LARGEST, OnnxModel, OnnxPredictor
+from onnx_model import LARGEST, LEAST_COMPARED, OnnxModel, OnnxPredictor
 from onnx_session import open_session
 from validation import Batch
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from onnx_session import Session
 
 FILE_NAME = "model.onnx"
+NOT_COMPARED = "its answers can't be compared"
+
 FURTHEST = (LARGEST["float32"], 1e30, 1e15)
 """Numbers up to which a model may be proven that is not proven for all."""
 
@@ -52,6 +54,8 @@ def convert(
                 return proof.of_any(_readings(estimator, contract, dtype, proof.outputs)), graph
         except NotProven as error:
             reasons[dtype] = str(error)
+        except Exception as error:  # a graph of some other form: no reason to end in a traceback
+            reasons[dtype] = f"{NOT_COMPARED} ({type(error).__name__})"
     if len(set(reasons.values())) == 1:
         raise NotProven(reasons.popitem()[1])
     raise NotProven("; ".join(f"{dtype}: {reason}" for dtype, reason in reasons.items()))
@@ -119,8 +123,8 @@ class _Proof:
     def _proven(self, model: OnnxModel) -> OnnxModel:
         kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
         compared = self._compare(model, kinds)
-        if compared.answers < LEAST:
-            raise NotProven(f"only {compared.answers:,} answers could be compared, fewer than {LEAST:,}")
+        if compared.answers < LEAST_COMPARED:
+            raise NotProven(f"only {compared.answers:,} answers could be compared, fewer than {LEAST_COMPARED:,}")
         model = dataclasses.replace(model, parity=compared.to_json())
         missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
         if missing:

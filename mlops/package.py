@@ -21,8 +21,8 @@ from estimator import Predictor, asking
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
+from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
-from mlops.graphs import Convert, converter
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole

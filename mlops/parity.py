@@ -13,20 +13,17 @@ import numpy as np
 from contract import Contract
 from errors import ScoringError
 from mlops.proof_rows import Kind, as_taken
-from onnx_model import GraphFailed
+from onnx_model import LEAST_COMPARED, GraphFailed
 from validation import Batch
 
 TOLERANCE = 1e-5
 """Of a probability, and of other numbers relative to their own size or that of the sample's answers."""
 
-LEAST = 1_000
-"""Answers that must have been compared: with fewer, nothing is proven."""
-
 CHUNKS = (1, 100, 500)
 """Rows asked at once: one by itself, some of each kind, then the others by so many."""
 
 SECONDS = 60.0
-"""After so long, no more than the first two chunks of each kind are compared."""
+"""After so long no more are compared, once there are enough answers, and the first two chunks of each kind."""
 
 REPORT_EVERY = 10.0
 """Seconds."""
@@ -93,7 +90,8 @@ class Parity:
         begun = reported = self.clock()
         for part in parts:
             now = self.clock()
-            if part.turn > 1 and self.spent + now - begun > SECONDS:
+            done = part.turn > 1 and result.answers >= LEAST_COMPARED
+            if done and self.spent + now - begun > SECONDS:
                 break
             if result.seen and now - reported > REPORT_EVERY:
                 reported = now
@@ -128,7 +126,7 @@ class Parity:
             try:
                 self._known[key] = np.asarray(self.estimator(part.batch._replace(X=part.batch.X[own])))
             except ScoringError as error:
-                raise NotProven(f"{part.what}: it would answer what scikit-learn refuses") from error
+                raise NotProven(f"{part.what}: the graph answers what scikit-learn refuses") from error
         return self._known[key]
 
     def _scale(self, method: str) -> Any:

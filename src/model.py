@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import artifact
 import golden
+import onnx_model
 import onnx_session
 import telemetry
 import warm_up
@@ -169,6 +170,7 @@ def _compiled(found: Artifact, estimator: Predict, settings: Settings) -> tuple[
         return OnnxPredictor(compiled, session, estimator)
 
     try:
+        onnx_model.check_compared(compiled)
         predict = on(threads=1)
         golden.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
     except StartupError as error:

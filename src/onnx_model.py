@@ -15,7 +15,7 @@ import numpy as np
 
 import onnx_session
 import telemetry
-from errors import ModelFailed
+from errors import ModelFailed, StartupError
 from joint_predict import Each
 from numpy_graph import NumpyGraph
 from validation import Batch
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 INPUT = "X"
 DIGITS = 6
 """Of probabilities in float32: beyond lie rounding errors."""
+
+LEAST_COMPARED = 1_000
+"""Answers that packaging must have compared: with fewer, nothing is proven."""
 
 TIE_DIGITS = 5
 """As far as classes are compared: the sum over a forest's trees is off by more than the last digit."""
@@ -117,9 +120,7 @@ class OnnxPredictor:
 
     def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
         """Which rows the graph answers itself, as a mask, and its answers to those. Raises GraphFailed."""
-        own = ~(np.abs(batch.X) > self._largest).any(axis=1)
-        if not self._model.missing:
-            own &= ~np.isnan(batch.X).any(axis=1)
+        own = self._proven_rows(batch.X)
         if not own.any():
             return own, []
         answers = self._run(batch.method, batch.X[own])
@@ -149,9 +150,13 @@ class OnnxPredictor:
         if batch.method not in self._model.outputs:
             return False
         X = batch.X
-        if np.vdot(X, X) <= self._size:  # the cheapest look at all values, which NaN does not pass
-            return True
-        return (self._model.missing or not np.isnan(X).any()) and not (np.abs(X) > self._largest).any()
+        # The cheapest look at all values, which NaN does not pass; "d" is float64: others would overflow.
+        return (X.dtype.char == "d" and bool(np.vdot(X, X) <= self._size)) or bool(self._proven_rows(X).all())
+
+    def _proven_rows(self, X: np.ndarray) -> np.ndarray:
+        X = X.astype(np.float64, copy=False)
+        proven: np.ndarray = ~(np.abs(X) > self._largest).any(axis=1)
+        return proven if self._model.missing else proven & ~np.isnan(X).any(axis=1)
 
     def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
         labels = self._labels if method == "predict" else None
@@ -162,3 +167,13 @@ class OnnxPredictor:
         if labels is not None:
             answers = labels[answers.argmax(axis=1)]
         return answers[:, 0] if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1 else answers
+
+
+def check_compared(model: OnnxModel) -> None:
+    """Raises StartupError where hardly anything is proven, as versions before this one let pass."""
+    rows = model.parity["rows"]
+    if rows < LEAST_COMPARED:
+        raise StartupError(
+            f"{model.file} was compared with its estimator on {rows:,} answers only, fewer than {LEAST_COMPARED:,}; "
+            "package the model again with `mlops package`."
+        )

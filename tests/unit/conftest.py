@@ -7,7 +7,8 @@ import pytest
 import trustme
 
 import settings
-from mlops.graphs import Converted, each, hand_over
+from mlops.converter import hand_over
+from mlops.graphs import Converted, each
 from mlops.parity import Say
 from redis_client import connector
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
@@ -15,7 +16,7 @@ from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
 @pytest.fixture(autouse=True)
 def _converted_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process for each conversion costs seconds; tests/unit/test_graphs.py is about that process."""
+    """A process for each conversion costs seconds; tests/unit/test_converter.py is about that process."""
     if "own_process" not in request.fixturenames:
         monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
 

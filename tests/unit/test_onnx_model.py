@@ -92,6 +92,16 @@ def test_what_is_not_proven_is_the_estimators(changes: dict[str, Any], value: fl
     assert not session.asked
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_numbers_of_other_types_are_told_apart_too(dtype: type):
+    """Whole numbers whose squares overflow; small floats beside a limit that is beyond them."""
+    session = Session([[1.0]])
+    asked = predictor(session, largest=1e6, flat=True)
+    large = Batch(np.array([[2**32]], dtype=dtype), "predict")  # its square is 0 as an int64
+    assert asked(large) == ["the estimator's"]
+    assert predictor(session, flat=True)(large) == [1.0]
+
+
 def test_missing_values_are_onnxs_where_that_is_proven():
     """NaN arrives as NaN."""
     session = Session([[1.0]])

@@ -24,8 +24,9 @@ from errors import ModelRefusedInput, StartupError
 from golden import batch
 from manifest import Manifest
 from mlops.package import package
-from mlops.parity import LEAST, TOLERANCE
+from mlops.parity import TOLERANCE
 from model import Model, load
+from onnx_model import LEAST_COMPARED
 from payload import Limits
 from settings import Settings
 from validation import validate
@@ -305,5 +306,5 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     folder = support.packaged(estimator, frame, tmp_path, say=told.append)
     onnx = Manifest.read(folder).onnx
     assert onnx
-    assert onnx.parity["rows"] >= LEAST
+    assert onnx.parity["rows"] >= LEAST_COMPARED
     assert any(f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told)

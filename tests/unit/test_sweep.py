@@ -19,6 +19,7 @@ import pytest
 import support
 import swept_models
 from errors import ScoringError, StartupError
+from mlops.convert import NOT_COMPARED
 from mlops.parity import TOLERANCE
 from mlops.sample import rows_of
 from model import Model, load
@@ -103,6 +104,7 @@ def test_compiled_or_not_the_answers_and_refusals_are_the_same(name: str, tmp_pa
         assert name not in PART
         table.append(Swept(name, str(error).splitlines()[0].split("; ")[0]))
         return
+    assert not [line for line in told if NOT_COMPARED in line]
     swept = Swept(name, _computed(folder, told))
     table.append(swept)
     models = [load(Settings(scoring_model_path=folder, scoring_backend=backend)) for backend in ("auto", "sklearn")]

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,8 +16,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.tree import DecisionTreeClassifier
 
 import support  # noqa: F401  puts tests/models on the path
-from mlops import graphs
-from mlops.graphs import DTYPES, converter
+from mlops import converter as converters
+from mlops.converter import converter
+from mlops.graphs import DTYPES
 from mlops.parity import NotProven
 
 X = np.arange(12.0).reshape(6, 2)
@@ -41,7 +43,7 @@ def test_a_conversion_that_never_ends_is_ended():
     """The reason names the limit; no process is left."""
     with pytest.raises(NotProven, match="took longer than 3 seconds"):
         results(unconvertible.Endless(), limit=3.0)
-    assert not [child for child in psutil.Process().children() if "mlops.graphs" in child.cmdline()]
+    assert not [child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()]
 
 
 def test_a_conversion_that_dies_takes_nothing_with_it():
@@ -83,7 +85,7 @@ def test_trees_that_would_take_for_ever_are_told_beforehand(
     estimator: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Wherever in the model they are."""
-    monkeypatch.setattr(graphs, "MOST_NODES", 2)
+    monkeypatch.setattr(converters, "MOST_NODES", 2)
     with pytest.raises(NotProven, match=reason):
         results(make_pipeline(FunctionTransformer(), estimator))
 
@@ -92,27 +94,28 @@ def test_nothing_need_be_converted():
     """A model on texts never is; the process that waits for it ends."""
     with converter():
         pass
-    assert not [child for child in psutil.Process().children() if "mlops.graphs" in child.cmdline()]
+    assert not [child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()]
 
 
 def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
     """Before they are converted."""
-    monkeypatch.setattr(graphs, "SECONDS_PER_NODE", 10.0)
+    monkeypatch.setattr(converters, "SECONDS_PER_NODE", 10.0)
     told: list[str] = []
     with converter() as convert:
         convert(DecisionTreeClassifier(random_state=0).fit(X, X[:, 0] > 4), 2, told.append)
         assert told == ["  converting its trees, about 30 s"]
 
 
-def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path):
-    """Even where that one is killed."""
-    script = "import unconvertible\nfrom mlops.graphs import converter\n"
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path, how: signal.Signals):
+    """However that one ends: killed, told to, by Ctrl-C."""
+    script = "import unconvertible\nfrom mlops.converter import converter\n"
     script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen([sys.executable, "-c", script], env=env) as parent:
         wait_until(lambda: note.exists() and note.read_text())
-        parent.kill()
+        parent.send_signal(how)
     wait_until(lambda: not psutil.pid_exists(int(note.read_text())))
 
 

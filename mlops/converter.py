@@ -1,0 +1,164 @@
+"""Runs graphs.py in a process of its own, which may die, or never end, without harm."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import os
+import pickle
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
+from typing import IO, Any, cast
+
+import numpy as np
+
+from mlops.graphs import DTYPES, Converted, each
+from mlops.parity import NotProven, Say
+
+LIMIT = 120.0
+"""Seconds that a conversion may take."""
+
+MOST_NODES = 5_000_000
+"""Of all trees together: some hundred seconds, and 3 GB of memory."""
+
+NO_HAND_OVER = "it can't be handed to the process that converts it"
+
+SECONDS_PER_NODE = 2e-5
+"""Measured on forests of half a million nodes and of a million."""
+
+WORTH_TELLING = 5.0
+"""Seconds."""
+
+Convert = Callable[[Any, int, Say], Iterator[Converted]]
+"""An estimator, how many features it takes, what tells the user -> a graph of each dtype, or why there is none."""
+
+
+@contextmanager
+def converter(limit: float = LIMIT) -> Iterator[Convert]:
+    """``with converter() as convert``: to be begun early, since what the process imports takes it a second.
+
+    ``convert`` raises NotProven where there is no point in trying. Of its graphs the first can be looked at while the
+    second is being made.
+    """
+    receiver, sender = Pipe(duplex=False)
+    with tempfile.TemporaryFile() as file, receiver:
+        with sender:
+            process = _start(file.fileno(), sender.fileno(), limit)
+        try:
+            yield functools.partial(_convert, process, file, receiver, limit)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
+    """In a session of its own, so that Ctrl-C in a terminal is this process's alone to deal with."""
+    command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, limit))]
+    return subprocess.Popen(  # noqa: S603 our own module
+        command,
+        pass_fds=[file, sender],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
+        start_new_session=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _convert(
+    process: subprocess.Popen[bytes],
+    file: IO[bytes],
+    receiver: Connection,
+    limit: float,
+    estimator: Any,
+    width: int,
+    say: Say,
+) -> Iterator[Converted]:
+    seconds = hand_over(estimator, file) * SECONDS_PER_NODE
+    if seconds > WORTH_TELLING:
+        say(f"  converting its trees, about {seconds:.0f} s")
+    with (
+        contextlib.suppress(BrokenPipeError),
+        cast(IO[bytes], process.stdin) as told,
+    ):  # where it died there are no results
+        told.write(str(width).encode())
+    return _results(receiver, limit)
+
+
+def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
+    for dtype in DTYPES:
+        if not receiver.poll(limit):
+            raise NotProven(f"converting it took longer than {limit:.0f} seconds")
+        try:
+            failure, graph = receiver.recv()
+        except EOFError:
+            raise NotProven("the process that converts it died, perhaps for want of memory") from None
+        yield dtype, NotProven(failure) if failure else graph
+
+
+def hand_over(estimator: Any, file: IO[bytes]) -> int:
+    """-> nodes of all its trees. Raises NotProven where it can't be handed over, or that is not worth it."""
+    pickler = _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
+    try:
+        pickler.dump(estimator)
+        file.seek(0)
+    except NotProven:
+        raise
+    except Exception as error:  # whatever its objects raise
+        raise NotProven(f"{NO_HAND_OVER} ({type(error).__name__})") from error
+    return pickler.nodes
+
+
+class _Pickler(pickle.Pickler):
+    """Looks at each tree on the way, wherever in the estimator it is."""
+
+    nodes = 0
+
+    def persistent_id(self, obj: Any) -> None:
+        from sklearn.tree._tree import Tree
+
+        if not isinstance(obj, Tree):
+            return
+        if not np.isfinite(obj.threshold).all():  # skl2onnx looks for the next float below infinity for ever
+            raise NotProven("its trees split at infinity, as those fitted on data with gaps do")
+        self.nodes += obj.node_count
+        if self.nodes > MOST_NODES:
+            raise NotProven(f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert")
+
+
+def _main(parent: str, file: str, sender: str, limit: str) -> None:
+    """In the process of its own."""
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    seconds = int(float(limit) * len(DTYPES)) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # ends also what lets no other thread run
+    results = Connection(int(sender), readable=False)
+    importlib.import_module("skl2onnx")
+    width = int(sys.stdin.read())
+    try:
+        with open(int(file), "rb") as source:
+            estimator = pickle.load(source)
+    except Exception as error:  # a class that is nowhere to be imported from, say
+        failure = f"{NO_HAND_OVER} ({type(error).__name__})"
+        for _ in DTYPES:
+            results.send((failure, b""))
+        return
+    for _, graph in each(estimator, width):
+        results.send((str(graph), b"") if isinstance(graph, NotProven) else (None, graph))
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
