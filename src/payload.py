@@ -7,19 +7,17 @@ features. What the values must be is the model's contract: validation.py. No mes
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 
+from body_bounds import check_bounds
 from errors import (
     EmptyBatch,
     EmptyBody,
     MalformedJson,
     PayloadTooLarge,
-    TooDeep,
     TooManyElements,
     TooManyFeatures,
     TooManyRows,
@@ -29,10 +27,6 @@ from errors import (
 )
 
 FORMS = 'Send {"data": [[...]]} or {"input_data": {"columns": [...], "data": [[...]]}}.'
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-STEPS = np.array([1 if byte in b"[{" else -1 for byte in range(256)])
-"""Into the depth or out of it, by bracket."""
-
 SCALARS = {int, float, str, bool, type(None)}
 
 
@@ -45,6 +39,12 @@ class Limits:
     max_elements: int = 100_000
     max_rows: int = 100
     max_features: int = 1_000
+
+    @property
+    def max_parts(self) -> int:
+        """Lists, objects and commas of a document with as much as the others allow; the index of a DataFrame may have
+        as many again."""
+        return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
 
     def check_bytes(self, count: int) -> None:
         if count > self.max_bytes:
@@ -70,24 +70,13 @@ class Table(NamedTuple):
 def parse(body: bytes, limits: Limits) -> Table:
     """Raises ClientError."""
     limits.check_bytes(len(body))
-    _check_depth(body, limits.max_depth)
+    check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
     data, pointer, columns, method = _form(_json(body))
     rows, flat = _rows(data, pointer)
     types = _scalar_types(rows, pointer, flat)
     width = len(columns) if columns is not None else len(rows[0]) if rows else 0
     _check_shape(rows, width, pointer, limits, "there are columns" if columns is not None else "are in the first row")
     return Table(rows, width, types, pointer, flat, columns, method)
-
-
-def _check_depth(body: bytes, limit: int) -> None:
-    """Before parsing, over the brackets outside of strings."""
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return
-    without_escapes = re.sub(rb"\\.", b"", body, flags=re.DOTALL) if b"\\" in body else body
-    brackets = re.sub(rb'"[^"]*"', b"", without_escapes).translate(None, delete=NO_BRACKETS)
-    deep = STEPS[np.frombuffer(brackets, np.uint8)].cumsum()
-    if int(deep.max(initial=0)) > limit:
-        raise TooDeep(f"The JSON is nested too deep. Maximum {limit} levels allowed.", "")
 
 
 def _json(body: bytes) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import orjson
 
 from admission import Admission
+from body_budget import LARGE
 from cache import CacheState, Directive, ResponseCache
 from cache_scoring import Computed
 from errors import InternalError, NonFinitePrediction, Overloaded, ScoringError
@@ -79,8 +80,12 @@ class Service:
     def score(self, request: Request) -> Answer:
         """All steps."""
         if request.due is not None:
-            (answer,) = filter(None, self.steps(request, request.due))
-            return answer
+            try:
+                (answer,) = filter(None, self.steps(request, request.due))
+                return answer
+            finally:
+                if request.held:
+                    request.held.release()
         try:
             with self.admission.admit() as due:
                 return self.score(request._replace(due=due))
@@ -120,13 +125,19 @@ class Service:
         yield answer
         for hook in self._hooks:
             hook(outcome)
+        _forget_tracebacks(outcome.error)
 
     def _read(self, request: Request, model: Model, started: float, outcome: Outcome) -> Batch:
         outcome.model_name, outcome.model_version = model.name, model.version
         seconds, body = outcome.seconds, request.read()
-        outcome.bytes_in, read = len(body), self._clock()
+        outcome.bytes_in = len(body)
+        if request.held and len(body) > LARGE:
+            request.held.turn()
+        read = self._clock()
         seconds[READ] = read - started
         outcome.batch = batch = validate(body, model.contract, self._limits)
+        if request.held:
+            request.held.end_turn()
         seconds[VALIDATE] = self._clock() - read
         outcome.rows = len(batch.X)
         return batch
@@ -198,6 +209,13 @@ class Service:
             model_version=self._source.version,
             timestamp=outcome.timestamp,
         )
+
+
+def _forget_tracebacks(error: BaseException | None) -> None:
+    """Their frames hold the body, and the error through the outcome: until a garbage collection finds the cycle."""
+    while error:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def failure(error: ScoringError, *, request_id: str, trace: str, model_version: str | None, timestamp: str) -> Answer:

@@ -84,6 +84,13 @@ class Settings:
     scoring_max_bytes: Annotated[
         Positive, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000
+    scoring_max_body_bytes_in_flight: Annotated[
+        NonNegative,
+        Field(
+            description="Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the "
+            "container's memory ÷ `WORKER_COUNT`."
+        ),
+    ] = 0
     scoring_max_depth: Annotated[
         int, Field(gt=0, le=1000, description="Nesting of the JSON, counted before parsing.")
     ] = 32

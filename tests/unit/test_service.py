@@ -1,6 +1,8 @@
 import datetime
+import gc
 import re
 import threading
+import weakref
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -191,6 +193,22 @@ def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
     answer = service(source=Loading()).score(Request("id", "t", lambda: b""))
     assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
     assert orjson.loads(answer.body)["metadata"]["model_version"] is None
+
+
+def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
+    """Not when a garbage collection finds the error, its traceback, and in that the request, some seconds later."""
+
+    def read() -> bytes:
+        return b'{"data": "a large body"}'
+
+    let_go, asked = weakref.ref(read), service(hooks=[lambda outcome: None])
+    gc.disable()
+    try:
+        assert asked.score(Request("id-1", "t" * 32, read)).status == 422
+        del read
+        assert let_go() is None
+    finally:
+        gc.enable()
 
 
 def test_hooks_are_told_what_became_of_each_request():
