@@ -24,7 +24,7 @@ from contract import Contract
 from errors import StartupError
 from estimator import Predictor, asking, cacheable, contract_of
 from joint_predict import Each
-from manifest import REPACKAGE, Manifest, running_versions, version_skew
+from manifest import REPACKAGE, RETRAIN, Manifest, running_versions, version_skew
 from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
 from settings import Settings
@@ -188,5 +188,5 @@ def _refuse(skew: dict[str, str]) -> None:
     if skew:
         raise StartupError(
             f"The model was saved with other versions ({'; '.join(skew.values())}), which SCORING_FAIL_ON_VERSION_SKEW "
-            f"forbids; install those, or {REPACKAGE}."
+            f"forbids; install those, or {RETRAIN}."
         )

@@ -6,6 +6,7 @@ features. What the values must be is the model's contract: validation.py. No mes
 
 from __future__ import annotations
 
+import codecs
 import itertools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -26,7 +27,12 @@ from errors import (
     WrongType,
 )
 
-FORMS = 'Send {"data": [[...]]} or {"input_data": {"columns": [...], "data": [[...]]}}.'
+BOM = codecs.BOM_UTF8
+"""Windows' tools write it. What follows is JSON as any other."""
+
+SPLIT = {"columns", "data", "index"}
+"""What ``DataFrame.to_dict("split")`` makes."""
+
 SCALARS = {int, float, str, bool, type(None)}
 
 
@@ -68,8 +74,9 @@ class Table(NamedTuple):
 
 
 def parse(body: bytes, limits: Limits) -> Table:
-    """Raises ClientError."""
+    """Raises ClientError. UnknownForm, WrongShape and WrongFeatures leave it to the caller to say what to send."""
     limits.check_bytes(len(body))
+    body = body.removeprefix(BOM)
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
     data, pointer, columns, method = _form(_json(body))
     rows, flat = _rows(data, pointer)
@@ -96,23 +103,33 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
     if isinstance(document, list):
         return document, "", None, None
     if not isinstance(document, dict):
-        raise UnknownForm(f"The request body must be an object or a list. {FORMS}", "")
+        raise UnknownForm("The request body must be an object or a list.", "")
     if len(document.keys() & {"data", "input_data"}) != 1:
-        raise UnknownForm(f'The request body must have either the key "data" or the key "input_data". {FORMS}', "")
-    if document.keys() - {"data", "input_data", "method"}:
-        raise UnknownForm('The request body has keys beside "data" or "input_data", and "method"; leave them out.', "")
+        raise UnknownForm('The request body must have either the key "data" or the key "input_data".', "")
     method = document.get("method")
     if "data" in document:
-        return document["data"], "/data", None, method
+        return *_split(document, "", SPLIT | {"method"}), method
+    if document.keys() - {"input_data", "method"}:
+        raise UnknownForm('Only "method" may stand beside "input_data"; the names of columns belong into it.', "")
     inner = document["input_data"]
     if not isinstance(inner, dict):
         return inner, "/input_data", None, method
-    if "data" not in inner or inner.keys() - {"columns", "index", "data"}:
-        raise UnknownForm('"input_data" must hold "data", and may hold "columns" and "index".', "/input_data")
-    columns = inner.get("columns")
+    return *_split(inner, "/input_data", SPLIT), method
+
+
+def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str, list[Any] | None]:
+    """A DataFrame as pandas splits it -> rows, pointer to them, columns or None.
+
+    Unknown keys are refused, and nobody is told to leave them out: they may hold the names of the columns.
+    """
+    if "data" not in table:
+        raise UnknownForm('"input_data" must be a list of rows, or an object with the key "data".', place)
+    if table.keys() - known:
+        raise UnknownForm(f"There is a key that is none of {', '.join(sorted(known))}.", place)
+    columns = table.get("columns")
     if columns is not None and not (isinstance(columns, list) and all(type(name) in (str, int) for name in columns)):
-        raise WrongType('"columns" must be a list of names.', "/input_data/columns")
-    return inner["data"], "/input_data/data", columns, method
+        raise WrongType('"columns" must be a list of names.', f"{place}/columns")
+    return table["data"], f"{place}/data", columns
 
 
 def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
@@ -133,8 +150,10 @@ def _scalar_types(rows: list[list[Any]], pointer: str, flat: bool) -> set[type]:
     if not types <= SCALARS:
         i, j = next((i, j) for i, row in enumerate(rows) for j, value in enumerate(row) if type(value) not in SCALARS)
         nested = isinstance(rows[i][j], list)
-        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
         place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
+        if flat and types == {dict}:
+            raise WrongShape("A row must be a list of values; this one is an object.", place)
+        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
         raise WrongShape(f"A value must be a number, text, boolean or null; this one is {what}.", place)
     return types
 

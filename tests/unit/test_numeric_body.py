@@ -27,6 +27,7 @@ DOCUMENTS = st.one_of(
     st.fixed_dictionaries({"data": DATA}, optional={"method": METHODS}),
     st.fixed_dictionaries({"input_data": DATA}, optional={"method": METHODS, "id": ODD}),
     st.fixed_dictionaries({"data": DATA, "input_data": DATA}),
+    st.fixed_dictionaries({"data": DATA}, optional={"columns": st.lists(METHODS, max_size=2), "index": DATA}),
 )
 BITS = st.tuples(st.integers(0, 300), st.binary(max_size=2), st.integers(0, 2))
 
