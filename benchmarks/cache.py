@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import timeit
-import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -148,15 +147,12 @@ def bytes_per_entry() -> tuple[float, int]:
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(10**9, counts)
     count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"
-    tracemalloc.start()
     for i in range(count):
         memory.put({key % i: Entry(b"[%d]" % (i % 2), time.time() + 3600 + i / count)})
-    allocated, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
     with valkey() as server:
         server.admin.set(key % 1, seal(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000)
         used: int = server.admin.memory_usage(key % 1)
-    return allocated / count, used
+    return row.cache.memory_bytes / count, used
 
 
 def hit_and_probe(model: Path) -> dict[str, float]:
