@@ -52,7 +52,8 @@ class Model:
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
     thread needs to watch over it. None where it is slower, or there is none. ``each``: several of those batches, of one
     row each, at once, where that can't be told from their answers. ``baselines``: of each feature, where its training
-    data is known. ``example``: rows that it has answered.
+    data is known. ``example``: rows that it has answered. ``proven``: it has answered golden rows as it did when it was
+    packaged, all with finite numbers.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Model:
     each: Each | None = None
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
+    proven: bool = False
 
 
 def load(settings: Settings) -> Model:
@@ -115,6 +117,7 @@ def load(settings: Settings) -> Model:
         compiled.each if compiled else None,
         packaged.baselines if packaged else (),
         example,
+        bool(packaged and packaged.golden_answers),
     )
 
 

@@ -16,7 +16,7 @@ from admission import Admission
 from body_budget import LARGE
 from cache import CacheState, Directive, ResponseCache
 from cache_scoring import Computed
-from errors import InternalError, NonFinitePrediction, Overloaded, ScoringError
+from errors import InternalError, ModelRefusedInput, NonFinitePrediction, Overloaded, ScoringError
 from exchange import Answer, Hook, MustWait, Outcome, Request
 from joint_predict import JointPredict
 from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, VALIDATE
@@ -66,6 +66,7 @@ class Service:
         self._limits = limits
         self._deployment = text(deployment)
         self._null_for_non_finite = null_for_non_finite
+        self._has_answered = False
         self._expose_traceback = expose_traceback
         self._hooks = hooks
         self._clock = clock
@@ -162,10 +163,23 @@ class Service:
         else:
             answers = self._in_its_turn(model.predict, batch, due, outcome, asked)
         bad = non_finite(answers)
-        outcome.non_finite += bad
-        if bad and not self._null_for_non_finite:
-            raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
+        if bad:
+            outcome.non_finite += bad
+            self._refuse_non_finite(model)
+        elif not self._has_answered:
+            self._has_answered = True
         return Computed(answers, shareable=not bad)
+
+    def _refuse_non_finite(self, model: Model) -> None:
+        """Of a model that has answered with numbers it is the row, or the method, that gives NaN or infinity."""
+        if self._null_for_non_finite:
+            return
+        if model.proven or self._has_answered:
+            raise ModelRefusedInput(
+                "The model's answer to these values is NaN or infinite, as the logarithm of a probability of 0 is, and "
+                "JSON has neither; ask for another method, or have SCORING_NON_FINITE_OUTPUT=null write null."
+            )
+        raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
 
     def _in_its_turn(self, predict: Predict, batch: Batch, due: float, outcome: Outcome, asked: float) -> list[Any]:
         """In a slot, perhaps with the rows of other requests."""

@@ -98,7 +98,10 @@ class Settings:
     scoring_max_batch_size: Annotated[Positive, Field(description="Rows in one request.")] = 100
     scoring_max_features: Annotated[Positive, Field(description="Values in one row.")] = 1_000
     scoring_non_finite_output: Annotated[
-        Literal["fail", "null"], Field(description="A prediction that is NaN or infinite: answer 500, or write `null`.")
+        Literal["fail", "null"],
+        Field(
+            description="A prediction that is NaN or infinite: answer 422 (500 before any was finite), or write `null`."
+        ),
     ] = "fail"
     scoring_slots: Annotated[
         NonNegative, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")

@@ -37,6 +37,7 @@ class Source:
             contract=Contract((Feature("a"),), ("predict",)),
             predict=predict,
             cacheable=True,
+            proven=False,
         )
 
     @property
@@ -160,6 +161,26 @@ def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object
     assert seen[0].non_finite == 1
     assert status == 200
     assert body["predictions"] in ([None], [[1.0, None]])
+
+
+@pytest.mark.parametrize("proof", ["golden rows", "a request"])
+def test_a_client_can_not_make_a_good_model_fail(proof: str):
+    """What a model that has answered with numbers can't answer with one is the row's fault: 422, no error of ours."""
+
+    def predict(batch: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return np.log(batch.X[:, 0]).tolist()
+
+    source = Source(predict)
+    source._model.proven = proof == "golden rows"
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    if proof == "a request":
+        assert ask(asked, {"data": [[1.0]]})[0] == 200
+    status, body = ask(asked, {"data": [[1.0], [0.0]]})
+    assert (status, body["code"]) == (422, "model_refused_input")
+    assert "SCORING_NON_FINITE_OUTPUT=null" in body["error"]
+    assert seen[-1].non_finite == 1
 
 
 @pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
