@@ -31,7 +31,7 @@ class MemoryTier:
     def available(self) -> bool:
         return True
 
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
+    def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
         now = self._clock()
         with self._lock:
             found = {key: entry for key in keys if (entry := self._entries.get(key)) and entry.expires > now}

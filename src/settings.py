@@ -159,6 +159,13 @@ class Settings:
     scoring_cache_prefix: Annotated[
         str, Field(min_length=1, description="Start of each key in Redis, before model and version.")
     ] = "azureml-scoring"
+    scoring_cache_key: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=16,
+            description="Signs what is kept in Redis: an unsigned value is not taken. The same in all that share it.",
+        ),
+    ] = None
     redis_url: Annotated[
         SecretStr | None,
         Field(description="`rediss://user:password@host:port/0` in place of those below; `redis://` is without TLS."),
