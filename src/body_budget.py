@@ -67,10 +67,11 @@ class Held:
         self._count += count
 
     def no_room(self, count: int) -> Overloaded | None:
-        """Take them, or say why that can't be."""
+        """Take them, or let go of what was taken, for others that have come as far, and say why."""
         try:
             self.take(count)
         except Overloaded as error:
+            self.release()
             return error
         return None
 

@@ -17,7 +17,6 @@ from errors import (
     IncompleteBody,
     MalformedEncoding,
     MethodNotAllowed,
-    Overloaded,
     ScoringError,
     UnsupportedContentEncoding,
     UnsupportedContentType,
@@ -58,24 +57,24 @@ class BodyReader:
 
     def _received(self, environ: Environ, held: Held | None) -> bytes:
         limit, announced = self._limits.max_bytes, int(environ.get("CONTENT_LENGTH") or 0)
-        kept, size = io.BytesIO(), 0
+        kept, size, no_room = io.BytesIO(), 0, None
         try:
             with contextlib.closing(self._chunks(environ)) as stream:
-                while announced <= limit and size <= limit and (chunk := next(stream)):
-                    if held:
-                        held.take(len(chunk))
+                while announced <= limit and size <= limit and not no_room and (chunk := next(stream)):
+                    no_room = held.no_room(len(chunk)) if held else None
                     kept.write(chunk)
                     size += len(chunk)
-                too_large = max(announced, size) > limit
-                while too_large and size < SKIPPED and (chunk := next(stream)):
+                unwanted = no_room or max(announced, size) > limit
+                while unwanted and size < SKIPPED and (chunk := next(stream)):
+                    kept = io.BytesIO()
                     size += len(chunk)
         except TimeoutError:
             raise BodyTimeout(f"The request body did not arrive within {self._timeout:g} seconds.", "") from None
-        except Overloaded:
-            raise
         except Exception as error:  # each HTTP server has its own for a client that breaks off or chunks badly
             raise IncompleteBody("The request body could not be read to its end.", "") from error
         self._limits.check_bytes(max(announced, size))
+        if no_room:
+            raise no_room
         if size < announced:
             raise IncompleteBody("The request body ended before its Content-Length.", "")
         return kept.getvalue()

@@ -33,6 +33,15 @@ def test_a_request_that_is_alone_always_has_room():
         later.take(50)
 
 
+def test_of_bodies_that_come_together_as_many_are_taken_as_there_is_room_for():
+    """Not none, because each has taken a part: who finds no more room lets go of his."""
+    budget = BodyBudget(100, patience=0)
+    coming = [budget.hold() for _ in range(10)]
+    for _ in range(5):
+        coming = [held for held in coming if held.no_room(10) is None]
+    assert len(coming) == 2
+
+
 def test_large_bodies_take_turns():
     """One at a time; who waits longer than he may is told to come again."""
     budget = BodyBudget(100, patience=0.01)
