@@ -30,6 +30,8 @@ TAILS = (b"", b"}")
 """What comes after them, but for a method."""
 
 DEPTH = 3
+AROUND = 1_000
+"""Bytes before and after the rows."""
 
 
 def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str | None] | None:
@@ -62,12 +64,13 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
 
 
 def _form(body: bytes, most: int) -> bytes:
-    """In pieces, so that no other thread waits long for the interpreter; as far as it can be rows of numbers."""
+    """In pieces, so that no other thread waits long for the interpreter. Empty, where it is longer than that of so many
+    rows with all that may stand around them."""
     form = bytearray()
     for start in range(0, len(body), LARGE):
         form += body[start : start + LARGE].translate(None, FILLING)
-        if len(form) > most + LARGE:
-            break
+        if len(form) > most + AROUND:
+            return b""
     return bytes(form)
 
 

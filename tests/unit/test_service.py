@@ -12,10 +12,11 @@ import orjson
 import pytest
 
 from admission import Admission
+from body_budget import LARGE, BodyBudget
 from cache import CacheState, Predictions, ResponseCache
 from cache_counts import CacheCounts
 from contract import Contract, Feature
-from errors import NotReady
+from errors import NotReady, Overloaded
 from exchange import MustWait, Outcome, Request
 from joint_predict import JointPredict
 from measures import STAGES
@@ -230,6 +231,29 @@ def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
         assert let_go() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("first", "status"), [(b"1.5", 200), (b'"x"', 422)])
+def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
+    """While the model computes it is held, but others may be parsed; in the end all of it is given back."""
+    budget = BodyBudget(LARGE * 2, patience=0)
+    held, other = budget.hold(), budget.hold()
+
+    def read() -> bytes:
+        held.take(LARGE * 2)
+        held.turn()
+        return b'{"data": [[%s]]}' % first + b" " * LARGE
+
+    def predict(batch: Any) -> Any:
+        other.turn()
+        other.end_turn()
+        with pytest.raises(Overloaded):
+            other.take(1)
+        return [0]
+
+    assert service(predict).score(Request("id-1", "t" * 32, read, held=held)).status == status
+    other.turn()
+    other.take(LARGE * 2)
 
 
 def test_hooks_are_told_what_became_of_each_request():
