@@ -27,6 +27,7 @@ from joint_predict import Each
 from manifest import REPACKAGE, RETRAIN, Manifest, running_versions, version_skew
 from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
+from predictions import non_finite
 from settings import Settings
 from stability import Baseline
 from validation import Batch
@@ -52,8 +53,7 @@ class Model:
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
     thread needs to watch over it. None where it is slower, or there is none. ``each``: several of those batches, of one
     row each, at once, where that can't be told from their answers. ``baselines``: of each feature, where its training
-    data is known. ``example``: rows that it has answered. ``proven``: it has answered golden rows as it did when it was
-    packaged, all with finite numbers.
+    data is known. ``example``: rows that it has answered. ``proven``: with finite numbers.
     """
 
     name: str
@@ -99,6 +99,7 @@ def load(settings: Settings) -> Model:
     with asking("it was tried"):
         example = _tried(found, estimator, contract, predict, skew)
         warmup_ms = (time.perf_counter() - started) * 1000
+        proven = not non_finite(predict(golden.batch(list(example[:1]), contract)))
         compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
@@ -117,7 +118,7 @@ def load(settings: Settings) -> Model:
         compiled.each if compiled else None,
         packaged.baselines if packaged else (),
         example,
-        bool(packaged and packaged.golden_answers),
+        proven,
     )
 
 

@@ -275,3 +275,14 @@ def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
     with pytest.raises(ModelRefusedInput):
         model.predict(huge)
     assert np.isfinite(model.warmup_ms)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(tmp_path: Path, broken: bool, packed: bool):
+    """Or not: then it is to blame for NaN, and otherwise the row is."""
+    estimator, frame = support.plain_regression()
+    if broken:
+        estimator.intercept_ = np.nan
+    folder = support.packaged(estimator, frame, tmp_path) if packed else support.dump(estimator, tmp_path).parent
+    assert load(Settings(azureml_model_dir=folder)).proven is not broken
