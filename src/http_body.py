@@ -107,7 +107,7 @@ def _check_content_type(value: str | None) -> None:
         )
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedContentType(
-            "JSON is UTF-8: send the header Content-Type: application/json without another charset."
+            "JSON is UTF-8: send the body in that encoding, and the header Content-Type: application/json."
         )
 
 

@@ -74,7 +74,7 @@ class Table(NamedTuple):
 
 
 def parse(body: bytes, limits: Limits) -> Table:
-    """Raises ClientError. UnknownForm, WrongShape and WrongFeatures leave it to the caller to say what to send."""
+    """Raises ClientError. UnknownForm and WrongShape leave it to the caller to say what to send."""
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
@@ -110,7 +110,7 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
     if "data" in document:
         return *_split(document, "", SPLIT | {"method"}), method
     if document.keys() - {"input_data", "method"}:
-        raise UnknownForm('Only "method" may stand beside "input_data"; the names of columns belong into it.', "")
+        raise UnknownForm('Only "method" may stand beside "input_data"; put "columns" and "index" inside it.', "")
     inner = document["input_data"]
     if not isinstance(inner, dict):
         return inner, "/input_data", None, method
@@ -125,7 +125,8 @@ def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str
     if "data" not in table:
         raise UnknownForm('"input_data" must be a list of rows, or an object with the key "data".', place)
     if table.keys() - known:
-        raise UnknownForm(f"There is a key that is none of {', '.join(sorted(known))}.", place)
+        taken = ", ".join(f'"{key}"' for key in sorted(known))
+        raise UnknownForm(f"A key is unknown: only {taken} are taken here.", place)
     columns = table.get("columns")
     if columns is not None and not (isinstance(columns, list) and all(type(name) in (str, int) for name in columns)):
         raise WrongType('"columns" must be a list of names.', f"{place}/columns")

@@ -50,9 +50,9 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
         return Batch(X, _method(asked, contract))
     try:
         table = payload.parse(body, limits)
-        order = _order(table, contract)
-    except (UnknownForm, WrongShape, WrongFeatures) as error:
+    except (UnknownForm, WrongShape) as error:
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
+    order = _order(table, contract)
     method = _method(table.method, contract)
     if contract.plain and table.types <= {float, int}:
         X = np.array(table.rows, dtype=np.float64)
@@ -72,7 +72,8 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
         if table.width != count:
             what = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
-                f"{what} must have as many values as the model has features, {count}, not {table.width}.", table.pointer
+                f"{what} must have as many values as the model has features, {count}, not {table.width}. {forms(contract)}",
+                table.pointer,
             )
         return range(count)
     place = table.pointer.removesuffix("/data") + "/columns"
