@@ -72,7 +72,8 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
         if table.width != count:
             what = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
-                f"{what} must have as many values as the model has features, {count}, not {table.width}. {forms(contract)}",
+                f"{what} must have as many values as the model has features, {count}, not {table.width}. "
+                f"{forms(contract)}",
                 table.pointer,
             )
         return range(count)
