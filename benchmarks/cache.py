@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 import timeit
-import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -38,7 +37,7 @@ from cache_counts import CacheCounts  # noqa: E402
 from cache_memory import MemoryTier  # noqa: E402
 from cache_scoring import Computed  # noqa: E402
 from cache_tier import MeasuredTier  # noqa: E402
-from cache_value import Entry, seal  # noqa: E402
+from cache_value import Entry, Seal  # noqa: E402
 from lean_lane import LeanLane  # noqa: E402
 from redis_server import valkey  # noqa: E402
 from routes import pages_of  # noqa: E402
@@ -148,15 +147,12 @@ def bytes_per_entry() -> tuple[float, int]:
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(10**9, counts)
     count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"
-    tracemalloc.start()
     for i in range(count):
         memory.put({key % i: Entry(b"[%d]" % (i % 2), time.time() + 3600 + i / count)})
-    allocated, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
     with valkey() as server:
-        server.admin.set(key % 1, seal(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000)
+        server.admin.set(key % 1, Seal().close(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000)
         used: int = server.admin.memory_usage(key % 1)
-    return allocated / count, used
+    return row.cache.memory_bytes / count, used
 
 
 def hit_and_probe(model: Path) -> dict[str, float]:

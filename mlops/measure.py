@@ -98,7 +98,7 @@ def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
     if len(sample.columns) != count:
         raise StartupError(
             f"The sample has {len(sample.columns)} columns ({', '.join(map(str, sample.columns))}), "
-            f"the model takes {count}; leave the others out with --drop COLUMN."
+            f"the model takes {count}; leave out what it was not fitted on, such as the target, with --drop COLUMN."
         )
     return sample
 

@@ -73,7 +73,7 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
 
 def _json(path: Path) -> pd.DataFrame:
     document = orjson.loads(path.read_bytes())
-    if isinstance(document, dict):
+    if isinstance(document, dict) and "columns" not in document:
         document = document.get("data", document.get("input_data", document))
     if isinstance(document, dict):
         return _table(document["data"], document.get("columns"))

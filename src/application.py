@@ -12,6 +12,8 @@ import data_sinks
 import server
 import tracing
 from admission import Admission
+from allocator import give_back_what_is_freed
+from body_budget import SHARE, BodyBudget, container_memory
 from cache_counts import CacheCounts
 from cache_setup import response_cache
 from data_collection import DataCollection
@@ -103,7 +105,10 @@ def build(settings: Settings) -> Application:
         stuck_after=settings.scoring_stuck_after_ms / 1000,
     )
     workers = settings.worker_count
-    body = BodyReader(limits, timeout=settings.scoring_body_timeout_ms / 1000)
+    budget = BodyBudget(
+        settings.scoring_max_body_bytes_in_flight or container_memory() // SHARE // workers, patience=deadline
+    )
+    body = BodyReader(limits, budget, timeout=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
     metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
     return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
@@ -134,6 +139,8 @@ def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
 
 def start(settings: Settings) -> Application:
     """Raises StartupError."""
+    if server.worker():
+        give_back_what_is_freed()
     if settings.scoring_fast_worker:
         server.take_over()
     application = build(settings)

@@ -126,7 +126,7 @@ class ResponseCache:
         finally:
             self._leases.release(mine)
         if theirs := [key for key in keys if key not in scoring.known]:
-            scoring.learn(self._leases.wait(theirs, due))
+            scoring.learn(self._leases.wait(theirs, scoring.rows, due))
             scoring.compute([key for key in theirs if key not in scoring.known])
 
     def _units(self, model: Model, batch: Batch) -> Units:

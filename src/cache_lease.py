@@ -49,8 +49,8 @@ class Leases:
         held = list(keys)
         self._link.tell(lambda client: _each(client, "unlink", held))
 
-    def wait(self, keys: Iterable[bytes], due: float) -> dict[bytes, Entry]:
-        """What the other processes stored, until each key is there, released or overdue.
+    def wait(self, keys: Iterable[bytes], rows: int | None, due: float) -> dict[bytes, Entry]:
+        """What the other processes stored (``rows`` as of a tier), until each key is there, released or overdue.
 
         At most half of the time that is left until ``due`` goes by, so that there is some to compute what never came.
         """
@@ -61,7 +61,7 @@ class Leases:
             self._sleep(POLL_EVERY)
             try:
                 leased = self._link.ask(partial(_leased, keys=sorted(waiting)))
-                found |= self._tier.get(waiting)  # after the leases: a value is written before its lease goes
+                found |= self._tier.get(waiting, rows)  # after the leases: a value is written before its lease goes
             except Unavailable:
                 break
             waiting = (waiting & leased) - found.keys()

@@ -7,31 +7,39 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cache_counts import CacheCounts
-from cache_value import Corrupt, Entry, seal, unseal
+from cache_value import LONGEST, Corrupt, Entry, Seal
 from redis_link import RedisLink
 
 
 class RedisTier:
-    """``clock`` is in seconds since the epoch, as expiries are."""
+    """``secret``: what values are signed with; ``clock`` is in seconds since the epoch, as expiries are."""
 
     name, nearby = "redis", False
 
-    def __init__(self, link: RedisLink, counts: CacheCounts, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        link: RedisLink,
+        counts: CacheCounts,
+        *,
+        secret: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._link = link
         self._counts = counts
+        self._seal = Seal(secret)
         self._clock = clock
 
     def available(self) -> bool:
         return self._link.available()
 
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
+    def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
         """Raises Unavailable."""
         wanted = list(keys)
         values = self._link.ask(lambda client: _read(client, wanted))
         found, corrupt = {}, []
         for key, value in zip(wanted, values, strict=True):
             try:
-                if value is not None and (entry := unseal(key, value)).expires > self._clock():
+                if value is not None and (entry := self._seal.open(key, value, rows)).expires > self._clock():
                     found[key] = entry
             except Corrupt:
                 corrupt.append(key)
@@ -47,8 +55,8 @@ class RedisTier:
         with client.pipeline(transaction=False) as pipe:
             for key, entry in entries.items():
                 lifetime = round((entry.expires - self._clock()) * 1000)
-                if lifetime > 0:
-                    pipe.set(key, seal(key, entry), px=lifetime)
+                if lifetime > 0 and len(entry.predictions) <= LONGEST:
+                    pipe.set(key, self._seal.close(key, entry), px=lifetime)
             pipe.execute()
 
 

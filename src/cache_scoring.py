@@ -47,6 +47,11 @@ class CachedScoring:
         return any(not tier.nearby for tier in self._tiers)
 
     @property
+    def rows(self) -> int | None:
+        """As of ``Units``."""
+        return self._units.rows
+
+    @property
     def unknown(self) -> list[bytes]:
         return [key for key in self._units.keys if key not in self.known]
 
@@ -54,7 +59,7 @@ class CachedScoring:
         """``started``: when making the keys began."""
         for tier in self._tiers:
             if tier.nearby:
-                self.learn(tier.look_up(self.unknown, started))
+                self.learn(tier.look_up(self.unknown, self.rows, started))
 
     def look_up_again(self, keys: Iterable[bytes]) -> None:
         """Nearby, where another thread may have put it just before the keys were claimed; then further away."""
@@ -62,7 +67,7 @@ class CachedScoring:
             wanted = [key for key in keys if key not in self.known]
             if not wanted:
                 return
-            found = tier.peek(wanted) if tier.nearby else tier.look_up(wanted)
+            found = tier.peek(wanted) if tier.nearby else tier.look_up(wanted, self.rows)
             self.learn(found, self._tiers[:place])
 
     def learn(self, entries: Mapping[bytes, Entry], tiers: Sequence[MeasuredTier] = ()) -> None:

@@ -27,7 +27,8 @@ def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
         link = RedisLink(connector(settings), lambda client: client.get(trial_key), counts, budget=budget)
         if not settings.worker_preload:  # each worker has to connect after it was forked
             link.try_early()
-        shared = RedisTier(link, counts)
+        secret = settings.scoring_cache_key
+        shared = RedisTier(link, counts, secret=secret.get_secret_value() if secret else None)
         tiers.append(shared)
         if settings.scoring_cache_lease_ms:
             leases = Leases(link, shared, duration=settings.scoring_cache_lease_ms / 1000)

@@ -20,8 +20,11 @@ class Tier(Protocol):
 
     def available(self) -> bool: ...
 
-    def get(self, keys: Iterable[bytes]) -> dict[bytes, Entry]:
-        """What is known of these keys. Raises Unavailable."""
+    def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
+        """What is known of these keys: JSON with the answers to so many rows, None being the one answer to a row.
+
+        Raises Unavailable.
+        """
 
     def put(self, entries: Mapping[bytes, Entry]) -> None:
         """May keep them, or not."""
@@ -49,11 +52,13 @@ class MeasuredTier:
     def worth_asking(self) -> bool:
         return self._tier.available() and (self._payoff.worth_a_try() or not self._must_pay)
 
-    def look_up(self, keys: Iterable[bytes], started: float | None = None) -> dict[bytes, Entry]:
+    def look_up(
+        self, keys: Iterable[bytes], rows: int | None = None, started: float | None = None
+    ) -> dict[bytes, Entry]:
         """``started``: when preparing for it began, if that was before. Never raises."""
         started = self._clock() if started is None else started
         try:
-            found = self._tier.get(keys)
+            found = self._tier.get(keys, rows)
         except Unavailable:
             return {}
         self._payoff.looked_up(self._clock() - started)

@@ -14,6 +14,9 @@ class Units(Protocol):
     keys: list[bytes]
     """Each once."""
 
+    rows: int | None
+    """To how many of them a unit is the list of answers; None: it is the one answer to a row."""
+
     def part(self, keys: Sequence[bytes]) -> Batch:
         """What is to be computed for these keys."""
 
@@ -27,6 +30,7 @@ class Units(Protocol):
 class WholeBatch:
     def __init__(self, keys: KeyMaker, batch: Batch) -> None:
         self.keys = [keys.of_batch(batch)]
+        self.rows: int | None = len(batch.X)
         self._batch = batch
 
     def part(self, keys: Sequence[bytes]) -> Batch:
@@ -46,6 +50,7 @@ class Rows:
         self._order = keys.of_rows(batch)
         self._row_of = dict(zip(self._order, range(len(self._order)), strict=True))
         self.keys = list(self._row_of)
+        self.rows: int | None = None
         self._batch = batch
 
     def part(self, keys: Iterable[bytes]) -> Batch:

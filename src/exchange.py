@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from body_budget import Held
 from cache import ANYTHING, CacheState, Directive
 from errors import ScoringError
 from measures import STAGES
@@ -20,7 +21,8 @@ class Request(NamedTuple):
 
     The ids are of characters that JSON takes as they are, which ``http_request`` sees to.
     ``due``: when the answer is, where the request has been admitted already. ``at_once``: nothing may wait here.
-    ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one.
+    ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one. ``held``: what its body
+    takes of the budget; None where it is small.
     """
 
     request_id: str
@@ -31,6 +33,7 @@ class Request(NamedTuple):
     due: float | None = None
     at_once: bool = False
     traceparent: str | None = None
+    held: Held | None = None
 
     def refused(self, error: ScoringError) -> Request:
         """The same, turned down before its body was read."""

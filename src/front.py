@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import wsgi_bridge
-from errors import BodyTimeout, ClientError, IncompleteBody, Overloaded, ScoringError
+from body_budget import LARGE, Held
+from errors import BodyTimeout, IncompleteBody, Overloaded, ScoringError
 from exchange import MustWait
 from http_body import SKIPPED, Environ
 from http_connection import CUT_OFF
@@ -71,10 +73,10 @@ class Front:
             with contextlib.suppress(MustWait), service.admission.at_once(1) as due:
                 return lane.score(reader.received(environ, body, due, at_once=True), started)
         try:
-            with service.admission.admit() as due:
+            with service.admission.admit() as due, reader.hold() as held:
                 if body is None:
-                    body = await self._body(scope, environ, receive)
-                return await self._in_pool(lane.score, reader.received(environ, body, due), started)
+                    body = await self._body(scope, environ, receive, held)
+                return await self._in_pool(lane.score, reader.received(environ, body, due, held=held), started)
         except Overloaded as error:
             return lane.score(reader.refused(environ, error), started)
 
@@ -95,31 +97,38 @@ class Front:
     async def _in_pool(self, function: Callable[..., Response], *args: Any) -> Response:
         return await asyncio.get_running_loop().run_in_executor(self._pool, function, *args)
 
-    async def _body(self, scope: Scope, environ: Environ, receive: Receive) -> bytes | ClientError:
+    async def _body(
+        self, scope: Scope, environ: Environ, receive: Receive, held: Held | None = None
+    ) -> bytes | ScoringError:
         announced = _announced(environ)
         if not announced and "HTTP_TRANSFER_ENCODING" not in environ:
             return b""
         try:
             async with asyncio.timeout(self._body_timeout):
-                return await self._counted(announced, scope, receive)
-        except ClientError as error:
+                return await self._counted(announced, scope, receive, held)
+        except ScoringError as error:
             return error
         except TimeoutError:
             return BodyTimeout(f"The request body did not arrive within {self._body_timeout:g} seconds.", "")
 
-    async def _counted(self, announced: int, scope: Scope, receive: Receive) -> bytes:
-        """One that is too large is read and thrown away, so that the client gets to read the answer."""
-        chunks, size, more = list[bytes](), 0, True
+    async def _counted(self, announced: int, scope: Scope, receive: Receive, held: Held | None) -> bytes:
+        """One that is too large, or has no room, is read all the same, so that the client gets to read the answer."""
+        kept, size, more, no_room = io.BytesIO(), 0, True, None
         while more and size <= SKIPPED:
             message = await receive()
             if message["type"] == "http.disconnect" or CUT_OFF in scope["state"]:
                 raise IncompleteBody("The request body could not be read to its end.", "")
             chunk, more = message["body"], message["more_body"]
             size += len(chunk)
-            if max(announced, size) <= self._limits.max_bytes:
-                chunks.append(chunk)
+            if max(announced, size) <= self._limits.max_bytes and not no_room:
+                no_room = held.no_room(len(chunk)) if held and size > LARGE else None
+                kept.write(chunk)
+            else:
+                kept = io.BytesIO()
         self._limits.check_bytes(max(announced, size))
-        return b"".join(chunks)
+        if no_room:
+            raise no_room
+        return kept.getvalue()
 
 
 def _announced(environ: Environ) -> int:

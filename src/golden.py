@@ -11,7 +11,7 @@ import orjson
 
 from contract import Contract
 from errors import ScoringError, StartupError
-from manifest import REPACKAGE, Manifest
+from manifest import RETRAIN, Manifest
 from payload import Limits
 from validation import Batch, validate
 
@@ -31,12 +31,12 @@ def check(packaged: Manifest, predict: Callable[[Batch], list[Any]], tolerance: 
         except ScoringError as error:
             raise StartupError(
                 f"The model fails on its golden rows ({method}: {type(error.__cause__ or error).__name__}); "
-                f"install the versions it was packaged with ({saved}), or {REPACKAGE}."
+                f"install the versions it was packaged with ({saved}), or {RETRAIN}."
             ) from error
         if not same(answers, expected, tolerance):
             raise StartupError(
                 f"The model answers its golden rows otherwise than when it was packaged ({method}); "
-                f"install the versions of then ({saved}), or {REPACKAGE}."
+                f"install the versions of then ({saved}), or {RETRAIN}."
             )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import time
 import zlib
@@ -10,12 +11,13 @@ from collections.abc import Generator, Mapping
 from email.message import Message
 from typing import Any
 
+from body_budget import LARGE, BodyBudget, Held
 from errors import (
     BodyTimeout,
-    ClientError,
     IncompleteBody,
     MalformedEncoding,
     MethodNotAllowed,
+    ScoringError,
     UnsupportedContentEncoding,
     UnsupportedContentType,
 )
@@ -29,14 +31,18 @@ SKIPPED = 100_000_000
 
 
 class BodyReader:
-    """``timeout``: in seconds, until all of a body is there."""
+    """``timeout``: in seconds, until all of a body is there. ``budget``: of all bodies together."""
 
-    def __init__(self, limits: Limits, *, timeout: float = 10.0) -> None:
+    def __init__(self, limits: Limits, budget: BodyBudget, *, timeout: float = 10.0) -> None:
         self._limits = limits
         self._timeout = timeout
+        self.hold = budget.hold
 
-    def read(self, environ: Environ, body: bytes | ClientError | None = None) -> bytes:
-        """Decompressed. ``body``: None where it is still to be read, or what came of that. Raises ClientError."""
+    def read(self, environ: Environ, body: bytes | ScoringError | None = None, held: Held | None = None) -> bytes:
+        """Decompressed. ``body``: None where it is still to be read, or what came of that.
+
+        What it takes counts as ``held``, but for small ones. Raises ClientError or Overloaded.
+        """
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
         content_type, encoding = environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING")
@@ -44,30 +50,34 @@ class BodyReader:
             _check_content_type(content_type)
         gzipped = encoding is not None and _gzipped(encoding)
         if body is None:
-            body = self._received(environ)
-        if isinstance(body, ClientError):
+            body = self._received(environ, held)
+        if isinstance(body, ScoringError):
             raise body
-        return _gunzip(body, self._limits) if gzipped else body
+        return _gunzip(body, self._limits, held) if gzipped else body
 
-    def _received(self, environ: Environ) -> bytes:
+    def _received(self, environ: Environ, held: Held | None) -> bytes:
         limit, announced = self._limits.max_bytes, int(environ.get("CONTENT_LENGTH") or 0)
-        chunks, size = [], 0
+        kept, size, no_room = io.BytesIO(), 0, None
         try:
             with contextlib.closing(self._chunks(environ)) as stream:
-                while announced <= limit and size <= limit and (chunk := next(stream)):
-                    chunks.append(chunk)
+                while announced <= limit and size <= limit and not no_room and (chunk := next(stream)):
+                    no_room = held.no_room(len(chunk)) if held else None
+                    kept.write(chunk)
                     size += len(chunk)
-                too_large = max(announced, size) > limit
-                while too_large and size < SKIPPED and (chunk := next(stream)):
+                unwanted = no_room or max(announced, size) > limit
+                while unwanted and size < SKIPPED and (chunk := next(stream)):
+                    kept = io.BytesIO()
                     size += len(chunk)
         except TimeoutError:
             raise BodyTimeout(f"The request body did not arrive within {self._timeout:g} seconds.", "") from None
         except Exception as error:  # each HTTP server has its own for a client that breaks off or chunks badly
             raise IncompleteBody("The request body could not be read to its end.", "") from error
         self._limits.check_bytes(max(announced, size))
+        if no_room:
+            raise no_room
         if size < announced:
             raise IncompleteBody("The request body ended before its Content-Length.", "")
-        return b"".join(chunks)
+        return kept.getvalue()
 
     def _chunks(self, environ: Environ) -> Generator[bytes, None, None]:
         """Parts of the body, and at its end empty ones. Raises TimeoutError, where the server lends us its socket."""
@@ -97,7 +107,7 @@ def _check_content_type(value: str | None) -> None:
         )
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedContentType(
-            "JSON is UTF-8: send the header Content-Type: application/json without another charset."
+            "JSON is UTF-8: send the body in that encoding, and the header Content-Type: application/json."
         )
 
 
@@ -108,11 +118,17 @@ def _gzipped(content_encoding: str) -> bool:
     return encoding == "gzip"
 
 
-def _gunzip(body: bytes, limits: Limits) -> bytes:
+def _gunzip(body: bytes, limits: Limits, held: Held | None) -> bytes:
     """Of one member, which is what clients send: thousands of empty ones would cost more than any limit tells."""
     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        plain = member.decompress(body, limits.max_bytes + 1)
+        plain = member.decompress(body, min(LARGE, limits.max_bytes + 1))
+        if limits.max_bytes >= LARGE and len(plain) == LARGE:
+            if held:
+                held.turn()
+            plain += member.decompress(member.unconsumed_tail, limits.max_bytes + 1 - LARGE)
+            if held:
+                held.take(len(plain))
     except zlib.error:
         raise MalformedEncoding("The body is not valid gzip, as Content-Encoding says it is.", "") from None
     limits.check_bytes(len(plain))

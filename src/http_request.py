@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from body_budget import Held
 from cache import ANYTHING, Directive
-from errors import ClientError, MalformedJson, ScoringError
+from errors import MalformedJson, ScoringError
 from exchange import Request
 from http_body import BodyReader, Environ
 
@@ -37,6 +38,7 @@ class RequestReader:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._read = body.read
+        self.hold = body.hold
         self._now = now
 
         def count() -> None:
@@ -46,26 +48,40 @@ class RequestReader:
         os.register_at_fork(after_in_child=count)  # WORKER_PRELOAD
 
     def __call__(self, environ: Environ) -> Request:
-        return self._request(environ, functools.partial(self._read, environ))
+        return self._request(environ, self.hold())
 
-    def received(self, environ: Environ, body: bytes | ClientError, due: float, *, at_once: bool = False) -> Request:
-        """The body has been read, or could not be; ``due`` and ``at_once`` as of ``Request``."""
-        return self._request(environ, functools.partial(self._read, environ, body), due, at_once)
+    def received(
+        self,
+        environ: Environ,
+        body: bytes | ScoringError,
+        due: float,
+        *,
+        at_once: bool = False,
+        held: Held | None = None,
+    ) -> Request:
+        """The body has been read, or could not be; ``due``, ``at_once`` and ``held`` as of ``Request``."""
+        return self._request(environ, held, body, due, at_once)
 
     def refused(self, environ: Environ, error: ScoringError) -> Request:
         """The server in front of us turned it down."""
         return self(environ).refused(error)
 
     def _request(
-        self, environ: Environ, read: Callable[[], bytes], due: float | None = None, at_once: bool = False
+        self,
+        environ: Environ,
+        held: Held | None,
+        body: bytes | ScoringError | None = None,
+        due: float | None = None,
+        at_once: bool = False,
     ) -> Request:
+        read = functools.partial(self._read, environ, body, held)
         client_id = _known(REQUEST_ID, environ.get("HTTP_X_MS_CLIENT_REQUEST_ID"))
         request_id = _known(REQUEST_ID, environ.get("HTTP_X_REQUEST_ID")) or client_id or self.new_id()
         traceparent = _known(TRACEPARENT, environ.get("HTTP_TRACEPARENT"))
         trace = traceparent[3:35] if traceparent else _new_trace()
         cache_control = environ.get("HTTP_CACHE_CONTROL")
         wanted = _directive(cache_control) if cache_control else ANYTHING
-        return Request(request_id, trace, read, client_id, wanted, due, at_once, traceparent)
+        return Request(request_id, trace, read, client_id, wanted, due, at_once, traceparent, held)
 
     def plain(self, value: Any) -> Request:
         """Of a str, bytes or what JSON can hold, that came without HTTP."""

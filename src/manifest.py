@@ -26,6 +26,8 @@ from stability import Baseline
 FILE_NAME = "manifest.json"
 SCHEMA = 1
 REPACKAGE = "package the model again with `mlops package`"
+RETRAIN = "train the model with the versions that run here, and package that one"
+"""Packaged again as it is, what it answers under these versions would be taken for right."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -105,11 +107,13 @@ class Manifest:
         """``digest``: the sha256 of the file that is about to be loaded. Raises StartupError."""
         expected = self.files.get(name)
         if expected is None:
-            raise StartupError(f"{name} is not in the manifest, so it is not loaded; {REPACKAGE}.")
+            raise StartupError(
+                f"{name} is not in the manifest, so it is not loaded; if it is the model that you trained, {REPACKAGE}."
+            )
         if digest != expected:
             raise StartupError(
                 f"{name} is not the file that was packaged: its sha256 differs from the manifest's. "
-                f"Upload the artifact folder again, or {REPACKAGE}."
+                f"Upload the artifact folder again; only if you changed the file yourself, {REPACKAGE}."
             )
 
 

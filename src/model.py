@@ -26,9 +26,10 @@ from errors import StartupError
 from estimator import Predictor, asking, cacheable, contract_of
 from joint_predict import Each
 from load_failure import way_out
-from manifest import REPACKAGE, Manifest, running_versions, version_skew
+from manifest import REPACKAGE, RETRAIN, Manifest, running_versions, version_skew
 from model_file import read, saved_versions
 from onnx_model import OnnxPredictor
+from predictions import non_finite
 from settings import Settings
 from stability import Baseline
 from validation import Batch
@@ -54,7 +55,7 @@ class Model:
     form, for the batches that it takes. It waits for nothing, and is faster with the largest than a probe may wait: no
     thread needs to watch over it. None where it is slower, or there is none. ``each``: several of those batches, of one
     row each, at once, where that can't be told from their answers. ``baselines``: of each feature, where its training
-    data is known. ``example``: rows that it has answered.
+    data is known. ``example``: rows that it has answered. ``proven``: with finite numbers.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Model:
     each: Each | None = None
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
+    proven: bool = False
 
 
 def load(settings: Settings) -> Model:
@@ -99,6 +101,7 @@ def load(settings: Settings) -> Model:
     with asking("it was tried"):
         example = _tried(found, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
+        proven = not non_finite(predict(golden.batch(list(example[:1]), contract)))
         compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
@@ -117,6 +120,7 @@ def load(settings: Settings) -> Model:
         compiled.each if compiled else None,
         packaged.baselines if packaged else (),
         example,
+        proven,
     )
 
 
@@ -189,5 +193,5 @@ def _refuse(skew: dict[str, str]) -> None:
     if skew:
         raise StartupError(
             f"The model was saved with other versions ({'; '.join(skew.values())}), which SCORING_FAIL_ON_VERSION_SKEW "
-            f"forbids; install those, or {REPACKAGE}."
+            f"forbids; install those, or {RETRAIN}."
         )

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 import simdjson
 
+from body_budget import LARGE
 from payload import Limits
 
 FEW = 256
@@ -29,6 +30,8 @@ TAILS = (b"", b"}")
 """What comes after them, but for a method."""
 
 DEPTH = 3
+AROUND = 1_000
+"""Bytes before and after the rows."""
 
 
 def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str | None] | None:
@@ -38,7 +41,7 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
     """
     if len(body) > limits.max_bytes or limits.max_depth < DEPTH or features > limits.max_features:
         return None
-    form = body.translate(None, FILLING)
+    form = body.translate(None, FILLING) if len(body) <= LARGE else _form(body, limits.max_rows * (features + 2))
     rows = form.count(b"[") - 1
     if not 0 < rows <= limits.max_rows or rows * features > limits.max_elements:
         return None
@@ -47,7 +50,7 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
         return None
     try:
         few = len(body) <= FEW
-        document: Any = orjson.loads(body) if few else _parser.parse(body)
+        document: Any = orjson.loads(body) if few else _parse(body)
         method = None if tail in TAILS else _method(document, tail)
         values = document[HEADS[head]] if head else document
         if few:
@@ -58,6 +61,17 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
         return (X, method) if X.shape == (rows, features) else None
     except (ValueError, TypeError, RuntimeError, LookupError):  # the parsers raise all of them
         return None
+
+
+def _form(body: bytes, most: int) -> bytes:
+    """In pieces, so that no other thread waits long for the interpreter. Empty, where it is longer than that of so many
+    rows with all that may stand around them."""
+    form = bytearray()
+    for start in range(0, len(body), LARGE):
+        form += body[start : start + LARGE].translate(None, FILLING)
+        if len(form) > most + AROUND:
+            return b""
+    return bytes(form)
 
 
 @functools.lru_cache(maxsize=16)
@@ -83,3 +97,8 @@ class _Parser(threading.local):
 
 
 _parser = _Parser()
+
+
+def _parse(body: bytes) -> Any:
+    """It keeps several times the largest body that it has met: too much in each thread for a large one."""
+    return (_parser if len(body) <= LARGE else simdjson.Parser()).parse(body)

@@ -6,20 +6,19 @@ features. What the values must be is the model's contract: validation.py. No mes
 
 from __future__ import annotations
 
+import codecs
 import itertools
-import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 
+from body_bounds import check_bounds
 from errors import (
     EmptyBatch,
     EmptyBody,
     MalformedJson,
     PayloadTooLarge,
-    TooDeep,
     TooManyElements,
     TooManyFeatures,
     TooManyRows,
@@ -28,10 +27,11 @@ from errors import (
     WrongType,
 )
 
-FORMS = 'Send {"data": [[...]]} or {"input_data": {"columns": [...], "data": [[...]]}}.'
-NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-STEPS = np.array([1 if byte in b"[{" else -1 for byte in range(256)])
-"""Into the depth or out of it, by bracket."""
+BOM = codecs.BOM_UTF8
+"""Windows' tools write it. What follows is JSON as any other."""
+
+SPLIT = {"columns", "data", "index"}
+"""What ``DataFrame.to_dict("split")`` makes."""
 
 SCALARS = {int, float, str, bool, type(None)}
 
@@ -45,6 +45,12 @@ class Limits:
     max_elements: int = 100_000
     max_rows: int = 100
     max_features: int = 1_000
+
+    @property
+    def max_parts(self) -> int:
+        """Lists, objects and commas of a document with as much as the others allow; the index of a DataFrame may have
+        as many again."""
+        return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
 
     def check_bytes(self, count: int) -> None:
         if count > self.max_bytes:
@@ -68,26 +74,16 @@ class Table(NamedTuple):
 
 
 def parse(body: bytes, limits: Limits) -> Table:
-    """Raises ClientError."""
+    """Raises ClientError. UnknownForm and WrongShape leave it to the caller to say what to send."""
     limits.check_bytes(len(body))
-    _check_depth(body, limits.max_depth)
+    body = body.removeprefix(BOM)
+    check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
     data, pointer, columns, method = _form(_json(body))
     rows, flat = _rows(data, pointer)
     types = _scalar_types(rows, pointer, flat)
     width = len(columns) if columns is not None else len(rows[0]) if rows else 0
     _check_shape(rows, width, pointer, limits, "there are columns" if columns is not None else "are in the first row")
     return Table(rows, width, types, pointer, flat, columns, method)
-
-
-def _check_depth(body: bytes, limit: int) -> None:
-    """Before parsing, over the brackets outside of strings."""
-    if body.count(b"[") + body.count(b"{") <= limit:
-        return
-    without_escapes = re.sub(rb"\\.", b"", body, flags=re.DOTALL) if b"\\" in body else body
-    brackets = re.sub(rb'"[^"]*"', b"", without_escapes).translate(None, delete=NO_BRACKETS)
-    deep = STEPS[np.frombuffer(brackets, np.uint8)].cumsum()
-    if int(deep.max(initial=0)) > limit:
-        raise TooDeep(f"The JSON is nested too deep. Maximum {limit} levels allowed.", "")
 
 
 def _json(body: bytes) -> Any:
@@ -107,23 +103,34 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
     if isinstance(document, list):
         return document, "", None, None
     if not isinstance(document, dict):
-        raise UnknownForm(f"The request body must be an object or a list. {FORMS}", "")
+        raise UnknownForm("The request body must be an object or a list.", "")
     if len(document.keys() & {"data", "input_data"}) != 1:
-        raise UnknownForm(f'The request body must have either the key "data" or the key "input_data". {FORMS}', "")
-    if document.keys() - {"data", "input_data", "method"}:
-        raise UnknownForm('The request body has keys beside "data" or "input_data", and "method"; leave them out.', "")
+        raise UnknownForm('The request body must have either the key "data" or the key "input_data".', "")
     method = document.get("method")
     if "data" in document:
-        return document["data"], "/data", None, method
+        return *_split(document, "", SPLIT | {"method"}), method
+    if document.keys() - {"input_data", "method"}:
+        raise UnknownForm('Only "method" may stand beside "input_data"; put "columns" and "index" inside it.', "")
     inner = document["input_data"]
     if not isinstance(inner, dict):
         return inner, "/input_data", None, method
-    if "data" not in inner or inner.keys() - {"columns", "index", "data"}:
-        raise UnknownForm('"input_data" must hold "data", and may hold "columns" and "index".', "/input_data")
-    columns = inner.get("columns")
+    return *_split(inner, "/input_data", SPLIT), method
+
+
+def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str, list[Any] | None]:
+    """A DataFrame as pandas splits it -> rows, pointer to them, columns or None.
+
+    Unknown keys are refused, and nobody is told to leave them out: they may hold the names of the columns.
+    """
+    if "data" not in table:
+        raise UnknownForm('"input_data" must be a list of rows, or an object with the key "data".', place)
+    if table.keys() - known:
+        taken = ", ".join(f'"{key}"' for key in sorted(known))
+        raise UnknownForm(f"A key is unknown: only {taken} are taken here.", place)
+    columns = table.get("columns")
     if columns is not None and not (isinstance(columns, list) and all(type(name) in (str, int) for name in columns)):
-        raise WrongType('"columns" must be a list of names.', "/input_data/columns")
-    return inner["data"], "/input_data/data", columns, method
+        raise WrongType('"columns" must be a list of names.', f"{place}/columns")
+    return table["data"], f"{place}/data", columns
 
 
 def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
@@ -144,8 +151,10 @@ def _scalar_types(rows: list[list[Any]], pointer: str, flat: bool) -> set[type]:
     if not types <= SCALARS:
         i, j = next((i, j) for i, row in enumerate(rows) for j, value in enumerate(row) if type(value) not in SCALARS)
         nested = isinstance(rows[i][j], list)
-        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
         place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
+        if flat and types == {dict}:
+            raise WrongShape("A row must be a list of values; this one is an object.", place)
+        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
         raise WrongShape(f"A value must be a number, text, boolean or null; this one is {what}.", place)
     return types
 

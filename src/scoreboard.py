@@ -17,7 +17,7 @@ import numpy as np
 
 from errors import InternalError, StartupError
 from measures import OUTCOMES, Measures, Tally
-from shared_file import open_own, path_of, process_born, reserve
+from shared_file import name_of, open_shared, process_born
 
 WORKERS = 256
 
@@ -84,8 +84,8 @@ class Scoreboard:
 
     def __init__(self, server_pid: int) -> None:
         self._server_pid = server_pid
-        self._path = path_of(server_pid)
-        self._file = open_own(self._path, ctypes.sizeof(_Board))
+        self._name = name_of(server_pid)
+        self._file = open_shared(self._name, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
         self.mine: Row
         self.tally: Tally
@@ -98,9 +98,6 @@ class Scoreboard:
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             self.index, self.mine = self._free_row()
-            reserve(self._file, 0, ctypes.sizeof(ctypes.c_double))
-            mine = ctypes.addressof(self.mine) - ctypes.addressof(self._board)
-            reserve(self._file, mine, ctypes.sizeof(Row))
             if not self._board.started_at:
                 self._board.started_at = time.time()
             self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
@@ -126,9 +123,8 @@ class Scoreboard:
         """
         size = WORKERS * width * 8
         # Of another width is another file: made shorter, it would kill whoever has mapped all of it.
-        file = open_own(self._path.with_name(f"{self._path.name}-{name}-{width}"), size)
+        file = open_shared(f"{self._name}-{name}-{width}", size)
         try:
-            reserve(file, self.index * width * 8, width * 8)
             return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
         finally:
             os.close(file)

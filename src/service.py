@@ -13,9 +13,10 @@ from typing import Any, Protocol
 import orjson
 
 from admission import Admission
+from body_budget import LARGE
 from cache import CacheState, Directive, ResponseCache
 from cache_scoring import Computed
-from errors import InternalError, NonFinitePrediction, Overloaded, ScoringError
+from errors import InternalError, ModelRefusedInput, NonFinitePrediction, Overloaded, ScoringError
 from exchange import Answer, Hook, MustWait, Outcome, Request
 from joint_predict import JointPredict
 from measures import CACHE, PREDICT, QUEUE, READ, REQUEST, SERIALISE, VALIDATE
@@ -65,6 +66,7 @@ class Service:
         self._limits = limits
         self._deployment = text(deployment)
         self._null_for_non_finite = null_for_non_finite
+        self._has_answered = False
         self._expose_traceback = expose_traceback
         self._hooks = hooks
         self._clock = clock
@@ -79,8 +81,12 @@ class Service:
     def score(self, request: Request) -> Answer:
         """All steps."""
         if request.due is not None:
-            (answer,) = filter(None, self.steps(request, request.due))
-            return answer
+            try:
+                (answer,) = filter(None, self.steps(request, request.due))
+                return answer
+            finally:
+                if request.held:
+                    request.held.release()
         try:
             with self.admission.admit() as due:
                 return self.score(request._replace(due=due))
@@ -120,13 +126,19 @@ class Service:
         yield answer
         for hook in self._hooks:
             hook(outcome)
+        _forget_tracebacks(outcome.error)
 
     def _read(self, request: Request, model: Model, started: float, outcome: Outcome) -> Batch:
         outcome.model_name, outcome.model_version = model.name, model.version
         seconds, body = outcome.seconds, request.read()
-        outcome.bytes_in, read = len(body), self._clock()
+        outcome.bytes_in = len(body)
+        if request.held and len(body) > LARGE:
+            request.held.turn()
+        read = self._clock()
         seconds[READ] = read - started
         outcome.batch = batch = validate(body, model.contract, self._limits)
+        if request.held:
+            request.held.end_turn()
         seconds[VALIDATE] = self._clock() - read
         outcome.rows = len(batch.X)
         return batch
@@ -151,10 +163,23 @@ class Service:
         else:
             answers = self._in_its_turn(model.predict, batch, due, outcome, asked)
         bad = non_finite(answers)
-        outcome.non_finite += bad
-        if bad and not self._null_for_non_finite:
-            raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
+        if bad:
+            outcome.non_finite += bad
+            self._refuse_non_finite(model)
+        elif not self._has_answered:
+            self._has_answered = True
         return Computed(answers, shareable=not bad)
+
+    def _refuse_non_finite(self, model: Model) -> None:
+        """Of a model that has answered with numbers it is the row, or the method, that gives NaN or infinity."""
+        if self._null_for_non_finite:
+            return
+        if model.proven or self._has_answered:
+            raise ModelRefusedInput(
+                "The model's answer to these values is NaN or infinite, as the logarithm of a probability of 0 is, and "
+                "JSON has neither; ask for another method, or have SCORING_NON_FINITE_OUTPUT=null write null."
+            )
+        raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")
 
     def _in_its_turn(self, predict: Predict, batch: Batch, due: float, outcome: Outcome, asked: float) -> list[Any]:
         """In a slot, perhaps with the rows of other requests."""
@@ -198,6 +223,13 @@ class Service:
             model_version=self._source.version,
             timestamp=outcome.timestamp,
         )
+
+
+def _forget_tracebacks(error: BaseException | None) -> None:
+    """Their frames hold the body, and the error through the outcome: until a garbage collection finds the cycle."""
+    while error:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def failure(error: ScoringError, *, request_id: str, trace: str, model_version: str | None, timestamp: str) -> Answer:

@@ -85,6 +85,13 @@ class Settings:
     scoring_max_bytes: Annotated[
         Positive, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000
+    scoring_max_body_bytes_in_flight: Annotated[
+        NonNegative,
+        Field(
+            description="Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the "
+            "container's memory ÷ `WORKER_COUNT`."
+        ),
+    ] = 0
     scoring_max_depth: Annotated[
         int, Field(gt=0, le=1000, description="Nesting of the JSON, counted before parsing.")
     ] = 32
@@ -92,7 +99,10 @@ class Settings:
     scoring_max_batch_size: Annotated[Positive, Field(description="Rows in one request.")] = 100
     scoring_max_features: Annotated[Positive, Field(description="Values in one row.")] = 1_000
     scoring_non_finite_output: Annotated[
-        Literal["fail", "null"], Field(description="A prediction that is NaN or infinite: answer 500, or write `null`.")
+        Literal["fail", "null"],
+        Field(
+            description="A prediction that is NaN or infinite: answer 422 (500 before any was finite), or write `null`."
+        ),
     ] = "fail"
     scoring_slots: Annotated[
         NonNegative, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
@@ -150,6 +160,13 @@ class Settings:
     scoring_cache_prefix: Annotated[
         str, Field(min_length=1, description="Start of each key in Redis, before model and version.")
     ] = "azureml-scoring"
+    scoring_cache_key: Annotated[
+        SecretStr | None,
+        Field(
+            min_length=16,
+            description="Signs what is kept in Redis: an unsigned value is not taken. The same in all that share it.",
+        ),
+    ] = None
     redis_url: Annotated[
         SecretStr | None,
         Field(description="`rediss://user:password@host:port/0` in place of those below; `redis://` is without TLS."),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 from pathlib import Path
 
+import telemetry
 from errors import StartupError
+
+FOLDERS = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 files in there are opened as carefully
+"""Where else there may be room."""
 
 
 def process_born(pid: int) -> int:
@@ -27,27 +32,34 @@ def process_born(pid: int) -> int:
     return 1
 
 
-def path_of(server_pid: int) -> Path:
-    """The name holds what tells servers apart, also in containers that share a volume and all run as process 1.
+def name_of(server_pid: int) -> str:
+    """What tells servers apart, also those in containers that share a volume and all run as process 1."""
+    return f"{_ours()}{server_pid}-{process_born(server_pid)}"
 
-    Files of servers that are gone are removed.
+
+def open_shared(name: str, size: int) -> int:
+    """-> a file in the temporary folder, with room for all of its bytes; where that is full, in one of FOLDERS.
+
+    Files of servers that are gone are removed. Raises StartupError.
     """
-    try:
-        namespace = os.stat("/proc/self/ns/pid").st_ino
-    except FileNotFoundError:
-        namespace = 0
-    ours = f"azureml-scoring-{os.getuid()}-{namespace}-"
-    folder = Path(tempfile.gettempdir())
-    for path in folder.glob(f"{ours}*"):
-        with contextlib.suppress(ValueError, OSError):  # another user may have made it, and chosen its name
-            pid, born, *_ = path.name.removeprefix(ours).split("-")
-            if process_born(int(pid)) != int(born):  # its server is gone
-                path.unlink(missing_ok=True)
-    return folder / f"{ours}{server_pid}-{process_born(server_pid)}"
+    temporary = Path(tempfile.gettempdir())
+    folders = [temporary, *(folder for folder in FOLDERS if os.access(folder, os.W_OK))]
+    for folder in folders:
+        _remove_old(folder)
+    there = [folder for folder in folders if (folder / name).exists()]  # other workers have found room there
+    for folder in there or folders:
+        file = open_own(folder / name, size)
+        if _reserve(file, size):
+            if folder != temporary:
+                telemetry.event(f"{temporary} is full, so the counters are in {folder}.", logging.WARNING)
+            return file
+        os.close(file)
+        (folder / name).unlink(missing_ok=True)
+    raise StartupError(f"{temporary} has no room for the counters; give TMPDIR a folder that has {size:,} bytes.")
 
 
 def open_own(path: Path, size: int) -> int:
-    """Own, private, not a link: another user must not choose what we map."""
+    """Own, private, not a link: another user must not choose what we map. It has its size, not yet the room for it."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -61,9 +73,32 @@ def open_own(path: Path, size: int) -> int:
     return file
 
 
-def reserve(file: int, start: int, size: int) -> None:
-    """Have room for what only we write: where the disk is full, writing to the map would end the process (SIGBUS)."""
+def _reserve(file: int, size: int) -> bool:
+    """Room for all of it: where there is none, a read or write of the map would end the process (SIGBUS).
+
+    Also a read, where the folder is in memory (tmpfs).
+    """
     try:
-        os.pwrite(file, os.pread(file, size, start), start)
-    except OSError as error:
-        raise StartupError(f"The counters have no room ({error.strerror}); give TMPDIR a folder that has.") from None
+        os.posix_fallocate(file, 0, size)
+    except AttributeError:  # macOS
+        os.pwrite(file, os.pread(file, size, 0), 0)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_old(folder: Path) -> None:
+    ours = _ours()
+    for path in folder.glob(f"{ours}*"):
+        with contextlib.suppress(ValueError, OSError):  # another user may have made it, and chosen its name
+            pid, born, *_ = path.name.removeprefix(ours).split("-")
+            if process_born(int(pid)) != int(born):  # its server is gone
+                path.unlink(missing_ok=True)
+
+
+def _ours() -> str:
+    try:
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+    except FileNotFoundError:
+        namespace = 0
+    return f"azureml-scoring-{os.getuid()}-{namespace}-"

@@ -10,7 +10,8 @@ import numpy as np
 
 import payload
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract, Feature
-from errors import MissingValue, OutOfRange, UnknownMethod, WrongFeatures, WrongType
+from errors import MissingValue, OutOfRange, UnknownForm, UnknownMethod, WrongFeatures, WrongShape, WrongType
+from forms import forms
 from numeric_body import numbers
 from payload import Limits, Table
 
@@ -47,7 +48,10 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     if contract.plain and (sent := numbers(body, len(contract.features), limits)):
         X, asked = sent
         return Batch(X, _method(asked, contract))
-    table = payload.parse(body, limits)
+    try:
+        table = payload.parse(body, limits)
+    except (UnknownForm, WrongShape) as error:
+        raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
     order = _order(table, contract)
     method = _method(table.method, contract)
     if contract.plain and table.types <= {float, int}:
@@ -66,20 +70,22 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
     count = len(contract.features)
     if table.columns is None:
         if table.width != count:
+            what = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
-                f"A row must have as many values as the model has features, {count}, not {table.width}.", table.pointer
+                f"{what} must have as many values as the model has features, {count}, not {table.width}. "
+                f"{forms(contract)}",
+                table.pointer,
             )
         return range(count)
     place = table.pointer.removesuffix("/data") + "/columns"
     positions = {str(name): position for position, name in enumerate(table.columns)}
     if len(positions) != len(table.columns):
-        raise WrongFeatures("A column is named more than once.", place)
+        raise WrongFeatures("A column is named more than once; name each once.", place)
     expected = [str(place) for place in range(count)] if contract.names is None else contract.names
     missing = [name for name in expected if name not in positions]
     if missing and contract.names is None:
         raise WrongFeatures(
-            f"The model tells no names: call its columns 0 to {count - 1}, as in its fit, or leave columns out.",
-            place,
+            f"The model tells no names, so its columns are called by their place in its fit, 0 to {count - 1}.", place
         )
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""

@@ -10,6 +10,7 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from body_budget import BodyBudget
 from errors import ScoringError
 from exchange import Answer, MustWait
 from front import Front
@@ -74,9 +75,13 @@ class Lane:
         place = Place(self)
         admission = SimpleNamespace(admit=lambda: place, at_once=lambda requests: place, due=1.0)
         self.service = SimpleNamespace(quick=quick, admission=admission, steps=self.steps)
-        self.reader = SimpleNamespace(received=self.received, refused=lambda environ, error: error)
+        self.reader = SimpleNamespace(
+            received=self.received,
+            refused=lambda environ, error: error,
+            hold=BodyBudget(10**6, patience=0).hold,
+        )
 
-    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False) -> Any:
+    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False, held: Any = None) -> Any:
         self.environ, self.at_once = environ, at_once
         return body
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 import support
 from blackbox.server import BARE, THREADS, Server, serving, until
+from cache_value import Entry, Seal
 from redis_server import Valkey, valkey
 
 pytestmark = pytest.mark.any_worker
@@ -43,6 +45,14 @@ def pod(model: Path, folder: Path, redis: Valkey, **env: str) -> Any:
     url = f"redis://127.0.0.1:{redis.port}"
     ours = THREADS | {"REDIS_URL": url, "SCORING_CACHE_MUST_PAY": "false", "SCORING_CACHE_BUDGET_MS": "5000"} | env
     return serving(model, folder, **ours)
+
+
+@pytest.fixture(scope="module")
+def signing(model: Path, redis: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With Redis as its only tier."""
+    env = {"WORKER_COUNT": "1", "SCORING_CACHE_MAX_BYTES": "0", "SCORING_CACHE_KEY": "a key out of the vault"}
+    with pod(model, tmp_path_factory.mktemp("signing"), redis, **env) as started:
+        yield started
 
 
 def state(server: Server, value: float, **headers: str) -> str:
@@ -138,6 +148,18 @@ def test_pods_share_what_is_in_redis_and_versions_do_not(model: Path, tmp_path: 
             assert state(upgraded, 7) == "miss"
 
 
+@pytest.mark.parametrize("predictions", [b"[666.0]", b'[666.0],"injected":"<script>"', b'["\xff"]', b"[1,2]"])
+def test_who_may_write_to_redis_can_not_answer_without_the_key(signing: Server, redis: Valkey, predictions: bytes):
+    """A value as we make them, but unsigned, is a miss: what the model says is answered, and put in its place."""
+    value = 1000.0 + sum(predictions)
+    assert state(signing, value) == "miss"
+    until(lambda: state(signing, value) == "hit", "it is stored")
+    for key in redis.admin.scan_iter(match="azureml-scoring:*"):
+        redis.admin.set(key, Seal().close(key, Entry(predictions, time.time() + 1000)))
+    assert state(signing, value) == "miss"
+    until(lambda: state(signing, value) == "hit", "it is stored again")
+
+
 def test_with_leases_two_pods_compute_once(model: Path, tmp_path: Path, redis: Valkey):
     """The second waits for the first."""
     lease = {"SCORING_CACHE_LEASE_MS": "20000", "MODEL_NAME": "leased"}
@@ -191,6 +213,7 @@ def test_no_secret_is_shown(model: Path, tmp_path: Path):
     """Not in the log, not in /health, not in an answer; whether Redis is there or not."""
     secret = "hunter2-and-more"
     env = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "1", "REDIS_PASSWORD": secret, "REDIS_SSL": "false"}
+    env["SCORING_CACHE_KEY"] = secret
     with serving(model, tmp_path, **env) as server:
         answer = server.score([[1.0]])
         assert secret not in server.log + answer.text + server.get("/health").text

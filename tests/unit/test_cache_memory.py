@@ -1,8 +1,10 @@
 import random
+import subprocess
 import sys
 import threading
-import tracemalloc
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,8 @@ from cache_memory import ENTRY_OVERHEAD, MemoryTier
 from cache_value import Entry
 from scoreboard import Row
 
-ROOM_FOR_THREE = 3 * (ENTRY_OVERHEAD + 3)
+SOURCE = Path(__file__).parents[2] / "src"
+ROOM_FOR_THREE = 3 * (ENTRY_OVERHEAD + 4)
 
 
 def tier(max_bytes: int, row: Row | None = None, **options: object) -> MemoryTier:
@@ -51,18 +54,69 @@ def test_the_bound_holds_whatever_is_put(puts: list[tuple[int, int]]):
         assert row.cache.memory_bytes <= 5_000
 
 
-def test_the_bound_is_of_real_memory():
-    """What Python really allocates for keys like ours stays below the bytes that are counted."""
-    memory = tier(2_000_000, row := Row())
-    tracemalloc.start()
-    try:
-        for i in range(5_000):
-            memory.put({b"azureml-scoring:diabetes-classifier:v1.2.3:%044d" % i: Entry(b"[%d]" % i, 100.0 + i)})
-        allocated, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert row.cache.memory_entries > 3_000
-    assert allocated < row.cache.memory_bytes
+SOAK = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from cache_counts import CacheCounts
+from cache_memory import ENTRY_OVERHEAD, MemoryTier
+from cache_value import Entry
+from predictions import to_json
+from scoreboard import Row
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+max_bytes, rows = int(sys.argv[2]), int(sys.argv[3])
+row, rng = Row(), np.random.default_rng(0)
+memory = MemoryTier(max_bytes, CacheCounts(lambda: row), clock=lambda: 0.0)
+before = most = resident()
+put = number = 0
+while put < 10 * max_bytes:
+    json = to_json(rng.random(rows).tolist())
+    key = b"azureml-scoring:diabetes-classifier:v1.2.3:%044d" % number
+    memory.put({key: Entry(json, 3600.0 - number % 360)})
+    put, number = put + len(key) + len(json) + ENTRY_OVERHEAD, number + 1
+    if number % 500 == 0:
+        most = max(most, resident())
+print(most - before, row.cache.memory_bytes)
+"""
+
+
+@pytest.mark.parametrize("rows", [1, 100])
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Only Linux tells there what a process occupies.")
+def test_the_process_grows_by_no_more_than_the_setting_and_a_tenth(rows: int):
+    """Filled ten times over, with the answers to single rows and to batches as they are really made."""
+    max_bytes = 24_000_000
+    command = [sys.executable, "-c", SOAK, SOURCE, str(max_bytes), str(rows)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    grown, counted = map(int, told.split())
+    assert grown < 1.1 * max_bytes
+    assert 0.9 * max_bytes < counted <= max_bytes
+    assert grown > 0.7 * counted
+
+
+def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
+    """It makes room when its turn comes."""
+    now = [0.0]
+    memory = MemoryTier(2 * (ENTRY_OVERHEAD + 4), CacheCounts(lambda: row), clock=lambda: now[0])
+    row = Row()
+    memory.put({b"a": Entry(b"[1]", 5.0)})
+    memory.put({b"b": Entry(b"[2]", 50.0)})
+    now[0] = 10.0
+    assert set(memory.get([b"a", b"b"])) == {b"b"}
+    memory.put({b"c": Entry(b"[3]", 50.0)})
+    assert set(memory.get([b"a", b"b", b"c"])) == {b"b", b"c"}
+    assert (row.cache.memory_evictions, row.cache.memory_entries) == (0, 2)
+
+
+def test_an_entry_that_is_put_again_counts_once():
+    """With what it holds now."""
+    memory = tier(ROOM_FOR_THREE, row := Row())
+    for predictions in (b"[1]", b"[1,2]", b"[3]"):
+        memory.put({b"a": entry(predictions)})
+    assert memory.get([b"a"])[b"a"].predictions == b"[3]"
+    assert row.cache.memory_bytes == len(b"a") + len(b"[3]") + ENTRY_OVERHEAD
 
 
 def test_threads_may_share_it():
@@ -94,4 +148,6 @@ def test_threads_may_share_it():
     assert not wrong
     kept = memory.get([b"%d" % i for i in range(60)])
     assert row.cache.memory_entries == len(kept)
-    assert row.cache.memory_bytes == sum(len(found.predictions) + ENTRY_OVERHEAD for found in kept.values())
+    assert row.cache.memory_bytes == sum(
+        len(key) + len(found.predictions) + ENTRY_OVERHEAD for key, found in kept.items()
+    )

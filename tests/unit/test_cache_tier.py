@@ -12,13 +12,14 @@ from cache_counts import CacheCounts
 from cache_memory import MemoryTier
 from cache_redis import RedisTier
 from cache_tier import MeasuredTier, Tier
-from cache_value import Entry, Unavailable, seal
+from cache_value import LONGEST, Entry, Seal, Unavailable
 from payoff import RETEST_EVERY, WINDOW
 from redis_link import RedisLink
 from redis_server import HAS_REDIS, Valkey
 from scoreboard import Row
 
 HOUR = 3600.0
+SEAL = Seal()
 
 
 def link(connect: Callable[[], Any], counts: CacheCounts, budget: float = 5.0) -> RedisLink:
@@ -88,9 +89,9 @@ def test_an_expired_entry_is_gone(tier: Tier):
     assert tier.get([b"late", b"soon"]) == {}
 
 
-def test_empty_and_binary_values_are_kept_as_they_are(tier: Tier):
+def test_answers_and_keys_of_all_kinds_are_kept_as_they_are(tier: Tier):
     """No value is special."""
-    put = {b"a": entry(b""), b"\x00\xff": entry(bytes(range(256)))}
+    put = {b"a": entry(b"0.5"), b"\x00\xff": entry('["é😀",[],null]'.encode())}
     tier.put(put)
     assert settled(tier, list(put), 2) == put
 
@@ -102,21 +103,48 @@ def redis_tier(redis_server: Valkey, row: Row) -> RedisTier:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"garbage", seal(b"other", Entry(b"[1]", 2e9)), seal(b"key", Entry(b"[1]", 2e9))[:-1]]
+    "value",
+    [
+        b"",
+        b"garbage",
+        SEAL.close(b"other", Entry(b"[1]", 2e9)),
+        SEAL.close(b"key", Entry(b"[1]", 2e9))[:-1],
+        SEAL.close(b"key", Entry(b'[1],"injected":1', 2e9)),
+        SEAL.close(b"key", Entry(b'["\xff"]', 2e9)),
+        SEAL.close(b"key", Entry(b"[1,2]", 2e9)),
+    ],
 )
 def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
     redis_tier: RedisTier, redis_server: Valkey, row: Row, value: bytes
 ):
     """Also a foreign or truncated one; others of the same look-up are not touched by it."""
     redis_server.admin.set(b"key", value)
-    redis_server.admin.set(b"good", seal(b"good", good := entry()))
-    assert redis_tier.get([b"key", b"good"]) == {b"good": good}
+    redis_server.admin.set(b"good", SEAL.close(b"good", good := entry()))
+    assert redis_tier.get([b"key", b"good"], rows=1) == {b"good": good}
     assert row.cache.redis_corrupt == 1
     until = time.monotonic() + 10
     while redis_server.admin.exists(b"key") and time.monotonic() < until:
         time.sleep(0.01)
     assert not redis_server.admin.exists(b"key")
     assert redis_server.admin.exists(b"good")
+
+
+def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(redis_server: Valkey, row: Row):
+    """An unsigned value, however well it is made, is a miss."""
+    counts = CacheCounts(lambda: row)
+    signing = RedisTier(link(redis_server.connect, counts), counts, secret="out of the vault")
+    signing.put({b"mine": (mine := entry())})
+    assert settled(signing, [b"mine"], 1) == {b"mine": mine}
+    redis_server.admin.set(b"mine", SEAL.close(b"mine", entry(b"[2]")))
+    assert signing.get([b"mine"], rows=1) == {}
+    assert row.cache.redis_corrupt == 1
+
+
+def test_what_would_not_be_taken_is_not_stored(redis_tier: RedisTier, redis_server: Valkey):
+    """An answer of tens of megabytes is computed anew."""
+    redis_tier.put({b"long": entry(b" " * (LONGEST + 1)), b"short": entry()})
+    settled(redis_tier, [b"short"], 1)
+    assert not redis_server.admin.exists(b"long")
 
 
 def test_a_key_of_another_type_is_a_miss_and_removed(redis_tier: RedisTier, redis_server: Valkey, row: Row):
@@ -181,7 +209,7 @@ class Scripted:
     def available(self) -> bool:
         return True
 
-    def get(self, keys: Any) -> dict[bytes, Entry]:
+    def get(self, keys: Any, rows: Any = None) -> dict[bytes, Entry]:
         if self.fails:
             raise Unavailable
         self.now += self.seconds

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from body_budget import BodyBudget
 from errors import Overloaded, ScoringError
 from exchange import MustWait
 from front import MUST_WAIT, SMALL, THREADS, Front
@@ -62,9 +63,12 @@ class Lane:
         self.service = SimpleNamespace(
             quick=quick, admission=SimpleNamespace(admit=lambda: Place(1), at_once=lambda requests: Place(0))
         )
-        self.reader = SimpleNamespace(received=self.received, refused=lambda environ, error: error)
+        self.budget = BodyBudget(LIMITS.max_bytes, patience=0)
+        self.reader = SimpleNamespace(
+            received=self.received, refused=lambda environ, error: error, hold=self.budget.hold
+        )
 
-    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False) -> Any:
+    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False, held: Any = None) -> Any:
         self.at_once = at_once
         return body
 
@@ -219,6 +223,18 @@ def test_what_is_too_large_is_read_to_its_end():
     client = Client(b"x" * 90_000, b"x" * 90_000, b"x" * 90_000)
     ask(front(Lane()), client, transfer_encoding="chunked")
     assert client.left == []
+
+
+def test_a_body_for_which_there_is_no_room_is_read_to_its_end():
+    """So that the client gets to read 503; once the others are answered it is taken."""
+    lane = Lane(quick=False)
+    with lane.budget.hold() as others:
+        others.take(LIMITS.max_bytes - 1_000)
+        client = Client(b"x" * SMALL, b"x" * 9_000, b"x" * 9_000)
+        assert ask(front(lane), client, transfer_encoding="chunked").body == b"overloaded"
+        assert client.left == []
+    sent = b"x" * (SMALL + 9_000)
+    assert ask(front(lane), Client(sent), transfer_encoding="chunked").body == sent
 
 
 def test_past_the_in_flight_limit_no_body_is_read():

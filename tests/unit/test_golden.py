@@ -25,8 +25,10 @@ def test_another_answer_stops_the_start(demo_model: Path, packaged: Manifest):
     """A model that is silently different never becomes ready."""
     answers = packaged.golden_answers | {"predict": [1 - answer for answer in packaged.golden_answers["predict"]]}
     other = dataclasses.replace(packaged, golden_answers=answers)
-    with pytest.raises(StartupError, match=r"answers its golden rows otherwise .*\(predict\)"):
+    with pytest.raises(StartupError, match=r"answers its golden rows otherwise .*\(predict\)") as stopped:
         golden.check(other, load(Settings(scoring_model_path=demo_model)).predict)
+    assert "package the model again" not in str(stopped.value)  # that would take the other answer for right
+    assert "train the model with the versions that run here" in str(stopped.value)
 
 
 def test_a_model_that_fails_on_them_stops_the_start(packaged: Manifest):

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import io
 from typing import Any
@@ -7,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import errors
+from body_budget import LARGE, BodyBudget
 from http_body import BodyReader
 from payload import Limits
 
+BUDGET = BodyBudget(10**6, patience=0)
 JSON = {"CONTENT_TYPE": "application/json"}
 
 
@@ -17,7 +20,7 @@ def read(body: bytes = b"", **environ: Any) -> bytes:
     """Of at most a hundred bytes."""
     stream = io.BytesIO(body)
     given = {"REQUEST_METHOD": "POST", "wsgi.input": stream, "CONTENT_LENGTH": str(len(body))} | environ
-    return BodyReader(Limits(max_bytes=100)).read(given)
+    return BodyReader(Limits(max_bytes=100), BUDGET).read(given)
 
 
 def test_the_body_is_read():
@@ -90,6 +93,33 @@ def test_a_gzip_bomb_is_refused_before_it_grows():
         with pytest.raises(errors.PayloadTooLarge):
             read(packed, **JSON, HTTP_CONTENT_ENCODING="gzip")
     assert len(read(gzip.compress(b"0" * 100), **JSON, HTTP_CONTENT_ENCODING="gzip")) == 100
+
+
+def test_what_a_large_body_takes_counts_until_its_request_ends():
+    """As it came, and as gzip made it; whose unpacking takes turns."""
+    budget, size = BodyBudget(LARGE * 4, patience=0), LARGE * 3
+    reader = BodyReader(Limits(), budget)
+    plain = {"REQUEST_METHOD": "POST", **JSON}
+    packed = gzip.compress(b" " * size)
+    with budget.hold() as first, budget.hold() as second:
+        assert len(reader.read(plain | {"HTTP_CONTENT_ENCODING": "gzip"}, packed, first)) == size
+        with pytest.raises(errors.Overloaded):
+            reader.read(plain | {"wsgi.input": io.BytesIO(b" " * size)}, None, second)
+        with pytest.raises(errors.Overloaded):  # the first one's turn has not ended
+            reader.read(plain | {"HTTP_CONTENT_ENCODING": "gzip"}, packed, second)
+    with budget.hold() as third:
+        assert len(reader.read(plain | {"wsgi.input": io.BytesIO(b" " * size)}, None, third)) == size
+
+
+@pytest.mark.parametrize("limit", [LARGE - 1, LARGE, LARGE + 1])
+@pytest.mark.parametrize("more", [0, 1])
+def test_gzip_is_bounded_exactly_at_any_limit(limit: int, more: int):
+    """Also where the limit is what is unpacked at first."""
+    budget = BodyBudget(10**6, patience=0)
+    environ = {"REQUEST_METHOD": "POST", "HTTP_CONTENT_ENCODING": "gzip", **JSON}
+    with pytest.raises(errors.PayloadTooLarge) if more else contextlib.nullcontext(), budget.hold() as held:
+        packed = gzip.compress(b" " * (limit + more))
+        assert len(BodyReader(Limits(max_bytes=limit), budget).read(environ, packed, held)) == limit
 
 
 @pytest.mark.parametrize(

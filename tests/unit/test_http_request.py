@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from body_budget import BodyBudget
 from cache import Directive
 from errors import IncompleteBody
 from exchange import Request
@@ -14,7 +15,7 @@ from http_body import BodyReader
 from http_request import REQUEST_ID, RequestReader
 from payload import Limits
 
-BODY = BodyReader(Limits())
+BODY = BodyReader(Limits(), BodyBudget(10**9, patience=0))
 
 
 def read(**environ: str | None) -> Request:

@@ -289,3 +289,14 @@ def test_a_proof_that_is_damaged_stops_the_start(copy: Path, rows: object):
     change_manifest(copy, onnx=onnx)
     with pytest.raises(StartupError, match="damaged"):
         from_(copy)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(tmp_path: Path, broken: bool, packed: bool):
+    """Or not: then it is to blame for NaN, and otherwise the row is."""
+    estimator, frame = support.plain_regression()
+    if broken:
+        estimator.intercept_ = np.nan
+    folder = support.packaged(estimator, frame, tmp_path) if packed else support.dump(estimator, tmp_path).parent
+    assert load(Settings(azureml_model_dir=folder)).proven is not broken

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import payload
+from body_budget import LARGE
 from errors import ClientError
 from numeric_body import FEW, numbers
 from payload import Limits
@@ -27,6 +28,7 @@ DOCUMENTS = st.one_of(
     st.fixed_dictionaries({"data": DATA}, optional={"method": METHODS}),
     st.fixed_dictionaries({"input_data": DATA}, optional={"method": METHODS, "id": ODD}),
     st.fixed_dictionaries({"data": DATA, "input_data": DATA}),
+    st.fixed_dictionaries({"data": DATA}, optional={"columns": st.lists(METHODS, max_size=2), "index": DATA}),
 )
 BITS = st.tuples(st.integers(0, 300), st.binary(max_size=2), st.integers(0, 2))
 
@@ -48,8 +50,8 @@ def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
 
 
 def same(body: bytes, limits: Limits = Limits()) -> bool:  # noqa: B008
-    """What the quick way says, of few bytes and of many, is what the other says; True where it has said something."""
-    return all([_same(body, limits), _same(body + b" " * FEW, limits)])
+    """What the quick way says, with few bytes or many, is what the other says; True where it has said something."""
+    return all([_same(body, limits), _same(body + b" " * FEW, limits), _same(body + b" " * LARGE, limits)])
 
 
 def _same(body: bytes, limits: Limits) -> bool:
@@ -134,6 +136,12 @@ def test_rows_of_one_number_are_told_from_others(body: bytes):
     assert numbers(b"[[1],[2]]", 1, Limits())
     assert numbers(body, 1, Limits()) is None
     assert numbers(body + b" " * FEW, 1, Limits()) is None
+
+
+@pytest.mark.parametrize("tail", [b'"method":"%s"', b'"method":"\\"%s"', b'"m%s":1', b'"method":"%s","data":[[9,9]]'])
+def test_what_stands_behind_the_rows_of_a_large_body_is_read_to_its_end(tail: bytes):
+    """Where it is no method, or a long one, the other way has it."""
+    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE) + b"}")
 
 
 def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():

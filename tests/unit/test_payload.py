@@ -1,3 +1,4 @@
+import codecs
 import contextlib
 
 import orjson
@@ -32,12 +33,15 @@ def refusal(body: object, limits: Limits = LIMITS) -> tuple[type, str | None]:
         ([1, 2], [[1, 2]], ""),
         ({"input_data": [[1, 2]]}, [[1, 2]], "/input_data"),
         ({"input_data": {"columns": ["a", "b"], "index": [7], "data": [[1, 2]]}}, [[1, 2]], "/input_data/data"),
+        ({"columns": ["a", "b"], "index": [7], "data": [[1, 2]]}, [[1, 2]], "/data"),
+        ({"data": [[1, 2]], "index": [7], "method": "predict"}, [[1, 2]], "/data"),
     ],
 )
 def test_each_form_gives_its_rows(body: object, rows: object, pointer: str):
-    """Rows, one flat row, a bare list and the MLflow form are all understood."""
-    table = parse(orjson.dumps(body), LIMITS)
-    assert (table.rows, table.pointer) == (rows, pointer)
+    """Rows, one flat row, a bare list, and what pandas splits a DataFrame into are all understood; a BOM is no harm."""
+    for mark in (b"", codecs.BOM_UTF8):
+        table = parse(mark + orjson.dumps(body), LIMITS)
+        assert (table.rows, table.pointer) == (rows, pointer)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +49,9 @@ def test_each_form_gives_its_rows(body: object, rows: object, pointer: str):
     [
         (b"", errors.EmptyBody, ""),
         (b" \n", errors.EmptyBody, ""),
+        (codecs.BOM_UTF8, errors.EmptyBody, ""),
+        (codecs.BOM_UTF8 * 2 + b"[1]", errors.MalformedJson, ""),
+        (codecs.BOM_UTF16 + b"[1]", errors.MalformedJson, ""),
         (b"null", errors.EmptyBody, ""),
         (b'{"data": [[1,]]}', errors.MalformedJson, ""),
         (b'{"data": [[NaN]]}', errors.MalformedJson, ""),
@@ -55,6 +62,12 @@ def test_each_form_gives_its_rows(body: object, rows: object, pointer: str):
         ({}, errors.UnknownForm, ""),
         ({"data": [[1]], "input_data": [[1]]}, errors.UnknownForm, ""),
         ({"data": [[1]], "methods": "predict"}, errors.UnknownForm, ""),
+        ({"data": [[1]], "names": ["a"]}, errors.UnknownForm, ""),
+        ({"input_data": [[1]], "columns": ["a"]}, errors.UnknownForm, ""),
+        ({"input_data": {"data": [[1]], "method": "predict"}}, errors.UnknownForm, "/input_data"),
+        ({"columns": "a", "data": [[1]]}, errors.WrongType, "/columns"),
+        ({"columns": ["a"], "data": [[1], [2, 3]]}, errors.WrongShape, "/data/1"),
+        ({"data": [{"a": 1}]}, errors.WrongShape, "/data/0"),
         ({"input_data": {"columns": ["a"]}}, errors.UnknownForm, "/input_data"),
         ({"input_data": {"columns": "a", "data": [[1]]}}, errors.WrongType, "/input_data/columns"),
         ({"input_data": {"columns": [[]], "data": [[1]]}}, errors.WrongType, "/input_data/columns"),

@@ -16,8 +16,9 @@ def test_each_format_is_read(tmp_path: Path):
     frame.to_csv(tmp_path / "s.csv", index=False)
     frame.to_parquet(tmp_path / "s.parquet")
     (tmp_path / "records.json").write_text(frame.to_json(orient="records"))
-    (tmp_path / "split.json").write_text(json.dumps({"input_data": json.loads(frame.to_json(orient="split"))}))
-    for name in ("s.csv", "s.parquet", "records.json", "split.json"):
+    (tmp_path / "split.json").write_text(frame.to_json(orient="split"))
+    (tmp_path / "input_data.json").write_text(json.dumps({"input_data": json.loads(frame.to_json(orient="split"))}))
+    for name in ("s.csv", "s.parquet", "records.json", "split.json", "input_data.json"):
         pd.testing.assert_frame_equal(read(tmp_path / name), frame)
     np.save(tmp_path / "s.npy", np.eye(2))
     (tmp_path / "data.json").write_text(json.dumps({"data": [[1, 0], [0, 1]]}))

@@ -2,11 +2,14 @@ import errno
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+import shared_file
 from errors import StartupError
 from scoreboard import Phase, Scoreboard
 from shared_file import process_born
@@ -131,19 +134,89 @@ def test_what_others_have_put_there_keeps_no_server_from_starting(own_tmp: Path,
     Scoreboard(os.getpid())
 
 
-def test_counters_have_their_place_on_the_disk(own_tmp: Path, monkeypatch: pytest.MonkeyPatch):
-    """Where there is none that is told; a write to the map would end the process."""
+class Disk:
+    """``full``: the folders in which no file gets any more room."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full: list[Path] = []
+        self._reserve = os.posix_fallocate
+        monkeypatch.setattr("os.posix_fallocate", self.reserve)
+
+    def reserve(self, file: int, start: int, size: int) -> None:
+        if Path(os.readlink(f"/proc/self/fd/{file}")).parent in self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._reserve(file, start, size)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def other(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only other folder that is tried."""
+    folder = tmp_path_factory.mktemp("other")
+    monkeypatch.setattr(shared_file, "FOLDERS", (folder, folder / "missing"))
+    return folder
+
+
+def test_all_counters_have_their_place_on_the_disk(own_tmp: Path):
+    """Those of other workers too, which are read: on a full disk in memory that would end the process."""
     board = Scoreboard(os.getpid())
     board.beside("drift", 1000)
-    assert all(path.stat().st_blocks for path in own_tmp.iterdir())
+    for path in own_tmp.iterdir():
+        assert path.stat().st_blocks * 512 >= path.stat().st_size
 
-    def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("os.pwrite", full)
-    for make in (lambda: Scoreboard(os.getpid()), lambda: board.beside("more", 1)):
-        with pytest.raises(StartupError, match="No space left on device"):
-            make()
+def test_where_the_temporary_folder_is_full_the_counters_are_elsewhere(
+    own_tmp: Path, other: Path, disk: Disk, caplog: pytest.LogCaptureFixture
+):
+    """The log says so. All workers of a server share them there, also one that comes when there is room again."""
+    disk.full = [own_tmp]
+    board = Scoreboard(os.getpid())
+    assert f"{own_tmp} is full, so the counters are in {other}." in caplog.text
+    disk.full = []
+    in_child(lambda: worker(requests=10))
+    assert totals(board) == (10, 0)
+    assert list(own_tmp.iterdir()) == []
+    board.beside("drift", 10)
+    in_child(lambda: Scoreboard(os.getpid()))
+    assert len(list(other.iterdir())) == 1
+
+
+def test_where_nothing_has_room_a_sentence_says_what_to_do(own_tmp: Path, other: Path, disk: Disk):
+    """And nothing is left behind."""
+    board = Scoreboard(os.getpid())
+    disk.full = [own_tmp, other]
+    with pytest.raises(StartupError, match=r"no room for the counters; give TMPDIR a folder that has 391,176 bytes"):
+        Scoreboard(os.getppid())
+    with pytest.raises(StartupError, match="no room"):
+        board.beside("more", 1)
+    assert len(list(own_tmp.iterdir())) == 1
+
+
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=200k none "$1" || exit 77
+TMPDIR="$1" "$2" -c '
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from scoreboard import Scoreboard
+board = Scoreboard(os.getpid())
+board.mine.non_finite += 1
+print(sum(row.non_finite for row in board._board.rows))
+' "$3"
+"""
+
+
+def test_a_small_disk_in_memory_kills_no_worker(tmp_path: Path):
+    """A real one, in a mount namespace of its own, with less room than the counters need."""
+    words = ["sh", "-c", ON_A_SMALL_DISK, "sh", tmp_path, sys.executable, Path(__file__).parents[2] / "src"]
+    command = ["unshare", "--map-root-user", "--mount", *words]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"It needs a mount of its own: run it as root, or allow user namespaces ({done.stderr.strip()}).")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1"), done
 
 
 def test_counters_of_another_width_take_nothing_away():

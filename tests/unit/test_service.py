@@ -1,6 +1,8 @@
 import datetime
+import gc
 import re
 import threading
+import weakref
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +12,11 @@ import orjson
 import pytest
 
 from admission import Admission
+from body_budget import LARGE, BodyBudget
 from cache import CacheState, Predictions, ResponseCache
 from cache_counts import CacheCounts
 from contract import Contract, Feature
-from errors import NotReady
+from errors import NotReady, Overloaded
 from exchange import MustWait, Outcome, Request
 from joint_predict import JointPredict
 from measures import STAGES
@@ -35,6 +38,7 @@ class Source:
             contract=Contract((Feature("a"),), ("predict",)),
             predict=predict,
             cacheable=True,
+            proven=False,
         )
 
     @property
@@ -160,6 +164,26 @@ def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object
     assert body["predictions"] in ([None], [[1.0, None]])
 
 
+@pytest.mark.parametrize("proof", ["golden rows", "a request"])
+def test_a_client_can_not_make_a_good_model_fail(proof: str):
+    """What a model that has answered with numbers can't answer with one is the row's fault: 422, no error of ours."""
+
+    def predict(batch: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return np.log(batch.X[:, 0]).tolist()
+
+    source = Source(predict)
+    source._model.proven = proof == "golden rows"
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    if proof == "a request":
+        assert ask(asked, {"data": [[1.0]]})[0] == 200
+    status, body = ask(asked, {"data": [[1.0], [0.0]]})
+    assert (status, body["code"]) == (422, "model_refused_input")
+    assert "SCORING_NON_FINITE_OUTPUT=null" in body["error"]
+    assert seen[-1].non_finite == 1
+
+
 @pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
 def test_what_json_has_not_is_the_models_failure(answers: list[object]):
     """Named as such, with the request id to look it up."""
@@ -191,6 +215,45 @@ def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
     answer = service(source=Loading()).score(Request("id", "t", lambda: b""))
     assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
     assert orjson.loads(answer.body)["metadata"]["model_version"] is None
+
+
+def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
+    """Not when a garbage collection finds the error, its traceback, and in that the request, some seconds later."""
+
+    def read() -> bytes:
+        return b'{"data": "a large body"}'
+
+    let_go, asked = weakref.ref(read), service(hooks=[lambda outcome: None])
+    gc.disable()
+    try:
+        assert asked.score(Request("id-1", "t" * 32, read)).status == 422
+        del read
+        assert let_go() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("first", "status"), [(b"1.5", 200), (b'"x"', 422)])
+def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
+    """While the model computes it is held, but others may be parsed; in the end all of it is given back."""
+    budget = BodyBudget(LARGE * 2, patience=0)
+    held, other = budget.hold(), budget.hold()
+
+    def read() -> bytes:
+        held.take(LARGE * 2)
+        held.turn()
+        return b'{"data": [[%s]]}' % first + b" " * LARGE
+
+    def predict(batch: Any) -> Any:
+        other.turn()
+        other.end_turn()
+        with pytest.raises(Overloaded):
+            other.take(1)
+        return [0]
+
+    assert service(predict).score(Request("id-1", "t" * 32, read, held=held)).status == status
+    other.turn()
+    other.take(LARGE * 2)
 
 
 def test_hooks_are_told_what_became_of_each_request():

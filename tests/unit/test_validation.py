@@ -1,5 +1,8 @@
+import re
+
 import numpy as np
 import orjson
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +47,77 @@ def test_columns_are_matched_by_name(order: list[int], extra: bool):
     result = batch({"input_data": {"columns": columns, "data": [row]}})
     assert result.X.tolist() == [[0.0, 1.0]]
     assert result.X.flags.c_contiguous
+
+
+@pytest.mark.parametrize("columns", [["a", "b"], ["b", "a"]])
+def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: list[str]):
+    """By the dict or the JSON of ``orient="split"``, by itself or as ``input_data``: never by position."""
+    frame = pd.DataFrame({"a": [1.0, 3.0], "b": [2.0, 4.0]}, index=["x", "y"])[columns]
+    for document in (frame.to_dict("split"), orjson.loads(frame.to_json(orient="split"))):
+        for sent in (document, {"input_data": document}):
+            assert batch(sent).X.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize("key", ["names", "column_names", "feature_names", "schema", "params"])
+@pytest.mark.parametrize("where", ["beside data", "beside input_data", "inside"])
+def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: str):
+    """Without them the values would be taken by position: the error says which key the names go under."""
+    table = {"data": [[2, 1]], key: ["b", "a"]}
+    sent = {
+        "beside data": table,
+        "beside input_data": {"input_data": [[2, 1]], key: []},
+        "inside": {"input_data": table},
+    }
+    error = refusal(sent[where], NAMED)
+    assert error.code == "unknown_form"
+    assert not re.search("leave|remove|drop|without the", error.message)
+    assert '{"columns": ["a", "b"], "data": [[...], [...]]}' in error.message
+
+
+def test_what_an_error_says_about_columns_does_not_make_it_wrong():
+    """A model that was fitted without names goes by the places of its values: who sends names is told so."""
+    error = refusal({"columns": ["b", "a"], "data": [[2, 1]]}, UNNAMED)
+    assert "by their place in its fit, 0 to 1" in error.message
+    assert batch({"columns": [1, 0], "data": [[2, 1]]}, UNNAMED).X.tolist() == [[1.0, 2.0]]
+
+
+WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predict",))
+
+
+@pytest.mark.parametrize(
+    ("document", "contract", "shown"),
+    [
+        ({"data": ["text a", "text b"]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
+        ({"data": [{"x": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
+        ({"data": [1, 2]}, one("int64"), '{"data": [[1], [2]]}'),
+        ({"data": [True, False]}, one("bool"), '{"data": [[true], [false]]}'),
+        ({"instances": [["red"]]}, one("category", categories=("red",)), '{"data": [[...], [...]]}: each row'),
+        ({"data": [{"a": 1, "b": 2}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
+        ({"data": [1, 2, 3]}, NAMED, "2 values in each row, in the order that the model was fitted with"),
+        ([{"a": 1}], UNNAMED, '{"data": [[...], [...]]}, with 2 values in each row'),
+        ({"data": [[1]]}, WIDE, r'{"columns": ["col\"0", "col\"1", "col\"2", ...], "data"'),
+        ("text", NAMED, '"columns": ["a", "b"]'),
+    ],
+)
+def test_an_error_about_the_form_shows_the_form_of_this_model(document: object, contract: Contract, shown: str):
+    """With its own columns, three at most."""
+    assert shown in refusal(document, contract).message
+
+
+@pytest.mark.parametrize("dtype", ["str", "int64", "float64", "bool"])
+def test_the_form_that_an_error_shows_is_taken(dtype: str):
+    """Copied from the message as it is."""
+    message = refusal({"data": {}}, one(dtype)).message
+    (example,) = re.findall(r"{.*}", message)
+    assert len(batch(orjson.loads(example), one(dtype)).X) == 2
+
+
+@pytest.mark.parametrize("contract", [NAMED, Contract((Feature("a"), Feature("b", "any")), ("predict",))])
+def test_a_byte_order_mark_changes_nothing(contract: Contract):
+    """Windows' tools put it in front of a file that they write as UTF-8."""
+    body = orjson.dumps({"data": [[1, 2]]})
+    plain, marked = (validate(mark + body, contract, Limits()) for mark in (b"", b"\xef\xbb\xbf"))
+    assert marked.X.tolist() == plain.X.tolist() == [[1.0, 2.0]]
 
 
 def test_a_model_without_names_takes_positions_as_columns():
