@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 import uvicorn
 from in_process import ROW, application, demo
-from uvicorn.server import ServerState
 
 from application import Application
+from connections import Connections
 from front import Front
 from front_protocol import FrontProtocol
 from lean_lane import LeanLane
@@ -71,7 +71,7 @@ def asking(served: Application, together: int) -> Callable[[], bytes]:
     options: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "proxy_headers": False}
     config = uvicorn.Config(front, http=FrontProtocol, interface="asgi3", log_config=None, **options)
     loop, transport = Loop(), Transport()
-    connections = [FrontProtocol(config, ServerState(), {}, loop) for _ in range(together)]
+    connections = [FrontProtocol(config, Connections(), {}, loop) for _ in range(together)]
     for connection in connections:
         connection.connection_made(transport)
 

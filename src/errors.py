@@ -2,14 +2,15 @@
 
     ScoringError                      one request; the service goes on
     ├── ClientError (4xx)             the request must change
-    │   ├── 400  EmptyBody, IncompleteBody, MalformedJson, MalformedEncoding, TooDeep, UnknownForm
+    │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedEncoding,
+    │   │        TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
     │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
     │   ├── 422  WrongShape, EmptyBatch, WrongFeatures, WrongType, MissingValue, OutOfRange,
     │   │        UnknownMethod, ModelRefusedInput
-    │   └── 431  RequestIdTooLong
+    │   └── 431  RequestIdTooLong, HeadTooLarge
     └── ServiceError (5xx)            the request may be right
         ├── 500  ModelFailed, NonFinitePrediction, InternalError
         ├── 503  Overloaded, NotReady (with Retry-After)
@@ -61,6 +62,10 @@ class EmptyBody(ClientError):
 
 class IncompleteBody(ClientError):
     status, code = HTTPStatus.BAD_REQUEST, "incomplete_body"
+
+
+class MalformedHead(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_head"
 
 
 class MalformedJson(ClientError):
@@ -149,6 +154,10 @@ class ModelRefusedInput(ClientError):
 
 class RequestIdTooLong(ClientError):
     status, code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "request_id_too_long"
+
+
+class HeadTooLarge(ClientError):
+    status, code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"
 
 
 class ServiceError(ScoringError):

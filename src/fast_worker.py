@@ -7,17 +7,19 @@ uvicorn alone would neither drain before it stops, nor end with its master.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import signal
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import uvicorn
 import uvloop
 
+import connections
 import settings
+import telemetry
+from connections import MOST_CONNECTIONS
+from fast_server import Server
 from front import THREADS, Front
 from front_protocol import FrontProtocol
 from lean_lane import LeanLane
@@ -27,9 +29,6 @@ KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a proxy in front keeps it, or it would find it closed."""
 
 LEVELS = {"uvicorn.error": logging.WARNING, "uvicorn.access": logging.INFO}
-
-TICKS = 10
-"""Of uvicorn's, in a second."""
 
 
 class FastWorker:
@@ -88,7 +87,7 @@ class FastWorker:
         )
         sockets = [listener.sock for listener in self._gunicorn.sockets]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Server(config, self).serve(sockets))
+            runner.run(Server(config, self, _most_connections()).serve(sockets))
 
     def _front(self, flask: Any) -> Front:
         configured = settings.load(os.environ)
@@ -100,38 +99,11 @@ class FastWorker:
         self._gunicorn.notify()
 
 
-class Server(uvicorn.Server):
-    """uvicorn's, that drains on SIGTERM, ends with its master and looks after timeouts."""
-
-    def __init__(self, config: uvicorn.Config, worker: FastWorker) -> None:
-        super().__init__(config)
-        self._worker = worker
-        self._draining = False
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self.drain_then_stop)
-        for number in (signal.SIGINT, signal.SIGQUIT):
-            loop.add_signal_handler(number, self.stop)
-        yield
-
-    def drain_then_stop(self) -> None:
-        """The signal may come twice, from the master and to the process group: the second changes nothing."""
-        if not self._draining:
-            self._draining = True
-            self._worker.drain()
-            asyncio.get_running_loop().call_later(self._worker.drain_seconds, self.stop)
-
-    def stop(self) -> None:
-        """What is in flight is still answered."""
-        self.should_exit = True
-
-    async def on_tick(self, counter: int) -> bool:
-        if counter % TICKS == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in list(self.server_state.connections):
-                cast(FrontProtocol, connection).look(now)
-            if os.getppid() != self._worker.master or self._worker.told_to_stop:
-                self.drain_then_stop()
-        return await super().on_tick(counter)
+def _most_connections() -> int:
+    most = connections.allowed()
+    if most < MOST_CONNECTIONS:
+        telemetry.event(
+            f"This worker takes {most} connections at once, for it may open few files; raise that: ulimit -n 4096.",
+            logging.WARNING,
+        )
+    return most

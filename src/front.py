@@ -19,8 +19,9 @@ from body_budget import LARGE, Held
 from errors import BodyTimeout, IncompleteBody, Overloaded, ScoringError
 from exchange import MustWait
 from http_body import SKIPPED, Environ
-from http_connection import CUT_OFF
-from lean_lane import SCORE, LeanLane, Response, Wsgi
+from http_connection import CUT_OFF, REFUSED
+from http_head import length
+from lean_lane import LeanLane, Response, Wsgi, is_score
 from payload import Limits
 from turn import Turn
 
@@ -53,8 +54,10 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         environ = wsgi_bridge.environ_of(scope)
-        lane = self.lane
-        if lane is not None and lane.scores(environ):
+        lane, refused = self.lane, scope["state"].get(REFUSED)
+        if refused:
+            response = _refusal(lane, environ, refused, started)
+        elif lane is not None and lane.scores(environ):
             response = await self._score(lane, scope, environ, receive, started)
         elif lane is not None and (page := lane.page(environ)) is not None:
             response = page
@@ -83,7 +86,7 @@ class Front:
     async def _by_flask(self, scope: Scope, environ: Environ, receive: Receive) -> Response:
         """Only /score reads a body there; as many may be on their way as there are threads to answer them."""
         body: bytes | ScoringError = b""
-        if environ["PATH_INFO"] == SCORE:
+        if is_score(environ["PATH_INFO"]):
             if self._reading_for_flask >= THREADS:
                 body = Overloaded("Too many bodies are on their way.")
             else:
@@ -133,7 +136,14 @@ class Front:
 
 def _announced(environ: Environ) -> int:
     """The length of the body; 0 where it is not told."""
-    return int(environ.get("CONTENT_LENGTH") or 0)
+    return length(environ.get("CONTENT_LENGTH"))
+
+
+def _refusal(lane: LeanLane | None, environ: Environ, error: ScoringError, started: float) -> Response:
+    """A request to score that is refused counts as one."""
+    if lane is not None and lane.scores(environ):
+        return lane.score(lane.reader.refused(environ, error), started)
+    return wsgi_bridge.refusal(error)
 
 
 async def _respond(response: Response, send: Send) -> None:

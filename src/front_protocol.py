@@ -13,16 +13,21 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+import http_head
 import wsgi_bridge
 from exchange import MustWait
 from front import MUST_WAIT, SMALL, Front
-from http_connection import LONGEST_HEAD, HttpConnection
+from http_connection import HttpConnection
+from http_head import LONGEST_LENGTH, LONGEST_LINE, MOST_HEADERS
 from lean_lane import SCORE, LeanLane, unusual
 from turn import Pending
 
 SCORE_URL = SCORE.encode()
 ORDINARY = frozenset(("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"))
 """Headers that make a request none for the express lane."""
+
+CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
+"""What an answer says: that it is the last one; that it is not, which HTTP/1.0 wants to be told."""
 
 
 class FrontProtocol(HttpConnection):
@@ -38,6 +43,7 @@ class FrontProtocol(HttpConnection):
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
         self._body = b""
+        self._connection_line = ""
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = ""
 
@@ -45,6 +51,7 @@ class FrontProtocol(HttpConnection):
         self.url = self._body = b""
         self._fields = []
         self._since = self.loop.time()
+        self._first_piece = self._piece
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
@@ -56,16 +63,30 @@ class FrontProtocol(HttpConnection):
             and self.url == SCORE_URL
             and lane.service.quick
             and self.idle
-            and self._unaccounted <= LONGEST_HEAD
             and not self.flow.write_paused
-            and not self.transport.is_closing()
+            and not self._over
             and self.parser.get_method() == b"POST"
+            and (self._unaccounted + self._first_piece <= LONGEST_LINE or http_head.fits(SCORE_URL, self._fields))
         ):
             environ = wsgi_bridge.environ("POST", SCORE, self._fields)
-            if ORDINARY.isdisjoint(environ) and not unusual(environ):
+            if self._takes(environ):
                 self._express = environ
                 return
         self._ordinary()
+
+    def _takes(self, environ: dict[str, Any]) -> bool:
+        """Whether the head is one for the express lane. The others are looked at more closely on their way."""
+        kept = self.parser.should_keep_alive()
+        old = not (kept and "HTTP_CONNECTION" not in environ) and self.parser.get_http_version() != "1.1"
+        self._connection_line = CLOSE if not kept else KEEP_ALIVE if old else ""
+        return (
+            ORDINARY.isdisjoint(environ)
+            and "," not in environ.get("HTTP_HOST", ",")
+            and len(environ.get("CONTENT_LENGTH", "")) <= LONGEST_LENGTH
+            and len(self._fields) <= MOST_HEADERS
+            and (kept or not old)
+            and not unusual(environ)
+        )
 
     def on_body(self, body: bytes) -> None:
         if self._express is None:
@@ -89,25 +110,26 @@ class FrontProtocol(HttpConnection):
 
     def _score(self, lane: LeanLane, environ: dict[str, Any]) -> None:
         """Raises MustWait."""
-        started, keep_alive = time.perf_counter(), self.parser.should_keep_alive()
-        due = lane.service.admission.due
+        started, due = time.perf_counter(), lane.service.admission.due
         request = lane.reader.received(environ, self._body, due, at_once=True)
         steps = lane.service.steps(request, due, self._turn.joint)
         first = next(steps)
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
-        written = functools.partial(lane.written, request, started, self._lines(keep_alive))
+        draining = self.server_state.draining
+        connection_line = CLOSE if draining else self._connection_line
+        written = functools.partial(lane.written, request, started, self._lines() + connection_line)
         self._turn.add(Pending(self.transport, started, first, steps, written), self.loop)
-        if not keep_alive:
+        if connection_line is CLOSE:
             self._turn.end()
-            self.transport.close()
+            self.end() if draining else self.transport.close()
 
-    def _lines(self, keep_alive: bool) -> str:
+    def _lines(self) -> str:
         headers = self.server_state.default_headers
         if headers is not self._default_headers:  # once a second, for the date
             self._default_headers = headers
             self._default_lines = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in headers)
-        return self._default_lines if keep_alive else f"{self._default_lines}connection: close\r\n"
+        return self._default_lines
 
     def _ordinary(self) -> None:
         """uvicorn's way, with what has come of the request so far."""
@@ -125,7 +147,7 @@ class FrontProtocol(HttpConnection):
     def _settle(self) -> None:
         """Before anything but the next byte happens to the connection."""
         self._turn.end()
-        if self._express is not None and not self.transport.is_closing():
+        if self._express is not None and not self._over:
             self._ordinary()
 
     def _refuse(self, error: BaseException) -> None:
@@ -144,3 +166,12 @@ class FrontProtocol(HttpConnection):
     def shutdown(self) -> None:
         self._settle()
         super().shutdown()
+
+    def standing(self) -> tuple[bool, float] | None:
+        if self._express is not None and not self._over:
+            return True, self._since
+        return super().standing()
+
+    def evict(self) -> None:
+        self._settle()
+        super().evict()

@@ -14,6 +14,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import listener
+
+LONGEST_QUEUE = 5.0
+"""Seconds in which a worker that stops takes the connections that wait for it."""
+
 
 class GunicornWorker:
     """See ``server.Worker``."""
@@ -55,10 +60,22 @@ class GunicornWorker:
         def drain_then_stop() -> None:
             signals.get()
             drain()
+            self.worker.max_keepalived = 0  # each answer is the last of its connection
             time.sleep(seconds)
+            self._close_to_new_connections()
             drained.set()
             os.kill(os.getpid(), signal.SIGTERM)
 
         threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
         signal.signal(signal.SIGTERM, handle)
         signal.siginterrupt(signal.SIGTERM, False)  # a request that is being read or answered goes on
+
+    def _close_to_new_connections(self) -> None:
+        """Where no other worker goes on; those that have been opened are taken meanwhile."""
+        last = [each for each in self.worker.sockets if not listener.is_shared(each.sock, self.master)]
+        for each in last:
+            listener.take_no_more(each.sock)
+        time.sleep(listener.HANDSHAKE)
+        limit = time.monotonic() + LONGEST_QUEUE
+        while any(each.get_backlog() > 0 for each in last) and time.monotonic() < limit:
+            time.sleep(listener.HANDSHAKE)

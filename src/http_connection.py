@@ -1,76 +1,86 @@
-"""HTTP/1.1 on one connection: uvicorn's, bounded and patient where clients of an event loop want it to be.
+"""HTTP/1.1 on one connection: uvicorn's, strict in what it reads, and bounded.
 
-A head has a greatest size and time, an idle connection ends, a client that has said all still reads its answer, and
-what is malformed does not disturb the answers before it. Timeouts are looked after once a second, for all connections.
+A head has a greatest size, a client that has said all still reads its answer, and what is malformed disturbs no
+answer before it. When a connection ends is in connection_ends.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-LONGEST_HEAD = 65_536
-"""Bytes of a request's line and headers. Neither uvicorn nor its parser has a limit."""
-
-MOST_CONNECTIONS = 1_000
-"""Of a worker, as of gunicorn's: each may hold LONGEST_HEAD of memory, and one of the files that a process may open."""
+import http_head
+from connection_ends import EndingConnection
+from errors import ClientError, HeadTooLarge, MalformedHead
+from http_head import LONGEST_HEAD
 
 CUT_OFF = "scoring.cut_off"
 """In the ``state`` of a request's scope: its body broke off where it seems to end."""
 
+REFUSED = "scoring.refused"
+"""In the ``state`` of a request's scope: the ClientError that its head makes."""
 
-class HeadTooLarge(Exception):
-    """More than LONGEST_HEAD."""
+MALFORMED = "The request is not HTTP/1.1 as RFC 9112 has it; send it by an HTTP client."
+
+
+STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+"""What the parser raises where it stops."""
 
 
 class Closing(Exception):
     """Nothing is read any more: the last answer has been given."""
 
 
-class HttpConnection(HttpToolsProtocol):
+class HttpConnection(EndingConnection):
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: Any | None = None
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._since = self.loop.time()
-        self._unaccounted = 0
-        """Bytes that have come since the last that belonged to a body, or ended a request: a head, at most."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Where there are too many, the one that has been idle longest ends; the new one, if none is."""
-        super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            others = (cast(HttpConnection, other) for other in self.connections if other is not self)
-            min((other for other in others if other.idle), key=lambda other: other._since, default=self).shutdown()
+        self._piece = self._first_piece = 0
+        """Bytes that came at once, last and where the request begins."""
 
     def data_received(self, data: bytes) -> None:
-        self._unaccounted += len(data)
+        if self._ended is not None:
+            return
+        self._piece = len(data)
+        self._unaccounted += self._piece
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._refuse(error.__context__ or error)
+        except STOPS as error:
+            self._go_on(error, data)
         else:
             if self._unaccounted > LONGEST_HEAD:
-                self._refuse(HeadTooLarge())
+                self._refuse(HeadTooLarge(http_head.TOO_LARGE))
 
     def on_message_begin(self) -> None:
-        if self.transport.is_closing():
+        if self._over:
             raise Closing
         self._since = self.loop.time()
+        self._first_piece = self._piece
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        if self._unaccounted > LONGEST_HEAD and self._head_size() > LONGEST_HEAD:
-            raise HeadTooLarge
-        if not self.parser.should_upgrade():
-            super().on_headers_complete()
+        if self.parser.should_upgrade():
+            return
+        version = self.parser.get_http_version()
+        refused = http_head.refusal(version, self.url, self.headers)
+        if isinstance(refused, HeadTooLarge):
+            self._cut_down()
+        super().on_headers_complete()
+        cycle = self.cycle
+        cycle.transport = self._cycles_transport
+        if refused:
+            cycle.scope["state"][REFUSED] = refused
+            cycle.keep_alive = False
+        elif self.server_state.draining:
+            cycle.keep_alive = False
+        elif version == "1.0" and self.parser.should_keep_alive():
+            cycle.keep_alive = True
+            cycle.default_headers = [*cycle.default_headers, (b"connection", b"keep-alive")]
 
     def on_body(self, body: bytes) -> None:
         self._unaccounted = 0
@@ -78,23 +88,13 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._unaccounted = 0
-        if not self.parser.should_upgrade():
-            super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._unset_keepalive_if_required()  # look() does it
-        self._since = self.loop.time()
-
-    @property
-    def idle(self) -> bool:
-        """Whether no answer is due."""
-        return self.cycle is None or self.cycle.response_complete
-
-    def look(self, now: float) -> None:
-        """Called once a second. A head that drips makes a connection no younger."""
-        if self.idle and now - self._since > self.timeout_keep_alive:
-            self.transport.close()
+        if self.parser.should_upgrade():
+            return
+        super().on_message_complete()
+        if not self.parser.should_keep_alive():  # as a trailer may have said
+            self.drain()
+            if self.idle and not self._over:
+                self.end()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
         """A client that will send no more may still read its answer."""
@@ -105,16 +105,28 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, error: BaseException) -> None:
         """What comes can't be read. Answers that are due are still given; then the connection ends."""
-        if isinstance(error, Closing):
+        if isinstance(error, Closing) or self._over:
             return
         self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
-        if self.idle:
-            self.send_400_response("Invalid HTTP request received.")
-        else:
+        if not self.idle:
             self._cut_off()
+            return
+        told = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
+        body, status = http_head.body(told), told.status
+        lines = [
+            b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
+            *(b"%b: %b" % header for header in self.server_state.default_headers),
+            b"content-type: application/json",
+            b"content-length: %d" % len(body),
+            b"connection: close",
+        ]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.end()
 
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+    def _cut_down(self) -> None:
+        """A head that is too large, to what can be looked at."""
+        self.url = self.url[: http_head.LONGEST_LINE]
+        self.headers[:] = [field for field in self.headers if http_head.fits(b"", [field])][: http_head.MOST_HEADERS]
 
     def _cut_off(self) -> None:
         """The body of the last request ends here, whole or not."""
@@ -124,11 +136,30 @@ class HttpConnection(HttpToolsProtocol):
             cycle.scope["state"][CUT_OFF] = True
             super().on_message_complete()
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Clients that would rather speak HTTP/2, as Java's, go on in this one; the parser takes that for the other."""
+    def _go_on(self, error: Exception | None, data: bytes) -> None:
+        """Past each offer to speak another protocol; at anything else that the parser stops at, nothing more is read.
+
+        Clients that would rather speak HTTP/2, as Java's, go on in HTTP/1.1. The parser takes what follows for the
+        other protocol, so a new one reads the request again without the offer.
+        """
+        rest = memoryview(data)
+        while isinstance(error, httptools.HttpParserUpgrade) and self.parser.get_method() != b"CONNECT":
+            rest = rest[error.args[0] :]
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            error = self._stopped_at(head) or self._stopped_at(rest)
+        if error:
+            self._refuse(error.__context__ or error)
+
+    def _stopped_at(self, data: bytes | memoryview) -> Exception | None:
+        try:
+            self.parser.feed_data(data)
+        except STOPS as error:
+            return error
+        return None
+
+    def _head_without_offer(self) -> bytes:
         kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
-        if len(kept) == len(self.headers):
-            self._refuse(ValueError("CONNECT"))
-            return
         line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
-        self.data_received(b"\r\n".join([line, *(name + b": " + value for name, value in kept), b"", rest]))
+        return b"\r\n".join([line, *(name + b": " + value for name, value in kept), b"", b""])

@@ -67,7 +67,7 @@ class LeanLane:
         return [response.body]
 
     def scores(self, environ: Environ) -> bool:
-        return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == SCORE and not unusual(environ)
+        return environ["REQUEST_METHOD"] == "POST" and is_score(environ["PATH_INFO"]) and not unusual(environ)
 
     def score(self, request: Request, started: float) -> Response:
         """``started``: when it came, by ``time.perf_counter``."""
@@ -108,6 +108,11 @@ class LeanLane:
         if environ["REQUEST_METHOD"] == "GET" and (page := self._pages.get(environ["PATH_INFO"])):
             return _response(page(), self._constant)
         return None
+
+
+def is_score(path: str) -> bool:
+    """``//score`` and ``/score/`` too: what joins a base URL and a path puts slashes there."""
+    return path.strip("/") == SCORE.strip("/")
 
 
 def probe_answer(probe: Callable[[], Probe]) -> Answer:

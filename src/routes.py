@@ -19,7 +19,7 @@ from errors import ClientError, MethodNotAllowed, RequestIdTooLong
 from exchange import Answer, Request
 from health import Health
 from http_request import RequestReader
-from lean_lane import SCORE, LeanLane, probe_answer, steps_aside_for
+from lean_lane import SCORE, LeanLane, is_score, probe_answer, steps_aside_for
 from metrics import Metrics
 from service import Service
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from flask import Response
 
 SERVER_ROUTES = "azureml_inference_server_http.server.routes"
+
+METHODS = ("GET", "POST", "OPTIONS")
+"""That the server's own rule for ``/score`` takes."""
 
 REFUSED_BY_SERVER: dict[int, tuple[type[ClientError], str]] = {
     405: (MethodNotAllowed, "Scoring takes POST."),
@@ -54,7 +57,7 @@ class HttpScoring:
         """Flask calls it after each request: the server's own refusals of ``/score`` take our form."""
         import flask
 
-        if flask.request.path != SCORE or "x-ms-run-fn-exec-ms" in response.headers:  # run() answered
+        if not is_score(flask.request.path) or "x-ms-run-fn-exec-ms" in response.headers:  # run() answered
             return response
         if response.status_code in REFUSED_BY_SERVER:
             error, message = REFUSED_BY_SERVER[response.status_code]
@@ -89,6 +92,9 @@ def mount(scoring: HttpScoring, pages: Pages, *, lean: bool = True) -> None:
         blueprint = server.main_blueprint
         for path, page in pages.items():
             blueprint.add_url_rule(path, path.removeprefix("/"), _view(page))
+        blueprint.add_url_rule(
+            f"{SCORE}/", "score_and_slash", server.handle_score, methods=METHODS, provide_automatic_options=False
+        )
         blueprint.after_app_request(scoring.restate)
         if lean and not steps_aside_for(server.config):
             blueprint.record_once(lambda state: _mount_lane(state.app, scoring, pages))

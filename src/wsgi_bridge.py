@@ -8,8 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+import http_head
 from errors import ScoringError
 from lean_lane import Response, Wsgi
 
@@ -43,8 +42,7 @@ def _key(header: bytes) -> str | None:
 def call(app: Wsgi, scope: dict[str, Any], environ: dict[str, Any], body: bytes | ScoringError) -> Response:
     """With the body that was read, or the error of reading it."""
     if isinstance(body, ScoringError):
-        message = orjson.dumps({"message": body.message})
-        return Response(int(body.status), [("Content-Type", "application/json")], message)
+        return refusal(body)
     (host, port), (client, _) = scope["server"], scope["client"] or ("", 0)  # it may be gone
     full = environ | {
         "CONTENT_LENGTH": str(len(body)),
@@ -71,3 +69,10 @@ def call(app: Wsgi, scope: dict[str, Any], environ: dict[str, Any], body: bytes 
             parts.close()
     status, headers = started[:2]
     return Response(int(status.split()[0]), headers, answer)
+
+
+def refusal(error: ScoringError) -> Response:
+    """Where neither the service nor the application is asked."""
+    body = http_head.body(error)
+    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **error.headers}
+    return Response(int(error.status), [*headers.items()], body)

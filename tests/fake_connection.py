@@ -2,15 +2,16 @@
 
 import asyncio
 import logging.handlers
+import re
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.server import ServerState
 
 from body_budget import BodyBudget
+from connections import Connections
 from errors import ScoringError
 from exchange import Answer, MustWait
 from front import Front
@@ -25,21 +26,31 @@ BODY = b'{"data": [[1]]}'
 
 
 class Transport(asyncio.Transport):
-    """What a client has been sent."""
+    """What a client has been sent. ``ended``: no more will be; ``unsent``: bytes that it has not taken yet."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("10.0.0.1", 5001), "peername": ("10.0.0.2", 4711)})
         self.sent, self.writes = b"", 0
-        self.closed = False
+        self.closed = self.aborted = self.ended = False
         self.reading = True
+        self.unsent = 0
 
     def write(self, data: Any) -> None:
-        assert not self.closed, "nothing may be written behind the last answer"
+        assert not self.ended, "nothing may be written behind the last answer"
         self.sent += data
         self.writes += 1
 
     def close(self) -> None:
-        self.closed = True
+        self.closed = self.ended = True
+
+    def abort(self) -> None:
+        self.closed = self.ended = self.aborted = True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def is_closing(self) -> bool:
         return self.closed
@@ -69,7 +80,7 @@ class Lane:
     def __init__(self, *, quick: bool = True, must_wait: bool = False) -> None:
         self.in_flight = 0
         self.threads: list[str] = []
-        self.must_wait = must_wait
+        self.must_wait, self.at_once = must_wait, False
         self.hold = threading.Event()
         self.hold.set()
         place = Place(self)
@@ -129,7 +140,7 @@ class Connection:
         lane: Lane,
         body_timeout: float = PATIENCE,
         access_log: Sequence[logging.Handler] = (),
-        state: ServerState | None = None,
+        state: Connections | None = None,
     ) -> None:
         config = Config(
             Front(flask, lane, Limits(max_bytes=100_000), body_timeout),  # type: ignore[arg-type]
@@ -139,7 +150,7 @@ class Connection:
         config.load()
         logger = logging.getLogger("uvicorn.access")
         logger.handlers, logger.propagate = list(access_log), False
-        self.state = state or ServerState()
+        self.state = state or Connections()
         self.state.default_headers = [(b"date", b"today")]
         self.protocol = FrontProtocol(config, self.state, {})
         self.transport = Transport()
@@ -151,12 +162,12 @@ class Connection:
 
     @property
     def statuses(self) -> list[int]:
-        return [int(part.split(b" ", 1)[0]) for part in self.transport.sent.split(b"HTTP/1.1 ")[1:]]
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", self.transport.sent)]
 
-    async def answers(self, count: int) -> list[int]:
-        """The statuses, once there are so many and all work is done."""
+    async def answers(self, count: int, *, others_done: bool = True) -> list[int]:
+        """The statuses, once there are so many and all work is done, that of other connections included."""
         async with asyncio.timeout(PATIENCE):
-            while len(self.statuses) < count or self.state.tasks:
+            while len(self.statuses) < count or (others_done and self.state.tasks):
                 await asyncio.sleep(0.001)
         return self.statuses
 
@@ -171,11 +182,11 @@ def request(body: bytes = BODY, *headers: str, line: str = "POST /score HTTP/1.1
     return "\r\n".join([line, "Host: h", "Content-Type: application/json", *length, *headers, "", ""]).encode() + body
 
 
-def busy_connection() -> tuple[Connection, Lane]:
+def busy_connection(most: int = 100) -> tuple[Connection, Lane]:
     """Its answer is due, and comes once the lane no longer holds it."""
     lane = Lane(quick=False)
     lane.hold.clear()
-    connection = Connection(lane)
+    connection = Connection(lane, state=Connections(most))
     connection.send(request())
     return connection, lane
 

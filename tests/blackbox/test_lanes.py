@@ -112,6 +112,15 @@ def test_other_paths_and_methods_are_the_servers_as_ever(lanes: tuple[Server, Se
     assert answers[0] == answers[1]
 
 
+@pytest.mark.parametrize("path", ["//score", "/score/", "//score/", "///score"])
+def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path: str):
+    """By either worker: what joins a base URL and a path puts them there. The body is read as ever."""
+    status, document, _ = same(lanes, json.dumps({"data": [support.ROW]}).encode(), JSON, "POST", path)
+    assert (status, document["predictions"]) == (200, [1])
+    status, document, _ = same(lanes, b"", {}, "PUT", path)
+    assert (status, document.get("code")) == (405, "method_not_allowed")
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
 def test_score_by_another_method_is_turned_down_the_same(lanes: tuple[Server, Server], method: str):
     """In our form."""

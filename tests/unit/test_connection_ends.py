@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-import http_connection
+from connections import KEPT, WRITE_TIMEOUT
 from fake_connection import BODY, KEEP_ALIVE, Connection, Lane, busy_connection, request, run
 
 
@@ -16,7 +16,7 @@ async def test_after_connection_close_the_answer_is_the_last():
         connection.send(sent + request())
         assert await connection.answers(1) == [200]
         assert b"connection: close\r\n" in connection.transport.sent
-        assert connection.transport.closed
+        assert connection.transport.ended
 
 
 @run
@@ -25,7 +25,7 @@ async def test_http_1_0_gets_one_answer_a_connection():
     connection = Connection(Lane())
     connection.send(request(line="POST /score HTTP/1.0"))
     assert await connection.answers(1) == [200]
-    assert connection.transport.closed
+    assert connection.transport.ended
 
 
 @run
@@ -36,9 +36,9 @@ async def test_an_idle_connection_is_closed_after_the_keep_alive_time():
         connection.send(sent)
         await connection.answers(1 if sent else 0)
         connection.later(KEEP_ALIVE - 1)
-        assert not connection.transport.closed
+        assert not connection.transport.ended
         connection.later(KEEP_ALIVE + 1)
-        assert connection.transport.closed
+        assert connection.transport.ended
 
 
 @run
@@ -49,7 +49,7 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
     connection.protocol._since -= KEEP_ALIVE
     connection.send(b"X: y\r\n")
     connection.later(1)
-    assert connection.transport.closed
+    assert connection.transport.ended
 
 
 @run
@@ -57,7 +57,7 @@ async def test_a_connection_with_a_request_in_flight_is_not_idle():
     """However long its answer takes."""
     connection, lane = busy_connection()
     connection.later(10 * KEEP_ALIVE)
-    assert not connection.transport.closed
+    assert not connection.transport.ended
     lane.hold.set()
     assert await connection.answers(1) == [200]
 
@@ -65,31 +65,70 @@ async def test_a_connection_with_a_request_in_flight_is_not_idle():
 @run
 async def test_too_many_connections_end_the_one_that_is_idle_longest():
     """A probe still gets through; one whose answer is due, or not yet sent, gets it first."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http_connection, "MOST_CONNECTIONS", 3)
-        busy, lane = busy_connection()
-        old, asked = (Connection(Lane(), state=busy.state) for _ in range(2))
-        asked.send(request())
-        old.protocol._since -= 1
-        new = Connection(Lane(), state=busy.state)
-        assert [each.transport.closed for each in (busy, old, asked, new)] == [False, True, False, False]
-        old.protocol.connection_lost(None)
-        newest = Connection(Lane(), state=busy.state)
-        assert [each.transport.closed for each in (busy, asked, new, newest)] == [False, True, False, False]
-        assert asked.transport.sent.endswith(BODY)
-        lane.hold.set()
-        assert await busy.answers(1) == [200]
+    busy, lane = busy_connection(most=3)
+    old, asked = (Connection(Lane(), state=busy.state) for _ in range(2))
+    asked.send(request())
+    old.protocol._since -= 1
+    new = Connection(Lane(), state=busy.state)
+    assert [each.transport.ended for each in (busy, old, asked, new)] == [False, True, False, False]
+    old.protocol.connection_lost(None)
+    newest = Connection(Lane(), state=busy.state)
+    assert [each.transport.ended for each in (busy, asked, new, newest)] == [False, True, False, False]
+    assert asked.transport.sent.endswith(BODY)
+    lane.hold.set()
+    assert await busy.answers(1) == [200]
 
 
 @run
-async def test_a_connection_too_many_ends_where_all_are_busy():
-    """None that waits for its answer is given up for it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(http_connection, "MOST_CONNECTIONS", 1)
-        busy, lane = busy_connection()
-        assert Connection(Lane(), state=busy.state).transport.closed
-        lane.hold.set()
-        assert await busy.answers(1) == [200]
+async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_longest():
+    """They send half a body, in one way or another, or read no answer: a probe gets through all the same."""
+    busy, lane = busy_connection(most=5)
+    idle, half, other, deaf = (Connection(Lane(quick=quick), state=busy.state) for quick in (True, True, False, True))
+    half.send(request()[:-1])
+    other.send(request()[:-1])
+    deaf.send(request())
+    await deaf.answers(1, others_done=False)
+    deaf.transport.unsent = 100_000
+    for age, connection in enumerate((half, other, deaf)):
+        connection.protocol._since -= 10 - age
+    ended = []
+    for _ in range(4):
+        probe = Connection(Lane(), state=busy.state)
+        ended += [each for each in (busy, idle, half, other, deaf, probe) if each.transport.ended and each not in ended]
+        probe.send(request(line="GET /liveness HTTP/1.1"))
+        assert await probe.answers(1, others_done=False) == [200]
+        for each in (ended[-1], probe):
+            each.protocol.connection_lost(None)
+        Connection(Lane(quick=False), state=busy.state).send(request()[:-1])
+    assert ended == [idle, half, other, deaf]
+    lane.hold.set()
+    assert await busy.answers(1, others_done=False) == [200]
+
+
+@run
+async def test_places_are_kept_for_probes_where_all_are_at_work():
+    """No answer that is being computed is given up for another connection; beyond the places the new one ends."""
+    busy, lane = busy_connection(most=1)
+    others = list[Connection]()
+    for _ in range(KEPT + 1):
+        others.append(Connection(lane, state=busy.state))
+        if not others[-1].transport.ended:
+            others[-1].send(request())
+    assert [other.transport.ended for other in others] == [False] * KEPT + [True]
+    lane.hold.set()
+    assert await busy.answers(1) == [200]
+
+
+@run
+async def test_a_client_that_reads_none_of_its_answers_is_let_go():
+    """After the write timeout; one that reads, however slowly, is not, and neither is one that has none to read."""
+    deaf, slow, idle = Connection(Lane()), Connection(Lane()), Connection(Lane())
+    deaf.transport.unsent = slow.transport.unsent = 100_000
+    for second in range(int(WRITE_TIMEOUT) + 2):
+        for connection in (deaf, slow, idle):
+            connection.later(second)
+        slow.transport.unsent -= 1
+    assert (deaf.transport.aborted, slow.transport.ended, idle.transport.ended) == (True, False, False)
 
 
 @run
@@ -111,6 +150,23 @@ async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
     assert (connection.transport.sent, lane.in_flight, connection.state.connections) == (b"", 0, set())
 
 
+def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(caplog: pytest.LogCaptureFixture):
+    """Though several were due, and the first of them had begun to be written."""
+
+    @run
+    async def test() -> None:
+        connection = Connection(Lane())
+        connection.protocol.pause_writing()
+        connection.send(request(line="GET /liveness HTTP/1.1") * 3)
+        await asyncio.sleep(0.01)
+        connection.transport.close()
+        connection.protocol.connection_lost(ConnectionResetError())
+        await connection.answers(0)
+
+    test()
+    assert caplog.records == []
+
+
 @run
 async def test_a_client_that_has_said_all_may_still_read_its_answer():
     """As one does that shuts down its side behind its request; then the connection ends."""
@@ -118,7 +174,7 @@ async def test_a_client_that_has_said_all_may_still_read_its_answer():
     connection.send(request())
     assert connection.protocol.eof_received() is True
     assert await connection.answers(1) == [200]
-    assert connection.transport.closed
+    assert connection.transport.ended
 
 
 @run
@@ -129,7 +185,7 @@ async def test_when_the_server_stops_idle_connections_end_and_others_are_answere
     reading.send(request()[:-1])
     for connection in (idle, reading):
         connection.protocol.shutdown()
-    assert (idle.transport.closed, reading.transport.closed) == (True, False)
+    assert (idle.transport.ended, reading.transport.ended) == (True, False)
     reading.send(request()[-1:])
     assert await reading.answers(1) == [200]
-    assert reading.transport.closed
+    assert reading.transport.ended

@@ -19,7 +19,7 @@ async def test_a_request_in_one_piece_is_answered_on_the_spot():
     await asyncio.sleep(0)
     assert connection.transport.sent == b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 15\r\n\r\n" + BODY
     assert (lane.in_flight, connection.state.tasks) == (0, set())
-    assert not connection.transport.closed
+    assert not connection.transport.ended
 
 
 @run

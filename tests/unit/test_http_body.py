@@ -1,6 +1,7 @@
 import contextlib
 import gzip
 import io
+import timeit
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 import errors
 from body_budget import LARGE, BodyBudget
-from http_body import BodyReader
+from http_body import BodyReader, _media_type
 from payload import Limits
 
 BUDGET = BodyBudget(10**6, patience=0)
@@ -27,6 +28,13 @@ def test_the_body_is_read():
     """With its length, or without one as a chunked body comes."""
     assert read(b"[1]", **JSON) == b"[1]"
     assert read(b"[1]", **JSON, CONTENT_LENGTH="") == b"[1]"
+
+
+@pytest.mark.parametrize("length", ["0" * 5000 + "3", "9" * 5000, "x", "-3", "3,3", "\u0663"])
+def test_a_length_that_is_no_number_of_bytes_is_malformed(length: str):
+    """And no failure of ours."""
+    with pytest.raises(errors.MalformedHead):
+        read(b"[1]", **JSON, CONTENT_LENGTH=length)
 
 
 @pytest.mark.parametrize("announced", ["101", "", "1000000000000"])
@@ -57,6 +65,10 @@ def test_a_body_that_breaks_off_is_the_clients_error():
         "Application/JSON",
         "application/vnd.api+json",
         'application/json; charset="UTF-8"',
+        "application/json ;; Charset = utf-8 ;",
+        'application/json; profile="a;charset=latin-1\\";charset=latin-1"; charset=utf-8',
+        'application/json; unended="; charset=utf-8',
+        "application/json; odata.metadata=minimal; IEEE754Compatible",
     ],
 )
 def test_json_types_are_taken(kind: str):
@@ -72,6 +84,10 @@ def test_json_types_are_taken(kind: str):
         "application/x-www-form-urlencoded",
         "text/json",
         "application/json; charset=latin-1",
+        "application/json; charset=",
+        "application/json; charset*0=;charset=;",
+        "application/json; charset*=utf-16''x",
+        "application/json; charset*0*=utf-8''latin-1",
         "x",
         "image/+json",
     ],
@@ -80,6 +96,17 @@ def test_other_types_are_told_which_header_to_set(kind: str | None):
     """``curl -d`` alone sends a form."""
     with pytest.raises(errors.UnsupportedContentType, match=r"Content-Type: application/json"):
         read(b"[1]", CONTENT_TYPE=kind)
+
+
+@pytest.mark.parametrize("part", [";", '";', '\\";', "; ", "a=b;", "a;", ';a="', "charset*0=a;", " ", "a"])
+def test_a_long_content_type_takes_no_more_than_its_length(part: str):
+    """Eight times as long, some eight times the time; it froze a worker for seconds."""
+
+    def seconds(length: int) -> float:
+        kind = 'application/json;x="' + part * (length // len(part))
+        return min(timeit.repeat(lambda: _media_type(kind), number=1, repeat=5))
+
+    assert seconds(80_000) < 32 * seconds(10_000)
 
 
 def test_gzip_is_unpacked():

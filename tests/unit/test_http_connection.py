@@ -5,12 +5,12 @@ import asyncio
 import pytest
 import uvloop
 from uvicorn.config import Config
-from uvicorn.server import ServerState
 
+from connections import Connections
 from fake_connection import BODY, PATIENCE, Connection, Lane, flask, request, run
 from front import Front
 from front_protocol import FrontProtocol
-from http_connection import LONGEST_HEAD
+from http_head import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
 from payload import Limits
 
 
@@ -56,42 +56,150 @@ async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
     "head",
     [
         b"nonsense\r\n\r\n",
-        b"POST /score HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST /score HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST /score HTTP/1.1\r\nA: b\r\n c: d\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nA: b\r\n c: d\r\n\r\n",
         b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"GET /liveness HTTP/1.1\r\nX: " + b"x" * LONGEST_HEAD + b"\r\n\r\n",
-        b"GET /" + b"x" * LONGEST_HEAD + b" HTTP/1.1\r\n\r\n",
+        b"GET /liveness\r\n\r\n",
+        b"GET /liveness HTTP/2.0\r\nHost: h\r\n\r\n",
+        b"GET /liveness HTTP/1.1\r\n\r\n",
+        b"GET /liveness HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        request(BODY, "Host: other"),
+        request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 5000),
+        request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 25),
     ],
-    ids=["nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "giant header", "giant line"],
-)
+    ids=[
+        "nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "HTTP/0.9", "HTTP/2.0", "no host",
+        "two hosts", "no host, express", "two hosts, express", "5,000 zeros", "25 zeros",
+    ],
+)  # fmt: skip
 def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
-    """400, and the connection ends: what follows could be anything. Also byte by byte."""
+    """400, in JSON, and the connection ends: what follows could be anything. Also byte by byte."""
 
     @run
     async def test() -> None:
-        for pieces in ([head], [head[i : i + 1000] for i in range(0, len(head), 1000)]):
+        for pieces in ([head], [head[i : i + 1] for i in range(len(head))]):
             connection = Connection(Lane())
-            for piece in pieces:
-                if not connection.transport.closed:
-                    connection.send(piece)
-            assert (connection.statuses, connection.transport.closed) == ([400], True)
+            connection.send(*pieces, request())
+            assert await connection.answers(1) == [400]
+            assert connection.transport.ended
+            assert connection.transport.sent.count(b"malformed_head") == 1
 
     test()
+
+
+def header_of(size: int) -> bytes:
+    return b"GET /liveness HTTP/1.1\r\nHost: h\r\nX: " + b"x" * (size - 1) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        header_of(LONGEST_LINE + 1),
+        header_of(LONGEST_HEAD),
+        b"GET /" + b"x" * LONGEST_LINE + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /" + b"x" * LONGEST_HEAD + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        request(BODY, "X: " + "x" * LONGEST_LINE),
+        request(BODY, *["X: y"] * MOST_HEADERS),
+        request(BODY, *["X: " + "y" * 8000] * 9),
+        request(BODY, "Content-Type: application/json;" + ";" * 64_000),
+    ],
+    ids=["long header", "giant header", "long line", "giant line", "express", "many", "much together", "64 KB"],
+)
+def test_a_head_that_is_too_large_is_told(head: bytes):
+    """431, and nothing looks inside: however it comes, and whatever came before it on the connection."""
+
+    @run
+    async def test() -> None:
+        for pieces in ([head], [head[i : i + 1000] for i in range(0, len(head), 1000)], [request() + head]):
+            connection = Connection(Lane())
+            connection.send(*pieces)
+            expected = [200] * (pieces[0] != head and len(pieces) == 1) + [431]
+            assert await connection.answers(len(expected)) == expected
+            assert b"head_too_large" in connection.transport.sent
+            assert connection.transport.ended
+
+    test()
+
+
+@run
+async def test_a_head_at_the_limits_is_taken():
+    """A header of 8 KiB, or a hundred small ones."""
+    for head in (header_of(LONGEST_LINE), request(BODY, *["X: y"] * (MOST_HEADERS - 3))):
+        connection = Connection(Lane())
+        connection.send(head)
+        assert await connection.answers(1) == [200]
+        assert not connection.transport.ended
 
 
 @run
 async def test_a_head_is_bounded_whatever_it_grows_in():
     """Its line, a header's name, or trailers behind a chunked body; nothing is kept of it."""
     chunked = request(b"1\r\na\r\n0\r\n", "Transfer-Encoding: chunked")
-    for start in (b"GET /", b"GET / HTTP/1.1\r\nX", chunked + b"X: "):
+    for start, status in ((b"GET /", 431), (b"GET / HTTP/1.1\r\nX", 431), (chunked + b"X: ", 400)):
         connection = Connection(Lane())
         connection.send(start)
         for _ in range(LONGEST_HEAD // 1000 + 1):
             assert connection.statuses == []
             connection.send(b"x" * 1000)
-        assert await connection.answers(1) == [400]
-        assert connection.transport.closed
+        assert await connection.answers(1) == [status]
+        assert connection.transport.ended
+
+
+@run
+async def test_http_1_0_is_spoken_without_a_host_and_kept_alive_where_it_asks():
+    """As `ab -k` does, which waits for ever where it is not told. With the express lane or without."""
+    for lane in (Lane(), Lane(quick=False)):
+        connection = Connection(lane)
+        old = request(BODY, "Connection: keep-alive", line="POST /score HTTP/1.0")
+        connection.send(old)
+        assert await connection.answers(1) == [200]
+        assert connection.transport.sent.count(b"connection: keep-alive\r\n") == 1
+        connection.send(old)
+        assert await connection.answers(2) == [200, 200]
+        assert not connection.transport.ended
+    connection = Connection(Lane())
+    connection.send(b"GET /liveness HTTP/1.0\r\n\r\n")
+    assert await connection.answers(1) == [200]
+    assert connection.transport.ended
+
+
+@run
+async def test_an_offer_of_another_protocol_is_passed_over_on_a_connection_that_is_not_kept_alive():
+    """It is answered in HTTP/1.1, and then the connection ends."""
+    for sent in (
+        request(BODY, "Connection: upgrade, close", "Upgrade: h2c"),
+        request(BODY, "Connection: upgrade", "Upgrade: h2c", line="POST /score HTTP/1.0"),
+        b"GET /liveness HTTP/1.1\r\nHost: h\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n",
+    ):
+        connection = Connection(Lane())
+        connection.send(sent)
+        assert await connection.answers(1) == [200]
+        assert connection.transport.ended
+
+
+@run
+async def test_many_offers_of_another_protocol_in_one_piece_are_answered():
+    """However many: 3,000 of them are more than Python's stack holds."""
+    connection = Connection(Lane())
+    connection.send(request(b"1", "Connection: Upgrade", "Upgrade: h2c") * 3000)
+    assert await connection.answers(3000) == [200] * 3000
+
+
+@run
+async def test_a_trailer_may_say_that_the_request_is_the_last():
+    """It is answered, what follows is not, and the connection ends: whether the answer waited for the body or not."""
+    trailer = b"1\r\na\r\n0\r\nConnection: close\r\n\r\n"
+    for line, status in (("POST /score HTTP/1.1", 200), ("POST /other HTTP/1.1", 404)):
+        connection = Connection(Lane())
+        sent = request(trailer, "Transfer-Encoding: chunked", line=line)
+        connection.send(sent[: -len(trailer)])
+        if status == 404:
+            assert await connection.answers(1) == [status]
+        connection.send(trailer, request())
+        assert await connection.answers(1) == [status]
+        assert connection.transport.ended
 
 
 @run
@@ -104,7 +212,7 @@ async def test_what_is_malformed_behind_a_request_does_not_disturb_its_answer():
     lane.hold.set()
     assert await connection.answers(1) == [200]
     assert connection.transport.sent.endswith(BODY)
-    assert connection.transport.closed
+    assert connection.transport.ended
 
 
 @pytest.mark.parametrize("quick", [True, False])
@@ -130,7 +238,7 @@ def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(quick: bool, sent: 
             connection.send(rest)
         assert await connection.answers(1) == [400]
         assert connection.transport.sent.endswith(b"incomplete_body")
-        assert connection.transport.closed
+        assert connection.transport.ended
 
     test()
 
@@ -166,7 +274,7 @@ def over_a_socket(lane: Lane, sent: bytes, *, says_all: bool) -> bytes:
     config.load()
 
     async def talk() -> bytes:
-        loop, state = asyncio.get_running_loop(), ServerState()
+        loop, state = asyncio.get_running_loop(), Connections()
         async with await loop.create_server(lambda: FrontProtocol(config, state, {}), "127.0.0.1", 0) as server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
             writer.write(sent)

@@ -39,7 +39,7 @@ def test_score_and_probes_are_answered_here():
     ("method", "path", "environ"),
     [
         ("GET", "/score", {}),
-        ("POST", "/score/", {}),
+        ("POST", "/score/x", {}),
         ("POST", "/liveness", {}),
         ("GET", "/", {}),
         ("POST", "/score", {"HTTP_X_REQUEST_ID": "x" * 101}),

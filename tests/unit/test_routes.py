@@ -30,10 +30,11 @@ def test_a_flask_that_is_not_as_we_know_it_keeps_its_own_way(monkeypatch: pytest
     telemetry.logger.handlers[0].stream = stream
     recorded: list[Any] = []
     blueprint = SimpleNamespace(
-        add_url_rule=lambda *_: None, after_app_request=lambda _: None, record_once=recorded.append
+        add_url_rule=lambda *_, **__: None, after_app_request=lambda _: None, record_once=recorded.append
     )
     config = SimpleNamespace(app_insights_enabled=False, cors_origins=None)
-    monkeypatch.setitem(sys.modules, routes.SERVER_ROUTES, SimpleNamespace(main_blueprint=blueprint, config=config))
+    server = SimpleNamespace(main_blueprint=blueprint, config=config, handle_score=None)
+    monkeypatch.setitem(sys.modules, routes.SERVER_ROUTES, server)
     routes.mount(SimpleNamespace(restate=None, service=None, reader=None), {"/health": pytest.fail})
     (mount_lane,) = recorded
     mount_lane(SimpleNamespace(app=object()))

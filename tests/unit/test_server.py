@@ -1,6 +1,7 @@
 import logging.handlers
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ class Worker:
         self.ppid = 4711
         self.log = SimpleNamespace(access=print)
         self.stopped = 0
+        self.sockets: list[object] = []
+        self.max_keepalived = 936
 
     def handle_exit(self, number: int, frame: object) -> None:
         self.stopped += 1
@@ -71,7 +74,7 @@ def test_the_lines_of_azure_mls_server_for_each_request_are_dropped_too(monkeypa
 
 
 def test_sigterm_drains_once_and_then_stops(worker: Worker):
-    """However often the signal comes meanwhile."""
+    """However often the signal comes meanwhile; each answer is the last of its connection then."""
     drained: list[bool] = []
     server.drain_on_sigterm(0.2, lambda: drained.append(True))
     for _ in range(3):
@@ -80,7 +83,24 @@ def test_sigterm_drains_once_and_then_stops(worker: Worker):
     until = time.monotonic() + 10
     while not worker.stopped and time.monotonic() < until:
         time.sleep(0.01)
-    assert (drained, worker.stopped) == ([True], 1)
+    assert (drained, worker.stopped, worker.max_keepalived) == ([True], 1, 0)
+
+
+def test_a_worker_that_stops_takes_first_what_waits_for_it(worker: Worker):
+    """Whoever has connected is answered; where other workers go on, they answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        backlog = [0, 3, 3]
+        worker.sockets = [SimpleNamespace(sock=listening, get_backlog=backlog.pop)]
+        server.drain_on_sigterm(0, lambda: None)
+        os.kill(os.getpid(), signal.SIGTERM)
+        until = time.monotonic() + 10
+        while not worker.stopped and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (worker.stopped, backlog) == (1, [])
+        with socket.socket() as late:
+            late.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                late.connect(listening.getsockname())
 
 
 class Standard(Worker):

@@ -71,4 +71,4 @@ def test_a_client_that_is_gone_has_no_address():
 def test_a_body_that_did_not_come_is_answered_here():
     """The application would wait for it."""
     answer = wsgi_bridge.call(pytest.fail, scope(), {}, BodyTimeout("Too slow.", ""))
-    assert (answer.status, answer.body) == (408, b'{"message":"Too slow."}')
+    assert (answer.status, answer.body) == (408, b'{"error":"Too slow.","code":"body_timeout","status":408}')
