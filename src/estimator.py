@@ -12,7 +12,7 @@ import numpy as np
 import no_estimator
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, METHODS, TEXT, Container, Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError, reason
-from known_features import features_of, takes_texts
+from known_features import features_of, takes_texts, with_categories
 from mlflow_folder import MlflowModel
 from predictions import non_finite, per_row
 from validation import Batch
@@ -135,7 +135,8 @@ def contract_of(estimator: Any, described: MlflowModel | None = None) -> Contrac
     Raises StartupError where the estimator does not even tell how many columns it takes.
     """
     methods = methods_of(estimator, described.method if described else None)
-    features = (described.features if described else None) or features_of(estimator)
+    signed = described and described.features
+    features = with_categories(signed, estimator) if signed else features_of(estimator)
     contract = Contract(features, methods, container_of(estimator, features))
     if contract.dtype == np.float64 and takes_missing(estimator, contract):
         features = tuple(Feature(f.name, f.dtype, missing=True) for f in features)

@@ -27,6 +27,13 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     return named(getattr(estimator, "feature_names_in_", None), _by_kind(estimator, int(count)))
 
 
+def with_categories(features: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
+    """Those of a signature, to which pandas' categories are texts; a booster takes them only as what they were."""
+    told = {feature.name: feature for feature in booster_features(first_step(estimator)) or ()}
+    known = [told.get(feature.name, feature) if feature.name is not None else feature for feature in features]
+    return tuple(own if own.categories else signed for own, signed in zip(known, features, strict=True))
+
+
 def _by_kind(estimator: Any, count: int) -> list[Feature]:
     """Numbers, unless texts may come."""
     anything = Feature(None, ANY, missing=True)

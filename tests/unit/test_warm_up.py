@@ -279,6 +279,15 @@ def test_a_booster_that_is_not_packaged_is_served_as_far_as_it_tells(
     assert loaded.predict(golden.batch([row], loaded.contract)) == [4.5 if texts else 1.5]
 
 
+def test_a_signature_does_not_make_texts_of_a_boosters_categories(tmp_path: Path):
+    """MLflow has no type for them."""
+    support.dump(boosters.LightgbmEstimator(boosters.LightgbmBooster()), tmp_path)
+    inputs: list[dict[str, object]] = [{"type": "double", "name": "size"}, {"type": "string", "name": "colour"}]
+    loaded = from_(mlflow(tmp_path, inputs))
+    assert [(f.dtype, f.missing) for f in loaded.contract.features] == [("float64", False), ("category", True)]
+    assert loaded.predict(golden.batch([[1.5, "red"]], loaded.contract)) == [4.5]
+
+
 def test_a_booster_that_lacks_its_categories_must_be_packaged(tmp_path: Path):
     """Guessing them would be a wrong answer; packaging has them from the sample."""
     sample = pd.DataFrame({"size": [1.0, 2.0] * 5, "colour": pd.Categorical(["blue", "red"] * 5)})
