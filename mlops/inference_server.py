@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 
 from azureml_inference_server_http.amlserver import run
+from gunicorn.errors import HaltServer
 
 from termination_log import VARIABLE
 
@@ -24,13 +25,15 @@ def main() -> None:
     master = os.getpid()
     try:
         run()
+    except HaltServer as error:  # which gunicorn fails to catch where several workers end at once
+        raise SystemExit(error.exit_status) from None
     finally:
         if os.getpid() == master:
             with suppress(BlockingIOError):
                 os.write(told, b"\n")  # so that there is something to read
-            sentence = os.read(reason, MOST).decode(errors="replace").strip()
-            if sentence:
-                print(f"\nError: {sentence}", file=sys.stderr, flush=True)
+            first = os.read(reason, MOST).decode(errors="replace").partition("\n")[0]  # of several workers
+            if first:
+                print(f"\nError: {first}", file=sys.stderr, flush=True)
 
 
 def _tells_something(record: logging.LogRecord) -> bool:

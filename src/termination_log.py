@@ -13,10 +13,10 @@ VARIABLE, KUBERNETES = "SCORING_TERMINATION_LOG", "/dev/termination-log"
 
 
 def write(sentence: str, environ: Mapping[str, str]) -> None:
-    """Into the file that the environment names, if there is one; the settings themselves may be what is wrong."""
+    """On a line of the file that the environment names, if there is one. The settings themselves may be wrong."""
     with suppress(OSError):
         file = os.open(environ.get(VARIABLE) or KUBERNETES, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK)
         try:
-            os.write(file, sentence.encode(errors="replace"))
+            os.write(file, f"{' '.join(sentence.split())}\n".encode(errors="replace"))
         finally:
             os.close(file)

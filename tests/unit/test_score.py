@@ -106,7 +106,7 @@ def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
     assert not log.exists()
     log.write_text("x" * 1000)
     assert log.read_text() != (sentence := json.loads(run().stdout)["message"])
-    assert log.read_text() == sentence
+    assert log.read_text() == f"{sentence}\n"
     assert sentence.startswith("SCORING_NO is not a setting")
 
 
