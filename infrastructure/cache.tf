@@ -1,6 +1,7 @@
 locals {
   redis_managed = var.enable_redis_cache && var.redis_tier == "managed"
   redis_classic = var.enable_redis_cache && var.redis_tier == "classic"
+  redis_signed  = var.enable_redis_cache && var.redis_sign_values
 }
 
 resource "azurerm_managed_redis" "main" {

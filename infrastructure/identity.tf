@@ -39,6 +39,15 @@ resource "azurerm_role_assignment" "endpoint_secrets" {
   principal_type       = "ServicePrincipal"
 }
 
+resource "azurerm_role_assignment" "endpoint_signs" {
+  count = local.redis_signed ? 1 : 0
+
+  scope                = azurerm_key_vault_secret.signing[0].resource_versionless_id
+  role_definition_name = "Key Vault Secrets User"
+  principal_id         = azapi_resource.endpoint.identity[0].principal_id
+  principal_type       = "ServicePrincipal"
+}
+
 # Register models, roll out, and read the traffic log that a rollout is judged by.
 locals {
   deployer_roles = {
@@ -80,6 +89,15 @@ resource "azurerm_role_assignment" "workload_secrets" {
   count = var.enable_aks_deployment && local.redis_classic ? 1 : 0
 
   scope                = azurerm_key_vault_secret.redis[0].resource_versionless_id
+  role_definition_name = "Key Vault Secrets User"
+  principal_id         = azurerm_user_assigned_identity.workload[0].principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+resource "azurerm_role_assignment" "workload_signs" {
+  count = var.enable_aks_deployment && local.redis_signed ? 1 : 0
+
+  scope                = azurerm_key_vault_secret.signing[0].resource_versionless_id
   role_definition_name = "Key Vault Secrets User"
   principal_id         = azurerm_user_assigned_identity.workload[0].principal_id
   principal_type       = "ServicePrincipal"

@@ -18,7 +18,7 @@ resource "azurerm_key_vault" "main" {
 
 # Who runs Terraform writes the secrets below.
 resource "azurerm_role_assignment" "secrets_officer" {
-  count = local.redis_classic ? 1 : 0
+  count = local.redis_classic || local.redis_signed ? 1 : 0
 
   scope                = azurerm_key_vault.main.id
   role_definition_name = "Key Vault Secrets Officer"
@@ -34,6 +34,19 @@ resource "azurerm_key_vault_secret" "redis" {
   name             = "redis-password"
   key_vault_id     = azurerm_key_vault.main.id
   value_wo         = azurerm_redis_cache.classic[0].primary_access_key
+  value_wo_version = 1
+  content_type     = "text/plain"
+
+  depends_on = [azurerm_role_assignment.secrets_officer]
+}
+
+resource "azurerm_key_vault_secret" "signing" {
+  #checkov:skip=CKV_AZURE_41:The key doesn't expire; it is replaced by raising value_wo_version
+  count = local.redis_signed ? 1 : 0
+
+  name             = "scoring-cache-key"
+  key_vault_id     = azurerm_key_vault.main.id
+  value_wo         = var.redis_signing_key
   value_wo_version = 1
   content_type     = "text/plain"
 

@@ -36,6 +36,7 @@ output "redis_environment" {
     { for redis in azurerm_managed_redis.main : "REDIS_AUTH" => "entra" },
     { for redis in azurerm_redis_cache.classic : "REDIS_HOST" => redis.hostname },
     { for redis in azurerm_redis_cache.classic : "REDIS_PORT" => tostring(redis.ssl_port) },
+    { for secret in azurerm_key_vault_secret.signing : "SCORING_CACHE_KEY" => "$${{keyvault:${azurerm_key_vault.main.vault_uri}secrets/${secret.name}}}" },
     { for secret in azurerm_key_vault_secret.redis : "REDIS_PASSWORD" => "$${{keyvault:${azurerm_key_vault.main.vault_uri}secrets/${secret.name}}}" },
   )
 }

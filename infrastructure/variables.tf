@@ -261,6 +261,20 @@ variable "redis_tier" {
   }
 }
 
+variable "redis_sign_values" {
+  description = "Put redis_signing_key into the vault, for SCORING_CACHE_KEY: what is cached is signed, and nobody else who may write to Redis can answer for the model."
+  type        = bool
+  default     = false
+}
+
+variable "redis_signing_key" {
+  description = "At least 16 characters, as `openssl rand -base64 32` makes them; by TF_VAR_redis_signing_key. It is kept neither in a plan nor in the state."
+  type        = string
+  default     = null
+  sensitive   = true
+  ephemeral   = true
+}
+
 variable "managed_redis_sku" {
   description = "Size of Azure Managed Redis; a fifth of its memory is Azure's own. Its cluster policy must fit: up to 25 GB."
   type        = string

@@ -126,7 +126,8 @@ class Service:
         yield answer
         for hook in self._hooks:
             hook(outcome)
-        _forget_tracebacks(outcome.error)
+        if outcome.error:
+            _forget_tracebacks(outcome.error)
 
     def _read(self, request: Request, model: Model, started: float, outcome: Outcome) -> Batch:
         outcome.model_name, outcome.model_version = model.name, model.version

@@ -113,6 +113,7 @@ variables {
   environment              = "test"
   aks_authorized_ip_ranges = ["203.0.113.0/24"]
   api_publisher            = { name = "Test", email = "test@example.com" }
+  redis_signing_key        = "a key of a test" # terraform test applies no plan that left an ephemeral variable unset
 }
 
 run "no_flag" {
@@ -131,6 +132,7 @@ run "all_flags" {
     enable_aks_deployment  = true
     enable_api_management  = true
     enable_redis_cache     = true
+    redis_sign_values      = true
     api_clients            = ["web"]
     cors_allowed_origins   = ["https://app.example.com", "https://admin.example.com"]
     autoscaled_deployments = ["blue"]

@@ -268,6 +268,26 @@ run "classic_redis" {
   }
 }
 
+run "signed_cache" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    enable_redis_cache    = true
+    redis_sign_values     = true
+    redis_signing_key     = "a key of a test"
+  }
+
+  assert {
+    condition     = azurerm_key_vault_secret.signing[0].name == "scoring-cache-key" && length(azurerm_role_assignment.endpoint_signs) == 1 && length(azurerm_role_assignment.workload_signs) == 1
+    error_message = "The key is in the vault, where the endpoint and the pods may read it."
+  }
+  assert {
+    condition     = output.redis_environment.SCORING_CACHE_KEY == "$${{keyvault:https://kv.vault.azure.net/secrets/scoring-cache-key}}"
+    error_message = "A deployment gets a reference to the key, not the key."
+  }
+}
+
 run "all_but_redis" {
   command = plan
 
