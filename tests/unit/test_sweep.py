@@ -131,12 +131,12 @@ def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
 
 
 def outcome(model: Model, body: bytes) -> Outcome:
-    """As the service would have it."""
+    """As the service has it, which refuses answers that are not finite."""
     try:
         answers = model.predict(validate(body, model.contract, Limits()))
     except ScoringError as error:
         return error.code, error.location
-    return ("non_finite_prediction", None) if non_finite(answers) else ("ok", answers)
+    return ("not_finite", None) if non_finite(answers) else ("ok", answers)
 
 
 def same(given: Any, wanted: Any) -> bool:
@@ -165,7 +165,8 @@ Written by `make sweep`. It asks every estimator of scikit-learn that can be fit
 encoders, imputers and scalers, the same requests twice: compiled, where packaging proved that, and with
 `SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd rows with one value changed in one column, in each
 or beside other rows: {", ".join(ODD)}.
-Both must give the same answers and refuse with the same codes.
+Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or infinity, which JSON
+lacks.
 
 """
 
