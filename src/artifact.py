@@ -36,7 +36,12 @@ class Artifact:
 
 def find(settings: Settings) -> Artifact:
     """The one model that the settings point at. Raises StartupError, with a listing where there is none or several."""
-    place = _open(_candidate(settings))
+    try:
+        place = _open(_candidate(settings))
+    except OSError as error:
+        raise StartupError(
+            f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
+        ) from None
     if kind := of_another_kind(place.file):
         raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)

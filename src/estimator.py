@@ -98,7 +98,7 @@ def asking(when: str) -> Iterator[None]:
 
 def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
     """``default`` comes first, if it is given. Raises StartupError where there is nothing that can be asked."""
-    methods = tuple(name for name in METHODS if callable(getattr(estimator, name, None)))
+    methods = tuple(name for name in METHODS if _has(estimator, name))
     if type(estimator).__name__ == "Booster" and type(estimator).__module__.startswith("xgboost"):
         raise StartupError(
             "The model file holds XGBoost's Booster, which takes its own DMatrix in place of rows; save the fitted "
@@ -114,6 +114,13 @@ def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
             f"choose one of {', '.join(methods)}."
         )
     return (default, *(name for name in methods if name != default))
+
+
+def _has(estimator: Any, name: str) -> bool:
+    try:
+        return callable(getattr(estimator, name, None))
+    except Exception:  # a property of somebody's own: what can't be looked at is not offered
+        return False
 
 
 def cacheable(estimator: Any) -> bool:

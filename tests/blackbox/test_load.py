@@ -10,7 +10,7 @@ import httpx
 import orjson
 import psutil
 import pytest
-from scripted import COMPUTE, DIE, FAIL, FROZEN, SWITCH
+from scripted import COMPUTE, DIE, FAIL, FROZEN, SWITCH, TEXT
 
 import support
 from blackbox.server import BARE, THREADS, Server, serving, until
@@ -169,6 +169,9 @@ def test_a_failure_of_the_model_tells_the_client_nothing_of_it(scripted_model: P
         assert line["exception"].startswith("RuntimeError at")
         assert "scripted.py" in line["exception"]
         assert "4711" not in server.log
+        answer = server.score([[TEXT]])  # as many characters as there are rows
+        assert (answer.status_code, answer.json()["code"]) == (500, "model_failed")
+        assert answer.json()["error"] == "The model answered with a str in place of one answer a row."
 
 
 def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Path, tmp_path: Path):

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-FAIL, DIE, EXIT, ODD, SHORT, SWITCH, FROZEN = -1.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0
+FAIL, DIE, EXIT, ODD, SHORT, SWITCH, FROZEN, TEXT = -1.0, -3.0, -4.0, -5.0, -6.0, -7.0, -8.0, -9.0
 COMPUTE = 10_000.0
 
 
@@ -36,6 +36,8 @@ class Scripted:
             return np.array([object()] * len(X), dtype=object)
         if order == SHORT:
             return np.zeros(len(X) + 1)
+        if order == TEXT:
+            return "a" * len(X)
         if order == SWITCH:
             return np.array([sys.getswitchinterval()])
         if order == FROZEN:

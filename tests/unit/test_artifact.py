@@ -73,6 +73,7 @@ def test_a_model_on_top_comes_before_those_below(tmp_path: Path):
         (Settings(), "set AZUREML_MODEL_DIR"),
         (Settings(azureml_model_dir=Path("/nowhere")), "AZUREML_MODEL_DIR is /nowhere, which does not exist"),
         (Settings(scoring_model_path=Path("/nowhere")), "SCORING_MODEL_PATH names /nowhere, which does not exist"),
+        (Settings(azureml_model_dir=Path("/" + "x" * 300)), r"/x+ can't be read \(File name too long\)"),
     ],
 )
 def test_a_wrong_place_is_named(settings: Settings, message: str):

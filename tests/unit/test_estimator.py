@@ -152,3 +152,19 @@ def test_a_model_that_hides_its_features_must_be_packaged():
     for hidden in (Hidden(), Stateless(), make_pipeline(Stateless())):
         with pytest.raises(StartupError, match=r"package it with `mlops package"):
             contract_of(hidden)
+
+
+def test_a_method_that_can_not_be_looked_at_is_not_offered():
+    """The others are."""
+
+    class Half(BaseEstimator):
+        n_features_in_ = 1
+
+        @property
+        def predict_proba(self) -> object:
+            raise RuntimeError("no probabilities")
+
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            return X[:, 0]
+
+    assert contract_of(Half()).methods == ("predict",)
