@@ -6,7 +6,8 @@ Timeouts are looked after once a second, for all connections.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+import weakref
+from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,7 +21,7 @@ class CyclesTransport:
     connection whose client may still be speaking is not cut."""
 
     def __init__(self, connection: EndingConnection) -> None:
-        self._connection = connection
+        self._connection = weakref.proxy(connection)  # it has the cycle, and would be kept until it is collected
         self.is_closing = connection.transport.is_closing
 
     def write(self, data: bytes) -> None:
@@ -53,8 +54,7 @@ class EndingConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._cycles_transport = cast(asyncio.Transport, CyclesTransport(self))
-        self.server_state.make_room(self)
+        self.server_state.accepted(self)
 
     def on_response_complete(self) -> None:
         if self._ended is not None:

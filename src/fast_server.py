@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 import uvicorn
 
+import fair_accept
 import listener
 from connections import MOST_CONNECTIONS, Connections
 from front_protocol import FrontProtocol
@@ -24,9 +25,10 @@ TICKS = 10
 
 
 class Worker(Protocol):
-    """``drain``: told once, ``drain_seconds`` before the server stops."""
+    """``workers``: of the server; ``drain``: told once, ``drain_seconds`` before the server stops."""
 
     master: int
+    workers: int
     drain_seconds: float
     drain: Callable[[], None]
 
@@ -62,6 +64,12 @@ class Server(uvicorn.Server):
         """What is in flight is still answered."""
         self.should_exit = True
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await asyncio.sleep(0)  # the loop is told of its sockets when it next waits
+        if self._worker.workers > 1:
+            self.server_state.queues = [fair_accept.Queue(each) for each in sockets or []]
+
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS == 0:
             self._look()
@@ -90,6 +98,8 @@ class Server(uvicorn.Server):
             listener.take_no_more(each)
         await asyncio.sleep(listener.HANDSHAKE)
         accepted = [waiting for each in last for waiting in listener.waiting(each)]
+        for queue in self.server_state.queues:
+            queue.leave()
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()

@@ -40,6 +40,7 @@ class FastWorker:
     def __init__(self, gunicorn: Any) -> None:
         """Raises AttributeError where it is not as we know it."""
         self.master: int = gunicorn.ppid
+        self.workers: int = gunicorn.cfg.workers
         self.drain_seconds = 0.0
         self.drain: Callable[[], None] = lambda: None
         self._gunicorn = gunicorn

@@ -18,7 +18,7 @@ import wsgi_bridge
 from exchange import MustWait
 from front import MUST_WAIT, SMALL, Front
 from http_connection import HttpConnection
-from http_head import LONGEST_LENGTH, LONGEST_LINE, MOST_HEADERS
+from http_head import LONGEST_LENGTH, LONGEST_LINE, MOST_HEADERS, VERSIONS
 from lean_lane import SCORE, LeanLane, unusual
 from turn import Pending
 
@@ -77,14 +77,15 @@ class FrontProtocol(HttpConnection):
     def _takes(self, environ: dict[str, Any]) -> bool:
         """Whether the head is one for the express lane. The others are looked at more closely on their way."""
         kept = self.parser.should_keep_alive()
-        old = not (kept and "HTTP_CONNECTION" not in environ) and self.parser.get_http_version() != "1.1"
-        self._connection_line = CLOSE if not kept else KEEP_ALIVE if old else ""
+        told = not kept or "HTTP_CONNECTION" in environ
+        version = self.parser.get_http_version() if told else "1.1"  # which alone keeps alive unasked
+        self._connection_line = CLOSE if not kept else KEEP_ALIVE if version == "1.0" else ""
         return (
             ORDINARY.isdisjoint(environ)
             and "," not in environ.get("HTTP_HOST", ",")
             and len(environ.get("CONTENT_LENGTH", "")) <= LONGEST_LENGTH
             and len(self._fields) <= MOST_HEADERS
-            and (kept or not old)
+            and version in VERSIONS
             and not unusual(environ)
         )
 

@@ -6,15 +6,16 @@ answer before it. When a connection ends is in connection_ends.py.
 
 from __future__ import annotations
 
+import asyncio
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 import http_head
-from connection_ends import EndingConnection
+from connection_ends import CyclesTransport, EndingConnection
 from errors import ClientError, HeadTooLarge, MalformedHead
 from http_head import LONGEST_HEAD
 
@@ -72,7 +73,7 @@ class HttpConnection(EndingConnection):
             self._cut_down()
         super().on_headers_complete()
         cycle = self.cycle
-        cycle.transport = self._cycles_transport
+        cycle.transport = cast(asyncio.Transport, CyclesTransport(self))
         if refused:
             cycle.scope["state"][REFUSED] = refused
             cycle.keep_alive = False

@@ -89,7 +89,9 @@ def stopping_at_once(listener: socket.socket, lane: Lane) -> Server:
     """A server that is told to stop before it has accepted any connection."""
     front = Front(flask, lane, Limits(max_bytes=100_000), PATIENCE)  # type: ignore[arg-type]
     options: dict[str, Any] = {"ws": "none", "lifespan": "off", "interface": "asgi3", "proxy_headers": False}
-    worker: Any = SimpleNamespace(master=os.getppid(), told_to_stop=False, drain_seconds=0.0, drain=lambda: None)
+    worker: Any = SimpleNamespace(
+        master=os.getppid(), workers=2, told_to_stop=False, drain_seconds=0.0, drain=lambda: None
+    )
     server = Server(uvicorn.Config(front, http=FrontProtocol, log_config=None, **options), worker)
     server.stop()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

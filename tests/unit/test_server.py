@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -110,7 +111,7 @@ class Standard(Worker):
 
     def __init__(self, *, tls: bool = False) -> None:
         super().__init__()
-        self.cfg = SimpleNamespace(threads=1, is_ssl=tls, backlog=2048)
+        self.cfg = SimpleNamespace(threads=1, is_ssl=tls, backlog=2048, workers=1)
         self.log = SimpleNamespace(error_log=logging.getLogger("theirs"), access_log=logging.getLogger("theirs"))
         self.max_requests, self.timeout, self.sockets = 1000, 150, []
 

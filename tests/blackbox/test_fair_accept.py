@@ -1,0 +1,40 @@
+"""Several workers share the connections."""
+
+import socket
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+
+import psutil
+import pytest
+
+from blackbox.server import PATIENCE, THREADS, Server, serving, until
+
+CONNECTIONS = 20
+
+
+def held_by(server: Server) -> list[int]:
+    """How many connections each worker has."""
+    held = []
+    for worker in server.workers():
+        found = psutil.Process(worker).connections(kind="tcp4")
+        held.append(sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port for each in found))
+    return held
+
+
+@pytest.mark.any_worker
+def test_connections_that_are_kept_are_shared_evenly(demo_model: Path, tmp_path: Path):
+    """As a load balancer keeps them: no worker has all the load while another has none."""
+    with serving(demo_model, tmp_path, **THREADS) as server:
+        until(lambda: server.log.count("ready for serving traffic") == 2, "both workers are ready")
+        taken = list[int]()
+        with ExitStack() as stack:
+            for _ in range(CONNECTIONS):
+                before = held_by(server)
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+                connection.sendall(b"GET /liveness HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+                taken += [number for number, held in enumerate(held_by(server)) if held > before[number]]
+        assert len(taken) == CONNECTIONS
+        again = sum(one == next_one for one, next_one in pairwise(taken))
+        assert again <= CONNECTIONS // 4, "whoever has taken one leaves the next to the other"
