@@ -2,8 +2,7 @@
 
     ScoringError                      one request; the service goes on
     ├── ClientError (4xx)             the request must change
-    │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedEncoding,
-    │   │        TooDeep, UnknownForm
+    │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
     │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
