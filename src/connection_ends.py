@@ -74,16 +74,21 @@ class EndingConnection(HttpToolsProtocol):
 
     def standing(self) -> tuple[bool, float] | None:
         """See ``connections.Connection``."""
+        if self._unread:
+            return True, self._since
         if self.transport.is_closing():
             return None
-        if self.transport.get_write_buffer_size() or self.flow.write_paused:
-            return True, self._since
         if self.idle or self.cycle.more_body:
             return not self.idle, self._since
         return None
 
+    @property
+    def _unread(self) -> bool:
+        """Whether the client leaves answers unread; to close such a connection would wait for it."""
+        return bool(self.transport.get_write_buffer_size()) or self.flow.write_paused
+
     def evict(self) -> None:
-        if self.idle:
+        if self.idle and not self._unread:
             self.transport.close()
         else:
             self.transport.abort()

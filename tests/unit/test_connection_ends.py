@@ -89,12 +89,14 @@ async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_
     deaf.send(request())
     await deaf.answers(1, others_done=False)
     deaf.transport.unsent = 100_000
+    deaf.transport.close()  # it asked for that, which does not end it either
     for age, connection in enumerate((half, other, deaf)):
         connection.protocol._since -= 10 - age
     ended = []
     for _ in range(4):
         probe = Connection(Lane(), state=busy.state)
-        ended += [each for each in (busy, idle, half, other, deaf, probe) if each.transport.ended and each not in ended]
+        gone = [each for each in (busy, idle, half, other, deaf, probe) if each not in ended]
+        ended += [each for each in gone if each.transport.aborted or (each is idle and each.transport.closed)]
         probe.send(request(line="GET /liveness HTTP/1.1"))
         assert await probe.answers(1, others_done=False) == [200]
         for each in (ended[-1], probe):
