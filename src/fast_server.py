@@ -92,12 +92,12 @@ class Server(uvicorn.Server):
             cast(FrontProtocol, connection).drain()
 
     async def _close_listeners(self, sockets: list[socket.socket]) -> None:
-        """Where no other worker goes on, with those that wait in them."""
-        last = [each for each in sockets if not listener.is_shared(each, self._worker.master)]
-        for each in last:
-            listener.take_no_more(each)
+        """Those that wait in them are taken: only this worker may have been woken for them."""
+        for each in sockets:
+            if not listener.is_shared(each, self._worker.master):
+                listener.take_no_more(each)
         await asyncio.sleep(listener.HANDSHAKE)
-        accepted = [waiting for each in last for waiting in listener.waiting(each)]
+        accepted = [waiting for each in sockets for waiting in listener.waiting(each)]
         for queue in self.server_state.queues:
             queue.leave()
         for server in self.servers:
