@@ -54,7 +54,7 @@ class EndingConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.server_state.accepted(self)
+        self.server_state.make_room(self)
 
     def on_response_complete(self) -> None:
         if self._ended is not None:

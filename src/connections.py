@@ -11,8 +11,6 @@ from typing import Protocol, cast
 
 from uvicorn.server import ServerState
 
-from fair_accept import Queue
-
 MOST_CONNECTIONS = 1_000
 """Of a worker, as of gunicorn's."""
 
@@ -47,22 +45,16 @@ class Connections(ServerState):
         super().__init__()
         self.most = most
         self.draining = self.stopping = False
-        self.queues: list[Queue] = []
 
     @property
     def write_timeout(self) -> float:
         return LINGER if self.stopping else WRITE_TIMEOUT
 
-    def accepted(self, newest: Connection) -> None:
-        """The next one is another worker's, if that has time for it; and there must be room for this one."""
-        for queue in self.queues:
-            queue.go_to_its_end()
-        if len(self.connections) > self.most:
-            self._make_room(newest)
-
-    def _make_room(self, newest: Connection) -> None:
+    def make_room(self, newest: Connection) -> None:
         """Where there are too many, the one that is idle longest ends; if none is, the one whose client holds its
         request up longest; if none does, the newest, once the places for probes are taken too."""
+        if len(self.connections) <= self.most:
+            return
         others = (cast(Connection, other) for other in self.connections if other is not newest)
         standing = [(place, id(other), other) for other in others if (place := other.standing())]
         if standing:

@@ -1,48 +1,70 @@
-"""Connections shared evenly among the workers of a server, which all accept from one socket.
+"""Takes connections off the socket that all workers of a server listen on, so that each worker gets its share.
 
-The kernel wakes every worker for each connection, and always in the same order: the first one is a little ahead, and
-may take nearly all. Here it wakes one, and whoever has taken a connection goes to the end of the queue.
+A loop's own server takes all connections that wait, and the kernel wakes the workers in the same order each time: the
+first may take nearly all, and clients keep what they have. Here a worker takes a few, pauses, and is woken last.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
+import asyncio
 import select
 import socket
-from pathlib import Path
+from collections.abc import Callable
+
+SUPPORTED = hasattr(select, "epoll")
+"""Linux has it. Elsewhere workers share as the system lets them."""
+
+AT_ONCE = 4
+PAUSE = 0.001
+"""Seconds after so many connections at once, in which the next ones are left to other workers."""
+
+RETRY = 1.0
+"""Seconds after a connection that could not be taken, as asyncio has it: the process has no files left, say."""
 
 
-class Queue:
-    """Of the workers that wait for connections of ``listener``; this one's loop listens on it already.
+class FairServer:
+    """Is closed as ``asyncio.Server`` is. ``protocol``: makes the protocol of a connection."""
 
-    libuv, below uvloop, waits by an epoll of its own and does not lend it, so it is looked for. Where there is none,
-    as on macOS, or where it is not as we know it, nothing is done.
-    """
+    def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+        """In a running loop. ``listener`` stays the caller's to close, after this."""
+        self._listener = listener
+        self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._handed_over = set[asyncio.Task[object]]()
+        self._waiting = select.epoll()
+        listener.setblocking(False)
+        self._wait()
+        self._loop.add_reader(self._waiting.fileno(), self._accept)
 
-    def __init__(self, listener: socket.socket) -> None:
-        self._listener = listener.fileno()
-        self._epoll = _epoll_of(self._listener)
-        self.go_to_its_end()
+    def close(self) -> None:
+        if not self._waiting.closed:
+            self._loop.remove_reader(self._waiting.fileno())
+            self._waiting.close()
 
-    def go_to_its_end(self) -> None:
-        """One that is busy is passed over: the kernel wakes only who waits."""
-        if self._epoll is not None:
-            self._epoll.unregister(self._listener)
-            self._epoll.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+    def _wait(self) -> None:
+        """At the end of the kernel's queue: that is where exclusive waiters are put."""
+        if not self._waiting.closed:
+            self._waiting.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
-    def leave(self) -> None:
-        """Before the listener is closed: its number may be another file's then."""
-        if self._epoll is not None:
-            self._epoll.close()
-            self._epoll = None
-
-
-def _epoll_of(file: int) -> select.epoll | None:
-    """The one that waits for ``file``. To close what is returned leaves the loop its own."""
-    with contextlib.suppress(OSError):
-        for found in Path("/proc/self/fdinfo").iterdir():
-            with contextlib.suppress(OSError):  # the file of this very list is closed by now
-                if any(line.split()[:2] == ["tfd:", str(file)] for line in found.read_text().splitlines()):
-                    return select.epoll.fromfd(os.dup(int(found.name)))
-    return None
+    def _accept(self) -> None:
+        taken = 0
+        try:
+            while taken < AT_ONCE:
+                connection, _ = self._listener.accept()
+                connection.setblocking(False)
+                task = self._loop.create_task(self._loop.connect_accepted_socket(self._protocol, connection))
+                self._handed_over.add(task)
+                task.add_done_callback(self._handed_over.discard)
+                taken += 1
+        except (BlockingIOError, ConnectionAbortedError):
+            pause = 0.0
+        except OSError:
+            pause = RETRY
+        else:
+            pause = PAUSE
+        if taken or pause:
+            self._waiting.unregister(self._listener)
+            if pause:
+                self._loop.call_later(pause, self._wait)
+            else:
+                self._wait()

@@ -15,9 +15,9 @@ from typing import Protocol, cast
 
 import uvicorn
 
-import fair_accept
 import listener
 from connections import MOST_CONNECTIONS, Connections
+from fair_accept import SUPPORTED, FairServer
 from front_protocol import FrontProtocol
 
 TICKS = 10
@@ -65,10 +65,11 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        await asyncio.sleep(0)  # the loop is told of its sockets when it next waits
-        if self._worker.workers > 1:
-            self.server_state.queues = [fair_accept.Queue(each) for each in sockets or []]
+        if self._worker.workers == 1 or not SUPPORTED:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        self.servers += [cast(asyncio.Server, FairServer(each, self._protocol)) for each in sockets or []]
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS == 0:
@@ -98,13 +99,14 @@ class Server(uvicorn.Server):
                 listener.take_no_more(each)
         await asyncio.sleep(listener.HANDSHAKE)
         accepted = [waiting for each in sockets for waiting in listener.waiting(each)]
-        for queue in self.server_state.queues:
-            queue.leave()
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
         for waiting in accepted:
-            await loop.connect_accepted_socket(lambda: FrontProtocol(self.config, self.server_state, {}), waiting)
+            await loop.connect_accepted_socket(self._protocol, waiting)
+
+    def _protocol(self) -> FrontProtocol:
+        return FrontProtocol(self.config, self.server_state, {})
 
     async def _keep_looking(self) -> None:
         while True:

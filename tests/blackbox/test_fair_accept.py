@@ -2,7 +2,6 @@
 
 import socket
 from contextlib import ExitStack
-from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -36,5 +35,4 @@ def test_connections_that_are_kept_are_shared_evenly(demo_model: Path, tmp_path:
                 assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
                 taken += [number for number, held in enumerate(held_by(server)) if held > before[number]]
         assert len(taken) == CONNECTIONS
-        again = sum(one == next_one for one, next_one in pairwise(taken))
-        assert again <= CONNECTIONS // 4, "whoever has taken one leaves the next to the other"
+        assert CONNECTIONS // 5 <= sum(taken) <= CONNECTIONS * 4 // 5
