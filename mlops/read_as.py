@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from fitted_columns import NUMBER, fitted_columns
 from known_features import names_of
 from mlops.column_types import MISSING, are_codes, stray
@@ -18,7 +18,14 @@ from mlops.sample import dtype_of
 NAMED = 8
 """How many columns a line names, and how many have a note."""
 
-KINDS = {NUMBER: "numbers", TEXT: "texts", BOOLEAN: "true or false", CATEGORY: "categories", ANY: "nothing at all"}
+KINDS = {
+    NUMBER: "numbers",
+    TEXT: "texts",
+    BOOLEAN: "true or false",
+    CATEGORY: "categories",
+    DATETIME: "dates or times",
+    ANY: "nothing at all",
+}
 MEANT = MISSING - {""}
 
 

@@ -1,4 +1,4 @@
-"""What an estimator's columns held at its fit, as far as its parts tell: encoders, imputers, boosters, scikit-learn's tags.
+"""What an estimator's columns held at its fit, as far as its encoders, imputers, boosters and scikit-learn's tags tell.
 
 The estimator may be anybody's, and its attributes anything: a part that is not understood tells nothing.
 """
@@ -6,7 +6,6 @@ The estimator may be anybody's, and its attributes anything: a part that is not 
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -123,7 +122,7 @@ def _members(whole: Any, places: Sequence[int]) -> Iterator[tuple[Any, Sequence[
 def _keeps(step: Any) -> bool:
     """An imputer, unless it leaves out columns that were empty or adds others."""
     statistics = getattr(step, "statistics_", None)
-    return statistics is not None and step.indicator_ is None and not any(value != value for value in statistics)
+    return statistics is not None and step.indicator_ is None and None not in map(_kind, statistics)
 
 
 def _told(part: Part) -> list[Feature]:
@@ -172,20 +171,20 @@ def _of_statistics(imputer: Any) -> list[Feature]:
 
 def _of_values(values: Iterable[Any]) -> Feature:
     """The dtype that they have in common, and those that JSON can hold."""
-    by_value = [(value.item() if isinstance(value, np.generic) else value) for value in values]
-    kinds = [_kind(value) for value in by_value]
-    known = tuple(value for value, kind in zip(by_value, kinds, strict=True) if kind not in (None, ANY))
-    common = {*kinds} - {None}
-    return Feature(None, common.pop() or ANY if len(common) == 1 else ANY, categories=known)
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    known = tuple(value for value in plain if _kind(value) not in (None, ANY))
+    kinds = {_kind(value) for value in plain} - {None}
+    return Feature(None, kinds.pop() or ANY if len(kinds) == 1 else ANY, categories=known)
 
 
 def _kind(value: Any) -> str | None:
     """None of a missing value, ANY of one that JSON does not hold."""
-    if isinstance(value, str | bool):
+    if isinstance(value, str | bool | np.bool_):
         return TEXT if isinstance(value, str) else BOOLEAN
-    if isinstance(value, int | float) and math.isfinite(value):
+    if isinstance(value, int | float | np.number) and np.isfinite(value):
         return NUMBER
-    return None if value is None or value != value else ANY
+    missing = value is None or type(value).__name__ in ("NAType", "NaTType") or str(value) == "nan"
+    return None if missing else ANY
 
 
 def _by_tags(part: Any) -> str | None:
