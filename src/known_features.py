@@ -13,7 +13,7 @@ from errors import StartupError
 from fitted_columns import NUMBER, fitted_columns
 
 EXACT = 2**53
-"""Up to here a float64 holds each whole number."""
+"""Below, a float64 holds each whole number."""
 
 NESTED = 100
 """Pipelines and searches within each other."""
@@ -58,7 +58,7 @@ def _no_number(fitted: Feature) -> bool:
 
 
 def _taken(fitted: Feature) -> Feature:
-    if fitted.dtype == NUMBER and all(abs(known) <= EXACT for known in fitted.categories):
+    if fitted.dtype == NUMBER and all(-EXACT < float(known) < EXACT for known in fitted.categories):
         return Feature(None, missing=True)
     if fitted.dtype == CATEGORY and fitted.categories:
         return replace(fitted, missing=True)

@@ -202,7 +202,10 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
     if not (after.requests and before.requests):
         raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
-    rows = comparison.compare(after, before, asked.agreement(endpoint, new, old))
+    agreement = asked.agreement(endpoint, new, old)
+    if asked.rows and agreement is None:
+        click.echo(f"note: {old} does not answer the rows of the sample, so no predictions are compared", err=True)
+    rows = comparison.compare(after, before, agreement)
     click.echo("\n".join(comparison.lines(rows, old, new)))
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})

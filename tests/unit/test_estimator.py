@@ -125,7 +125,8 @@ def test_a_text_model_takes_one_text_a_row():
         (make_pipeline(StandardScaler(), LinearRegression()), r"The model \(Pipeline\) is not fitted"),
         (
             (TfidfVectorizer(), LogisticRegression()),
-            r"a tuple of TfidfVectorizer, LogisticRegression; .* in the order of their calls by .*make_pipeline\(\)",
+            r"a tuple of TfidfVectorizer, LogisticRegression; .* in the order of their calls, .*"
+            r"make_pipeline\(pieces\[0\], pieces\[1\]\)",
         ),
         (
             {"model": LinearRegression(), "features": ["a"], "version": 1},

@@ -1,6 +1,7 @@
 """The command line of rollouts: what it plans, refuses and asks back. The rest is in tests/deploy."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import support
 from errors import StartupError
 from mlops.cli import main
 from mlops.rollout import commands, targets
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Answer, Observation, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
 from still_endpoint import GREEN, WORKSPACE, Still
@@ -197,3 +198,18 @@ def test_a_sample_is_read_by_the_model_that_is_rolled_out(
     told = ("--sample", tmp_path / "rows.csv", "--model-dir", artifact)
     assert mlops("compare", "diabetes", "--old", "blue", "--new", "green", *told) == (0, "")
     assert (seen[0].columns, {row[2] for row in seen[0].rows}) == (list(frame.columns), {"1"})
+
+
+def test_a_sample_that_the_old_deployment_refuses_is_told(
+    endpoint: Still, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Otherwise nobody would know that no predictions were compared."""
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
+    monkeypatch.setattr(endpoint, "observations", lambda since: seen)
+    told = ("compare", "diabetes", "--old", "blue", "--new", "green", "--sample", tmp_path / "rows.csv")
+    note = "note: blue does not answer the rows of the sample, so no predictions are compared"
+    assert note not in mlops(*told, "--out", tmp_path)[1]
+    monkeypatch.setattr(endpoint, "score", lambda *_: Answer(422, b"{}", 1.0))
+    status, said = mlops(*told, "--out", tmp_path)
+    assert (status, note in said) == (0, True)
