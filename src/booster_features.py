@@ -22,17 +22,15 @@ def booster_features(first: Any) -> tuple[Feature, ...] | None:
     return _lightgbm(first) or _xgboost(first) or _catboost(first)
 
 
-def check_categories(first: Any) -> None:
-    """Raises StartupError where it is a booster's that does not tell the categories that it knows."""
-    features = booster_features(first) or ()
-    if any(feature.dtype == CATEGORY and not feature.categories for feature in features):
+def check_categories(first: Any, features: Sequence[Feature]) -> None:
+    """Raises StartupError where a booster, whose ``features`` these are, does not tell the categories that it knows."""
+    categories = [feature.categories for feature in features if feature.dtype == CATEGORY]
+    if not all(categories):
         raise StartupError(
             f"The model (XGBoost's) does not hold the categories of its columns, as those saved by 3.1 and later do; "
             f"{PACKAGE}."
         )
-    if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not any(
-        feature.dtype == CATEGORY for feature in features
-    ):
+    if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not categories:
         raise StartupError(f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}.")
 
 

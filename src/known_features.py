@@ -24,8 +24,8 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     if takes_texts(estimator):
         return (Feature(None, TEXT),)
     first = first_step(estimator)
-    check_categories(first)
     if told := booster_features(first):
+        check_categories(first, told)
         return told
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
@@ -36,11 +36,15 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
 
 
-def with_categories(features: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
+def with_categories(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
     """Those of a signature, to which pandas' categories are texts; a booster takes them only as what they were."""
-    told = {feature.name: feature for feature in booster_features(first_step(estimator)) or ()}
-    known = [told.get(feature.name, feature) if feature.name is not None else feature for feature in features]
-    return tuple(own if own.categories else signed for own, signed in zip(known, features, strict=True))
+    names = names_of(estimator) or []
+    fitted = dict(zip(names, fitted_columns(estimator, len(names)), strict=True))
+    own = [fitted.get(feature.name or "", feature) for feature in signed]
+    return tuple(
+        replace(_taken(column), name=feature.name) if column.dtype == CATEGORY and column.categories else feature
+        for feature, column in zip(signed, own, strict=True)
+    )
 
 
 def _of_columns(estimator: Any, count: int) -> list[Feature]:
