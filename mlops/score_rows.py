@@ -42,18 +42,24 @@ def batches(
     ``features``: of the model's contract, ``told``: by the user, both of a CSV's columns.
     """
     frame = sample.read(path, features, told)
-    held = sample.features_of(frame)
+    held = check_json(frame, path)
     if path.suffix.lower() == ".csv" and (guessed := _guessed(frame, held, features, told or {})):
         say(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the model does not tell "
             "whether it takes texts there; if it does, add --text COLUMN"
         )
+    return list(_split(frame))
+
+
+def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
+    """What its columns hold. Raises StartupError for what JSON does not hold."""
+    held = sample.features_of(frame)
     infinite = np.isinf(frame.select_dtypes("number").to_numpy(float, na_value=np.nan))
     if infinite.any():
         raise StartupError(
             f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds an infinite number; JSON has none."
         )
-    return list(_split(frame))
+    return held
 
 
 def _guessed(

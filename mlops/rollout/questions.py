@@ -17,7 +17,7 @@ from manifest import Manifest
 from mlops import sample as samples
 from mlops.rollout.endpoint import Answer, Endpoint
 from mlops.rollout.judge import Agreement
-from mlops.score_rows import ROWS
+from mlops.score_rows import ROWS, check_json
 
 TOLERANCE = 1e-3
 """Of golden answers: the service has proven its own, tighter, at its start; here it is which model answers."""
@@ -80,19 +80,16 @@ class Questions:
 def table(sample: Path, features: Sequence[Feature]) -> Questions:
     """The rows of a file, a CSV read as the model's ``features`` say, where they are known. Raises StartupError."""
     frame = samples.read(sample, features)
-    frame.columns = frame.columns.map(lambda name: name if isinstance(name, int) else str(name))
-    names = [feature.name for feature in features if feature.name is not None]
-    if missing := [name for name in names if name not in frame.columns]:
+    check_json(frame, sample)
+    columns, names = list(frame.columns), [feature.name for feature in features if feature.name is not None]
+    named = all(isinstance(name, str) for name in columns) and not (features and not names)
+    if named and (missing := [name for name in names if name not in columns]):
         raise StartupError(f"{sample} lacks columns that the model takes: {', '.join(missing)}; add them.")
-    if names:
-        return Questions(rows=samples.rows_of(frame[names]), columns=names)
-    if features and len(features) != len(frame.columns):
+    if features and not named and len(features) != len(columns):
         raise StartupError(
-            f"{sample} has {len(frame.columns)} columns, and the model takes {len(features)}, by position; give those."
+            f"{sample} has {len(columns)} columns, and the model takes {len(features)}, by position; give those."
         )
-    own = [name for name in frame.columns if isinstance(name, str)]
-    named = len(own) == len(frame.columns) and not features
-    return Questions(rows=samples.rows_of(frame), columns=own if named else None)
+    return Questions(rows=samples.rows_of(frame), columns=columns if named else None)
 
 
 def predictions(answer: Answer) -> list[Any] | None:

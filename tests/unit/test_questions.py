@@ -39,23 +39,32 @@ def sent(questions: Questions) -> list[dict[str, object]]:
 
 
 def test_a_sample_is_read_as_the_contract_says_and_sent_by_its_names(tmp_path: Path):
-    """Postcodes stay texts, and neither the file's order nor other columns of it matter."""
-    (tmp_path / "rows.csv").write_text("target,income,postcode\n1,5,10115\n0,,01067\n")
+    """Postcodes stay texts, and the file's order does not matter. Others of its columns may be the old model's."""
+    (tmp_path / "rows.csv").write_text("age,income,postcode\n30,5,10115\n40,,01067\n")
     features = (Feature("postcode", "str"), Feature("income", "float64", missing=True))
-    expected = {"columns": ["postcode", "income"], "data": [["10115", 5.0], ["01067", None]]}
+    expected = {"columns": ["age", "income", "postcode"], "data": [[30, 5.0, "10115"], [40, None, "01067"]]}
     assert sent(table(tmp_path / "rows.csv", features)) == [{"input_data": expected}]
     (tmp_path / "rows.csv").write_text("income\n5\n")
     with pytest.raises(StartupError, match=r"lacks columns that the model takes: postcode; add them\."):
         table(tmp_path / "rows.csv", features)
 
 
+def test_a_sample_that_json_can_not_hold_is_refused(tmp_path: Path):
+    """Infinity would become null."""
+    (tmp_path / "rows.csv").write_text("a\n1e999\n")
+    with pytest.raises(StartupError, match="holds an infinite number"):
+        table(tmp_path / "rows.csv", (Feature("a"),))
+
+
 def test_a_model_without_names_is_asked_by_position(tmp_path: Path):
-    """Whatever the file calls its columns; too many of them are refused."""
+    """Whatever the file calls its columns; so is one with names, by a file without. Too many columns are refused."""
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     features = (Feature(None), Feature(None, "str"))
     assert sent(table(tmp_path / "rows.csv", features)) == [{"data": [[1.0, "2"]]}]
     with pytest.raises(StartupError, match="has 2 columns, and the model takes 1"):
         table(tmp_path / "rows.csv", features[:1])
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    assert sent(table(tmp_path / "rows.csv", (Feature("a"), Feature("b", "str")))) == [{"data": [[1.0, "2"]]}]
 
 
 def test_a_sample_for_a_model_of_which_nothing_is_known_is_sent_by_the_files_names(tmp_path: Path):
