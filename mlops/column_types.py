@@ -15,10 +15,8 @@ import numpy as np
 import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from fitted_columns import NUMBER
 from validation import moment
-
-NUMBER = "number"
-"""Whole numbers or not, as the cells are."""
 
 MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
 BOOLEANS = {"true": True, "false": False}

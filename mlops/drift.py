@@ -45,7 +45,8 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
     missing = [baseline.name for baseline in baselines if baseline.name not in frame.columns]
     if missing:
         raise StartupError(f"The data lacks the columns {', '.join(missing)}; give what the model was asked.")
-    found = [Drift(baseline, baseline.count(_column(frame, baseline))) for baseline in baselines]
+    columns = zip(baselines, packaged.contract.features, strict=True)
+    found = [Drift(baseline, baseline.count(_column(frame, baseline, feature))) for baseline, feature in columns]
     return sorted(found, key=lambda drift: -drift.index)
 
 
@@ -58,14 +59,14 @@ def table(drifts: Sequence[Drift]) -> str:
     return "\n".join([f"{'feature':{width}}      PSI  of {rows:,} rows", *lines])
 
 
-def _column(frame: pd.DataFrame, baseline: Baseline) -> list[Any]:
+def _column(frame: pd.DataFrame, baseline: Baseline, feature: Feature) -> list[Any]:
     column = frame[baseline.name]
     if baseline.values is None:
         try:
             return list(pd.to_numeric(column).to_numpy(float, na_value=np.nan))
         except (TypeError, ValueError):
             raise StartupError(f"The column {baseline.name} holds what is no number; correct the data.") from None
-    return list(column.astype(object).where(column.notna(), None))
+    return samples.counted(feature, column.astype(object).where(column.notna(), None))
 
 
 def _as_it_is(feature: Feature) -> Feature:

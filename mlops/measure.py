@@ -74,7 +74,11 @@ def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Basel
         return ()
     columns = zip(*samples.rows_of(frame), strict=True)
     return tuple(
-        Baseline.of(str(place) if feature.name is None else feature.name, column, numeric=feature.numeric)
+        Baseline.of(
+            str(place) if feature.name is None else feature.name,
+            samples.counted(feature, column),
+            numeric=feature.numeric,
+        )
         for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
     )
 

@@ -8,16 +8,24 @@ from typing import Any
 
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
-from mlops.column_types import MISSING, NUMBER, are_codes, stray
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from fitted_columns import NUMBER, fitted_columns
+from known_features import names_of
+from mlops.column_types import MISSING, are_codes, stray
 from mlops.csv_file import CsvFile, Types
-from mlops.fitted_types import fitted_types
 from mlops.sample import dtype_of
 
 NAMED = 8
 """How many columns a line names, and how many have a note."""
 
-KINDS = {NUMBER: "numbers", TEXT: "texts", BOOLEAN: "true or false", CATEGORY: "categories", ANY: "nothing at all"}
+KINDS = {
+    NUMBER: "numbers",
+    TEXT: "texts",
+    BOOLEAN: "true or false",
+    CATEGORY: "categories",
+    DATETIME: "dates or times",
+    ANY: "nothing at all",
+}
 MEANT = MISSING - {""}
 
 
@@ -37,6 +45,17 @@ def as_fitted(
     for line in [*_kinds(frame), *notes[:NAMED], *more]:
         say(f"  {line}")
     return frame
+
+
+def fitted_types(estimator: Any, columns: Sequence[str | int]) -> Types:
+    """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the fit had no names."""
+    names = names_of(estimator)
+    if names is None and getattr(estimator, "n_features_in_", len(columns)) != len(columns):
+        return {}
+    places = {str(column): column for column in columns}
+    known = list(columns) if names is None else [places.get(name, name) for name in names]
+    told = zip(known, fitted_columns(estimator, len(known)), strict=True)
+    return {name: feature for name, feature in told if feature.dtype != ANY}
 
 
 def _kinds(frame: pd.DataFrame) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from errors import StartupError
 from mlops.csv_file import CsvFile
+from validation import moment
 
 
 def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None) -> pd.DataFrame:
@@ -69,6 +70,13 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
     columns = [frame[name].astype(object) for name in frame.columns]
     plain = [column.where(column.notna(), None).tolist() for column in columns]
     return [[_plain(value) for value in row] for row in zip(*plain, strict=True)]
+
+
+def counted(feature: Feature, column: Iterable[Any]) -> list[Any]:
+    """As the service counts the values of requests: a moment has several spellings, and it counts the canonical one."""
+    if feature.dtype != DATETIME:
+        return list(column)
+    return [value if value is None else moment(str(value)) or str(value) for value in column]
 
 
 def _json(path: Path) -> pd.DataFrame:

@@ -13,13 +13,11 @@ import click
 import httpx
 import orjson
 
-import artifact
 from contract import Feature
-from errors import StartupError
+from mlops.model_features import features_of
 from mlops.plain_text import printable_json
 from mlops.score_client import ScoreClient, ScoreRefused
 from mlops.score_rows import Rows, batches
-from settings import Settings
 
 WRONG = "wrong_type"
 UNTOLD = (
@@ -43,7 +41,7 @@ def score(
     address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     as_it_is = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
-    work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told)
+    work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told, _note)
     untold = file.suffix.lower() == ".csv" and not features
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0
@@ -86,16 +84,8 @@ def _lines(predictions: list[Any]) -> list[str]:
         raise ScoreRefused("The server's predictions are nested too deep to be any; correct the server.") from None
 
 
-def features_of(model_dir: Path) -> tuple[Feature, ...]:
-    """Of the manifest, or of an MLflow signature. Raises StartupError."""
-    found = artifact.find(Settings(azureml_model_dir=model_dir))
-    features = found.manifest.contract.features if found.manifest else found.mlflow and found.mlflow.features
-    if not features:
-        raise StartupError(
-            f"{model_dir} does not tell what its model takes; package the model, or leave --model-dir out and name "
-            "columns by --text and --dtype."
-        )
-    return features
+def _note(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _read(file: Path) -> bytes:

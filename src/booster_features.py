@@ -18,8 +18,20 @@ NUMBER = Feature(None, missing=True)
 
 
 def booster_features(first: Any) -> tuple[Feature, ...] | None:
-    """None where it is no booster's. Raises StartupError where it does not tell its categories."""
+    """None where it is no booster's. Categories that it does not tell are missing: see ``check_categories``."""
     return _lightgbm(first) or _xgboost(first) or _catboost(first)
+
+
+def check_categories(first: Any, features: Sequence[Feature]) -> None:
+    """Raises StartupError where a booster, whose ``features`` these are, does not tell the categories that it knows."""
+    categories = [feature.categories for feature in features if feature.dtype == CATEGORY]
+    if not all(categories):
+        raise StartupError(
+            f"The model (XGBoost's) does not hold the categories of its columns, as those saved by 3.1 and later do; "
+            f"{PACKAGE}."
+        )
+    if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not categories:
+        raise StartupError(f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}.")
 
 
 def booster_names(first: Any) -> list[str] | None:
@@ -51,7 +63,7 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
     params = booster.params
     places = params.get("categorical_column") or params.get("categorical_feature") or []
     if len(places) != len(categories) and categories:
-        raise StartupError(f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}.")
+        return named(booster_names(first), [Feature(None, ANY)] * count)
     features = [NUMBER] * count
     for place, known in zip(sorted(places), categories, strict=False):
         features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
@@ -81,18 +93,13 @@ def _xgboost_booster(first: Any) -> Any:
 
 
 def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]:
-    """Of each column. It has a method for them that needs pyarrow."""
+    """Of each column, empty where they are not saved. It has a method for them that needs pyarrow."""
     try:
         model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
         found = [_decoded(column) for column in model["cats"]["enc"]]
     except (KeyError, TypeError):
         found = []
-    if len(found) != len(types) or any(kind == "c" and not known for kind, known in zip(types, found, strict=True)):
-        raise StartupError(
-            f"The model (XGBoost's) does not hold the categories of its columns, as those saved by 3.1 and later do; "
-            f"{PACKAGE}."
-        )
-    return found
+    return found if len(found) == len(types) else [()] * len(types)
 
 
 def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:

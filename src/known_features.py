@@ -1,22 +1,31 @@
-"""What an estimator tells of the columns it takes, where neither a manifest nor a signature does."""
+"""The features of a model that neither a manifest nor a signature describes: names, dtypes and how many there are."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-import learnt
-from booster_features import NUMBER, PACKAGE, booster_features, booster_names, named
-from contract import ANY, TEXT, Feature
+from booster_features import PACKAGE, booster_features, booster_names, check_categories, named
+from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
 from errors import StartupError
+from fitted_columns import NUMBER, fitted_columns
+
+EXACT = 2**53
+"""Below, a float64 holds each whole number."""
+
+NESTED = 100
+"""Pipelines and searches within each other."""
 
 
 def features_of(estimator: Any) -> tuple[Feature, ...]:
     """Raises StartupError where the estimator does not even tell how many columns it takes."""
     if takes_texts(estimator):
         return (Feature(None, TEXT),)
-    if told := booster_features(first_step(estimator)):
+    first = first_step(estimator)
+    if told := booster_features(first):
+        check_categories(first, told)
         return told
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
@@ -24,25 +33,40 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; {PACKAGE}."
         )
-    return named(getattr(estimator, "feature_names_in_", None), _by_kind(estimator, int(count)))
+    return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
 
 
-def with_categories(features: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
+def with_categories(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
     """Those of a signature, to which pandas' categories are texts; a booster takes them only as what they were."""
-    told = {feature.name: feature for feature in booster_features(first_step(estimator)) or ()}
-    known = [told.get(feature.name, feature) if feature.name is not None else feature for feature in features]
-    return tuple(own if own.categories else signed for own, signed in zip(known, features, strict=True))
+    names = names_of(estimator) or []
+    fitted = dict(zip(names, fitted_columns(estimator, len(names)), strict=True))
+    own = [fitted.get(feature.name or "", feature) for feature in signed]
+    return tuple(
+        replace(_taken(column), name=feature.name) if column.dtype == CATEGORY and column.categories else feature
+        for feature, column in zip(signed, own, strict=True)
+    )
 
 
-def _by_kind(estimator: Any, count: int) -> list[Feature]:
-    """Numbers, unless texts may come."""
-    anything = Feature(None, ANY, missing=True)
-    if _takes_anything(estimator):
-        return [anything] * count
-    texts = [isinstance(value, str | bool) for value in learnt.values(estimator, count)]
-    if any(texts):
-        return [anything if text else NUMBER for text in texts]
+def _of_columns(estimator: Any, count: int) -> list[Feature]:
+    """Numbers, unless others may come. Where a model takes missing values in some columns only, it is left to it."""
+    fitted = fitted_columns(estimator, count)
+    if _takes_anything(estimator) or any(map(_no_number, fitted)):
+        return [_taken(feature) for feature in fitted]
     return [Feature(None)] * count
+
+
+def _no_number(fitted: Feature) -> bool:
+    return fitted.dtype in (TEXT, BOOLEAN, CATEGORY) or any(
+        isinstance(known, str | bool) for known in fitted.categories
+    )
+
+
+def _taken(fitted: Feature) -> Feature:
+    if fitted.dtype == NUMBER and all(-EXACT < float(known) < EXACT for known in fitted.categories):
+        return Feature(None, missing=True)
+    if fitted.dtype == CATEGORY and fitted.categories:
+        return replace(fitted, missing=True)
+    return Feature(None, fitted.dtype if fitted.dtype in (TEXT, BOOLEAN) else ANY, missing=True)
 
 
 def _refuse_unfitted(estimator: Any) -> None:
@@ -72,13 +96,14 @@ def names_of(estimator: Any) -> list[str] | None:
 
 def first_step(estimator: Any) -> Any:
     """What meets the input: inside pipelines and searches, the first step."""
-    while True:
+    for _ in range(NESTED):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif getattr(estimator, "steps", None):
             estimator = estimator.steps[0][1]
         else:
-            return estimator
+            break
+    return estimator
 
 
 def takes_texts(estimator: Any) -> bool:

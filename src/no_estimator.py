@@ -19,18 +19,20 @@ def sentence(thing: Any) -> str:
         )
     if not isinstance(thing, Mapping | list | tuple):
         return f"{holds}, which has none of {', '.join(METHODS)}; give a fitted estimator or pipeline that has one."
-    parts = list(thing.values()) if isinstance(thing, Mapping) else list(thing)
-    names = [f"{key}: " for key in thing] if isinstance(thing, Mapping) else [""] * len(parts)
-    shown = [f"{name}{type(part).__name__}"[:100] for name, part in zip(names, parts, strict=True)][:NAMED]
+    parts = thing if isinstance(thing, Mapping) else dict(enumerate(thing))
+    names = [f"{key}: " if isinstance(thing, Mapping) else "" for key in parts]
+    shown = [f"{name}{type(part).__name__}"[:100] for name, part in zip(names, parts.values(), strict=True)][:NAMED]
     listed = f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > NAMED else ''}"
-    estimators = [part for part in parts if _is_estimator(part)]
+    estimators = [key for key, part in parts.items() if _is_estimator(part)]
     if len(estimators) > 1:
+        in_order = sorted(estimators, key=lambda key: hasattr(parts[key], "predict"))
+        steps = [f"pieces[{key!r}]"[:100] for key in in_order[:NAMED]] + ["..."] * (len(in_order) > NAMED)
         return (
-            f"{listed}; if they are steps of one model, join them in the order of their calls by "
-            "sklearn.pipeline.make_pipeline() and save that Pipeline."
+            f"{listed}; if they are steps of one model, load them as pieces, join them in the order of their calls, as "
+            f"in sklearn.pipeline.make_pipeline({', '.join(steps)}), and save that Pipeline."
         )
     if estimators:
-        return f"{listed}; save its {type(estimators[0]).__name__} alone."
+        return f"{listed}; save its {type(parts[estimators[0]]).__name__} alone."
     return f"{listed}, and no estimator among them; save a fitted estimator or pipeline."
 
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Any
 
 import golden
-import learnt
 from contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
 from errors import ScoringError, StartupError, reason
+from fitted_columns import fitted_columns
 from validation import Batch
 
 Row = list[Any]
@@ -52,8 +52,8 @@ def rows(estimator: Any, contract: Contract, example: tuple[Row | None, list[Row
     if example is not None:
         yield from _by_name(contract, *example)
     assumed = [[_assumed(feature, attempt) for feature in contract.features] for attempt in range(TRIES)]
-    known = learnt.values(estimator, len(contract.features))
-    yield from [[a if k is None else k for a, k in zip(row, known, strict=True)] for row in assumed]
+    known = [column.categories[:1] for column in fitted_columns(estimator, len(contract.features))]
+    yield from [[next(iter(given), value) for given, value in zip(known, row, strict=True)] for row in assumed]
     yield from assumed
 
 

@@ -15,7 +15,7 @@ from still_endpoint import WORKSPACE
 COMMANDS: dict[str, dict[str, str]] = {
     "announce": {"server": str(os.getppid()), "port": "PORT"},
     "check": {"paths": "green.yml"},
-    "compare": {"endpoint_name": "diabetes", "old": "blue", "new": "green", "sample": "rows.csv"},
+    "compare": {"endpoint_name": "diabetes", "old": "blue", "new": "green", "sample": "rows.csv", "model_dir": "raw"},
     "demo": {"out": "out"},
     "drift": {"artifact": "artifact", "files": "rows.csv"},
     "example": {"model_dir": "raw"},

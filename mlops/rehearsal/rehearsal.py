@@ -58,7 +58,7 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             connect=functools.partial(LocalEndpoint, url, artifacts),
             plan=PLAN,
             rules=RULES,
-            questions=Questions.of(Manifest.read(artifacts[NEW].folder), rows[:100]),
+            questions=Questions.of(Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])),
             journal=journal,
             key=name,
             follow=_Killing(follow) if green.kills_controller else follow,

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mlops import sample as samples
+from mlops.model_features import features_of
 from mlops.rollout import progress, targets
 from mlops.rollout.controller import put_back
 from mlops.rollout.endpoint import Endpoint, EndpointError
@@ -18,9 +18,10 @@ from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules, Slo
 from mlops.rollout.plan import Plan, steps
-from mlops.rollout.questions import Questions
+from mlops.rollout.questions import Questions, table
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+MODEL_DIR = click.Path(path_type=Path, exists=True)
 OUT = Path("build/rollout")
 SHARES = "10,50,100"
 
@@ -107,7 +108,7 @@ def rollout(
     """
     document = targets.described(deployment_file)
     name, new = document["endpoint_name"], document["name"]
-    asked = targets.questions(document, deployment_file, artifact, _rows(sample))
+    asked = targets.questions(document, deployment_file, artifact, sample)
     connect = targets.connector(workspace, name, {new: deployment_file})
     key, journal = targets.key(deployment_file, asked), journal_of(out, name)
     traffic_now = connect().traffic()
@@ -170,17 +171,26 @@ def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, o
 @click.option("--new", required=True, help="The one that is compared.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, help="Of which requests are taken.")
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
+@click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the picture.")
 @in_workspace
 def compare(
-    workspace: targets.Workspace, endpoint_name: str, old: str, new: str, minutes: float, sample: Path | None, out: Path
+    workspace: targets.Workspace,
+    endpoint_name: str,
+    old: str,
+    new: str,
+    minutes: float,
+    sample: Path | None,
+    model_dir: Path | None,
+    out: Path,
 ) -> None:
     """Compare two deployments that share the traffic: latency, errors, predictions, with confidence intervals.
 
     Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
+    asked = table(sample, features_of(model_dir) if model_dir else ()) if sample else Questions()
     endpoint = targets.connector(workspace, endpoint_name, {})()
-    say_comparison(endpoint, old, new, time.time() - 60 * minutes, Questions(rows=_rows(sample)), out)
+    say_comparison(endpoint, old, new, time.time() - 60 * minutes, asked, out)
 
 
 def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:
@@ -192,7 +202,10 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
     if not (after.requests and before.requests):
         raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
-    rows = comparison.compare(after, before, asked.agreement(endpoint, new, old))
+    agreement = asked.agreement(endpoint, new, old)
+    if asked.rows and agreement is None:
+        click.echo(f"note: {old} does not answer the rows of the sample, so no predictions are compared", err=True)
+    rows = comparison.compare(after, before, agreement)
     click.echo("\n".join(comparison.lines(rows, old, new)))
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
@@ -209,10 +222,6 @@ def _before(journal: Journal) -> str:
     if not events:
         raise EndpointError("No rollout is on record here; name the deployment to go back to by --to.")
     return str(events[0]["plan"]["old"])
-
-
-def _rows(sample: Path | None) -> list[list[Any]]:
-    return samples.rows_of(samples.read(sample)) if sample else []
 
 
 def _report(journal: Path, slo: Slo) -> None:

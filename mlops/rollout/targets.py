@@ -12,10 +12,12 @@ from typing import Any
 import yaml
 
 import bounded_yaml
+import mlflow_folder
+from contract import Feature
 from errors import StartupError
 from manifest import FILE_NAME, Manifest
 from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
-from mlops.rollout.questions import Questions
+from mlops.rollout.questions import Questions, table
 
 
 @dataclass(frozen=True)
@@ -69,18 +71,25 @@ def serving(traffic: Traffic, other_than: str) -> str:
     raise EndpointError(f"{' and '.join(names)} share the traffic; give one of them all of it first.")
 
 
-def questions(document: dict[str, Any], file: Path, artifact: Path | None, rows: Sequence[list[Any]]) -> Questions:
-    """By the manifest in ``artifact``, or where the deployment's model is a packaged folder of this machine. Raises
-    StartupError."""
+def questions(document: dict[str, Any], file: Path, artifact: Path | None, sample: Path | None) -> Questions:
+    """By the manifest in ``artifact``, or by what describes the deployment's model where that is a folder of this
+    machine. Raises StartupError."""
     model = document.get("model")
     path = model.get("path") if isinstance(model, dict) else None
     local = file.parent / path if isinstance(path, str) and ":" not in path else None
     folder = artifact or local
-    if folder is not None and (folder / FILE_NAME).is_file():
-        return Questions.of(Manifest.read(folder), rows)
-    if artifact:
+    packaged = Manifest.read(folder) if folder and (folder / FILE_NAME).is_file() else None
+    if artifact and not packaged:
         raise StartupError(f"{artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote.")
-    return Questions(rows=rows)
+    features = packaged.contract.features if packaged else _signed(folder)
+    asked = table(sample, features) if sample else Questions()
+    return Questions.of(packaged, asked) if packaged else asked
+
+
+def _signed(folder: Path | None) -> Sequence[Feature]:
+    if folder is None or not (folder / mlflow_folder.FILE_NAME).is_file():
+        return ()
+    return mlflow_folder.MlflowModel.read(folder).features or ()
 
 
 def key(file: Path, asked: Questions) -> str:

@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 
 import support
 from blackbox.server import BARE, PATIENCE, Server, serving
@@ -73,9 +75,24 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(server: Server, folder:
     assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(rows).tolist()
 
 
+def test_a_model_that_is_not_packaged_protects_its_texts(folder: Path, tmp_path: Path, expected: list[bool]):
+    """Its encoders tell the server, which refuses digits; and they tell how to read a CSV where the model is given."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "model.joblib").write_bytes((folder / "model.joblib").read_bytes())
+    with serving(raw, tmp_path, **BARE) as server:
+        asked = ("score", "--url", server.url, folder / "rows.csv")
+        refused = mlops(*asked)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "Feature grade must be text" in refused.stderr
+        done = mlops(*asked, "--model-dir", raw)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == expected
+        assert done.stderr.startswith("note: by their cells, income are read as numbers")
+
+
 def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path: Path):
     """Before anything is sent."""
-    (tmp_path / "model.joblib").write_bytes((folder / "model.joblib").read_bytes())
+    joblib.dump(FunctionTransformer(), tmp_path / "model.joblib")
     done = mlops("score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path)
     assert done.returncode == 1
     assert "does not tell what its model takes; package the model" in done.stderr

@@ -15,6 +15,7 @@ import support
 from errors import StartupError
 from mlops.package import package
 
+CALL = r"sklearn\.pipeline\.make_pipeline\((.*), (.*)\), and save that Pipeline\.$"
 EXAMPLE = (
     r"save both as one Pipeline, fitted as they are:\n\n *model = sklearn\.pipeline\.make_pipeline\((.*), (.*)\)\n"
 )
@@ -27,14 +28,14 @@ def parts() -> tuple[TfidfVectorizer, LogisticRegression, pd.DataFrame]:
 
 @pytest.mark.parametrize("kind", ["tuple", "list", "dict"])
 def test_a_vectorizer_and_a_model_in_one_file_are_told_to_be_a_pipeline(tmp_path: Path, kind: str):
-    """With two lines that make it; what they make is packaged."""
+    """With the call that makes it, whatever their order in the file; what it makes is packaged."""
     vectorizer, model, frame = parts()
-    pieces = {"tuple": (vectorizer, model), "list": [vectorizer, model], "dict": {"vec": vectorizer, "clf": model}}[
+    pieces = {"tuple": (vectorizer, model), "list": [model, vectorizer], "dict": {"clf": model, "vec": vectorizer}}[
         kind
     ]
-    with pytest.raises(StartupError, match=r"2 things \(TfidfVectorizer, LogisticRegression\)") as caught:
+    with pytest.raises(StartupError, match=rf"holds a {kind} of .*, as in {CALL}") as caught:
         package(support.dump(pieces, tmp_path), frame, tmp_path / "out")
-    first, last = re.search(EXAMPLE, str(caught.value)).groups()
+    first, last = re.search(CALL, str(caught.value)).groups()
     whole = eval(f"make_pipeline({first}, {last})", {"make_pipeline": make_pipeline, "pieces": pieces})
     assert isinstance(whole, Pipeline)
     made = package(support.dump(whole, tmp_path), frame, tmp_path / "out")

@@ -1,15 +1,17 @@
 """The command line of rollouts: what it plans, refuses and asks back. The rest is in tests/deploy."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+import support
 from errors import StartupError
 from mlops.cli import main
-from mlops.rollout import targets
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout import commands, targets
+from mlops.rollout.endpoint import Answer, Observation, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
 from still_endpoint import GREEN, WORKSPACE, Still
@@ -91,7 +93,7 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
 def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green: Path, tmp_path: Path):
     """As a pipeline that is run again does."""
     endpoint.in_force = Traffic({"green": 100})
-    key = f"diabetes: blue to green, {targets.key(green, Questions(rows=[]))}"  # as the controller writes it
+    key = f"diabetes: blue to green, {targets.key(green, Questions())}"  # as the controller writes it
     journal = started(tmp_path / "diabetes.jsonl", key)
     journal.write("ended", outcome="promoted", reason="every step was proven", left=[])
     status, told = mlops("rollout", green, "--out", tmp_path)
@@ -170,3 +172,44 @@ def test_an_artifact_without_a_manifest_is_refused(green: Path, tmp_path: Path):
     """Rather than to roll out without golden rows."""
     with pytest.raises(StartupError, match="mlops package"):
         targets.questions({"model": None}, green, tmp_path, [])
+
+
+def test_a_sample_is_read_by_the_model_that_is_rolled_out(
+    endpoint: Still, green: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Its manifest tells, or its MLflow signature; `compare` is given the folder by --model-dir."""
+    estimator, frame = support.codes()
+    frame = frame.assign(grade="1")
+    artifact = support.packaged(estimator, frame, tmp_path)
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    (green.parent / "signed").mkdir()
+    inputs = '[{"type": "string", "name": "grade"}, {"type": "double", "name": "income"}]'
+    (green.parent / "signed" / "MLmodel").write_text(
+        f"flavors: {{sklearn: {{pickled_model: model.pkl}}}}\nsignature:\n  inputs: '{inputs}'\n"
+    )
+    signed = {"name": "green", "endpoint_name": "diabetes", "model": {"path": "signed"}}
+    for asked in (
+        targets.questions({}, green, artifact, tmp_path / "rows.csv"),
+        targets.questions(signed, green, None, tmp_path / "rows.csv"),
+    ):
+        assert {row[asked.columns.index("grade")] for row in asked.rows} == {"1"}
+    seen: list[Questions] = []
+    monkeypatch.setattr(commands, "say_comparison", lambda endpoint, old, new, since, asked, out: seen.append(asked))
+    told = ("--sample", tmp_path / "rows.csv", "--model-dir", artifact)
+    assert mlops("compare", "diabetes", "--old", "blue", "--new", "green", *told) == (0, "")
+    assert (seen[0].columns, {row[2] for row in seen[0].rows}) == (list(frame.columns), {"1"})
+
+
+def test_a_sample_that_the_old_deployment_refuses_is_told(
+    endpoint: Still, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Otherwise nobody would know that no predictions were compared."""
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
+    monkeypatch.setattr(endpoint, "observations", lambda since: seen)
+    told = ("compare", "diabetes", "--old", "blue", "--new", "green", "--sample", tmp_path / "rows.csv")
+    note = "note: blue does not answer the rows of the sample, so no predictions are compared"
+    assert note not in mlops(*told, "--out", tmp_path)[1]
+    monkeypatch.setattr(endpoint, "score", lambda *_: Answer(422, b"{}", 1.0))
+    status, said = mlops(*told, "--out", tmp_path)
+    assert (status, note in said) == (0, True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contract import Feature
 from errors import StartupError
 from mlops.score_rows import batches
 
@@ -60,3 +61,17 @@ def test_what_json_can_not_hold_is_refused(tmp_path: Path):
         batches(tmp_path / "duration.parquet")
     (only,) = batches(tmp_path / "date.parquet")
     assert orjson.loads(only.body)["input_data"]["data"] == [["2026-01-01T00:00:00"]]
+
+
+def test_a_column_that_the_model_leaves_open_is_told(tmp_path: Path):
+    """Where its cells could be texts, and only there: they are sent as numbers or booleans."""
+    (tmp_path / "rows.csv").write_text("code,flag,city,age\n1,True,Rome,5\n2,False,Oslo,6\n")
+    features = [Feature(name, "any") for name in ("code", "flag", "city")] + [Feature("age", "float64")]
+    said: list[str] = []
+    batches(tmp_path / "rows.csv", features, say=said.append)
+    assert said[0].startswith("note: by their cells, code, flag are read as numbers or booleans")
+    batches(
+        tmp_path / "rows.csv", features, {"code": Feature("code", "str"), "flag": Feature("flag", "bool")}, said.append
+    )
+    batches(tmp_path / "rows.csv", say=said.append)
+    assert len(said) == 1

@@ -13,7 +13,7 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -279,9 +279,14 @@ def test_a_booster_that_is_not_packaged_is_served_as_far_as_it_tells(
     assert loaded.predict(golden.batch([row], loaded.contract)) == [4.5 if texts else 1.5]
 
 
-def test_a_signature_does_not_make_texts_of_a_boosters_categories(tmp_path: Path):
+@pytest.mark.parametrize("in_a_vote", [False, True])
+def test_a_signature_does_not_make_texts_of_a_boosters_categories(in_a_vote: bool, tmp_path: Path):
     """MLflow has no type for them."""
-    support.dump(boosters.LightgbmEstimator(boosters.LightgbmBooster()), tmp_path)
+    estimator: Any = boosters.LightgbmEstimator(boosters.LightgbmBooster())
+    if in_a_vote:
+        vote = VotingRegressor([("one", estimator)])
+        vote.estimators_, vote.feature_names_in_, estimator = [estimator], ["size", "colour"], vote
+    support.dump(estimator, tmp_path)
     inputs: list[dict[str, object]] = [{"type": "double", "name": "size"}, {"type": "string", "name": "colour"}]
     loaded = from_(mlflow(tmp_path, inputs))
     assert [(f.dtype, f.missing) for f in loaded.contract.features] == [("float64", False), ("category", True)]

@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 import support
-from mlops.fitted_types import fitted_types
+from mlops.read_as import fitted_types
 
 FRAME = pd.DataFrame(
     {
@@ -105,7 +105,7 @@ def test_pandas_categories_are_known_of_histogram_gradient_boosting():
 
 def test_xgboost_tells_categories_from_numbers():
     """By the types of its features."""
-    booster = SimpleNamespace(feature_types=["c", "int", "float"])
+    booster = SimpleNamespace(feature_types=["c", "int", "float"], feature_names=None, save_raw=lambda form: b"{}")
     model = SimpleNamespace(feature_names_in_=["a", "b", "c"], get_booster=lambda: booster)
     found = fitted_types(model, ["a", "b", "c"])
     assert [found[name].dtype for name in "abc"] == ["category", "number", "number"]

@@ -1,0 +1,37 @@
+"""What a model on this machine takes, to read a CSV by: of its manifest, its MLflow signature, or the model itself."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import artifact
+import model_file
+import settings
+from contract import Feature
+from errors import StartupError
+from estimator import asking, contract_of
+
+
+def features_of(model_dir: Path) -> tuple[Feature, ...]:
+    """A model that nothing describes is loaded, as far as the settings permit. Raises StartupError."""
+    known = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
+    found = artifact.find(known)
+    if features := described(found):
+        return features
+    estimator, _, _ = model_file.read(found, known)
+    try:
+        with asking("it was asked what it takes"):
+            return contract_of(estimator, found.mlflow).features
+    except StartupError:
+        raise StartupError(
+            f"{model_dir} does not tell what its model takes; package the model, or leave --model-dir out and name "
+            "columns by --text and --dtype."
+        ) from None
+
+
+def described(found: artifact.Artifact) -> tuple[Feature, ...]:
+    """By what lies beside the model; empty where nothing does."""
+    if found.manifest:
+        return found.manifest.contract.features
+    return (found.mlflow and found.mlflow.features) or ()
