@@ -41,6 +41,9 @@ class FairServer:
             self._loop.remove_reader(self._waiting.fileno())
             self._waiting.close()
 
+    async def wait_closed(self) -> None:
+        """``close`` leaves nothing to wait for: connections are closed by whoever has them."""
+
     def _wait(self) -> None:
         """At the end of the kernel's queue: that is where exclusive waiters are put."""
         if not self._waiting.closed:

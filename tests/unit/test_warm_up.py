@@ -1,7 +1,6 @@
 """Ready means that the model has answered something."""
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 
 import golden
 import support
+import telemetry
 from contract import Feature
 from errors import StartupError
 from mlops import sample as samples
@@ -129,16 +129,14 @@ def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
     assert loaded.predict(golden.batch(rows, loaded.contract)) == estimator.predict(known).tolist()
 
 
-def test_one_line_says_what_packaging_would_add(
-    demo_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-):
+def test_one_line_says_what_packaging_would_add(demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """At start, of a model that is not packaged, and of no other."""
-    monkeypatch.setattr(logging.getLogger("scoring"), "propagate", True)
-    caplog.set_level(logging.INFO, "scoring")
+    said = list[str]()
+    monkeypatch.setattr(telemetry, "event", lambda message, *_: said.append(message))
     from_(demo_model)
-    assert caplog.messages == []
+    assert said == []
     from_(support.dump(support.demo_estimator(), tmp_path))
-    (line,) = caplog.messages
+    (line,) = said
     assert line.startswith("This model is not packaged: `mlops package MODEL --sample DATA --out DIR` would add ")
 
 
