@@ -14,10 +14,10 @@ from contract import TEXT
 from errors import StartupError
 from mlops.sample import dtype_of
 
-PIPELINE = """save both as one Pipeline, fitted as they are:
-
-    model = sklearn.pipeline.make_pipeline({first}, {last})
-    joblib.dump(model, "model.joblib")"""
+PIPELINE = (
+    "save both as one Pipeline, fitted as they are: `import joblib, sklearn.pipeline; "
+    "joblib.dump(sklearn.pipeline.make_pipeline({first}, {last}), 'pipeline.joblib')`"
+)
 
 
 def check_whole(estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]) -> None:
@@ -28,7 +28,7 @@ def check_whole(estimator: Any, frame: pd.DataFrame, say: Callable[[str], None])
             f"is not in the model; {PIPELINE.format(first='vectorizer', last='model')}"
         )
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict"):
-        example = PIPELINE.format(first=type(estimator).__name__.lower(), last="model").replace("\n", "\n  ")
+        example = PIPELINE.format(first=type(estimator).__name__.lower(), last="model")
         say(f"  note: it only transforms; if another model takes its answers, {example}")
 
 

@@ -125,7 +125,7 @@ def test_a_text_model_takes_one_text_a_row():
         (make_pipeline(StandardScaler(), LinearRegression()), r"The model \(Pipeline\) is not fitted"),
         (
             (TfidfVectorizer(), LogisticRegression()),
-            r"a tuple of TfidfVectorizer, LogisticRegression; .* in the order of their calls, .*"
+            r"a tuple of TfidfVectorizer, LogisticRegression; .*"
             r"make_pipeline\(pieces\[0\], pieces\[1\]\)",
         ),
         (
