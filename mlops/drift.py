@@ -15,7 +15,7 @@ from contract import ANY, CATEGORY, TEXT, Feature
 from errors import StartupError
 from manifest import REPACKAGE, Manifest
 from mlops import sample as samples
-from stability import DRIFTED, FEW, WATCH, Baseline
+from stability import DRIFTED, FEW, LEAST_KNOWN, WATCH, Baseline
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
     packaged = Manifest.read(artifact)
     baselines = packaged.baselines
     if not baselines:
-        raise StartupError(f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}.")
+        raise StartupError(
+            f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample of at least "
+            f"{LEAST_KNOWN} rows."
+        )
     frame = pd.concat([_read(file, packaged.contract.features) for file in files], ignore_index=True)
     frame.columns = frame.columns.astype(str)
     missing = [baseline.name for baseline in baselines if baseline.name not in frame.columns]

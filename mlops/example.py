@@ -24,4 +24,8 @@ def rows(settings: Settings) -> list[list[Any]]:
 
 
 def curl(body: dict[str, Any], url: str) -> str:
-    return f"curl {url}/score -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
+    """``url``: of the server, or of its /score."""
+    score = url.rstrip("/").removesuffix("/score") + "/score"
+    return (
+        f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
+    )

@@ -76,7 +76,8 @@ def _candidate(settings: Settings) -> Path:
             f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
-        found = ", ".join(str(path.relative_to(root)) for path in candidates)
+        more = ", ..." if len(candidates) > LISTED else ""
+        found = ", ".join(str(path.relative_to(root)) for path in candidates[:LISTED]) + more
         raise StartupError(
             f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or, if they are parts of "
             "one, such as a vectorizer and a classifier, save them together as a Pipeline."

@@ -28,6 +28,18 @@ VERSION = re.compile(
 )
 """A pickle's text and the one that follows it, in each protocol: scikit-learn's estimators all hold this one."""
 
+OF_THE_SAME_NAME = (
+    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan", "imodels", "interpret",
+    "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk", "numba", "optuna", "polars", "prophet",
+    "pyod", "sktime", "skorch", "skrub", "spacy", "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
+    "xgboost",
+)  # fmt: skip
+PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
+    "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn", "skimage": "scikit-image",
+    "skopt": "scikit-optimize", "sksurv": "scikit-survival", "umap": "umap-learn", "yaml": "PyYAML",
+}  # fmt: skip
+"""Top of a module's name -> the package on PyPI."""
+
 LFS_POINTER = b"version https://git-lfs"
 LOOKED_AT = 64_000_000
 """Bytes, once they are decompressed."""
@@ -46,7 +58,8 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
     if start.startswith(LFS_POINTER):
         return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
     if _damaged(error) or _incomplete(file, start):
-        return f"is damaged or incomplete, or no model ({reason(error)}); save it and upload it again"
+        why = "" if _unknown_opcode(error) else f" ({reason(error)})"
+        return f"is damaged or incomplete, or no model that can be loaded{why}; save the model and upload it again"
     if isinstance(error, MemoryError):
         return "takes more memory than there is; give the container more"
     return None
@@ -54,16 +67,23 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 def _of_code(error: BaseException) -> str | None:
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
-        return (
-            f"needs the Python module {error.name}, which is not installed; add its package, here and to the images, "
-            f"by `make lock ADD={package.replace('_', '-')}` in the repository, or put its source beside score.py"
-        )
+        return f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (
             f"needs a class of the script that it was trained in ({error}); put it into a module beside score.py, "
             "import it from there when training, and save the model again"
         )
     return None
+
+
+def _source_of(module: str) -> str:
+    """Anybody may have registered a package of a module's name: only what is known for it is named."""
+    if package := PACKAGES.get(module):
+        return f"add its package, here and to the images, by `make lock ADD={package}` in the repository"
+    return (
+        f"if {module} is a module of your own, put its source beside score.py; if it comes from a package, add that "
+        "package, here and to the images, by `make lock ADD=PACKAGE` in the repository"
+    )
 
 
 def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str:
@@ -97,9 +117,12 @@ def _missing(error: ModuleNotFoundError) -> str | None:
 
 
 def _damaged(error: BaseException) -> bool:
-    unknown_opcode = isinstance(error, KeyError) and isinstance(error.args[0], int)
     array_cut = isinstance(error, ValueError) and "EOF: reading array data" in str(error)
-    return isinstance(error, DAMAGED) or unknown_opcode or array_cut
+    return isinstance(error, DAMAGED) or _unknown_opcode(error) or array_cut
+
+
+def _unknown_opcode(error: BaseException) -> bool:
+    return isinstance(error, KeyError) and bool(error.args) and isinstance(error.args[0], int)
 
 
 def _incomplete(file: Path, start: bytes) -> bool:

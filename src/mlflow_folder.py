@@ -87,9 +87,8 @@ def _of_another_kind(path: Path, flavours: dict[str, Any]) -> str:
 def _method(path: Path, predict_fn: Any) -> str | None:
     if predict_fn is None or predict_fn in METHODS:
         return None if predict_fn is None else str(predict_fn)
-    raise StartupError(
-        f"predict_fn in {path} is {str(predict_fn)[:50]}, which is not served; choose one of {', '.join(METHODS)}."
-    )
+    given = str(predict_fn)[:50] or "empty"
+    raise StartupError(f"predict_fn in {path} is {given}, which is not served; choose one of {', '.join(METHODS)}.")
 
 
 def _features(inputs: str | None) -> tuple[Feature, ...] | None:

@@ -118,7 +118,7 @@ def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, workers: 
         until(lambda: served.process.poll() is not None, "make ends")
         assert served.process.returncode > 0
         *server, empty, sentence, makes_own = served.output.read_text().splitlines()
-    assert sentence.startswith("Error: churn.pkl is damaged or incomplete, or no model (")
+    assert sentence.startswith("Error: churn.pkl is damaged or incomplete, or no model that can be loaded (")
     assert sentence.count("churn.pkl") == 1
     assert (empty, makes_own[:9]) == ("", "make: ***")
     assert workers > 1 or not any("Traceback" in line for line in server)  # gunicorn's master may log one of its own

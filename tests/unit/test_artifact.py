@@ -60,6 +60,14 @@ def test_several_fail_with_their_names(tmp_path: Path):
     assert find(at(tmp_path, scoring_model_path="b.pkl")).file.name == "b.pkl"
 
 
+def test_of_many_models_some_are_named(tmp_path: Path):
+    """A sentence that nobody reads to its end helps nobody."""
+    for number in range(50):
+        touch(tmp_path / f"{number:02}.pkl")
+    with pytest.raises(StartupError, match=r"\(00\.pkl, .*, 19\.pkl, \.\.\.\)"):
+        find(at(tmp_path))
+
+
 def test_a_model_on_top_comes_before_those_below(tmp_path: Path):
     """What lies in subfolders may be code or old versions."""
     file = touch(tmp_path / "a.pkl")

@@ -86,8 +86,9 @@ def test_example_is_a_request_of_the_model(demo_model: Path, tmp_path: Path):
     estimator, _ = support.plain_regression()
     folder = support.dump(estimator, tmp_path).parent
     assert json.loads(run("example", folder).output) == {"data": [[0, 0]]}
-    words = shlex.split(run("example", folder, "--url", "http://localhost:1").output)
-    assert words[:2] == ["curl", "http://localhost:1/score"]
+    for url in ("http://localhost:1", "http://localhost:1/", "http://localhost:1/score"):
+        words = shlex.split(run("example", folder, "--url", url).output)
+        assert words[:2] == ["curl", "http://localhost:1/score"]
     assert json.loads(words[-1]) == {"data": [[0, 0]]}
 
 

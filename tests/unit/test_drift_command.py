@@ -127,6 +127,6 @@ def test_a_sample_that_is_too_small_gives_no_baseline(tmp_path: Path):
     file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
     made = run("package", file, "--sample", tmp_path / "train.csv", "--out", tmp_path / "out")
     assert "150 rows are too few to measure drift against; give 200 or more" in made.output
-    assert (
-        "tells nothing of the data it was trained on" in run("drift", tmp_path / "out", tmp_path / "train.csv").output
-    )
+    said = run("drift", tmp_path / "out", tmp_path / "train.csv").output
+    assert "tells nothing of the data it was trained on" in said
+    assert "with a sample of at least 200 rows" in said

@@ -154,6 +154,7 @@ def test_predict_fn_is_the_method_that_is_asked_by_default(tmp_path: Path):
         ("transform", r"is transform, which the model \(LogisticRegression\) does not have; choose one of predict, "),
         ("kneighbors", "is kneighbors, which is not served; choose one of predict, "),
         ("[]", "is .*, which is not served"),
+        ('""', "is empty, which is not served"),
     ]:
         (folder / "MLmodel").write_text(document.replace("predict_fn: predict", f"predict_fn: {predict_fn}"))
         with pytest.raises(StartupError, match=message):

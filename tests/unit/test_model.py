@@ -241,7 +241,12 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
         (b"", "is damaged or incomplete"),
         (b"not a pickle", "is damaged or incomplete"),
         (b"cno_such_module\nModel\n.", "needs the Python module no_such_module, which is not installed"),
-        (b"cno_such_module.inner\nModel\n.", "`make lock ADD=no-such-module`"),
+        (
+            b"cno_such_module.inner\nModel\n.",
+            "if no_such_module is a module of your own, put its source beside score.py",
+        ),
+        (b"cskopt.inner\nModel\n.", "`make lock ADD=scikit-optimize`"),
+        (b'{"rows": [[1]]}', r"no model that can be loaded; save"),
         (b"corjson.no_such\nModel\n.", "can't be loaded .ModuleNotFoundError"),
         (b"c__main__\nMine\n.", "put it into a module beside score.py"),
         (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
@@ -252,6 +257,15 @@ def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes,
     (tmp_path / "model.pkl").write_bytes(content)
     with pytest.raises(StartupError, match=message):
         from_(tmp_path / "model.pkl")
+
+
+def test_no_package_is_named_for_a_module_that_may_be_the_users(tmp_path: Path):
+    """Anybody may have registered a package of that name."""
+    (tmp_path / "model.pkl").write_bytes(b"cutils_of_mine.inner\nModel\n.")
+    with pytest.raises(StartupError, match=r"`make lock ADD=PACKAGE`") as caught:
+        from_(tmp_path / "model.pkl")
+    assert "utils-of-mine" not in str(caught.value)
+    assert "ADD=utils" not in str(caught.value)
 
 
 def test_a_file_beside_a_manifest_is_not_loaded_past_it(copy: Path):
