@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlops.drift import Drift
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-MODEL_DIR = click.Path(path_type=Path, exists=True, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
 
 
@@ -178,7 +177,7 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
 @click.option("--url", required=True, help="Where to ask, as https://NAME.REGION.inference.ml.azure.com/score.")
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
 @click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
-@click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
+@click.option("--model-dir", type=EXISTING, help="The model's folder here: it tells how to read a CSV's columns.")
 @column_options
 def score_(
     file: Path,

@@ -20,7 +20,7 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="COLUMN=DTYPE",
         callback=_checked,
-        help=f"Read a CSV's column as {', '.join(DTYPES)}.",
+        help=f"Read a CSV's column as {', '.join(DTYPES)}; of other files as category or datetime.",
     )
     text = click.option(
         "--text", multiple=True, metavar="COLUMN", help="Read a CSV's column as text, whatever its cells look like."

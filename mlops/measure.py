@@ -12,10 +12,11 @@ import pandas as pd
 
 import golden
 from contract import Contract
-from errors import ModelFailed, ScoringError, StartupError, reason
+from errors import ModelFailed, ScoringError, StartupError
 from estimator import Predictor, cacheable, container_of, methods_of
 from known_features import names_of
 from mlops import sample as samples
+from mlops.blame import failed
 from mlops.probe import with_container, with_missing
 from predictions import non_finite, per_row, to_json
 from stability import LEAST_KNOWN, Baseline
@@ -54,7 +55,7 @@ def measure(estimator: Any, sample: pd.DataFrame, say: Say, default: str | None 
     golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
     rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
-    answers, steady = _golden_answers(rows, estimator, contract, say)
+    answers, steady = _golden_answers(frame, rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
     _check_against_estimator(golden_frame, estimator, contract, answers)
     fractions = _with_fractions(contract, frame)
@@ -114,7 +115,7 @@ def _contract(frame: pd.DataFrame, estimator: Any, default: str | None) -> Contr
 
 
 def _golden_answers(
-    rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
+    frame: pd.DataFrame, rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
 ) -> tuple[dict[str, list[Any] | None], bool]:
     """Method -> answers, None where they are no test of the model; and whether all are the same when asked again.
 
@@ -129,10 +130,7 @@ def _golden_answers(
             to_json(first)
         except ScoringError as error:
             if method == contract.methods[0]:
-                why = (isinstance(error, ModelFailed) and error.__cause__) or error
-                raise StartupError(
-                    f"The model fails on the sample ({method}: {reason(why)}); give rows like those of its fit."
-                ) from None
+                raise failed(method, (isinstance(error, ModelFailed) and error.__cause__) or error, frame) from None
             say(f"  note: {method} fails on the sample and is not offered")
             continue
         comparable = not non_finite(first) and golden.same(second, first)

@@ -27,7 +27,7 @@ from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted
-from mlops.sample import check_untold
+from mlops.sample import as_told
 from model_file import UntrustedTypes
 from onnx_model import OnnxModel
 from settings import Settings
@@ -74,7 +74,7 @@ def package(
             signature = (found.mlflow and found.mlflow.features) or ()
             sample = as_fitted(sample, estimator, signature, told or {}, say)
         else:
-            check_untold(told)
+            sample = as_told(sample, told or {})
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with asking("it was measured on the sample"):

@@ -16,6 +16,7 @@ from contract import Contract
 from errors import ScoringError, StartupError, reason
 from estimator import Predictor
 from mlops import sample as samples
+from mlops.blame import failed
 from mlops.read_as import listed
 from predictions import non_finite
 from validation import Batch
@@ -40,7 +41,7 @@ def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> C
     unnamed = dataclasses.replace(contract, container="array")
 
     def works(tried: Contract) -> bool:
-        return any(not _fails(refusal([row], estimator, tried)) for row in _rows(frame))
+        return any(failure([row], estimator, tried) is None for row in _rows(frame))
 
     return contract if works(contract) or not works(unnamed) else unnamed
 
@@ -70,13 +71,14 @@ def with_missing(
     return dataclasses.replace(contract, features=features), kept
 
 
-def refusal(rows: list[list[Any]], estimator: Any, contract: Contract) -> str | None:
-    """Why the model does not answer these rows with numbers, None where it does. Missing values are let through."""
+def failure(rows: list[list[Any]], estimator: Any, contract: Contract) -> BaseException | None:
+    """Why the model does not answer these rows, None where it does, even with NaN. Missing values are let through."""
     lenient = _lenient(contract)
     try:
-        return _why_not(Predictor(estimator, lenient), golden.batch(rows, lenient))
+        Predictor(estimator, lenient)(golden.batch(rows, lenient))
     except ScoringError as error:
-        return reason(error)
+        return _cause(error)
+    return None
 
 
 def _lenient(contract: Contract) -> Contract:
@@ -88,7 +90,12 @@ def _why_not(predict: Predictor, batch: Batch) -> str | None:
     try:
         return NAN if non_finite(predict(batch)) else None
     except ScoringError as error:
-        return reason(error.__cause__ or error)
+        return reason(_cause(error))
+
+
+def _cause(error: ScoringError) -> BaseException:
+    """What a model raised, if it did."""
+    return error.__cause__ or error
 
 
 def _refusals(row: list[Any], estimator: Any, contract: Contract, say: Callable[[str], None]) -> list[str | None]:
@@ -130,14 +137,13 @@ def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
 
 def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
     """A row that the model answers. Raises StartupError."""
-    why = None
+    errors = []
     for row in _rows(frame):
-        why = refusal([row], estimator, contract)
-        if not _fails(why):
+        error = failure([row], estimator, contract)
+        if error is None:
             return row
-    raise StartupError(
-        f"The model fails on the sample ({contract.methods[0]}: {why}); give rows like those of its fit."
-    )
+        errors.append(error)
+    raise failed(contract.methods[0], errors[-1], frame)
 
 
 def _rows(frame: pd.DataFrame) -> list[list[Any]]:
@@ -145,7 +151,3 @@ def _rows(frame: pd.DataFrame) -> list[list[Any]]:
     first = frame.head(ROWS)
     whole = first[first.notna().all(axis=1)]
     return samples.rows_of((first if whole.empty else whole).head(TRIED))
-
-
-def _fails(why: str | None) -> bool:
-    return why not in (None, NAN)

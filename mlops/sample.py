@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from errors import StartupError
+from mlops.column_types import BadCell, typed
 from mlops.csv_file import CsvFile
 from validation import moment
 
@@ -21,13 +23,35 @@ def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Featur
     found = load(path)
     if isinstance(found, CsvFile):
         return found.frame(found.by_column(features) | found.told(told or {}))
-    check_untold(told)
-    return found
+    return as_told(found, told or {})
 
 
-def check_untold(told: Mapping[str, Feature] | None) -> None:
-    if told:
-        raise StartupError("--text and --dtype are for a CSV; this file itself tells what its columns are.")
+def as_told(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
+    """With the datetimes and categories that a file such as JSON has no types for. Raises StartupError."""
+    columns = {str(name): name for name in frame.columns}
+    for name, feature in told.items():
+        if feature.dtype not in (DATETIME, CATEGORY):
+            raise StartupError(
+                "--text and --dtype are for a CSV; this file itself tells what its columns are, except for "
+                f"--dtype {name}=datetime and --dtype {name}=category."
+            )
+        if name not in columns:
+            raise StartupError(f"--dtype names {name}, which the sample lacks; it has {', '.join(columns)}.")
+        column = frame[columns[name]]
+        told_as = _moments(name, column) if feature.dtype == DATETIME else column.astype("category")
+        frame = frame.copy(deep=False)
+        frame[columns[name]] = told_as
+    return frame
+
+
+def _moments(name: str, column: pd.Series) -> pd.Series:
+    try:
+        cells = ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+        return typed(cells, Feature(name, DATETIME)).set_axis(column.index)
+    except BadCell as bad:
+        raise StartupError(
+            f"Row {bad.row + 1} of the sample: column {name} must be {bad.wanted}; correct it."
+        ) from None
 
 
 def load(path: Path) -> CsvFile | pd.DataFrame:
@@ -80,16 +104,25 @@ def counted(feature: Feature, column: Iterable[Any]) -> list[Any]:
 
 
 def _json(path: Path) -> pd.DataFrame:
-    document = orjson.loads(path.read_bytes())
+    document = _parsed(path.read_bytes())
     if isinstance(document, dict) and "columns" not in document:
         document = document.get("data", document.get("input_data", document))
-    if isinstance(document, dict):
+    if isinstance(document, dict) and "data" in document:
         return _table(document["data"], document.get("columns"))
+    if isinstance(document, dict) and not all(isinstance(column, list) for column in document.values()):
+        raise StartupError(
+            f"{path} holds neither a list of rows nor a request body, and an object may hold rows or columns; write "
+            "it by pandas' to_json() with orient='records' or orient='split'."
+        )
     return _table(document)
 
 
 def _json_lines(path: Path) -> pd.DataFrame:
-    return _table([orjson.loads(line) for line in path.read_bytes().splitlines() if line.strip()])
+    return _table([_parsed(line) for line in path.read_bytes().splitlines() if line.strip()])
+
+
+def _parsed(text: bytes) -> Any:
+    return orjson.loads(text.removeprefix(codecs.BOM_UTF8))
 
 
 def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:

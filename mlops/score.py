@@ -24,6 +24,11 @@ UNTOLD = (
     "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the column by --text or "
     "--dtype."
 )
+NAMELESS = "tells no names"
+UNNAMED = (
+    ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its header; one that holds "
+    "only numbers may do without a header."
+)
 
 
 def score(
@@ -42,7 +47,7 @@ def score(
     as_it_is = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
     work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told, _note)
-    untold = file.suffix.lower() == ".csv" and not features
+    is_csv = file.suffix.lower() == ".csv"
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0
     with (
@@ -54,12 +59,19 @@ def score(
                 lines = _lines(client.score(rows.body, rows.first, _rows_in(rows)))
             except ScoreRefused as error:
                 before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
-                advice = UNTOLD if untold and WRONG in str(error) else ""
+                advice = _advice(str(error), told=bool(features)) if is_csv else ""
                 raise click.ClickException(f"{error}{advice}{before}") from None
             for line in lines:
                 click.echo(line)
             printed += rows.count
             progress.update(rows.count)
+
+
+def _advice(refused: str, *, told: bool) -> str:
+    """On a CSV. ``told``: by the model's folder."""
+    if NAMELESS in refused:
+        return UNNAMED
+    return UNTOLD if WRONG in refused and not told else ""
 
 
 def _rows_in(rows: Rows) -> int | None:

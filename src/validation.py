@@ -85,7 +85,9 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
     missing = [name for name in expected if name not in positions]
     if missing and contract.names is None:
         raise WrongFeatures(
-            f"The model tells no names, so its columns are called by their place in its fit, 0 to {count - 1}.", place
+            f"The model tells no names, so its columns are called by their place in its fit, 0 to {count - 1}. Put the "
+            "values of each row in the order of the fit, and name the columns so or send the rows without names.",
+            place,
         )
     if missing:
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""

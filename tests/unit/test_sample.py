@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from contract import Feature
 from errors import StartupError
 from mlops.sample import features_of, read, rows_of
 
@@ -93,3 +94,51 @@ def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError, match="row 2 has 1 values, not 2; correct the file"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"a": {"0": 1, "1": 2}}',
+        '{"0": {"a": 1}}',
+        '{"a": 1, "b": 2}',
+        '{"data": {"a": {"0": 1}}}',
+    ],
+)
+def test_an_object_that_may_be_rows_or_columns_is_refused(tmp_path: Path, content: str):
+    """As pandas writes it by default, by column or by row."""
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(StartupError, match=r"may hold rows or columns; write it by .* orient='records'"):
+        read(tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("s.json", '[{"a": 1}]'), ("s.jsonl", '{"a": 1}\n'), ("s.csv", "a\n1\n")]
+)
+def test_a_byte_order_mark_is_taken(tmp_path: Path, name: str, content: str):
+    """Windows' editors write it."""
+    (tmp_path / name).write_text(content, encoding="utf-8-sig")
+    assert read(tmp_path / name).to_dict("list") == {"a": [1]}
+
+
+def test_json_has_datetimes_and_categories_where_the_user_tells(tmp_path: Path):
+    """It has no types for them; what is missing stays missing."""
+    (tmp_path / "s.json").write_text('[{"day": "2025-11-09", "k": "07"}, {"day": null, "k": null}]')
+    frame = read(tmp_path / "s.json", told={"day": Feature("day", "datetime"), "k": Feature("k", "category")})
+    assert [feature.dtype for feature in features_of(frame)] == ["datetime", "category"]
+    assert rows_of(frame) == [["2025-11-09T00:00:00", "07"], [None, None]]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (Feature("k", "datetime"), "Row 2 of the sample: column k must be a date or time"),
+        (Feature("other", "category"), "--dtype names other, which the sample lacks; it has k"),
+        (Feature("k", "float64"), "--dtype k=datetime and --dtype k=category"),
+    ],
+)
+def test_what_json_can_not_be_told_is_refused(tmp_path: Path, told: Feature, said: str):
+    """In one sentence."""
+    (tmp_path / "s.json").write_text('[{"k": "2025-11-09"}, {"k": "9.11."}]')
+    with pytest.raises(StartupError, match=said):
+        read(tmp_path / "s.json", told={str(told.name): told})

@@ -10,11 +10,17 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sklearn.linear_model import LinearRegression
 
+import support
+from contract import Contract, Feature
+from errors import ClientError
 from hostile_server import Pieces, answer, bomb, hostile
 from mlops import score_client
 from mlops.answer import ANSWER_BYTES
 from mlops.cli import main
+from payload import Limits
+from validation import validate
 
 MODEL_STATUS = "ms-azureml-model-error-statuscode"
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,"
@@ -234,3 +240,18 @@ def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     """Nor a word past click, on the real streams."""
     yield
     assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_csv_with_names_for_a_model_without_them_says_what_to_write(tmp_path: Path):
+    """First that the order must be that of the fit: sent by position, another order would be answered wrongly."""
+    contract = Contract((Feature(None),) * 2, ("predict",))
+    with pytest.raises(ClientError) as refused:
+        validate(b'{"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}', contract, Limits())
+    document = {"error": refused.value.message, "code": refused.value.code, "location": refused.value.location}
+    reply = answer(json.dumps(document).encode(), status="422 Unprocessable Entity")
+    model = support.dump(LinearRegression().fit([[1.0, 2.0]], [3.0]), tmp_path)
+    with hostile(lambda _: [reply]) as url:
+        for options in ([], ["--model-dir", str(model)]):
+            message = refusal(score(url, table(tmp_path, 3), *options))
+            assert "In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ..." in message
+            assert "name the model's folder" not in message

@@ -77,7 +77,7 @@ def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: st
 def test_what_an_error_says_about_columns_does_not_make_it_wrong():
     """A model that was fitted without names goes by the places of its values: who sends names is told so."""
     error = refusal({"columns": ["b", "a"], "data": [[2, 1]]}, UNNAMED)
-    assert "by their place in its fit, 0 to 1" in error.message
+    assert "by their place in its fit, 0 to 1. Put the values of each row in the order of the fit" in error.message
     assert batch({"columns": [1, 0], "data": [[2, 1]]}, UNNAMED).X.tolist() == [[1.0, 2.0]]
 
 

@@ -1,0 +1,43 @@
+"""What to mend where a model fails on the sample: the rows, how they were read, or the model."""
+
+from __future__ import annotations
+
+import shlex
+
+import pandas as pd
+
+from contract import TEXT
+from errors import ClientError, StartupError, reason
+from mlops.read_as import NAMED, listed
+from mlops.sample import dtype_of
+from validation import moment
+
+OF_ROWS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""What estimators raise for values that they can't take."""
+
+
+def failed(method: str, error: BaseException, frame: pd.DataFrame) -> StartupError:
+    """``error``: of the model, or of the check of the rows. ``frame``: the sample."""
+    from sklearn.exceptions import NotFittedError
+
+    if isinstance(error, NotFittedError):
+        advice = "it is not fitted: call its fit() and save it again"
+    elif not isinstance(error, OF_ROWS):
+        advice = "mend the model and save it again"
+    elif dates := _dates(frame):
+        told = " ".join(f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:NAMED])
+        advice = (
+            f"dates or times are read as texts in {listed(dates)}: if the model was fitted on datetimes, add {told}; "
+            "else give rows like those of its fit"
+        )
+    else:
+        advice = "give rows like those of its fit; if they are, mend the model and save it again"
+    return StartupError(f"The model fails on the sample ({method}: {reason(error)}); {advice}.")
+
+
+def _dates(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame.columns if _all_moments(name, frame[name].dropna())]
+
+
+def _all_moments(name: object, given: pd.Series) -> bool:
+    return bool(len(given)) and dtype_of(name, given) == TEXT and all(moment(text) is not None for text in given)
