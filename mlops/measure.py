@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from known_features import names_of
 from mlops import sample as samples
 from mlops.blame import failed
 from mlops.probe import with_container, with_missing
+from mlops.read_as import listed
 from predictions import non_finite, per_row, to_json
 from stability import LEAST_KNOWN, Baseline
 from validation import Batch
@@ -47,24 +49,35 @@ class Measured:
     baselines: tuple[Baseline, ...]
 
 
-def measure(estimator: Any, sample: pd.DataFrame, say: Say, default: str | None = None) -> Measured:
-    """``default``: the method to come first. Raises StartupError where the sample does not fit the estimator."""
-    frame = _finite(_select(sample, estimator, say))
+def measure(
+    estimator: Any, sample: pd.DataFrame, say: Say, default: str | None = None, signed: Sequence[str] = ()
+) -> Measured:
+    """``default``: the method to come first. ``signed``: the columns' names in a signature, for a model without names.
+
+    Raises StartupError where the sample does not fit the estimator.
+    """
+    with warnings.catch_warnings(action="ignore"):  # the model's, of rows that we made up or of infinite answers
+        frame = _finite(_select(sample, estimator, signed, say))
+        return _measured(estimator, frame, say, default)
+
+
+def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None) -> Measured:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
     golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
     rows = samples.rows_of(golden_frame)
     say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
-    answers, steady = _golden_answers(frame, rows, estimator, contract, say)
+    answers, known, steady = _golden_answers(frame, rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
-    _check_against_estimator(golden_frame, estimator, contract, answers)
-    fractions = _with_fractions(contract, frame)
-    if _answers_alike(rows, estimator, fractions, answers):
-        contract = fractions
+    _check_against_estimator(golden_frame, estimator, contract, known)
+
+    def alike(other: Contract) -> bool:
+        return contract.methods[0] in known and _answers_alike(rows, estimator, other, answers)
+
+    contract = _with_fractions(contract, frame, alike)
     unnamed = dataclasses.replace(contract, container="array")  # a DataFrame costs more than many a prediction
-    if contract.container == "frame" and contract.uniform and _answers_alike(rows, estimator, unnamed, answers):
+    if contract.container == "frame" and contract.uniform and alike(unnamed):
         contract = unnamed
-    known = {method: given for method, given in answers.items() if given is not None}
     numbers = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)), contract).X
     return Measured(contract, rows, known, steady and cacheable(estimator), numbers, _baselines(frame, contract, say))
 
@@ -84,11 +97,10 @@ def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Basel
     )
 
 
-def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
+def _select(sample: pd.DataFrame, estimator: Any, signed: Sequence[str], say: Say) -> pd.DataFrame:
     """The columns that the model was fitted on, in that order."""
-    names = names_of(estimator)
-    if names is not None:
-        columns = {str(column): column for column in sample.columns}
+    columns = {str(column): column for column in sample.columns}
+    if names := names_of(estimator) or (list(signed) if {*signed} <= {*columns} else None):
         missing = [name for name in names if name not in columns]
         if missing:
             raise StartupError(
@@ -105,6 +117,11 @@ def _select(sample: pd.DataFrame, estimator: Any, say: Say) -> pd.DataFrame:
             f"The sample has {len(sample.columns)} columns ({', '.join(map(str, sample.columns))}), "
             f"the model takes {count}; leave out what it was not fitted on, such as the target, with --drop COLUMN."
         )
+    if count > 1 and list(columns) != list(map(str, range(count))):
+        say(
+            f"  note: the model tells no names, so the columns are taken in the sample's order "
+            f"({listed(list(sample.columns))}): check that it is the order of the fit"
+        )
     return sample
 
 
@@ -116,12 +133,12 @@ def _contract(frame: pd.DataFrame, estimator: Any, default: str | None) -> Contr
 
 def _golden_answers(
     frame: pd.DataFrame, rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
-) -> tuple[dict[str, list[Any] | None], bool]:
-    """Method -> answers, None where they are no test of the model; and whether all are the same when asked again.
+) -> tuple[dict[str, list[Any]], dict[str, list[Any]], bool]:
+    """Method -> answers; those of them that are a test of the model; and whether all are the same when asked again.
 
     A method that fails is not offered.
     """
-    answers: dict[str, list[Any] | None] = {}
+    answers, known = dict[str, list[Any]](), dict[str, list[Any]]()
     steady = True
     for method in contract.methods:
         try:
@@ -133,25 +150,26 @@ def _golden_answers(
                 raise failed(method, (isinstance(error, ModelFailed) and error.__cause__) or error, frame) from None
             say(f"  note: {method} fails on the sample and is not offered")
             continue
-        comparable = not non_finite(first) and golden.same(second, first)
-        if not comparable:
+        answers[method] = first
+        if comparable := not non_finite(first) and golden.same(second, first):
+            known[method] = first
+        else:
             say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
         if not (comparable or to_json(first) == to_json(second)):
             say("  note: not deterministic, so its answers will not be cached")
             steady = False
-        answers[method] = first if comparable else None
-    return answers, steady
+    return answers, known, steady
 
 
 def _check_against_estimator(
-    frame: pd.DataFrame, estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
+    frame: pd.DataFrame, estimator: Any, contract: Contract, answers: dict[str, list[Any]]
 ) -> None:
     """What JSON can't tell apart (None and NaN, say) a model may: better no service than one that answers otherwise."""
     for method, given in answers.items():
         expected = _direct(frame, estimator, contract, method)
         if expected is None:
             return
-        if given is not None and not golden.same(given, expected):
+        if not golden.same(given, expected):
             raise StartupError(
                 f"The model answers the sample otherwise when it comes as JSON ({method}): it tells values apart that "
                 "JSON does not, such as None from NaN; train it on data without that difference."
@@ -168,29 +186,49 @@ def _direct(frame: pd.DataFrame, estimator: Any, contract: Contract, method: str
     return None
 
 
-def _with_fractions(contract: Contract, frame: pd.DataFrame) -> Contract:
-    """Columns that happened to hold whole numbers take others too, but for those beyond a float's precision."""
-    features = tuple(
-        dataclasses.replace(feature, dtype="float64")
+def _with_fractions(contract: Contract, frame: pd.DataFrame, alike: Callable[[Contract], bool]) -> Contract:
+    """Columns that happened to hold whole numbers take others too.
+
+    Not those beyond a float's precision, nor those whose 1 the model tells from 1.0. ``alike``: whether it answers as
+    by this contract when it is called by another.
+    """
+
+    def opened(places: Sequence[int]) -> Contract:
+        features = list(contract.features)
+        for place in places:
+            features[place] = dataclasses.replace(features[place], dtype="float64")
+        return dataclasses.replace(contract, features=tuple(features))
+
+    def free(places: list[int]) -> list[int]:
+        if not places or alike(opened(places)):
+            return places
+        half = len(places) // 2
+        return free(places[:half]) + free(places[half:]) if half else []
+
+    whole = [
+        place
+        for place, (feature, name) in enumerate(zip(contract.features, frame.columns, strict=True))
         if feature.dtype.startswith(("int", "uint")) and bool((frame[name].dropna().abs() <= EXACT).all())
-        else feature
-        for feature, name in zip(contract.features, frame.columns, strict=True)
-    )
-    return dataclasses.replace(contract, features=features)
+    ]
+    found = opened(free(whole))
+    return found if alike(found) else contract
 
 
-def _answers_alike(
-    rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any] | None]
-) -> bool:
+def _answers_alike(rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any]]) -> bool:
     """Whether the model may be called by another contract: where there is any doubt, not."""
-    if None in answers.values():
-        return False
     batch = golden.batch(rows, contract)
     try:
         asked = [Predictor(estimator, contract)(Batch(batch.X, method)) for method in answers]
     except ScoringError:
         return False
-    return golden.same(asked, list(answers.values()))
+    return golden.same(_comparable(asked), _comparable(list(answers.values())))
+
+
+def _comparable(answers: Any) -> Any:
+    """NaN and infinity as texts, which equal themselves."""
+    if isinstance(answers, list):
+        return [_comparable(answer) for answer in answers]
+    return str(answers) if non_finite(answers) else answers
 
 
 def _finite(frame: pd.DataFrame) -> pd.DataFrame:

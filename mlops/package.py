@@ -69,16 +69,18 @@ def package(
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
+    signature = (found.mlflow and found.mlflow.features) or ()
     with asking("it was measured on the sample"):
         if isinstance(sample, CsvFile):
-            signature = (found.mlflow and found.mlflow.features) or ()
             sample = as_fitted(sample, estimator, signature, told or {}, say)
         else:
             sample = as_told(sample, told or {})
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with asking("it was measured on the sample"):
-            measured = measure(estimator, sample, say, default=found.mlflow.method if found.mlflow else None)
+            default = found.mlflow.method if found.mlflow else None
+            signed = [feature.name for feature in signature if feature.name is not None]
+            measured = measure(estimator, sample, say, default, signed)
         compiled, graph = _compile(estimator, measured, graphs, say)
     _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(

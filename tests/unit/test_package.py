@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,7 @@ def served(folder: Path) -> Model:
     return load(Settings(scoring_model_path=folder, scoring_require_manifest=True))
 
 
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")  # the forest's, of log-probabilities
 @pytest.mark.parametrize(
     "estimator",
     [
@@ -308,3 +310,12 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     assert onnx
     assert onnx.parity["rows"] >= LEAST_COMPARED
     assert any(f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told)
+
+
+def test_packaging_shows_no_warnings_of_the_model(tmp_path: Path):
+    """A forest's are of log-probabilities of 0, on each sample; and its method is offered for all that."""
+    X, y = support.diabetes()
+    with warnings.catch_warnings(record=True, action="always") as shown:
+        folder = support.packaged(RandomForestClassifier(5).fit(X, y), X, tmp_path)
+    assert not shown
+    assert "predict_log_proba" in Manifest.read(folder).contract.methods
