@@ -18,6 +18,7 @@ from estimator import Predictor, cacheable, container_of, methods_of
 from known_features import names_of
 from mlops import sample as samples
 from mlops.blame import failed
+from mlops.fit_categories import with_categories
 from mlops.probe import with_container, with_missing
 from mlops.read_as import listed
 from predictions import non_finite, per_row, to_json
@@ -57,7 +58,7 @@ def measure(
     Raises StartupError where the sample does not fit the estimator.
     """
     with warnings.catch_warnings(action="ignore"):  # the model's, of rows that we made up or of infinite answers
-        frame = _finite(_select(sample, estimator, signed, say))
+        frame = with_categories(_finite(_select(sample, estimator, signed, say)), estimator, say)
         return _measured(estimator, frame, say, default)
 
 

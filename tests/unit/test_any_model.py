@@ -8,11 +8,18 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import RadiusNeighborsClassifier, RadiusNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import golden
 import support
 from errors import ModelFailed, ModelRefusedInput, StartupError
+from mlops.fit_categories import with_categories
+from mlops.sample import load as load_sample
 from model import Model, load
 from settings import Settings
 
@@ -43,6 +50,93 @@ def test_models_without_scikit_learns_tags_are_packaged_and_served(
     rows = sample.head(3).astype(object).to_numpy().tolist()
     assert loaded.predict(golden.batch(rows, loaded.contract)) == estimator.predict(sample.head(3)).tolist()
     assert loaded.backend == "sklearn"
+
+
+PLAIN = FRAME.astype({"colour": object})
+ONLY_RED = PLAIN[PLAIN["colour"] == "red"]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        boosters.LightgbmBooster(),
+        boosters.LightgbmEstimator(boosters.LightgbmBooster()),
+        boosters.XgboostEstimator(),
+        support.categories()[0],
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "sample", [FRAME, PLAIN, ONLY_RED, ONLY_RED.astype({"colour": "category"})], ids=["whole", "plain", "red", "only"]
+)
+def test_the_categories_are_those_of_the_fit_whatever_the_sample_has(
+    estimator: Any, sample: pd.DataFrame, suffix: str, tmp_path: Path
+):
+    """In each format, and where the sample lacks one: a request may hold it all the same."""
+    file = tmp_path / f"sample.{suffix}"
+    match suffix:
+        case "csv":
+            sample.to_csv(file, index=False)
+        case "parquet":
+            sample.to_parquet(file)
+        case _:
+            sample.to_json(file, orient="records", lines=suffix == "jsonl")
+    loaded = served(support.packaged(estimator, load_sample(file), tmp_path))
+    assert loaded.contract.features[1].categories == ("blue", "red")
+    rows = [[1.0, "red"], [2.0, "blue"], [3.0, "blue"]]
+    direct = pd.DataFrame(rows, columns=["size", "colour"]).astype({"colour": FRAME["colour"].dtype})
+    assert loaded.predict(golden.batch(rows, loaded.contract)) == np.asarray(estimator.predict(direct)).tolist()
+
+
+def test_numbers_as_categories_are_those_of_the_fit():
+    """As JSON and Parquet hold them, whole or, with gaps, not."""
+    booster = boosters.LightgbmBooster()
+    booster.pandas_categorical = [[3, 5, 9]]
+    for codes in ([3, 9] * 5, [3.0, 9.0] * 4 + [None, 3.0], pd.Categorical([3, 9] * 5)):
+        found = with_categories(pd.DataFrame({"size": range(10), "colour": codes}), booster, print)
+        assert list(found["colour"].cat.categories) == [3, 5, 9]
+        assert found["colour"].notna().tolist() == pd.Series(codes).notna().tolist()
+
+
+def test_rows_with_a_category_beyond_the_fits_are_left_out():
+    """Told with their number; nothing is left of a sample that has no others."""
+    said: list[str] = []
+    frame = PLAIN.assign(colour=["red", "pink"] * 10)
+    assert len(with_categories(frame, boosters.LightgbmBooster(), said.append)) == 10
+    assert said == ["  note: left out are 10 rows with categories in colour that the fit did not have"]
+    with pytest.raises(StartupError, match="nothing but 20 rows with categories in colour"):
+        with_categories(PLAIN.assign(colour="pink"), boosters.LightgbmBooster(), said.append)
+
+
+class Codes(TransformerMixin, BaseEstimator):
+    """Takes categories by their codes, and tells nothing of them."""
+
+    def fit(self, X: pd.DataFrame, y: object = None) -> "Codes":
+        return self
+
+    def transform(self, X: pd.DataFrame) -> np.ndarray:
+        return np.c_[X["size"], X["colour"].cat.codes]
+
+
+def test_categories_that_only_the_sample_tells_are_said(tmp_path: Path):
+    """With their order, of which a model that counts them depends; pandas sorts those of a CSV."""
+    estimator = make_pipeline(Codes(), LinearRegression()).fit(FRAME, FRAME["size"])
+    said: list[str] = []
+    support.packaged(estimator, FRAME, tmp_path, say=said.append)
+    assert any("categories of colour are those of the sample, in this order: blue, red;" in line for line in said)
+
+
+def test_an_encoder_tells_categories_that_the_sample_lacks(tmp_path: Path):
+    """It was fitted on pandas categories, and its own are no less than the sample's."""
+    encode = make_column_transformer((OneHotEncoder(), ["colour"]), remainder="passthrough")
+    estimator = make_pipeline(encode, LinearRegression()).fit(FRAME, FRAME["size"])
+    said: list[str] = []
+    loaded = served(support.packaged(estimator, ONLY_RED.astype({"colour": "category"}), tmp_path, say=said.append))
+    assert loaded.contract.features[1].categories == ("red", "blue")
+    expected = estimator.predict(FRAME.head(2)).tolist()
+    assert golden.same(loaded.predict(golden.batch([[1.0, "red"], [2.0, "blue"]], loaded.contract)), expected)
+    assert not any("in this order" in line for line in said)
 
 
 @pytest.mark.filterwarnings("ignore:.*:RuntimeWarning", "ignore:.*:UserWarning")
