@@ -17,13 +17,18 @@ from mlflow_folder import MlflowModel
 from predictions import non_finite, per_row
 from validation import Batch
 
+REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError, AttributeError)
+"""What code raises on a value that it can't work with. Other exceptions tell of the model or its machine."""
+
+BOOSTERS = {"catboost", "_catboost", "lightgbm", "xgboost"}
+"""Packages that raise exceptions of their own in place of those."""
+
 
 class Predictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
-    A scikit-learn estimator says with the same ValueError that the values are beyond it (an overflow, an unknown
-    category) and that it is itself broken; some look an unknown category up and fail with an IndexError. Once a call
-    has succeeded the estimator works, so the values are to blame.
+    Estimators raise the same exceptions for values that are beyond them (an overflow, an unknown category) and for being
+    broken themselves. Once a call has succeeded the estimator works, so the values are to blame: see ``_refuses``.
     """
 
     def __init__(self, estimator: Any, contract: Contract) -> None:
@@ -38,15 +43,15 @@ class Predictor:
             answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
         except ModelFailed:
             raise
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        except BaseException as error:  # also SystemExit, which would take the worker's thread with it
+            if not _refuses(error):
+                raise ModelFailed("The model failed.") from error
             if not self._proven:
                 raise ModelFailed("The model failed on its first request.") from error
             raise ModelRefusedInput(
                 "The model refused the values: their types and shape are right, but at least one is beyond what it can "
                 "compute, such as an unknown category or a number too large."
             ) from error
-        except BaseException as error:  # also SystemExit, which would take the worker's thread with it
-            raise ModelFailed("The model failed.") from error
         if len(answers) != len(batch.X):
             raise ModelFailed(f"The model gave {len(answers)} answers to {len(batch.X)} rows.")
         self._proven = True
@@ -68,6 +73,11 @@ class Predictor:
             return pd.DataFrame(X, columns=names, copy=True)
         columns = zip(names, self._contract.features, X.T, strict=True)
         return pd.DataFrame({name: _column(pd, feature, values) for name, feature, values in columns})
+
+
+def _refuses(error: BaseException) -> bool:
+    kind = type(error)
+    return issubclass(kind, REFUSALS) or str(kind.__module__).partition(".")[0] in BOOSTERS
 
 
 def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
