@@ -27,8 +27,8 @@ BOOSTERS = {"catboost", "_catboost", "lightgbm", "xgboost"}
 class Predictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
-    Estimators raise the same exceptions for values that are beyond them (an overflow, an unknown category) and for being
-    broken themselves. Once a call has succeeded the estimator works, so the values are to blame: see ``_refuses``.
+    An estimator raises the same ValueError for values that are beyond it (an overflow, an unknown category) and where
+    it is broken itself. Once a call has succeeded it works, so the values are to blame.
     """
 
     def __init__(self, estimator: Any, contract: Contract) -> None:
