@@ -18,6 +18,7 @@ import model_file
 from contract import Feature
 from errors import StartupError, reason
 from estimator import Predictor, asking
+from known_features import with_fitted
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
@@ -71,7 +72,7 @@ def package(
         say(f"  note: {line}; train it again with the versions that will serve it")
     with asking("it was measured on the sample"):
         if isinstance(sample, CsvFile):
-            signature = (found.mlflow and found.mlflow.features) or ()
+            signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
             sample = as_fitted(sample, estimator, signature, told or {}, say)
         else:
             sample = as_told(sample, told or {})

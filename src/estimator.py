@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ import numpy as np
 import no_estimator
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, METHODS, TEXT, Container, Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError, reason
-from known_features import features_of, takes_texts, with_categories
+from fitted_columns import object_columns
+from known_features import features_of, takes_texts, with_fitted
 from mlflow_folder import MlflowModel
 from predictions import non_finite, per_row
 from validation import Batch
@@ -22,6 +25,9 @@ REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError,
 
 BOOSTERS = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise exceptions of their own in place of those."""
+
+KINDS = {str: str, bool: bool}
+"""Any other value is a number, or missing, which goes with numbers."""
 
 
 class Predictor:
@@ -34,11 +40,20 @@ class Predictor:
     def __init__(self, estimator: Any, contract: Contract) -> None:
         self._estimator = estimator
         self._contract = contract
+        self._untold = [place for place, feature in enumerate(contract.features) if feature.dtype == ANY]
         self._proven = False
         # Packaging has shown that an array gives the same answers, or a DataFrame where the fit had no names.
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
 
     def __call__(self, batch: Batch) -> list[Any]:
+        if not self._untold or len(parts := _alike(batch.X, self._untold)) == 1:
+            return self._answers(batch)
+        answers = dict[int, Any]()
+        for places in parts:
+            answers |= zip(places, self._answers(Batch(batch.X[places], batch.method)), strict=True)
+        return [answers[place] for place in range(len(batch.X))]
+
+    def _answers(self, batch: Batch) -> list[Any]:
         try:
             answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
         except ModelFailed:
@@ -57,10 +72,14 @@ class Predictor:
         self._proven = True
         return answers
 
+    @cached_property
+    def _objects(self) -> set[int]:
+        return object_columns(self._estimator, len(self._contract.features))
+
     def _input(self, X: np.ndarray) -> Any:
         """A copy: an estimator with ``copy=False`` computes in place, and others still look at the batch."""
         if self._contract.container == "array":
-            return X.copy()
+            return X.astype(object) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
         return self._frame(X)
@@ -69,10 +88,21 @@ class Predictor:
         import pandas as pd  # only models fitted on a DataFrame pay for it
 
         names = list(self._contract.names or range(X.shape[1]))
-        if self._contract.uniform:
+        if self._contract.uniform and not self._objects:
             return pd.DataFrame(X, columns=names, copy=True)
-        columns = zip(names, self._contract.features, X.T, strict=True)
-        return pd.DataFrame({name: _column(pd, feature, values) for name, feature, values in columns})
+        columns = [_column(pd, feature, values) for feature, values in zip(self._contract.features, X.T, strict=True)]
+        for place in self._objects:
+            columns[place] = np.asarray(columns[place], dtype=object)
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _alike(X: np.ndarray, untold: list[int]) -> list[list[int]]:
+    """Rows whose ``untold`` columns hold the same kinds of values: a column's dtype is then that of a row alone, and
+    no row is answered that would be refused alone."""
+    found: dict[tuple[type, ...], list[int]] = defaultdict(list)
+    for place, row in enumerate(X[:, untold].tolist()):
+        found[tuple(KINDS.get(type(value), float) for value in row)].append(place)
+    return list(found.values())
 
 
 def _refuses(error: BaseException) -> bool:
@@ -153,7 +183,7 @@ def contract_of(estimator: Any, described: MlflowModel | None = None) -> Contrac
     """
     methods = methods_of(estimator, described.method if described else None)
     signed = described and described.features
-    features = with_categories(signed, estimator) if signed else features_of(estimator)
+    features = with_fitted(signed, estimator) if signed else features_of(estimator)
     contract = Contract(features, methods, container_of(estimator, features))
     if contract.dtype == np.float64 and takes_missing(estimator, contract):
         features = tuple(Feature(f.name, f.dtype, missing=True) for f in features)

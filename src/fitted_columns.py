@@ -53,9 +53,22 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
     """
     found = [NOTHING] * count
     with suppress(Exception):
-        for part in itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), PARTS):
+        for part in _parts(estimator, count):
             for place, told in zip(part.places, _told(part), strict=False):
                 found[place] = _both(found[place], told)
+    return found
+
+
+def object_columns(estimator: Any, count: int) -> set[int]:
+    """Places of numbers that an encoder met as Python's objects: it can't look up numpy's numbers among those."""
+    found = set[int]()
+    with suppress(Exception):
+        for part in _parts(estimator, count):
+            if part.as_sent and by_scikit_learn(part.estimator):
+                encoded = zip(part.places, getattr(part.estimator, "categories_", ()), strict=False)
+                found |= {
+                    place for place, known in encoded if known.dtype == object and _of_values(known).dtype == NUMBER
+                }
     return found
 
 
@@ -64,6 +77,10 @@ def by_scikit_learn(part: Any) -> bool:
     asked = {"fit", "transform", "predict", "predict_proba"}
     owner = next((kind for kind in type(part).__mro__ if asked & vars(kind).keys()), object)
     return owner.__module__.startswith(("sklearn.", "imblearn."))
+
+
+def _parts(estimator: Any, count: int) -> Iterator[Part]:
+    return itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), PARTS)
 
 
 def _walk(whole: Part) -> Iterator[Part]:
