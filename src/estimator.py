@@ -73,13 +73,13 @@ class Predictor:
         return answers
 
     @cached_property
-    def _objects(self) -> set[int]:
+    def _objects(self) -> dict[int, float | None]:
         return object_columns(self._estimator, len(self._contract.features))
 
     def _input(self, X: np.ndarray) -> Any:
         """A copy: an estimator with ``copy=False`` computes in place, and others still look at the batch."""
         if self._contract.container == "array":
-            return X.astype(object) if self._objects else X.copy()
+            return self._with_objects(X) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
         return self._frame(X)
@@ -91,9 +91,21 @@ class Predictor:
         if self._contract.uniform and not self._objects:
             return pd.DataFrame(X, columns=names, copy=True)
         columns = [_column(pd, feature, values) for feature, values in zip(self._contract.features, X.T, strict=True)]
-        for place in self._objects:
-            columns[place] = np.asarray(columns[place], dtype=object)
+        for place, missing in self._objects.items():
+            columns[place] = pd.Series(_as_objects(columns[place], missing), dtype=object)
         return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+    def _with_objects(self, X: np.ndarray) -> np.ndarray:
+        X = X.astype(object)
+        for place, missing in self._objects.items():
+            X[:, place] = _as_objects(X[:, place], missing)
+        return X
+
+
+def _as_objects(column: Any, missing: float | None) -> np.ndarray:
+    objects = np.array(column, dtype=object)
+    objects[objects != objects] = missing  # noqa: PLR0124 NaN is what differs from itself
+    return objects
 
 
 def _alike(X: np.ndarray, untold: list[int]) -> list[list[int]]:

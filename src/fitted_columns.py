@@ -59,17 +59,26 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
     return found
 
 
-def object_columns(estimator: Any, count: int) -> set[int]:
-    """Places of numbers that an encoder met as Python's objects: it can't look up numpy's numbers among those."""
-    found = set[int]()
+def object_columns(estimator: Any, count: int) -> dict[int, float | None]:
+    """Places that an encoder must meet as Python's objects, each with the missing value of the fit: None or NaN.
+
+    Among objects it finds neither numpy's numbers nor the other missing value.
+    """
+    found: dict[int, float | None] = {}
     with suppress(Exception):
         for part in _parts(estimator, count):
             if part.as_sent and by_scikit_learn(part.estimator):
-                encoded = zip(part.places, getattr(part.estimator, "categories_", ()), strict=False)
-                found |= {
-                    place for place, known in encoded if known.dtype == object and _of_values(known).dtype == NUMBER
-                }
+                for place, known in zip(part.places, getattr(part.estimator, "categories_", ()), strict=False):
+                    if known.dtype == object:
+                        found |= _of_objects(place, known)
     return found
+
+
+def _of_objects(place: int, known: np.ndarray) -> dict[int, float | None]:
+    missing = [value for value in known if _kind(value) is None]
+    if None not in missing and _of_values(known).dtype != NUMBER:
+        return {}
+    return {place: None if missing == [None] else np.nan}
 
 
 def by_scikit_learn(part: Any) -> bool:

@@ -127,6 +127,19 @@ def test_codes_and_texts_of_one_array_of_objects_are_served(tmp_path: Path):
         assert loaded.predict(golden.batch([[3, "a", 1.5], [5.0, "b", 2.5]], loaded.contract)) == [0, 1]
 
 
+@pytest.mark.parametrize("missing", [None, np.nan], ids=str)
+@pytest.mark.parametrize("known", [["a", "b"], [3, 5], [True, False]], ids=str)
+@pytest.mark.parametrize("named", [True, False])
+def test_null_is_the_missing_value_of_the_fit(missing: Any, known: list[Any], named: bool, tmp_path: Path):
+    """An encoder tells None from NaN, and would answer the other one as unknown."""
+    values = np.array([[known[0]], [missing], [known[1]]] * 5, dtype=object)
+    data = pd.DataFrame({"a": pd.Series(values[:, 0], dtype=object)}) if named else values
+    estimator = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
+    loaded = served(estimator.fit(data, [0, 1, 0] * 5), tmp_path)
+    for rows, answers in (([[known[0]], [None], [known[1]]], [0, 1, 0]), ([[None]], [1])):
+        assert loaded.predict(golden.batch(rows, loaded.contract)) == answers
+
+
 @pytest.mark.parametrize(
     ("values", "signed", "wrong"),
     [
