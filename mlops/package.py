@@ -18,6 +18,7 @@ import model_file
 from contract import Feature
 from errors import StartupError, reason
 from estimator import Predictor, asking
+from known_features import with_fitted
 from manifest import FILE_NAME, Manifest, running_versions
 from mlops import jobs
 from mlops.convert import convert
@@ -69,8 +70,8 @@ def package(
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
-    signature = (found.mlflow and found.mlflow.features) or ()
     with asking("it was measured on the sample"):
+        signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
         if isinstance(sample, CsvFile):
             sample = as_fitted(sample, estimator, signature, told or {}, say)
         else:

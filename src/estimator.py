@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,50 +14,72 @@ import numpy as np
 import no_estimator
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, METHODS, TEXT, Container, Contract, Feature
 from errors import ModelFailed, ModelRefusedInput, StartupError, reason
-from known_features import features_of, takes_texts, with_categories
+from fitted_columns import object_columns
+from known_features import features_of, takes_texts, with_fitted
 from mlflow_folder import MlflowModel
 from predictions import non_finite, per_row
 from validation import Batch
+
+REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError, AttributeError)
+"""What code raises on a value that it can't work with. Other exceptions tell of the model or its machine."""
+
+BOOSTERS = {"catboost", "_catboost", "lightgbm", "xgboost"}
+"""Packages that raise exceptions of their own in place of those."""
+
+KINDS = {str: str, bool: bool}
+"""Any other value is a number, or missing, which goes with numbers."""
 
 
 class Predictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
-    A scikit-learn estimator says with the same ValueError that the values are beyond it (an overflow, an unknown
-    category) and that it is itself broken; some look an unknown category up and fail with an IndexError. Once a call
-    has succeeded the estimator works, so the values are to blame.
+    An estimator raises the same ValueError for values that are beyond it (an overflow, an unknown category) and where
+    it is broken itself. Once a call has succeeded it works, so the values are to blame.
     """
 
     def __init__(self, estimator: Any, contract: Contract) -> None:
         self._estimator = estimator
         self._contract = contract
+        self._untold = [place for place, feature in enumerate(contract.features) if feature.dtype == ANY]
         self._proven = False
         # Packaging has shown that an array gives the same answers, or a DataFrame where the fit had no names.
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
 
     def __call__(self, batch: Batch) -> list[Any]:
+        if not self._untold or len(parts := _alike(batch.X, self._untold)) == 1:
+            return self._answers(batch)
+        answers = dict[int, Any]()
+        for places in parts:
+            answers |= zip(places, self._answers(Batch(batch.X[places], batch.method)), strict=True)
+        return [answers[place] for place in range(len(batch.X))]
+
+    def _answers(self, batch: Batch) -> list[Any]:
         try:
             answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
         except ModelFailed:
             raise
-        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+        except BaseException as error:  # also SystemExit, which would take the worker's thread with it
+            if not _refuses(error):
+                raise ModelFailed("The model failed.") from error
             if not self._proven:
                 raise ModelFailed("The model failed on its first request.") from error
             raise ModelRefusedInput(
                 "The model refused the values: their types and shape are right, but at least one is beyond what it can "
                 "compute, such as an unknown category or a number too large."
             ) from error
-        except BaseException as error:  # also SystemExit, which would take the worker's thread with it
-            raise ModelFailed("The model failed.") from error
         if len(answers) != len(batch.X):
             raise ModelFailed(f"The model gave {len(answers)} answers to {len(batch.X)} rows.")
         self._proven = True
         return answers
 
+    @cached_property
+    def _objects(self) -> dict[int, float | None]:
+        return object_columns(self._estimator, len(self._contract.features))
+
     def _input(self, X: np.ndarray) -> Any:
         """A copy: an estimator with ``copy=False`` computes in place, and others still look at the batch."""
         if self._contract.container == "array":
-            return X.copy()
+            return self._with_objects(X) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
         return self._frame(X)
@@ -64,10 +88,38 @@ class Predictor:
         import pandas as pd  # only models fitted on a DataFrame pay for it
 
         names = list(self._contract.names or range(X.shape[1]))
-        if self._contract.uniform:
+        if self._contract.uniform and not self._objects:
             return pd.DataFrame(X, columns=names, copy=True)
-        columns = zip(names, self._contract.features, X.T, strict=True)
-        return pd.DataFrame({name: _column(pd, feature, values) for name, feature, values in columns})
+        columns = [_column(pd, feature, values) for feature, values in zip(self._contract.features, X.T, strict=True)]
+        for place, missing in self._objects.items():
+            columns[place] = pd.Series(_as_objects(columns[place], missing), dtype=object)
+        return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+    def _with_objects(self, X: np.ndarray) -> np.ndarray:
+        X = X.astype(object)
+        for place, missing in self._objects.items():
+            X[:, place] = _as_objects(X[:, place], missing)
+        return X
+
+
+def _as_objects(column: Any, missing: float | None) -> np.ndarray:
+    objects = np.array(column, dtype=object)
+    objects[objects != objects] = missing  # noqa: PLR0124 NaN is what differs from itself
+    return objects
+
+
+def _alike(X: np.ndarray, untold: list[int]) -> list[list[int]]:
+    """Rows whose ``untold`` columns hold the same kinds of values: a column's dtype is then that of a row alone, and
+    no row is answered that would be refused alone."""
+    found: dict[tuple[type, ...], list[int]] = defaultdict(list)
+    for place, row in enumerate(X[:, untold].tolist()):
+        found[tuple(KINDS.get(type(value), float) for value in row)].append(place)
+    return list(found.values())
+
+
+def _refuses(error: BaseException) -> bool:
+    kind = type(error)
+    return issubclass(kind, REFUSALS) or str(kind.__module__).partition(".")[0] in BOOSTERS
 
 
 def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
@@ -143,7 +195,7 @@ def contract_of(estimator: Any, described: MlflowModel | None = None) -> Contrac
     """
     methods = methods_of(estimator, described.method if described else None)
     signed = described and described.features
-    features = with_categories(signed, estimator) if signed else features_of(estimator)
+    features = with_fitted(signed, estimator) if signed else features_of(estimator)
     contract = Contract(features, methods, container_of(estimator, features))
     if contract.dtype == np.float64 and takes_missing(estimator, contract):
         features = tuple(Feature(f.name, f.dtype, missing=True) for f in features)

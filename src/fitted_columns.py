@@ -53,10 +53,32 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
     """
     found = [NOTHING] * count
     with suppress(Exception):
-        for part in itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), PARTS):
+        for part in _parts(estimator, count):
             for place, told in zip(part.places, _told(part), strict=False):
                 found[place] = _both(found[place], told)
     return found
+
+
+def object_columns(estimator: Any, count: int) -> dict[int, float | None]:
+    """Places that an encoder must meet as Python's objects, each with the missing value of the fit: None or NaN.
+
+    Among objects it finds neither numpy's numbers nor the other missing value.
+    """
+    found: dict[int, float | None] = {}
+    with suppress(Exception):
+        for part in _parts(estimator, count):
+            if part.as_sent and by_scikit_learn(part.estimator):
+                for place, known in zip(part.places, getattr(part.estimator, "categories_", ()), strict=False):
+                    if known.dtype == object:
+                        found |= _of_objects(place, known)
+    return found
+
+
+def _of_objects(place: int, known: np.ndarray) -> dict[int, float | None]:
+    missing = [value for value in known if _kind(value) is None]
+    if None not in missing and _of_values(known).dtype != NUMBER:
+        return {}
+    return {place: None if missing == [None] else np.nan}
 
 
 def by_scikit_learn(part: Any) -> bool:
@@ -64,6 +86,10 @@ def by_scikit_learn(part: Any) -> bool:
     asked = {"fit", "transform", "predict", "predict_proba"}
     owner = next((kind for kind in type(part).__mro__ if asked & vars(kind).keys()), object)
     return owner.__module__.startswith(("sklearn.", "imblearn."))
+
+
+def _parts(estimator: Any, count: int) -> Iterator[Part]:
+    return itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), PARTS)
 
 
 def _walk(whole: Part) -> Iterator[Part]:

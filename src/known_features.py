@@ -10,7 +10,7 @@ import numpy as np
 from booster_features import PACKAGE, booster_features, booster_names, check_categories, named
 from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
 from errors import StartupError
-from fitted_columns import NUMBER, fitted_columns
+from fitted_columns import NOTHING, NUMBER, fitted_columns
 
 EXACT = 2**53
 """Below, a float64 holds each whole number."""
@@ -36,15 +36,28 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
 
 
-def with_categories(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
-    """Those of a signature, to which pandas' categories are texts; a booster takes them only as what they were."""
-    names = names_of(estimator) or []
-    fitted = dict(zip(names, fitted_columns(estimator, len(names)), strict=True))
-    own = [fitted.get(feature.name or "", feature) for feature in signed]
-    return tuple(
-        replace(_taken(column), name=feature.name) if column.dtype == CATEGORY and column.categories else feature
-        for feature, column in zip(signed, own, strict=True)
-    )
+def with_fitted(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
+    """Those of a signature, or in their place what the estimator was fitted on, where it knows better.
+
+    To MLflow pandas' categories are texts, and somebody's signature may say anything: an encoder that ignores what it
+    does not know would answer each request, and wrongly.
+    """
+    names = names_of(estimator)
+    fitted = fitted_columns(estimator, len(signed if names is None else names))
+    if names is not None:
+        by_name = dict(zip(names, fitted, strict=True))
+        fitted = [by_name.get(feature.name or "", NOTHING) for feature in signed]
+    return tuple(map(_corrected, signed, fitted))
+
+
+def _corrected(signed: Feature, fitted: Feature) -> Feature:
+    if not fitted.categories or fitted.dtype in (ANY, signed.dtype):
+        return signed
+    if fitted.dtype == CATEGORY:
+        return replace(_taken(fitted), name=signed.name)
+    if TEXT in (signed.dtype, fitted.dtype) or signed.dtype == ANY:
+        return replace(_taken(fitted), name=signed.name, missing=signed.missing)
+    return signed
 
 
 def _of_columns(estimator: Any, count: int) -> list[Feature]:

@@ -5,6 +5,7 @@ Otherwise it would be ready, and every request might fail.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,8 @@ ASSUMED: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 NUMBERS = (0, 1, 0.5)
 TRIES = 5
+COMBINATIONS = 64
+"""Rows of texts beside numbers that are tried at most; each takes as long as a prediction."""
 
 PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample"
 
@@ -53,8 +56,24 @@ def rows(estimator: Any, contract: Contract, example: tuple[Row | None, list[Row
         yield from _by_name(contract, *example)
     assumed = [[_assumed(feature, attempt) for feature in contract.features] for attempt in range(TRIES)]
     known = [column.categories[:1] for column in fitted_columns(estimator, len(contract.features))]
-    yield from [[next(iter(given), value) for given, value in zip(known, row, strict=True)] for row in assumed]
+    likely = [[next(iter(given), value) for given, value in zip(known, row, strict=True)] for row in assumed]
+    yield from likely
     yield from assumed
+    untold = [j for j, feature in enumerate(contract.features) if feature.dtype == ANY and not known[j]]
+    yield from itertools.islice(_texts_beside_numbers(likely[1], untold), COMBINATIONS)
+
+
+def _texts_beside_numbers(row: Row, untold: Sequence[int]) -> Iterator[Row]:
+    """Each combination of texts and numbers in a few ``untold`` columns; one text, or one number, among many."""
+    choices: Iterable[Sequence[Any]]
+    if 2 ** len(untold) <= COMBINATIONS:
+        choices = itertools.product(("a", 1), repeat=len(untold))
+    else:
+        pairs = (("a", 1), (1, "a"))
+        choices = ([one if place == j else others for place in untold] for one, others in pairs for j in untold)
+    for choice in choices:
+        changed = dict(zip(untold, choice, strict=True))
+        yield [changed.get(place, value) for place, value in enumerate(row)]
 
 
 def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Iterator[Row]:

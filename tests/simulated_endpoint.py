@@ -126,12 +126,14 @@ def journal(endpoint: Simulated, folder: Path) -> Journal:
     return Journal(folder / "journal.jsonl", clock=endpoint.clock)
 
 
-def rollout(endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2") -> Outcome:
+def rollout(
+    endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2", questions: Questions = GOLDEN
+) -> Outcome:
     made = Rollout(
         endpoint,
         plan,
         RULES,
-        GOLDEN,
+        questions,
         journal(endpoint, folder),
         key=key,
         clock=endpoint.clock,

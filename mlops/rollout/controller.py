@@ -163,7 +163,8 @@ class Rollout:
         new = Tally.of(each for each in seen if each.deployment == self._plan.new and each.at >= since)
         old = Tally.of(each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end)
         agreement = self._questions.agreement(self._endpoint, self._plan.new, self._plan.old)
-        findings = judge(new, old, agreement, self._rules)
+        unanswered = agreement is None and bool(self._questions.rows)
+        findings = judge(new, old, agreement, self._rules, unanswered=unanswered)
         self._journal.write(
             "look",
             findings=[asdict(finding) for finding in findings],

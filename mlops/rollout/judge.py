@@ -1,7 +1,8 @@
 """Is the new deployment as good as promised, and as the old one? Requests and answers -> findings.
 
 Knows no network and no clock. A check is open until there are requests enough, then fine or a breach. A breach is
-hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks.
+hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks. What can't be
+checked is no obstacle, but it is said.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Standing(StrEnum):
     OPEN = "open"
     FINE = "fine"
     BREACH = "breach"
+    UNCHECKED = "unchecked"
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,15 @@ class Tally:
         return float(np.quantile(self.latencies, quantile)) if self.latencies.size else float("nan")
 
 
-def judge(new: Tally, old: Tally, agreement: Agreement | None, rules: Rules) -> list[Finding]:
-    """``agreement`` is None where there is nothing to compare."""
+def judge(
+    new: Tally, old: Tally, agreement: Agreement | None, rules: Rules, *, unanswered: bool = False
+) -> list[Finding]:
+    """``agreement`` is None where there is nothing to compare; ``unanswered``: because the old one gave no answer."""
     findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
     findings += [_latency(new, name, rules) for name in QUANTILES]
     findings += [_slower(new, old, name, rules) for name in QUANTILES]
+    if unanswered:
+        return [*findings, Finding("predictions", Standing.UNCHECKED, "the old one does not answer the rows")]
     return findings + ([_agreement(agreement, rules)] if agreement else [])
 
 
@@ -109,7 +115,7 @@ def breaches(findings: Sequence[Finding]) -> list[str]:
 
 
 def proven(findings: Sequence[Finding]) -> bool:
-    return all(finding.standing is Standing.FINE for finding in findings)
+    return all(finding.standing in (Standing.FINE, Standing.UNCHECKED) for finding in findings)
 
 
 def _requests(new: Tally, old: Tally, rules: Rules) -> Finding:

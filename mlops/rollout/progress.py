@@ -52,8 +52,9 @@ def _side(who: str, figures: Mapping[str, Any]) -> str:
 
 
 def _standing(findings: Sequence[Mapping[str, Any]]) -> str:
-    waiting = [finding["check"] for finding in findings if finding["standing"] != "fine"]
-    return f"not yet: {', '.join(waiting)}" if waiting else "all fine"
+    unchecked = [f"; {f['check']} unchecked: {f['text']}" for f in findings if f["standing"] == "unchecked"]
+    waiting = [f["check"] for f in findings if f["standing"] not in ("fine", "unchecked")]
+    return (f"not yet: {', '.join(waiting)}" if waiting else "all fine") + "".join(unchecked)
 
 
 def _ended(event: Event) -> str:

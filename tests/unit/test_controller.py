@@ -10,6 +10,7 @@ from mlops.rollout.endpoint import Answer, EndpointError, State, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.plan import Plan, steps
+from mlops.rollout.progress import said
 from mlops.rollout.questions import Questions
 from simulated_endpoint import GOLDEN, NEW, OLD, PLAN, RULES, Killed, Simulated, all_events, journal, rollout
 
@@ -215,6 +216,23 @@ def test_an_answer_that_is_none_is_a_breach(endpoint: Simulated, tmp_path: Path,
     asked = Questions(rows=[[1.0], [2.0]]).agreement(_Two(body), NEW, OLD)
     assert asked is not None
     assert asked.same == 0
+
+
+def test_predictions_that_can_not_be_compared_are_told_of(endpoint: Simulated, tmp_path: Path):
+    """The old one may take other columns: that holds no rollout up, but each look says so."""
+    score = endpoint.score
+    refusal = Answer(422, b"{}", 1.0)
+    endpoint.score = lambda body, name=None: refusal if name == OLD else score(body, name)  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    looks = [said(event) for event in all_events(tmp_path) if event["event"] == "look"]
+    assert looks
+    assert all("; predictions unchecked: the old one does not answer the rows" in look for look in looks)
+
+
+def test_without_rows_nothing_is_said_of_predictions(endpoint: Simulated, tmp_path: Path):
+    """Nobody has asked for a comparison."""
+    assert rollout(endpoint, tmp_path, questions=Questions()) is Outcome.PROMOTED
+    assert not any("predictions" in str(event) for event in all_events(tmp_path))
 
 
 class _Two(Simulated):

@@ -57,6 +57,47 @@ def test_values_are_to_blame_once_the_model_has_shown_that_it_works(told: Predic
         ask(told, float("nan"))
 
 
+class Raising:
+    """Raises for a row above zero."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        if X[0, 0] > 0:
+            raise self.error
+        return X[:, 0]
+
+
+def of_library(name: str, module: str) -> Exception:
+    """An exception as a library has it that is not installed here."""
+    return type(name, (Exception,), {"__module__": module})("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "later"),
+    [
+        *((error("no"), ModelRefusedInput) for error in (ValueError, TypeError, KeyError, IndexError, OverflowError)),
+        *((error("no"), ModelRefusedInput) for error in (AssertionError, AttributeError, UnicodeError)),
+        (of_library("CatBoostError", "_catboost"), ModelRefusedInput),
+        (of_library("CatBoostError", "catboost.core"), ModelRefusedInput),
+        (of_library("LightGBMError", "lightgbm.basic"), ModelRefusedInput),
+        (of_library("XGBoostError", "xgboost.core"), ModelRefusedInput),
+        (of_library("LightGBMError", "lightgbmlike.basic"), ModelFailed),
+        *((error("no"), ModelFailed) for error in (RuntimeError, OSError, MemoryError, SystemExit, RecursionError)),
+    ],
+    ids=lambda value: getattr(value, "__name__", type(value).__name__),
+)
+def test_whose_fault_an_exception_is(error: BaseException, later: type[Exception]):
+    """Of a model that has answered, what its code raises on values is the client's; the machine's troubles are ours."""
+    predictor = Predictor(Raising(error), Contract((Feature(None),), ("predict",)))
+    with pytest.raises(ModelFailed):
+        ask(predictor, 1.0)
+    ask(predictor, 0.0)
+    with pytest.raises(later):
+        ask(predictor, 1.0)
+
+
 def fitted(estimator: object, *, named: bool = False) -> object:
     X, y = support.diabetes()
     return estimator.fit(X if named else X.to_numpy(), y)

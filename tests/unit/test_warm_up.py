@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier, VotingRegressor
@@ -23,7 +23,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 import golden
 import support
 import telemetry
-from contract import Feature
+import warm_up
+from contract import Contract, Feature
 from errors import StartupError
 from mlops import sample as samples
 from mlops.package import package
@@ -75,6 +76,55 @@ def test_encoders_tell_what_a_row_may_hold(columns: BaseEstimator, tmp_path: Pat
         fitted = estimator.fit(frame, frame["size"] > 2)
         loaded = from_(support.dump(fitted, tmp_path / name))
         assert loaded.predict(golden.batch(list(loaded.example), loaded.contract))[0] in (True, False)
+
+
+def lowered(texts: pd.Series) -> pd.Series:
+    return texts.str.lower()
+
+
+class Words(TransformerMixin, BaseEstimator):
+    """Takes one column of texts, and has no tags that say so."""
+
+    def fit(self, X: Any, y: object = None) -> "Words":
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        return np.array([[len(text.split())] for text in X])
+
+
+WORDS = make_pipeline(FunctionTransformer(lowered), TfidfVectorizer())
+
+
+NUMBERED = {f"n{place}": range(20) for place in range(20)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "frame"),
+    [
+        (make_column_transformer((TfidfVectorizer(), "note"), remainder="passthrough"), FRAME[["note", "size"]]),
+        (make_column_transformer((WORDS, "note"), remainder="passthrough"), FRAME[["note", "size", "code"]]),
+        (make_column_transformer((Words(), "note"), remainder="passthrough"), FRAME[["size", "note"]]),
+        (make_column_transformer((Words(), "note"), (WORDS, "plan"), remainder="passthrough"), FRAME),
+        (make_column_transformer((OneHotEncoder(), ["plan"]), (Words(), "note"), remainder="passthrough"), FRAME),
+        (make_column_transformer((WORDS, "note"), remainder="passthrough"), FRAME[["note"]].assign(**NUMBERED)),
+    ],
+)
+def test_texts_and_numbers_are_tried_where_nothing_tells_which_is_which(
+    columns: BaseEstimator, frame: pd.DataFrame, tmp_path: Path
+):
+    """Few columns in each combination, many one by one."""
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
+    loaded = from_(support.dump(estimator, tmp_path))
+    rows = frame.head(3).astype(object).to_numpy().tolist()
+    assert loaded.predict(golden.batch(rows, loaded.contract)) == estimator.predict(frame.head(3)).tolist()
+
+
+def test_a_model_that_answers_nothing_is_asked_a_bounded_number_of_times():
+    """However many columns there are of which nothing is known."""
+    features = tuple(Feature(f"c{place}", "any") for place in range(500))
+    rows = list(warm_up.rows(Never(), Contract(features, ("predict",), "frame")))
+    assert len(rows) < 100
+    assert {len(row) for row in rows} == {500}
 
 
 def as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
