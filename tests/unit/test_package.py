@@ -152,12 +152,14 @@ def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
 
 
 def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
-    """One that was fitted on None as a value of its own, which a request can't tell from NaN."""
-    frame = pd.DataFrame({"opt": pd.Series(["u", None, "v", None] * 5, dtype=object)})
-    encoder = OneHotEncoder(handle_unknown="ignore")
-    estimator = make_pipeline(encoder, LogisticRegression()).fit(frame, [0, 1, 0, 1] * 5)
+    """One fitted on both None and NaN, which a request can't tell apart. One fitted on either is packaged."""
+    encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
+    frame = pd.DataFrame({"opt": pd.Series(["u", None, np.nan, "v", "u"] * 4, dtype=object)})
     with pytest.raises(StartupError, match="otherwise when it comes as JSON"):
-        support.packaged(estimator, frame, tmp_path)
+        support.packaged(encoded.fit(frame, [0, 1, 0, 1, 0] * 4), frame, tmp_path / "both")
+    frame = pd.DataFrame({"opt": pd.Series(["u", None, "u", "v", "u"] * 4, dtype=object)})
+    model = served(support.packaged(encoded.fit(frame, [0, 1, 0, 0, 0] * 4), frame, tmp_path / "none"))
+    assert model.predict(batch([["u"], [None], ["v"]], model.contract)) == [0, 1, 0]
 
 
 def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
