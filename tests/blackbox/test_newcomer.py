@@ -31,11 +31,13 @@ class MakeServe:
         self.port = support.free_port()
         self.output = folder / "make.log"
         words = [f"{name}={value}" for name, value in ({"PORT": self.port} | variables).items()]
+        outer = {name for name in os.environ if name.startswith("MAKE") or name == "MFLAGS"}  # of `make test`
+        env = {name: value for name, value in os.environ.items() if name not in outer}
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 ["make", "serve", *words],
                 cwd=REPOSITORY,
-                env=os.environ | Server.worker(),
+                env=env | Server.worker(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
