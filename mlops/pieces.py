@@ -16,7 +16,7 @@ from mlops.sample import dtype_of
 
 PIPELINE = (
     "save both as one Pipeline, fitted as they are: `import joblib, sklearn.pipeline; "
-    "joblib.dump(sklearn.pipeline.make_pipeline({first}, {last}), 'pipeline.joblib')`"
+    "joblib.dump(sklearn.pipeline.make_pipeline({first}, {last}), 'pipeline.joblib')`."
 )
 
 
