@@ -109,7 +109,8 @@ def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
 def test_the_converting_process_ends_with_the_one_that_started_it(tmp_path: Path, how: signal.Signals):
     """However that one ends: killed, told to, by Ctrl-C."""
-    script = "import unconvertible\nfrom mlops.converter import converter\n"
+    script = "import signal, unconvertible\nfrom mlops.converter import converter\n"
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores Ctrl-C
     script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}
