@@ -15,6 +15,7 @@ import pandas as pd
 import artifact
 import golden
 import model_file
+from artifact import Artifact
 from contract import Feature
 from errors import StartupError, reason
 from estimator import Predictor, asking
@@ -61,15 +62,7 @@ def package(
         model_version=version,
     )
     found = artifact.find(settings)
-    try:
-        estimator, digest, skew = model_file.read(found, settings)
-    except UntrustedTypes as error:
-        named = " ".join(f"--trust {untrusted}" for untrusted in sorted({*trust, *error.types}))
-        raise StartupError(
-            f"{error.problem}; if you trust that, run `mlops package {model} --sample DATA --out {out} {named}`."
-        ) from None
-    for line in skew.values():
-        say(f"  note: {line}; train it again with the versions that will serve it")
+    estimator, digest = _load(found, settings, f"mlops package {model} --sample DATA --out {out}", say)
     with asking("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
         if isinstance(sample, CsvFile):
@@ -100,6 +93,18 @@ def package(
     say(f"Writing {out}")
     _write(manifest, found.file, graph, out)
     return manifest
+
+
+def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
+    """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again. Raises StartupError."""
+    try:
+        estimator, digest, skew = model_file.read(found, settings)
+    except UntrustedTypes as error:
+        named = " ".join(f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types}))
+        raise StartupError(f"{error.problem}; if you trust that, run `{command} {named}`.") from None
+    for line in skew.values():
+        say(f"  note: {line}; train it again with the versions that will serve it")
+    return estimator, digest
 
 
 def _compile(estimator: Any, measured: Measured, graphs: Convert, say: Say) -> tuple[OnnxModel | None, bytes]:
