@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+import telemetry
 from data_collection import Collected, Sink
 from errors import StartupError
 from model import Model
 from scoreboard import Scoreboard
-from stability import FEW, Baseline
+from stability import FEW, WATCH, Baseline
 
 FEATURES = 100
 """Of a model with more, the first ones: each is a series in Prometheus."""
@@ -18,13 +20,20 @@ FEATURES = 100
 WINDOW = 10_000
 """Rows of a worker, after which all that it has counted weighs half."""
 
+LOG_EVERY, LOGGED = 900.0, 10
+"""Seconds between two log lines of a worker, and the features that such a line names at most."""
+
 
 class Drift:
     """``model``: None as long as it is not loaded."""
 
-    def __init__(self, board: Scoreboard, model: Callable[[], Model | None]) -> None:
+    def __init__(
+        self, board: Scoreboard, model: Callable[[], Model | None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._board = board
         self._model = model
+        self._clock = clock
+        self._logged_at = clock()
         self._counts: np.ndarray | None = None
 
     def open_sink(self) -> Sink:
@@ -53,6 +62,17 @@ class Drift:
             own[bins] += baseline.count(column)
             if own[bins].sum() > WINDOW:
                 own[bins] //= 2
+        if self._clock() - self._logged_at >= LOG_EVERY:
+            self._logged_at = self._clock()
+            self._log()
+
+    def _log(self) -> None:
+        """For InferenceDrift.kql, as nobody scrapes a managed endpoint; nothing where nothing has moved."""
+        moved = sorted(((index, name) for name, index in self.indices() if index > WATCH), reverse=True)[:LOGGED]
+        if moved:
+            said = ", ".join(f"{name} {index:.2f}" for index, name in moved)
+            indices = {name: round(index, 3) for index, name in moved}
+            telemetry.event(f"Features have drifted from the training data: {said}.", drift=indices)
 
     def _baselines(self) -> Sequence[Baseline]:
         model = self._model()

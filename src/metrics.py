@@ -45,6 +45,8 @@ class Metrics:
         yield _counter("non_finite", "Predictions that were NaN or infinite.", sum(row.non_finite for row in rows))
         for name in CacheRow.COUNTERS:
             yield _counter(f"cache_{name}", "Of the response cache.", sum(getattr(row.cache, name) for row in rows))
+        opened = sum(row.cache.redis_breaker_open for row in living)
+        yield _gauge("cache_redis_breaker_open", "Workers that leave Redis alone, since it fails.", opened)
         yield _gauge("in_flight", "Requests that are being answered.", sum(row.in_flight for row in living))
         yield _gauge("workers", "Worker processes that live.", len(living))
         yield _gauge("start_time_seconds", "When the server started, since 1970.", self._board.started_at)

@@ -38,6 +38,9 @@ FAILURES = 5
 TRIAL_EVERY = 1
 """Seconds."""
 
+LEFT_ALONE, TELL_EVERY = "Redis is left alone until it answers.", 60.0
+"""The log line on an open breaker, and seconds until the next one while it stays open: RedisDown.kql counts them."""
+
 
 class RedisLink:
     """``connect`` makes the client, on a thread of the link's; ``trial`` is asked to see whether Redis is back.
@@ -46,12 +49,19 @@ class RedisLink:
     """
 
     def __init__(
-        self, connect: Callable[[], redis.Redis], trial: Operation[object], counts: CacheCounts, *, budget: float
+        self,
+        connect: Callable[[], redis.Redis],
+        trial: Operation[object],
+        counts: CacheCounts,
+        *,
+        budget: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
         self._trial = trial
         self._counts = counts
         self._budget = budget
+        self._clock = clock
         self._start()
         os.register_at_fork(after_in_child=self._start)
 
@@ -65,6 +75,7 @@ class RedisLink:
         self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY)
         self._judging = threading.Lock()
         self._opened = False
+        self._told_at = 0.0
         self._warn = RedisWarnings()
 
     def try_early(self) -> None:
@@ -108,7 +119,9 @@ class RedisLink:
                 self._judge(failed=True)
             raise Unavailable from None
         if verdict.mine():  # too late is as bad as never: a request waits in vain each time
-            self._judge(failed=time.monotonic() - began > self._budget)
+            late = time.monotonic() - began > self._budget
+            self._counts.add(redis_timeouts=int(late))
+            self._judge(failed=late)
         return answer
 
     def _write(self, operation: Operation[object]) -> None:
@@ -124,16 +137,18 @@ class RedisLink:
                 self._judge(failed=True)
 
     def _judge(self, *, failed: bool) -> None:
-        """Tell the breaker, and where it has opened or closed, the log and the counts."""
+        """Tell the breaker, where it has opened or closed the counts too, and the log also while it stays open."""
         with self._judging:
             with contextlib.suppress(_Failed), self._breaker:
                 if failed:
                     raise _Failed
             opened = not self._breaker.closed
-            if opened != self._opened:
-                self._opened = opened
+            changed, self._opened = opened != self._opened, opened
+            if changed:
                 self._counts.set(redis_breaker_open=int(opened))
-                telemetry.event("Redis is left alone until it answers." if opened else "Redis answers again.")
+            if changed or (opened and self._clock() - self._told_at >= TELL_EVERY):
+                self._told_at = self._clock()
+                telemetry.event(LEFT_ALONE if opened else "Redis answers again.")
 
     def _connected(self) -> redis.Redis:
         with self._connecting:

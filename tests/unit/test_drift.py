@@ -1,3 +1,4 @@
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -8,11 +9,15 @@ import numpy as np
 import pytest
 
 import drift
+import telemetry
 from data_collection import Collected
 from drift import Drift
 from scoreboard import Scoreboard
 from stability import DRIFTED, FEW, WATCH, Baseline
 from validation import Batch
+
+MOVED = np.array([1.0, 2.0])
+"""Standard deviations, of either feature."""
 
 
 def drawn(rows: int, mean: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -68,6 +73,30 @@ def test_what_is_long_past_is_forgotten(board: Scoreboard):
     for seed in range(6):
         take(collected(drawn(drift.WINDOW, seed=seed)))
     assert dict(seen.indices())["age"] < WATCH
+
+
+def test_the_log_names_what_has_moved(
+    board: Scoreboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Every quarter of an hour, the furthest first, as on a managed endpoint nobody scrapes; nothing where none has."""
+    monkeypatch.setattr(telemetry.logger, "propagate", True)
+    caplog.set_level(logging.INFO, "scoring")
+    found, clock = model("age", "bmi"), [1000.0]
+    seen = Drift(board, lambda: found, clock=lambda: clock[0])
+    take = seen.open_sink()
+    take(collected(drawn(FEW)))
+    clock[0] += drift.LOG_EVERY
+    take(collected(drawn(10 * FEW) + MOVED))
+    take(collected(drawn(FEW) + MOVED))
+    (line,) = caplog.records
+    indices = dict(seen.indices())
+    logged = line.fields["drift"]  # type: ignore[attr-defined]
+    assert list(logged) == ["bmi", "age"]
+    assert logged == pytest.approx(indices, rel=0.2)
+    assert line.message.startswith("Features have drifted from the training data: bmi ")
+    clock[0] += drift.LOG_EVERY
+    take(collected(drawn(FEW)))
+    assert len(caplog.records) == 2
 
 
 def test_no_more_features_are_shown_than_prometheus_bears(board: Scoreboard, monkeypatch: pytest.MonkeyPatch):

@@ -58,6 +58,13 @@ def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
     assert (found["scoring_in_flight",], found["scoring_workers",]) == (0, 1)
 
 
+def test_workers_that_leave_redis_alone_are_counted(board: Scoreboard):
+    """While they live: an alert rings on it."""
+    assert scraped(board)["scoring_cache_redis_breaker_open",] == 0
+    board.mine.cache.redis_breaker_open = 1
+    assert scraped(board)["scoring_cache_redis_breaker_open",] == 1
+
+
 def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboard):
     """As /health counts it."""
     board.mine.in_flight = 2

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import exceptions
 
+import redis_link
 import telemetry
 from cache_counts import CacheCounts
 from cache_value import Unavailable
@@ -253,6 +254,42 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(row: Row, logged
     assert "check REDIS_PASSWORD" in line
     assert "hunter2" not in "".join(logged())
     assert "Redis is left alone until it answers." in logged()
+
+
+def test_the_log_says_once_a_minute_that_redis_still_fails(
+    row: Row, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+):
+    """As long as somebody would ask it: RedisDown counts these lines."""
+    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    fake, clock = Fake(), [1000.0]
+    asked = RedisLink(lambda: fake, lambda client: client(), CacheCounts(lambda: row), budget=5, clock=lambda: clock[0])
+    fake.error = exceptions.ConnectionError()
+    fail(asked)
+
+    def told_after_a_trial() -> int:
+        before = fake.calls
+        eventually(lambda: not asked.available() and fake.calls > before)
+        eventually(lambda: not asked._trying.locked())
+        return logged().count("Redis is left alone until it answers.")
+
+    assert told_after_a_trial() == 1
+    clock[0] += 59
+    assert told_after_a_trial() == 1
+    clock[0] += 2
+    assert told_after_a_trial() == 2
+
+
+def test_an_answer_that_comes_too_late_is_counted(row: Row, monkeypatch: pytest.MonkeyPatch):
+    """A trial's too, which nobody waits for: else a Redis that is only slow would show no failures."""
+    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    fake = Fake()
+    asked = link(fake, row)
+    fake.error = exceptions.ConnectionError()
+    fail(asked)
+    fake.error = None
+    asked._budget = 0
+    eventually(lambda: not asked.available() and row.cache.redis_timeouts > 0)
+    assert row.cache.redis_breaker_open == 1
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
