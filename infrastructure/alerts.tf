@@ -1,62 +1,63 @@
-# Saved searches, alerts and a workbook, of the very files in queries/: managed for the online endpoint, containerlogv2 for AKS.
+# Alerts on logs, by the queries of queries/: one rule for each pack that has the query. docs/observability.md says what each
+# reads and why its floor is where it is, docs/runbook.md what to do.
 
 locals {
-  query_packs = concat(["managed"], var.enable_aks_deployment ? ["containerlogv2"] : [])
-
-  queries = {
-    for pack in local.query_packs : pack => {
-      for file in fileset("${path.module}/queries/${pack}", "*.kql") :
-      trimsuffix(file, ".kql") => file("${path.module}/queries/${pack}/${file}")
-    }
-  }
-
-  saved_searches = merge([
-    for pack, queries in local.queries : { for name, text in queries : "${name}-${pack}" => text }
-  ]...)
-
-  # docs/runbook.md has a section on each. Above: milliseconds, per cent, times the rate that 99.9 % allows.
-  objectives = {
+  # `above`: milliseconds, per cent, times the rate that 99.9 % allows, requests, minutes, or an index, as the column says.
+  # `reach`: how far back the query looks where that is more than the window.
+  log_alerts = {
     InferenceLatencyP95    = { query = "InferenceSLOMetrics", column = "P95", above = 200, severity = 2, window = "PT5M", periods = 2, every = "PT5M" }
     InferenceLatencyP99    = { query = "InferenceSLOMetrics", column = "P99", above = 500, severity = 3, window = "PT5M", periods = 2, every = "PT5M" }
-    InferenceErrorRate     = { query = "InferenceErrorRate", column = "ErrorRate", above = 1, severity = 1, window = "PT5M", periods = 2, every = "PT5M" }
     InferenceErrorBudget1h = { query = "InferenceBurnRate1h", column = "Burn", above = 14.4, severity = 1, window = "PT1H", periods = 1, every = "PT5M" }
     InferenceErrorBudget6h = { query = "InferenceBurnRate6h", column = "Burn", above = 6, severity = 2, window = "PT6H", periods = 1, every = "PT15M" }
     InferenceErrorBudget1d = { query = "InferenceBurnRate1d", column = "Burn", above = 3, severity = 3, window = "P1D", periods = 1, every = "PT1H" }
+
+    # The share of half an hour, less what chance may add to it: at little traffic a few failures are no outage.
+    InferenceErrorRate = { query = "InferenceErrorRate30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
+    GatewayFailing     = { query = "GatewayFailures30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
+
+    # Its cause is not the model's, so it has a name of its own; a share, since a few resets are part of any network.
+    GatewayBackendUnreachable = { query = "GatewayFailures30m", column = "SurelyUnreachable", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
+
+    # Twenty requests were to be expected in half an hour: by chance alone none of them comes once in 500 million.
+    InferenceEndpointSilent = { query = "InferenceEndpointSilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
+    GatewaySilent           = { query = "GatewaySilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
+
+    # Inventory comes each minute and some minutes late; a rolling update never leaves none running.
+    InferenceAbsent = { query = "InferenceAbsent", column = "MinutesAbsent", above = 10, severity = 1, window = "PT6H", periods = 1, every = "PT5M" }
+
+    # Answers stay right without Redis, so nobody is woken; a failover of Redis takes less than five minutes.
+    RedisDown = { query = "RedisDown", column = "MinutesDown", above = 5, severity = 2, window = "PT15M", periods = 1, every = "PT5M" }
+
+    # 0.25 is where drift begins by convention; it must hold for half an hour, of 500 rows at least.
+    InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.25, severity = 3, window = "PT1H", periods = 1, every = "PT15M" }
+
+    # Clients see nothing of it, but from then on all the others here are blind.
+    LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", periods = 1, every = "PT15M" }
   }
 
-  alerts = merge([
+  log_alerts_by_pack = merge([
     for pack, queries in local.queries : {
-      for name, objective in local.objectives : "${name}-${pack}" => merge(objective, { name = name, text = queries[objective.query] })
+      for name, alert in local.log_alerts : "${name}-${pack}" => merge(alert, { name = name, text = queries[alert.query] }) if contains(keys(queries), alert.query)
     }
   ]...)
 }
 
-resource "azurerm_log_analytics_saved_search" "query" {
-  for_each = local.saved_searches
+resource "azurerm_monitor_scheduled_query_rules_alert_v2" "log" {
+  for_each = local.log_alerts_by_pack
 
-  name                       = each.key
-  display_name               = each.key
-  category                   = "Inference"
-  log_analytics_workspace_id = azurerm_log_analytics_workspace.main.id
-  query                      = each.value
-  tags                       = local.tags
-}
-
-resource "azurerm_monitor_scheduled_query_rules_alert_v2" "objective" {
-  for_each = local.alerts
-
-  name                    = "${each.key}-${local.name}"
-  display_name            = each.key
-  description             = "${each.value.column} above ${each.value.above}: see ${each.value.name} in docs/runbook.md."
-  resource_group_name     = azurerm_resource_group.main.name
-  location                = azurerm_resource_group.main.location
-  scopes                  = [azurerm_log_analytics_workspace.main.id]
-  severity                = each.value.severity
-  evaluation_frequency    = each.value.every
-  window_duration         = each.value.window
-  auto_mitigation_enabled = true
-  skip_query_validation   = true # a table is not there before its first line
-  tags                    = local.tags
+  name                      = "${each.key}-${local.name}"
+  display_name              = each.key
+  description               = "${each.value.column} above ${each.value.above}. ${var.runbook_url}#${lower(each.value.name)}"
+  resource_group_name       = azurerm_resource_group.main.name
+  location                  = azurerm_resource_group.main.location
+  scopes                    = [azurerm_log_analytics_workspace.main.id]
+  severity                  = each.value.severity
+  evaluation_frequency      = each.value.every
+  window_duration           = each.value.window
+  query_time_range_override = try(each.value.reach, null)
+  auto_mitigation_enabled   = true
+  skip_query_validation     = true # a table is not there before its first line
+  tags                      = local.tags
 
   criteria {
     query                   = each.value.text
@@ -79,23 +80,6 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "objective" {
 
   action {
     action_groups     = [azurerm_monitor_action_group.main.id]
-    custom_properties = { runbook = "docs/runbook.md#${lower(each.value.name)}" }
+    custom_properties = { runbook_url = "${var.runbook_url}#${lower(each.value.name)}" }
   }
-}
-
-resource "azurerm_application_insights_workbook" "inference" {
-  for_each = local.queries
-
-  name                = uuidv5("url", "${local.name}/workbook/${each.key}")
-  display_name        = "Inference ${local.name} (${each.key})"
-  resource_group_name = azurerm_resource_group.main.name
-  location            = azurerm_resource_group.main.location
-  source_id           = lower(azurerm_log_analytics_workspace.main.id)
-  tags                = local.tags
-
-  # A query goes into a text of JSON: encoded as one, without its quotes.
-  data_json = templatefile("${path.module}/workbook.json", merge(
-    { workspace_id = azurerm_log_analytics_workspace.main.id },
-    { for name, text in each.value : name => substr(jsonencode(text), 1, length(jsonencode(text)) - 2) },
-  ))
 }

@@ -328,6 +328,17 @@ variable "alert_webhooks" {
   }
 }
 
+variable "runbook_url" {
+  description = "Where docs/runbook.md is read, such as https://github.com/OWNER/REPOSITORY/blob/main/docs/runbook.md; each alert adds its name. By default alerts name the file."
+  type        = string
+  default     = "docs/runbook.md"
+
+  validation {
+    condition     = var.runbook_url == "docs/runbook.md" || can(regex("^https://[^#]+$", var.runbook_url))
+    error_message = "runbook_url must be an https address without a fragment: alerts add # and their names."
+  }
+}
+
 # Network.
 
 variable "address_space" {

@@ -130,6 +130,18 @@ run "nothing_but_the_endpoint" {
     error_message = "What is not made has no output."
   }
   assert {
+    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if !endswith(rule, "-managed")]) == toset(["LogQuotaReached-workspace"]) && contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceEndpointSilent-managed")
+    error_message = "What is not made has no alert; the endpoint and the logs have theirs."
+  }
+  assert {
+    condition     = toset([for rule in azurerm_monitor_metric_alert.endpoint : one(rule.criteria).metric_name]) == toset(["RequestsPerMinute"]) && alltrue([for rule in azurerm_monitor_metric_alert.endpoint : contains(rule.scopes, azapi_resource.endpoint.id) && one(rule.criteria).skip_metric_validation])
+    error_message = "The endpoint's own metrics are watched from the start, though a metric is not there before the first request."
+  }
+  assert {
+    condition     = one(azurerm_monitor_scheduled_query_rules_alert_v2.log["InferenceErrorRate-managed"].action).custom_properties.runbook_url == "docs/runbook.md#inferenceerrorrate"
+    error_message = "As long as nobody says where the runbook is read, alerts name the file."
+  }
+  assert {
     condition     = length(azurerm_private_endpoint.main) == 0 && azurerm_key_vault.main.public_network_access_enabled
     error_message = "Without private_network_enabled there are no private endpoints."
   }
@@ -149,6 +161,10 @@ run "aks_alone" {
   assert {
     condition     = azurerm_kubernetes_cluster.main[0].local_account_disabled && azurerm_kubernetes_cluster.main[0].oidc_issuer_enabled && azurerm_kubernetes_cluster.main[0].workload_identity_enabled
     error_message = "The cluster takes Entra ID and workload identity, and no local accounts."
+  }
+  assert {
+    condition     = contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "InferenceAbsent-containerlogv2") && !contains(keys(azurerm_monitor_scheduled_query_rules_alert_v2.log), "GatewayFailing-gateway")
+    error_message = "The pods are watched, and no gateway that is not there."
   }
   assert {
     condition     = azurerm_federated_identity_credential.workload[0].subject == "system:serviceaccount:ml-inference:ml-inference"
@@ -186,6 +202,35 @@ run "api_management_alone" {
   assert {
     condition     = length(azurerm_kubernetes_cluster.main) + length(azurerm_managed_redis.main) == 0
     error_message = "The flag makes nothing else."
+  }
+}
+
+run "the_gateway_is_watched" {
+  command = plan
+
+  variables {
+    enable_api_management = true
+    runbook_url           = "https://wiki.example.com/runbook"
+  }
+
+  assert {
+    condition     = toset([for rule in keys(azurerm_monitor_scheduled_query_rules_alert_v2.log) : rule if endswith(rule, "-gateway")]) == toset(["GatewayFailing-gateway", "GatewayBackendUnreachable-gateway", "GatewaySilent-gateway"])
+    error_message = "Failures, an endpoint that is not reached, silence."
+  }
+  assert {
+    condition     = contains([for log in azurerm_monitor_diagnostic_setting.gateway[0].enabled_log : log.category], "GatewayLogs") && azurerm_monitor_diagnostic_setting.gateway[0].log_analytics_destination_type == "Dedicated"
+    error_message = "The gateway's log goes to the table that they read, ApiManagementGatewayLogs."
+  }
+  assert {
+    condition     = azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewaySilent-gateway"].query_time_range_override == "P2D" && azurerm_monitor_scheduled_query_rules_alert_v2.log["GatewayFailing-gateway"].query_time_range_override == null
+    error_message = "Silence is compared with yesterday."
+  }
+  assert {
+    condition = toset(concat(
+      [for rule in azurerm_monitor_scheduled_query_rules_alert_v2.log : split("#", one(rule.action).custom_properties.runbook_url)[0]],
+      [for rule in azurerm_monitor_metric_alert.endpoint : split("#", one(rule.action).webhook_properties.runbook_url)[0]],
+    )) == toset(["https://wiki.example.com/runbook"])
+    error_message = "Every alert links to where the runbook is read."
   }
 }
 

@@ -100,3 +100,23 @@ run "a_name_too_long_for_a_storage_account" {
 
   expect_failures = [var.project]
 }
+
+run "a_runbook_without_https" {
+  command = plan
+
+  variables {
+    runbook_url = "http://wiki.example.com/runbook"
+  }
+
+  expect_failures = [var.runbook_url]
+}
+
+run "a_runbook_with_a_fragment" {
+  command = plan
+
+  variables {
+    runbook_url = "https://wiki.example.com/runbook#alerts"
+  }
+
+  expect_failures = [var.runbook_url]
+}

@@ -14,13 +14,11 @@ import yaml
 
 import support
 from blackbox.server import THREADS, needs, serving, until
+from deploy.alert_names import PROMETHEUS_ALERTS, RULES
 from deploy.checkout import REPOSITORY
 from errors import ServiceError
 
 MONITORING = REPOSITORY / "kubernetes" / "monitoring"
-RULES: list[dict[str, Any]] = [
-    rule for group in yaml.safe_load((MONITORING / "rules.yml").read_text())["groups"] for rule in group["rules"]
-]
 DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text())
 PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
 NAME = re.compile(r"\b(?:job:)?scoring_\w+(?::\w+)*")
@@ -73,6 +71,7 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     needs("prometheus", "prometheus")
     folder, port = tmp_path_factory.mktemp("prometheus"), support.free_port()
     env = THREADS | {"SCORING_CACHE": "memory", "SCORING_CACHE_MUST_PAY": "false", "WORKER_COUNT": "1"}
+    env |= {"SCORING_COLLECT_SAMPLE": "1"}  # drift is shown of 500 rows
     with serving(demo_model, folder, **env) as server:
         scrape = {"job_name": "scoring", "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}
         configuration = {
@@ -94,9 +93,10 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
         def seen() -> bool:
             assert process.poll() is None
-            for document in ([support.ROW], [[*support.ROW[1:], 1.0]], [["text"]], {"rows": []}):
+            for document in ([support.ROW] * 100, [support.ROW], [[*support.ROW[1:], 1.0]], [["text"]], {"rows": []}):
                 server.score(document)
-            return running.ready() and bool(running.values("job:scoring_cache_hits:ratio_rate5m"))
+            shown = ("job:scoring_cache_hits:ratio_rate5m", "scoring_feature_drift")
+            return running.ready() and all(running.values(name) for name in shown)
 
         try:
             until(seen, "Prometheus has scraped and evaluated")
@@ -117,7 +117,7 @@ def test_each_alert_is_tried():
     """In promtool's tests: once where it tells, and once where it does not."""
     tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())["tests"]
     tried = [(case["alertname"], bool(case.get("exp_alerts"))) for test in tests for case in test["alert_rule_test"]]
-    alerts = {rule["alert"] for rule in RULES if "alert" in rule}
+    alerts = PROMETHEUS_ALERTS.keys()
     assert {name for name, told in tried if told} == alerts
     assert {name for name, told in tried if not told} >= alerts - {"InferenceErrorBudget6h", "InferenceErrorBudget1d"}
 
@@ -150,6 +150,13 @@ def test_each_panel_of_the_dashboard_has_data(prometheus: Prometheus, title: str
     """From the server as it is: the query is right, and what it asks for is there."""
     for asked in map(as_asked, PANELS[title]):
         until(lambda asked=asked: prometheus.values(asked), asked)
+
+
+@pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
+def test_an_alert_links_to_its_section(name: str):
+    """By Prometheus' usual annotation; where the runbook is read is set once, for all of them."""
+    expected = f'{{{{ or $externalLabels.runbook_url "docs/runbook.md" }}}}#{name.lower()}'
+    assert PROMETHEUS_ALERTS[name]["annotations"]["runbook_url"] == expected
 
 
 def codes(error: type[Any]) -> Iterator[str]:

@@ -32,9 +32,10 @@ def test_queries_are_right_by_microsofts_parser(queries: dict[str, Query], name:
 
 
 def test_both_packs_answer_the_same_questions():
-    """Whichever of the tables the lines land in."""
-    names = [{name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS]
-    assert names[0] == names[1] >= {"InferenceSLOMetrics", "InferenceErrorRate", "InferenceRequest"}
+    """Whichever of the tables the lines land in; but for what only a cluster, or only a managed endpoint, can tell."""
+    pods, managed = ({name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS)
+    assert pods - {"InferenceAbsent"} == managed - {"InferenceEndpointSilent"}
+    assert pods >= {"InferenceSLOMetrics", "InferenceErrorRate", "InferenceRequest"}
 
 
 def test_the_parser_finds_what_is_wrong():
@@ -194,6 +195,29 @@ def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query]
     assert sum(row["Requests"] for row in by_window) == len(requests)
     (burn,) = run(queries["containerlogv2/InferenceBurnRate1h"], tables, logged.end)
     assert (burn["Requests"], burn["Failures"]) == (len(requests), OURS)
+    (rate,) = run(queries["containerlogv2/InferenceErrorRate30m"], tables, MIDNIGHT + timedelta(minutes=29))
+    assert (rate["Requests"], rate["Failures"]) == (len(requests), OURS)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_the_half_hour_counts_as_the_five_minutes_do(queries: dict[str, Query], logged: Logged, pack: str):
+    """Requests and failures of ours, and the share less three standard deviations."""
+    now = MIDNIGHT + timedelta(minutes=30) - timedelta(seconds=1)
+    for answers in (logged.answers, logged.answers[::-1]):
+        lines = {
+            answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
+        }
+        tables = workspace(
+            ContainerLogV2=arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
+            AmlOnlineEndpointTrafficLog=arrived(traffic_log, answers),
+        )
+        within = {name: [row for row in table if row["TimeGenerated"] < now] for name, table in tables.items()}
+        (found,) = run(queries[f"{pack}/InferenceErrorRate30m"], within, now)
+        by_window = run(queries[f"{pack}/InferenceErrorRate"], within)
+        assert found["Requests"] == sum(row["Requests"] for row in by_window)
+        assert found["Failures"] == sum(row["Failures"] for row in by_window)
+        share = found["Failures"] / found["Requests"]
+        assert found["Surely"] == pytest.approx(share - 3 * (share * (1 - share) / found["Requests"]) ** 0.5)
 
 
 @pytest.mark.parametrize(
@@ -220,8 +244,9 @@ def test_who_is_to_blame_at_a_managed_endpoint(
     tables = workspace(AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}])
     (rate,) = run(queries["managed/InferenceErrorRate"], tables)
     assert (rate["Failures"], rate["ClientErrors"]) == (ours, clients)
-    (burn,) = run(queries["managed/InferenceBurnRate1h"], tables, MIDNIGHT + WINDOW)
-    assert burn["Failures"] == ours
+    for name in ("InferenceBurnRate1h", "InferenceErrorRate30m"):
+        (burn,) = run(queries[f"managed/{name}"], tables, MIDNIGHT + WINDOW)
+        assert burn["Failures"] == ours
 
 
 def test_burn_rates_differ_in_their_windows_only():
@@ -241,7 +266,7 @@ def test_the_evaluator_refuses_what_it_does_not_know():
         "take 5",
         "summarize dcount(PodName)",
         "extend x = toupper(PodName)",
-        "where PodName contains 'x'",
+        "where PodName hasprefix 'x'",
         "where PodName == 'x\\'s'",
         "mv-expand LogMessage",
     ]

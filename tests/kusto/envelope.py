@@ -16,6 +16,8 @@ TABLES = (
     "ApiManagementGatewayLogs",
     "AppRequests",
     "AppDependencies",
+    "KubePodInventory",
+    "_LogOperation",
 )
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -76,6 +78,51 @@ def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetim
         }
         for answer, at in zip(answers, arrivals, strict=False)
     ]
+
+
+def gateway_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetime]) -> Table:
+    """``answers``: the client's ``status``; ``backend``, the endpoint's, or None; perhaps a ``reason``."""
+    return [
+        {
+            "TimeGenerated": at,
+            "ApiId": "inference",
+            "CorrelationId": f"gateway-{at.timestamp()}",
+            "ResponseCode": answer["status"],
+            "BackendResponseCode": answer["backend"],
+            "IsRequestSuccess": answer["status"] < 400,
+            "LastErrorReason": answer.get("reason", ""),
+            "TotalTime": 20,
+        }
+        for answer, at in zip(answers, arrivals, strict=False)
+    ]
+
+
+def pod_inventory(statuses: Iterable[Mapping[str, str]], at: datetime) -> Table:
+    """``statuses``: of each pod's containers, ``inference`` among them, by the container's name."""
+    return [
+        {
+            "TimeGenerated": at,
+            "Namespace": "ml-inference",
+            "Name": f"ml-inference-7c9f-{number}",
+            "ControllerName": "ml-inference-7c9f",
+            "PodStatus": "Running",
+            "ContainerName": f"b2b1a8a4-{number}/{name}",
+            "ContainerStatus": status,
+        }
+        for number, containers in enumerate(statuses)
+        for name, status in containers.items()
+    ]
+
+
+def operation(detail: str, at: datetime = MIDNIGHT) -> dict[str, Any]:
+    """What a workspace says of its own ingestion."""
+    return {
+        "TimeGenerated": at,
+        "Category": "Ingestion",
+        "Operation": "Data collection Status",
+        "Level": "Warning",
+        "Detail": detail,
+    }
 
 
 def workspace(**tables: Table) -> dict[str, Table]:

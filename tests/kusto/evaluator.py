@@ -29,6 +29,7 @@ AGGREGATES: dict[str, Callable[..., Any]] = {
     "count": len,
     "countif": lambda rows, found: sum(value is True for value in found),
     "max": lambda rows, found: max((value for value in found if value is not None), default=None),
+    "min": lambda rows, found: min((value for value in found if value is not None), default=None),
     "percentile": lambda rows, found, percents: nearest_rank(found, percents[0]) if found else None,
     "sum": lambda rows, found: sum(value for value in found if value is not None),
     "sumif": lambda rows, found, chosen: sum(v for v, yes in zip(found, chosen, strict=True) if yes is True),
@@ -40,7 +41,7 @@ def _arguments(call: Node) -> list[Node]:
 
 
 class Evaluator:
-    """``tables``: rows by the table's name. ``now``: what ``ago()`` counts from."""
+    """``tables``: rows by the table's name. ``now``: what ``ago()`` counts from and ``now()`` is."""
 
     def __init__(self, tables: dict[str, Table], now: datetime) -> None:
         self._names: dict[str, Any] = dict(tables)
@@ -184,6 +185,8 @@ class Evaluator:
         if name == "iff":
             condition, then, otherwise = arguments
             return self._value(then if self._value(condition, row) is True else otherwise, row)
+        if name == "now":
+            return self._now
         if name == "ago":
             return self._now - self._value(arguments[0], row)
         if name not in FUNCTIONS:

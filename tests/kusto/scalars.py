@@ -75,6 +75,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min_of": min,
     "not": lambda value: None if value is None else not value,
     "parse_json": parse_json,
+    "sqrt": lambda value: None if value is None else math.sqrt(value) if value >= 0 else math.nan,
     "strcat": lambda *values: "".join(map(tostring, values)),
     "todouble": _number(float),
     "toint": _number(int),
@@ -93,6 +94,19 @@ def has(text: Any, term: str) -> bool:
     return re.search(rf"(?<![0-9a-z]){re.escape(term.lower())}(?![0-9a-z])", tostring(text).lower()) is not None
 
 
+def _without_case(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda left, right: compare(tostring(left).lower(), tostring(right).lower())
+
+
+TEXTS: dict[str, Callable[[Any, Any], bool]] = {
+    "ContainsExpression": _without_case(lambda text, part: part in text),
+    "EndsWithExpression": _without_case(str.endswith),
+    "EqualTildeExpression": _without_case(operator.eq),
+    "HasExpression": has,
+    "StartsWithExpression": _without_case(str.startswith),
+}
+"""Operators that compare as texts, whatever they are given."""
+
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "AddExpression": operator.add,
     "SubtractExpression": operator.sub,
@@ -102,7 +116,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "GreaterThanExpression": operator.gt,
     "GreaterThanOrEqualExpression": operator.ge,
     "LessThanExpression": operator.lt,
-    "HasExpression": has,
+    **TEXTS,
 }
 
 
@@ -111,7 +125,7 @@ def binary(kind: str, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
-    if kind != "HasExpression" and not numbers and type(left) is not type(right) and not isinstance(left, datetime):
+    if kind not in TEXTS and not numbers and type(left) is not type(right) and not isinstance(left, datetime):
         raise NotSupportedError(f"{kind} of {left!r} and {right!r}")
     return BINARY[kind](left, right)
 
