@@ -42,6 +42,11 @@ locals {
   ]...)
 }
 
+moved {
+  from = azurerm_monitor_scheduled_query_rules_alert_v2.objective
+  to   = azurerm_monitor_scheduled_query_rules_alert_v2.log
+}
+
 resource "azurerm_monitor_scheduled_query_rules_alert_v2" "log" {
   for_each = local.log_alerts_by_pack
 

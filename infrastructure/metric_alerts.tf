@@ -4,8 +4,25 @@ locals {
   # A number, since a metric alert knows no shares: ten a minute of one code over five minutes. At the 500 requests a second
   # that an endpoint allows that is 0.03 %: raise it for traffic that large.
   endpoint_alerts = {
-    platform = { name = "InferenceEndpointFailing", dimension = "statusCode", above = 10, severity = 1 }      # no container, or none that answers
-    model    = { name = "InferenceEndpointFailing", dimension = "modelStatusCode", above = 10, severity = 1 } # answered, which clients see as 424
+    platform = {
+      name       = "InferenceEndpointFailing", above = 10, severity = 1
+      dimensions = [{ name = "statusCode", operator = "StartsWith", values = ["5"] }]
+    }
+
+    # 404 is what the platform answers where no deployment has traffic.
+    traffic = {
+      name       = "InferenceEndpointFailing", above = 10, severity = 1
+      dimensions = [{ name = "statusCode", operator = "Include", values = ["404"] }]
+    }
+
+    # 424 is whatever the model's server did not answer with 200, and no answer at all: all but what it refuses its clients.
+    model = {
+      name = "InferenceEndpointFailing", above = 10, severity = 1
+      dimensions = [
+        { name = "statusCode", operator = "Include", values = ["424"] },
+        { name = "modelStatusCode", operator = "Exclude", values = ["400", "404", "405", "408", "413", "415", "422", "431"] },
+      ]
+    }
   }
 }
 
@@ -13,7 +30,7 @@ resource "azurerm_monitor_metric_alert" "endpoint" {
   for_each = local.endpoint_alerts
 
   name                = "${each.value.name}-${each.key}-${local.name}"
-  description         = "More than ${each.value.above} answers a minute with a ${each.value.dimension} of 5xx. ${var.runbook_url}#${lower(each.value.name)}"
+  description         = "More than ${each.value.above} requests a minute fail, by their status (${each.key}). ${var.runbook_url}#${lower(each.value.name)}"
   resource_group_name = azurerm_resource_group.main.name
   scopes              = [azapi_resource.endpoint.id]
   severity            = each.value.severity
@@ -29,10 +46,13 @@ resource "azurerm_monitor_metric_alert" "endpoint" {
     threshold              = each.value.above
     skip_metric_validation = true # the metric is not there before the first request
 
-    dimension {
-      name     = each.value.dimension
-      operator = "StartsWith"
-      values   = ["5"]
+    dynamic "dimension" {
+      for_each = each.value.dimensions
+      content {
+        name     = dimension.value.name
+        operator = dimension.value.operator
+        values   = dimension.value.values
+      }
     }
   }
 

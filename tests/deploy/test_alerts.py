@@ -1,42 +1,22 @@
-"""The alerts of infrastructure/ on logs and the workbooks, on top of queries that test_queries.py proves right."""
+"""How the alerts of infrastructure/ are wired: to queries that test_queries.py proves right, to metrics, to people."""
 
 import json
 import re
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from deploy.alert_firing import HOUR, MINUTE, SPANS
 from deploy.alert_names import LOG_ALERTS
-from kusto.envelope import (
-    MIDNIGHT,
-    console_log,
-    container_log,
-    gateway_log,
-    moments,
-    operation,
-    pod_inventory,
-    traffic_log,
-    workspace,
-)
-from kusto.evaluator import Evaluator, Table
+from deploy.checkout import REPOSITORY
+from errors import ClientError, ScoringError
 from kusto.parser import FILES, PACKS, QUERIES, Query
-from redis_link import LEFT_ALONE
 from terraform.module import INFRASTRUCTURE, Module
 
 MODULE = Module(INFRASTRUCTURE)
 LOCALS = MODULE.locals()
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-SPANS = {
-    "PT5M": 5 * MINUTE,
-    "PT15M": 15 * MINUTE,
-    "PT30M": 30 * MINUTE,
-    "PT1H": HOUR,
-    "PT6H": 6 * HOUR,
-    "P1D": 24 * HOUR,
-    "P2D": 48 * HOUR,
-}
 NUMBERS = {"real", "long", "int"}
 RULES = [
     (name, file) for name, alert in LOG_ALERTS.items() for file in FILES if file.partition("/")[2] == alert["query"]
@@ -119,276 +99,30 @@ def test_the_metric_has_what_is_asked_of_it():
     """
     (criteria,) = resource("azurerm_monitor_metric_alert")["criteria"]
     assert (criteria["metric_name"], criteria["aggregation"]) == ("RequestsPerMinute", "Average")
-    asked = {alert["dimension"] for alert in LOCALS["endpoint_alerts"].values()}
+    asked = {dimension["name"] for alert in LOCALS["endpoint_alerts"].values() for dimension in alert["dimensions"]}
     assert asked < {"deployment", "statusCode", "statusCodeClass", "modelStatusCode"}
 
 
-def fires_on(name: str, query: Query, tables: dict[str, Table], now: datetime) -> bool:
-    """As the service does: the query over so many windows before now; each of them must have a value that is above."""
-    alert = LOG_ALERTS[name]
-    window, periods = SPANS[alert["window"]], alert["periods"]
-    reach = SPANS[alert["reach"]] if "reach" in alert else periods * window
-    seen = {table: [row for row in rows if now - reach <= row["TimeGenerated"] < now] for table, rows in tables.items()}
-    found = Evaluator(workspace(**seen), now).run(query.tree)
-    bad = {
-        (now - row["TimeGenerated"] - timedelta(microseconds=1)) // window if periods > 1 else 0
-        for row in found
-        if row[alert["column"]] > alert["above"]
-    }
-    return bad == set(range(periods))
+def test_what_the_model_refuses_is_no_failure_of_the_endpoint():
+    """Each status of an error that is a client's; any other behind a 424, or none, rings."""
+    by_status, by_model = LOCALS["endpoint_alerts"]["model"]["dimensions"]
+    assert (by_status["values"], by_model["operator"]) == (["424"], "Exclude")
+    assert {str(error.status.value) for error in every(ClientError)} | {"404"} == set(by_model["values"])
 
 
-def fires(name: str, query: Query, rows: Table, now: datetime) -> bool:
-    """On requests, in whichever table they are logged."""
-    return fires_on(name, query, {"ContainerLogV2": rows, "AmlOnlineEndpointTrafficLog": rows}, now)
+def every(error: type[ScoringError]) -> Iterator[type[ScoringError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from every(kind)
 
 
-def requests(pack: str, answers: Sequence[tuple[int, float]], apart: timedelta) -> Table:
-    """``answers``: status and milliseconds."""
-    known = [
-        {"status": status, "duration_ms": took, "request_id": str(i), "deployment": "blue"}
-        for i, (status, took) in enumerate(answers)
-    ]
-    if pack == "managed":
-        return traffic_log(known, moments(apart))
-    return container_log(map(json.dumps, known), moments(apart))
-
-
-FAST, SLOW, STUCK, FAILED, REFUSED = (200, 20.0), (200, 250.0), (200, 900.0), (500, 5.0), (422, 1.0)
-
-
-@pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize(
-    ("name", "bad"),
-    [
-        ("InferenceLatencyP95", [FAST] * 94 + [SLOW] * 6),
-        ("InferenceLatencyP99", [FAST] * 98 + [STUCK] * 2),
-    ],
-)
-def test_an_alert_needs_two_bad_windows_in_a_row(
-    queries: dict[str, Query], pack: str, name: str, bad: list[tuple[int, float]]
-):
-    """Neither one of them does it, nor two with a good one between."""
-    query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
-    good = [FAST] * 95 + [REFUSED] * 5
-    for windows, expected in (
-        ([bad, bad], True),
-        ([good, bad, bad], True),
-        ([good, bad], False),
-        ([bad, good], False),
-        ([bad, good, bad], False),
-        ([good, good], False),
-    ):
-        rows = requests(pack, [answer for window in windows for answer in window], 3 * SECOND)
-        assert fires(name, query, rows, MIDNIGHT + len(windows) * 5 * MINUTE) is expected
-
-
-@pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize(
-    ("name", "share", "hours"),
-    [("InferenceErrorBudget1h", 50, 1), ("InferenceErrorBudget6h", 100, 6), ("InferenceErrorBudget1d", 250, 24)],
-)
-def test_a_burning_error_budget_is_told_while_it_burns(
-    queries: dict[str, Query], pack: str, name: str, share: int, hours: int
-):
-    """2, 1 and 0.4 per cent of failures; not a tenth of that, and no longer soon after it has ended."""
-    query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
-    count = 3000
-    apart = timedelta(hours=hours) / count
-    short = count // 12
-
-    def after(answers: list[tuple[int, float]]) -> bool:
-        return fires(name, query, requests(pack, answers, apart), MIDNIGHT + len(answers) * apart)
-
-    burning = [FAILED if i % share == 0 else FAST for i in range(count)]
-    smouldering = [FAILED if i % (10 * share) == 0 else FAST for i in range(count)]
-    assert after(burning)
-    assert not after(smouldering)
-    assert not after([FAST] * (count - 1) + [FAILED])
-    assert not after(burning[: count - short] + [FAST] * (short + 1))
-
-
-@pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize(
-    ("requests_in_all", "failures", "rings"),
-    [
-        (120, 2, False),
-        (5, 5, True),
-        (4, 4, False),
-        (120, 8, False),
-        (120, 12, True),
-        (3000, 40, False),
-        (3000, 60, True),
-    ],
-)
-def test_failures_ring_when_chance_does_not_explain_them(
-    queries: dict[str, Query], pack: str, requests_in_all: int, failures: int, rings: bool
-):
-    """Of half an hour. Two of 120 are no outage; five of five are, and so are two per cent of many."""
-    query = queries[f"{pack}/InferenceErrorRate30m"]
-    answers = [FAILED if i % (requests_in_all // failures) == 0 else FAST for i in range(requests_in_all)]
-    surplus = answers.count(FAILED) - failures
-    answers = [
-        FAST if answer == FAILED and answers[:i].count(FAILED) < surplus else answer for i, answer in enumerate(answers)
-    ]
-    rows = requests(pack, answers, 30 * MINUTE / requests_in_all)
-    assert fires("InferenceErrorRate", query, rows, MIDNIGHT + 30 * MINUTE - SECOND) is rings
-
-
-@pytest.mark.parametrize("pack", PACKS)
-def test_failures_that_have_ended_ring_no_longer(queries: dict[str, Query], pack: str):
-    """After five good minutes, though the half hour still holds them. Refusals never ring."""
-    query = queries[f"{pack}/InferenceErrorRate30m"]
-    outage = [FAILED] * 60
-    for answers, rings in (([FAST] * 60 + outage, True), (outage + [FAST] * 61, False), ([REFUSED] * 120, False)):
-        rows = requests(pack, answers, 5 * SECOND)
-        assert fires("InferenceErrorRate", query, rows, MIDNIGHT + len(answers) * 5 * SECOND) is rings
-
-
-GOOD, MODELS, REFUSED_KEY = (
-    {"status": 200, "backend": 200},
-    {"status": 500, "backend": 424},
-    {"status": 401, "backend": None},
-)
-REFUSED_INPUT, OVERLOADED = {"status": 422, "backend": 424}, {"status": 429, "backend": 429}
-TOO_OFTEN = {"status": 429, "backend": None, "reason": "RateLimitExceeded"}
-UNREACHED = {"status": 502, "backend": None, "reason": "BackendConnectionFailure"}
-BROKEN = {"status": 503, "backend": 0}
-
-
-@pytest.mark.parametrize(
-    ("answers", "failing", "unreachable"),
-    [
-        ([GOOD] * 118 + [MODELS] * 2, False, False),
-        ([GOOD] * 100 + [MODELS] * 20, True, False),
-        ([GOOD] * 100 + [OVERLOADED] * 20, True, False),
-        ([GOOD] * 100 + [UNREACHED] * 20, True, True),
-        ([GOOD] * 100 + [BROKEN] * 20, True, True),
-        ([GOOD] * 60 + [REFUSED_INPUT] * 30 + [TOO_OFTEN] * 30, False, False),
-        ([REFUSED_KEY] * 1000 + [UNREACHED] * 5, True, True),
-        ([UNREACHED] * 4, False, False),
-        ([UNREACHED] * 60 + [GOOD] * 120, False, False),
-    ],
-)
-def test_the_gateway_rings_by_what_clients_see(
-    queries: dict[str, Query], answers: list[dict[str, Any]], failing: bool, unreachable: bool
-):
-    """Failures, and apart from the model's own those where no endpoint answered; never what clients did wrong."""
-    apart = 15 * MINUTE / len(answers)
-    tables = {"ApiManagementGatewayLogs": gateway_log(answers, moments(apart))}
-    now = MIDNIGHT + 15 * MINUTE
-    for name, rings in (("GatewayFailing", failing), ("GatewayBackendUnreachable", unreachable)):
-        assert fires_on(name, queries["gateway/GatewayFailures30m"], tables, now) is rings
-
-
-def silence(file: str, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE) -> dict[str, Table]:
-    """One request each ``apart`` within each of the spans of time after midnight."""
-    times = [MIDNIGHT + start + i * apart for start, end in busy for i in range((end - start) // apart)]
-    if file.startswith("gateway"):
-        return {"ApiManagementGatewayLogs": gateway_log([GOOD] * len(times), iter(times))}
-    known = [{"status": 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(len(times))]
-    return {"AmlOnlineEndpointTrafficLog": traffic_log(known, iter(times))}
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [("InferenceEndpointSilent", "managed/InferenceEndpointSilent"), ("GatewaySilent", "gateway/GatewaySilent")],
-)
-def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: str, file: str):
-    """After half an hour, for some hours. Not where it is new, idle or slow, nor at night or on Saturdays."""
-    day, query = 24 * HOUR, queries[file]
-
-    def rings(now: timedelta, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE) -> bool:
-        return fires_on(name, query, silence(file, *busy, apart=apart), MIDNIGHT + now)
-
-    ends = day + 12 * HOUR
-    assert not rings(ends + 25 * MINUTE, (0 * HOUR, ends))
-    assert rings(ends + 31 * MINUTE, (0 * HOUR, ends))
-    assert rings(ends + 90 * MINUTE, (0 * HOUR, ends))
-    assert not rings(ends + 7 * HOUR, (0 * HOUR, ends))
-    assert not rings(ends + 40 * MINUTE, (0 * HOUR, ends), apart=2 * MINUTE), "fewer than 20 in half an hour"
-    assert not rings(13 * HOUR, (1 * HOUR, 12 * HOUR)), "it is new: there was no yesterday"
-    assert not rings(day + 17.5 * HOUR, (9 * HOUR, 17 * HOUR), (day + 9 * HOUR, day + 17 * HOUR)), "the day is over"
-    assert not rings(day + 10 * HOUR, (9 * HOUR, 17 * HOUR)), "it is Saturday"
-    assert not rings(day + 10 * HOUR)
-
-
-def test_no_running_container_rings_where_there_was_one(queries: dict[str, Query]):
-    """Also where the inventory has ended. A crash loop runs none; a sidecar is not the server."""
-    query = queries["containerlogv2/InferenceAbsent"]
-    running, waiting = {"inference": "running"}, {"inference": "waiting", "istio-proxy": "running"}
-
-    def rings(*minutes: list[dict[str, str]], now: timedelta) -> bool:
-        rows = [row for i, pods in enumerate(minutes) for row in pod_inventory(pods, MIDNIGHT + i * MINUTE)]
-        return fires_on("InferenceAbsent", query, {"KubePodInventory": rows}, MIDNIGHT + now)
-
-    assert not rings(*[[running, waiting]] * 30, now=30 * MINUTE)
-    assert rings(*[[running]] * 10, *[[waiting, waiting]] * 20, now=30 * MINUTE)
-    assert rings(*[[running]] * 10, now=30 * MINUTE)
-    assert not rings(*[[running]] * 25, now=30 * MINUTE), "inventory is only late"
-    assert not rings(*[[waiting]] * 30, now=30 * MINUTE), "it has never run"
-    assert not rings(*[[running]] * 10, now=7 * HOUR), "it was taken down long ago"
-
-
-def logged(pack: str, lines: Sequence[dict[str, Any]], apart: timedelta) -> dict[str, Table]:
-    """Lines of events, as the server writes them."""
-    texts = [json.dumps({"timestamp": "", "level": "info", **line}) for line in lines]
-    if pack == "managed":
-        return {"AmlOnlineEndpointConsoleLog": console_log(texts, moments(apart))}
-    return {"ContainerLogV2": container_log(texts, moments(apart))}
-
-
-FAILING, BACK = {"message": LEFT_ALONE}, {"message": "Redis answers again."}
-OTHER = {"message": "The model is loaded."}
-
-
-@pytest.mark.parametrize("pack", PACKS)
-@pytest.mark.parametrize(
-    ("lines", "rings"),
-    [
-        ([FAILING] * 6 + [OTHER] * 9, True),
-        ([FAILING] * 5 + [BACK] + [OTHER] * 9, False),
-        ([OTHER] * 15, False),
-    ],
-)
-def test_redis_down_rings_after_five_minutes(
-    queries: dict[str, Query], pack: str, lines: list[dict[str, Any]], rings: bool
-):
-    """By what workers say once a minute; many workers that say it in one minute are one minute."""
-    tables = logged(pack, lines, MINUTE)
-    query = queries[f"{pack}/RedisDown"]
-    assert fires_on("RedisDown", query, tables, MIDNIGHT + 15 * MINUTE - SECOND) is rings
-    assert not fires_on("RedisDown", query, logged(pack, lines, 4 * SECOND), MIDNIGHT + 2 * MINUTE)
-
-
-@pytest.mark.parametrize("pack", PACKS)
-def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
-    """Of one feature, for half an hour or more. Once is not enough, nor 0.25 itself, nor another feature each time."""
-
-    def rings(*logged_each_quarter: dict[str, float]) -> bool:
-        lines = [{"message": "Features have drifted.", "drift": drift} for drift in logged_each_quarter]
-        tables = logged(pack, lines, 15 * MINUTE)
-        return fires_on("InferenceDrift", queries[f"{pack}/InferenceDrift"], tables, MIDNIGHT + HOUR - SECOND)
-
-    assert rings(*[{"age": 0.31, "bmi": 0.12}] * 4)
-    assert not rings({"age": 5.0})
-    assert not rings(*[{"age": 0.25}] * 4)
-    assert not rings({"age": 0.31}, {"age": 0.31}, {"age": 0.2}, {"age": 0.31})
-    assert not rings({"age": 0.31}, {"age": 0.31}, {"bmi": 0.31}, {"bmi": 0.31})
-
-
-def test_a_quota_that_is_used_up_rings(queries: dict[str, Query]):
-    """As Log Analytics says it. Not when it takes in logs again, nor for other events of ingestion."""
-    query = queries["workspace/LogQuotaReached"]
-
-    def rings(*rows: dict[str, Any]) -> bool:
-        return fires_on("LogQuotaReached", query, {"_LogOperation": list(rows)}, MIDNIGHT + HOUR)
-
-    stopped = "The data collection stopped due to daily limit of free data reached. Ingestion status = OverQuota"
-    assert rings(operation(stopped))
-    assert not rings(operation("Data collection resumed. Ingestion status = RespectQuota"))
-    assert not rings(operation("Data of type X was dropped: a field is too long"))
-    assert not rings()
+def test_absence_is_looked_for_in_the_pods_that_are_deployed():
+    """By the names of the Deployment and of its container."""
+    deployment = yaml.safe_load((REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    text = (QUERIES / "containerlogv2" / "InferenceAbsent.kql").read_text()
+    assert f'Name startswith "{deployment["metadata"]["name"]}-"' in text
+    assert f'ContainerName endswith "/{container["name"]}"' in text
 
 
 @pytest.mark.parametrize("pack", [*PACKS, "gateway"])

@@ -70,9 +70,9 @@ class Module:
         return {name: body for one in self.each("output") for name, body in one.items()}
 
     def references(self) -> Iterator[re.Match[str]]:
-        """Of all expressions; those to ``each``, ``path`` and the names of for-expressions are left out."""
+        """Of all expressions, but those to ``each``, ``path``, the names of for-expressions and what is moved."""
         for tree in self.trees.values():
-            for text in texts(tree):
+            for text in texts({name: part for name, part in tree.items() if name != "moved"}):
                 yield from REFERENCE.finditer(code(text))
 
 

@@ -1,0 +1,54 @@
+"""What a log alert of infrastructure/ makes of the rows of tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from deploy.alert_names import LOG_ALERTS
+from kusto.envelope import container_log, moments, traffic_log, workspace
+from kusto.evaluator import Evaluator, Table
+from kusto.parser import Query
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+SPANS = {
+    "PT5M": 5 * MINUTE,
+    "PT15M": 15 * MINUTE,
+    "PT30M": 30 * MINUTE,
+    "PT1H": HOUR,
+    "PT6H": 6 * HOUR,
+    "P1D": 24 * HOUR,
+    "P2D": 48 * HOUR,
+}
+
+
+def fires_on(name: str, query: Query, tables: dict[str, Table], now: datetime) -> bool:
+    """As the service does: the query over so many windows before now; each of them must have a value that is above."""
+    alert = LOG_ALERTS[name]
+    window, periods = SPANS[alert["window"]], alert["periods"]
+    reach = SPANS[alert["reach"]] if "reach" in alert else periods * window
+    seen = {table: [row for row in rows if now - reach <= row["TimeGenerated"] < now] for table, rows in tables.items()}
+    found = Evaluator(workspace(**seen), now).run(query.tree)
+    bad = {
+        (now - row["TimeGenerated"] - timedelta(microseconds=1)) // window if periods > 1 else 0
+        for row in found
+        if row[alert["column"]] > alert["above"]
+    }
+    return bad == set(range(periods))
+
+
+def fires(name: str, query: Query, rows: Table, now: datetime) -> bool:
+    """On requests, in whichever table they are logged."""
+    return fires_on(name, query, {"ContainerLogV2": rows, "AmlOnlineEndpointTrafficLog": rows}, now)
+
+
+def requests(pack: str, answers: Sequence[tuple[int, float]], apart: timedelta) -> Table:
+    """``answers``: status and milliseconds."""
+    known = [
+        {"status": status, "duration_ms": took, "request_id": str(i), "deployment": "blue"}
+        for i, (status, took) in enumerate(answers)
+    ]
+    if pack == "managed":
+        return traffic_log(known, moments(apart))
+    return container_log(map(json.dumps, known), moments(apart))

@@ -1,0 +1,136 @@
+"""When alerts on latency and failures ring, on rows as the tables have them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from deploy.alert_firing import MINUTE, SECOND, fires, fires_on, requests
+from deploy.alert_names import LOG_ALERTS
+from kusto.envelope import MIDNIGHT, gateway_log, moments
+from kusto.parser import PACKS, Query
+
+FAST, SLOW, STUCK, FAILED, REFUSED = (200, 20.0), (200, 250.0), (200, 900.0), (500, 5.0), (422, 1.0)
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        ("InferenceLatencyP95", [FAST] * 94 + [SLOW] * 6),
+        ("InferenceLatencyP99", [FAST] * 98 + [STUCK] * 2),
+    ],
+)
+def test_an_alert_needs_two_bad_windows_in_a_row(
+    queries: dict[str, Query], pack: str, name: str, bad: list[tuple[int, float]]
+):
+    """Neither one of them does it, nor two with a good one between."""
+    query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
+    good = [FAST] * 95 + [REFUSED] * 5
+    for windows, expected in (
+        ([bad, bad], True),
+        ([good, bad, bad], True),
+        ([good, bad], False),
+        ([bad, good], False),
+        ([bad, good, bad], False),
+        ([good, good], False),
+    ):
+        rows = requests(pack, [answer for window in windows for answer in window], 3 * SECOND)
+        assert fires(name, query, rows, MIDNIGHT + len(windows) * 5 * MINUTE) is expected
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize(
+    ("name", "share", "hours"),
+    [("InferenceErrorBudget1h", 50, 1), ("InferenceErrorBudget6h", 100, 6), ("InferenceErrorBudget1d", 250, 24)],
+)
+def test_a_burning_error_budget_is_told_while_it_burns(
+    queries: dict[str, Query], pack: str, name: str, share: int, hours: int
+):
+    """2, 1 and 0.4 per cent of failures; not a tenth of that, and no longer soon after it has ended."""
+    query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
+    count = 3000
+    apart = timedelta(hours=hours) / count
+    short = count // 12
+
+    def after(answers: list[tuple[int, float]]) -> bool:
+        return fires(name, query, requests(pack, answers, apart), MIDNIGHT + len(answers) * apart)
+
+    burning = [FAILED if i % share == 0 else FAST for i in range(count)]
+    smouldering = [FAILED if i % (10 * share) == 0 else FAST for i in range(count)]
+    assert after(burning)
+    assert not after(smouldering)
+    assert not after([FAST] * (count - 1) + [FAILED])
+    assert not after(burning[: count - short] + [FAST] * (short + 1))
+
+
+@pytest.mark.parametrize("pack", PACKS)
+@pytest.mark.parametrize(
+    ("requests_in_all", "failures", "rings"),
+    [
+        (120, 2, False),
+        (5, 5, True),
+        (4, 4, False),
+        (120, 8, False),
+        (120, 12, True),
+        (3000, 40, False),
+        (3000, 60, True),
+    ],
+)
+def test_failures_ring_when_chance_does_not_explain_them(
+    queries: dict[str, Query], pack: str, requests_in_all: int, failures: int, rings: bool
+):
+    """Of half an hour. Two of 120 are no outage; five of five are, and so are two per cent of many."""
+    query = queries[f"{pack}/InferenceErrorRate30m"]
+    spread = [(i + 1) * failures // requests_in_all > i * failures // requests_in_all for i in range(requests_in_all)]
+    answers = [FAILED if bad else FAST for bad in spread]
+    rows = requests(pack, answers, 30 * MINUTE / requests_in_all)
+    assert fires("InferenceErrorRate", query, rows, MIDNIGHT + 30 * MINUTE - SECOND) is rings
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_failures_that_have_ended_ring_no_longer(queries: dict[str, Query], pack: str):
+    """After five good minutes, though the half hour still holds them. Refusals never ring."""
+    query = queries[f"{pack}/InferenceErrorRate30m"]
+    outage = [FAILED] * 60
+    for answers, rings in (([FAST] * 60 + outage, True), (outage + [FAST] * 61, False), ([REFUSED] * 120, False)):
+        rows = requests(pack, answers, 5 * SECOND)
+        assert fires("InferenceErrorRate", query, rows, MIDNIGHT + len(answers) * 5 * SECOND) is rings
+
+
+GOOD, MODELS, REFUSED_KEY = (
+    {"status": 200, "backend": 200},
+    {"status": 500, "backend": 424},
+    {"status": 401, "backend": None},
+)
+REFUSED_INPUT, OVERLOADED = {"status": 422, "backend": 424}, {"status": 429, "backend": 429}
+TOO_OFTEN = {"status": 429, "backend": None, "reason": "RateLimitExceeded"}
+NO_STATUS = {"status": 424, "backend": 424}
+UNREACHED = {"status": 502, "backend": None, "reason": "BackendConnectionFailure"}
+BROKEN = {"status": 503, "backend": 0}
+
+
+@pytest.mark.parametrize(
+    ("answers", "failing", "unreachable"),
+    [
+        ([GOOD] * 118 + [MODELS] * 2, False, False),
+        ([GOOD] * 100 + [MODELS] * 20, True, False),
+        ([GOOD] * 100 + [OVERLOADED] * 20, True, False),
+        ([GOOD] * 100 + [NO_STATUS] * 20, True, False),
+        ([GOOD] * 100 + [UNREACHED] * 20, True, True),
+        ([GOOD] * 100 + [BROKEN] * 20, True, True),
+        ([GOOD] * 60 + [REFUSED_INPUT] * 30 + [TOO_OFTEN] * 30, False, False),
+        ([REFUSED_KEY] * 1000 + [UNREACHED] * 5, True, True),
+        ([UNREACHED] * 4, False, False),
+        ([UNREACHED] * 60 + [GOOD] * 120, False, False),
+    ],
+)
+def test_the_gateway_rings_by_what_clients_see(
+    queries: dict[str, Query], answers: list[dict[str, Any]], failing: bool, unreachable: bool
+):
+    """Failures, and apart from the model's own those where no endpoint answered; never what clients did wrong."""
+    apart = 15 * MINUTE / len(answers)
+    tables = {"ApiManagementGatewayLogs": gateway_log(answers, moments(apart))}
+    now = MIDNIGHT + 15 * MINUTE
+    for name, rings in (("GatewayFailing", failing), ("GatewayBackendUnreachable", unreachable)):
+        assert fires_on(name, queries["gateway/GatewayFailures30m"], tables, now) is rings
