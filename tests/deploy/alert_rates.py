@@ -22,7 +22,7 @@ FAULTS = (1.0, 0.1, 0.02)
 WINDOW, SHORT, EVERY = 30, 5, 5
 """Minutes: the windows of the rule, and how often Azure looks."""
 
-MONTHS, FAULTS_TRIED, LONGEST = 200, 400, 240
+MONTHS, FAULTS_TRIED, LONGEST = 200, 400, 120
 """``LONGEST``: minutes for which a fault is followed."""
 
 
