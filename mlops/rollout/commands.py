@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from mlops.failure import sentence
 from mlops.model_features import features_of
 from mlops.rollout import progress, targets
 from mlops.rollout.controller import put_back
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.dry_run import say_plan
+from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules, Slo
@@ -155,35 +155,6 @@ def rollout(
     if waived:
         click.echo(f"{outcome}; {not_checked(waived)}")
     click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
-
-
-def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None) -> None:
-    """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError where the rollout would
-    be refused."""
-    name, new = prepared.document["endpoint_name"], prepared.document["name"]
-    traffic = _traffic(workspace, name) if workspace else None
-    old = targets.serving(traffic, new) if traffic else "the one that serves now"
-    asked, version = None, None
-    if workspace and traffic:
-        asked, version = prepared.ask(lambda: targets.models(workspace, name))
-    elif not prepared.fetches:
-        asked = prepared.here()
-    click.echo("\n".join(plan(old).lines()))
-    if version:
-        click.echo(f"{new} gets {version}, which is {prepared.model} now")
-    if asked is None:
-        click.echo(f"what is asked is fetched before anything is changed, with the manifest of {prepared.model}")
-    else:
-        require(asked, prepared.waived)
-
-
-def _traffic(workspace: targets.Workspace, endpoint: str) -> Traffic | None:
-    """None, and a note, where Azure can't be asked."""
-    try:
-        return targets.connector(workspace, endpoint, {})().traffic()
-    except (EndpointError, ModuleNotFoundError) as error:
-        click.echo(f"note: this is what the files say, as Azure was not asked: {sentence(error, 'rollout')}", err=True)
-        return None
 
 
 @click.command()

@@ -39,18 +39,13 @@ class Preparation:
         return self.model is not None and here is None and set(self.waived) != set(Check)
 
     def here(self) -> Questions:
-        """What the files on this machine give to ask. Raises StartupError."""
+        """What the files on this machine give to ask. Raises StartupError, EndpointError."""
         if self.artifact and not (self.artifact / FILE_NAME).is_file():
             raise StartupError(f"{self.artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote.")
         return self._questions(self.artifact or model_reference.folder(self.document, self.file))
 
     def ask(self, models: Callable[[], Models]) -> tuple[Questions, Registered | None]:
         """What to ask, and the version that a label in the file means now. Raises StartupError, EndpointError."""
-        if model_reference.moves(self.document):
-            raise EndpointError(
-                f"{self.document['model']} may mean another version by the time that it is deployed; name a version, "
-                "as azureml://registries/REGISTRY/models/NAME/versions/VERSION."
-            )
         if self.model is None or not (self.model.label or self.fetches):
             return self.here(), None
         there = models()
@@ -69,4 +64,9 @@ class Preparation:
             return self._questions(Path(folder))
 
     def _questions(self, folder: Path | None) -> Questions:
+        if model_reference.moves(self.document):
+            raise EndpointError(
+                f"{self.document['model']} may mean another version by the time that it is deployed; name a version, "
+                "as azureml://registries/REGISTRY/models/NAME/versions/VERSION."
+            )
         return targets.questions(folder, self.sample).without(self.waived)

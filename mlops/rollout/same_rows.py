@@ -35,13 +35,19 @@ def answered(asked: Questions, endpoint: Endpoint, old: str, share: float) -> Qu
             kept.append(row)
             continue
         statuses.append(answer.status)
-        if len(statuses) > (1 - share) * len(asked.rows) or len(statuses) == len(asked.rows):
+        left = len(asked.rows) - len(statuses)
+        if not left or left / len(asked.rows) < share:
             raise EndpointError(
                 f"{old} does not answer {len(statuses)} of the first {len(kept) + len(statuses)} rows that predictions "
-                f"are compared by (status {', '.join(map(str, sorted(set(statuses))))}); give rows that it answers by "
-                f"--sample, or go on with --without {Check.PREDICTIONS}."
+                f"are compared by ({_said(statuses)}); give rows that it answers by --sample, or go on with "
+                f"--without {Check.PREDICTIONS}."
             )
     return replace(asked, rows=kept, left_out=asked.left_out + len(statuses))
+
+
+def _said(statuses: Sequence[int]) -> str:
+    names = (f"{status} without predictions" if status == 200 else str(status) for status in sorted(set(statuses)))
+    return f"status {', '.join(names)}"
 
 
 def _by_row(status: int) -> bool:

@@ -18,7 +18,6 @@ from mlops.rollout.questions import Questions
 from still_endpoint import GREEN, WORKSPACE, Described, Still
 
 WAIVED = ("--without", "golden-rows", "--without", "predictions")
-LATEST = GREEN.replace(":2", "@latest")
 
 
 @pytest.fixture(scope="module")
@@ -312,7 +311,7 @@ def test_a_rollout_that_would_check_nothing_asks_azure_for_nothing_more(
 
 
 def test_the_shipped_file_is_checked_by_the_manifest_of_the_version_that_is_deployed(
-    endpoint: Still, green: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task], tmp_path: Path
+    endpoint: Still, artifact: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task], tmp_path: Path
 ):
     """It names the latest, which may be another one by the time of the deployment."""
     asked_for: list[object] = []
@@ -322,7 +321,7 @@ def test_the_shipped_file_is_checked_by_the_manifest_of_the_version_that_is_depl
         return lambda: endpoint
 
     monkeypatch.setattr(targets, "connector", connector)
-    green.write_text(LATEST)
+    green = Path(__file__).parents[2] / "endpoints" / "green-deployment.yml"
     status, told = mlops("rollout", green, "--out", tmp_path / "out")
     assert (status, "not checked" in told) == (0, False)
     expected = targets.questions(artifact, None)
@@ -362,8 +361,9 @@ def test_a_manifest_that_can_not_be_fetched_is_told(
 def test_a_registrys_label_is_refused(endpoint: Still, green: Path, artifact: Path, tasks: list[Task]):
     """What is checked would not surely be what is deployed."""
     green.write_text("name: green\nendpoint_name: diabetes\nmodel: azureml://registries/r/models/m/labels/latest\n")
-    status, told = mlops("rollout", green, "--artifact", artifact)
-    assert (status, "may mean another version" in told, tasks) == (1, True, [])
+    for words in ((), ("--plan",)):
+        status, told = mlops("rollout", green, "--artifact", artifact, *words, env=NOWHERE if words else WORKSPACE)
+        assert (status, "may mean another version" in told, tasks) == (1, True, [])
 
 
 def test_what_was_waived_is_the_last_word(endpoint: Still, green: Path, tmp_path: Path, tasks: list[Task]):

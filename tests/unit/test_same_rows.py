@@ -84,6 +84,11 @@ def test_an_old_one_that_answers_too_few_is_told(old: Status, share: float, sent
         answered(rows(100), Deployments(old=old), OLD, share)
 
 
+def test_as_many_as_the_share_says_are_enough():
+    """Nine of ten are nine tenths, whatever floating point makes of one minus that."""
+    assert answered(rows(10), Deployments(old=refusing(3.0)), OLD, 0.9).left_out == 1
+
+
 def test_a_sample_for_another_model_is_found_out_early():
     """By a few requests, not by one for each row."""
     both = Deployments(old=lambda values: 422)

@@ -19,6 +19,8 @@ from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from manifest import FILE_NAME, Manifest
 from mlops.rollout.azure_models import connect
 from mlops.rollout.model_reference import Registered, moves, registered
+from mlops.rollout.preparation import Preparation
+from mlops.rollout.questions import Questions
 
 WEIGHTS = b"gigabytes"
 CONTAINER_GONE = Reply(
@@ -146,6 +148,15 @@ def test_what_is_deployed_is_the_version_that_was_checked(store: Setting):
     store.azure.workspace.models.register("diabetes", "9", {})
     endpoint.deploy("blue")
     assert store.put(BLUE)["properties"]["model"] == f"{PREFIX}/models/diabetes/versions/8"
+
+
+def test_a_rollout_asks_by_the_manifest_of_the_latest(store: Setting, artifact: Path):
+    """Nothing but the deployment's file is on this machine."""
+    document = {"name": "blue", "endpoint_name": "credit", "model": "azureml:diabetes@latest"}
+    asked, version = Preparation(document, store.folder / "blue.yml").ask(store.models)
+    assert version == Registered("diabetes", "8")
+    assert asked == Questions.of(Manifest.read(artifact))
+    assert asked.gaps(()) == []
 
 
 def test_a_file_names_its_model_in_one_of_azures_ways():
