@@ -57,11 +57,13 @@ class Preparation:
         with TemporaryDirectory() as folder:
             try:
                 models.describe(model, Path(folder))
+                return self._questions(Path(folder))
             except EndpointError as error:
                 raise EndpointError(
                     f"{str(error).removesuffix('.')}, or name the model's folder on this machine by --artifact."
                 ) from error
-            return self._questions(Path(folder))
+            except StartupError as error:  # nobody finds that folder later
+                raise StartupError(str(error).replace(folder, str(model))) from error
 
     def _questions(self, folder: Path | None) -> Questions:
         if model_reference.moves(self.document):

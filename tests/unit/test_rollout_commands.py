@@ -358,6 +358,17 @@ def test_a_manifest_that_can_not_be_fetched_is_told(
         assert mlops("rollout", green, *words, "--out", tmp_path / "out")[0] == 0
 
 
+def test_a_registered_manifest_that_is_damaged_is_told(
+    endpoint: Still, green: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
+):
+    """By the model's name, as the file that was fetched is gone."""
+    (tmp_path / "manifest.json").write_text("{}")
+    monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
+    status, told = mlops("rollout", green)
+    assert (status, tasks) == (1, [])
+    assert told.startswith("Error: azureml:diabetes-classifier:2/manifest.json is damaged")
+
+
 def test_a_registrys_label_is_refused(endpoint: Still, green: Path, artifact: Path, tasks: list[Task]):
     """What is checked would not surely be what is deployed."""
     green.write_text("name: green\nendpoint_name: diabetes\nmodel: azureml://registries/r/models/m/labels/latest\n")
