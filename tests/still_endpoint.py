@@ -1,8 +1,11 @@
 """An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys nothing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from mlops.rollout.endpoint import Answer, Observation, State, Traffic
+from mlops.rollout.model_reference import Registered
 
 WORKSPACE = {
     "AZURE_SUBSCRIPTION_ID": "s",
@@ -44,3 +47,18 @@ class Still:
 
     def observations(self, since: float) -> Sequence[Observation]:
         return []
+
+
+class Described:
+    """Models of a workspace, all of them described by what lies in ``folder``; the latest is version 8."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def version(self, model: Registered) -> Registered:
+        return replace(model, version=model.version or "8", label=None)
+
+    def describe(self, model: Registered, folder: Path) -> None:
+        for name in ("manifest.json", "MLmodel"):
+            if (self.folder / name).exists():
+                (folder / name).write_bytes((self.folder / name).read_bytes())

@@ -17,6 +17,7 @@ from mlops.rollout import azure_errors
 from mlops.rollout.endpoint import EndpointError
 
 log = logging.getLogger(__name__)
+logging.getLogger("azure.identity").setLevel(logging.ERROR)  # it warns by a page; our sentence says what to do
 T = TypeVar("T")
 
 ENDED_BADLY = ("failed", "canceled")

@@ -40,6 +40,7 @@ def connect(
     resource_group: str,
     workspace: str,
     log_workspace: str,
+    models: Mapping[str, str] | None = None,
 ) -> AzureEndpoint:
     """The endpoint ``name``, as whoever is signed in. ``log_workspace``: the id of its Log Analytics workspace."""
     credential = DefaultAzureCredential()
@@ -50,11 +51,13 @@ def connect(
         queries=LogsQueryClient(credential),
         log_workspace=log_workspace,
         http=httpx.Client(timeout=TIMEOUT_S),
+        models=models,
     )
 
 
 class AzureEndpoint:
-    """An Endpoint. ``files``: the YAML file of each deployment. ``patience_s``: how long one call may take."""
+    """An Endpoint. ``files``: the YAML file of each deployment. ``models``: the version to deploy in place of a label
+    that the file names, by deployment. ``patience_s``: how long one call may take."""
 
     def __init__(
         self,
@@ -65,10 +68,12 @@ class AzureEndpoint:
         queries: LogsQueryClient,
         log_workspace: str,
         http: httpx.Client,
+        models: Mapping[str, str] | None = None,
         patience_s: float = 3600,
     ) -> None:
         self.name = name
         self._files = files
+        self._models = models or {}
         self._ml = ml
         self._calls = AzureCalls(ml, name, patience_s)
         self._scoring = AzureScoring(self._calls, ml, http, name)
@@ -117,7 +122,10 @@ class AzureEndpoint:
         self._failures.pop(deployment, None)
 
         def begin() -> Any:
-            one = _load(load_online_deployment, self._files[deployment], name=deployment, endpoint_name=self.name)
+            values = {"name": deployment, "endpoint_name": self.name}
+            if deployment in self._models:
+                values["model"] = self._models[deployment]
+            one = _load(load_online_deployment, self._files[deployment], **values)
             return self._ml.online_deployments.begin_create_or_update(one)
 
         try:

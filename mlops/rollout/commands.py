@@ -13,37 +13,48 @@ import click
 from mlops.model_features import features_of
 from mlops.rollout import progress, targets
 from mlops.rollout.controller import put_back
+from mlops.rollout.dry_run import say_plan
 from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules, Slo
-from mlops.rollout.plan import Plan, steps
-from mlops.rollout.questions import Questions, table
+from mlops.rollout.plan import Check, Plan, not_checked, steps
+from mlops.rollout.preparation import Preparation
+from mlops.rollout.questions import Questions, require, table
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 MODEL_DIR = click.Path(path_type=Path, exists=True)
+CHECK = click.Choice([str(check) for check in Check])
 OUT = Path("build/rollout")
 SHARES = "10,50,100"
 
 
-def in_workspace(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that name a workspace, handed on as one."""
+def in_workspace(command: Callable[..., None], *, plans_without: bool = False) -> Callable[..., None]:
+    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only a plan is asked."""
 
-    @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True, required=True)
-    @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True, required=True)
-    @click.option("--workspace-name", "-w", envvar="AZURE_WORKSPACE", show_envvar=True, required=True)
+    @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
+    @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
+    @click.option("--workspace-name", "-w", envvar="AZURE_WORKSPACE", show_envvar=True)
     @click.option(
         "--log-workspace",
         envvar="LOG_ANALYTICS_WORKSPACE_ID",
         show_envvar=True,
-        required=True,
         help="Id of the Log Analytics workspace that the endpoint's diagnostic settings send its traffic log to.",
     )
     @functools.wraps(command)
     def wrapped(
         subscription: str, resource_group: str, workspace_name: str, log_workspace: str, **options: Any
     ) -> None:
-        command(targets.Workspace(subscription, resource_group, workspace_name, log_workspace), **options)
+        given = {
+            "--subscription (AZURE_SUBSCRIPTION_ID)": subscription,
+            "--resource-group (AZURE_RESOURCE_GROUP)": resource_group,
+            "--workspace-name (AZURE_WORKSPACE)": workspace_name,
+            "--log-workspace (LOG_ANALYTICS_WORKSPACE_ID)": log_workspace,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if missing and not (plans_without and options["only_plan"]):
+            raise click.UsageError(f"The workspace is not known; give {', '.join(missing)}.")
+        command(None if missing else targets.Workspace(*given.values()), **options)
 
     return wrapped
 
@@ -60,7 +71,7 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
 
 @click.command()
 @click.argument("deployment_file", type=FILE)
-@click.option("--plan", "only_plan", is_flag=True, help="Print the steps and do nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Print the steps and do nothing; Azure need not be there.")
 @click.option("--hold", type=click.IntRange(1, 99), help="Stop at this percentage and keep the split, as for A/B.")
 @click.option("--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other.")
 @click.option("--mirror", type=click.IntRange(0, 50), default=10, help="Percentage that is mirrored first; 0: none.")
@@ -73,12 +84,13 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
 @click.option("--p99-ms", type=float, default=500.0, help="SLO.")
 @click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")
 @click.option("--agreement", type=click.FloatRange(0, 1), default=0.95, help="Share of predictions that must agree.")
-@click.option("--artifact", type=click.Path(path_type=Path, exists=True), help="The new model, as it was packaged.")
+@click.option("--artifact", type=MODEL_DIR, help="The new model, as it was packaged; else its manifest is fetched.")
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows.")
+@click.option("--without", type=CHECK, multiple=True, help="Go on without this check, which is named to the end.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For journal and report.")
-@in_workspace
+@functools.partial(in_workspace, plans_without=True)
 def rollout(
-    workspace: targets.Workspace,
+    workspace: targets.Workspace | None,
     deployment_file: Path,
     only_plan: bool,
     hold: int | None,
@@ -95,6 +107,7 @@ def rollout(
     agreement: float,
     artifact: Path | None,
     sample: Path | None,
+    without: tuple[str, ...],
     out: Path,
 ) -> None:
     """Bring the deployment in DEPLOYMENT_FILE into service, step by step, each judged before the next.
@@ -102,35 +115,45 @@ def rollout(
     It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising shares. It must keep the
     SLO, be no slower and fail no more than the deployment that it takes over from, and predict alike. At a breach, a
     timeout or an interrupt all traffic goes back, and the reason is told. Exit status 0 only if all went well. Run
-    again after an interrupt it goes on where it was.
+    again after an interrupt it goes on where it was. A check that has nothing to ask refuses the rollout before it
+    begins, unless you waive it by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
     document = targets.described(deployment_file)
     name, new = document["endpoint_name"], document["name"]
-    asked = targets.questions(document, deployment_file, artifact, sample)
-    connect = targets.connector(workspace, name, {new: deployment_file})
-    key, journal = targets.key(deployment_file, asked), journal_of(out, name)
+    waived = tuple(check for check in Check if check in without)
+    if sample and Check.PREDICTIONS in waived:
+        raise click.UsageError("--sample gives rows to compare predictions by, which --without predictions waives.")
+    prepared = Preparation(document, deployment_file, artifact, sample, waived)
+    shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
+    plan = functools.partial(
+        Plan,
+        new=new,
+        steps=steps(mirror, shares, delete=not keep_old, golden=Check.GOLDEN not in waived),
+        hold_s=60 * step_minutes,
+        patience_s=60 * patience_minutes,
+        keep_s=60 * keep_minutes,
+        unchecked=waived,
+    )
+    if only_plan or workspace is None:
+        say_plan(plan, prepared, workspace)
+        return
+    asked, version = prepared.ask(lambda: targets.models(workspace, name))
+    require(asked, waived)
+    connect = targets.connector(workspace, name, {new: deployment_file}, {new: str(version)} if version else {})
+    key, journal = targets.key(deployment_file, asked, version), journal_of(out, name)
     traffic_now = connect().traffic()
     if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return
-    old = targets.serving(traffic_now, new)
-    shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
-    plan = Plan(
-        old,
-        new,
-        steps(mirror, shares, delete=not keep_old),
-        hold_s=60 * step_minutes,
-        patience_s=60 * patience_minutes,
-        keep_s=60 * keep_minutes,
-    )
-    click.echo("\n".join(plan.lines()))
-    if only_plan:
-        return
+    made = plan(targets.serving(traffic_now, new))
+    click.echo("\n".join(made.lines()))
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
-    outcome = guarded(Task(connect, plan, rules, asked, journal, key, progress.follow))
+    outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))
     _report(journal, rules.slo)
+    if waived:
+        click.echo(f"{outcome}; {not_checked(waived)}")
     click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
 
 
@@ -194,22 +217,25 @@ def compare(
 
 
 def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:
-    """Print the table and write the picture. Raises EndpointError."""
+    """Print the table and write the picture. Raises EndpointError, also where no predictions could be compared."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.judge import Tally
+    from mlops.rollout.same_rows import agreement
 
     seen = endpoint.observations(since)
     after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
     if not (after.requests and before.requests):
         raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
-    agreement = asked.agreement(endpoint, new, old)
-    if asked.rows and agreement is None:
-        click.echo(f"note: {old} does not answer the rows of the sample, so no predictions are compared", err=True)
-    rows = comparison.compare(after, before, agreement)
+    agreed = agreement(asked, endpoint, new, old)
+    rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
     click.echo(f"\nPicture: {picture}")
+    for line in comparison.not_compared(agreed, old, new):
+        click.echo(line)
+    if agreed and not agreed.rows:
+        raise EndpointError(f"No predictions were compared; give rows that {old} and {new} answer by --sample.")
 
 
 def journal_of(out: Path, endpoint: str) -> Path:

@@ -100,5 +100,17 @@ def lines(rows: Sequence[Row], old: str, new: str) -> list[str]:
     return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
 
 
+def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
+    """What the table does not speak of, for people."""
+    if agreement is None:
+        return ["Not compared: predictions; give rows by --sample."]
+    silent = {old: agreement.old_silent, new: agreement.new_silent}
+    return [
+        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not answer."
+        for name, rows in silent.items()
+        if rows
+    ]
+
+
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:.2f}"

@@ -6,14 +6,15 @@ What is true is asked of the endpoint, what was proven of the journal; so it can
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from mlops.rollout.endpoint import Endpoint, EndpointError, State, Traffic
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
-from mlops.rollout.plan import Action, Plan, Step
-from mlops.rollout.questions import Questions
+from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
+from mlops.rollout.questions import Questions, require
+from mlops.rollout.same_rows import agreement, answered
 
 LOOK_S = 10
 """Seconds between looks at what a step brings, unless it is held for less."""
@@ -56,12 +57,14 @@ class Rollout:
         self._timer = timer
         self._sleep = sleep
         self._both_live: tuple[float, float] | None = None
+        self._compared = False
 
     def run(self) -> Outcome:
         """Raises EndpointError where it can't begin, with nothing changed."""
         earlier = self._earlier()
         self._check_start(max((event["step"]["percent"] for event in earlier if "step" in event), default=0))
         done = [event for event in earlier if event["event"] == "proven"]
+        self._check_questions(done)
         self._journal.write("started", key=self._key, endpoint=self._endpoint.name, plan=asdict(self._plan))
         *steps, last = (step for step in self._plan.steps if step.action is not Action.DELETE)
         try:
@@ -99,6 +102,13 @@ class Rollout:
                 f"mlops rollback, or az ml online-endpoint update --traffic {old}=100."
             )
 
+    def _check_questions(self, done: Sequence[Event]) -> None:
+        """Raises EndpointError where a check would check nothing. Rows that have been compared already are not asked:
+        the old one may have died since, and the new one is the way out."""
+        require(self._questions, self._plan.unchecked)
+        if self._questions.rows and not any(event["step"]["action"] in COMPARING for event in done):
+            self._questions = answered(self._questions, self._endpoint, self._plan.old, self._rules.agreement)
+
     def _take(self, step: Step) -> None:
         """Returns when it is proven. Raises Breach."""
         self._journal.write("step", step=asdict(step))
@@ -111,6 +121,7 @@ class Rollout:
         self._proven(step)
 
     def _proven(self, step: Step) -> None:
+        self._compared = self._compared or step.action in COMPARING
         self._journal.write("proven", step=asdict(step), both_live=self._both_live)
 
     def _deploy(self) -> None:
@@ -162,9 +173,8 @@ class Rollout:
         seen = self._endpoint.observations(min(begin, since))
         new = Tally.of(each for each in seen if each.deployment == self._plan.new and each.at >= since)
         old = Tally.of(each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end)
-        agreement = self._questions.agreement(self._endpoint, self._plan.new, self._plan.old)
-        unanswered = agreement is None and bool(self._questions.rows)
-        findings = judge(new, old, agreement, self._rules, unanswered=unanswered)
+        agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
+        findings = judge(new, old, agreed, self._rules, compared=self._compared)
         self._journal.write(
             "look",
             findings=[asdict(finding) for finding in findings],
@@ -183,7 +193,8 @@ class Rollout:
             except EndpointError as error:
                 left = [f"{self._plan.old}, which could not be deleted: {error}"]
         outcome = Outcome.HELD if last.action is Action.LIVE else Outcome.PROMOTED
-        self._journal.note("ended", outcome=outcome, reason="every step was proven", left=left)
+        waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
+        self._journal.note("ended", outcome=outcome, reason=f"every step was proven{waived}", left=left)
         return outcome
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from pydantic_core import from_json
@@ -41,6 +41,7 @@ class Outcome(StrEnum):
 class Deployments(TypedDict):
     old: str
     new: str
+    unchecked: NotRequired[list[str]]
 
 
 @strict

@@ -1,8 +1,8 @@
 """Is the new deployment as good as promised, and as the old one? Requests and answers -> findings.
 
 Knows no network and no clock. A check is open until there are requests enough, then fine or a breach. A breach is
-hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks. What can't be
-checked is no obstacle, but it is said.
+hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks. What was not to
+be checked is no obstacle, but it is said.
 """
 
 from __future__ import annotations
@@ -63,10 +63,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of predictions for the same rows; of none where the new deployment gave no answer."""
+    """Of predictions for the same rows. ``rows``: those that both answered, or that only the new one refused.
+
+    ``old_silent`` and ``new_silent``: rows more that could not be compared, as that one gave no answer. ``left_out``:
+    rows that the old one did not answer before the rollout began.
+    """
 
     same: int
     rows: int
+    old_silent: int = 0
+    new_silent: int = 0
+    left_out: int = 0
+
+    @property
+    def asked(self) -> int:
+        return self.rows + self.old_silent + self.new_silent
 
 
 @dataclass(frozen=True)
@@ -99,15 +110,13 @@ class Tally:
 
 
 def judge(
-    new: Tally, old: Tally, agreement: Agreement | None, rules: Rules, *, unanswered: bool = False
+    new: Tally, old: Tally, agreement: Agreement | None, rules: Rules, *, compared: bool = False
 ) -> list[Finding]:
-    """``agreement`` is None where there is nothing to compare; ``unanswered``: because the old one gave no answer."""
+    """``agreement`` is None where predictions are not to be compared; ``compared``: an earlier step has done it."""
     findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
     findings += [_latency(new, name, rules) for name in QUANTILES]
     findings += [_slower(new, old, name, rules) for name in QUANTILES]
-    if unanswered:
-        return [*findings, Finding("predictions", Standing.UNCHECKED, "the old one does not answer the rows")]
-    return findings + ([_agreement(agreement, rules)] if agreement else [])
+    return [*findings, _agreement(agreement, rules, compared=compared)]
 
 
 def breaches(findings: Sequence[Finding]) -> list[str]:
@@ -155,15 +164,29 @@ def _slower(new: Tally, old: Tally, name: str, rules: Rules) -> Finding:
     return Finding(f"{name} against the old one", _standing(chance, rules, within=True), text)
 
 
-def _agreement(agreement: Agreement, rules: Rules) -> Finding:
-    if not agreement.rows:
-        return Finding("predictions", Standing.OPEN, "the new one did not answer the rows that it is compared by")
-    share = agreement.same / agreement.rows
-    return Finding(
-        "predictions",
-        Standing.FINE if share >= rules.agreement else Standing.BREACH,
-        f"predictions agree on {agreement.same} of {agreement.rows} rows (at least {rules.agreement:.0%} wanted)",
-    )
+def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> Finding:
+    """Rows without an answer prove nothing: those that agree must be share enough of all that were asked."""
+    if agreement is None:
+        return Finding("predictions", Standing.UNCHECKED, "not compared, as was asked for")
+    different = agreement.rows - agreement.same
+    standing = Standing.OPEN
+    if (agreement.asked - different) / agreement.asked < rules.agreement:
+        standing = Standing.BREACH
+    elif agreement.rows and agreement.same / agreement.asked >= rules.agreement:
+        standing = Standing.FINE
+    elif compared and agreement.old_silent and not agreement.new_silent:
+        standing = Standing.UNCHECKED
+    return Finding("predictions", standing, _told(agreement, rules))
+
+
+def _told(agreement: Agreement, rules: Rules) -> str:
+    parts = [f"predictions agree on {agreement.same} of {agreement.asked} rows (at least {rules.agreement:.0%} wanted)"]
+    for who, silent in (("new", agreement.new_silent), ("old", agreement.old_silent)):
+        if silent:
+            parts.append(f"the {who} one does not answer {silent}")
+    if agreement.left_out:
+        parts.append(f"{agreement.left_out} more were left out, as the old one did not answer them")
+    return ", ".join(parts)
 
 
 def _standing(chance: float, rules: Rules, *, within: bool) -> Standing:

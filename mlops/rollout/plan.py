@@ -18,6 +18,17 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+COMPARING = (Action.MIRROR, Action.LIVE, Action.KEEP)
+"""While these are held, both deployments are asked the same rows."""
+
+
+class Check(StrEnum):
+    """What needs something to ask, and may be waived."""
+
+    GOLDEN = "golden-rows"
+    PREDICTIONS = "predictions"
+
+
 @dataclass(frozen=True)
 class Step:
     action: Action
@@ -30,7 +41,10 @@ class Step:
 @dataclass(frozen=True)
 class Plan:
     """``hold_s``: how long each share is held at least; ``patience_s``: how long for requests enough to judge it;
-    ``keep_s``: how long the old deployment is kept, without traffic, once the new one has all of it."""
+    ``keep_s``: how long the old deployment is kept, without traffic, once the new one has all of it.
+
+    ``unchecked``: what somebody has waived.
+    """
 
     old: str
     new: str
@@ -38,6 +52,7 @@ class Plan:
     hold_s: float = 300
     patience_s: float = 3600
     keep_s: float = 1800
+    unchecked: tuple[Check, ...] = ()
 
     @property
     def back(self) -> Traffic:
@@ -63,12 +78,20 @@ class Plan:
         }
         each = f"each share is held for {_minutes(self.hold_s)} at least, {_minutes(self.patience_s)} at most"
         lines = [f"{n}. {said[step.action].format(percent=step.percent)}" for n, step in enumerate(self.steps, 1)]
-        return [*lines, f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}"]
+        lines.append(f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}")
+        return [*lines, not_checked(self.unchecked)] if self.unchecked else lines
 
 
-def steps(mirror: int = 10, traffic: Sequence[int] = (10, 50, 100), *, delete: bool = True) -> tuple[Step, ...]:
+def not_checked(checks: Sequence[str]) -> str:
+    return f"not checked: {', '.join(checks)}"
+
+
+def steps(
+    mirror: int = 10, traffic: Sequence[int] = (10, 50, 100), *, delete: bool = True, golden: bool = True
+) -> tuple[Step, ...]:
     """``traffic`` rises; where it ends below 100 the split is held, and both deployments stay."""
-    before = [Step(Action.DEPLOY), Step(Action.GOLDEN)] + ([Step(Action.MIRROR, mirror)] if mirror else [])
+    before = [Step(Action.DEPLOY)] + ([Step(Action.GOLDEN)] if golden else [])
+    before += [Step(Action.MIRROR, mirror)] if mirror else []
     after = [Step(Action.KEEP)] + ([Step(Action.DELETE)] if delete else []) if traffic[-1] == 100 else []
     return (*before, *(Step(Action.LIVE, percent) for percent in traffic), *after)
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from mlops.rollout.journal import Event
+from mlops.rollout.plan import not_checked
 
 WIDTH = 20
 """Characters of the bar that shows the new deployment's share."""
@@ -57,13 +58,19 @@ def _standing(findings: Sequence[Mapping[str, Any]]) -> str:
     return (f"not yet: {', '.join(waiting)}" if waiting else "all fine") + "".join(unchecked)
 
 
+def _waived(plan: Mapping[str, Any]) -> str:
+    return f"; {not_checked(plan['unchecked'])}" if plan.get("unchecked") else ""
+
+
 def _ended(event: Event) -> str:
     left = f"; left: {', '.join(event['left'])}" if event["left"] else ""
     return f"{event['outcome']}: {event['reason']}{left}"
 
 
 SAID: dict[str, Callable[[Event], str]] = {
-    "started": lambda event: f"{event['endpoint']}: {event['plan']['new']} after {event['plan']['old']}",
+    "started": lambda event: (
+        f"{event['endpoint']}: {event['plan']['new']} after {event['plan']['old']}{_waived(event['plan'])}"
+    ),
     "step": lambda event: f"{_named(event['step'])} ...",
     "traffic": lambda event: f"  [{_bar(event['share'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}",
     "look": lambda event: (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,24 @@ from errors import StartupError
 from golden import same
 from manifest import Manifest
 from mlops import sample as samples
-from mlops.rollout.endpoint import Answer, Endpoint
-from mlops.rollout.judge import Agreement
-from mlops.score_rows import ROWS, check_json
+from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
+from mlops.rollout.plan import Check
+from mlops.rollout.row_answers import predictions
+from mlops.score_rows import check_json
 
 TOLERANCE = 1e-3
 """Of golden answers: the service has proven its own, tighter, at its start; here it is which model answers."""
-
-CLOSE = 0.1
-"""Numbers agree that differ by no more standard deviations of the old deployment's answers."""
 
 
 @dataclass(frozen=True)
 class Questions:
     """``golden``: pairs of a request and the predictions wanted, by method; ``rows``: what both are asked, by
-    ``columns``, or by position where those are None."""
+    ``columns``, or by position where those are None; ``left_out``: rows more that the old one does not answer."""
 
     golden: Sequence[tuple[dict[str, Any], list[Any]]] = ()
     rows: Sequence[list[Any]] = ()
     columns: Sequence[str] | None = None
+    left_out: int = 0
 
     @classmethod
     def of(cls, packaged: Manifest, sample: Questions | None = None) -> Questions:
@@ -49,6 +47,10 @@ class Questions:
     def request(self, rows: Sequence[list[Any]]) -> dict[str, Any]:
         return {"data": rows} if self.columns is None else {"input_data": {"columns": self.columns, "data": rows}}
 
+    def score(self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]) -> Answer:
+        """What a deployment says to some of the rows. Raises EndpointError."""
+        return endpoint.score(orjson.dumps(self.request(rows)), deployment)
+
     def wrong(self, endpoint: Endpoint, deployment: str) -> str | None:
         """What is wrong with the answers to the golden rows. Raises EndpointError."""
         for request, wanted in self.golden:
@@ -60,21 +62,28 @@ class Questions:
                 return f"{request['method']} got other predictions"
         return None
 
-    def agreement(self, endpoint: Endpoint, new: str, old: str) -> Agreement | None:
-        """None without rows, or where the old one does not answer; of no rows where the new one does not. Raises
-        EndpointError."""
-        wanted: list[Any] = []
-        given: list[Any] | None = []
-        for start in range(0, len(self.rows), ROWS):
-            body = orjson.dumps(self.request(self.rows[start : start + ROWS]))
-            if (of_old := predictions(endpoint.score(body, old))) is None:
-                return None
-            of_new = predictions(endpoint.score(body, new))
-            wanted += of_old
-            given = None if given is None or of_new is None else given + of_new
-        if not self.rows:
-            return None
-        return Agreement(0, 0) if given is None else Agreement(sum(agree(given, wanted)), len(wanted))
+    def gaps(self, waived: Collection[Check]) -> list[Check]:
+        """The checks that have nothing to ask, though nobody has waived them."""
+        empty = {Check.GOLDEN: not self.golden, Check.PREDICTIONS: not self.rows}
+        return [check for check in Check if empty[check] and check not in waived]
+
+    def without(self, waived: Collection[Check]) -> Questions:
+        """Nothing is asked for those checks."""
+        return replace(
+            self,
+            golden=() if Check.GOLDEN in waived else self.golden,
+            rows=() if Check.PREDICTIONS in waived else self.rows,
+        )
+
+
+def require(asked: Questions, waived: Collection[Check]) -> None:
+    """Raises EndpointError, with what to give, where a check has nothing to ask and nobody has waived it."""
+    gaps = asked.gaps(waived)
+    if not gaps:
+        return
+    give = "the folder that `mlops package` wrote by --artifact" if Check.GOLDEN in gaps else "rows by --sample"
+    flags = " ".join(f"--without {check}" for check in gaps)
+    raise EndpointError(f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with {flags}.")
 
 
 def table(sample: Path, features: Sequence[Feature]) -> Questions:
@@ -90,24 +99,3 @@ def table(sample: Path, features: Sequence[Feature]) -> Questions:
             f"{sample} has {len(columns)} columns, and the model takes {len(features)}, by position; give those."
         )
     return Questions(rows=samples.rows_of(frame), columns=columns if named else None)
-
-
-def predictions(answer: Answer) -> list[Any] | None:
-    """None where it holds none."""
-    try:
-        found = orjson.loads(answer.body)["predictions"] if answer.status == 200 else None
-    except (ValueError, TypeError, KeyError):
-        return None
-    return found if isinstance(found, list) else None
-
-
-def agree(given: Sequence[Any], wanted: Sequence[Any]) -> list[bool]:
-    """Row by row: labels are equal, numbers close; of another number of rows none."""
-    if len(given) != len(wanted):
-        return [False] * len(wanted)
-    if not all(type(value) is float for value in wanted):
-        return [one == other for one, other in zip(given, wanted, strict=True)]
-    close = CLOSE * statistics.pstdev(wanted)
-    return [
-        isinstance(one, int | float) and abs(one - other) <= close for one, other in zip(given, wanted, strict=True)
-    ]

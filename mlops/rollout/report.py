@@ -30,7 +30,8 @@ td { border-top: 1px solid #ddd; padding: 0.2rem 0.6rem; vertical-align: top; } 
 </style>
 <h1>{{ title }}: <span class="{{ 'promoted' if fine else 'back' }}">{{ outcome }}</span></h1>
 <p>{{ reason }}{% if left %} Left: {{ left }}.{% endif %}</p>
-{{ picture | safe }}
+{% if unchecked %}<p class="back">{{ unchecked }}</p>
+{% endif %}{{ picture | safe }}
 <table>
 {% for at, line, kind in lines %}<tr class="{{ kind }}"><td><time>{{ at }}</time></td><td>{{ line }}</td></tr>
 {% endfor %}</table>
@@ -41,7 +42,7 @@ td { border-top: 1px solid #ddd; padding: 0.2rem 0.6rem; vertical-align: top; } 
 def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
     """``events``: of one rollout, "started" first."""
     begun, ended = events[0], events[-1]
-    over = ended["event"] == "ended"
+    over, unchecked = ended["event"] == "ended", begun["plan"].get("unchecked")
     page = jinja2.Environment(autoescape=True).from_string(PAGE)
     text = page.render(
         title=f"{begun['endpoint']}: {begun['plan']['old']} to {begun['plan']['new']}",
@@ -49,6 +50,7 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
         fine=over and ended["outcome"] in ("promoted", "held"),
         reason=f"{ended['reason'][:1].upper()}{ended['reason'][1:]}." if over else "",
         left=", ".join(ended["left"]) if over else "",
+        unchecked=f"Not checked: {', '.join(unchecked)}." if unchecked else "",
         picture=_picture(events, slo),
         lines=[(_time(event["at"]), said(event), event["event"]) for event in events],
         good=NEW_COLOUR,

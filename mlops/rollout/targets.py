@@ -14,9 +14,9 @@ import yaml
 import bounded_yaml
 import mlflow_folder
 from contract import Feature
-from errors import StartupError
 from manifest import FILE_NAME, Manifest
 from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.questions import Questions, table
 
 
@@ -30,12 +30,14 @@ class Workspace:
     log: str
 
 
-def connector(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> Callable[[], Endpoint]:
-    """To be called in any process."""
-    return functools.partial(_connect, workspace, endpoint, files)
+def connector(
+    workspace: Workspace, endpoint: str, files: dict[str, Path], models: dict[str, str] | None = None
+) -> Callable[[], Endpoint]:
+    """To be called in any process. ``models``: which version to deploy, where a deployment's file names a label."""
+    return functools.partial(_connect, workspace, endpoint, files, models)
 
 
-def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> Endpoint:
+def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path], models: dict[str, str] | None) -> Endpoint:
     from mlops.rollout import azure_endpoint
 
     return azure_endpoint.connect(
@@ -45,6 +47,19 @@ def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path]) -> End
         resource_group=workspace.resource_group,
         workspace=workspace.name,
         log_workspace=workspace.log,
+        models=models,
+    )
+
+
+def models(workspace: Workspace, endpoint: str) -> Models:
+    """The registered models. ``endpoint``: the one that is to serve them."""
+    from mlops.rollout import azure_models
+
+    return azure_models.connect(
+        endpoint,
+        subscription=workspace.subscription,
+        resource_group=workspace.resource_group,
+        workspace=workspace.name,
     )
 
 
@@ -71,16 +86,10 @@ def serving(traffic: Traffic, other_than: str) -> str:
     raise EndpointError(f"{' and '.join(names)} share the traffic; give one of them all of it first.")
 
 
-def questions(document: dict[str, Any], file: Path, artifact: Path | None, sample: Path | None) -> Questions:
-    """By the manifest in ``artifact``, or by what describes the deployment's model where that is a folder of this
-    machine. Raises StartupError."""
-    model = document.get("model")
-    path = model.get("path") if isinstance(model, dict) else None
-    local = file.parent / path if isinstance(path, str) and ":" not in path else None
-    folder = artifact or local
+def questions(folder: Path | None, sample: Path | None) -> Questions:
+    """By the manifest in the model's ``folder``; without ``sample`` its golden rows are compared by. Raises
+    StartupError."""
     packaged = Manifest.read(folder) if folder and (folder / FILE_NAME).is_file() else None
-    if artifact and not packaged:
-        raise StartupError(f"{artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote.")
     features = packaged.contract.features if packaged else _signed(folder)
     asked = table(sample, features) if sample else Questions()
     return Questions.of(packaged, asked) if packaged else asked
@@ -92,6 +101,7 @@ def _signed(folder: Path | None) -> Sequence[Feature]:
     return mlflow_folder.MlflowModel.read(folder).features or ()
 
 
-def key(file: Path, asked: Questions) -> str:
-    """The same for the same deployment of the same model."""
-    return hashlib.sha256(file.read_bytes() + repr(asked).encode()).hexdigest()
+def key(file: Path, asked: Questions, model: Registered | None = None) -> str:
+    """The same for the same deployment of the same model. ``model``: what a label in the file means now."""
+    said = file.read_bytes() + repr(asked).encode() + (str(model).encode() if model else b"")
+    return hashlib.sha256(said).hexdigest()

@@ -10,6 +10,7 @@ import trustme
 
 from arm.https import HttpsServer, Reply, Request, serving
 from arm.log_analytics import LogAnalytics
+from arm.models import HOST
 from arm.scoring import Model, Scoring
 from arm.workspace import Workspace
 
@@ -33,6 +34,8 @@ class Azure:
         self._scoring = Scoring(self.workspace, self.models)
 
     def __call__(self, request: Request) -> Reply:
+        if request.headers.get("host", "").startswith(HOST):
+            return self.workspace.models.storage(request)
         if request.path.startswith("/v1/workspaces/"):
             return self.logs(request)
         if request.path.startswith("/blobs/"):
@@ -46,7 +49,7 @@ class Azure:
 def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
     cloud = Azure(authority)
     with serving(cloud, authority) as server:
-        cloud.workspace.url = cloud.workspace.assets.url = server.url
+        cloud.workspace.url = cloud.workspace.assets.url = cloud.workspace.models.url = server.url
         yield cloud, server
 
 

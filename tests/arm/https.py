@@ -65,7 +65,7 @@ class HttpsServer:
         self._lock = threading.Lock()
         self.connections: set[socket.socket] = set()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost").configure_cert(context)
+        authority.issue_cert("localhost", "*.blob.localhost").configure_cert(context)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
         self._server.daemon_threads = True
         self.url = f"https://localhost:{self._server.server_port}"

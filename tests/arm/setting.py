@@ -12,6 +12,7 @@ import pytest
 from arm.azure import Azure
 from arm.https import HttpsServer
 from mlops.rollout.azure_endpoint import AzureEndpoint
+from mlops.rollout.azure_models import AzureModels
 from mlops.rollout.endpoint import EndpointError
 
 LOG_WORKSPACE = "00000000-0000-0000-0000-00000000000a"
@@ -38,6 +39,7 @@ class Setting(SimpleNamespace):
     server: HttpsServer
     endpoint: AzureEndpoint
     another: Callable[..., AzureEndpoint]
+    models: Callable[..., AzureModels]
     folder: Path
 
     def put(self, path: str) -> Any:

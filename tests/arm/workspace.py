@@ -10,6 +10,7 @@ from typing import Any
 
 from arm.assets import Assets
 from arm.https import Reply, Request
+from arm.models import Models
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 GROUP = "ml-group"
@@ -45,6 +46,8 @@ class Workspace:
     def __init__(self) -> None:
         self.url = ""
         self.assets = Assets()
+        self.models = Models()
+        self.models.prefix = PREFIX
         self.duration = 2
         """How many requests long an operation takes."""
         self.endpoints: dict[str, dict[str, Any]] = {}
@@ -92,6 +95,10 @@ class Workspace:
             (r"/(codes|environments)/([^/]+)/versions/([^/]+)", self.assets.version),
             (r"/(codes)/([^/]+)/versions", self.assets.list),
             (r"/codes/([^/]+)/versions/([^/]+)/startPendingUpload", self.assets.upload),
+            (r"/models/([^/]+)/versions", self.models.newest),
+            (r"/models/([^/]+)/versions/([^/]+)", self.models.version),
+            (r"/datastores/([^/]+)", self.models.datastore),
+            (r"/datastores/([^/]+)/listSecrets", self.models.secrets),
             (r"/onlineEndpoints/([^/]+)", self._endpoint),
             (r"/onlineEndpoints/([^/]+)/(listKeys|token)", self._credentials),
             (r"/onlineEndpoints/([^/]+)/deployments", self._list),

@@ -1,18 +1,22 @@
 """Rollouts on a simulated endpoint: good ones, bad ones, and what people and clocks do meanwhile."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import orjson
 import pytest
 
+from mlops.rollout import report
 from mlops.rollout.controller import Rollout, put_back
 from mlops.rollout.endpoint import Answer, EndpointError, State, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
-from mlops.rollout.plan import Plan, steps
+from mlops.rollout.plan import Check, Plan, steps
 from mlops.rollout.progress import said
 from mlops.rollout.questions import Questions
 from simulated_endpoint import GOLDEN, NEW, OLD, PLAN, RULES, Killed, Simulated, all_events, journal, rollout
+
+UNCHECKED_GOLDEN = replace(PLAN, steps=steps(golden=False), unchecked=(Check.GOLDEN,))
 
 
 @pytest.fixture
@@ -208,39 +212,117 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: S
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"predictions": null}', b'{"predictions": [1]}', b"\xff"])
-def test_an_answer_that_is_none_is_a_breach(endpoint: Simulated, tmp_path: Path, body: bytes):
-    """Though its status is 200: not an accident after which a rollout goes on."""
-    endpoint.score = lambda *_: Answer(200, body, 1.0)  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
-    assert "other predictions" in reason(endpoint, tmp_path)
-    asked = Questions(rows=[[1.0], [2.0]]).agreement(_Two(body), NEW, OLD)
-    assert asked is not None
-    assert asked.same == 0
+@pytest.mark.parametrize("plan", [PLAN, UNCHECKED_GOLDEN])
+def test_an_answer_that_is_none_is_a_breach(endpoint: Simulated, tmp_path: Path, body: bytes, plan: Plan):
+    """Though its status is 200: not an accident after which a rollout goes on. Golden rows find it, or the others."""
+    nonsense(endpoint, Answer(200, body, 1.0), NEW)
+    assert rollout(endpoint, tmp_path, plan) is Outcome.ROLLED_BACK
+    assert ("other predictions" if plan is PLAN else "agree on 0 of 2 rows") in reason(endpoint, tmp_path)
 
 
-def test_predictions_that_can_not_be_compared_are_told_of(endpoint: Simulated, tmp_path: Path):
-    """The old one may take other columns: that holds no rollout up, but each look says so."""
+def nonsense(endpoint: Simulated, instead: Answer, *names: str) -> None:
+    """Those deployments answer so from now on, whatever they are asked by name."""
     score = endpoint.score
-    refusal = Answer(422, b"{}", 1.0)
-    endpoint.score = lambda body, name=None: refusal if name == OLD else score(body, name)  # type: ignore[method-assign]
+    endpoint.score = lambda body, name=None: instead if name in names else score(body, name)  # type: ignore[method-assign]
+
+
+def refuses_more_than_a_hundred(endpoint: Simulated) -> None:
+    score = endpoint.score
+
+    def limited(body: bytes, name: str | None = None) -> Answer:
+        return score(body, name) if len(orjson.loads(body)["data"]) <= 100 else Answer(413, b"{}", 1.0)
+
+    endpoint.score = limited  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("rows", [100, 101, 250])
+def test_a_sample_of_any_length_is_compared(endpoint: Simulated, tmp_path: Path, rows: int):
+    """Of 101 rows that all differ none agrees, though a service refuses more than 100 at once."""
+    refuses_more_than_a_hundred(endpoint)
+    endpoint.bad, endpoint.bad_from = {"other": 1.0}, endpoint.now
+    asked = Questions(rows=[[float(row)] for row in range(rows)])
+    assert rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked) is Outcome.ROLLED_BACK
+    assert f"predictions agree on 0 of {rows} rows" in reason(endpoint, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waived", "sentence"),
+    [
+        (Questions(), (), r"check golden-rows and predictions by; give the folder .* --artifact"),
+        (Questions(rows=[[1.0]]), (), r"check golden-rows by; .* or go on with --without golden-rows\."),
+        (Questions(), (Check.GOLDEN,), r"check predictions by; give rows by --sample, .* --without predictions\."),
+    ],
+)
+def test_a_check_with_nothing_to_ask_refuses_the_rollout(
+    endpoint: Simulated, tmp_path: Path, asked: Questions, waived: tuple[Check, ...], sentence: str
+):
+    """Before anything is changed, with what to give and how to go on without."""
+    with pytest.raises(EndpointError, match=sentence):
+        rollout(endpoint, tmp_path, replace(PLAN, unchecked=waived), questions=asked)
+    assert (endpoint.shares, endpoint.states, all_events(tmp_path)) == ([], {OLD: State.READY}, [])
+
+
+@pytest.mark.parametrize("instead", [Answer(422, b"{}", 1.0), Answer(503, b"", 1.0), Answer(200, b"{}", 1.0)])
+def test_rows_that_the_old_one_does_not_answer_refuse_the_rollout(endpoint: Simulated, tmp_path: Path, instead: Answer):
+    """Before anything is changed: it may take other columns, or be down."""
+    nonsense(endpoint, instead, OLD)
+    with pytest.raises(EndpointError, match=rf"blue does not answer .* \(status {instead.status}.*\); give rows"):
+        rollout(endpoint, tmp_path)
+    assert (endpoint.shares, endpoint.states) == ([], {OLD: State.READY})
+
+
+def fails_once_new_has(endpoint: Simulated, share: int) -> None:
+    """The old one answers nobody any more from then on."""
+    passes = endpoint.sleep
+
+    def sleep(seconds: float) -> None:
+        passes(seconds)
+        if {**endpoint.in_force.live, **endpoint.in_force.mirror}.get(NEW) == share:
+            endpoint.sleep = passes  # type: ignore[method-assign]
+            nonsense(endpoint, Answer(503, b"", 1.0), OLD)
+
+    endpoint.sleep = sleep  # type: ignore[method-assign]
+
+
+def test_predictions_that_were_never_compared_are_not_proven(endpoint: Simulated, tmp_path: Path):
+    """The old one stops answering the rows while requests are mirrored: that is no agreement."""
+    fails_once_new_has(endpoint, 10)
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert endpoint.shares == [0, 0]
+    assert "not proven: predictions agree on 0 of 2 rows" in reason(endpoint, tmp_path)
+    assert "the old one does not answer 2" in reason(endpoint, tmp_path)
+
+
+def test_predictions_that_were_compared_stay_so_when_the_old_one_dies(endpoint: Simulated, tmp_path: Path):
+    """The way on is the way out, and each look says what it could not check."""
+    fails_once_new_has(endpoint, 50)
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
     looks = [said(event) for event in all_events(tmp_path) if event["event"] == "look"]
+    assert "; predictions unchecked: predictions agree on 0 of 2 rows" in looks[-1]
+    assert "unchecked" not in looks[0]
+
+
+def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(endpoint: Simulated, tmp_path: Path):
+    """What its earlier steps have compared is not asked again before it begins."""
+    assert rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60)) is Outcome.HELD
+    nonsense(endpoint, Answer(503, b"", 1.0), OLD)
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+
+
+def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path):
+    """In the plan, when it begins, at each look, in its last word and in the report; never as proven."""
+    plan = replace(PLAN, steps=steps(golden=False), unchecked=tuple(Check))
+    assert rollout(endpoint, tmp_path, plan, questions=Questions()) is Outcome.PROMOTED
+    waived = "not checked: golden-rows, predictions"
+    assert plan.lines()[-1] == waived
+    assert not any("golden" in line for line in plan.lines()[:-1])
+    events = all_events(tmp_path)
+    lines = [said(event) for event in events]
+    assert lines[0].endswith(waived)
+    assert lines[-1].startswith(f"promoted: every step was proven; {waived}")
+    assert not any("golden rows" in line for line in lines)
+    looks = [line for line in lines if "requests" in line]
     assert looks
-    assert all("; predictions unchecked: the old one does not answer the rows" in look for look in looks)
-
-
-def test_without_rows_nothing_is_said_of_predictions(endpoint: Simulated, tmp_path: Path):
-    """Nobody has asked for a comparison."""
-    assert rollout(endpoint, tmp_path, questions=Questions()) is Outcome.PROMOTED
-    assert not any("predictions" in str(event) for event in all_events(tmp_path))
-
-
-class _Two(Simulated):
-    """The old one answers two rows, the new one as it is told."""
-
-    def __init__(self, body: bytes) -> None:
-        super().__init__()
-        self.body = body
-
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        return Answer(200, self.body if deployment == NEW else b'{"predictions": [1.0, 2.0]}', 1.0)
+    assert all("predictions unchecked: not compared, as was asked for" in line for line in looks)
+    report.write(events, tmp_path / "page.html", RULES.slo)
+    assert "Not checked: golden-rows, predictions." in (tmp_path / "page.html").read_text()

@@ -44,7 +44,9 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "trouble": {"error": st.text()},
     "ended": {"outcome": outcomes, "reason": st.text(), "left": st.lists(st.text(), max_size=2)},
 }
-STARTED = {"key": st.text(), "endpoint": st.text(), "plan": st.just({"old": "blue", "new": "green"})}
+WAIVED = ["--without", "golden-rows", "--without", "predictions"]
+PLANS = [{"old": "blue", "new": "green"}, {"old": "blue", "new": "green", "unchecked": ["golden-rows"]}]
+STARTED = {"key": st.text(), "endpoint": st.text(), "plan": st.sampled_from(PLANS)}
 
 
 def events(name: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
@@ -174,7 +176,7 @@ def test_a_line_that_no_rollout_wrote_is_told(tmp_path: Path, line: bytes, monke
     file.write_bytes(file.read_bytes() + line + b"\n")
     assert read(file) is None
     (tmp_path / "green.yml").write_text(GREEN)
-    for words in (["rollback", "diabetes"], ["rollout", str(tmp_path / "green.yml")]):
+    for words in (["rollback", "diabetes"], ["rollout", str(tmp_path / "green.yml"), *WAIVED]):
         result = CliRunner().invoke(main, [*words, "--out", str(tmp_path)], env=WORKSPACE)
         assert result.exit_code == 1
         assert (

@@ -83,11 +83,54 @@ def test_what_the_client_did_wrong_is_no_error_of_the_deployment():
     assert breaches(judge(new, tally(rng, 1000), None, RULES))[0].startswith("refusals 10.00% against 0.00%")
 
 
-@pytest.mark.parametrize(("same", "standing"), [(95, Standing.FINE), (94, Standing.BREACH)])
-def test_other_predictions_are_a_breach(same: int, standing: Standing):
-    """Beyond the share that the rules allow."""
+@pytest.mark.parametrize(
+    ("agreement", "standing"),
+    [
+        (Agreement(95, 100), Standing.FINE),
+        (Agreement(94, 100), Standing.BREACH),
+        (Agreement(95, 95, old_silent=5), Standing.FINE),
+        (Agreement(94, 94, old_silent=6), Standing.OPEN),
+        (Agreement(94, 94, new_silent=6), Standing.OPEN),
+        (Agreement(0, 0, old_silent=100), Standing.OPEN),
+        (Agreement(0, 6, old_silent=94), Standing.BREACH),
+        (Agreement(90, 90, left_out=10), Standing.FINE),
+    ],
+)
+def test_predictions_are_proven_by_rows_that_agree(agreement: Agreement, standing: Standing):
+    """Other predictions are a breach beyond the share that the rules allow; rows without an answer prove nothing."""
     rng = np.random.default_rng(7)
-    assert verdict(tally(rng, 600), tally(rng, 600), Agreement(same, 100))["predictions"].standing is standing
+    assert verdict(tally(rng, 600), tally(rng, 600), agreement)["predictions"].standing is standing
+
+
+def test_what_was_not_compared_is_told():
+    """By whom it was not answered, and never as agreement."""
+    rng = np.random.default_rng(9)
+    text = verdict(tally(rng, 9), tally(rng, 9), Agreement(80, 80, 12, 8, 3))["predictions"].text
+    assert text == (
+        "predictions agree on 80 of 100 rows (at least 95% wanted), the new one does not answer 8, the old one does "
+        "not answer 12, 3 more were left out, as the old one did not answer them"
+    )
+    assert verdict(tally(rng, 9), tally(rng, 9), None)["predictions"].standing is Standing.UNCHECKED
+
+
+def test_an_old_one_that_died_unproves_nothing():
+    """Once the rows were compared; but the new one must still answer."""
+    rng = np.random.default_rng(10)
+    sides = tally(rng, 600), tally(rng, 600)
+    for agreement, standing in (
+        (Agreement(0, 0, old_silent=9), Standing.UNCHECKED),
+        (Agreement(0, 0, new_silent=9), Standing.OPEN),
+        (Agreement(0, 3, old_silent=6), Standing.BREACH),
+    ):
+        assert judge(*sides, agreement, RULES, compared=True)[-1].standing is standing
+
+
+def test_none_need_agree_where_none_was_asked_to():
+    """But something must have been compared."""
+    rng = np.random.default_rng(11)
+    sides, lenient = (tally(rng, 600), tally(rng, 600)), Rules(agreement=0)
+    assert judge(*sides, Agreement(0, 10), lenient)[-1].standing is Standing.FINE
+    assert judge(*sides, Agreement(0, 0, old_silent=10), lenient)[-1].standing is Standing.OPEN
 
 
 def test_chance_alone_hardly_ever_ends_a_rollout():

@@ -11,6 +11,7 @@ from errors import StartupError
 from manifest import Manifest
 from mlops.rollout.endpoint import Answer
 from mlops.rollout.questions import Questions, table
+from mlops.rollout.same_rows import agreement
 from simulated_endpoint import NEW, OLD, Simulated
 
 
@@ -31,9 +32,9 @@ class Asked(Simulated):
 def sent(questions: Questions) -> list[dict[str, object]]:
     """To the old deployment, and then the same to the new one."""
     endpoint = Asked()
-    agreement = questions.agreement(endpoint, NEW, OLD)
-    assert agreement is not None
-    assert agreement.same == agreement.rows == len(questions.rows)
+    agreed = agreement(questions, endpoint, NEW, OLD)
+    assert agreed is not None
+    assert agreed.same == agreed.asked == len(questions.rows)
     assert endpoint.bodies[::2] == endpoint.bodies[1::2]
     return endpoint.bodies[::2]
 

@@ -2,30 +2,54 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import support
-from errors import StartupError
 from mlops.cli import main
 from mlops.rollout import commands, targets
-from mlops.rollout.endpoint import Answer, Observation, Traffic
-from mlops.rollout.journal import Journal
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
+from mlops.rollout.guard import Task
+from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.questions import Questions
-from still_endpoint import GREEN, WORKSPACE, Still
+from still_endpoint import GREEN, WORKSPACE, Described, Still
+
+WAIVED = ("--without", "golden-rows", "--without", "predictions")
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return support.packaged(*support.mixed(), tmp_path_factory.mktemp("packaged"))
 
 
 @pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Still:
+def endpoint(monkeypatch: pytest.MonkeyPatch, artifact: Path) -> Still:
+    """In a workspace whose models are described by their manifests."""
     made = Still({"blue": 100})
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: made)
+    monkeypatch.setattr(targets, "models", lambda *_: Described(artifact))
     return made
 
 
-def mlops(*words: str | Path) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(word) for word in words], env=WORKSPACE)
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """What would be rolled out; each is promoted at once."""
+    seen: list[Task] = []
+
+    def guarded(task: Task) -> Outcome:
+        seen.append(task)
+        started(task.journal).write("ended", outcome="promoted", reason="every step was proven", left=[])
+        return Outcome.PROMOTED
+
+    monkeypatch.setattr(commands, "guarded", guarded)
+    return seen
+
+
+def mlops(*words: str | Path, env: Mapping[str, str | None] = WORKSPACE) -> tuple[int, str]:
+    result = CliRunner().invoke(main, [str(word) for word in words], env=env)
     return result.exit_code, result.output
 
 
@@ -96,7 +120,7 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green
     key = f"diabetes: blue to green, {targets.key(green, Questions())}"  # as the controller writes it
     journal = started(tmp_path / "diabetes.jsonl", key)
     journal.write("ended", outcome="promoted", reason="every step was proven", left=[])
-    status, told = mlops("rollout", green, "--out", tmp_path)
+    status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
     assert status == 0
     assert "promoted already" in told
 
@@ -163,15 +187,16 @@ def test_without_azures_clients_it_is_told_how_to_get_them(green: Path, monkeypa
     """They are an extra: serving does without."""
     monkeypatch.setitem(sys.modules, "mlops.rollout.azure_endpoint", None)
     monkeypatch.delattr("mlops.rollout.azure_endpoint", raising=False)
-    status, told = mlops("rollout", green)
+    status, told = mlops("rollout", green, *WAIVED)
     assert status == 1
     assert "azureml-scoring[deploy]" in told
 
 
-def test_an_artifact_without_a_manifest_is_refused(green: Path, tmp_path: Path):
+def test_an_artifact_without_a_manifest_is_refused(endpoint: Still, green: Path, tmp_path: Path):
     """Rather than to roll out without golden rows."""
-    with pytest.raises(StartupError, match="mlops package"):
-        targets.questions({"model": None}, green, tmp_path, [])
+    (tmp_path / "empty").mkdir()
+    status, told = mlops("rollout", green, "--artifact", tmp_path / "empty")
+    assert (status, "mlops package" in told) == (1, True)
 
 
 def test_a_sample_is_read_by_the_model_that_is_rolled_out(
@@ -187,11 +212,8 @@ def test_a_sample_is_read_by_the_model_that_is_rolled_out(
     (green.parent / "signed" / "MLmodel").write_text(
         f"flavors: {{sklearn: {{pickled_model: model.pkl}}}}\nsignature:\n  inputs: '{inputs}'\n"
     )
-    signed = {"name": "green", "endpoint_name": "diabetes", "model": {"path": "signed"}}
-    for asked in (
-        targets.questions({}, green, artifact, tmp_path / "rows.csv"),
-        targets.questions(signed, green, None, tmp_path / "rows.csv"),
-    ):
+    for folder in (artifact, green.parent / "signed"):
+        asked = targets.questions(folder, tmp_path / "rows.csv")
         assert {row[asked.columns.index("grade")] for row in asked.rows} == {"1"}
     seen: list[Questions] = []
     monkeypatch.setattr(commands, "say_comparison", lambda endpoint, old, new, since, asked, out: seen.append(asked))
@@ -200,16 +222,169 @@ def test_a_sample_is_read_by_the_model_that_is_rolled_out(
     assert (seen[0].columns, {row[2] for row in seen[0].rows}) == (list(frame.columns), {"1"})
 
 
-def test_a_sample_that_the_old_deployment_refuses_is_told(
+def test_predictions_that_could_not_be_compared_are_told(
     endpoint: Still, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Otherwise nobody would know that no predictions were compared."""
+    """By the exit status where rows were given, and in the last line where none were."""
     (tmp_path / "rows.csv").write_text("a\n1\n")
     seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
     monkeypatch.setattr(endpoint, "observations", lambda since: seen)
-    told = ("compare", "diabetes", "--old", "blue", "--new", "green", "--sample", tmp_path / "rows.csv")
-    note = "note: blue does not answer the rows of the sample, so no predictions are compared"
-    assert note not in mlops(*told, "--out", tmp_path)[1]
+    words = ("compare", "diabetes", "--old", "blue", "--new", "green", "--out", tmp_path)
+    status, told = mlops(*words)
+    assert (status, told.splitlines()[-1]) == (0, "Not compared: predictions; give rows by --sample.")
+    status, told = mlops(*words, "--sample", tmp_path / "rows.csv")
+    assert (status, "Not compared" in told) == (0, False)
     monkeypatch.setattr(endpoint, "score", lambda *_: Answer(422, b"{}", 1.0))
-    status, said = mlops(*told, "--out", tmp_path)
-    assert (status, note in said) == (0, True)
+    status, told = mlops(*words, "--sample", tmp_path / "rows.csv")
+    assert status == 1
+    assert "Not compared: predictions for 1 of 1 rows, which blue does not answer." in told
+    assert told.splitlines()[-1].startswith("Error: No predictions were compared")
+
+
+NOWHERE = dict.fromkeys(WORKSPACE)
+
+
+def test_a_plan_needs_neither_a_workspace_nor_a_sign_in(
+    endpoint: Still, green: Path, artifact: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It says what the files say; what only Azure knows it does not make up."""
+    status, told = mlops("rollout", green, "--plan", env=NOWHERE)
+    assert status == 0
+    assert "1. deploy green with no traffic" in told
+    assert "8. delete the one that serves now" in told
+    assert told.splitlines()[-1] == (
+        "what is asked is fetched before anything is changed, with the manifest of azureml:diabetes-classifier:2"
+    )
+    status, told = mlops("rollout", green, "--plan", "--artifact", artifact, env=NOWHERE)
+    assert (status, "fetched" in told) == (0, False)
+
+    def nobody() -> Still:
+        raise EndpointError("Can't look up endpoint diabetes: nobody is signed in to Azure; run `az login`.")
+
+    monkeypatch.setattr(targets, "connector", lambda *_: nobody)
+    status, told = mlops("rollout", green, "--plan")
+    assert status == 0
+    assert "as Azure was not asked: Can't look up endpoint diabetes: nobody is signed in" in told
+    assert "8. delete the one that serves now" in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("rollout", "green.yml"), ("rollback", "diabetes"), ("compare", "diabetes", "--old", "blue", "--new", "green")],
+)
+def test_all_that_is_missing_of_the_workspace_is_named_at_once(endpoint: Still, green: Path, words: tuple[str, ...]):
+    """By option and by variable."""
+    words = tuple(str(green) if word == "green.yml" else word for word in words)
+    status, told = mlops(*words, env=NOWHERE | {"AZURE_WORKSPACE": "w"})
+    assert status == 2
+    assert told.splitlines()[-1] == (
+        "Error: The workspace is not known; give --subscription (AZURE_SUBSCRIPTION_ID), "
+        "--resource-group (AZURE_RESOURCE_GROUP), --log-workspace (LOG_ANALYTICS_WORKSPACE_ID)."
+    )
+
+
+def test_a_plan_that_would_check_nothing_is_refused(endpoint: Still, green: Path, tmp_path: Path):
+    """As the rollout would be; the steps are said all the same."""
+    (tmp_path / "model").mkdir()
+    green.write_text("name: green\nendpoint_name: diabetes\nmodel: {path: model}\n")
+    for env in (NOWHERE, WORKSPACE):
+        status, told = mlops("rollout", green, "--plan", env=env)
+        assert status == 1
+        assert "1. deploy green" in told
+        assert "There is nothing to check golden-rows and predictions by" in told.splitlines()[-1]
+
+
+def test_a_rollout_that_would_check_nothing_asks_azure_for_nothing_more(
+    endpoint: Still, green: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
+):
+    """A registered model without a manifest has no golden rows. Its sample is not enough."""
+    monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
+    monkeypatch.setattr(targets, "connector", lambda *_: pytest.fail("nothing is to be connected"))
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    status, told = mlops("rollout", green, "--sample", tmp_path / "rows.csv")
+    assert status == 1
+    assert told == (
+        "Error: There is nothing to check golden-rows by; give the folder that `mlops package` wrote by --artifact, or "
+        "go on with --without golden-rows.\n"
+    )
+    assert tasks == []
+
+
+def test_the_shipped_file_is_checked_by_the_manifest_of_the_version_that_is_deployed(
+    endpoint: Still, artifact: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task], tmp_path: Path
+):
+    """It names the latest, which may be another one by the time of the deployment."""
+    asked_for: list[object] = []
+
+    def connector(*given: object) -> object:
+        asked_for.append(given)
+        return lambda: endpoint
+
+    monkeypatch.setattr(targets, "connector", connector)
+    green = Path(__file__).parents[2] / "endpoints" / "green-deployment.yml"
+    status, told = mlops("rollout", green, "--out", tmp_path / "out")
+    assert (status, "not checked" in told) == (0, False)
+    expected = targets.questions(artifact, None)
+    assert expected.golden
+    assert expected.rows
+    assert tasks[0].questions == expected
+    assert asked_for[0][-1] == {"green": "azureml:diabetes-classifier:8"}  # type: ignore[index]
+    assert tasks[0].key != targets.key(green, expected)
+    _, told = mlops("rollout", green, "--plan")
+    assert (
+        told.splitlines()[-1]
+        == "green gets azureml:diabetes-classifier:8, which is azureml:diabetes-classifier@latest now"
+    )
+
+
+def test_a_manifest_that_can_not_be_fetched_is_told(
+    endpoint: Still, green: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task], tmp_path: Path, artifact: Path
+):
+    """With the option that does without."""
+
+    class Unreachable(Described):
+        def describe(self, *_: object) -> None:
+            raise EndpointError("Can't read manifest.json: Azure can't be reached; check the network.")
+
+    monkeypatch.setattr(targets, "models", lambda *_: Unreachable(artifact))
+    status, told = mlops("rollout", green)
+    assert status == 1
+    assert told == (
+        "Error: Can't read manifest.json: Azure can't be reached; check the network, or name the model's folder on "
+        "this machine by --artifact.\n"
+    )
+    assert tasks == []
+    for words in (["--artifact", artifact], WAIVED):
+        assert mlops("rollout", green, *words, "--out", tmp_path / "out")[0] == 0
+
+
+def test_a_registered_manifest_that_is_damaged_is_told(
+    endpoint: Still, green: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
+):
+    """By the model's name, as the file that was fetched is gone."""
+    (tmp_path / "manifest.json").write_text("{}")
+    monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
+    status, told = mlops("rollout", green)
+    assert (status, tasks) == (1, [])
+    assert told.startswith("Error: azureml:diabetes-classifier:2/manifest.json is damaged")
+
+
+def test_a_registrys_label_is_refused(endpoint: Still, green: Path, artifact: Path, tasks: list[Task]):
+    """What is checked would not surely be what is deployed."""
+    green.write_text("name: green\nendpoint_name: diabetes\nmodel: azureml://registries/r/models/m/labels/latest\n")
+    for words in ((), ("--plan",)):
+        status, told = mlops("rollout", green, "--artifact", artifact, *words, env=NOWHERE if words else WORKSPACE)
+        assert (status, "may mean another version" in told, tasks) == (1, True, [])
+
+
+def test_what_was_waived_is_the_last_word(endpoint: Still, green: Path, tmp_path: Path, tasks: list[Task]):
+    """Of the plan, and of a rollout that went well."""
+    _, told = mlops("rollout", green, "--plan", *WAIVED)
+    assert told.splitlines()[-1] == "not checked: golden-rows, predictions"
+    assert "golden rows" not in told
+    status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
+    assert (status, told.splitlines()[-1]) == (0, "promoted; not checked: golden-rows, predictions")
+    assert tasks[0].plan.unchecked == ("golden-rows", "predictions")
+    assert tasks[0].questions == Questions()
+    status, told = mlops("rollout", green, "--without", "predictions", "--sample", green)
+    assert (status, "--without predictions waives" in told) == (2, True)

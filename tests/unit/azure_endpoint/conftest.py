@@ -20,6 +20,7 @@ from arm.azure import Credential, azure, cloud_options
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.rollout.azure_endpoint import AzureEndpoint
+from mlops.rollout.azure_models import AzureModels
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -54,26 +55,33 @@ def here(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         RequestsTransport(connection_verify=str(certificates)) as transport,
     ):
 
+        def client(credential: Any, workspace: str) -> MLClient:
+            cloud = cloud_options(server.url)
+            return MLClient(credential or Credential(), SUBSCRIPTION, GROUP, workspace, **cloud, transport=transport)
+
         def another(
-            name: str = "credit", workspace: str = WORKSPACE, credential: Any = None, patience_s: float = 60
+            name: str = "credit",
+            workspace: str = WORKSPACE,
+            credential: Any = None,
+            patience_s: float = 60,
+            models: dict[str, str] | None = None,
         ) -> AzureEndpoint:
             return AzureEndpoint(
                 name,
                 files,
-                ml=MLClient(
-                    credential or Credential(),
-                    SUBSCRIPTION,
-                    GROUP,
-                    workspace,
-                    **cloud_options(server.url),
-                    transport=transport,
-                ),
+                ml=client(credential, workspace),
                 queries=LogsQueryClient(Credential(), endpoint=server.url, transport=transport),
                 log_workspace=LOG_WORKSPACE,
                 http=http,
+                models=models,
                 patience_s=patience_s,
             )
 
-        setting = Setting(azure=cloud, server=server, endpoint=another(), another=another, folder=tmp_path)
+        def registry(credential: Any = None, patience_s: float = 60) -> AzureModels:
+            return AzureModels(client(credential, WORKSPACE), "credit", credential or Credential(), patience_s)
+
+        setting = Setting(
+            azure=cloud, server=server, endpoint=another(), another=another, models=registry, folder=tmp_path
+        )
         create(setting, "auth_mode: key")
         yield setting

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from arm.https import Reply
+from arm.https import Reply, Request
+from arm.scoring import Model
 from arm.setting import ENDPOINT, Setting
 from arm.workspace import WORKSPACE
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import State, Traffic
+from mlops.rollout.endpoint import EndpointError, State, Traffic
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
@@ -28,8 +29,11 @@ def live(here: Setting) -> Setting:
     return here
 
 
-def roll_out(here: Setting, slower: float = 1.0) -> tuple[Outcome, list[dict[str, int]]]:
-    """-> how it ended, and the traffic that was asked of Azure, mirrored shares under the name "mirrored"."""
+ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]])
+
+
+def roll_out(here: Setting, slower: float = 1.0, asked: Questions = ASKED) -> tuple[Outcome, list[dict[str, int]]]:
+    """-> how it ended, and the traffic that Azure was told, mirrored shares under the name "mirrored"."""
 
     def clients(seconds: float) -> None:
         """Two hundred by each share, instead of waiting."""
@@ -53,13 +57,13 @@ def roll_out(here: Setting, slower: float = 1.0) -> tuple[Outcome, list[dict[str
         here.endpoint,
         Plan("blue", "green", steps(), hold_s=0, patience_s=5, keep_s=0),
         Rules(requests=100),
-        Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]]),
+        asked,
         Journal(here.folder / "journal.jsonl"),
         key="v2",
         sleep=clients,
     ).run()
-    asked = [request.document["properties"] for request in here.server.sent("PUT", ENDPOINT)]
-    return outcome, [{**(each["traffic"] or {}), **_mirrored(each)} for each in asked]
+    told = [request.document["properties"] for request in here.server.sent("PUT", ENDPOINT)]
+    return outcome, [{**(each["traffic"] or {}), **_mirrored(each)} for each in told]
 
 
 def _mirrored(properties: dict[str, Any]) -> dict[str, int]:
@@ -85,6 +89,30 @@ def test_a_rollout_of_a_slow_deployment_ends_with_the_old_one(live: Setting):
     assert outcome is Outcome.ROLLED_BACK
     assert asked == [{"blue": 100, "mirrored": 10}, {"blue": 100}]
     assert "against" in (live.folder / "journal.jsonl").read_text().splitlines()[-1]
+
+
+def test_a_sample_of_more_than_a_hundred_rows_is_compared(live: Setting):
+    """A service refuses so many at once, which Azure hides behind a 424; of 101 that differ, none agrees."""
+
+    def model(difference: int) -> Model:
+        def answer(request: Request) -> Reply:
+            rows = request.document["data"]
+            return Reply(413) if len(rows) > 100 else Reply(200, {"predictions": [row[0] + difference for row in rows]})
+
+        return answer
+
+    live.azure.models.update(blue=model(0), green=model(1))
+    asked = Questions([({"data": [[0]], "method": "predict"}, [1])], [[number] for number in range(101)])
+    assert roll_out(live, asked=asked) == (Outcome.ROLLED_BACK, [{"blue": 100, "mirrored": 10}, {"blue": 100}])
+    assert "predictions agree on 0 of 101 rows" in (live.folder / "journal.jsonl").read_text().splitlines()[-1]
+
+
+def test_an_old_deployment_that_fails_refuses_the_rollout(live: Setting):
+    """Nothing would be compared, so nothing is deployed."""
+    live.azure.models["blue"] = lambda _: Reply(500)
+    with pytest.raises(EndpointError, match=r"blue does not answer .* \(status 500\)"):
+        roll_out(live)
+    assert [request.method for request in live.server.requests if request.method == "PUT"] == []
 
 
 def test_a_rollout_of_a_deployment_that_azure_can_not_start_ends_before_any_traffic(live: Setting):

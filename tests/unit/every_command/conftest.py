@@ -14,7 +14,7 @@ from errors import StartupError
 from hostile_server import answer, hostile
 from mlops.rollout import targets
 from mlops.soak.table import BEGIN, END
-from still_endpoint import GREEN, Still
+from still_endpoint import GREEN, Described, Still
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def in_place_of_the_server(*_: object) -> None:
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An endpoint that is there, a server that never starts, a folder in which nothing lies."""
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
+    monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)

@@ -1,0 +1,43 @@
+"""What `mlops rollout --plan` says: all that the files tell, and more where Azure can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from mlops.failure import sentence
+from mlops.rollout import targets
+from mlops.rollout.endpoint import EndpointError, Traffic
+from mlops.rollout.plan import Plan
+from mlops.rollout.preparation import Preparation
+from mlops.rollout.questions import require
+
+
+def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None) -> None:
+    """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError where the rollout would
+    be refused."""
+    name, new = prepared.document["endpoint_name"], prepared.document["name"]
+    traffic = _traffic(workspace, name) if workspace else None
+    old = targets.serving(traffic, new) if traffic else "the one that serves now"
+    asked, version = None, None
+    if workspace and traffic:
+        asked, version = prepared.ask(lambda: targets.models(workspace, name))
+    elif not prepared.fetches:
+        asked = prepared.here()
+    click.echo("\n".join(plan(old).lines()))
+    if version:
+        click.echo(f"{new} gets {version}, which is {prepared.model} now")
+    if asked is None:
+        click.echo(f"what is asked is fetched before anything is changed, with the manifest of {prepared.model}")
+    else:
+        require(asked, prepared.waived)
+
+
+def _traffic(workspace: targets.Workspace, endpoint: str) -> Traffic | None:
+    """None, and a note, where Azure can't be asked."""
+    try:
+        return targets.connector(workspace, endpoint, {})().traffic()
+    except (EndpointError, ModuleNotFoundError) as error:
+        click.echo(f"note: this is what the files say, as Azure was not asked: {sentence(error, 'rollout')}", err=True)
+        return None
