@@ -37,6 +37,10 @@ class Simulated:
         self.slept = 0.0
         self.states: dict[str, State] = {OLD: State.READY}
         self.in_force = Traffic({OLD: 100})
+        self.instances = 3
+        self.scaled: dict[str, int] = {}
+        """The least instances of each deployment that has an autoscale setting."""
+        self.scales = True
         self.seen: list[Observation] = []
         self.shares: list[int] = []
         self.bad_from = float("inf")
@@ -95,6 +99,8 @@ class Simulated:
         assert sum(traffic.live.values()) == 100
         assert not traffic.live.keys() & traffic.mirror.keys()
         assert {*traffic.live, *traffic.mirror} <= self.states.keys()
+        if OLD in self.scaled:  # whoever takes requests is scaled
+            assert {*traffic.live, *traffic.mirror} <= self.scaled.keys()
         self.in_force = traffic
         self.shares.append(traffic.live.get(NEW, 0))
 
@@ -107,6 +113,19 @@ class Simulated:
         self.call()
         assert not self.in_force.live.get(deployment)
         self.states.pop(deployment, None)
+        self.scaled.pop(deployment, None)
+
+    def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
+        self.call()
+        if old in self.scaled:
+            self.scaled[new] = max(self.scaled[old], self.instances if floor else 0)
+
+    def remove_autoscale(self, deployment: str) -> None:
+        self.call()
+        if not self.scales:
+            raise EndpointError("Azure Monitor is not to be reached.")
+        assert not self.in_force.live.get(deployment)
+        self.scaled.pop(deployment, None)
 
     def logs(self, deployment: str) -> str:
         return f"{deployment} is starting\nModuleNotFoundError: sklearn\n"

@@ -39,6 +39,12 @@ class Still:
     def delete(self, deployment: str) -> None:
         raise AssertionError("nothing is to be deleted")
 
+    def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
+        raise AssertionError("nothing is to be scaled")
+
+    def remove_autoscale(self, deployment: str) -> None:
+        pass
+
     def logs(self, deployment: str) -> str:
         return ""
 

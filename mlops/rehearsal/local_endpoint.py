@@ -46,6 +46,12 @@ class LocalEndpoint:
     def delete(self, deployment: str) -> None:
         self._call("DELETE", f"/deployments/{deployment}")
 
+    def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
+        """A rehearsal has one instance each."""
+
+    def remove_autoscale(self, deployment: str) -> None:
+        pass
+
     def logs(self, deployment: str) -> str:
         return self._call("GET", f"/deployments/{deployment}/logs").text
 

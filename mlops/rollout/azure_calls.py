@@ -32,12 +32,14 @@ class NotThere(EndpointError):
 
 
 class AzureCalls:
-    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may take."""
+    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may take. ``role``: what
+    allows them."""
 
-    def __init__(self, ml: MLClient, endpoint: str, patience_s: float) -> None:
+    def __init__(self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE) -> None:
         self._ml = ml
         self._endpoint = endpoint
         self._patience_s = patience_s
+        self._role = role
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
         """What ``call`` returns, once throttling, conflicts and faults that pass are over. ``what``: for errors."""
@@ -73,7 +75,7 @@ class AzureCalls:
             self.ask(what, run)
 
     def _meaning(self, what: str, error: Exception) -> EndpointError:
-        said = azure_errors.sentence(what, error)
+        said = azure_errors.sentence(what, error, self._role)
         if azure_errors.missing(error):
             return self._what_is_missing() or NotThere(said)
         return EndpointError(said)

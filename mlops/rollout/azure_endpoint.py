@@ -12,6 +12,8 @@ from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
+from mlops.rollout import azure_autoscale
+from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
 from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
@@ -31,6 +33,9 @@ STATES = {
 CONTAINERS = ("storage-initializer", "inference-server")
 LOG_LINES = 100
 
+AUTOSCALE_PATIENCE_S = 300
+"""A way back does not wait longer for Azure Monitor."""
+
 
 def connect(
     name: str,
@@ -49,6 +54,7 @@ def connect(
         files,
         ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False),
         queries=LogsQueryClient(credential),
+        arm=azure_autoscale.resource_manager(credential),
         log_workspace=log_workspace,
         http=httpx.Client(timeout=TIMEOUT_S),
         models=models,
@@ -66,6 +72,7 @@ class AzureEndpoint:
         *,
         ml: MLClient,
         queries: LogsQueryClient,
+        arm: Arm,
         log_workspace: str,
         http: httpx.Client,
         models: Mapping[str, str] | None = None,
@@ -79,6 +86,14 @@ class AzureEndpoint:
         self._scoring = AzureScoring(self._calls, ml, http, name)
         self._log = AzureTrafficLog(
             self._calls, queries, log_workspace, workspace=str(ml.workspace_name), endpoint=name
+        )
+        self._autoscale = AzureAutoscale(
+            AzureCalls(ml, name, min(patience_s, AUTOSCALE_PATIENCE_S), azure_autoscale.ROLE),
+            arm,
+            subscription=str(ml.subscription_id),
+            resource_group=str(ml.resource_group_name),
+            workspace=str(ml.workspace_name),
+            endpoint=name,
         )
         self._failures: dict[str, str] = {}
 
@@ -111,7 +126,10 @@ class AzureEndpoint:
             self._calls.finish(f"set the traffic of {self.name}", begin)
 
     def deploy(self, deployment: str) -> None:
-        """Where it has failed, ``logs`` begins with Azure's reason."""
+        """Where it has failed, ``logs`` begins with Azure's reason.
+
+        It starts with as many instances as an autoscaled deployment has that takes traffic now, or more by its file.
+        """
         if deployment not in self._files:
             raise EndpointError(
                 f"There is no file for {deployment}, only for {', '.join(self._files)}; name one of those."
@@ -120,12 +138,14 @@ class AzureEndpoint:
         if deployment in traffic.live or deployment in traffic.mirror:
             raise EndpointError(f"Deployment {deployment} takes traffic; set its share to 0 before deploying it anew.")
         self._failures.pop(deployment, None)
+        at_least = max((self._instances(live) for live in traffic.live if self._autoscale.of(live)), default=0)
 
         def begin() -> Any:
             values = {"name": deployment, "endpoint_name": self.name}
             if deployment in self._models:
                 values["model"] = self._models[deployment]
             one = _load(load_online_deployment, self._files[deployment], **values)
+            one.instance_count = max(one.instance_count or 0, at_least) or None
             return self._ml.online_deployments.begin_create_or_update(one)
 
         try:
@@ -139,6 +159,14 @@ class AzureEndpoint:
                 f"delete deployment {deployment}",
                 lambda: self._ml.online_deployments.begin_delete(deployment, self.name),
             )
+        self.remove_autoscale(deployment)
+
+    def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
+        if setting := self._autoscale.of(old):
+            self._autoscale.give(new, setting, self._instances(old) if floor else 0)
+
+    def remove_autoscale(self, deployment: str) -> None:
+        self._autoscale.remove(deployment)
 
     def logs(self, deployment: str) -> str:
         """What Azure said when it failed, and the last lines of both its containers."""
@@ -161,6 +189,13 @@ class AzureEndpoint:
 
     def _get(self) -> Any:
         return self._calls.ask(f"look up endpoint {self.name}", lambda: self._ml.online_endpoints.get(self.name))
+
+    def _instances(self, deployment: str) -> int:
+        """How many it has now."""
+        found = self._calls.ask(
+            f"look up deployment {deployment}", lambda: self._ml.online_deployments.get(deployment, self.name)
+        )
+        return int(found.instance_count or 0)
 
     def _container_log(self, deployment: str, container: str) -> str:
         log: str = self._calls.ask(

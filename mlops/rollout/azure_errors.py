@@ -15,6 +15,9 @@ from azure.core.exceptions import (
 PAUSE_S = 15.0
 """Between attempts where Azure does not say how long."""
 
+ROLE = "AzureML Data Scientist on the workspace"
+"""What allows most of what is asked here."""
+
 BUSY = {409: "another operation is in progress", 429: "Azure throttles the requests"}
 
 
@@ -35,8 +38,8 @@ def missing(error: Exception) -> bool:
     return _status(error) == 404
 
 
-def sentence(what: str, error: Exception) -> str:
-    """``what``: what was asked of Azure, as in "delete deployment blue"."""
+def sentence(what: str, error: Exception, role: str = ROLE) -> str:
+    """``what``: what was asked of Azure, as in "delete deployment blue". ``role``: what allows it."""
     status, said = _status(error), reason(error)
     if isinstance(error, ClientAuthenticationError) or status == 401:
         said, advice = (
@@ -44,7 +47,7 @@ def sentence(what: str, error: Exception) -> str:
             "run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
         )
     elif status == 403:
-        advice = "ask for the role AzureML Data Scientist on the workspace"
+        advice = f"ask for the role {role}"
     elif isinstance(error, ServiceRequestError):
         said, advice = f"Azure can't be reached ({said})", "check the network and the proxy"
     elif pause(error) is not None:

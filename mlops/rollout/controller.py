@@ -138,6 +138,7 @@ class Rollout:
 
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
+        self._endpoint.copy_autoscale(self._plan.old, self._plan.new, floor=True)
         self._endpoint.set_traffic(wanted)
         share = wanted.live.get(self._plan.new, 0)
         self._journal.write("traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror))
@@ -187,15 +188,24 @@ class Rollout:
         """The new deployment is in service: nothing that fails from here on brings the old one back."""
         last = self._plan.steps[-1]
         left = [] if last.action is Action.DELETE else [self._plan.old]
+        left += self._lower_floor()
         if last.action is Action.DELETE:
             try:
                 self._endpoint.delete(self._plan.old)
             except EndpointError as error:
-                left = [f"{self._plan.old}, which could not be deleted: {error}"]
+                left += [f"{self._plan.old}, which could not be deleted: {error}"]
         outcome = Outcome.HELD if last.action is Action.LIVE else Outcome.PROMOTED
         waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
         self._journal.note("ended", outcome=outcome, reason=f"every step was proven{waived}", left=left)
         return outcome
+
+    def _lower_floor(self) -> list[str]:
+        """Give the new deployment the old one's own minimum of instances; -> what is left where that fails."""
+        try:
+            self._endpoint.copy_autoscale(self._plan.old, self._plan.new)
+        except EndpointError as error:
+            return [f"the raised minimum of {self._plan.new}'s autoscale setting: {error}"]
+        return []
 
 
 def put_back(
@@ -220,8 +230,18 @@ def put_back(
             f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
             f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
         )
-    journal.note("ended", outcome=outcome, reason=reason, left=[f"{plan.new}, without traffic, to look into"])
+    left = [f"{plan.new}, without traffic, to look into", *_unscaled(endpoint, plan)]
+    journal.note("ended", outcome=outcome, reason=reason, left=left)
     return outcome
+
+
+def _unscaled(endpoint: Endpoint, plan: Plan) -> list[str]:
+    """Take the autoscale setting from the new deployment; -> what is left where that fails."""
+    try:
+        endpoint.remove_autoscale(plan.new)
+    except Exception as error:  # whatever it is, the traffic is back
+        return [f"the autoscale setting of {plan.new}: {str(error) or type(error).__name__}"]
+    return []
 
 
 def _is_back(endpoint: Endpoint, plan: Plan, journal: Journal) -> bool:

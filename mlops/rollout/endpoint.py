@@ -67,7 +67,16 @@ class Endpoint(Protocol):
         """Create or update it from its file, with no traffic; returns when it is ready or has failed."""
 
     def delete(self, deployment: str) -> None:
-        """Nothing happens where there is none."""
+        """And its autoscale setting. Nothing happens where there is none."""
+
+    def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
+        """Scale ``new`` as ``old`` is scaled. Nothing happens where ``old`` has no autoscale setting.
+
+        ``floor``: with as many instances as ``old`` has now, or more.
+        """
+
+    def remove_autoscale(self, deployment: str) -> None:
+        """Nothing happens where it has no autoscale setting."""
 
     def logs(self, deployment: str) -> str:
         """Its last lines, to tell why it failed."""

@@ -79,6 +79,9 @@ class Plan:
         each = f"each share is held for {_minutes(self.hold_s)} at least, {_minutes(self.patience_s)} at most"
         lines = [f"{n}. {said[step.action].format(percent=step.percent)}" for n, step in enumerate(self.steps, 1)]
         lines.append(f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}")
+        lines.append(
+            f"{self.new} gets {self.old}'s autoscale setting, if any, before its traffic, and loses it on the way back"
+        )
         return [*lines, not_checked(self.unchecked)] if self.unchecked else lines
 
 

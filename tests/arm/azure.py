@@ -8,6 +8,7 @@ from typing import Any
 
 import trustme
 
+from arm.autoscale import Autoscale
 from arm.https import HttpsServer, Reply, Request, serving
 from arm.log_analytics import LogAnalytics
 from arm.models import HOST
@@ -30,6 +31,7 @@ class Azure:
     def __init__(self, authority: trustme.CA) -> None:
         self.workspace = Workspace()
         self.logs = LogAnalytics()
+        self.autoscale = Autoscale()
         self.models: dict[str, Model] = {}
         self._scoring = Scoring(self.workspace, self.models)
 
@@ -42,6 +44,8 @@ class Azure:
             return self.workspace.assets.storage(request)
         if request.path.startswith("/endpoints/"):
             return self._scoring(request)
+        if "/providers/microsoft.insights/" in request.path.lower():
+            return self.autoscale(request)
         return self.workspace(request)
 
 
@@ -50,6 +54,7 @@ def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
     cloud = Azure(authority)
     with serving(cloud, authority) as server:
         cloud.workspace.url = cloud.workspace.assets.url = cloud.workspace.models.url = server.url
+        cloud.autoscale.url = server.url
         yield cloud, server
 
 

@@ -81,6 +81,7 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path:
         "8. delete blue",
         "each share is held for 5 min at least, 60 min at most; on a breach, an error or an interrupt all traffic goes "
         "back to blue",
+        "green gets blue's autoscale setting, if any, before its traffic, and loses it on the way back",
     ]
     assert endpoint.in_force == Traffic({"blue": 100})
     assert not (tmp_path / "out").exists()
@@ -89,7 +90,7 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path:
 def test_a_split_is_planned_up_to_where_it_is_held(endpoint: Still, green: Path):
     """And no deployment is deleted."""
     _, told = mlops("rollout", green, "--plan", "--hold", "50", "--mirror", "0")
-    assert [line.partition(". ")[2] for line in told.splitlines()[2:-1]] == [
+    assert [line.partition(". ")[2] for line in told.splitlines()[2:-2]] == [
         "traffic 10 % to green; judge",
         "traffic 50 % to green; judge",
     ]

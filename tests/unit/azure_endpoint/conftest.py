@@ -19,6 +19,7 @@ from azure.monitor.query import LogsQueryClient
 from arm.azure import Credential, azure, cloud_options
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_models import AzureModels
 
@@ -71,6 +72,9 @@ def here(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                 files,
                 ml=client(credential, workspace),
                 queries=LogsQueryClient(Credential(), endpoint=server.url, transport=transport),
+                arm=resource_manager(
+                    credential or Credential(), server.url, transport=transport, retry_backoff_factor=0
+                ),
                 log_workspace=LOG_WORKSPACE,
                 http=http,
                 models=models,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from arm.autoscale import setting
 from arm.https import Reply, Request
 from arm.scoring import Model
-from arm.setting import ENDPOINT, Setting
+from arm.setting import ENDPOINT, GREEN, Setting
 from arm.workspace import WORKSPACE
 from mlops.rollout.controller import Rollout
 from mlops.rollout.endpoint import EndpointError, State, Traffic
@@ -122,3 +123,14 @@ def test_a_rollout_of_a_deployment_that_azure_can_not_start_ends_before_any_traf
     assert outcome is Outcome.ROLLED_BACK
     assert asked == []
     assert "green did not get ready" in (live.folder / "journal.jsonl").read_text()
+
+
+def test_a_rollout_hands_the_autoscale_setting_on(live: Setting):
+    """Green has it alone in the end, from as few instances as blue had it."""
+    live.azure.autoscale.settings["by-hand"] = setting("by-hand", "blue")
+    live.azure.workspace.deployments["credit"]["blue"]["sku"]["capacity"] = 8
+    outcome, _ = roll_out(live)
+    assert outcome is Outcome.PROMOTED
+    assert live.put(GREEN)["sku"]["capacity"] == 8
+    (left,) = live.azure.autoscale.settings.values()
+    assert left["properties"] == setting("credit-green", "green")["properties"]

@@ -1,0 +1,118 @@
+"""The autoscale settings of deployments. They belong to Azure Monitor, and azure-ai-ml does not know them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from azure.core import PipelineClient
+from azure.core.credentials import TokenCredential
+from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
+from azure.core.rest import HttpRequest, HttpResponse
+
+from mlops.rollout.azure_calls import AzureCalls, NotThere
+
+API_VERSION = "2022-10-01"
+RESOURCE_MANAGER = "https://management.azure.com"
+ROLE = "Monitoring Contributor on the resource group"
+
+Setting = dict[str, Any]
+"""As Azure Resource Manager answers it."""
+
+Arm = PipelineClient[HttpRequest, HttpResponse]
+
+
+def resource_manager(credential: TokenCredential, url: str = RESOURCE_MANAGER, **options: Any) -> Arm:
+    """A client of Azure Resource Manager. ``options``: those of azure-core's transport and retries."""
+    policies = [RetryPolicy(**options), BearerTokenCredentialPolicy(credential, f"{url}/.default")]
+    return PipelineClient(url, policies=policies, **options)
+
+
+class AzureAutoscale:
+    """The settings for the deployments of one endpoint, all in the workspace's resource group."""
+
+    def __init__(
+        self, calls: AzureCalls, arm: Arm, *, subscription: str, resource_group: str, workspace: str, endpoint: str
+    ) -> None:
+        group = f"/subscriptions/{subscription}/resourceGroups/{resource_group}/providers"
+        self._calls = calls
+        self._arm = arm
+        self._endpoint = endpoint
+        self._settings = f"{group}/Microsoft.Insights/autoscaleSettings"
+        self._deployments = (
+            f"{group}/Microsoft.MachineLearningServices/workspaces/{workspace}/onlineEndpoints/{endpoint}/deployments"
+        )
+
+    def of(self, deployment: str) -> Setting | None:
+        """The setting whose target is the deployment; None where there is none. Raises EndpointError."""
+        target = self._id(deployment)
+        found = self._calls.ask(f"look up the autoscale setting of {deployment}", lambda: list(self._all()))
+        return next((one for one in found if _same(one["properties"].get("targetResourceUri"), target)), None)
+
+    def give(self, deployment: str, setting: Setting, at_least: int = 0) -> None:
+        """Create or replace the deployment's setting by one of another deployment's. Raises EndpointError.
+
+        ``at_least``: instances that the minimum is raised to, within the maximum.
+        """
+        before = self.of(deployment)
+        name = before["name"] if before else f"{self._endpoint}-{deployment}"
+        source = setting["properties"]["targetResourceUri"]
+        properties = _replaced(setting["properties"], source, self._id(deployment))
+        for profile in properties["profiles"]:
+            profile["capacity"] = _raised(profile["capacity"], at_least)
+        body = {
+            "location": setting["location"],
+            "tags": setting.get("tags") or {},
+            "properties": {**properties, "name": name},
+        }
+        self._calls.ask(
+            f"give {deployment} its autoscale setting", lambda: self._send("PUT", self._path(name), json=body)
+        )
+
+    def remove(self, deployment: str) -> None:
+        """Delete the deployment's setting; nothing happens where there is none. Raises EndpointError."""
+        if setting := self.of(deployment):
+            with suppress(NotThere):
+                self._calls.ask(
+                    f"remove the autoscale setting of {deployment}",
+                    lambda: self._send("DELETE", self._path(setting["name"])),
+                )
+
+    def _id(self, deployment: str) -> str:
+        return f"{self._deployments}/{deployment}"
+
+    def _path(self, name: str) -> str:
+        return f"{self._settings}/{name}?api-version={API_VERSION}"
+
+    def _all(self) -> Iterator[Setting]:
+        page: str | None = f"{self._settings}?api-version={API_VERSION}"
+        while page:
+            answer = self._send("GET", page).json()
+            yield from answer["value"]
+            page = answer.get("nextLink")
+
+    def _send(self, method: str, url: str, **body: Any) -> HttpResponse:
+        response = self._arm.send_request(HttpRequest(method, self._arm.format_url(url), **body))
+        response.raise_for_status()
+        return response
+
+
+def _same(one: str | None, other: str) -> bool:
+    """Whether two ids name one resource: Azure does not keep their case."""
+    return one is not None and one.lower() == other.lower()
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    """A copy with the id ``old`` replaced wherever it stands."""
+    if isinstance(value, dict):
+        return {key: _replaced(inner, old, new) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_replaced(inner, old, new) for inner in value]
+    return new if isinstance(value, str) and _same(value, old) else value
+
+
+def _raised(capacity: dict[str, str], at_least: int) -> dict[str, str]:
+    """Azure writes numbers of instances as text."""
+    least = min(at_least, int(capacity["maximum"]))
+    return {**capacity, **{key: str(max(int(capacity[key]), least)) for key in ("minimum", "default")}}

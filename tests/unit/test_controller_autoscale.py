@@ -1,0 +1,89 @@
+"""A rollout hands the autoscale setting on with the traffic."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops.rollout.controller import put_back
+from mlops.rollout.journal import Outcome
+from mlops.rollout.plan import Plan, steps
+from simulated_endpoint import NEW, OLD, PLAN, Simulated, journal, rollout
+
+
+@pytest.fixture
+def endpoint() -> Simulated:
+    """Blue scales from 3 instances and has 8 now; no request goes to a deployment that does not scale."""
+    simulated = Simulated()
+    simulated.scaled, simulated.instances = {OLD: 3}, 8
+    return simulated
+
+
+def test_the_new_one_scales_before_it_takes_traffic_and_for_good(endpoint: Simulated, tmp_path: Path):
+    """With the old one's minimum in the end; the old one's setting goes with it."""
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.scaled == {NEW: 3}
+
+
+def test_while_it_proves_itself_it_has_no_fewer_instances(endpoint: Simulated, tmp_path: Path):
+    """All traffic may come to it: the minimum is what the old one has now, until the end."""
+    least: list[int] = []
+    set_traffic = endpoint.set_traffic
+
+    def told(traffic: object) -> None:
+        least.append(endpoint.scaled[NEW])
+        set_traffic(traffic)  # type: ignore[arg-type]
+
+    endpoint.set_traffic = told  # type: ignore[assignment, method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert set(least) == {8}
+
+
+def test_a_rollback_takes_the_setting_away(endpoint: Simulated, tmp_path: Path):
+    """Once the traffic is back."""
+    endpoint.bad, endpoint.bad_from = {"failing": 0.5}, endpoint.now + 70
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert endpoint.scaled == {OLD: 3}
+
+
+def test_a_setting_that_stays_does_not_keep_the_traffic_from_going_back(endpoint: Simulated, tmp_path: Path):
+    """It is named among what is left."""
+    endpoint.bad, endpoint.bad_from, endpoint.scales = {"failing": 0.5}, endpoint.now + 70, False
+    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert endpoint.in_force.live == {OLD: 100}
+    assert "the autoscale setting of green: Azure Monitor" in str(journal(endpoint, tmp_path).last()[-1]["left"])
+
+
+def test_a_rollout_that_goes_on_gives_it_the_setting_again(endpoint: Simulated, tmp_path: Path):
+    """Though deploying was proven before and is not repeated."""
+    endpoint.trouble_at = 30
+    assert rollout(endpoint, tmp_path) is Outcome.INTERRUPTED
+    assert endpoint.scaled == {OLD: 3}
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.scaled == {NEW: 3}
+
+
+def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):
+    """Each from its own minimum."""
+    assert (
+        rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=(10, 50)), hold_s=60, patience_s=300)) is Outcome.HELD
+    )
+    assert endpoint.scaled == {OLD: 3, NEW: 3}
+
+
+def test_without_a_setting_nothing_is_scaled(endpoint: Simulated, tmp_path: Path):
+    """Neither forwards nor back."""
+    endpoint.scaled = {}
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.scaled == {}
+
+
+def test_the_plan_says_so():
+    """Before anything is done."""
+    assert any("autoscale setting" in line for line in PLAN.lines())
+
+
+def test_the_way_back_by_hand_does_the_same(endpoint: Simulated, tmp_path: Path):
+    """As `mlops rollback` goes it."""
+    endpoint.scaled[NEW] = 8
+    assert put_back(endpoint, PLAN, journal(endpoint, tmp_path), "asked", sleep=endpoint.sleep) is Outcome.ROLLED_BACK
+    assert endpoint.scaled == {OLD: 3}
