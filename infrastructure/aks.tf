@@ -59,7 +59,7 @@ resource "azurerm_kubernetes_cluster" "main" {
     host_encryption_enabled      = true
     only_critical_addons_enabled = true
     temporary_name_for_rotation  = "rotation"
-    vnet_subnet_id               = azurerm_subnet.main["aks"].id
+    vnet_subnet_id               = local.subnet_ids.aks
     zones                        = var.aks_zones
     tags                         = local.tags
 
@@ -123,7 +123,7 @@ resource "azurerm_kubernetes_cluster_node_pool" "scoring" {
   os_disk_size_gb             = 100
   host_encryption_enabled     = true
   temporary_name_for_rotation = "scoringtmp"
-  vnet_subnet_id              = azurerm_subnet.main["aks"].id
+  vnet_subnet_id              = local.subnet_ids.aks
   zones                       = var.aks_zones
   tags                        = local.tags
 

@@ -48,23 +48,6 @@ resource "azurerm_role_assignment" "endpoint_signs" {
   principal_type       = "ServicePrincipal"
 }
 
-# Register models, roll out, and read the traffic log that a rollout is judged by.
-locals {
-  deployer_roles = {
-    "AzureML Data Scientist"        = azurerm_machine_learning_workspace.main.id
-    "Storage Blob Data Contributor" = azurerm_storage_account.main.id
-    "Log Analytics Reader"          = azurerm_log_analytics_workspace.main.id
-  }
-}
-
-resource "azurerm_role_assignment" "deployer" {
-  for_each = { for pair in setproduct(var.deployer_object_ids, keys(local.deployer_roles)) : "${pair[0]} ${pair[1]}" => pair }
-
-  scope                = local.deployer_roles[each.value[1]]
-  role_definition_name = each.value[1]
-  principal_id         = each.value[0]
-}
-
 # The pods' identity.
 resource "azurerm_user_assigned_identity" "workload" {
   count = var.enable_aks_deployment ? 1 : 0
@@ -116,7 +99,7 @@ resource "azurerm_user_assigned_identity" "cluster" {
 resource "azurerm_role_assignment" "cluster_subnet" {
   count = var.enable_aks_deployment ? 1 : 0
 
-  scope                = azurerm_subnet.main["aks"].id
+  scope                = local.subnet_ids.aks
   role_definition_name = "Network Contributor"
   principal_id         = azurerm_user_assigned_identity.cluster[0].principal_id
   principal_type       = "ServicePrincipal"

@@ -25,6 +25,8 @@ resource "azurerm_role_assignment" "secrets_officer" {
   principal_id         = data.azurerm_client_config.current.object_id
 }
 
+# In a private network a secret is written through the vault's private endpoint, from the agents' network.
+#
 # value_wo is not kept in the state. The key itself still is, as an attribute of the classic cache: guard the state, or
 # take the managed tier, which has no key.
 resource "azurerm_key_vault_secret" "redis" {
@@ -37,7 +39,14 @@ resource "azurerm_key_vault_secret" "redis" {
   value_wo_version = 1
   content_type     = "text/plain"
 
-  depends_on = [azurerm_role_assignment.secrets_officer]
+  depends_on = [
+    azurerm_role_assignment.secrets_officer,
+    azurerm_private_endpoint.main,
+    azurerm_private_dns_zone_virtual_network_link.main,
+    azurerm_private_dns_zone_virtual_network_link.agents,
+    azurerm_virtual_network_peering.to_agents,
+    azurerm_virtual_network_peering.from_agents,
+  ]
 }
 
 resource "azurerm_key_vault_secret" "signing" {
@@ -50,7 +59,14 @@ resource "azurerm_key_vault_secret" "signing" {
   value_wo_version = 1
   content_type     = "text/plain"
 
-  depends_on = [azurerm_role_assignment.secrets_officer]
+  depends_on = [
+    azurerm_role_assignment.secrets_officer,
+    azurerm_private_endpoint.main,
+    azurerm_private_dns_zone_virtual_network_link.main,
+    azurerm_private_dns_zone_virtual_network_link.agents,
+    azurerm_virtual_network_peering.to_agents,
+    azurerm_virtual_network_peering.from_agents,
+  ]
 }
 
 resource "azurerm_monitor_diagnostic_setting" "key_vault" {

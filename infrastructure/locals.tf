@@ -23,7 +23,10 @@ locals {
     logs              = "log-${local.name}"
     insights          = "appi-${local.name}"
     action_group      = "ag-${local.name}"
+    pipeline_identity = "id-${local.name}-pipeline"
     scorer_role       = "Online endpoint scorer (${local.name}-${local.unique})"
+    registrar_role    = "Model registrar (${local.name}-${local.unique})"
+    autoscaler_role   = "Deployment autoscaler (${local.name}-${local.unique})"
   }
 
   tags = merge(var.tags, {
@@ -33,10 +36,27 @@ locals {
   })
 }
 
+# Each environment has a state of its own. The first apply writes here whose the state is; a later plan with the variables of
+# another environment is refused. (A destroy asks for no condition: it ends whatever the state holds.)
+resource "terraform_data" "environment" {
+  input = local.name
+
+  lifecycle {
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.output == local.name
+      error_message = "This state is that of ${self.output}, and the variables are those of ${local.name}. Run `terraform init -reconfigure -backend-config=key=${local.name}.tfstate` first."
+    }
+  }
+}
+
 resource "azurerm_resource_group" "main" {
   name     = local.names.resource_group
   location = var.location
   tags     = local.tags
+
+  depends_on = [terraform_data.environment] # so that -target doesn't get around it
 }
 
 data "azurerm_client_config" "current" {}

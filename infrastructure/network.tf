@@ -1,9 +1,12 @@
 locals {
   # Not "!", which checkov can't evaluate.
   public_access = var.private_network_enabled ? false : true
+  own_network   = var.existing_network == null
 }
 
 resource "azurerm_virtual_network" "main" {
+  count = local.own_network ? 1 : 0
+
   name                = local.names.network
   location            = azurerm_resource_group.main.location
   resource_group_name = azurerm_resource_group.main.name
@@ -12,18 +15,25 @@ resource "azurerm_virtual_network" "main" {
 }
 
 locals {
+  # kubernetes/overlays/prod names the second: egress to Redis.
   subnets = {
     aks       = cidrsubnet(var.address_space, 4, 0)
     endpoints = cidrsubnet(var.address_space, 8, 16)
   }
+
+  network_id = local.own_network ? one(azurerm_virtual_network.main[*].id) : var.existing_network.id
+  subnet_ids = {
+    aks       = local.own_network ? one([for name, subnet in azurerm_subnet.main : subnet.id if name == "aks"]) : var.existing_network.aks_subnet_id
+    endpoints = local.own_network ? one([for name, subnet in azurerm_subnet.main : subnet.id if name == "endpoints"]) : var.existing_network.endpoints_subnet_id
+  }
 }
 
 resource "azurerm_subnet" "main" {
-  for_each = local.subnets
+  for_each = local.own_network ? local.subnets : {}
 
   name                              = each.key
   resource_group_name               = azurerm_resource_group.main.name
-  virtual_network_name              = azurerm_virtual_network.main.name
+  virtual_network_name              = azurerm_virtual_network.main[0].name
   address_prefixes                  = [each.value]
   default_outbound_access_enabled   = false
   private_endpoint_network_policies = "Enabled" # the security group holds for private endpoints too
@@ -31,6 +41,8 @@ resource "azurerm_subnet" "main" {
 
 # Azure's default rules: in from the network itself and from load balancers, out to anywhere.
 resource "azurerm_network_security_group" "main" {
+  count = local.own_network ? 1 : 0
+
   name                = "nsg-${local.name}"
   location            = azurerm_resource_group.main.location
   resource_group_name = azurerm_resource_group.main.name
@@ -38,10 +50,10 @@ resource "azurerm_network_security_group" "main" {
 }
 
 resource "azurerm_subnet_network_security_group_association" "main" {
-  for_each = local.subnets
+  for_each = azurerm_subnet.main
 
-  subnet_id                 = azurerm_subnet.main[each.key].id
-  network_security_group_id = azurerm_network_security_group.main.id
+  subnet_id                 = each.value.id
+  network_security_group_id = azurerm_network_security_group.main[0].id
 }
 
 locals {
@@ -58,10 +70,12 @@ locals {
   ) : {}
 
   private_zones = toset(flatten([for endpoint in local.private_endpoints : endpoint.zones]))
+  known_zones   = try(var.existing_network.private_dns_zone_ids, {})
+  zone_ids      = merge(local.known_zones, { for name, zone in azurerm_private_dns_zone.main : name => zone.id })
 }
 
 resource "azurerm_private_dns_zone" "main" {
-  for_each = local.private_zones
+  for_each = setsubtract(local.private_zones, keys(local.known_zones))
 
   name                = each.key
   resource_group_name = azurerm_resource_group.main.name
@@ -73,7 +87,39 @@ resource "azurerm_private_dns_zone_virtual_network_link" "main" {
 
   name                = local.names.network
   private_dns_zone_id = each.value.id
-  virtual_network_id  = azurerm_virtual_network.main.id
+  virtual_network_id  = local.network_id
+  tags                = local.tags
+}
+
+# The way in for agents: both networks know each other, and theirs resolves our names.
+locals {
+  agents_network = var.agents_network_id == null ? null : split("/", var.agents_network_id)
+}
+
+resource "azurerm_virtual_network_peering" "to_agents" {
+  count = var.agents_network_id == null ? 0 : 1
+
+  name                      = "agents"
+  resource_group_name       = azurerm_resource_group.main.name
+  virtual_network_name      = azurerm_virtual_network.main[0].name
+  remote_virtual_network_id = var.agents_network_id
+}
+
+resource "azurerm_virtual_network_peering" "from_agents" {
+  count = var.agents_network_id == null ? 0 : 1
+
+  name                      = local.names.network
+  resource_group_name       = local.agents_network[4]
+  virtual_network_name      = local.agents_network[8]
+  remote_virtual_network_id = local.network_id
+}
+
+resource "azurerm_private_dns_zone_virtual_network_link" "agents" {
+  for_each = { for name, zone in azurerm_private_dns_zone.main : name => zone.id if var.agents_network_id != null }
+
+  name                = "agents"
+  private_dns_zone_id = each.value
+  virtual_network_id  = var.agents_network_id
   tags                = local.tags
 }
 
@@ -83,7 +129,7 @@ resource "azurerm_private_endpoint" "main" {
   name                = "pe-${local.name}-${each.key}"
   location            = azurerm_resource_group.main.location
   resource_group_name = azurerm_resource_group.main.name
-  subnet_id           = azurerm_subnet.main["endpoints"].id
+  subnet_id           = local.subnet_ids.endpoints
   tags                = local.tags
 
   private_service_connection {
@@ -95,6 +141,6 @@ resource "azurerm_private_endpoint" "main" {
 
   private_dns_zone_group {
     name                 = each.key
-    private_dns_zone_ids = [for zone in each.value.zones : azurerm_private_dns_zone.main[zone].id]
+    private_dns_zone_ids = [for zone in each.value.zones : local.zone_ids[zone]]
   }
 }

@@ -13,6 +13,22 @@ output "log_analytics_workspace_id" {
   value       = azurerm_log_analytics_workspace.main.workspace_id
 }
 
+output "pipeline_variables" {
+  description = "Variables of the pipelines, under their names at GitHub."
+  value = {
+    AZURE_TENANT_ID            = data.azurerm_client_config.current.tenant_id
+    AZURE_SUBSCRIPTION_ID      = var.subscription_id
+    AZURE_RESOURCE_GROUP       = azurerm_resource_group.main.name
+    AZURE_WORKSPACE            = azurerm_machine_learning_workspace.main.name
+    LOG_ANALYTICS_WORKSPACE_ID = azurerm_log_analytics_workspace.main.workspace_id
+  }
+}
+
+output "pipeline_client_ids" {
+  description = "AZURE_CLIENT_ID of the environments register and production; empty without a pipeline."
+  value       = { for job, identity in azurerm_user_assigned_identity.pipeline : job => identity.client_id }
+}
+
 output "scoring_url" {
   description = "The online endpoint's own address, for whoever has a token and the role to score."
   value       = azapi_resource.endpoint.output.properties.scoringUri

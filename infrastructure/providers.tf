@@ -19,7 +19,12 @@ provider "azurerm" {
   # The storage account takes no keys.
   storage_use_azuread = true
 
-  features {}
+  features {
+    # A private account is reached only by its private endpoint, which is made after it.
+    storage {
+      data_plane_available = false
+    }
+  }
 }
 
 provider "azapi" {

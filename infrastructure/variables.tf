@@ -19,7 +19,7 @@ variable "enable_redis_cache" {
 }
 
 variable "private_network_enabled" {
-  description = "Storage, vault, registry, workspace, Redis and the cluster's API only on private addresses. Terraform and pipelines must then run in that network."
+  description = "Storage, vault, registry, workspace, Redis and the cluster's API only on private addresses. Terraform and the pipelines must then run in existing_network or agents_network_id."
   type        = bool
   default     = false
 }
@@ -87,30 +87,42 @@ variable "endpoint_name" {
   }
 }
 
-variable "autoscaled_deployments" {
-  description = "Deployments that Azure Monitor scales. They must exist: leave it empty until the first rollout, then name blue and green."
+# Who deploys.
+
+variable "deployer_object_ids" {
+  description = "Object ids of people or groups that register models and roll out by hand."
   type        = set(string)
   default     = []
 }
 
-variable "autoscale" {
-  description = "Instances of each autoscaled deployment; the minimum is instance_count of its YAML."
-  type = object({
-    minimum = number
-    maximum = number
-  })
-  default = { minimum = 3, maximum = 10 }
+variable "github_repository" {
+  description = "The repository, as owner/name, whose environments register and production act as the pipeline's identities; null is none."
+  type        = string
+  default     = null
 
   validation {
-    condition     = var.autoscale.minimum >= 2 && var.autoscale.minimum <= var.autoscale.maximum && var.autoscale.maximum <= 50
-    error_message = "autoscale needs 2 <= minimum <= maximum <= 50: one instance has no failover, and Azure ML allows 50."
+    condition     = var.github_repository == null || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
+    error_message = "github_repository must be owner/name, without https://github.com/."
   }
 }
 
-variable "deployer_object_ids" {
-  description = "Object ids of the identities that register models and roll out: the pipelines' and people's."
-  type        = set(string)
-  default     = []
+variable "azure_devops_connections" {
+  description = "The service connections register and production of Azure DevOps: issuer and subject, which it shows for the draft of each."
+  type = map(object({
+    issuer  = string
+    subject = string
+  }))
+  default = {}
+
+  validation {
+    condition     = length(setsubtract(keys(var.azure_devops_connections), ["register", "production"])) == 0
+    error_message = "azure_devops_connections may have the keys register and production only."
+  }
+
+  validation {
+    condition     = alltrue([for connection in values(var.azure_devops_connections) : startswith(connection.issuer, "https://")])
+    error_message = "An issuer must be an https address, as Azure DevOps shows it."
+  }
 }
 
 # AKS.
@@ -349,5 +361,47 @@ variable "address_space" {
   validation {
     condition     = can(cidrhost(var.address_space, 0)) && tonumber(split("/", var.address_space)[1]) <= 16
     error_message = "address_space must be a CIDR range of /16 or larger, such as 10.42.0.0/16."
+  }
+}
+
+variable "existing_network" {
+  description = "A network that is there already, in place of one of our own: its id, the subnets for private endpoints and for AKS, and the ids of the private DNS zones that it resolves, by name. Zones that are missing are made."
+  type = object({
+    id                   = string
+    endpoints_subnet_id  = string
+    aks_subnet_id        = optional(string)
+    private_dns_zone_ids = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_network == null || alltrue([for id in compact([try(var.existing_network.endpoints_subnet_id, null), try(var.existing_network.aks_subnet_id, null)]) : startswith(id, "${try(var.existing_network.id, "")}/subnets/")])
+    error_message = "The subnets of existing_network must be of that network: <id>/subnets/<name>."
+  }
+
+  validation {
+    condition     = var.existing_network == null || !var.enable_aks_deployment || try(var.existing_network.aks_subnet_id, null) != null
+    error_message = "AKS in an existing network needs aks_subnet_id."
+  }
+}
+
+variable "agents_network_id" {
+  description = "The network that Terraform and the pipelines' agents run in: it is peered with ours, and resolves its private names."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.agents_network_id == null || can(regex("^/subscriptions/${var.subscription_id}/resourceGroups/[^/]+/providers/Microsoft.Network/virtualNetworks/[^/]+$", var.agents_network_id))
+    error_message = "agents_network_id must be the id of a network of this subscription; `az network vnet show --query id` prints it."
+  }
+
+  validation {
+    condition     = var.agents_network_id == null || var.existing_network == null
+    error_message = "agents_network_id is for a network of our own; who owns existing_network peers that."
+  }
+
+  validation {
+    condition     = !var.private_network_enabled || var.agents_network_id != null || var.existing_network != null
+    error_message = "A private network needs a way in for Terraform and the pipelines: agents_network_id or existing_network."
   }
 }

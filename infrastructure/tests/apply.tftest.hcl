@@ -125,17 +125,49 @@ run "no_flag" {
   }
 }
 
+run "the_state_of_another_environment" {
+  command = plan
+
+  variables {
+    environment = "prod"
+  }
+
+  expect_failures = [terraform_data.environment]
+}
+
+run "a_part_of_the_state_of_another_environment" {
+  command = plan
+
+  plan_options {
+    target = [azurerm_key_vault.main]
+  }
+
+  variables {
+    environment = "prod"
+  }
+
+  expect_failures = [terraform_data.environment]
+}
+
+run "the_same_environment_again" {
+  command = plan
+
+  assert {
+    condition     = terraform_data.environment.output == "scoring-test"
+    error_message = "The state keeps whose it is."
+  }
+}
+
 run "all_flags" {
   command = apply
 
   variables {
-    enable_aks_deployment  = true
-    enable_api_management  = true
-    enable_redis_cache     = true
-    redis_sign_values      = true
-    api_clients            = ["web"]
-    cors_allowed_origins   = ["https://app.example.com", "https://admin.example.com"]
-    autoscaled_deployments = ["blue"]
+    enable_aks_deployment = true
+    enable_api_management = true
+    enable_redis_cache    = true
+    redis_sign_values     = true
+    api_clients           = ["web"]
+    cors_allowed_origins  = ["https://app.example.com", "https://admin.example.com"]
   }
 
   assert {

@@ -385,7 +385,8 @@ run "everything_in_a_private_network" {
     private_network_enabled = true
     api_management_sku      = "StandardV2_1"
     api_clients             = ["web"]
-    autoscaled_deployments  = ["blue", "green"]
+    agents_network_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-agents/providers/Microsoft.Network/virtualNetworks/vnet-agents"
+    github_repository       = "example/scoring"
     deployer_object_ids     = ["00000000-0000-0000-0000-000000000006"]
     alert_emails            = ["on-call@example.com"]
     alert_webhooks          = { chat = "https://chat.example.com/hook" }
@@ -400,15 +401,96 @@ run "everything_in_a_private_network" {
     error_message = "None of them answers on a public address."
   }
   assert {
-    condition     = toset([for setting in azurerm_monitor_autoscale_setting.deployment : setting.name]) == toset(["diabetes-classifier-blue", "diabetes-classifier-green"])
-    error_message = "Each deployment that is named is scaled."
+    condition     = azurerm_virtual_network_peering.to_agents[0].remote_virtual_network_id == var.agents_network_id && azurerm_virtual_network_peering.from_agents[0].resource_group_name == "rg-agents" && azurerm_virtual_network_peering.from_agents[0].virtual_network_name == "vnet-agents"
+    error_message = "The agents' network and ours know each other."
+  }
+  assert {
+    condition     = keys(azurerm_private_dns_zone_virtual_network_link.agents) == keys(azurerm_private_dns_zone.main) && length(azurerm_private_dns_zone.main) == 7
+    error_message = "The agents' network resolves each private name."
   }
   assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1
     error_message = "The pods' identity may use the cache too."
   }
   assert {
-    condition     = length(azurerm_role_assignment.deployer) == 3
-    error_message = "A deployer has three roles."
+    condition     = length(azurerm_role_assignment.deployer) == 4
+    error_message = "A person who deploys has the roles of the job that does."
+  }
+}
+
+run "the_pipelines_identities" {
+  command = plan
+
+  variables {
+    github_repository = "example/scoring"
+    azure_devops_connections = {
+      register = { issuer = "https://login.microsoftonline.com/tenant/v2.0", subject = "/eid1/c/pub/t/a/sc/register" }
+    }
+  }
+
+  assert {
+    condition     = { for job, credential in azurerm_federated_identity_credential.github : job => credential.subject } == { production = "repo:example/scoring:environment:production", register = "repo:example/scoring:environment:register" }
+    error_message = "Each environment of the repository acts as an identity of its own."
+  }
+  assert {
+    condition     = keys(azurerm_federated_identity_credential.azure_devops) == ["register"] && azurerm_federated_identity_credential.azure_devops["register"].subject == "/eid1/c/pub/t/a/sc/register"
+    error_message = "A service connection is let in by what Azure DevOps shows."
+  }
+  assert {
+    condition     = keys(azurerm_role_assignment.pipeline) == ["production autoscaler", "production data_scientist", "production traffic_log", "production uploads", "register registrar", "register uploads"]
+    error_message = "The job that registers can't deploy."
+  }
+  assert {
+    condition     = azurerm_role_assignment.pipeline["production autoscaler"].scope == azurerm_resource_group.main.id && azurerm_role_assignment.pipeline["register registrar"].scope == azurerm_machine_learning_workspace.main.id
+    error_message = "Autoscale settings lie in the resource group, models in the workspace."
+  }
+  assert {
+    condition     = keys(output.pipeline_client_ids) == ["production", "register"] && output.pipeline_variables.AZURE_TENANT_ID == "00000000-0000-0000-0000-000000000004"
+    error_message = "What the pipelines need is an output."
+  }
+}
+
+run "without_pipelines_and_people_there_are_no_rights" {
+  command = plan
+
+  assert {
+    condition     = length(azurerm_role_assignment.pipeline) + length(azurerm_role_assignment.deployer) + length(azurerm_role_definition.registrar) + length(azurerm_role_definition.autoscaler) == 0
+    error_message = "Nobody is given a right whom nobody named."
+  }
+}
+
+run "a_network_that_is_there" {
+  command = plan
+
+  variables {
+    enable_aks_deployment   = true
+    private_network_enabled = true
+    existing_network = {
+      id                   = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub"
+      endpoints_subnet_id  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/endpoints"
+      aks_subnet_id        = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/aks"
+      private_dns_zone_ids = { "privatelink.vaultcore.azure.net" = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/privateDnsZones/privatelink.vaultcore.azure.net" }
+    }
+  }
+
+  assert {
+    condition     = length(azurerm_virtual_network.main) + length(azurerm_subnet.main) + length(azurerm_network_security_group.main) + length(azurerm_virtual_network_peering.to_agents) == 0
+    error_message = "No second network is made."
+  }
+  assert {
+    condition     = alltrue([for endpoint in azurerm_private_endpoint.main : endpoint.subnet_id == var.existing_network.endpoints_subnet_id]) && azurerm_kubernetes_cluster.main[0].default_node_pool[0].vnet_subnet_id == var.existing_network.aks_subnet_id
+    error_message = "Private endpoints and nodes are in the subnets that were named."
+  }
+  assert {
+    condition     = !contains(keys(azurerm_private_dns_zone.main), "privatelink.vaultcore.azure.net") && length(azurerm_private_dns_zone.main) == 5
+    error_message = "Only the zones that are missing are made."
+  }
+  assert {
+    condition     = azurerm_private_endpoint.main["vault"].private_dns_zone_group[0].private_dns_zone_ids == tolist([var.existing_network.private_dns_zone_ids["privatelink.vaultcore.azure.net"]])
+    error_message = "A zone that is there gets the vault's name."
+  }
+  assert {
+    condition     = alltrue([for link in azurerm_private_dns_zone_virtual_network_link.main : link.virtual_network_id == var.existing_network.id])
+    error_message = "The network resolves the zones that are made."
   }
 }

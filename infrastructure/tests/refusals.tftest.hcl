@@ -81,14 +81,85 @@ run "a_redis_for_cluster_clients_only" {
   expect_failures = [var.managed_redis_sku]
 }
 
-run "one_instance" {
+run "a_private_network_without_a_way_in" {
   command = plan
 
   variables {
-    autoscale = { minimum = 1, maximum = 10 }
+    private_network_enabled = true
   }
 
-  expect_failures = [var.autoscale]
+  expect_failures = [var.agents_network_id]
+}
+
+run "agents_in_another_subscription" {
+  command = plan
+
+  variables {
+    agents_network_id = "/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet"
+  }
+
+  expect_failures = [var.agents_network_id]
+}
+
+run "a_peering_of_a_network_that_is_not_ours" {
+  command = plan
+
+  variables {
+    agents_network_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-agents/providers/Microsoft.Network/virtualNetworks/vnet-agents"
+    existing_network = {
+      id                  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub"
+      endpoints_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/endpoints"
+    }
+  }
+
+  expect_failures = [var.agents_network_id]
+}
+
+run "a_subnet_of_another_network" {
+  command = plan
+
+  variables {
+    existing_network = {
+      id                  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub"
+      endpoints_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub-2/subnets/endpoints"
+    }
+  }
+
+  expect_failures = [var.existing_network]
+}
+
+run "a_cluster_without_a_subnet" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    existing_network = {
+      id                  = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub"
+      endpoints_subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-hub/providers/Microsoft.Network/virtualNetworks/vnet-hub/subnets/endpoints"
+    }
+  }
+
+  expect_failures = [var.existing_network]
+}
+
+run "a_repository_by_its_address" {
+  command = plan
+
+  variables {
+    github_repository = "https://github.com/example/scoring"
+  }
+
+  expect_failures = [var.github_repository]
+}
+
+run "a_connection_for_no_job" {
+  command = plan
+
+  variables {
+    azure_devops_connections = { deploy = { issuer = "https://login.microsoftonline.com/tenant/v2.0", subject = "/eid1" } }
+  }
+
+  expect_failures = [var.azure_devops_connections]
 }
 
 run "a_name_too_long_for_a_storage_account" {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+import yaml
 
 from arm.azure import Credential, azure, cloud_options
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
@@ -82,25 +83,26 @@ def test_a_mistake_is_found(body: str, problem: str):
 
 def test_a_mistake_inside_a_block_is_found():
     """Also in blocks of blocks, and in dynamic ones."""
-    schema = of_type("resource", "azurerm_monitor_autoscale_setting")
-    text = """resource "azurerm_monitor_autoscale_setting" "x" {
-      profile {
-        capacity {
-          least = 1
-        }
-        dynamic "rule" {
-          for_each = []
-          content {
-            scale_action {}
+    schema = of_type("resource", "azurerm_monitor_scheduled_query_rules_alert_v2")
+    text = """resource "azurerm_monitor_scheduled_query_rules_alert_v2" "x" {
+      action {
+        groups = []
+      }
+      dynamic "criteria" {
+        for_each = []
+        content {
+          failing_periods {
+            at_least = 1
           }
         }
       }
     }"""
-    body = parse(text)["resource"][0]["azurerm_monitor_autoscale_setting"]["x"]
+    body = parse(text)["resource"][0]["azurerm_monitor_scheduled_query_rules_alert_v2"]["x"]
     assert schema is not None
     found = set(problems("x", body, schema))
-    assert {"x.profile.capacity.least is unknown", "x.profile.capacity.minimum is missing"} <= found
-    assert {"x.profile.rule.metric_trigger is missing", "x.profile.rule.scale_action.cooldown is missing"} <= found
+    assert {"x.action.groups is unknown", "x.criteria.query is missing"} <= found
+    assert "x.criteria.failing_periods.at_least is unknown" in found
+    assert "x.criteria.failing_periods.number_of_evaluation_periods is missing" in found
 
 
 def test_every_reference_is_to_something():
@@ -130,7 +132,7 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
         for part in ("resource_schemas", "data_source_schemas")
         for name in provider[part]
     }
-    assert held >= {(block.section, block.type) for block in BLOCKS.values()}
+    assert held >= {(block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"}
     (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
     for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
         assert asked[name]["version"] == version
@@ -173,7 +175,7 @@ def test_terraform_tests_are_readable(path: Path):
         assert body.get("assert") or body["expect_failures"]
         for variables in body.get("variables", []):
             assert {name for name in variables if not name.startswith("__")} <= MODULE.variables().keys()
-    assert {body["command"] for _, body in runs} == ({"apply"} if path.name == "apply.tftest.hcl" else {"plan"})
+    assert {body["command"] for _, body in runs} == ({"apply", "plan"} if path.name == "apply.tftest.hcl" else {"plan"})
 
 
 def test_each_combination_of_flags_has_a_run():
@@ -225,26 +227,6 @@ def test_terraform_leaves_traffic_and_deployments_to_rollouts():
     assert not any("/deployments@" in block.body.get("type", "") for block in BLOCKS.values())
 
 
-def test_deployments_scale_as_by_the_template():
-    """The rules are those of endpoints/autoscale.json."""
-    template = json.loads((REPOSITORY / "endpoints" / "autoscale.json").read_text())
-    (profile,) = template["resources"][0]["properties"]["profiles"]
-    expected = [
-        {
-            "metric": rule["metricTrigger"]["metricName"],
-            "operator": rule["metricTrigger"]["operator"],
-            "threshold": rule["metricTrigger"]["threshold"],
-            "window": rule["metricTrigger"]["timeWindow"],
-            "direction": rule["scaleAction"]["direction"],
-            "by": int(rule["scaleAction"]["value"]),
-        }
-        for rule in profile["rules"]
-    ]
-    assert MODULE.locals()["autoscale_rules"] == expected
-    default = MODULE.variables()["autoscale"]["default"]
-    assert default == {name: template["parameters"][name]["defaultValue"] for name in ("minimum", "maximum")}
-
-
 def test_quota_by_key_is_only_where_the_tier_has_it():
     """Classic tiers count by key, v2 tiers by product; Consumption, which has no rates by key either, is refused."""
     policies = INFRASTRUCTURE / "policies"
@@ -260,7 +242,9 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
 
 def test_no_role_is_wider_than_its_job():
     """Nobody is made owner or contributor, and the gateway's own role is one action."""
-    roles = {block.body.get("role_definition_name", "") for block in BLOCKS.values()}
+    texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
+    roles = set(re.findall(r'(?:role_definition_name|name)\s*= "([A-Z][^"]*)"', texts))
+    assert {"AzureML Data Scientist", "AcrPull"} <= roles
     assert not roles & {"Owner", "Contributor", "User Access Administrator", "Key Vault Administrator"}
     (permissions,) = BLOCKS["azurerm_role_definition.scorer"].body["permissions"]
     actions = ["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]
@@ -297,11 +281,12 @@ def test_the_cost_on_the_page_adds_up():
     rows = re.findall(rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
     sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
     assert sums is not None
+    instances = yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())["instance_count"]
     for column, environment in ((2, "dev-edge-learning"), (4, "prod")):
         given = variables_of(environment)
         nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
         quantity = {
-            "instance of the endpoint, Standard_F4s_v2": given["autoscale"]["minimum"],
+            "instance of the endpoint, Standard_F4s_v2": instances,
             f"node of AKS, {given['aks_scoring_nodes']['vm_size']}": nodes,
             "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
             "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),
@@ -323,5 +308,5 @@ def test_the_page_names_what_is_there():
     files = re.findall(r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`", PAGE)
     assert len(files) > 10
     assert [name for name in files if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))] == []
-    shown = set(re.findall(r"`((?:enable|aks|api|redis|private|autoscaled|endpoint)_\w+)[ `=]", PAGE))
+    shown = set(re.findall(r"`((?:enable|aks|api|redis|private|agents|existing|endpoint)_\w+)[ `=]", PAGE))
     assert shown <= MODULE.variables().keys() | MODULE.outputs().keys()

@@ -15,7 +15,7 @@ READING = hcl2.SerializationOptions(strip_string_quotes=True, with_comments=Fals
 
 REFERENCE = re.compile(
     r"(?<![\w.])(?:(?P<kind>var|local)\.(?P<name>\w+)|"
-    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi)_\w+)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
+    r"(?P<data>data\.)?(?P<type>(?:azurerm|azapi)_\w+|terraform_data)\.(?P<label>\w+)(?:\[[^][]*\])?(?:\.(?P<attribute>\w+))?)"
 )
 
 
@@ -70,9 +70,9 @@ class Module:
         return {name: body for one in self.each("output") for name, body in one.items()}
 
     def references(self) -> Iterator[re.Match[str]]:
-        """Of all expressions, but those to ``each``, ``path``, the names of for-expressions and what is moved."""
+        """Of all expressions, but those to ``each``, ``path``, the names of for-expressions and what is moved or removed."""
         for tree in self.trees.values():
-            for text in texts({name: part for name, part in tree.items() if name != "moved"}):
+            for text in texts({name: part for name, part in tree.items() if name not in ("moved", "removed")}):
                 yield from REFERENCE.finditer(code(text))
 
 

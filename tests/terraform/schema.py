@@ -14,6 +14,17 @@ META = {"count", "for_each", "depends_on", "lifecycle", "provider", "timeouts"}
 """Terraform's own, which every resource takes."""
 
 
+TERRAFORM_DATA = {
+    "attributes": {
+        "id": {"type": "string", "computed": True},
+        "input": {"type": "dynamic", "optional": True},
+        "output": {"type": "dynamic", "computed": True},
+        "triggers_replace": {"type": "dynamic", "optional": True},
+    }
+}
+"""Of Terraform itself, which needs no provider for it."""
+
+
 def schemas() -> dict[str, Any]:
     """By provider, in the form of ``terraform providers schema -json``."""
     data: dict[str, Any] = json.loads(SNAPSHOT.read_text())["provider_schemas"]
@@ -22,6 +33,8 @@ def schemas() -> dict[str, Any]:
 
 def of_type(section: str, kind: str) -> dict[str, Any] | None:
     """The schema of a resource or data source; None where it is not in the snapshot."""
+    if kind == "terraform_data":
+        return TERRAFORM_DATA
     part = "data_source_schemas" if section == "data" else "resource_schemas"
     found: dict[str, Any] | None = schemas()[kind.partition("_")[0]][part].get(kind)
     return found
