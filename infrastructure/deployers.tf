@@ -31,7 +31,6 @@ resource "azurerm_role_definition" "registrar" {
     actions = [
       "Microsoft.MachineLearningServices/workspaces/read",
       "Microsoft.MachineLearningServices/workspaces/datastores/read",
-      "Microsoft.MachineLearningServices/workspaces/datastores/listSecrets/action",
       "Microsoft.MachineLearningServices/workspaces/models/*",
     ]
   }

@@ -1,6 +1,5 @@
 """``infrastructure/`` as it is written: read by python-hcl2, held to the providers' schemas."""
 
-import json
 import re
 import ssl
 import warnings
