@@ -132,7 +132,7 @@ endpoints: $(TESTING) ## check endpoints/ before Azure does
 
 manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
 	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
-	@for name in keda redis-key; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
+	@for name in keda redis-key fqdn-egress; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive

@@ -82,6 +82,14 @@ resource "azurerm_kubernetes_cluster" "main" {
     pod_cidr            = "10.244.0.0/16"
     service_cidr        = "10.245.0.0/16"
     dns_service_ip      = "10.245.0.10"
+
+    # For kubernetes/components/fqdn-egress. It is charged by node.
+    dynamic "advanced_networking" {
+      for_each = var.aks_fqdn_policies ? [1] : []
+      content {
+        security_enabled = true
+      }
+    }
   }
 
   key_vault_secrets_provider {

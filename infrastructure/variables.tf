@@ -202,6 +202,12 @@ variable "aks_authorized_ip_ranges" {
   }
 }
 
+variable "aks_fqdn_policies" {
+  description = "Policies by names, for kubernetes/components/fqdn-egress: Advanced Container Networking Services, charged by node."
+  type        = bool
+  default     = false
+}
+
 variable "workload" {
   description = "Namespace and service account of kubernetes/ that may act as the scoring identity."
   type = object({

@@ -176,6 +176,20 @@ run "aks_alone" {
   }
 }
 
+run "aks_with_policies_by_name" {
+  command = plan
+
+  variables {
+    enable_aks_deployment = true
+    aks_fqdn_policies     = true
+  }
+
+  assert {
+    condition     = azurerm_kubernetes_cluster.main[0].network_profile[0].advanced_networking[0].security_enabled
+    error_message = "Policies by name need Advanced Container Networking Services."
+  }
+}
+
 run "api_management_alone" {
   command = plan
 

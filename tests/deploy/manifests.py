@@ -14,6 +14,7 @@ FOLDERS = {
     "prod": KUBERNETES / "overlays" / "prod",
     "keda": RENDERED / "keda",
     "redis-key": RENDERED / "redis-key",
+    "fqdn-egress": RENDERED / "fqdn-egress",
 }
 ALL = {name: render(folder) for name, folder in FOLDERS.items()}
 """Both overlays, and prod with each of the components."""

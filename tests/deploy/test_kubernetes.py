@@ -1,6 +1,7 @@
 """What ``kubernetes/`` comes to: valid for the API server, and right in what its schema does not say."""
 
 import copy
+import ipaddress
 import json
 import re
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ CUSTOM = {
     ("keda.sh/v1alpha1", "ScaledObject"),
     ("keda.sh/v1alpha1", "TriggerAuthentication"),
     ("azmonitoring.coreos.com/v1", "PodMonitor"),
+    ("cilium.io/v2", "CiliumNetworkPolicy"),
 }
 """Kinds of add-ons of AKS, for which there is no schema here."""
 
@@ -93,6 +95,8 @@ def selectors(manifest: Manifest) -> Iterator[dict[str, str]]:
             yield spec["selector"]["matchLabels"]
         case "NetworkPolicy":
             yield spec["podSelector"]["matchLabels"]
+        case "CiliumNetworkPolicy":
+            yield spec["endpointSelector"]["matchLabels"]
 
 
 @each_rendering
@@ -140,23 +144,60 @@ def test_the_service_is_never_public(name: str):
     assert not kinds(name, "Ingress")
 
 
+ENTRA = ["20.20.32.0/19", "20.190.128.0/18", "20.231.128.0/19", "40.126.0.0/18"]
+"""Row 56 of Microsoft's list of addresses: login.microsoftonline.com."""
+
+ENDPOINTS = "10.42.16.0/24"
+"""The subnet of private endpoints."""
+
+
+def destinations(name: str) -> set[tuple[str, int]]:
+    """Of egress: an address range or a name, and a port."""
+    found = set()
+    for policy in kinds(name, "NetworkPolicy"):
+        for rule in policy["spec"]["egress"]:
+            peers = [peer["ipBlock"]["cidr"] if "ipBlock" in peer else "kube-dns" for peer in rule["to"]]
+            found |= {(peer, port["port"]) for peer in peers for port in rule["ports"]}
+    for policy in kinds(name, "CiliumNetworkPolicy"):
+        for rule in policy["spec"]["egress"]:
+            peers = [each["matchName"] for each in rule.get("toFQDNs", [])] or ["kube-dns"]
+            ports = [int(port["port"]) for each in rule["toPorts"] for port in each["ports"]]
+            found |= {(peer, port) for peer in peers for port in ports}
+    return found
+
+
 @each_rendering
-def test_the_network_lets_through_what_is_named_only(name: str):
-    """Both ways; Redis and Entra ID on their ports, never the node's metadata, and nothing from anywhere."""
+def test_a_pod_reaches_what_it_needs_and_nothing_else(name: str):
+    """DNS; Entra ID where it signs in with a token; Redis, on its port. Never any address, nor the node's metadata."""
+    given = variables(name)
+    needed = {("kube-dns", 53)}
+    if name == "fqdn-egress":
+        needed |= {("login.microsoftonline.com", 443), (given["REDIS_HOST"], int(given["REDIS_PORT"]))}
+    elif "REDIS_PORT" in given:
+        needed |= {(ENDPOINTS, int(given["REDIS_PORT"]))}
+        needed |= {(each, 443) for each in ENTRA if given["REDIS_AUTH"] == "entra"}
+    assert destinations(name) == needed
+
+
+@each_rendering
+def test_a_pod_is_reached_by_whom_the_policies_name(name: str):
+    """Each says both ways, and none lets in everybody."""
     policies = kinds(name, "NetworkPolicy")
     assert all(set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} for policy in policies)
     sources = [peer for policy in policies for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    assert sources
     assert {} not in sources
-    assert "0.0.0.0/0" not in [peer["ipBlock"]["cidr"] for peer in sources if "ipBlock" in peer]
-    rules = [rule for policy in policies for rule in policy["spec"]["egress"]]
-    assert all(rule["to"] and rule["ports"] for rule in rules)
-    wide = [rule for rule in rules if any("ipBlock" in peer for peer in rule["to"])]
-    for rule in wide:
-        assert all("169.254.169.254/32" in peer["ipBlock"]["except"] for peer in rule["to"])
-    ports = {port["port"] for rule in wide for port in rule["ports"]}
-    redis = variables(name).get("REDIS_PORT")
-    assert ports == (set() if redis is None else {443, 6380, 10000})
-    assert redis is None or int(redis) in ports
+    assert not any(peer["ipBlock"]["cidr"].endswith("/0") for peer in sources if "ipBlock" in peer)
+
+
+def test_names_are_looked_up_that_are_reached():
+    """By Cilium, which learns addresses from the answers; no other name is."""
+    (policy,) = kinds("fqdn-egress", "CiliumNetworkPolicy")
+    (rules,) = [
+        each["rules"]["dns"] for rule in policy["spec"]["egress"] for each in rule["toPorts"] if "rules" in each
+    ]
+    reached = {name for name, port in destinations("fqdn-egress") if port != 53}
+    assert {each["matchName"] for each in rules} == reached
 
 
 def test_what_terraform_makes_is_what_the_manifests_name():
@@ -168,6 +209,9 @@ def test_what_terraform_makes_is_what_the_manifests_name():
     (gateway,) = [each for each in kinds("prod", "NetworkPolicy") if each["metadata"]["name"] == "ml-inference-gateway"]
     network = gateway["spec"]["ingress"][0]["from"][0]["ipBlock"]["cidr"]
     assert re.search(rf'variable "address_space" {{[^}}]*default += "{network}"', texts["variables.tf"])
+    subnet = ipaddress.ip_network(ENDPOINTS)
+    bits, number = re.findall(r"endpoints = cidrsubnet\(var.address_space, (\d+), (\d+)\)", texts["network.tf"])[0]
+    assert list(ipaddress.ip_network(network).subnets(int(bits)))[int(number)] == subnet
     (fetched,) = yaml.safe_load(the_only("redis-key", "SecretProviderClass")["spec"]["parameters"]["objects"])["array"]
     assert f'= "{yaml.safe_load(fetched)["objectName"]}"' in texts["keyvault.tf"]
     sources = "".join(path.read_text() for path in KUBERNETES.rglob("*.yaml"))
