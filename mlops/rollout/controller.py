@@ -230,7 +230,7 @@ def put_back(
             f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
             f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
         )
-    left = [f"{plan.new}, without traffic, to look into", *_unscaled(endpoint, plan)]
+    left = [f"{plan.new}, without traffic, to look into", *(_unscaled(endpoint, plan) if back else [])]
     journal.note("ended", outcome=outcome, reason=reason, left=left)
     return outcome
 

@@ -47,3 +47,18 @@ def variables(name: str) -> dict[str, str]:
 def scaler(name: str) -> Any:
     (found,) = [each for each in ALL[name] if each["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
     return found
+
+
+def destinations(name: str) -> set[tuple[str, int]]:
+    """Of egress: an address range or a name, and a port."""
+    found = set()
+    for policy in kinds(name, "NetworkPolicy"):
+        for rule in policy["spec"]["egress"]:
+            peers = [peer["ipBlock"]["cidr"] if "ipBlock" in peer else "kube-dns" for peer in rule["to"]]
+            found |= {(peer, port["port"]) for peer in peers for port in rule["ports"]}
+    for policy in kinds(name, "CiliumNetworkPolicy"):
+        for rule in policy["spec"]["egress"]:
+            peers = [each["matchName"] for each in rule.get("toFQDNs", [])] or ["kube-dns"]
+            ports = [int(port["port"]) for each in rule["toPorts"] for port in each["ports"]]
+            found |= {(peer, port) for peer in peers for port in ports}
+    return found

@@ -18,6 +18,7 @@ from deploy.manifests import (
     KUBERNETES,
     RENDERED,
     container,
+    destinations,
     each_rendering,
     kinds,
     the_only,
@@ -149,21 +150,6 @@ ENTRA = ["20.20.32.0/19", "20.190.128.0/18", "20.231.128.0/19", "40.126.0.0/18"]
 
 ENDPOINTS = "10.42.16.0/24"
 """The subnet of private endpoints."""
-
-
-def destinations(name: str) -> set[tuple[str, int]]:
-    """Of egress: an address range or a name, and a port."""
-    found = set()
-    for policy in kinds(name, "NetworkPolicy"):
-        for rule in policy["spec"]["egress"]:
-            peers = [peer["ipBlock"]["cidr"] if "ipBlock" in peer else "kube-dns" for peer in rule["to"]]
-            found |= {(peer, port["port"]) for peer in peers for port in rule["ports"]}
-    for policy in kinds(name, "CiliumNetworkPolicy"):
-        for rule in policy["spec"]["egress"]:
-            peers = [each["matchName"] for each in rule.get("toFQDNs", [])] or ["kube-dns"]
-            ports = [int(port["port"]) for each in rule["toPorts"] for port in each["ports"]]
-            found |= {(peer, port) for peer in peers for port in ports}
-    return found
 
 
 @each_rendering

@@ -87,3 +87,14 @@ def test_the_way_back_by_hand_does_the_same(endpoint: Simulated, tmp_path: Path)
     endpoint.scaled[NEW] = 8
     assert put_back(endpoint, PLAN, journal(endpoint, tmp_path), "asked", sleep=endpoint.sleep) is Outcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
+
+
+def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: Path):
+    """Where the traffic can't be put back, the setting stays."""
+    endpoint.scaled[NEW] = 8
+    endpoint.troubles = 1000
+    assert (
+        put_back(endpoint, PLAN, journal(endpoint, tmp_path), "asked", timer=endpoint.timer, sleep=endpoint.sleep)
+        is Outcome.STUCK
+    )
+    assert endpoint.scaled == {OLD: 3, NEW: 8}
