@@ -7,10 +7,10 @@ import pytest
 
 from deploy.checkout import REPOSITORY
 
-PAGES = ("infrastructure.md", "deploy.md", "kubernetes.md")
+PAGES = sorted(path.name for path in (REPOSITORY / "docs").glob("*.md"))
 MAKES = re.compile(
     r"^(?!#).*\b(az [\w -]*?(create|attach|register)\b|(terraform|terraform -chdir=\S+) apply\b|kubectl apply\b"
-    r"|docker push\b|gh (variable set|api --method PUT)\b)",
+    r"|docker push\b|mlops rollout (?!.*--plan)|gh (variable set|api --method PUT)\b)",
     re.MULTILINE,
 )
 NUMBER = re.compile(r"(\d+) dollars")
@@ -40,7 +40,7 @@ def missing(after: str) -> list[str]:
 def test_the_steps_are_found():
     """The check below looks at something."""
     assert len(ALL) >= 10
-    assert {page for page, _, _ in ALL} == set(PAGES)
+    assert {page for page, _, _ in ALL} >= {"infrastructure.md", "deploy.md", "kubernetes.md", "observability.md"}
 
 
 @pytest.mark.parametrize(

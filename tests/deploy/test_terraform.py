@@ -302,6 +302,16 @@ def test_the_cost_on_the_page_adds_up():
         assert int(sums[1 if column == 2 else 2]) == sum(int(row[column + 1]) for row in rows)
 
 
+def test_each_environment_has_a_state_of_its_own():
+    """The page initialises it just before it plans with that environment's variables."""
+    assert "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
+    planned = re.findall(r"-backend-config=key=(\S+).*\nterraform plan -var-file=(\S+)", PAGE)
+    project = MODULE.variables()["project"]["default"]
+    assert {name for _, name in planned} == {path.name for path in TFVARS}
+    for state, name in planned:
+        assert state == f"{project}-{parse((INFRASTRUCTURE / name).read_text())['environment']}.tfstate"
+
+
 def test_the_page_names_what_is_there():
     """Files, variables and outputs."""
     files = re.findall(r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`", PAGE)
