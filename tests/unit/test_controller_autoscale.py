@@ -1,13 +1,17 @@
 """A rollout hands the autoscale setting on with the traffic."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlops.rollout.controller import put_back
+from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.journal import Outcome
 from mlops.rollout.plan import Plan, steps
-from simulated_endpoint import NEW, OLD, PLAN, Simulated, journal, rollout
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, journal, rollout
 
 
 @pytest.fixture
@@ -98,3 +102,24 @@ def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: P
         is Outcome.STUCK
     )
     assert endpoint.scaled == {OLD: 3, NEW: 8}
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    bad=st.sampled_from([{}, {"failing": 0.3}]),
+    killed_at=st.integers(1, 160),
+    trouble_at=st.integers(1, 320),
+)
+def test_killed_anywhere_whoever_takes_traffic_scales(bad: dict[str, float], killed_at: int, trouble_at: int):
+    """The simulated endpoint refuses traffic for one that does not; run again, whoever serves in the end scales."""
+    endpoint = Simulated()
+    endpoint.scaled, endpoint.instances = {OLD: 3}, 8
+    endpoint.bad, endpoint.bad_from = bad, endpoint.now + 70
+    endpoint.killed_at, endpoint.trouble_at = killed_at, trouble_at
+    with TemporaryDirectory() as name:
+        try:
+            rollout(endpoint, Path(name))
+        except (Killed, EndpointError):
+            endpoint.killed_at = endpoint.trouble_at = float("inf")
+            rollout(endpoint, Path(name))
+        assert endpoint.in_force.live.keys() <= endpoint.scaled.keys()
