@@ -17,8 +17,8 @@ COMMANDS: dict[str, dict[str, dict[str, Any]]] = {
     for file in ("core.json", "extensions.json")
     for name, options in json.loads((HERE / file).read_text())["commands"].items()
 }
-METRICS: dict[str, dict[str, list[str]]] = json.loads((HERE / "metrics.json").read_text())["metrics"]
-"""Dimensions by resource type and metric."""
+METRICS: dict[str, dict[str, dict[str, Any]]] = json.loads((HERE / "metrics.json").read_text())["metrics"]
+"""``dimensions``, ``aggregations`` and the finest interval in ``minutes``, by resource type and metric."""
 
 OF_EVERY_COMMAND: dict[str, dict[str, Any]] = {
     "--debug": {"nargs": 0},

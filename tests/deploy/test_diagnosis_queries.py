@@ -151,20 +151,38 @@ def test_events_of_other_namespaces_are_left_out(queries: dict[str, Query]):
 
 
 def test_the_gateways_failures_have_their_reason(queries: dict[str, Query]):
-    """What clients got, what the backend answered, and ids to look up; what was answered well is left out."""
+    """What clients got, what the backend answered, and ids to look up."""
     row = {
         "TimeGenerated": MIDNIGHT,
+        "ApiId": "inference",
         "ResponseCode": 502,
         "BackendResponseCode": None,
         "LastErrorReason": "BackendConnectionFailure",
         "BackendTime": 20,
         "CorrelationId": "a",
     }
-    others = [{"ResponseCode": 200, "BackendResponseCode": 200}, {"ResponseCode": 502, "CorrelationId": "b"}]
-    tables = workspace(ApiManagementGatewayLogs=[row, *(row | other for other in others)])
+    tables = workspace(ApiManagementGatewayLogs=[row, row | {"CorrelationId": "b"}])
     (found,) = run(queries["gateway/GatewayFailuresByReason"], tables)
     assert (found["Failures"], found["CorrelationIds"], found["BackendP95"]) == (2, ["a", "b"], 20)
     assert (found["ResponseCode"], found["LastErrorReason"]) == (502, "BackendConnectionFailure")
+
+
+@pytest.mark.parametrize(
+    "codes", [(200, 200), (422, 424), (424, 424), (401, None), (429, None), (429, 429), (500, 424)]
+)
+def test_the_gateways_failures_are_those_that_ring(queries: dict[str, Query], codes: tuple[int, int | None]):
+    """By the codes that clients and the gateway got, as GatewayFailures counts them."""
+    row = {
+        "TimeGenerated": MIDNIGHT,
+        "ApiId": "inference",
+        "LastErrorReason": "",
+        "BackendTime": 1,
+        "CorrelationId": "",
+    }
+    row |= dict(zip(("ResponseCode", "BackendResponseCode"), codes, strict=True))
+    tables = workspace(ApiManagementGatewayLogs=[row])
+    shown = sum(each["Failures"] for each in run(queries["gateway/GatewayFailuresByReason"], tables))
+    assert shown == sum(each["Failures"] for each in run(queries["gateway/GatewayFailures"], tables))
 
 
 def test_the_largest_table_stands_first(queries: dict[str, Query]):
