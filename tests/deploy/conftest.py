@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checkout import Checkout
+from kusto.logged import Logged
 from kusto.parser import FILES, QUERIES, Query, parse
 
 
@@ -21,3 +22,9 @@ def shared_checkout(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) 
 def queries() -> dict[str, Query]:
     """Those of infrastructure/queries/, by pack and name."""
     return parse({name: (QUERIES / f"{name}.kql").read_text() for name in FILES})
+
+
+@pytest.fixture(scope="session")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
+    """What a real server logged and answered, as it arrives in Log Analytics."""
+    return Logged(tmp_path_factory.mktemp("logged"))

@@ -15,11 +15,6 @@ from kusto.scalars import NotSupportedError
 WINDOW = timedelta(minutes=5)
 
 
-@pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
-    return Logged(tmp_path_factory.mktemp("logged"))
-
-
 def run(query: Query, tables: dict[str, Table], now: datetime = MIDNIGHT) -> Table:
     return Evaluator(tables, now).run(query.tree)
 

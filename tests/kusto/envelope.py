@@ -13,9 +13,11 @@ TABLES = (
     "ContainerLogV2",
     "AmlOnlineEndpointConsoleLog",
     "AmlOnlineEndpointTrafficLog",
+    "AmlOnlineEndpointEventLog",
     "ApiManagementGatewayLogs",
     "AppRequests",
     "AppDependencies",
+    "Usage",
     "KubePodInventory",
     "_LogOperation",
 )
@@ -36,8 +38,8 @@ def container_log(lines: Iterable[str], arrivals: Iterator[datetime]) -> Table:
         {
             "TimeGenerated": at,
             "PodName": "ml-inference-7c9f",
-            "PodNamespace": "inference",
-            "ContainerName": "scoring",
+            "PodNamespace": "ml-inference",
+            "ContainerName": "inference",
             "LogSource": "stdout",
             "LogLevel": "UNKNOWN",
             "LogMessage": json.loads(line) if line.startswith("{") else line,

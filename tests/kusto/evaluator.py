@@ -28,6 +28,8 @@ def nearest_rank(values: Iterable[Any], percent: int) -> Any:
 AGGREGATES: dict[str, Callable[..., Any]] = {
     "count": len,
     "countif": lambda rows, found: sum(value is True for value in found),
+    "make_list": lambda rows, found, most: [value for value in found if value is not None][: most[0]],
+    "make_set": lambda rows, found, most: list(dict.fromkeys(value for value in found if value is not None))[: most[0]],
     "max": lambda rows, found: max((value for value in found if value is not None), default=None),
     "min": lambda rows, found: min((value for value in found if value is not None), default=None),
     "percentile": lambda rows, found, percents: nearest_rank(found, percents[0]) if found else None,
@@ -53,6 +55,7 @@ class Evaluator:
             "ProjectOperator": self._project,
             "SortOperator": self._order,
             "SummarizeOperator": self._summarize,
+            "TopOperator": self._top,
         }
 
     def run(self, tree: list[Any]) -> Table:
@@ -100,6 +103,12 @@ class Evaluator:
         (ordered,) = step.children[-1].children
         expression, clause = ordered.children
         return sorted(rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc")
+
+    def _top(self, rows: Table, step: Node) -> Table:
+        most, ordered = step.children
+        expression, clause = ordered.children
+        rows = sorted(rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc")
+        return rows[: self._value(most, {})]
 
     def _mv_expand(self, rows: Table, step: Node) -> Table:
         *parameters, expansions = step.children

@@ -28,6 +28,8 @@ def literal(node: Node) -> Any:
         return int(text)
     if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
         return int(found[1])
+    if kind == "Real" and text == "real(null)":
+        return None
     if kind == "Real":
         return float(text)
     if kind == "String" and re.fullmatch(r'"[^"\\]*"', text):
@@ -71,6 +73,7 @@ def bin_(value: Any, size: timedelta) -> datetime:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bin": bin_,
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
+    "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
     "min_of": min,
     "not": lambda value: None if value is None else not value,

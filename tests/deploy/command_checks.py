@@ -1,0 +1,117 @@
+"""Whether the programs that ``deploy.pasted`` stands in for would take what they were called with."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import yaml
+from click.testing import CliRunner
+
+import settings
+from azure_cli.parser import METRICS, parse
+from deploy.checkout import REPOSITORY
+from deploy.pasted import Call
+from kusto.envelope import MIDNIGHT, workspace
+from kusto.evaluator import Evaluator
+from kusto.parser import FILES, QUERIES, Query
+from mlops.cli import main
+from mlops.rollout import targets
+from still_endpoint import Still
+
+NAMES = {(QUERIES / f"{name}.kql").read_text().rstrip("\n"): name for name in FILES}
+"""Queries by their text."""
+
+
+class Checks:
+    """``folder``: the checkout that the calls were made in. ``queries``: those of infrastructure/, by name."""
+
+    def __init__(self, folder: Path, queries: dict[str, Query]) -> None:
+        self._folder = folder
+        self._queries = queries
+
+    def check(self, call: Call) -> None:
+        """Raises what the program itself would, or an AssertionError."""
+        checks = {"az": self._az, "mlops": self._mlops, "make": self._make, "kubelogin": self._kubelogin}
+        checks[call.program](call)
+
+    def _az(self, call: Call) -> None:
+        command, options = parse(call.words, call.env["AZURE_DEFAULTS_GROUP"], call.env["AZURE_DEFAULTS_WORKSPACE"])
+        for name in ("--file", "--request-file"):
+            assert name not in options or (self._folder / options[name]).is_file()
+        for name in ("--traffic", "--mirror-traffic"):
+            if name in options:
+                _check_shares(options[name], of_all=name == "--traffic")
+        for change in [*options.get("--set", []), *options.get("--remove", [])]:
+            _check_property(change, as_text="--force-string" in options)
+        if command == "monitor log-analytics query":
+            self._check_query(options, call.env["LOG_ANALYTICS_WORKSPACE_ID"])
+        if command == "monitor metrics list":
+            _check_metrics(options)
+        if command.startswith("monitor autoscale"):
+            assert options["--autoscale-name"] == f"{call.env['ENDPOINT']}-{call.env['DEPLOYMENT']}"
+
+    def _check_query(self, options: dict[str, Any], log_workspace: str) -> None:
+        """One of ours, of this workspace, over a time that Azure can read; it runs."""
+        assert options["--workspace"] == log_workspace
+        assert re.fullmatch(r"P(\d+D)?(T\d+[HM])?", options["--timespan"])
+        name = NAMES.get(options["--analytics-query"])
+        assert name, "the query is none of infrastructure/queries/"
+        assert self._queries[name].errors == []
+        Evaluator(workspace(), MIDNIGHT).run(self._queries[name].tree)
+
+    def _mlops(self, call: Call) -> None:
+        """Run, on an endpoint whose blue deployment has all traffic."""
+        connect = mock.Mock(return_value=Still({"blue": 100}))
+        with chdir(self._folder), mock.patch.object(targets, "connector", return_value=connect):
+            result = CliRunner().invoke(main, call.words, env=call.env)
+        assert result.exit_code == 0, result.output
+
+    def _make(self, call: Call) -> None:
+        """What make would run is run."""
+        command = ["make", "--dry-run", *call.words]
+        told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        (line,) = re.findall(r"bin/mlops (.+)", told.replace("\\\n", " "))
+        script = f"printf '%s\\0' {line}"
+        words = subprocess.run(["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        self._mlops(call._replace(words=words.stdout.split("\0")[:-1]))
+
+    def _kubelogin(self, call: Call) -> None:
+        assert call.words == ["convert-kubeconfig", "--login", "azurecli"]
+
+
+def _check_shares(text: str, *, of_all: bool) -> None:
+    """``blue=100 green=0``."""
+    shares = dict(pair.split("=") for pair in text.split())
+    assert shares.keys() <= {"blue", "green"}
+    assert not of_all or sum(map(int, shares.values())) == 100
+
+
+def _check_property(change: str, *, as_text: bool) -> None:
+    """Of ``--set`` or ``--remove``: what a deployment's file has; of a variable a text, with which a server starts."""
+    name, _, value = change.partition("=")
+    key, _, variable = name.partition(".")
+    assert key in yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())
+    if variable:
+        assert as_text or not re.fullmatch(r"[\d.]+|true|false|null", value), f"az takes {value} for JSON"
+        check_environment({variable: value})
+
+
+def check_environment(environ: dict[str, str]) -> None:
+    """A server would start with it. Raises StartupError."""
+    settings.load(environ)
+
+
+def _check_metrics(options: dict[str, Any]) -> None:
+    """Those that the resource has, by dimensions, aggregations and intervals that they have."""
+    provider, *rest = options["--resource"].partition("/providers/")[2].split("/")
+    known = METRICS["/".join([provider, *rest[::2]])]
+    for metric in options["--metrics"]:
+        assert metric in known
+        assert set(options.get("--dimension", [])) <= set(known[metric]["dimensions"])
+        assert set(options["--aggregation"]) <= set(known[metric]["aggregations"])
+        assert int(options["--interval"].removesuffix("m")) >= known[metric]["minutes"]
