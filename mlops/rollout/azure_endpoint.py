@@ -46,7 +46,7 @@ def connect(
     return AzureEndpoint(
         name,
         files,
-        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False),
+        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False, enable_telemetry=False),
         queries=LogsQueryClient(credential),
         log_workspace=log_workspace,
         http=httpx.Client(timeout=TIMEOUT_S),
