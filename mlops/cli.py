@@ -81,6 +81,12 @@ def main(debug: bool) -> None:
 @click.option("--version", help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
 @column_options
+@click.option(
+    "--golden-rows",
+    metavar="synthetic|sample|FILE",
+    default="synthetic",
+    help="Rows for the manifest: made up like the sample's, ten of the sample as they are, or yours.",
+)
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option(
     "--trust", multiple=True, metavar="TYPE", help="A type that a .skops file may hold and skops does not trust."
@@ -95,6 +101,7 @@ def package(
     drop: tuple[str, ...],
     text: tuple[str, ...],
     dtype: tuple[str, ...],
+    golden_rows: str,
     not_cacheable: bool,
     trust: tuple[str, ...],
     force: bool,
@@ -106,6 +113,7 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
+    from mlops import golden_rows as golden
     from mlops import sample as samples
     from mlops.package import package as package_model
 
@@ -119,6 +127,7 @@ def package(
         rows.drop(columns=[columns[name] for name in drop]),
         out,
         told=told(text, dtype),
+        golden_rows=golden.given(golden_rows, drop),
         name=name,
         version=version,
         force=force,

@@ -22,6 +22,9 @@ BINS = 10
 LEAST = 0.01
 """Share of the rows that a value has which is a bin of its own."""
 
+SHARED = 5
+"""Rows that have a value, at least, before it is kept in a manifest: it is nobody's then."""
+
 WATCH, DRIFTED = 0.1, 0.25
 
 LEAST_KNOWN = 200
@@ -99,7 +102,7 @@ def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
     """None of a free text, where each value is there once."""
     counts = Counter(str(value) for value in column if not _missing(value))
     most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
-    return tuple(value for value, count in most if count > max(1, counts.total() * LEAST))
+    return tuple(value for value, count in most if count >= SHARED and count > counts.total() * LEAST)
 
 
 def _missing(value: Any) -> bool:
