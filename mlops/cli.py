@@ -16,7 +16,7 @@ import orjson
 
 import settings
 from errors import StartupError
-from mlops import failure
+from mlops import extras, failure
 from mlops.column_options import column_options, told
 from mlops.plain_text import plain
 
@@ -67,7 +67,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(package_name="azureml-scoring")
+@click.version_option(package_name=extras.NAME)
 @click.option("--debug", is_flag=True, help="Show the traceback of what goes wrong.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
@@ -207,7 +207,7 @@ def score_(
     try:
         from mlops.score import score
     except ModuleNotFoundError:
-        raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
+        raise click.ClickException(f"mlops score needs httpx; run `{extras.command('deploy')}`.") from None
     score(file, url, secret_env, deployment, model_dir, told(text, dtype))
 
 
@@ -240,7 +240,7 @@ def _draw(plot: Path, found: Sequence[Drift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:
-        raise click.ClickException("--plot needs matplotlib; run `pip install 'azureml-scoring[deploy]'`.") from None
+        raise click.ClickException(f"--plot needs matplotlib; run `{extras.command('deploy')}`.") from None
     if plot.suffix.lower() not in (".svg", ".png"):
         raise click.UsageError("--plot takes a file that ends in .svg or .png.")
     drift_picture.write(plot, found)
