@@ -89,13 +89,13 @@ class Baseline:
 
 
 def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
-    """Deciles; between the values where those are few."""
+    """Deciles, each half-way between two rows: a row's own value is somebody's. Of few values, between all of them."""
     numbers = np.asarray(column, dtype=float)
-    distinct = np.unique(numbers[~np.isnan(numbers)])
-    if len(distinct) <= BINS:
-        return tuple((distinct[:-1] / 2 + distinct[1:] / 2).tolist())  # the sum may be beyond a float
-    inner = np.linspace(0, 1, BINS + 1)[1:-1]
-    return tuple(np.unique(np.quantile(numbers[~np.isnan(numbers)], inner)).tolist())
+    ordered = np.sort(numbers[~np.isnan(numbers)])
+    distinct = np.unique(ordered)
+    ends = np.arange(1, BINS) * len(ordered) // BINS
+    below, above = (distinct[:-1], distinct[1:]) if len(distinct) <= BINS else (ordered[ends - 1], ordered[ends])
+    return tuple(np.unique(below / 2 + above / 2).tolist())  # the sum may be beyond a float
 
 
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:

@@ -85,14 +85,14 @@ def test_they_are_the_same_each_time(tmp_path: Path):
 def people() -> pd.DataFrame:
     """Each has a name, a mail address and a number of their own."""
     first, last = ["Ada", "Max", "Eva", "Ben"], ["Stone", "Rivers", "Woods"]
-    count = 240
+    count = 241  # of which deciles may be somebody's own value
     return pd.DataFrame(
         {
             "name": [f"{first[i % 4]} {last[i % 3]}-{i:03d}" for i in range(count)],
             "mail": [f"someone{i:03d}@example.org" for i in range(count)],
             "phone": [4_930_000_000 + 7_919 * i for i in range(count)],
             "salary": np.random.default_rng(0).lognormal(10, 1, count).round(2),
-            "plan": ["gold", "basic"] * (count // 2),
+            "plan": ["gold", "basic", "gold"] * (count // 3) + ["basic"],
         }
     )
 
