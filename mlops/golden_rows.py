@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ from predictions import non_finite, to_json
 from validation import Batch
 
 COUNT = 10
+LOOKED_AT = 2_000
+"""Rows of the sample that others are drawn like."""
+
 MOST = 100
 """Rows of a file: each start of the service asks them all."""
 
@@ -53,14 +56,15 @@ class GoldenRows:
         self._finite = finite
         self._methods = list(finite) or contract.methods[:1]
 
-    def chosen(self, source: Source, frame: pd.DataFrame, say: Say) -> list[Row]:
-        """``frame``: the sample. Raises StartupError where the model does not answer them."""
+    def chosen(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
+        """Raises StartupError where the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
         if source == "sample":
-            say(f"  note: {min(COUNT, len(frame))} rows of the sample are kept as golden rows")
-            return samples.rows_of(frame.iloc[spread(len(frame), COUNT)])
-        return self._synthetic(frame, say)
+            kept = [sample[place] for place in spread(len(sample), COUNT)]
+            say(f"  note: {len(kept)} rows of the sample are kept as golden rows")
+            return kept
+        return self._synthetic(sample, say)
 
     def answers(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Method -> answers to keep. Raises StartupError."""
@@ -85,39 +89,41 @@ class GoldenRows:
             )
         return rows
 
-    def _synthetic(self, frame: pd.DataFrame, say: Say) -> list[Row]:
-        sample = samples.rows_of(frame)
+    def _synthetic(self, sample: list[Row], say: Say) -> list[Row]:
         known = {tuple(row) for row in sample}
         kept = [feature.categories for feature in fitted_columns(self._estimator, len(self._contract.features))]
-        made = SyntheticRows(self._contract.features, list(zip(*sample, strict=True)), kept)
+        columns = list(zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True))
+        made = SyntheticRows(self._contract.features, columns, kept)
         for way in range(made.ways):
-            fresh, repeated = list[Row](), list[Row]()
-            for row in self._distinct(made.drawn(way, COUNT)):
-                (repeated if tuple(row) in known else fresh).append(row)
-                if len(fresh) == COUNT:
-                    break
+            fresh, repeated = self._parted(made.drawn(way, COUNT), known)
             if not fresh and (len(sample) == 1 or not repeated):
                 continue
-            if way == made.ways - 1 and (names := [frame.columns[place] for place in made.kept]):
+            if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
                 say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
             if fresh:
                 say(f"  golden rows: {len(fresh)} like the sample's, none of which is in it")
             else:
                 say("  note: the columns hold so few values that each golden row is in the sample too")
-            return fresh or repeated[:COUNT]
+            return fresh or repeated
         raise StartupError(
             "The model answers none of the golden rows that were drawn like the sample's; give rows of your own by "
             "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
         )
 
-    def _distinct(self, drawn: Iterable[list[Row]]) -> Iterator[Row]:
-        """Each row that is answered, once."""
-        seen = set[tuple[Any, ...]]()
-        for rows in drawn:
-            for row in self._answered(rows):
-                if tuple(row) not in seen:
-                    seen.add(tuple(row))
-                    yield row
+    def _name(self, place: int) -> str | int:
+        name = self._contract.features[place].name
+        return place if name is None else name
+
+    def _parted(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]]) -> tuple[list[Row], list[Row]]:
+        """Of the rows that are answered, each once: COUNT that are not ``known``, and COUNT that are."""
+        fresh, repeated = list[Row](), list[Row]()
+        for row in (row for rows in drawn for row in self._answered(rows)):
+            rows_alike = repeated if tuple(row) in known else fresh
+            if row not in rows_alike:
+                rows_alike.append(row)
+            if len(fresh) == COUNT:
+                break
+        return fresh, repeated[:COUNT]
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Raises ScoringError."""

@@ -41,9 +41,9 @@ Say = Callable[[str], None]
 @dataclasses.dataclass(frozen=True)
 class Measured:
     """What the manifest holds of a model. ``rows``: the golden rows; ``answers``: method -> answers to them, where they
-    are a test of it;
-    ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not;
-    ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the sample.
+    are a test of the model; ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might
+    not; ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the
+    sample.
     """
 
     contract: Contract
@@ -95,17 +95,18 @@ def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None
     if contract.container == "frame" and contract.uniform and alike(unnamed):
         contract = unnamed
     chooser = GoldenRows(estimator, contract, known)
-    rows = chooser.chosen(source, frame, say)
-    compared = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)) + rows, contract).X
+    every = samples.rows_of(frame)
+    rows = chooser.chosen(source, every, say)
+    compared = golden.batch(every[:COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
-    return Measured(contract, rows, kept, steady and cacheable(estimator), compared, _baselines(frame, contract, say))
+    return Measured(contract, rows, kept, steady and cacheable(estimator), compared, _baselines(every, contract, say))
 
 
-def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Baseline, ...]:
-    if len(frame) < LEAST_KNOWN:
-        say(f"  note: {len(frame)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
+def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Baseline, ...]:
+    if len(rows) < LEAST_KNOWN:
+        say(f"  note: {len(rows)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
         return ()
-    columns = zip(*samples.rows_of(frame), strict=True)
+    columns = zip(*rows, strict=True)
     return tuple(
         Baseline.of(
             str(place) if feature.name is None else feature.name,

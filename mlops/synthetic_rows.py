@@ -1,7 +1,7 @@
-"""Rows like a sample's that are nobody's: each column is drawn by itself, from what many rows share or from between.
+"""Draws rows like a sample's that are nobody's: each column by itself, so that no row is anybody's but by chance.
 
-A value that few rows have is never drawn. Numbers and times lie between the 5th and the 95th percentile. Categories and
-words of texts are those that at least ``stability.SHARED`` rows have.
+Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words and codes are those
+that at least ``stability.SHARED`` rows have; a placeholder stands in for others. Categories are the contract's.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LOW, HIGH = 0.05, 0.95
 CODES = 0.9
 """Share of the rows that have one of a few numbers, which are then codes: a number between two may mean nothing."""
 
+DAY = 86_400 * 10**9
 DECIMALS = 6
 WORDS = 50
 """The most frequent ones, of which texts are made."""
@@ -83,8 +84,7 @@ class SyntheticRows:
 
 def shared(values: Sequence[Hashable], most: int = BINS) -> list[Any]:
     """The most frequent of those that at least SHARED rows have."""
-    frequent = sorted(Counter(values).items(), key=lambda one: (-one[1], str(one[0])))
-    return [value for value, count in frequent[:most] if count >= SHARED]
+    return [value for value, count in Counter(values).most_common(most) if count >= SHARED]
 
 
 def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
@@ -92,13 +92,13 @@ def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
     if feature.dtype in (BOOLEAN, CATEGORY):
         yield _one_of(feature.categories or (False, True))
     elif feature.dtype == DATETIME and values:
-        yield _between(np.array(values, dtype="datetime64[ns]").astype(np.int64), _moment(values))
+        yield _times(np.array(values, dtype="datetime64[ns]").astype(np.int64))
     elif values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         yield _numbers(values)
     else:
         if common := shared(values):
             yield _one_of(common)
-        if words := shared([word for value in values for word in {*re.findall(r"\w+", str(value))}], WORDS):
+        if words := shared([word for value in values for word in dict.fromkeys(re.findall(r"\w+", str(value)))], WORDS):
             yield _texts(words)
         yield _one_of([0] if feature.numeric else PLACEHOLDERS)
 
@@ -125,10 +125,10 @@ def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
     return lambda ranks, rng: [made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)]
 
 
-def _moment(values: Sequence[str]) -> Callable[[np.float64], str]:
-    """As pandas writes it; a day where the column has only days."""
-    days = all(pd.Timestamp(value) == pd.Timestamp(value).normalize() for value in values)
-    return lambda number: pd.Timestamp(int(number)).floor("D" if days else "s").isoformat()
+def _times(nanoseconds: np.ndarray) -> Draw:
+    """As pandas writes them; days where the column has nothing else."""
+    unit = "s" if (nanoseconds % DAY).any() else "D"
+    return _between(nanoseconds, lambda number: pd.Timestamp(int(number)).floor(unit).isoformat())
 
 
 def _texts(words: Sequence[str]) -> Draw:
