@@ -118,3 +118,10 @@ def test_terraform_and_the_azure_cli_report_nothing_either():
     assert "export CHECKPOINT_DISABLE ?= 1" in (REPOSITORY / "Makefile").read_text()
     for pipeline in (REPOSITORY / ".github/workflows/deploy.yml", REPOSITORY / "azure-pipelines.yml"):
         assert re.search(r'AZURE_CORE_COLLECT_TELEMETRY(: |\n    value: )"false"', pipeline.read_text())
+
+
+@pytest.mark.parametrize("page", ["privacy.md", "settings.md"])
+def test_the_docs_name_each_variable(page: str):
+    """So that somebody who wants the reports knows how to have them."""
+    text = (REPOSITORY / "docs" / page).read_text()
+    assert [name for name in opt_out.VARIABLES if f"`{name}" not in text] == []
