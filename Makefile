@@ -17,6 +17,8 @@ KUSTO := build/kusto/node_modules
 MODEL := environment/requirements-model
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
+# Terraform asks HashiCorp for newer versions, with an id of this machine.
+export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact endpoints \

@@ -3,6 +3,7 @@
 The serving code is flat because Azure ML puts its folder on ``sys.path``; the same is done here.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -11,3 +12,7 @@ SERVING = next(folder for folder in (_HERE / "serving", _HERE.parent / "src") if
 """The folder with ``score.py``: in an installed wheel, or in a checkout."""
 
 sys.path.insert(0, str(SERVING))
+
+import opt_out  # noqa: E402
+
+opt_out.apply(os.environ)

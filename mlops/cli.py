@@ -16,7 +16,7 @@ import orjson
 
 import settings
 from errors import StartupError
-from mlops import failure
+from mlops import extras, failure
 from mlops.column_options import column_options, told
 from mlops.plain_text import plain
 
@@ -67,7 +67,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.version_option(package_name="azureml-scoring")
+@click.version_option(package_name=extras.NAME)
 @click.option("--debug", is_flag=True, help="Show the traceback of what goes wrong.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
@@ -81,6 +81,12 @@ def main(debug: bool) -> None:
 @click.option("--version", help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
 @column_options
+@click.option(
+    "--golden-rows",
+    metavar="synthetic|sample|FILE",
+    default="synthetic",
+    help="Rows for the manifest: made up like the sample's, ten of the sample as they are, or yours.",
+)
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option(
     "--trust", multiple=True, metavar="TYPE", help="A type that a .skops file may hold and skops does not trust."
@@ -95,6 +101,7 @@ def package(
     drop: tuple[str, ...],
     text: tuple[str, ...],
     dtype: tuple[str, ...],
+    golden_rows: str,
     not_cacheable: bool,
     trust: tuple[str, ...],
     force: bool,
@@ -106,6 +113,7 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
+    from mlops import golden_rows as golden
     from mlops import sample as samples
     from mlops.package import package as package_model
 
@@ -119,6 +127,7 @@ def package(
         rows.drop(columns=[columns[name] for name in drop]),
         out,
         told=told(text, dtype),
+        golden_rows=golden.given(golden_rows, drop),
         name=name,
         version=version,
         force=force,
@@ -198,7 +207,7 @@ def score_(
     try:
         from mlops.score import score
     except ModuleNotFoundError:
-        raise click.ClickException("mlops score needs httpx; run `pip install 'azureml-scoring[deploy]'`.") from None
+        raise click.ClickException(f"mlops score needs httpx; run `{extras.command('deploy')}`.") from None
     score(file, url, secret_env, deployment, model_dir, told(text, dtype))
 
 
@@ -231,7 +240,7 @@ def _draw(plot: Path, found: Sequence[Drift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:
-        raise click.ClickException("--plot needs matplotlib; run `pip install 'azureml-scoring[deploy]'`.") from None
+        raise click.ClickException(f"--plot needs matplotlib; run `{extras.command('deploy')}`.") from None
     if plot.suffix.lower() not in (".svg", ".png"):
         raise click.UsageError("--plot takes a file that ends in .svg or .png.")
     drift_picture.write(plot, found)

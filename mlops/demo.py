@@ -28,4 +28,4 @@ def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.joblib"
         joblib.dump(estimator, file)
-        return package(file, data.data, out, name=NAME, version=version, force=force, say=say)
+        return package(file, data.data, out, name=NAME, version=version, force=force, golden_rows="sample", say=say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from errors import StartupError, reason
+from mlops import extras
 from mlops.plain_text import plain
 from mlops.rollout.endpoint import EndpointError
 
@@ -17,9 +18,7 @@ def sentence(error: BaseException, command: str | None) -> str:
     if isinstance(error, StartupError | EndpointError):
         return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
-        return (
-            f"This needs {error.name}; run `pip install 'azureml-scoring[deploy]'`, or `make test` in the repository."
-        )
+        return f"This needs {error.name}; run `{extras.command('deploy')}`."
     if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError | TimeoutError):
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}; choose another place."

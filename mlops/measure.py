@@ -19,13 +19,16 @@ from known_features import names_of
 from mlops import sample as samples
 from mlops.blame import failed
 from mlops.fit_categories import with_categories
+from mlops.golden_rows import GoldenRows, Source, comparable, spread
 from mlops.probe import with_container, with_missing
 from mlops.read_as import listed
 from predictions import non_finite, per_row, to_json
 from stability import LEAST_KNOWN, Baseline
 from validation import Batch
 
-GOLDEN_ROWS = 10
+TRIED = 10
+"""Rows of the sample, of which the contract is measured."""
+
 EXACT = 2**53
 """Up to here a float64 holds each whole number."""
 
@@ -37,9 +40,10 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the manifest holds of a model; ``answers``: method -> answers to ``rows``, where they are a test of it;
-    ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might not;
-    ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the sample.
+    """What the manifest holds of a model. ``rows``: the golden rows; ``answers``: method -> answers to them, where they
+    are a test of the model; ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might
+    not; ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the
+    sample.
     """
 
     contract: Contract
@@ -51,26 +55,37 @@ class Measured:
 
 
 def measure(
-    estimator: Any, sample: pd.DataFrame, say: Say, default: str | None = None, signed: Sequence[str] = ()
+    estimator: Any,
+    sample: pd.DataFrame,
+    say: Say,
+    default: str | None = None,
+    signed: Sequence[str] = (),
+    golden_rows: Source = "synthetic",
 ) -> Measured:
     """``default``: the method to come first. ``signed``: the columns' names in a signature, for a model without names.
 
     Raises StartupError where the sample does not fit the estimator.
     """
+
+    def taken(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
+        return with_categories(_finite(_select(rows, estimator, signed, say)), estimator, say)
+
     with warnings.catch_warnings(action="ignore"):  # the model's, of rows that we made up or of infinite answers
-        frame = with_categories(_finite(_select(sample, estimator, signed, say)), estimator, say)
-        return _measured(estimator, frame, say, default)
+        frame = taken(sample, say)
+        if isinstance(golden_rows, pd.DataFrame):
+            golden_rows = taken(golden_rows, lambda line: None)
+        return _measured(estimator, frame, say, default, golden_rows)
 
 
-def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None) -> Measured:
+def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source) -> Measured:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
-    golden_frame = frame.iloc[_spread(len(frame), GOLDEN_ROWS)]
-    rows = samples.rows_of(golden_frame)
-    say(f"Asking {len(rows)} golden rows for {', '.join(contract.methods)}")
-    answers, known, steady = _golden_answers(frame, rows, estimator, contract, say)
+    tried = frame.iloc[spread(len(frame), TRIED)]
+    rows = samples.rows_of(tried)
+    say(f"Asking {len(rows)} rows of the sample for {', '.join(contract.methods)}")
+    answers, known, steady = _tried_answers(frame, rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
-    _check_against_estimator(golden_frame, estimator, contract, known)
+    _check_against_estimator(tried, estimator, contract, known)
 
     def alike(other: Contract) -> bool:
         return contract.methods[0] in known and _answers_alike(rows, estimator, other, answers)
@@ -79,15 +94,19 @@ def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None
     unnamed = dataclasses.replace(contract, container="array")  # a DataFrame costs more than many a prediction
     if contract.container == "frame" and contract.uniform and alike(unnamed):
         contract = unnamed
-    numbers = golden.batch(samples.rows_of(frame.head(COMPARED_ROWS)), contract).X
-    return Measured(contract, rows, known, steady and cacheable(estimator), numbers, _baselines(frame, contract, say))
+    chooser = GoldenRows(estimator, contract, known)
+    every = samples.rows_of(frame)
+    rows = chooser.chosen(source, every, say)
+    compared = golden.batch(every[:COMPARED_ROWS] + rows, contract).X
+    kept = chooser.answers(rows)
+    return Measured(contract, rows, kept, steady and cacheable(estimator), compared, _baselines(every, contract, say))
 
 
-def _baselines(frame: pd.DataFrame, contract: Contract, say: Say) -> tuple[Baseline, ...]:
-    if len(frame) < LEAST_KNOWN:
-        say(f"  note: {len(frame)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
+def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Baseline, ...]:
+    if len(rows) < LEAST_KNOWN:
+        say(f"  note: {len(rows)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
         return ()
-    columns = zip(*samples.rows_of(frame), strict=True)
+    columns = zip(*rows, strict=True)
     return tuple(
         Baseline.of(
             str(place) if feature.name is None else feature.name,
@@ -132,7 +151,7 @@ def _contract(frame: pd.DataFrame, estimator: Any, default: str | None) -> Contr
     return with_container(contract, estimator, frame)
 
 
-def _golden_answers(
+def _tried_answers(
     frame: pd.DataFrame, rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]], bool]:
     """Method -> answers; those of them that are a test of the model; and whether all are the same when asked again.
@@ -152,11 +171,11 @@ def _golden_answers(
             say(f"  note: {method} fails on the sample and is not offered")
             continue
         answers[method] = first
-        if comparable := not non_finite(first) and golden.same(second, first):
+        if steadily := comparable(first) and golden.same(second, first):
             known[method] = first
         else:
-            say(f"  note: {method} answers with NaN or infinity, or differently each time: no golden answers for it")
-        if not (comparable or to_json(first) == to_json(second)):
+            say(f"  note: {method} answers with NaN, infinity or times, or not twice alike: no golden answers for it")
+        if not (steadily or to_json(first) == to_json(second)):
             say("  note: not deterministic, so its answers will not be cached")
             steady = False
     return answers, known, steady
@@ -239,9 +258,3 @@ def _finite(frame: pd.DataFrame) -> pd.DataFrame:
     if finite.empty:
         raise StartupError("Each row of the sample holds infinity, which no request can; give others.")
     return finite
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    """Positions from the first to the last, evenly."""
-    wanted = min(wanted, count)
-    return [i * (count - 1) // max(wanted - 1, 1) for i in range(wanted)]

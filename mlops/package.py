@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from mlops import jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
+from mlops.golden_rows import Given
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
@@ -46,12 +47,14 @@ def package(
     force: bool = False,
     cacheable: bool = True,
     trust: Collection[str] = (),
+    golden_rows: Given = "synthetic",
     say: Say = lambda line: None,
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
 
     ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops file may hold beside
-    those that skops trusts.
+    those that skops trusts. ``golden_rows``: rows for the manifest, ``sample`` for some of the sample's, ``synthetic``
+    for others like them.
     """
     _check_out(out, force)
     say(f"Loading {model}")
@@ -65,16 +68,15 @@ def package(
     estimator, digest = _load(found, settings, f"mlops package {model} --sample DATA --out {out}", say)
     with asking("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
-        if isinstance(sample, CsvFile):
-            sample = as_fitted(sample, estimator, signature, told or {}, say)
-        else:
-            sample = as_told(sample, told or {})
+        sample = _read(sample, estimator, signature, told or {}, say)
+        if not isinstance(golden_rows, str):
+            golden_rows = _read(golden_rows, estimator, signature, told or {}, lambda line: None)
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with asking("it was measured on the sample"):
             default = found.mlflow.method if found.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
-            measured = measure(estimator, sample, say, default, signed)
+            measured = measure(estimator, sample, say, default, signed, golden_rows)
         compiled, graph = _compile(estimator, measured, graphs, say)
     _tell_of_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
@@ -93,6 +95,13 @@ def package(
     say(f"Writing {out}")
     _write(manifest, found.file, graph, out)
     return manifest
+
+
+def _read(
+    rows: pd.DataFrame | CsvFile, estimator: Any, signature: Sequence[Feature], told: Mapping[str, Feature], say: Say
+) -> pd.DataFrame:
+    """Raises StartupError."""
+    return as_fitted(rows, estimator, signature, told, say) if isinstance(rows, CsvFile) else as_told(rows, told)
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:

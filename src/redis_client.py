@@ -108,7 +108,7 @@ def _check_entra(options: dict[str, Any]) -> None:
     if options["password"]:
         raise StartupError("REDIS_AUTH=entra does without a password; remove REDIS_PASSWORD, or REDIS_AUTH.")
     if find_spec("redis_entraid") is None:
-        raise StartupError("REDIS_AUTH=entra needs redis-entraid; run `pip install azureml-scoring[entra]`.")
+        raise StartupError("REDIS_AUTH=entra needs redis-entraid; run `pip install redis-entraid`.")
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # the server puts there only the folder that it was started in
 
+import opt_out
+
+opt_out.apply(os.environ)
+
 import settings
 import telemetry
 from application import Application, start

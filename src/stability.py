@@ -22,6 +22,9 @@ BINS = 10
 LEAST = 0.01
 """Share of the rows that a value has which is a bin of its own."""
 
+SHARED = 5
+"""Rows that have a value, at least, before it is kept in a manifest: it is nobody's then."""
+
 WATCH, DRIFTED = 0.1, 0.25
 
 LEAST_KNOWN = 200
@@ -86,20 +89,20 @@ class Baseline:
 
 
 def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
-    """Deciles; between the values where those are few."""
+    """Deciles, each half-way between two rows: a row's own value is somebody's. Of few values, between all of them."""
     numbers = np.asarray(column, dtype=float)
-    distinct = np.unique(numbers[~np.isnan(numbers)])
-    if len(distinct) <= BINS:
-        return tuple((distinct[:-1] / 2 + distinct[1:] / 2).tolist())  # the sum may be beyond a float
-    inner = np.linspace(0, 1, BINS + 1)[1:-1]
-    return tuple(np.unique(np.quantile(numbers[~np.isnan(numbers)], inner)).tolist())
+    ordered = np.sort(numbers[~np.isnan(numbers)])
+    distinct = np.unique(ordered)
+    ends = np.arange(1, BINS) * len(ordered) // BINS
+    below, above = (distinct[:-1], distinct[1:]) if len(distinct) <= BINS else (ordered[ends - 1], ordered[ends])
+    return tuple(np.unique(below / 2 + above / 2).tolist())  # the sum may be beyond a float
 
 
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
     """None of a free text, where each value is there once."""
     counts = Counter(str(value) for value in column if not _missing(value))
     most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
-    return tuple(value for value, count in most if count > max(1, counts.total() * LEAST))
+    return tuple(value for value, count in most if count >= SHARED and count > counts.total() * LEAST)
 
 
 def _missing(value: Any) -> bool:

@@ -26,7 +26,7 @@ TRIES = 5
 COMBINATIONS = 64
 """Rows of texts beside numbers that are tried at most; each takes as long as a prediction."""
 
-PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample"
+PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, which tries rows of the sample"
 
 
 def answered(

@@ -22,5 +22,10 @@ def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged demo model's folder."""
     X, _ = support.diabetes()
     return support.packaged(
-        support.demo_estimator(), X, tmp_path_factory.mktemp("demo"), name="diabetes-classifier", version="v1.2.3"
+        support.demo_estimator(),
+        X,
+        tmp_path_factory.mktemp("demo"),
+        name="diabetes-classifier",
+        version="v1.2.3",
+        golden_rows="sample",
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import StartupError
+from mlops import extras
 from mlops.check.document import Document, Key, Problem
 from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, Kind
 
@@ -39,7 +40,7 @@ def _complaints(path: Path, kind: Kind) -> Any:
             from azure.ai import ml
             from marshmallow import ValidationError
         except ImportError:
-            raise StartupError("azure-ai-ml is not installed; run `pip install 'azureml-scoring[deploy]'`.") from None
+            raise StartupError(f"azure-ai-ml is not installed; run `{extras.command('deploy')}`.") from None
         logging.getLogger("azure.ai.ml").setLevel(logging.CRITICAL)  # which it sets itself, when it is imported
         loaders: dict[Kind, Callable[[Path], object]] = {
             **dict.fromkeys(ENDPOINTS, ml.load_online_endpoint),

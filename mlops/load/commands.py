@@ -13,7 +13,7 @@ import click
 
 import settings
 from errors import StartupError
-from mlops import example
+from mlops import example, extras
 from mlops.load import mix, stages
 
 
@@ -80,9 +80,7 @@ def load(
         from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"mlops load needs {error.name}; run `pip install 'azureml-scoring[load]'`."
-        ) from None
+        raise click.ClickException(f"mlops load needs {error.name}; run `{extras.command('load')}`.") from None
     address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from errors import StartupError
+from mlops import extras
 from mlops.load.mix import Kind, as_it_should
 from mlops.load.stages import Stage
 
@@ -60,7 +61,7 @@ class Done:
 def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
     """Until all are answered, or Ctrl-C. Raises StartupError."""
     if find_spec("locust") is None:  # the generator's process imports it
-        raise StartupError("Load needs locust; run `pip install 'azureml-scoring[load]'`.")
+        raise StartupError(f"Load needs locust; run `{extras.command('load')}`.")
     asked: list[Asked] = []
     cpu = None
     command = [sys.executable, "-m", "mlops.load.generator", str(os.getpid())]

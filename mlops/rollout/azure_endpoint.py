@@ -52,7 +52,7 @@ def connect(
     return AzureEndpoint(
         name,
         files,
-        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False),
+        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False, enable_telemetry=False),
         queries=LogsQueryClient(credential),
         arm=azure_autoscale.resource_manager(credential),
         log_workspace=log_workspace,

@@ -241,7 +241,7 @@ def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
     code = "import sys; sys.modules['azure.ai.ml'] = None; from mlops.cli import main; main(['check', sys.argv[1]])"
     words = [sys.executable, "-c", code, checkout.endpoints]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    message = "Error: azure-ai-ml is not installed; run `pip install 'azureml-scoring[deploy]'`.\n"
+    message = f"Error: azure-ai-ml is not installed; run `{sys.executable} -m pip install -e '.[deploy]'`.\n"
     assert (done.returncode, done.stderr) == (1, message)
 
 

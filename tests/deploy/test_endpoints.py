@@ -1,6 +1,9 @@
 import json
 import re
+import shutil
+import subprocess
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -84,17 +87,42 @@ def test_azure_is_sent_what_the_files_say(checkout: Checkout):
     assert asked["identity"]["type"] == "SystemAssigned"
 
 
-def test_only_what_the_image_needs_is_uploaded():
-    """Azure ML builds it from a copy of the folder: no .git, no environment, no model."""
+def uploaded(folder: Path) -> set[str]:
+    """What azure-ai-ml sends of a folder that a YAML file names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml._utils._asset_utils import get_ignore_file
-    ignore = get_ignore_file(REPOSITORY)
-    files = (path for path in REPOSITORY.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    sent = {str(path.relative_to(REPOSITORY)) for path in files if not ignore.is_file_excluded(path)}
+    ignore = get_ignore_file(folder)
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in files if not ignore.is_file_excluded(path)}
+
+
+def test_only_what_the_image_needs_is_uploaded():
+    """Azure ML builds it from a copy of the folder: no .git, no environment, no model, no data."""
     sources = {f"src/{path.name}" for path in (REPOSITORY / "src").iterdir() if path.is_file()}
-    assert sent == {"environment/Dockerfile", "environment/requirements.txt"} | sources
+    assert uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
     assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
+
+
+def test_the_code_is_uploaded_without_compiled_files():
+    """Those name folders of whoever compiled them."""
+    compiled = REPOSITORY / "src" / "__pycache__" / "uploaded.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.touch()
+    try:
+        assert uploaded(REPOSITORY / "src") == {path.name for path in (REPOSITORY / "src").iterdir() if path.is_file()}
+    finally:
+        compiled.unlink()
+
+
+@pytest.mark.parametrize(
+    "path", ["artifact/manifest.json", "collected/1.jsonl", "train.csv", "model.joblib", "build/x"]
+)
+def test_git_ignores_data_and_models(path: str, tmp_path: Path):
+    """As the docs name them, and whatever of their kinds lies in the root folder."""
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    shutil.copyfile(REPOSITORY / ".gitignore", tmp_path / ".gitignore")
+    assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=tmp_path, check=False).returncode == 0
 
 
 def test_autoscale_starts_from_the_instances_that_are_deployed():

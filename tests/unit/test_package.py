@@ -166,7 +166,8 @@ def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
     """No request can hold it."""
     X = pd.DataFrame({"a": [1.0, np.inf, 3.0, 4.0] * 10})
     estimator = HistGradientBoostingRegressor(max_iter=3).fit(X, range(40))
-    assert len(Manifest.read(support.packaged(estimator, X, tmp_path)).golden_rows) == 10
+    kept = Manifest.read(support.packaged(estimator, X, tmp_path, golden_rows="sample")).golden_rows
+    assert len(kept) == 10
     with pytest.raises(StartupError, match="Each row of the sample holds infinity"):
         support.packaged(estimator, X.iloc[1:2], tmp_path / "other")
 
@@ -192,7 +193,7 @@ def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_pa
     assert any("no golden answers" in line for line in said)
     assert any("not be cached" in line for line in said)
     assert not served(tmp_path / "out").cacheable
-    assert served(tmp_path / "out").golden_rows == 3
+    assert served(tmp_path / "out").golden_rows > 0
 
 
 def test_a_model_that_is_declared_not_cacheable_is_not(tmp_path: Path):
@@ -265,9 +266,11 @@ def test_an_mlflow_folder_is_packaged(tmp_path: Path):
 
 
 def test_one_row_is_sample_enough(tmp_path: Path):
-    """Golden rows are as many as there are."""
+    """Golden rows lie around it."""
     estimator = LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [0.0, 1.0])
-    assert len(Manifest.read(support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)).golden_rows) == 1
+    rows = Manifest.read(support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)).golden_rows
+    assert rows
+    assert [1.0, 2.0] not in rows
 
 
 @pytest.mark.parametrize("encoder", [OrdinalEncoder(), OneHotEncoder(sparse_output=False)], ids=["codes", "one-hot"])

@@ -112,7 +112,7 @@ def test_what_can_not_be_meant_stops_the_start_with_a_sentence(environ: dict[str
 def test_entra_needs_its_extra(monkeypatch: pytest.MonkeyPatch):
     """And says how to get it."""
     monkeypatch.setattr(redis_client, "find_spec", lambda name: None)
-    with pytest.raises(StartupError, match=r"pip install azureml-scoring\[entra\]"):
+    with pytest.raises(StartupError, match=r"pip install redis-entraid"):
         connector(settings.load({"REDIS_HOST": "h", "REDIS_AUTH": "entra"}))
 
 

@@ -190,7 +190,7 @@ def test_without_azures_clients_it_is_told_how_to_get_them(green: Path, monkeypa
     monkeypatch.delattr("mlops.rollout.azure_endpoint", raising=False)
     status, told = mlops("rollout", green, *WAIVED)
     assert status == 1
-    assert "azureml-scoring[deploy]" in told
+    assert "-m pip install -e '.[deploy]'" in told
 
 
 def test_an_artifact_without_a_manifest_is_refused(endpoint: Still, green: Path, tmp_path: Path):

@@ -225,7 +225,7 @@ def test_a_model_that_answers_nothing_does_not_start(tmp_path: Path):
         from_(support.dump(Never(), tmp_path))
     assert str(caught.value) == (
         "The model answers none of the rows that could be made for it (predict: ValueError: could not convert it); "
-        "package it with `mlops package MODEL --sample DATA --out DIR`, whose rows are those of the sample."
+        "package it with `mlops package MODEL --sample DATA --out DIR`, which tries rows of the sample."
     )
 
 
@@ -233,7 +233,7 @@ def test_obeying_the_sentence_works(tmp_path: Path):
     """A packaged model is tried with rows of its sample."""
     with pytest.raises(StartupError, match="not known"):
         from_(support.dump(Only47(), tmp_path))
-    assert from_(support.packaged(Only47(), pd.DataFrame({"a": [47.0] * 3}), tmp_path / "p")).golden_rows == 3
+    assert from_(support.packaged(Only47(), pd.DataFrame({"a": [47.0] * 3}), tmp_path / "p")).golden_rows
 
 
 @pytest.mark.parametrize("example", [{"columns": ["x", "a"], "data": [[1, 47]]}, {"inputs": [[47]]}])
@@ -347,7 +347,7 @@ def test_a_booster_that_lacks_its_categories_must_be_packaged(tmp_path: Path):
     for place, estimator in enumerate(
         [boosters.XgboostEstimator(cats=False), boosters.LightgbmBooster(params={"categorical_column": [0, 1]})]
     ):
-        assert from_(support.packaged(estimator, sample, tmp_path / f"p{place}")).golden_rows == 10
+        assert from_(support.packaged(estimator, sample, tmp_path / f"p{place}")).golden_rows
         with pytest.raises(
             StartupError, match=r"categor.*package it with `mlops package MODEL --sample DATA --out DIR`"
         ):

@@ -1,0 +1,51 @@
+"""How to install an extra of this package from where the package itself came from.
+
+Its name is registered at no public index, where anybody could take it: no command of ours may ask an index for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from importlib.metadata import Distribution, PackageNotFoundError
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+NAME = "azureml-scoring"
+HERE = Path(__file__).parents[1]
+
+
+def command(extra: str) -> str:
+    """To paste into a shell: from the checkout, from the wheel's file, else the packages that the extra stands for."""
+    try:
+        installed = Distribution.from_name(NAME)
+    except PackageNotFoundError:
+        installed = None
+    return command_of(extra, HERE, installed)
+
+
+def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
+    """``folder``: in which ``mlops`` lies."""
+    if (folder / "setup.cfg").is_file():
+        words = ["-e", f"{'.' if folder == Path.cwd() else folder}[{extra}]"]
+    elif wheel := _wheel(installed):
+        words = [f"{wheel}[{extra}]"]
+    else:
+        words = _packages(extra, installed)
+    return shlex.join([sys.executable, "-m", "pip", "install", *words])
+
+
+def _wheel(installed: Distribution | None) -> Path | None:
+    """The file that it was installed from, if that is still there."""
+    origin = json.loads((installed and installed.read_text("direct_url.json")) or "{}")
+    address = urlsplit(origin.get("url", ""))
+    file = Path(url2pathname(address.path))
+    return file if address.scheme == "file" and file.exists() else None
+
+
+def _packages(extra: str, installed: Distribution | None) -> list[str]:
+    wanted = (line.partition(";") for line in (installed and installed.requires) or [])
+    return [name.strip() for name, _, marker in wanted if re.search(rf"extra == ['\"]{extra}['\"]", marker)]

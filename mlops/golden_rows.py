@@ -1,0 +1,153 @@
+"""Chooses the golden rows that go into the manifest: drawn like the sample's, the sample's own, or those of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+import pandas as pd
+
+import golden
+from contract import Contract
+from errors import ScoringError, StartupError, reason
+from estimator import Predictor
+from fitted_columns import fitted_columns
+from mlops import sample as samples
+from mlops.csv_file import CsvFile
+from mlops.read_as import listed
+from mlops.synthetic_rows import Row, SyntheticRows
+from predictions import non_finite, to_json
+from validation import Batch
+
+COUNT = 10
+LOOKED_AT = 2_000
+"""Rows of the sample that others are drawn like."""
+
+MOST = 100
+"""Rows of a file: each start of the service asks them all."""
+
+Choice = Literal["synthetic", "sample"]
+CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
+Source = Choice | pd.DataFrame
+Given = Source | CsvFile
+"""A CSV is still to be read as the model was fitted."""
+
+Say = Callable[[str], None]
+
+
+def given(text: str, drop: Collection[str] = ()) -> Given:
+    """What ``--golden-rows`` says. ``drop``: columns that a file may have beside the model's. Raises StartupError."""
+    if text in CHOICES:
+        return CHOICES[text]
+    if not Path(text).is_file():
+        raise StartupError(f"--golden-rows is {text}, which is no file; give synthetic, sample or a file of rows.")
+    rows = samples.load(Path(text))
+    return rows.drop(columns=[name for name in rows.columns if str(name) in drop])
+
+
+class GoldenRows:
+    """``finite``: the methods whose answers are kept, and so have to be finite."""
+
+    def __init__(self, estimator: Any, contract: Contract, finite: Collection[str]) -> None:
+        self._estimator = estimator
+        self._contract = contract
+        self._finite = finite
+        self._methods = list(finite) or contract.methods[:1]
+
+    def chosen(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
+        """Raises StartupError where the model does not answer them."""
+        if isinstance(source, pd.DataFrame):
+            return self._of_file(source)
+        if source == "sample":
+            kept = [sample[place] for place in spread(len(sample), COUNT)]
+            say(f"  note: {len(kept)} rows of the sample are kept as golden rows")
+            return kept
+        return self._synthetic(sample, say)
+
+    def answers(self, rows: list[Row]) -> dict[str, list[Any]]:
+        """Method -> answers to keep. Raises StartupError."""
+        try:
+            answers = self._asked(rows)
+        except ScoringError as error:
+            raise StartupError(
+                f"The model fails on its golden rows ({reason(error.__cause__ or error)}); mend it and save it again."
+            ) from error
+        return {method: answers[method] for method in self._finite if comparable(answers[method])}
+
+    def _of_file(self, frame: pd.DataFrame) -> list[Row]:
+        rows = samples.rows_of(frame)
+        if len(rows) > MOST:
+            raise StartupError(
+                f"--golden-rows holds {len(rows):,} rows, and each start asks all of them; give {MOST} at most."
+            )
+        taken = len(self._answered(rows))
+        if taken < len(rows):
+            raise StartupError(
+                f"The model does not answer {len(rows) - taken} of the {len(rows)} rows of --golden-rows; give others."
+            )
+        return rows
+
+    def _synthetic(self, sample: list[Row], say: Say) -> list[Row]:
+        known = {tuple(row) for row in sample}
+        kept = [feature.categories for feature in fitted_columns(self._estimator, len(self._contract.features))]
+        columns = list(zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True))
+        made = SyntheticRows(self._contract.features, columns, kept)
+        for way in range(made.ways):
+            fresh, repeated = self._parted(made.drawn(way, COUNT), known)
+            if not fresh and (len(sample) == 1 or not repeated):
+                continue
+            if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
+                say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
+            if fresh:
+                say(f"  golden rows: {len(fresh)} like the sample's, none of which is in it")
+            else:
+                say("  note: the columns hold so few values that each golden row is in the sample too")
+            return fresh or repeated
+        raise StartupError(
+            "The model answers none of the golden rows that were drawn like the sample's; give rows of your own by "
+            "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
+        )
+
+    def _name(self, place: int) -> str | int:
+        name = self._contract.features[place].name
+        return place if name is None else name
+
+    def _parted(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]]) -> tuple[list[Row], list[Row]]:
+        """Of the rows that are answered, each once: COUNT that are not ``known``, and COUNT that are."""
+        fresh, repeated = list[Row](), list[Row]()
+        for row in (row for rows in drawn for row in self._answered(rows)):
+            rows_alike = repeated if tuple(row) in known else fresh
+            if row not in rows_alike:
+                rows_alike.append(row)
+            if len(fresh) == COUNT:
+                break
+        return fresh, repeated[:COUNT]
+
+    def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
+        """Raises ScoringError."""
+        X = golden.batch(rows, self._contract).X
+        answers = {method: Predictor(self._estimator, self._contract)(Batch(X, method)) for method in self._methods}
+        to_json(answers)
+        return answers
+
+    def _answered(self, rows: list[Row]) -> list[Row]:
+        """Those that are."""
+        try:
+            answers = self._asked(rows)
+        except ScoringError:
+            return [row for one in rows for row in self._answered([one])] if len(rows) > 1 else []
+        finite = zip(*(answers[method] for method in self._finite), strict=True) if self._finite else [[]] * len(rows)
+        return [row for row, answered in zip(rows, finite, strict=True) if not non_finite(list(answered))]
+
+
+def comparable(answers: list[Any]) -> bool:
+    """Whether they are the same when they are read from a manifest: no NaN, no infinity and no times."""
+    return not non_finite(answers) and golden.same(orjson.loads(to_json(answers)), answers)
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """Positions from the first to the last, evenly."""
+    wanted = min(wanted, count)
+    return [i * (count - 1) // max(wanted - 1, 1) for i in range(wanted)]
