@@ -10,13 +10,21 @@ import click
 import settings
 from errors import StartupError
 from mlops import demo, example
+from mlops.quantity_options import QuantityType
+from quantities import PER_SECOND, SECONDS
 
 PROCESSORS = 2
 
 
 @click.command()
-@click.option("--rate", type=click.FloatRange(1), default=150, help="Requests a second.")
-@click.option("--phase", "phase_s", type=click.FloatRange(1), default=40, help="Seconds of each of the five phases.")
+@click.option("--rate", type=QuantityType(PER_SECOND.within(1)), default=150, help="Requests a second.")
+@click.option(
+    "--phase",
+    "phase_s",
+    type=QuantityType(SECONDS.within(1)),
+    default=40,
+    help="Seconds of each of the five phases.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Logs, report.")
 @click.option(
     "--write",
