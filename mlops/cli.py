@@ -220,9 +220,14 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
 
     Example: mlops drift artifact collected/*.jsonl --plot drift.svg
     """
+    from mlops import output
     from mlops.drift import compare as drift_of
     from mlops.drift import table
 
+    if plot and plot.suffix.lower() not in (".svg", ".png"):
+        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
+    if plot:
+        output.check(plot)
     found = drift_of(artifact, files)
     click.echo(table(found))
     if plot:
@@ -236,8 +241,6 @@ def _draw(plot: Path, found: Sequence[Drift]) -> None:
         from mlops import drift_picture
     except ModuleNotFoundError:
         raise click.ClickException("--plot needs matplotlib; run `pip install 'azureml-scoring[deploy]'`.") from None
-    if plot.suffix.lower() not in (".svg", ".png"):
-        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
     drift_picture.write(plot, found)
     click.echo(f"Wrote {plot}")
 

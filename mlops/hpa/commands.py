@@ -8,6 +8,7 @@ import click
 import numpy as np
 
 from errors import StartupError
+from mlops import output
 from mlops.quantity_options import QuantityType
 from quantities import MEBIBYTES, MILLISECONDS, PER_SECOND, SECONDS, SHARE, WHOLE_MINUTES
 
@@ -90,12 +91,17 @@ def simulate(
     slo = Slo(p95_ms, p99_ms, error_rate)
     click.echo(results.lines(results.summary(timelines, slo)))
     drawn = out / f"simulation.{picture}"
+    tables = {out / name: text for name, text in results.tables(timelines, slo).items()}
+    known = {file: output.table(text.partition("\n")[0].encode()) for file, text in tables.items()}
     try:
-        files = results.write(timelines, slo, out)
-        pictures.write(drawn, timelines, slo)
+        for file in (drawn, *tables):
+            output.check(file, known.get(file, output.marked))
+        for file, text in tables.items():
+            output.write(file, text, known[file])
+        output.write(drawn, pictures.draw(timelines, slo, picture))
     except OSError as error:
         raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
-    click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
+    click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, tables))}")
 
 
 def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarray:

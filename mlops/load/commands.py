@@ -93,6 +93,7 @@ def load(
     address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
+    report.check(out)
     rows = _rows(model_dir, secret_env)
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once

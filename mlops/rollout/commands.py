@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from mlops import output
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
@@ -133,6 +134,9 @@ def rollout(
     """
     document = targets.described(deployment_file)
     name, new = document["endpoint_name"], document["name"]
+    journal = journal_of(out, name)
+    Journal(journal).check()
+    output.check(journal.with_suffix(".html"))
     waived = tuple(check for check in Check if check in without)
     if sample and Check.PREDICTIONS in waived:
         raise click.UsageError("--sample gives rows to compare predictions by, which --without predictions waives.")
@@ -153,7 +157,7 @@ def rollout(
     asked, version = prepared.ask(lambda: targets.models(workspace, name))
     require(asked, waived)
     connect = targets.connector(workspace, name, {new: deployment_file}, {new: str(version)} if version else {})
-    key, journal = targets.key(deployment_file, asked, version), journal_of(out, name)
+    key = targets.key(deployment_file, asked, version)
     traffic_now = connect().traffic()
     if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
@@ -235,6 +239,8 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     from mlops.rollout.judge import Tally
     from mlops.rollout.same_rows import agreement
 
+    picture = out / f"{endpoint.name}-{old}-{new}.svg"
+    output.check(picture)
     seen = endpoint.observations(since)
     after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
     if not (after.requests and before.requests):
@@ -242,7 +248,6 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     agreed = agreement(asked, endpoint, new, old)
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
-    picture = out / f"{endpoint.name}-{old}-{new}.svg"
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
     click.echo(f"\nPicture: {picture}")
     for line in comparison.not_compared(agreed, old, new):
