@@ -24,12 +24,12 @@ SERVERS_OWN = {"SCORING_TIMEOUT_MS"}
 """``azmlinfsrv`` reads this one: a SIGALRM limit that works only in sync workers (docs/adr/0001)."""
 
 Bytes = Annotated[int, BeforeValidator(quantities.BYTES.parse)]
-BytesOrNone = Annotated[int, BeforeValidator(quantities.BYTES.within(0).parse)]
+BytesOrZero = Annotated[int, BeforeValidator(quantities.BYTES.within(0).parse)]
 Count = Annotated[int, BeforeValidator(quantities.COUNT.parse)]
-CountOrNone = Annotated[int, BeforeValidator(quantities.COUNT.within(0).parse)]
+CountOrZero = Annotated[int, BeforeValidator(quantities.COUNT.within(0).parse)]
 Depth = Annotated[int, BeforeValidator(quantities.COUNT.within(1, 1000).parse)]
 Milliseconds = Annotated[int, BeforeValidator(quantities.WHOLE_MILLISECONDS.parse)]
-MillisecondsOrNone = Annotated[int, BeforeValidator(quantities.WHOLE_MILLISECONDS.within(0).parse)]
+MillisecondsOrZero = Annotated[int, BeforeValidator(quantities.WHOLE_MILLISECONDS.within(0).parse)]
 Port = Annotated[int, BeforeValidator(quantities.PORT.parse)]
 Seconds = Annotated[int, BeforeValidator(quantities.WHOLE_SECONDS.parse)]
 Share = Annotated[float, BeforeValidator(quantities.SHARE.parse)]
@@ -96,7 +96,7 @@ class Settings:
         Bytes, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000
     scoring_max_body_bytes_in_flight: Annotated[
-        BytesOrNone,
+        BytesOrZero,
         Field(
             description="Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the "
             "container's memory ÷ `WORKER_COUNT`."
@@ -113,10 +113,10 @@ class Settings:
         ),
     ] = "fail"
     scoring_slots: Annotated[
-        CountOrNone, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
+        CountOrZero, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
     ] = 0
     scoring_micro_batch_ms: Annotated[
-        MillisecondsOrNone,
+        MillisecondsOrZero,
         Field(description="Join requests in flight into one `predict`, waiting so long for more; 0: off."),
     ] = 0
     scoring_micro_batch_rows: Annotated[Count, Field(description="Rows in such a joint `predict`.")] = 64
@@ -127,7 +127,7 @@ class Settings:
             "what our worker answers at once takes no place."
         ),
     ] = 48
-    scoring_queue_timeout_ms: Annotated[MillisecondsOrNone, Field(description="Longest wait for a slot; then 503.")] = (
+    scoring_queue_timeout_ms: Annotated[MillisecondsOrZero, Field(description="Longest wait for a slot; then 503.")] = (
         500
     )
     scoring_body_timeout_ms: Annotated[Milliseconds, Field(description="For the request body to arrive; then 408.")] = (
@@ -138,7 +138,7 @@ class Settings:
         Milliseconds, Field(description="A score still running then turns liveness to 503.")
     ] = 60_000
     scoring_drain_ms: Annotated[
-        MillisecondsOrNone,
+        MillisecondsOrZero,
         Field(description="After SIGTERM: readiness is 503 and requests are still taken for so long."),
     ] = 5_000
     scoring_cache: Annotated[
@@ -150,7 +150,7 @@ class Settings:
         Field(description="Seconds that a prediction is kept; up to a tenth less, so that not all expire at once."),
     ] = 3600
     scoring_cache_max_bytes: Annotated[
-        BytesOrNone, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
+        BytesOrZero, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
     ] = 64_000_000
     scoring_cache_by_row: Annotated[
         bool, Field(description="Cache each row apart: of a batch only the unknown rows are computed.")
@@ -162,7 +162,7 @@ class Settings:
         Milliseconds, Field(description="Longest that a request waits for Redis to look up.")
     ] = 50
     scoring_cache_lease_ms: Annotated[
-        MillisecondsOrNone,
+        MillisecondsOrZero,
         Field(
             description="Equal requests in several workers and pods are computed once, the others waiting for so long; "
             "0: once a worker."
