@@ -7,7 +7,7 @@ DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 VERSION ?= v1.0.0
 TO ?= green
-PYTHON ?= $(firstword $(foreach p,python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo yes),$(p))))
+PYTHON ?= $(firstword $(foreach p,python3.12 python3.13 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo yes),$(p))))
 
 BIN := .venv/bin
 SERVING := .venv/.serving
@@ -31,7 +31,7 @@ help: ## this list
 setup: $(SERVING) ## .venv with the locked requirements
 
 $(SERVING): environment/requirements.txt environment/requirements-build.txt setup.cfg
-	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null || { echo "Python 3.11 or 3.12 is needed; install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
+	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed (for 3.14 there is no pysimdjson yet); install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Installing the locked requirements into .venv (once, a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 	@$(PIP) install --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt

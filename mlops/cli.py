@@ -19,6 +19,8 @@ from errors import StartupError
 from mlops import extras, failure
 from mlops.column_options import column_options, told
 from mlops.plain_text import plain
+from mlops.quantity_options import QuantityType
+from quantities import INDEX, PORT, PROCESS_ID, WORKERS
 
 if TYPE_CHECKING:
     from mlops.drift import Drift
@@ -165,8 +167,10 @@ def example_(model_dir: Path, url: str | None) -> None:
 
 @main.command("serve")
 @click.option("--model-dir", type=EXISTING, required=True, help="The model, or its folder; need not be packaged.")
-@click.option("--port", type=click.IntRange(1, 65535), default=5001)
-@click.option("--workers", type=click.IntRange(1), default=1, help="Worker processes, each with a model of its own.")
+@click.option("--port", type=QuantityType(PORT), default=5001)
+@click.option(
+    "--workers", type=QuantityType(WORKERS), default=1, help="Worker processes, each with a model of its own."
+)
 @click.option(
     "--cache",
     type=click.Choice(["off", "memory", "redis"]),
@@ -215,7 +219,7 @@ def score_(
 @click.argument("artifact", type=EXISTING)
 @click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="A picture, .svg or .png, to write.")
-@click.option("--limit", type=click.FloatRange(0), help="Exit with 1 where a feature's index is above.")
+@click.option("--limit", type=QuantityType(INDEX), help="Exit with 1 where a feature's index is above.")
 def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
     """Tell how far data has moved from what the model in ARTIFACT was packaged with.
 
@@ -225,9 +229,14 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
 
     Example: mlops drift artifact collected/*.jsonl --plot drift.svg
     """
+    from mlops import output
     from mlops.drift import compare as drift_of
     from mlops.drift import table
 
+    if plot and plot.suffix.lower() not in (".svg", ".png"):
+        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
+    if plot:
+        output.check(plot)
     found = drift_of(artifact, files)
     click.echo(table(found))
     if plot:
@@ -241,8 +250,6 @@ def _draw(plot: Path, found: Sequence[Drift]) -> None:
         from mlops import drift_picture
     except ModuleNotFoundError:
         raise click.ClickException(f"--plot needs matplotlib; run `{extras.command('deploy')}`.") from None
-    if plot.suffix.lower() not in (".svg", ".png"):
-        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
     drift_picture.write(plot, found)
     click.echo(f"Wrote {plot}")
 
@@ -267,7 +274,7 @@ def check(paths: tuple[Path, ...]) -> None:
 
 
 @main.command("local-redis", hidden=True)
-@click.argument("parent", type=int)
+@click.argument("parent", type=QuantityType(PROCESS_ID))
 def local_redis_(parent: int) -> None:
     from mlops import local_redis
 
@@ -275,8 +282,8 @@ def local_redis_(parent: int) -> None:
 
 
 @main.command("announce", hidden=True)
-@click.argument("server", type=int)
-@click.option("--port", type=int, required=True)
+@click.argument("server", type=QuantityType(PROCESS_ID))
+@click.option("--port", type=QuantityType(PORT), required=True)
 def announce_(server: int, port: int) -> None:
     from mlops.serve import announce
 

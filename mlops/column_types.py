@@ -7,6 +7,7 @@ words that usually stand for nothing are missing too: they can mean nothing else
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -79,6 +80,23 @@ def are_codes(cells: Collection[str]) -> bool:
     """Each could be read as a number and is kept as text."""
     given = {*cells} - {""}
     return bool(given) and all(map(CODE.fullmatch, given)) and inferred(cells) == TEXT
+
+
+def each_by_itself(cells: Sequence[str]) -> list[Any]:
+    """Numbers, booleans and texts side by side, as JSON may hold them; None for what is missing among numbers."""
+    values = {cell: _by_itself(cell) for cell in {*cells}}
+    return [values[cell] for cell in cells]
+
+
+def _by_itself(cell: str) -> Any:
+    if cell in MISSING:
+        return None
+    if not is_number(cell):
+        return BOOLEANS.get(cell.lower(), cell)
+    number = float(cell)
+    if not math.isfinite(number):
+        return cell
+    return int(cell) if WHOLE.fullmatch(cell) and abs(number) <= EXACT else number
 
 
 def stray(cells: Sequence[str]) -> list[int]:

@@ -11,15 +11,24 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from manifest import Manifest
+from errors import StartupError
+from manifest import FILE_NAME, Manifest
 from mlops.measure import Say
-from mlops.package import package
+from mlops.package import check_out, package
 
 NAME = "diabetes-classifier"
 
 
+def check(out: Path, *, force: bool) -> None:
+    """Raises StartupError where ``out`` is not to be written: it holds something else, another model included."""
+    check_out(out, force)
+    if (out / FILE_NAME).exists() and (name := Manifest.read(out).model_name) != NAME:
+        raise StartupError(f"{out} holds the model {name}, which is not the demo's; name another folder.")
+
+
 def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
     """Train and package it. Raises StartupError."""
+    check(out, force=force)
     say("Training on scikit-learn's diabetes data: 442 patients, 10 features")
     data = load_diabetes(as_frame=True, scaled=False)
     above_median = (data.target > data.target.median()).astype(int)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
-import pandas as pd
 
-from contract import ANY, CATEGORY, TEXT, Feature
 from errors import StartupError
 from manifest import REPACKAGE, Manifest
-from mlops import sample as samples
+from mlops import drift_data
 from stability import DRIFTED, FEW, LEAST_KNOWN, WATCH, Baseline
 
 
@@ -43,13 +39,12 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
             f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample of at least "
             f"{LEAST_KNOWN} rows."
         )
-    frame = pd.concat([_read(file, packaged.contract.features) for file in files], ignore_index=True)
-    frame.columns = frame.columns.astype(str)
-    missing = [baseline.name for baseline in baselines if baseline.name not in frame.columns]
-    if missing:
-        raise StartupError(f"The data lacks the columns {', '.join(missing)}; give what the model was asked.")
-    columns = zip(baselines, packaged.contract.features, strict=True)
-    found = [Drift(baseline, baseline.count(_column(frame, baseline, feature))) for baseline, feature in columns]
+    names = [baseline.name for baseline in baselines]
+    counted = [
+        [baseline.count(column) for baseline, column in zip(baselines, columns, strict=True)]
+        for columns in (drift_data.columns(file, packaged.contract.features, names) for file in files)
+    ]
+    found = [Drift(baseline, np.sum(counts, axis=0)) for baseline, *counts in zip(baselines, *counted, strict=True)]
     return sorted(found, key=lambda drift: -drift.index)
 
 
@@ -60,34 +55,3 @@ def table(drifts: Sequence[Drift]) -> str:
     if rows < FEW:
         lines.append(f"Of {rows:,} rows only: chance alone may have moved them. Give {FEW:,} or more.")
     return "\n".join([f"{'feature':{width}}      PSI  of {rows:,} rows", *lines])
-
-
-def _column(frame: pd.DataFrame, baseline: Baseline, feature: Feature) -> list[Any]:
-    column = frame[baseline.name]
-    if baseline.values is None:
-        try:
-            return list(pd.to_numeric(column).to_numpy(float, na_value=np.nan))
-        except (TypeError, ValueError):
-            raise StartupError(f"The column {baseline.name} holds what is no number; correct the data.") from None
-    return samples.counted(feature, column.astype(object).where(column.notna(), None))
-
-
-def _as_it_is(feature: Feature) -> Feature:
-    """Categories that the fit did not have are no mistake here."""
-    if feature.dtype != CATEGORY:
-        return feature
-    return replace(feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY)
-
-
-def _read(file: Path, features: Sequence[Feature]) -> pd.DataFrame:
-    """What a data collector has written, Azure ML's or ours, or a sample."""
-    if file.suffix.lower() != ".jsonl":
-        return samples.read(file, [_as_it_is(feature) for feature in features])
-    try:
-        lines = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
-        rows = [row for line in lines for row in (line["data"] if isinstance(line.get("data"), list) else [line])]
-    except (orjson.JSONDecodeError, AttributeError) as error:
-        raise StartupError(f"{file} is not JSON lines ({error}); give a file of the data collector.") from None
-    if not rows:
-        raise StartupError(f"{file} has no rows; give one that has.")
-    return pd.DataFrame(rows, dtype=object)  # or a null would make numbers of a column's categories 1.0, 2.0

@@ -10,7 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mlops import output
 from mlops.drift import Drift
+from mlops.svg import picture
 from stability import DRIFTED, WATCH, Baseline
 
 SHOWN = 20
@@ -19,7 +21,7 @@ COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
 def write(file: Path, drifts: Sequence[Drift]) -> None:
-    """SVG or PNG, by the file's name."""
+    """SVG or PNG, by the file's name. Raises StartupError where it is not to be written."""
     with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
         _write(file, drifts)
 
@@ -31,8 +33,7 @@ def _write(file: Path, drifts: Sequence[Drift]) -> None:
     _indices(figure.add_subplot(grid[:, 0]), shown)
     for place, drift in enumerate(closer):
         _bins(figure.add_subplot(grid[place, 1]), drift, legend=place == 0)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+    output.write(file, picture(figure, file.suffix.lower()[1:]))
 
 
 def _indices(axes: Axes, drifts: Sequence[Drift]) -> None:

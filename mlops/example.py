@@ -1,20 +1,45 @@
-"""A request that a model answers, ready to paste."""
+"""A request that a model answers, ready to paste: it has been tried."""
 
 from __future__ import annotations
 
+import functools
 import shlex
 from typing import Any
 
 import orjson
 
 import artifact
-from model import load
+from admission import Admission
+from cache import ResponseCache
+from cache_counts import CacheCounts
+from errors import StartupError
+from exchange import Request
+from lifecycle import Lifecycle
+from mlops.plain_text import one_line
+from model import Model, load
+from payload import Limits
+from scoreboard import Row
+from service import Service
 from settings import Settings
 
 
 def example(settings: Settings) -> dict[str, Any]:
-    """Two rows. Raises StartupError."""
-    return {"data": rows(settings)[:2]}
+    """A request for one row or two. Raises StartupError where none is known that the model answers."""
+    packaged = artifact.find(settings).manifest
+    if packaged and packaged.contract.methods[0] in packaged.golden_answers:  # tried when it was packaged
+        return {"data": packaged.golden_rows[:2]}
+    model = load(settings)
+    service, refused = _service(model, settings), ""
+    for row in model.example:
+        body = {"data": [row]}
+        answer = service.score(Request("example", "", functools.partial(orjson.dumps, body)))
+        if answer.status == 200:
+            return body
+        refused = refused or f"{answer.status}: {one_line(orjson.loads(answer.body)['error'])}"
+    raise StartupError(
+        f"No request is known that this model answers ({refused}); package it with `mlops package MODEL --sample DATA "
+        "--out DIR`, with rows in DATA that it answers."
+    )
 
 
 def rows(settings: Settings) -> list[list[Any]]:
@@ -28,4 +53,19 @@ def curl(body: dict[str, Any], url: str) -> str:
     score = url.rstrip("/").removesuffix("/score") + "/score"
     return (
         f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
+    )
+
+
+def _service(model: Model, settings: Settings) -> Service:
+    """As a server has it, without cache and log."""
+    row = Row()
+    lifecycle = Lifecycle(lambda: row)
+    lifecycle.load(lambda: model)
+    return Service(
+        lifecycle,
+        Admission(lambda: row, slots=1, max_in_flight=1, queue_timeout=0, deadline=settings.scoring_deadline_ms / 1000),
+        ResponseCache([], CacheCounts(lambda: row)),
+        Limits.of(settings),
+        deployment=settings.deployment_name,
+        null_for_non_finite=settings.scoring_non_finite_output == "null",
     )

@@ -56,7 +56,7 @@ def package(
     those that skops trusts. ``golden_rows``: rows for the manifest, ``sample`` for some of the sample's, ``synthetic``
     for others like them.
     """
-    _check_out(out, force)
+    check_out(out, force)
     say(f"Loading {model}")
     settings = Settings(
         scoring_model_path=model.absolute(),
@@ -148,15 +148,24 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
             say(f"  {line}")
 
 
-def _check_out(out: Path, force: bool) -> None:
-    """An artifact folder may be replaced, nothing else is ever removed."""
+def check_out(out: Path, force: bool) -> None:
+    """An artifact folder may be replaced, nothing else is ever removed. Raises StartupError."""
+    if out.is_symlink():
+        raise StartupError(f"{out} is a symbolic link, which is not replaced; name the folder that it leads to.")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not force:
         raise StartupError(f"{out} exists and is not empty; name another folder or give --force to replace it.")
-    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
-    if FILE_NAME not in names or names - {FILE_NAME, *Manifest.read(out).files}:
+    if not _is_artifact(out):
         raise StartupError(f"{out} holds more than an artifact, so it is not replaced; name another folder.")
+
+
+def _is_artifact(folder: Path) -> bool:
+    """And nothing more. Raises StartupError where its manifest can't be read."""
+    if not (folder / FILE_NAME).is_file():
+        return False
+    written = {FILE_NAME, *Manifest.read(folder).files}
+    return all(path.name in written and path.is_file() and not path.is_symlink() for path in folder.iterdir())
 
 
 def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
@@ -172,6 +181,12 @@ def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
         if manifest.onnx:
             (folder / manifest.onnx.file).write_bytes(graph)
         manifest.write(folder)
-        if out.exists():
-            out.rename(Path(scratch) / "replaced")
-        folder.rename(out)
+        replaced = Path(scratch) / "replaced"
+        try:
+            if out.exists():
+                out.rename(replaced)
+            folder.rename(out)
+        except BaseException:
+            if replaced.exists() and not out.exists():  # an interrupt leaves the old one
+                replaced.rename(out)
+            raise

@@ -20,7 +20,13 @@ from validation import moment
 
 def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None) -> pd.DataFrame:
     """A CSV's columns as the contract's features and the user tell, else by their cells. Raises StartupError."""
-    found = load(path)
+    return typed_frame(load(path), features, told)
+
+
+def typed_frame(
+    found: CsvFile | pd.DataFrame, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None
+) -> pd.DataFrame:
+    """What ``load`` has found, as in ``read``. Raises StartupError."""
     if isinstance(found, CsvFile):
         return found.frame(found.by_column(features) | found.told(told or {}))
     return as_told(found, told or {})

@@ -50,16 +50,17 @@ def score(
     is_csv = file.suffix.lower() == ".csv"
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0
+    by_cell: set[int] = set()
     with (
         ScoreClient(address, secret, deployment) as client,
         click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress,
     ):
         for rows in work:
             try:
-                lines = _lines(client.score(rows.body, rows.first, _rows_in(rows)))
+                lines = _lines(asked(client, rows, by_cell))
             except ScoreRefused as error:
                 before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
-                advice = _advice(str(error), told=bool(features)) if is_csv else ""
+                advice = _advice(error, told=bool(features) or error.column in by_cell) if is_csv else ""
                 raise click.ClickException(f"{error}{advice}{before}") from None
             for line in lines:
                 click.echo(line)
@@ -67,11 +68,29 @@ def score(
             progress.update(rows.count)
 
 
-def _advice(refused: str, *, told: bool) -> str:
-    """On a CSV. ``told``: by the model's folder."""
-    if NAMELESS in refused:
+def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
+    """The predictions. Raises ScoreRefused.
+
+    One odd cell makes texts of a CSV's column of numbers, and the server then refuses the first row in place of the odd
+    one: such a column is sent again with each cell read by itself. ``by_cell``: the columns of which that is known.
+    """
+    farthest: ScoreRefused | None = None
+    while True:
+        try:
+            return client.score(rows.with_mixed(by_cell), _rows_in(rows), rows.place)
+        except ScoreRefused as error:
+            if farthest is None or (error.row or 0) > (farthest.row or 0):
+                farthest = error
+            if error.code != WRONG or error.column not in rows.mixed.keys() - by_cell:
+                raise farthest from None
+            by_cell.add(error.column)
+
+
+def _advice(refused: ScoreRefused, *, told: bool) -> str:
+    """On a CSV. ``told``: what its column holds is known."""
+    if NAMELESS in str(refused):
         return UNNAMED
-    return UNTOLD if WRONG in refused and not told else ""
+    return UNTOLD if refused.code == WRONG and not told else ""
 
 
 def _rows_in(rows: Rows) -> int | None:

@@ -25,8 +25,23 @@ ATTEMPTS = 5
 LONGEST_PAUSE_S = 60.0
 
 
+ROW = re.compile(r"/input_data(?:/data)?/(\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
+"""Where an error may lie in a request that was made of a file's rows: row and column, from 0."""
+
+
 class ScoreRefused(Exception):
-    """No predictions. The message is one sentence that says why, and what to do."""
+    """No predictions. The message is one sentence that says why, and what to do.
+
+    ``code``: of the error; ``row``, ``column``: where it lies in the request; None where the server does not tell.
+    """
+
+    def __init__(
+        self, message: str, code: str | None = None, row: int | None = None, column: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.row = row
+        self.column = column
 
 
 def headers_of(secret: str | None, deployment: str | None) -> dict[str, str]:
@@ -64,9 +79,13 @@ class ScoreClient:
         self._loop.run(self._http.aclose())
         self._loop.close()
 
-    def score(self, body: bytes, first_row: int | None = None, rows: int | None = None) -> list[Any]:
-        """The predictions, one for each row. ``first_row``: the number of the first, by which errors name theirs.
-        ``rows``: how many there are; None where only the server can tell.
+    def score(
+        self, body: bytes, rows: int | None = None, place: Callable[[int], str | None] = lambda row: None
+    ) -> list[Any]:
+        """The predictions, one for each row.
+
+        ``rows``: how many there are; None where only the server can tell. ``place``: the words for a row of the body,
+        from 0, by which errors name it; None where it is not to be named.
 
         Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
         ScoreRefused.
@@ -86,7 +105,10 @@ class ScoreClient:
                 return _predictions(self._url, answer.document, rows)
             pause = _pause(answer, attempt)
             if status not in (429, 503) or attempt == self._attempts or pause > LONGEST_PAUSE_S:
-                raise ScoreRefused(_refusal(self._url, answer, status, first_row))
+                document = answer.document
+                if isinstance(document, dict) and isinstance(document.get("error"), str):
+                    raise refusal_of(document, status, place)
+                raise ScoreRefused(f"{self._url} answered {status}; {_advice(status)}")
             self._sleep(pause)
 
     async def _ask(self, body: bytes) -> Answer:
@@ -112,18 +134,16 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
     return predictions
 
 
-def _refusal(url: str, answer: Answer, status: int, first_row: int | None) -> str:
-    document = answer.document if isinstance(answer.document, dict) else {}
+def refusal_of(document: dict[str, Any], status: int, place: Callable[[int], str | None]) -> ScoreRefused:
+    """``document``: an error as the service answers it. ``place``: as in ``ScoreClient.score``."""
     error, code, location = (_text(document, key) for key in ("error", "code", "location"))
-    if error is None:
-        return f"{url} answered {status}; {_advice(status)}"
-    places = [str(status), code or ""]
-    if location is not None:
+    found = ROW.fullmatch(location or "")
+    row, column = (None if part is None else int(part) for part in found.groups()) if found else (None, None)
+    words = None if row is None else place(row)
+    places = [str(status), code, f"in {words}" if words else None]
+    if location is not None and words is None:
         places.append(f"at {location or '/'}")
-    row = re.match(r"/input_data(?:/data)?/(\d{1,9})(?!\d)", location or "", re.ASCII)
-    if row and first_row is not None:
-        places.append(f"in row {first_row + int(row[1])}")
-    return f"{error} ({' '.join(filter(None, places))})"
+    return ScoreRefused(f"{error} ({' '.join(filter(None, places))})", code, row, column)
 
 
 def _text(document: dict[str, Any], key: str) -> str | None:

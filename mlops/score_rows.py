@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -13,6 +14,8 @@ import pandas as pd
 from contract import ANY, TEXT, Feature
 from errors import StartupError
 from mlops import sample
+from mlops.column_types import each_by_itself
+from mlops.csv_file import CsvFile, Types
 from mlops.read_as import listed
 
 ROWS = 100
@@ -24,11 +27,34 @@ BLOCK = 100 * ROWS
 
 @dataclass(frozen=True)
 class Rows:
-    """``body``: a request for ``count`` rows. ``first``: the number of its first in the file, from 1, if it has one."""
+    """``body``: a request for ``count`` rows. ``first``: the number of its first in the file, from 1, if it has one.
+    ``lines``: of the file, one for each row, where it has lines. ``mixed``: column -> its cells, each read by itself,
+    of a column that is sent as text and is not text alone.
+    """
 
     body: bytes
     first: int | None
     count: int
+    lines: Sequence[int] = ()
+    mixed: Mapping[int, Sequence[Any]] = field(default_factory=dict)
+
+    def place(self, row: int) -> str | None:
+        """Words for a row of the body, from 0; None for one that has no number in the file."""
+        if self.first is None or row >= self.count:
+            return None
+        line = f", line {self.lines[row]}" if self.lines else ""
+        return f"row {self.first + row}{line} of the file"
+
+    def with_mixed(self, columns: Collection[int]) -> bytes:
+        """The body with the ``mixed`` cells of those columns."""
+        if not columns:
+            return self.body
+        document = orjson.loads(self.body)
+        rows = document["input_data"]
+        for column in columns:
+            for row, value in zip(rows["data"] if isinstance(rows, dict) else rows, self.mixed[column], strict=True):
+                row[column] = value
+        return orjson.dumps(document)
 
 
 def batches(
@@ -41,14 +67,37 @@ def batches(
 
     ``features``: of the model's contract, ``told``: by the user, both of a CSV's columns.
     """
-    frame = sample.read(path, features, told)
+    found = sample.load(path)
+    frame = sample.typed_frame(found, features, told)
     held = check_json(frame, path)
-    if path.suffix.lower() == ".csv" and (guessed := _guessed(frame, held, features, told or {})):
+    if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):
         say(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the model does not tell "
             "whether it takes texts there; if it does, add --text COLUMN"
         )
-    return list(_split(frame))
+    known = found.by_column(features) | found.told(told or {}) if isinstance(found, CsvFile) else {}
+    return list(_split(frame, _lines(path, found), _mixed(found, held, known)))
+
+
+def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
+    if isinstance(found, CsvFile):
+        return found.lines
+    if path.suffix.lower() == ".jsonl":
+        return [number for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()]
+    return ()
+
+
+def _mixed(found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types) -> dict[int, list[Any]]:
+    """Of columns of a CSV that are text because some of their cells are."""
+    if not isinstance(found, CsvFile):
+        return {}
+    texts = [
+        place
+        for place, (name, feature) in enumerate(zip(found.columns, held, strict=True))
+        if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
+    ]
+    read = {place: each_by_itself(found.cells[place]) for place in texts}
+    return {place: values for place, values in read.items() if not all(isinstance(v, str | None) for v in values)}
 
 
 def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
@@ -75,11 +124,18 @@ def _guessed(
     ]
 
 
-def _split(frame: pd.DataFrame) -> Iterator[Rows]:
+def _split(frame: pd.DataFrame, lines: Sequence[int], mixed: Mapping[int, Sequence[Any]]) -> Iterator[Rows]:
     named = all(isinstance(name, str) for name in frame.columns)
     for block in range(0, len(frame), BLOCK):
         rows = sample.rows_of(frame.iloc[block : block + BLOCK])
         for start in range(0, len(rows), ROWS):
             part = rows[start : start + ROWS]
             table = {"columns": list(frame.columns), "data": part} if named else part
-            yield Rows(orjson.dumps({"input_data": table}), block + start + 1, len(part))
+            here = slice(block + start, block + start + len(part))
+            yield Rows(
+                orjson.dumps({"input_data": table}),
+                here.start + 1,
+                len(part),
+                lines[here],
+                {column: values[here] for column, values in mixed.items()},
+            )

@@ -70,7 +70,10 @@ def announce(configured: Settings, url: str, server: int) -> str | None:
     else:
         return None
     watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
-    return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
+    try:
+        return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
+    except StartupError as error:
+        return f"\nReady: {url}. {error}\n{watch}"
 
 
 def _check_port(port: int) -> None:

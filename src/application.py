@@ -60,13 +60,7 @@ def build(settings: Settings) -> Application:
     lifecycle = Lifecycle(lambda: board.mine)
     cache_counts = CacheCounts(lambda: board.mine)
     cache = response_cache(settings, cache_counts)
-    limits = Limits(
-        settings.scoring_max_bytes,
-        settings.scoring_max_depth,
-        settings.scoring_max_elements,
-        settings.scoring_max_batch_size,
-        settings.scoring_max_features,
-    )
+    limits = Limits.of(settings)
     deadline = settings.scoring_deadline_ms / 1000
     admission = Admission(
         lambda: board.mine,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import itertools
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -26,6 +26,9 @@ from errors import (
     WrongShape,
     WrongType,
 )
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 BOM = codecs.BOM_UTF8
 """Windows' tools write it. What follows is JSON as any other."""
@@ -45,6 +48,16 @@ class Limits:
     max_elements: int = 100_000
     max_rows: int = 100
     max_features: int = 1_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        return cls(
+            settings.scoring_max_bytes,
+            settings.scoring_max_depth,
+            settings.scoring_max_elements,
+            settings.scoring_max_batch_size,
+            settings.scoring_max_features,
+        )
 
     @property
     def max_parts(self) -> int:

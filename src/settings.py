@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import joblib
-from pydantic import Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+import quantities
 import termination_log
 from errors import StartupError
 
@@ -22,8 +23,17 @@ PREFIX = "SCORING_"
 SERVERS_OWN = {"SCORING_TIMEOUT_MS"}
 """``azmlinfsrv`` reads this one: a SIGALRM limit that works only in sync workers (docs/adr/0001)."""
 
-Positive = Annotated[int, Field(gt=0)]
-NonNegative = Annotated[int, Field(ge=0)]
+Bytes = Annotated[int, BeforeValidator(quantities.BYTES.parse)]
+BytesOrZero = Annotated[int, BeforeValidator(quantities.BYTES.within(0).parse)]
+Count = Annotated[int, BeforeValidator(quantities.COUNT.parse)]
+CountOrZero = Annotated[int, BeforeValidator(quantities.COUNT.within(0).parse)]
+Depth = Annotated[int, BeforeValidator(quantities.COUNT.within(1, 1000).parse)]
+Milliseconds = Annotated[int, BeforeValidator(quantities.WHOLE_MILLISECONDS.parse)]
+MillisecondsOrZero = Annotated[int, BeforeValidator(quantities.WHOLE_MILLISECONDS.within(0).parse)]
+Port = Annotated[int, BeforeValidator(quantities.PORT.parse)]
+Seconds = Annotated[int, BeforeValidator(quantities.WHOLE_SECONDS.parse)]
+Share = Annotated[float, BeforeValidator(quantities.SHARE.parse)]
+Workers = Annotated[int, BeforeValidator(quantities.WORKERS.parse)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,21 +93,19 @@ class Settings:
         Field(description="Serve by our worker in place of the server's own, which keeps probes waiting."),
     ] = True
     scoring_max_bytes: Annotated[
-        Positive, Field(description="Request body, counted before parsing and again after gzip.")
+        Bytes, Field(description="Request body, counted before parsing and again after gzip.")
     ] = 10_000_000
     scoring_max_body_bytes_in_flight: Annotated[
-        NonNegative,
+        BytesOrZero,
         Field(
             description="Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the "
             "container's memory ÷ `WORKER_COUNT`."
         ),
     ] = 0
-    scoring_max_depth: Annotated[
-        int, Field(gt=0, le=1000, description="Nesting of the JSON, counted before parsing.")
-    ] = 32
-    scoring_max_elements: Annotated[Positive, Field(description="Values in one request.")] = 100_000
-    scoring_max_batch_size: Annotated[Positive, Field(description="Rows in one request.")] = 100
-    scoring_max_features: Annotated[Positive, Field(description="Values in one row.")] = 1_000
+    scoring_max_depth: Annotated[Depth, Field(description="Nesting of the JSON, counted before parsing.")] = 32
+    scoring_max_elements: Annotated[Count, Field(description="Values in one request.")] = 100_000
+    scoring_max_batch_size: Annotated[Count, Field(description="Rows in one request.")] = 100
+    scoring_max_features: Annotated[Count, Field(description="Values in one row.")] = 1_000
     scoring_non_finite_output: Annotated[
         Literal["fail", "null"],
         Field(
@@ -105,41 +113,44 @@ class Settings:
         ),
     ] = "fail"
     scoring_slots: Annotated[
-        NonNegative, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
+        CountOrZero, Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`.")
     ] = 0
     scoring_micro_batch_ms: Annotated[
-        NonNegative,
+        MillisecondsOrZero,
         Field(description="Join requests in flight into one `predict`, waiting so long for more; 0: off."),
     ] = 0
-    scoring_micro_batch_rows: Annotated[Positive, Field(description="Rows in such a joint `predict`.")] = 64
+    scoring_micro_batch_rows: Annotated[Count, Field(description="Rows in such a joint `predict`.")] = 64
     scoring_max_in_flight: Annotated[
-        Positive,
+        Count,
         Field(
             description="Requests a worker holds, computing or waiting; more get 503. Kept under the server's threads; "
             "what our worker answers at once takes no place."
         ),
     ] = 48
-    scoring_queue_timeout_ms: Annotated[NonNegative, Field(description="Longest wait for a slot; then 503.")] = 500
-    scoring_body_timeout_ms: Annotated[Positive, Field(description="For the request body to arrive; then 408.")] = (
+    scoring_queue_timeout_ms: Annotated[MillisecondsOrZero, Field(description="Longest wait for a slot; then 503.")] = (
+        500
+    )
+    scoring_body_timeout_ms: Annotated[Milliseconds, Field(description="For the request body to arrive; then 408.")] = (
         10_000
     )
-    scoring_deadline_ms: Annotated[Positive, Field(description="From arrival to answer; then 504.")] = 25_000
+    scoring_deadline_ms: Annotated[Milliseconds, Field(description="From arrival to answer; then 504.")] = 25_000
     scoring_stuck_after_ms: Annotated[
-        Positive, Field(description="A score still running then turns liveness to 503.")
+        Milliseconds, Field(description="A score still running then turns liveness to 503.")
     ] = 60_000
     scoring_drain_ms: Annotated[
-        NonNegative, Field(description="After SIGTERM: readiness is 503 and requests are still taken for so long.")
+        MillisecondsOrZero,
+        Field(description="After SIGTERM: readiness is 503 and requests are still taken for so long."),
     ] = 5_000
     scoring_cache: Annotated[
         Literal["auto", "off", "memory", "redis"],
         Field(description="Response cache; `auto`: `redis` where `REDIS_HOST` or `REDIS_URL` is set, else `memory`."),
     ] = "auto"
     scoring_cache_ttl_s: Annotated[
-        Positive,
+        Seconds,
         Field(description="Seconds that a prediction is kept; up to a tenth less, so that not all expire at once."),
     ] = 3600
     scoring_cache_max_bytes: Annotated[
-        NonNegative, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
+        BytesOrZero, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
     ] = 64_000_000
     scoring_cache_by_row: Annotated[
         bool, Field(description="Cache each row apart: of a batch only the unknown rows are computed.")
@@ -148,10 +159,10 @@ class Settings:
         bool, Field(description="Bypass a tier while looking up costs more than computing, as measured.")
     ] = True
     scoring_cache_budget_ms: Annotated[
-        Positive, Field(description="Longest that a request waits for Redis to look up.")
+        Milliseconds, Field(description="Longest that a request waits for Redis to look up.")
     ] = 50
     scoring_cache_lease_ms: Annotated[
-        NonNegative,
+        MillisecondsOrZero,
         Field(
             description="Equal requests in several workers and pods are computed once, the others waiting for so long; "
             "0: once a worker."
@@ -172,9 +183,9 @@ class Settings:
         Field(description="`rediss://user:password@host:port/0` in place of those below; `redis://` is without TLS."),
     ] = None
     redis_host: Annotated[str | None, Field(description="Redis of the response cache.")] = None
-    redis_port: Annotated[
-        int, Field(gt=0, lt=65536, description="6380 for Azure Cache for Redis, 10000 for Azure Managed Redis.")
-    ] = 6380
+    redis_port: Annotated[Port, Field(description="6380 for Azure Cache for Redis, 10000 for Azure Managed Redis.")] = (
+        6380
+    )
     redis_username: Annotated[str | None, Field(description="Where Redis has users; Azure's keys do without.")] = None
     redis_password: Annotated[SecretStr | None, Field(description="Access key.")] = None
     redis_auth: Annotated[
@@ -191,14 +202,12 @@ class Settings:
         bool, Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters.")
     ] = False
     scoring_log_sample: Annotated[
-        float,
-        Field(ge=0, le=1, description="Share of the requests that succeed which get a log line; errors always do."),
+        Share,
+        Field(description="Share of the requests that succeed which get a log line; errors always do."),
     ] = 1.0
     scoring_collect_sample: Annotated[
-        float,
-        Field(
-            ge=0, le=1, description="Share of the requests that are looked at for drift, and kept where a folder is."
-        ),
+        Share,
+        Field(description="Share of the requests that are looked at for drift, and kept where a folder is."),
     ] = 0.1
     scoring_collect_folder: Annotated[
         Path | None, Field(description="Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker.")
@@ -218,7 +227,7 @@ class Settings:
     scoring_expose_traceback: Annotated[
         bool, Field(description="Development only: Python tracebacks in `trace` and messages of exceptions in the log.")
     ] = False
-    worker_count: Annotated[Positive, Field(description="Worker processes. Azure ML's server reads it too.")] = 1
+    worker_count: Annotated[Workers, Field(description="Worker processes. Azure ML's server reads it too.")] = 1
     worker_preload: Annotated[bool, Field(description="Azure ML's server: `init()` before the workers are forked.")] = (
         False
     )
@@ -246,8 +255,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         return TypeAdapter(Settings).validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]).upper()
-        raise StartupError(f"{name} is not usable: {first['msg']}; see docs/settings.md for what it takes.") from None
+        name, wrong = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
+        raise StartupError(f"{name} is not usable: {wrong}; see docs/settings.md for what it takes.") from None
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:

@@ -113,13 +113,13 @@ def _column(feature: Feature, label: str, table: Table, position: int) -> list[A
             if not feature.missing:
                 raise MissingValue(f"{label} must not be null: the model takes no missing values there.", place)
         elif type(value) not in types:
-            raise WrongType(f"{label} must be {_described(feature)}.", place)
+            raise WrongType(f"{label} must be {described(feature)}.", place)
         elif feature.dtype == CATEGORY and value not in feature.categories:
             raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
         elif feature.dtype == DATETIME and moment(value) is None:
-            raise WrongType(f"{label} must be {_described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place)
+            raise WrongType(f"{label} must be {described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place)
         elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
-            raise OutOfRange(f"{label} must be {_described(feature)} that fits {feature.dtype}.", place)
+            raise OutOfRange(f"{label} must be {described(feature)} that fits {feature.dtype}.", place)
     return [_canonical(feature, value) for value in values]
 
 
@@ -146,7 +146,7 @@ def moment(text: str) -> str | None:
         return None
 
 
-def _described(feature: Feature) -> str:
+def described(feature: Feature) -> str:
     if feature.numeric:
         return "a number" if np.issubdtype(feature.dtype, np.floating) else "a whole number"
     return DESCRIBED[feature.dtype]

@@ -14,6 +14,7 @@ import golden
 from contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
 from errors import ScoringError, StartupError, reason
 from fitted_columns import fitted_columns
+from predictions import non_finite
 from validation import Batch
 
 Row = list[Any]
@@ -35,14 +36,21 @@ def answered(
     rows: Iterable[Row],
     remedy: Callable[[], str | None] = lambda: None,
 ) -> Row:
-    """The first of ``rows`` that the model answers. Raises StartupError with the ``remedy`` where it is none."""
+    """The first of ``rows`` that the model answers with finite numbers, else the first that it answers at all.
+
+    Raises StartupError with the ``remedy`` where it answers none.
+    """
     first: ScoringError | None = None
+    fallback: Row | None = None
     for row in rows:
         try:
-            predict(golden.batch([row], contract))
-            return row
+            if not non_finite(predict(golden.batch([row], contract))):
+                return row
+            fallback = fallback or row
         except ScoringError as error:
             first = first or error
+    if fallback is not None:
+        return fallback
     cause = first and (first.__cause__ or first)
     raise StartupError(
         f"The model answers none of the rows that could be made for it ({contract.methods[0]}: {reason(cause)}); "

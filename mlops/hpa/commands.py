@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
 from errors import StartupError
+from mlops import output
+from mlops.quantity_options import QuantityType
+from quantities import MEBIBYTES, MILLISECONDS, PER_SECOND, SECONDS, SHARE, WHOLE_MINUTES
 
 PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
-LONGEST_MINUTES = 31 * 24 * 60
-
-
-class Finite(click.FloatRange):
-    """Neither NaN nor infinite, which a range lets pass."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
-        return number
 
 
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, type=PLACE)
 @click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
-@click.option("--base", type=Finite(0), default=20.0, help="Requests/s at least, of a named load.")
-@click.option("--peak", type=Finite(0), default=400.0, help="Requests/s at most, of a named load.")
-@click.option("--minutes", type=click.IntRange(1, LONGEST_MINUTES), help="Of a named load; else 30, for daily a day.")
+@click.option("--base", type=QuantityType(PER_SECOND), default=20.0, help="Requests/s at least, of a named load.")
+@click.option("--peak", type=QuantityType(PER_SECOND), default=400.0, help="Requests/s at most, of a named load.")
+@click.option("--minutes", type=QuantityType(WHOLE_MINUTES), help="Of a named load; else 30, for daily a day.")
 @click.option("--compare", multiple=True, metavar="KEY=VALUE[,...]", help="The first manifest with that changed, too.")
 @click.option(
     "--service-ms",
-    type=Finite(0, min_open=True),
+    type=QuantityType(MILLISECONDS),
     default=20.0,
     help="Of one core's time, for a request: the stage predict in /metrics.",
 )
 @click.option(
     "--start-seconds",
-    type=Finite(0),
+    type=QuantityType(SECONDS),
     default=40.0,
     help="Until a new pod is ready; of nodes too, if need be.",
 )
-@click.option("--memory-mib", type=Finite(0), default=300.0, help="That a pod uses, whatever the load.")
-@click.option("--p95-ms", type=Finite(0, min_open=True), default=200.0, help="SLO.")
-@click.option("--p99-ms", type=Finite(0, min_open=True), default=500.0, help="SLO.")
-@click.option("--error-rate", type=Finite(0, 1), default=0.01, help="SLO.")
+@click.option("--memory-mib", type=QuantityType(MEBIBYTES), default=300.0, help="That a pod uses, whatever the load.")
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
+@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO.")
 @click.option("--picture", type=click.Choice(["svg", "png"]), default="svg")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default="build/simulation", help="For tables, picture."
@@ -101,12 +91,17 @@ def simulate(
     slo = Slo(p95_ms, p99_ms, error_rate)
     click.echo(results.lines(results.summary(timelines, slo)))
     drawn = out / f"simulation.{picture}"
+    tables = {out / name: text for name, text in results.tables(timelines, slo).items()}
+    known = {file: output.table(text.partition("\n")[0].encode()) for file, text in tables.items()}
     try:
-        files = results.write(timelines, slo, out)
-        pictures.write(drawn, timelines, slo)
+        for file in (drawn, *tables):
+            output.check(file, known.get(file, output.marked))
+        for file, text in tables.items():
+            output.write(file, text, known[file])
+        output.write(drawn, pictures.draw(timelines, slo, picture))
     except OSError as error:
         raise StartupError(f"{error.filename}: {error.strerror}; choose another --out.") from None
-    click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, files))}")
+    click.echo(f"\nPicture: {drawn}\nTables: {', '.join(map(str, tables))}")
 
 
 def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarray:

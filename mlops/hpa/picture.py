@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from mlops.hpa.results import by_minute, within
 from mlops.hpa.simulation import MINUTE, Timeline
 from mlops.rollout.judge import Slo
+from mlops.svg import picture
 
 
-def write(file: Path, timelines: Sequence[Timeline], slo: Slo) -> None:
-    """SVG or PNG, by the file's name."""
+def draw(timelines: Sequence[Timeline], slo: Slo, kind: str) -> bytes:
+    """``kind``: svg or png."""
     figure = Figure(figsize=(10, 10.5), layout="constrained")
     panels = load, replicas, cpu, waiting, shed, latency = figure.subplots(6, 1, sharex=True)
     minutes = np.arange(len(timelines[0].rate)) / MINUTE
@@ -45,6 +44,4 @@ def write(file: Path, timelines: Sequence[Timeline], slo: Slo) -> None:
         axes.grid(alpha=0.3)
     if len(timelines) > 1:
         replicas.legend(fontsize="small")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context({"svg.hashsalt": "simulate"}):  # the same picture each time
-        figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+    return picture(figure, kind)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -86,13 +85,12 @@ def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
     )
 
 
-def write(timelines: Sequence[Timeline], slo: Slo, out: Path) -> list[Path]:
-    """Both tables as CSV; -> the files."""
-    out.mkdir(parents=True, exist_ok=True)
-    files = [out / "summary.csv", out / "seconds.csv"]
-    summary(timelines, slo).to_csv(files[0], index=False, float_format="%.3f")
-    seconds(timelines, slo).to_csv(files[1], index=False, float_format="%.4g")
-    return files
+def tables(timelines: Sequence[Timeline], slo: Slo) -> dict[str, str]:
+    """Both tables as CSV, by the names of their files."""
+    return {
+        "summary.csv": summary(timelines, slo).to_csv(index=False, float_format="%.3f"),
+        "seconds.csv": seconds(timelines, slo).to_csv(index=False, float_format="%.4g"),
+    }
 
 
 def _slower(timeline: Timeline, limit: float) -> np.ndarray:

@@ -15,6 +15,8 @@ import settings
 from errors import StartupError
 from mlops import example, extras
 from mlops.load import mix, stages
+from mlops.quantity_options import QuantityType
+from quantities import COUNT, MILLISECONDS, PERCENT
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
@@ -43,11 +45,16 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     callback=_parsed(mix.parse),
     help="Kinds of requests and their shares.",
 )
-@click.option("--p95-ms", type=click.FloatRange(0, min_open=True), default=200)
-@click.option("--p99-ms", type=click.FloatRange(0, min_open=True), default=500)
-@click.option("--errors", type=click.FloatRange(0, 100, min_open=True), default=1, help="Percent.")
-@click.option("--availability", type=click.FloatRange(0, 100, max_open=True), default=99.9, help="Percent.")
-@click.option("--connections", type=click.IntRange(1), default=200, help="Requests at once; more wait, which counts.")
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200)
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500)
+@click.option("--errors", type=QuantityType(PERCENT.within(0, above=True)), default=1, help="At most.")
+@click.option("--availability", type=QuantityType(PERCENT.within(0, below=True)), default=99.9, help="At least.")
+@click.option(
+    "--connections",
+    type=QuantityType(COUNT.within(1, 10_000)),
+    default=200,
+    help="Requests at once; more wait, which counts.",
+)
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
 @click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/load", help="For the report.")
@@ -84,6 +91,7 @@ def load(
     address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
+    report.check(out)
     rows = _rows(model_dir, secret_env)
     try:
         with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
+from quantities import COUNT
+
 LARGE_ROWS = 100
 """The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
 
 SEED = 7
+SHARE = COUNT.within(0, 1_000_000)
+"""Of a kind: its weight beside the others'."""
 
 
 class Kind(StrEnum):
@@ -30,12 +33,13 @@ def parse(text: str) -> dict[Kind, int]:
     """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says what to write."""
     shares: dict[Kind, int] = {}
     for part in text.split(","):
-        found = re.fullmatch(rf"\s*({'|'.join(Kind)})=(\d+)\s*", part)
-        if not found:
-            raise ValueError(f"{part.strip()!r} is no share; write the mix as good=70,cached=20,large=5,bad=5.")
-        shares[Kind(found[1])] = int(found[2])
+        kind, _, share = part.partition("=")
+        try:
+            shares[Kind(kind.strip())] = int(SHARE.parse(share))
+        except ValueError:
+            raise ValueError(f"give the mix as good=70,cached=20,large=5,bad=5: kinds, each with {SHARE}.") from None
     if not any(shares.values()):
-        raise ValueError("The mix asks for nothing; give at least one kind a share, as good=70,bad=5.")
+        raise ValueError("give at least one kind more than 0, as good=70,bad=5.")
     return shares
 
 

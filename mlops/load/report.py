@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,6 +12,7 @@ from pathlib import Path
 import jinja2
 import orjson
 
+from mlops import output
 from mlops.load import picture
 from mlops.load.figures import Check, Figures, Objectives, checks, figures_of
 from mlops.load.run import Asked, Done
@@ -20,6 +22,11 @@ BUSY = 0.9
 """Of a processor: a generator that takes more may be what was measured."""
 
 TEMPLATE = Path(__file__).with_name("report.html")
+
+
+PAGE, REQUESTS, FIGURES = "report.html", "requests.csv", "figures.json"
+HEADER = (*Asked._fields, "fine")
+KNOWN = {PAGE: output.marked, REQUESTS: output.table(",".join(HEADER).encode()), FIGURES: output.marked}
 
 
 class Result:
@@ -66,20 +73,31 @@ class Result:
         )
 
 
+def check(folder: Path) -> None:
+    """Before the load, whose report would be lost. Raises StartupError where one of the files is not to be written."""
+    for name, known in KNOWN.items():
+        output.check(folder / name, known)
+
+
 def write(result: Result, folder: Path) -> Path:
-    """``report.html``, ``requests.csv`` and ``figures.json``; -> the page."""
-    with (folder / "requests.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow((*Asked._fields, "fine"))
-        writer.writerows((*each, int(each.fine)) for each in result.done.asked)
-    (folder / "figures.json").write_bytes(orjson.dumps(_document(result), option=orjson.OPT_INDENT_2))
-    page = folder / "report.html"
-    page.write_text(_page(result), encoding="utf-8")
-    return page
+    """``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as ``output.write``."""
+    drawn = io.StringIO(newline="")
+    writer = csv.writer(drawn)
+    writer.writerow(HEADER)
+    writer.writerows((*each, int(each.fine)) for each in result.done.asked)
+    contents: dict[str, str | bytes] = {
+        REQUESTS: drawn.getvalue(),
+        FIGURES: orjson.dumps(_document(result), option=orjson.OPT_INDENT_2),
+        PAGE: _page(result),
+    }
+    for name, content in contents.items():
+        output.write(folder / name, content, KNOWN[name])
+    return folder / PAGE
 
 
 def _document(result: Result) -> Mapping[str, object]:
     return {
+        "about": f"{output.MARK} load",
         "url": result.url,
         "begun": result.begun,
         "outcome": result.outcome,
@@ -99,6 +117,7 @@ def _page(result: Result) -> str:
     counts = Counter((each.kind, each.status, each.fine) for each in asked)
     page = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     return page.render(
+        mark=output.MARK,
         url=result.url,
         begun=result.begun,
         total=result.total,

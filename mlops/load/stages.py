@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from quantities import PER_SECOND, SECONDS
+
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -30,11 +32,15 @@ def parse(text: str) -> tuple[Stage, ...]:
 
 
 def _stage(text: str) -> Stage:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])@(\d+(?:\.\d+)?)", text)
-    stage = Stage(float(found[1]) * UNITS[found[2]], float(found[3])) if found else None
-    if stage is None or not stage.requests:
+    found = re.fullmatch(r"(\S+)([smh])@(\S+)", text)
+    try:
+        stage = found and Stage(SECONDS.parse(SECONDS.parse(found[1]) * UNITS[found[2]]), PER_SECOND.parse(found[3]))
+    except ValueError:
+        stage = None
+    if not (stage and stage.requests):
         raise ValueError(
-            f"{text!r} is no stage with requests; write stages as 30s@50,2m@200: how long, at how many a second."
+            "give stages with requests, as 30s@50,2m@200: how long, up to a day, and how many requests a second, up to "
+            f"{PER_SECOND.most:,}."
         )
     return stage
 

@@ -21,11 +21,13 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
     `mlops rollout`. Exit status 1 if one of them did not end as it should.
     """
     from mlops.rehearsal.greens import GREENS
-    from mlops.rehearsal.rehearsal import RULES, rehearse
+    from mlops.rehearsal.rehearsal import RULES, check, rehearse
     from mlops.rollout import progress, report
 
     if unknown := set(greens) - GREENS.keys():
         raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}.")
+    for name in greens or GREENS:
+        check(name, out)
     rows, wrong = [], False
     for name in greens or GREENS:
         click.echo(f"\n{GREENS[name].title}")

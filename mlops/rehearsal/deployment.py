@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
+from mlops import output
 from mlops.rollout.endpoint import State
 from mlops.serve import GUNICORN, command
 
@@ -53,7 +54,7 @@ class Deployment:
             "SCORING_DRAIN_MS": "0",
             "WORKER_COUNT": "1",
         }
-        with self._log.open("wb") as log:
+        with output.open_log(self._log) as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from manifest import Manifest
+from mlops import output
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.load import Asked, Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
@@ -23,6 +24,7 @@ from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
+JOURNAL = "journal.jsonl"
 RATE = 120
 """Requests a second."""
 
@@ -42,11 +44,20 @@ class Rehearsed:
     journal: Path
 
 
+def check(name: str, folder: Path) -> None:
+    """Raises StartupError where what a rehearsal writes would overwrite what it did not."""
+    place = folder / name
+    for file in (folder / f"{name}.html", place / f"{OLD}.log", place / f"{NEW}.log"):
+        output.check(file)
+    Journal(place / JOURNAL).check()
+
+
 def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehearsed:
     """``folder`` gets the models, the servers' logs and the journal. Raises StartupError, EndpointError."""
     green, place = GREENS[name], folder / name
+    check(name, folder)
     place.mkdir(parents=True, exist_ok=True)
-    journal = place / "journal.jsonl"
+    journal = place / JOURNAL
     journal.unlink(missing_ok=True)
     artifacts = {OLD: artifact(folder / "models", GREENS["good"]), NEW: artifact(folder / "models", green)}
     rows = data()[0].to_numpy().tolist()

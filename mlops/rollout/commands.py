@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from mlops import output
 from mlops.model_features import features_of
+from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
 from mlops.rollout.controller import put_back
 from mlops.rollout.dry_run import say_plan
@@ -21,6 +23,7 @@ from mlops.rollout.judge import Rules, Slo
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import Questions, require, table
+from quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 MODEL_DIR = click.Path(path_type=Path, exists=True)
@@ -61,29 +64,38 @@ def in_workspace(command: Callable[..., None], *, plans_without: bool = False) -
 
 def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     try:
-        shares = [int(share) for share in value.split(",")]
+        shares = [int(WHOLE_PERCENT.parse(share)) for share in value.split(",")]
     except ValueError:
         shares = []
     if not shares or sorted(set(shares)) != shares or not 0 < shares[0] <= shares[-1] <= 100:
-        raise click.BadParameter(f"{value} are no rising percentages up to 100, such as {SHARES}.")
+        raise click.BadParameter(f"give whole percentages that rise, up to 100, such as {SHARES}.")
     return shares
 
 
 @click.command()
 @click.argument("deployment_file", type=FILE)
 @click.option("--plan", "only_plan", is_flag=True, help="Print the steps and do nothing; Azure need not be there.")
-@click.option("--hold", type=click.IntRange(1, 99), help="Stop at this percentage and keep the split, as for A/B.")
+@click.option(
+    "--hold",
+    type=QuantityType(WHOLE_PERCENT.within(1, 99)),
+    help="Stop at this percentage and keep the split, as for A/B.",
+)
 @click.option("--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other.")
-@click.option("--mirror", type=click.IntRange(0, 50), default=10, help="Percentage that is mirrored first; 0: none.")
-@click.option("--step-minutes", type=click.FloatRange(0), default=5.0, help="For which each share is held at least.")
-@click.option("--patience-minutes", type=click.FloatRange(0), default=60.0, help="For which requests are waited for.")
-@click.option("--keep-minutes", type=click.FloatRange(0), default=30.0, help="For which the old one is kept.")
+@click.option(
+    "--mirror",
+    type=QuantityType(WHOLE_PERCENT.within(0, 50)),
+    default=10,
+    help="Percentage that is mirrored first; 0: none.",
+)
+@click.option("--step-minutes", type=QuantityType(MINUTES), default=5.0, help="For which each share is held at least.")
+@click.option("--patience-minutes", type=QuantityType(MINUTES), default=60.0, help="For which requests are waited for.")
+@click.option("--keep-minutes", type=QuantityType(MINUTES), default=30.0, help="For which the old one is kept.")
 @click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
-@click.option("--requests", type=click.IntRange(1), default=500, help="Demanded of each before a share is proven.")
-@click.option("--p95-ms", type=float, default=200.0, help="SLO.")
-@click.option("--p99-ms", type=float, default=500.0, help="SLO.")
-@click.option("--error-rate", type=click.FloatRange(0, 1), default=0.01, help="SLO.")
-@click.option("--agreement", type=click.FloatRange(0, 1), default=0.95, help="Share of predictions that must agree.")
+@click.option("--requests", type=QuantityType(COUNT), default=500, help="Demanded of each before a share is proven.")
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
+@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO.")
+@click.option("--agreement", type=QuantityType(SHARE), default=0.95, help="Share of predictions that must agree.")
 @click.option("--artifact", type=MODEL_DIR, help="The new model, as it was packaged; else its manifest is fetched.")
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows.")
 @click.option("--without", type=CHECK, multiple=True, help="Go on without this check, which is named to the end.")
@@ -122,6 +134,9 @@ def rollout(
     """
     document = targets.described(deployment_file)
     name, new = document["endpoint_name"], document["name"]
+    journal = journal_of(out, name)
+    Journal(journal).check()
+    output.check(journal.with_suffix(".html"))
     waived = tuple(check for check in Check if check in without)
     if sample and Check.PREDICTIONS in waived:
         raise click.UsageError("--sample gives rows to compare predictions by, which --without predictions waives.")
@@ -142,7 +157,7 @@ def rollout(
     asked, version = prepared.ask(lambda: targets.models(workspace, name))
     require(asked, waived)
     connect = targets.connector(workspace, name, {new: deployment_file}, {new: str(version)} if version else {})
-    key, journal = targets.key(deployment_file, asked, version), journal_of(out, name)
+    key = targets.key(deployment_file, asked, version)
     traffic_now = connect().traffic()
     if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
@@ -192,7 +207,9 @@ def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, o
 @click.argument("endpoint_name")
 @click.option("--old", required=True, help="The deployment that is compared with.")
 @click.option("--new", required=True, help="The one that is compared.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=60.0, help="Of which requests are taken.")
+@click.option(
+    "--minutes", type=QuantityType(MINUTES.within(0, above=True)), default=60.0, help="Of which requests are taken."
+)
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
 @click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the picture.")
@@ -222,6 +239,8 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     from mlops.rollout.judge import Tally
     from mlops.rollout.same_rows import agreement
 
+    picture = out / f"{endpoint.name}-{old}-{new}.svg"
+    output.check(picture)
     seen = endpoint.observations(since)
     after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
     if not (after.requests and before.requests):
@@ -229,7 +248,6 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     agreed = agreement(asked, endpoint, new, old)
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
-    picture = out / f"{endpoint.name}-{old}-{new}.svg"
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
     click.echo(f"\nPicture: {picture}")
     for line in comparison.not_compared(agreed, old, new):

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from mlops import output
 from mlops.rollout.comparison import CONFIDENCE, Row
+from mlops.svg import picture
 
 
 def write(file: Path, rows: Sequence[Row], latencies: Mapping[str, np.ndarray]) -> None:
-    """``latencies``: by deployment, in milliseconds. SVG or PNG, by the file's name."""
+    """``latencies``: by deployment, in milliseconds. SVG or PNG, by the file's name.
+
+    Raises StartupError where it is not to be written.
+    """
     figure = Figure(figsize=(10, 4), layout="constrained")
     spread, differences = figure.subplots(1, 2)
     for name, values in latencies.items():
@@ -28,5 +33,4 @@ def write(file: Path, rows: Sequence[Row], latencies: Mapping[str, np.ndarray]) 
     differences.axvline(0, color="#999999", linewidth=0.8)
     differences.set_yticks(range(len(known)), [f"{row.what}, {row.unit}" for row in reversed(known)])
     differences.set_title(f"difference, {CONFIDENCE:.0%} interval", fontsize="medium")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file)
+    output.write(file, picture(figure, file.suffix[1:]))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mlops import output
 from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.events import Event, Outcome, read
 
@@ -32,8 +33,15 @@ class Journal:
         self._follow = follow
         self._clock = clock
 
+    def check(self) -> None:
+        """Raises StartupError where the file is another's, or a symbolic link."""
+        output.check(self._path, _is_journal)
+
     def write(self, event: str, **what: Any) -> None:
-        """On the disk when this returns: a killed rollout is undone by what stands here. Raises OSError."""
+        """On the disk when this returns: a killed rollout is undone by what stands here.
+
+        Raises OSError, and StartupError where the file is another's.
+        """
         line = {"at": round(self._clock(), 3), "event": event, **what}
         try:
             self._append(json.dumps(line, ensure_ascii=False).encode(errors="replace"))
@@ -46,6 +54,7 @@ class Journal:
             self.write(event, **what)
 
     def _append(self, line: bytes) -> None:
+        self.check()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a+b") as file:
             size = file.seek(0, os.SEEK_END)
@@ -104,3 +113,12 @@ class Journal:
         if any(event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED for event in events):
             return []
         return events
+
+
+def _is_journal(head: bytes) -> bool:
+    """By its first line."""
+    try:
+        read(head.partition(b"\n")[0])
+    except ValueError:
+        return False
+    return True

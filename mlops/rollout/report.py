@@ -9,6 +9,7 @@ from typing import Any
 
 import jinja2
 
+from mlops import output
 from mlops.rollout.journal import Event
 from mlops.rollout.judge import Slo
 from mlops.rollout.progress import said
@@ -20,6 +21,7 @@ SIDES = (("old", OLD_COLOUR), ("new", NEW_COLOUR))
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="generator" content="{{ mark }}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}: {{ outcome }}</title>
 <style>
@@ -45,6 +47,7 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
     over, unchecked = ended["event"] == "ended", begun["plan"].get("unchecked")
     page = jinja2.Environment(autoescape=True).from_string(PAGE)
     text = page.render(
+        mark=output.MARK,
         title=f"{begun['endpoint']}: {begun['plan']['old']} to {begun['plan']['new']}",
         outcome=ended["outcome"] if over else "not ended",
         fine=over and ended["outcome"] in ("promoted", "held"),
@@ -56,8 +59,7 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
         good=NEW_COLOUR,
         bad=BAD_COLOUR,
     )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    output.write(file, text)
 
 
 def _picture(events: Sequence[Event], slo: Slo) -> str:

@@ -13,6 +13,7 @@ import psutil
 from aiohttp import web
 
 from errors import StartupError
+from mlops import output
 from mlops.rehearsal.deployment import Artifact, Deployment
 from mlops.rehearsal.splitter import Splitter
 from mlops.rollout.endpoint import State, Traffic
@@ -20,6 +21,13 @@ from mlops.rollout.endpoint import State, Traffic
 ONE, TWO = "one", "two"
 PROBE_S = 0.25
 """Between probes; also how long one may take. Far below the drain of an instance that is told to stop."""
+
+
+def check(folder: Path) -> None:
+    """Raises StartupError where a log would overwrite what is none."""
+    for name in (ONE, TWO):
+        for file in folder.glob(f"{name}-*.log"):
+            output.check(file)
 
 
 class Balancer:

@@ -9,14 +9,22 @@ import click
 
 import settings
 from errors import StartupError
-from mlops import demo, example
+from mlops import demo, example, output
+from mlops.quantity_options import QuantityType
+from quantities import PER_SECOND, SECONDS
 
 PROCESSORS = 2
 
 
 @click.command()
-@click.option("--rate", type=click.FloatRange(1), default=150, help="Requests a second.")
-@click.option("--phase", "phase_s", type=click.FloatRange(1), default=40, help="Seconds of each of the five phases.")
+@click.option("--rate", type=QuantityType(PER_SECOND.within(1)), default=150, help="Requests a second.")
+@click.option(
+    "--phase",
+    "phase_s",
+    type=QuantityType(SECONDS.within(1)),
+    default=40,
+    help="Seconds of each of the five phases.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Logs, report.")
 @click.option(
     "--write",
@@ -34,12 +42,18 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     from mlops.load import report
     from mlops.load.progress import Progress
     from mlops.load.stages import Stage
+    from mlops.soak import balancer
     from mlops.soak.faults import PHASES
     from mlops.soak.soak import soak
     from mlops.soak.table import BEGIN, END, table, write
 
     if page and END not in page.read_text(encoding="utf-8", errors="replace").partition(BEGIN)[2]:
         raise StartupError(f"{page} has no place for the table; write {BEGIN.strip()} and {END.strip()} there.")
+    if page:
+        output.check(page, output.seen_by_the_command)
+    report.check(out)
+    balancer.check(out)
+    demo.check(out / "artifact", force=True)
     out.mkdir(parents=True, exist_ok=True)
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
     artifact = out / "artifact"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mlops import output
 from mlops.soak.faults import PHASES
 from mlops.soak.soak import MEMORY_MAY_GROW, WORKERS, Soaked
 
@@ -49,4 +50,4 @@ def write(text: str, page: Path) -> None:
     """Between the marks of ``page``."""
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")
+    output.write(page, f"{before}{BEGIN}{text}{END}{after}", output.seen_by_the_command)

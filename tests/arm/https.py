@@ -50,9 +50,13 @@ class Fault:
     reply: Reply
     method: str
     path: str
+    after: int
 
     def hits(self, request: Request) -> bool:
-        return self.times > 0 and request.method == self.method and self.path in request.path
+        if not (self.times > 0 and request.method == self.method and self.path in request.path):
+            return False
+        self.after -= 1
+        return self.after < 0
 
 
 class HttpsServer:
@@ -71,9 +75,9 @@ class HttpsServer:
         self.url = f"https://localhost:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def fail(self, times: int, reply: Reply, method: str, path: str) -> None:
-        """The next ``times`` requests with this method and this in their path get ``reply``."""
-        self._faults.append(Fault(times, reply, method, path))
+    def fail(self, times: int, reply: Reply, method: str, path: str, after: int = 0) -> None:
+        """The next ``times`` requests with this method and this in their path get ``reply``, ``after`` others."""
+        self._faults.append(Fault(times, reply, method, path, after))
 
     def sent(self, method: str, path: str = "") -> list[Request]:
         """The requests with this method whose path ends so."""

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import support
-from arm.https import HttpsServer, Reply
+from arm.https import DROP, HttpsServer, Reply
 from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, THREADS, Server, serving
@@ -87,8 +88,66 @@ def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
     message = done.stderr.decode()
-    assert "422 missing_value at /input_data/data/49/0 in row 250" in message
+    assert "(422 missing_value in row 250, line 251 of the file)" in message
     assert message.count("\n") == 1
+
+
+def tables(folder: Path, odd: str | None) -> Iterator[tuple[Path, str]]:
+    """150 rows in each form that holds them, ``odd`` in row 104; and the words for that row."""
+    X, _ = support.diabetes()
+    rows = X.head(150).astype(object)
+    rows.iloc[103, 0] = odd
+    rows.to_csv(folder / "rows.csv", index=False)
+    yield folder / "rows.csv", "row 104, line 105 of the file"
+    (folder / "bare.csv").write_text("\n".join((folder / "rows.csv").read_text().splitlines()[1:]))
+    if odd is None:
+        yield folder / "bare.csv", "row 104, line 104 of the file"
+        rows.astype(float).to_parquet(folder / "rows.parquet")
+        yield folder / "rows.parquet", "row 104 of the file"
+        np.save(folder / "rows.npy", rows.astype(float).to_numpy())
+        yield folder / "rows.npy", "row 104 of the file"
+    lines = [json.dumps(row) for row in rows.to_dict("records")]
+    (folder / "rows.jsonl").write_text("\n\n".join(lines))
+    yield folder / "rows.jsonl", "row 104, line 207 of the file"
+
+
+@pytest.mark.parametrize("odd", [None, "old"])
+def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: str | None):
+    """By its place in the file, whatever its form, also where one odd cell makes texts of a CSV's column of numbers;
+    the rows before have their predictions."""
+    X, _ = support.diabetes()
+    expected = support.demo_estimator().predict(X.head(100)).tolist()
+    wrong = "must not be null" if odd is None else "must be a number"
+    for file, place in tables(tmp_path, odd):
+        done = score("--url", server.url, file)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == expected, (file.name, done.stderr)
+        message = done.stderr.decode()
+        assert message.startswith(f"Error: Feature age {wrong}"), message
+        assert f"in {place})" in message
+        assert "The predictions of rows 1 to 100 are printed." in message
+        assert message.count("\n") == done.returncode == 1
+
+
+def test_words_for_nothing_are_missing_where_the_server_takes_numbers(server: Server, tmp_path: Path):
+    """As they are where the column is told to be one of numbers: the row is missing a value, not of another type."""
+    (file, place), *_ = tables(tmp_path, "NA")
+    done = score("--url", server.url, file)
+    assert f"Feature age must not be null: the model takes no missing values there. (422 missing_value in {place})" in (
+        done.stderr.decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(413, {"error": "Too large.", "code": "payload_too_large"}), Reply(503, None, {"Retry-After": "99"}), DROP],
+)
+def test_finished_work_is_kept_when_the_server_fails(managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply):
+    """Whatever it answers in the middle, or nothing at all."""
+    managed.fail(1, reply, "POST", "/score", after=2)
+    done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
+    assert b"The predictions of rows 1 to 200 are printed." in done.stderr
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):

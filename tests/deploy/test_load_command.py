@@ -157,5 +157,7 @@ def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Pa
     """In one sentence."""
     (tmp_path / "requests.csv").mkdir()
     process = load(server.url, demo_model, tmp_path, "--stages", "1s@5")
-    assert ended(process).endswith(f"Error: {tmp_path / 'requests.csv'}: Is a directory; choose another place.\n")
+    assert ended(process).endswith(
+        f"Error: {tmp_path / 'requests.csv'} is not a file; move it away, or name another place.\n"
+    )
     assert process.returncode == 1

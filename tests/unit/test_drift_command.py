@@ -58,7 +58,8 @@ def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
         ("d.jsonl", "[1", "is not JSON lines"),
         ("d.jsonl", "[1]", "is not JSON lines"),
         ("d.jsonl", "", "has no rows"),
-        ("d.csv", "age\n1\n", "lacks the columns sex, bmi"),
+        ("d.jsonl", "[]\n", "is not JSON lines"),
+        ("d.csv", "age\n1\n", "d.csv lacks the columns sex, bmi"),
         ("d.txt", "age\n1\n", "is not a sample that can be read"),
     ],
 )
@@ -88,13 +89,91 @@ def test_a_folder_that_is_no_artifact_is_told(artifact: Path, tmp_path: Path):
         assert f"There is no {place / 'manifest.json'}; name a folder" in result.output
 
 
-def test_a_column_without_numbers_is_named(artifact: Path, tmp_path: Path):
-    """Not told as drift."""
+OTHERS = {
+    "text": "old",
+    "a text that is a number": "12",
+    "a date": pd.Timestamp("2025-01-01"),
+    "a list": [[1.0]],
+}
+"""What no feature of the demo model is."""
+
+
+@pytest.mark.parametrize("value", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_column_of_another_type_is_named(artifact: Path, tmp_path: Path, value: object, place: int):
+    """Of whichever file; it is not told as drift."""
+    X, _ = support.diabetes()
+    X.to_csv(tmp_path / "good.csv", index=False)
+    X.assign(age=value if not isinstance(value, list) else value * len(X)).to_parquet(tmp_path / "d.parquet")
+    files = [tmp_path / "good.csv", tmp_path / "d.parquet"]
+    result = run("drift", artifact, *(files if place else files[::-1]))
+    assert result.exit_code == 1, result.output
+    assert result.output == f"Error: Row 1 of {tmp_path / 'd.parquet'}: age must be a number; correct the file.\n"
+
+
+def test_a_cell_of_a_csv_that_is_no_number_is_named(artifact: Path, tmp_path: Path):
+    """By its line."""
     X, _ = support.diabetes()
     X.assign(age="old").to_csv(tmp_path / "d.csv", index=False)
-    X.assign(age="old").to_parquet(tmp_path / "d.parquet")
     assert "Line 2 of" in run("drift", artifact, tmp_path / "d.csv").output
-    assert "The column age holds what is no number" in run("drift", artifact, tmp_path / "d.parquet").output
+
+
+@pytest.mark.parametrize("name", ["d.csv", "d.parquet", "d.json", "d.jsonl"])
+def test_columns_that_any_of_the_files_lacks_are_named(artifact: Path, tmp_path: Path, name: str):
+    """With the file, whichever it is: they are not missing values, which would be drift."""
+    X, _ = support.diabetes()
+    lacking = X[["age", "bmi"]]
+    (tmp_path / "d.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lacking.to_dict("records"))))
+    lacking.to_csv(tmp_path / "d.csv", index=False)
+    lacking.to_parquet(tmp_path / "d.parquet")
+    lacking.to_json(tmp_path / "d.json", orient="records")
+    for files in ([artifact.parent / "train.csv", tmp_path / name], [tmp_path / name, artifact.parent / "train.csv"]):
+        result = run("drift", artifact, *files)
+        assert result.exit_code == 1
+        assert f"{tmp_path / name} lacks the columns sex, bp, s1, s2, s3, s4, s5, s6" in result.output
+
+
+def test_a_row_of_collected_data_that_lacks_a_column_is_named(artifact: Path, tmp_path: Path):
+    """Also where the rows before have it."""
+    X, _ = support.diabetes()
+    rows = X.to_dict("records")
+    del rows[300]["bmi"]
+    (tmp_path / "d.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    result = run("drift", artifact, tmp_path / "d.jsonl")
+    assert f"Row 301 of {tmp_path / 'd.jsonl'} lacks the columns bmi" in result.output
+
+
+def test_each_type_of_a_column_is_told_from_the_others(tmp_path: Path):
+    """Texts, booleans and dates that are none; but a column that takes anything does."""
+    features = (Feature("t", "str"), Feature("b", "bool"), Feature("d", "datetime"), Feature("a", "any"))
+    given = {"t": "x", "b": True, "d": "2025-01-01", "a": 1}
+    baselines = tuple(Baseline.of(feature.name, [given[feature.name]] * 600, numeric=False) for feature in features)
+    Manifest("m", "1", "m.joblib", {}, {}, Contract(features, ("predict",)), [], {}, baselines=baselines).write(
+        tmp_path
+    )
+    (tmp_path / "good.json").write_bytes(orjson.dumps([given] * 500))
+    for name, wrong, wanted in (
+        ("t", 5, "text"),
+        ("b", 1, "true or false"),
+        ("d", "soon", "a date or time"),
+        ("a", [], ""),
+    ):
+        (tmp_path / "other.json").write_bytes(orjson.dumps([given, given | {name: wrong}]))
+        result = run("drift", tmp_path, tmp_path / "good.json", tmp_path / "other.json")
+        said = f"Row 2 of {tmp_path / 'other.json'}: {name} must be {wanted}"
+        assert (said in result.output) == (name != "a"), result.output
+
+
+def test_the_files_are_counted_together(artifact: Path, tmp_path: Path):
+    """Each as it is: a missing value in one makes no other numbers of the whole ones in another."""
+    baseline = (Baseline.of("grade", [1, 2, 3] * 300, numeric=False),)
+    contract = Contract((Feature("grade", "any", missing=True),), ("predict",))
+    Manifest("m", "1", "m.joblib", {}, {}, contract, [], {}, baselines=baseline).write(tmp_path)
+    pd.DataFrame({"grade": [1, 2, 3] * 300}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"grade": [1.0, float("nan")]}).to_parquet(tmp_path / "b.parquet")
+    result = run("drift", tmp_path, tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert "of 902 rows" in result.output
+    assert "stable" in result.output
 
 
 def test_values_are_those_of_the_data_also_where_some_are_missing(tmp_path: Path):

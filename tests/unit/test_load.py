@@ -176,9 +176,9 @@ def test_the_report_comes_with_its_figures(tmp_path: Path):
         (["--mix", "good"], "good=70,cached=20"),
         (["--mix", "good=0"], "at least one kind"),
         (["--mix", "fast=1"], "good=70,cached=20"),
-        (["--errors", "101"], "0<x<=100"),
-        (["--errors", "0"], "0<x<=100"),
-        (["--availability", "100"], "0<=x<100"),
+        (["--errors", "101"], "give a percentage above 0 and up to 100."),
+        (["--errors", "0"], "give a percentage above 0 and up to 100."),
+        (["--availability", "100"], "give a percentage from 0 and below 100."),
         (["--out", "/dev/null/report"], "choose another place"),
     ],
 )

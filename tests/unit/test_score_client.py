@@ -39,7 +39,7 @@ class Asking:
 
     def score(self) -> list[object]:
         with self.client as client:
-            return client.score(b"[[1], [2]]", 101)
+            return client.score(b"[[1], [2]]", place=lambda row: f"row {101 + row}" if row < 50 else None)
 
     def refusal(self) -> str:
         with pytest.raises(ScoreRefused) as caught:
@@ -128,12 +128,18 @@ def test_a_424_of_the_platforms_own_is_not_tried_again(server: HttpsServer):
 
 
 def test_an_error_names_its_row(server: HttpsServer):
-    """By its number among all rows, beside its place in the request."""
-    body = {"error": "Feature age must be a number.", "code": "wrong_type", "location": "/input_data/data/3/0"}
-    server.fail(1, as_azure_answers(Reply(422, body)), "POST", "/score")
-    assert Asking(server.url).refusal() == (
-        "Feature age must be a number. (422 wrong_type at /input_data/data/3/0 in row 104)"
-    )
+    """By its place among all rows, in place of that in a request which the user did not write."""
+    places = {
+        "/input_data/data/3/0": "in row 104",
+        "/input_data/3": "in row 104",
+        "/input_data/data/50/0": "",
+        "/3": "",
+    }
+    for location, place in places.items():
+        body = {"error": "Feature age must be a number.", "code": "wrong_type", "location": location}
+        server.fail(1, as_azure_answers(Reply(422, body)), "POST", "/score")
+        said = Asking(server.url).refusal()
+        assert said == f"Feature age must be a number. (422 wrong_type {place or f'at {location}'})"
 
 
 def test_a_connection_that_drops_is_not_tried_again(server: HttpsServer):

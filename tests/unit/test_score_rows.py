@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pandas as pd
@@ -9,9 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract import Feature
-from errors import StartupError
-from mlops.score_rows import batches
+from contract import Contract, Feature
+from errors import ClientError, StartupError
+from mlops.score import asked
+from mlops.score_client import ScoreRefused, refusal_of
+from mlops.score_rows import Rows, batches
+from payload import Limits
+from validation import validate
 
 ROWS = st.lists(st.tuples(st.integers(-(2**53), 2**53), st.text("ab\u00e9 ", min_size=1)), min_size=1, max_size=450)
 
@@ -75,3 +81,53 @@ def test_a_column_that_the_model_leaves_open_is_told(tmp_path: Path):
     )
     batches(tmp_path / "rows.csv", say=said.append)
     assert len(said) == 1
+
+
+class Client:
+    """Validates as the service does, and tells how often it was asked."""
+
+    def __init__(self, *features: Feature) -> None:
+        self._contract = Contract(features, ("predict",))
+        self.times = 0
+
+    def score(self, body: bytes, rows: int | None = None, place: Callable[[int], str | None] = lambda row: None) -> Any:
+        self.times += 1
+        try:
+            return validate(body, self._contract, Limits()).X.tolist()
+        except ClientError as error:
+            document = {"error": error.message, "code": error.code, "location": error.location}
+            raise refusal_of(document, 422, place) from None
+
+
+def refused(client: Client, rows: Rows) -> str:
+    with pytest.raises(ScoreRefused) as caught:
+        asked(client, rows, set())
+    return str(caught.value)
+
+
+def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Path):
+    """Words for nothing and all; several columns, each asked for once in a file."""
+    (tmp_path / "rows.csv").write_text("a,b,c\n" + "1,true,x\n" * 100 + "2.5,NA,y\nNA,false,z\n")
+    client = Client(Feature("a", missing=True), Feature("b", "bool", missing=True), Feature("c", "str"))
+    by_cell: set[int] = set()
+    first, second = batches(tmp_path / "rows.csv")
+    assert asked(client, first, by_cell) == [[1, True, "x"]] * 100
+    assert str(asked(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
+    assert client.times == 4
+
+
+@pytest.mark.parametrize(
+    ("feature", "cells", "row"),
+    [
+        (Feature("a", "category", categories=("1", "2", "x")), ("1", "2", "x", "7"), 4),
+        (Feature("a", "str"), ("5", "6"), 1),
+        (Feature("a"), ("1", "2", "two", "three"), 3),
+        (Feature("a", "datetime"), ("2025-01-01", "5", "soon"), 2),
+        (Feature("a", "bool"), ("true", "False", "yes"), 3),
+    ],
+)
+def test_the_error_that_got_farthest_is_told(tmp_path: Path, feature: Feature, cells: tuple[str, ...], row: int):
+    """Of a column as text, and as what each cell looks like: what the server takes names the row that it does not."""
+    (tmp_path / "rows.csv").write_text("\n".join(("a,b", *(f"{cell},1" for cell in cells))))
+    (rows,) = batches(tmp_path / "rows.csv")
+    assert f"in row {row}, line {row + 1} of the file)" in refused(Client(feature, Feature("b")), rows)

@@ -1,7 +1,9 @@
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
+from pydantic import BeforeValidator
 
 from errors import StartupError
 from settings import FIELDS, Settings, load
@@ -24,6 +26,34 @@ def test_variables_are_taken():
 def test_an_empty_variable_is_unset():
     """A deployment YAML that leaves a value blank gets the default."""
     assert load({"SCORING_MAX_BYTES": ""}).scoring_max_bytes == 10_000_000
+
+
+HINTS = get_type_hints(Settings, include_extras=True)
+NUMBERS = {
+    name: validator.func.__self__
+    for name, hint in HINTS.items()
+    for validator in get_args(hint)
+    if isinstance(validator, BeforeValidator)
+}
+
+
+def test_every_number_is_a_quantity():
+    """With a unit and bounds, as the options of commands."""
+    defaults = {name for name in HINTS if type(getattr(Settings(), name)) in (int, float)}
+    assert defaults == NUMBERS.keys()
+    assert all(quantity.parse(getattr(Settings(), name)) is not None for name, quantity in NUMBERS.items())
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_that_is_none_stops_start_up(name: str):
+    """NaN, infinity, digits of other scripts, what is beyond the bounds: in one sentence that tells them."""
+    quantity = NUMBERS[name]
+    none = ("nan", "inf", "-inf", "1e400", "-1", "1_0", "\u0665", "0x10", " ", "9" * 5000, "five")
+    for value in (*none, str(quantity.most * 2), str(quantity.least - 1)):
+        with pytest.raises(StartupError) as refused:
+            load({name.upper(): value})
+        said = f"{name.upper()} is not usable: give {quantity}; see docs/settings.md for what it takes."
+        assert str(refused.value) == said
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])

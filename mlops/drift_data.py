@@ -1,0 +1,93 @@
+"""Reads the data that is held against a model's training data: what the service or Azure ML collected, or a sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pandas as pd
+
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from errors import StartupError
+from mlops import sample as samples
+from validation import described, moment
+
+IS: dict[str, Callable[[Any], bool]] = {
+    TEXT: lambda value: isinstance(value, str),
+    BOOLEAN: lambda value: isinstance(value, bool),
+    DATETIME: lambda value: moment(str(value)) is not None,
+    ANY: lambda value: True,
+}
+"""A feature's dtype -> whether a value is one of its; all others are numbers."""
+
+
+def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> Iterator[list[Any]]:
+    """The values of each feature, in the order of ``names``, as the service counts them. Raises StartupError."""
+    taken = [_as_it_is(feature) for feature in features]
+    frame = _read(file, taken, names)
+    frame.columns = frame.columns.astype(str)
+    _check_names(file, "", names, frame.columns)
+    for name, feature in zip(names, taken, strict=True):
+        yield _values(file, name, feature, frame[name])
+
+
+def _as_it_is(feature: Feature) -> Feature:
+    """Categories that the fit did not have are no mistake here."""
+    if feature.dtype != CATEGORY:
+        return feature
+    return replace(feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY)
+
+
+def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.DataFrame:
+    """JSON lines of a data collector, or a sample."""
+    if file.suffix.lower() != ".jsonl":
+        return samples.read(file, features)
+    try:
+        lines = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
+        rows = [row for line in lines for row in (line["data"] if isinstance(line.get("data"), list) else [line])]
+    except (orjson.JSONDecodeError, AttributeError) as error:
+        raise StartupError(f"{file} is not JSON lines ({error}); give a file of the data collector.") from None
+    if not rows:
+        raise StartupError(f"{file} has no rows; give one that has.")
+    _check_rows(file, rows, names)
+    return pd.DataFrame(rows, dtype=object)  # or a null would make numbers of a column's categories 1.0, 2.0
+
+
+def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
+    """pandas would fill up a row that lacks a column. Where all rows lack it the file is told, not its first row."""
+    if all(isinstance(row, dict) for row in rows) and any(row.keys() != rows[0].keys() for row in rows):
+        for number, row in enumerate(rows, 1):
+            _check_names(file, f"Row {number} of ", names, row.keys())
+
+
+def _check_names(file: Path, where: str, names: Sequence[str], found: Collection[str]) -> None:
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise StartupError(f"{where}{file} lacks the columns {', '.join(missing)}; give what the model was asked.")
+    if len({*found}) != len(found):
+        raise StartupError(f"{where}{file} names a column twice; rename one.")
+
+
+def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[Any]:
+    """A missing one is None, or NaN among numbers."""
+    if feature.numeric and pd.api.types.is_numeric_dtype(column):
+        return list(column.to_numpy(float, na_value=np.nan))
+    values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]
+    fits = IS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
+    wrong = next((row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None)
+    if wrong is not None:
+        raise StartupError(f"Row {wrong} of {file}: {name} must be {described(feature)}; correct the file.")
+    return (
+        [np.nan if value is None else float(value) for value in values]
+        if feature.numeric
+        else samples.counted(feature, values)
+    )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
