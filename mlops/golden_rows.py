@@ -22,6 +22,9 @@ from predictions import non_finite, to_json
 from validation import Batch
 
 COUNT = 10
+ENOUGH = 3
+"""Rows that are not in the sample; of columns with few values there may be no more."""
+
 LOOKED_AT = 2_000
 """Rows of the sample that others are drawn like."""
 
@@ -94,36 +97,38 @@ class GoldenRows:
         kept = [feature.categories for feature in fitted_columns(self._estimator, len(self._contract.features))]
         columns = list(zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True))
         made = SyntheticRows(self._contract.features, columns, kept)
-        for way in range(made.ways):
-            fresh, repeated = self._parted(made.drawn(way, COUNT), known)
-            if not fresh and (len(sample) == 1 or not repeated):
-                continue
-            if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
-                say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
-            if fresh:
-                say(f"  golden rows: {len(fresh)} like the sample's, none of which is in it")
-            else:
-                say("  note: the columns hold so few values that each golden row is in the sample too")
-            return fresh or repeated
-        raise StartupError(
-            "The model answers none of the golden rows that were drawn like the sample's; give rows of your own by "
-            "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
-        )
+        rows, way = list[Row](), 0
+        for each in range(made.ways):
+            found = self._like(made.drawn(each, COUNT), known, alone=len(sample) == 1)
+            if len(found) > len(rows):
+                rows, way = found, each
+            if len(rows) >= ENOUGH:
+                break
+        if not rows:
+            raise StartupError(
+                "The model answers none of the golden rows that were drawn like the sample's; give rows of your own by "
+                "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
+            )
+        repeated = sum(tuple(row) in known for row in rows)
+        say(f"  golden rows: {len(rows)} like the sample's, of which {repeated or 'none'} happen to be in it")
+        if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
+            say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
+        return rows
 
     def _name(self, place: int) -> str | int:
         name = self._contract.features[place].name
         return place if name is None else name
 
-    def _parted(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]]) -> tuple[list[Row], list[Row]]:
-        """Of the rows that are answered, each once: COUNT that are not ``known``, and COUNT that are."""
+    def _like(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]], *, alone: bool) -> list[Row]:
+        """Some that are answered and not ``known``. Where there are not ENOUGH, known ones, unless one is ``alone``."""
         fresh, repeated = list[Row](), list[Row]()
         for row in (row for rows in drawn for row in self._answered(rows)):
-            rows_alike = repeated if tuple(row) in known else fresh
-            if row not in rows_alike:
-                rows_alike.append(row)
+            alike = repeated if tuple(row) in known else fresh
+            if row not in alike:
+                alike.append(row)
             if len(fresh) == COUNT:
                 break
-        return fresh, repeated[:COUNT]
+        return fresh if len(fresh) >= ENOUGH or alone else [*fresh, *repeated][:COUNT]
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Raises ScoringError."""

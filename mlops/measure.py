@@ -73,8 +73,22 @@ def measure(
     with warnings.catch_warnings(action="ignore"):  # the model's, of rows that we made up or of infinite answers
         frame = taken(sample, say)
         if isinstance(golden_rows, pd.DataFrame):
-            golden_rows = taken(golden_rows, lambda line: None)
+            golden_rows = _all_of_file(golden_rows, taken)
         return _measured(estimator, frame, say, default, golden_rows)
+
+
+def _all_of_file(rows: pd.DataFrame, taken: Callable[[pd.DataFrame, Say], pd.DataFrame]) -> pd.DataFrame:
+    """Raises StartupError."""
+    place = "In the file of --golden-rows"
+    try:
+        found = taken(rows, lambda line: None)
+    except StartupError as error:
+        raise StartupError(f"{place}: {error}") from None
+    if len(found) < len(rows):
+        raise StartupError(
+            f"{place} are rows with infinity, or with categories that the fit did not have; remove them."
+        )
+    return found
 
 
 def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source) -> Measured:

@@ -45,7 +45,7 @@ def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
     file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
     result = run("package", file, "--sample", tmp_path / "train.csv", "--drop", "target", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    steps = ["Loading", "Measuring", "Asking 10 rows of the sample", "golden rows: 10 like the sample's, none of which"]
+    steps = ["Loading", "Measuring", "Asking 10 rows of the sample", "golden rows: 10 like the sample's, of which none"]
     for step in [*steps, "Writing", "Packaged churn 1. Serve it: mlops serve"]:
         assert step in result.output
 

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
@@ -147,13 +149,22 @@ def test_a_text_that_each_row_has_for_itself_is_a_placeholder(tmp_path: Path):
     assert "  note: golden rows hold values of id, x that the model file holds too" in said
 
 
+def test_there_are_enough_to_test_a_model_of_few_values(tmp_path: Path):
+    """Where nearly all combinations are in the sample, some of them are golden rows too."""
+    X = np.array(list(itertools.product(range(3), repeat=4))[1:] * 4)
+    estimator = KNeighborsClassifier(1).fit(X, X.sum(axis=1) % 2)
+    packaged = Manifest.read(support.packaged(estimator, pd.DataFrame(X), tmp_path))
+    assert len(packaged.golden_rows) > 3
+    assert {*packaged.golden_answers["predict"]} == {0, 1}
+
+
 def test_rows_that_can_only_repeat_the_sample_are_told(tmp_path: Path):
     """As of one column with a few categories."""
     frame = pd.DataFrame({"plan": ["gold", "basic"] * 20})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [1, 0] * 20)
     said: list[str] = []
     package(support.dump(estimator, tmp_path), frame, tmp_path / "out", say=said.append)
-    assert any("each golden row is in the sample too" in line for line in said)
+    assert "  golden rows: 2 like the sample's, of which 2 happen to be in it" in said
 
 
 class OnlyKnown:
@@ -239,11 +250,12 @@ def test_they_can_be_rows_of_the_sample(tmp_path: Path):
     ("rows", "message"),
     [
         (None, "is no file; give synthetic, sample or a file of rows"),
-        ("age\n1\n", "lacks columns that the model was fitted on"),
+        ("age\n1\n", "In the file of --golden-rows: The sample lacks columns that the model was fitted on"),
+        (",".join(support.NAMES) + "\n" + "1,2,3,4,5,6,7,8,9,inf\n" * 2, "In the file of --golden-rows"),
         (",".join(support.NAMES) + "\n" + ",".join(["1e308"] * 10) + "\n", "does not answer 1 of the 1 rows of"),
         (",".join(support.NAMES) + "\n" + (",".join(["1"] * 10) + "\n") * 101, "holds 101 rows, and each start asks"),
     ],
-    ids=["no file", "other columns", "not answered", "too many"],
+    ids=["no file", "other columns", "infinity", "not answered", "too many"],
 )
 def test_a_file_that_does_not_do_is_one_sentence(rows: str | None, message: str, tmp_path: Path):
     """That says what to give."""
@@ -253,3 +265,11 @@ def test_a_file_that_does_not_do_is_one_sentence(rows: str | None, message: str,
     assert (result.exit_code, "Traceback" in result.output) == (1, False)
     assert message in " ".join(result.output.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_no_row_of_the_file_is_left_out_in_silence(tmp_path: Path):
+    """As one with a category that the fit did not have is, of a sample."""
+    estimator, frame = support.categories()
+    rows = pd.DataFrame({"size": [1.0, 2.0], "colour": pd.Categorical(["red", "green"])})
+    with pytest.raises(StartupError, match=r"--golden-rows are rows with .*categories that the fit did not have"):
+        support.packaged(estimator, frame, tmp_path, golden_rows=rows)
