@@ -82,11 +82,9 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
     wrong = next((row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None)
     if wrong is not None:
         raise StartupError(f"Row {wrong} of {file}: {name} must be {described(feature)}; correct the file.")
-    return (
-        [np.nan if value is None else float(value) for value in values]
-        if feature.numeric
-        else samples.counted(feature, values)
-    )
+    if feature.numeric:
+        return [np.nan if value is None else float(value) for value in values]
+    return samples.counted(feature, values)
 
 
 def _plain(value: Any) -> Any:

@@ -72,17 +72,18 @@ def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
     """The predictions. Raises ScoreRefused.
 
     One odd cell makes texts of a CSV's column of numbers, and the server then refuses the first row in place of the odd
-    one: such a column is sent again with each cell read by itself. ``by_cell``: the columns of which that is known.
+    one: such a column is sent again with each cell read by itself. Of the two refusals of a column the one that lies
+    farther in it is told. ``by_cell``: the columns of which that is known.
     """
-    farthest: ScoreRefused | None = None
+    told: ScoreRefused | None = None
     while True:
         try:
             return client.score(rows.with_mixed(by_cell), _rows_in(rows), rows.place)
         except ScoreRefused as error:
-            if farthest is None or (error.row or 0) > (farthest.row or 0):
-                farthest = error
+            if told is None or error.column != told.column or (error.row or 0) > (told.row or 0):
+                told = error
             if error.code != WRONG or error.column not in rows.mixed.keys() - by_cell:
-                raise farthest from None
+                raise told from None
             by_cell.add(error.column)
 
 

@@ -131,3 +131,25 @@ def test_the_error_that_got_farthest_is_told(tmp_path: Path, feature: Feature, c
     (tmp_path / "rows.csv").write_text("\n".join(("a,b", *(f"{cell},1" for cell in cells))))
     (rows,) = batches(tmp_path / "rows.csv")
     assert f"in row {row}, line {row + 1} of the file)" in refused(Client(feature, Feature("b")), rows)
+
+
+def test_the_error_of_another_column_is_told_once_the_first_is_read(tmp_path: Path):
+    """Whichever row it lies in."""
+    (tmp_path / "rows.csv").write_text("a,b\n1,soon\n2,later\nNA,then\n")
+    (rows,) = batches(tmp_path / "rows.csv")
+    said = refused(Client(Feature("a", missing=True), Feature("b", "bool")), rows)
+    assert said == "Feature b must be true or false. (422 wrong_type in row 1, line 2 of the file)"
+
+
+def test_a_server_that_fails_the_second_time_is_told(tmp_path: Path):
+    """In place of the refusal that was being mended."""
+
+    class Failing(Client):
+        def score(self, *given: Any) -> Any:
+            if self.times:
+                raise ScoreRefused("it is busy")
+            return super().score(*given)
+
+    (tmp_path / "rows.csv").write_text("a,b\n1,1\n2,1\nNA,1\n")
+    (rows,) = batches(tmp_path / "rows.csv")
+    assert refused(Failing(Feature("a"), Feature("b")), rows) == "it is busy"
