@@ -145,8 +145,9 @@ terraform: ## check and test infrastructure/ with the real providers (needs terr
 rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure)
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact
 
-rollback: $(TESTING) ## all traffic back to where it was before make rollout (needs Azure)
-	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml)
+rollback: $(TESTING) ## all traffic back to where it was before the last rollout, or to TO=blue|green; OWN=yes (needs Azure)
+	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml) \
+		$(if $(filter command,$(origin TO)),--to $(TO)) $(if $(OWN),--own)
 
 format: $(TESTING) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .

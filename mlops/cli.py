@@ -33,7 +33,7 @@ ELSEWHERE = {
     "compare": "mlops.rollout.commands",
     "load": "mlops.load.commands",
     "rehearse": "mlops.rehearsal.commands",
-    "rollback": "mlops.rollout.commands",
+    "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.commands",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",

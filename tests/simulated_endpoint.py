@@ -1,18 +1,22 @@
 """An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed anywhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 
+from mlops.rollout.claim import Claim
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
+from mlops.rollout.record import new_run
+from mlops.rollout.way_back import put_back
 
 OLD, NEW = "blue", "green"
 RATE = 30
@@ -41,6 +45,8 @@ class Simulated:
         self.scaled: dict[str, int] = {}
         """The least instances of each deployment that has an autoscale setting."""
         self.scales = True
+        self.tags: Mapping[str, str] = {}
+        self.versions = {OLD: 1}
         self.seen: list[Observation] = []
         self.shares: list[int] = []
         self.bad_from = float("inf")
@@ -94,19 +100,34 @@ class Simulated:
         self.call()
         return self.in_force
 
-    def set_traffic(self, traffic: Traffic) -> None:
+    def status(self) -> Status:
         self.call()
+        return Status(self.in_force, self.tags)
+
+    def update(self, change: Callable[[Status], Status]) -> None:
+        self.call()
+        wanted = change(Status(self.in_force, self.tags))
+        traffic = wanted.traffic
         assert sum(traffic.live.values()) == 100
         assert not traffic.live.keys() & traffic.mirror.keys()
         assert {*traffic.live, *traffic.mirror} <= self.states.keys()
         if OLD in self.scaled:  # whoever takes requests is scaled
             assert {*traffic.live, *traffic.mirror} <= self.scaled.keys()
-        self.in_force = traffic
-        self.shares.append(traffic.live.get(NEW, 0))
+        if traffic != self.in_force:
+            self.shares.append(traffic.live.get(NEW, 0))
+        self.in_force, self.tags = traffic, wanted.tags
 
-    def deploy(self, deployment: str) -> None:
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.update(lambda status: replace(status, traffic=traffic))
+
+    def source(self, deployment: str) -> Source:
+        self.call()
+        return Source(model=f"azureml:diabetes:{self.versions[deployment]}", file=f"{deployment}.yml")
+
+    def deploy(self, deployment: str, source: Source | None = None) -> None:
         self.call()
         assert not self.in_force.live.get(deployment)
+        self.versions[deployment] = int(source.model.rpartition(":")[2]) if source else max(self.versions.values()) + 1
         self.states[deployment] = State.READY if self.starts else State.FAILED
 
     def delete(self, deployment: str) -> None:
@@ -143,6 +164,16 @@ class Simulated:
 
 def journal(endpoint: Simulated, folder: Path) -> Journal:
     return Journal(folder / "journal.jsonl", clock=endpoint.clock)
+
+
+def claim(endpoint: Simulated, folder: Path) -> Claim:
+    """That of the last rollout in this folder."""
+    return Claim(endpoint, journal(endpoint, folder).run() or new_run(), endpoint.clock)
+
+
+def back(endpoint: Simulated, folder: Path) -> Outcome:
+    written, held = journal(endpoint, folder), claim(endpoint, folder)
+    return put_back(endpoint, PLAN, written, "why", claim=held, timer=endpoint.timer, sleep=endpoint.sleep)
 
 
 def rollout(

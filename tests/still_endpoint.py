@@ -1,11 +1,13 @@
 """An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from mlops.rollout.endpoint import Answer, Observation, State, Traffic
+from mlops.rollout.endpoint import Answer, Observation, Source, State, Status, Traffic
 from mlops.rollout.model_reference import Registered
+from mlops.rollout.record import Phase, Record
 
 WORKSPACE = {
     "AZURE_SUBSCRIPTION_ID": "s",
@@ -14,6 +16,8 @@ WORKSPACE = {
     "LOG_ANALYTICS_WORKSPACE_ID": "l",
 }
 GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
+ROLLING = Record("run-1", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+"""What an endpoint's tags tell while a rollout from blue to green is under way."""
 
 
 class Still:
@@ -23,6 +27,8 @@ class Still:
 
     def __init__(self, live: Mapping[str, int]) -> None:
         self.in_force = Traffic(live)
+        self.tags: Mapping[str, str] = {}
+        self.made_of = Source(model="azureml:diabetes-classifier:1")
 
     def deployments(self) -> Mapping[str, State]:
         return {"blue": State.READY, "green": State.READY}
@@ -30,10 +36,20 @@ class Still:
     def traffic(self) -> Traffic:
         return self.in_force
 
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.in_force = traffic
+    def status(self) -> Status:
+        return Status(self.in_force, self.tags)
 
-    def deploy(self, deployment: str) -> None:
+    def update(self, change: Callable[[Status], Status]) -> None:
+        status = change(self.status())
+        self.in_force, self.tags = status.traffic, status.tags
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.update(lambda status: replace(status, traffic=traffic))
+
+    def source(self, deployment: str) -> Source:
+        return self.made_of
+
+    def deploy(self, deployment: str, source: Source | None = None) -> None:
         raise AssertionError("nothing is to be deployed")
 
     def delete(self, deployment: str) -> None:

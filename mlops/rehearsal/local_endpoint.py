@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import httpx
 
 from mlops.rehearsal.deployment import Artifact
 from mlops.rehearsal.splitter import NAMED, STATUS
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
 
 TIMEOUT_S = 120
 
@@ -32,13 +32,24 @@ class LocalEndpoint:
     def deployments(self) -> Mapping[str, State]:
         return {name: State(state) for name, state in self._call("GET", "/deployments").json().items()}
 
+    def status(self) -> Status:
+        found = self._call("GET", "/traffic").json()
+        return Status(Traffic(**found["traffic"]), found["tags"])
+
+    def update(self, change: Callable[[Status], Status]) -> None:
+        self._call("PUT", "/traffic", asdict(change(self.status())))
+
     def traffic(self) -> Traffic:
-        return Traffic(**self._call("GET", "/traffic").json())
+        return self.status().traffic
 
     def set_traffic(self, traffic: Traffic) -> None:
-        self._call("PUT", "/traffic", asdict(traffic))
+        self.update(lambda status: replace(status, traffic=traffic))
 
-    def deploy(self, deployment: str) -> None:
+    def source(self, deployment: str) -> Source:
+        artifact = self._artifacts.get(deployment)
+        return Source(model=artifact.folder.name) if artifact else Source()
+
+    def deploy(self, deployment: str, source: Source | None = None) -> None:
         artifact = self._artifacts[deployment]
         what = {"folder": str(artifact.folder), "environment": dict(artifact.environment)}
         self._call("PUT", f"/deployments/{deployment}", what)

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from mlops.rehearsal.deployment import Artifact, Deployment
 from mlops.rehearsal.splitter import Splitter
-from mlops.rollout.endpoint import State, Traffic
+from mlops.rollout.endpoint import State, Status, Traffic
 
 
 class Stage:
@@ -24,6 +24,7 @@ class Stage:
         self._deployments: dict[str, Deployment] = {}
         self._urls: dict[str, str] = {}
         self._splitter = Splitter(self._urls)
+        self._tags: dict[str, str] = {}
         self._changing = asyncio.Lock()
 
     def application(self) -> web.Application:
@@ -40,13 +41,15 @@ class Stage:
         return app
 
     async def _traffic(self, _: web.Request) -> web.Response:
-        return web.json_response(asdict(self._splitter.traffic))
+        return web.json_response(asdict(Status(self._splitter.traffic, self._tags)))
 
     async def _set_traffic(self, request: web.Request) -> web.Response:
-        traffic = Traffic(**await request.json())
+        wanted = await request.json()
+        traffic = Traffic(**wanted["traffic"])
         if wrong := self._wrong(traffic):
             return web.Response(text=wrong, status=400)
         self._splitter.direct(traffic)
+        self._tags = wanted["tags"]
         return web.json_response({})
 
     def _wrong(self, traffic: Traffic) -> str | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,9 @@ from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
 from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, State, Traffic
+from mlops.rollout.checkout import origin
+from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
+from mlops.rollout.record import LONGEST
 from mlops.score_client import TIMEOUT_S
 
 STATES = {
@@ -30,8 +36,17 @@ STATES = {
 }
 """A deployment that is being deleted counts as gone."""
 
+CHANGING_S = 5
+"""Seconds between looks at an endpoint that is being changed."""
+
+FILE_TAG, COMMIT_TAG = "rollout-file", "rollout-commit"
+"""Of a deployment: what the next rollout is to know of it."""
+
 CONTAINERS = ("storage-initializer", "inference-server")
 LOG_LINES = 100
+REGISTERED = re.compile(r".*/workspaces/[^/]+/(?:models|codes|environments)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
+
+log = logging.getLogger(__name__)
 
 AUTOSCALE_PATIENCE_S = 300
 """A way back does not wait longer for Azure Monitor."""
@@ -82,6 +97,7 @@ class AzureEndpoint:
         self._files = files
         self._models = models or {}
         self._ml = ml
+        self._patience_s = patience_s
         self._calls = AzureCalls(ml, name, patience_s)
         self._scoring = AzureScoring(self._calls, ml, http, name)
         self._log = AzureTrafficLog(
@@ -110,22 +126,42 @@ class AzureEndpoint:
         )
         return {str(one.name): STATES[one.provisioning_state] for one in found if one.provisioning_state in STATES}
 
-    def traffic(self) -> Traffic:
-        endpoint = self._get()
-        return Traffic(_shares(endpoint.traffic), _shares(endpoint.mirror_traffic))
+    def status(self) -> Status:
+        """Once a change that is under way has ended."""
+        return _status(self._settled())
 
-    def set_traffic(self, traffic: Traffic) -> None:
-        live, mirror = _shares(traffic.live), _shares(traffic.mirror)
-
+    def update(self, change: Callable[[Status], Status]) -> None:
         def begin() -> Any:
-            endpoint = self._get()
-            endpoint.traffic, endpoint.mirror_traffic = live, mirror
+            endpoint = self._settled()
+            wanted = _plain(change(_status(endpoint)))
+            endpoint.traffic, endpoint.mirror_traffic = wanted.traffic.live, wanted.traffic.mirror
+            endpoint.tags = wanted.tags
             return self._ml.online_endpoints.begin_create_or_update(endpoint)
 
-        if self.traffic() != Traffic(live, mirror):
+        status = self.status()
+        if _plain(change(status)) != status:
             self._calls.finish(f"set the traffic of {self.name}", begin)
 
-    def deploy(self, deployment: str) -> None:
+    def traffic(self) -> Traffic:
+        return _status(self._get()).traffic
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        self.update(lambda status: replace(status, traffic=traffic))
+
+    def source(self, deployment: str) -> Source:
+        one = self._calls.ask(
+            f"look up deployment {deployment}", lambda: self._ml.online_deployments.get(deployment, self.name)
+        )
+        code, tags = one.code_configuration.code if one.code_configuration else None, one.tags or {}
+        return Source(
+            model=_registered(one.model),
+            code=_registered(code),
+            environment=_registered(one.environment),
+            file=tags.get(FILE_TAG, ""),
+            commit=tags.get(COMMIT_TAG, ""),
+        )
+
+    def deploy(self, deployment: str, source: Source | None = None) -> None:
         """Where it has failed, ``logs`` begins with Azure's reason.
 
         It starts with as many instances as an autoscaled deployment has that takes traffic now, or more by its file.
@@ -141,10 +177,12 @@ class AzureEndpoint:
         at_least = max((self._instances(live) for live in traffic.live if self._autoscale.of(live)), default=0)
 
         def begin() -> Any:
+            file = self._files[deployment]
             values = {"name": deployment, "endpoint_name": self.name}
             if deployment in self._models:
                 values["model"] = self._models[deployment]
-            one = _load(load_online_deployment, self._files[deployment], **values)
+            one = _load(load_online_deployment, file, **values, **_registered_parts(source or Source()))
+            one.tags = {**(one.tags or {}), **_origin_tags(file)}
             one.instance_count = max(one.instance_count or 0, at_least) or None
             return self._ml.online_deployments.begin_create_or_update(one)
 
@@ -197,6 +235,14 @@ class AzureEndpoint:
         )
         return int(found.instance_count or 0)
 
+    def _settled(self) -> Any:
+        """The endpoint, once a change that is under way has ended: until then traffic and tags may disagree."""
+        until = time.monotonic() + self._patience_s
+        while (endpoint := self._get()).provisioning_state == "Updating" and time.monotonic() < until:
+            log.warning("%s is being changed; waiting until that has ended.", self.name)
+            time.sleep(CHANGING_S)
+        return endpoint
+
     def _container_log(self, deployment: str, container: str) -> str:
         log: str = self._calls.ask(
             f"read the logs of {deployment}",
@@ -215,3 +261,30 @@ def _load(load: Callable[..., Any], file: Path, **values: str) -> Any:
 
 def _shares(percents: Mapping[str, int]) -> dict[str, int]:
     return {name: percent for name, percent in percents.items() if percent}
+
+
+def _status(endpoint: Any) -> Status:
+    return _plain(Status(Traffic(endpoint.traffic or {}, endpoint.mirror_traffic or {}), endpoint.tags or {}))
+
+
+def _plain(status: Status) -> Status:
+    traffic = Traffic(_shares(status.traffic.live), _shares(status.traffic.mirror))
+    return Status(traffic, dict(status.tags))
+
+
+def _registered(asset: Any) -> str:
+    """``azureml:name:version`` where it is a version in the workspace or a registry, else nothing."""
+    text = asset if isinstance(asset, str) else ""
+    if found := REGISTERED.fullmatch(text):
+        return f"azureml:{found[1]}:{found[2]}"
+    return text if text.startswith("azureml://registries/") else ""
+
+
+def _registered_parts(source: Source) -> dict[str, str]:
+    parts = {"model": source.model, "code_configuration.code": source.code, "environment": source.environment}
+    return {name: value for name, value in parts.items() if value}
+
+
+def _origin_tags(file: Path) -> dict[str, str]:
+    path, commit = origin(file)
+    return {name: value for name, value in {FILE_TAG: path, COMMIT_TAG: commit}.items() if 0 < len(value) <= LONGEST}

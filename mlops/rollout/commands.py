@@ -1,4 +1,4 @@
-"""``mlops rollout``, ``mlops rollback`` and ``mlops compare``."""
+"""``mlops rollout`` and ``mlops compare``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlops import output
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
-from mlops.rollout.controller import put_back
+from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan
 from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.guard import Task, guarded
@@ -162,6 +162,7 @@ def rollout(
     if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return
+    check_free(connect().status(), name, {Journal(journal).run()})
     made = plan(targets.serving(traffic_now, new))
     click.echo("\n".join(made.lines()))
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
@@ -170,37 +171,6 @@ def rollout(
     if waived:
         click.echo(f"{outcome}; {not_checked(waived)}")
     click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
-
-
-@click.command()
-@click.argument("endpoint_name")
-@click.option("--to", "to", help="The deployment that is to have all traffic; else the last rollout's old one.")
-@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Where the journal is.")
-@in_workspace
-def rollback(workspace: targets.Workspace, endpoint_name: str, to: str | None, only_plan: bool, out: Path) -> None:
-    """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
-
-    Nothing is deleted. Where there is nothing to do it says so and succeeds, so that a pipeline can always call it.
-
-    Example: mlops rollback diabetes-classifier
-    """
-    journal = journal_of(out, endpoint_name)
-    endpoint = targets.connector(workspace, endpoint_name, {})()
-    to = to or _before(Journal(journal))
-    traffic = endpoint.traffic()
-    if {name: share for name, share in traffic.live.items() if share} == {to: 100} and not traffic.mirror:
-        click.echo(f"{to} has all traffic already; there is nothing to roll back.")
-        return
-    if to not in endpoint.deployments():
-        raise EndpointError(f"There is no deployment {to} to go back to; name one that there is by --to.")
-    others = ", ".join(name for name in {**traffic.live, **traffic.mirror} if name != to)
-    click.echo(f"All traffic goes back to {to}, away from {others or 'none'}.")
-    if only_plan:
-        return
-    plan = Plan(to, others, ())
-    outcome = put_back(endpoint, plan, Journal(journal, follow=progress.follow), "mlops rollback was called")
-    click.get_current_context().exit(0 if outcome is Outcome.ROLLED_BACK else 1)
 
 
 @click.command()
@@ -258,14 +228,6 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
 
 def journal_of(out: Path, endpoint: str) -> Path:
     return out / f"{endpoint}.jsonl"
-
-
-def _before(journal: Journal) -> str:
-    """Raises EndpointError."""
-    events = journal.last()
-    if not events:
-        raise EndpointError("No rollout is on record here; name the deployment to go back to by --to.")
-    return str(events[0]["plan"]["old"])
 
 
 def _report(journal: Path, slo: Slo) -> None:

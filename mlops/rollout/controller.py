@@ -9,18 +9,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from mlops.rollout.endpoint import Endpoint, EndpointError, State, Traffic
+from mlops.rollout.claim import Claim, Overtaken, check_free
+from mlops.rollout.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
 from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
+from mlops.rollout.record import Phase, new_run
 from mlops.rollout.same_rows import agreement, answered
+from mlops.rollout.way_back import put_back
 
 LOOK_S = 10
 """Seconds between looks at what a step brings, unless it is held for less."""
-
-BACK_S = 600
-"""Seconds that an endpoint may refuse the way back."""
 
 
 class Breach(Exception):
@@ -41,11 +41,13 @@ class Rollout:
         journal: Journal,
         *,
         key: str,
+        run: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """``key`` is the same for the same new deployment: what of it was proven lately need not be proven again.
+        ``run`` identifies this rollout at the endpoint.
         ``clock`` is that of the endpoint's observations; it may be set meanwhile, which ``timer`` may not."""
         self._endpoint = endpoint
         self._plan = plan
@@ -53,6 +55,7 @@ class Rollout:
         self._questions = questions
         self._journal = journal
         self._key = f"{endpoint.name}: {plan.old} to {plan.new}, {key}"
+        self._claim = Claim(endpoint, run or new_run(), clock)
         self._clock = clock
         self._timer = timer
         self._sleep = sleep
@@ -62,12 +65,15 @@ class Rollout:
     def run(self) -> Outcome:
         """Raises EndpointError where it can't begin, with nothing changed."""
         earlier = self._earlier()
-        self._check_start(max((event["step"]["percent"] for event in earlier if "step" in event), default=0))
+        check = self._start_check(earlier)
+        check(self._endpoint.status())
         done = [event for event in earlier if event["event"] == "proven"]
         self._check_questions(done)
-        self._journal.write("started", key=self._key, endpoint=self._endpoint.name, plan=asdict(self._plan))
+        begun = {"key": self._key, "run": self._claim.run, "endpoint": self._endpoint.name}
+        self._journal.write("started", **begun, plan=asdict(self._plan))
         *steps, last = (step for step in self._plan.steps if step.action is not Action.DELETE)
         try:
+            self._claim.take(self._plan, check)
             for step in steps:
                 before = next((event for event in done if event["step"] == asdict(step)), None)
                 if before:
@@ -76,6 +82,8 @@ class Rollout:
                 else:
                     self._take(step)
             self._take(last)  # always, whatever was proven: it is what the traffic is to be in the end
+        except Overtaken as other:
+            return self._overtaken(other)
         except Breach as breach:
             return self._put_back(str(breach), Outcome.ROLLED_BACK)
         except BaseException as error:  # whatever it is, nobody would look after the traffic
@@ -89,18 +97,37 @@ class Rollout:
 
     def _put_back(self, reason: str, outcome: Outcome) -> Outcome:
         return put_back(
-            self._endpoint, self._plan, self._journal, reason, outcome, timer=self._timer, sleep=self._sleep
+            self._endpoint,
+            self._plan,
+            self._journal,
+            reason,
+            outcome,
+            claim=self._claim,
+            timer=self._timer,
+            sleep=self._sleep,
         )
 
-    def _check_start(self, begun: int) -> None:
-        """``begun``: percent for the new deployment that an earlier rollout may have left it with."""
-        live = {name: percent for name, percent in self._endpoint.traffic().live.items() if percent}
-        old, new = self._plan.old, self._plan.new
-        if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
-            raise EndpointError(
-                f"The traffic is {live}, which this rollout did not bring about; give {old} 100 first: "
-                f"mlops rollback, or az ml online-endpoint update --traffic {old}=100."
-            )
+    def _overtaken(self, error: Overtaken) -> Outcome:
+        self._journal.note("ended", outcome=Outcome.OVERTAKEN, reason=str(error).rstrip("."), left=[])
+        return Outcome.OVERTAKEN
+
+    def _start_check(self, earlier: Sequence[Event]) -> Callable[[Status], None]:
+        """``earlier`` tells how much traffic the new deployment may have. The function raises EndpointError."""
+        begun = max((event["step"]["percent"] for event in earlier if "step" in event), default=0)
+        runs = {self._claim.run, self._journal.run()}
+        name, old, new = self._endpoint.name, self._plan.old, self._plan.new
+
+        def check(status: Status) -> None:
+            record = check_free(status, name, runs)
+            live = {name: percent for name, percent in status.traffic.live.items() if percent}
+            other = record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new)
+            if other or not live or live.get(new, 0) > begun or live.keys() - {old, new}:
+                raise EndpointError(
+                    f"The traffic is {live}, which this rollout did not bring about; give {old} 100 first: "
+                    f"mlops rollback {name}, or mlops rollback {name} --to {old}."
+                )
+
+        return check
 
     def _check_questions(self, done: Sequence[Event]) -> None:
         """Raises EndpointError where a check would check nothing. Rows that have been compared already are not asked:
@@ -126,6 +153,7 @@ class Rollout:
 
     def _deploy(self) -> None:
         new = self._plan.new
+        self._claim.check()
         self._endpoint.deploy(new)
         if self._endpoint.deployments().get(new) is not State.READY:
             lines = self._endpoint.logs(new).strip().splitlines()
@@ -138,8 +166,9 @@ class Rollout:
 
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
+        self._claim.check()
         self._endpoint.copy_autoscale(self._plan.old, self._plan.new, floor=True)
-        self._endpoint.set_traffic(wanted)
+        self._claim.direct(wanted)
         share = wanted.live.get(self._plan.new, 0)
         self._journal.write("traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror))
         begun = self._timer()
@@ -166,7 +195,7 @@ class Rollout:
         where somebody else directs the traffic, which is not to be overruled by the next step."""
         now = self._clock()
         since = now - elapsed
-        if not _same(found := self._endpoint.traffic(), wanted):
+        if not same(found := self._claim.check(), wanted):
             raise Breach(f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}")
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
@@ -187,15 +216,20 @@ class Rollout:
     def _finish(self) -> Outcome:
         """The new deployment is in service: nothing that fails from here on brings the old one back."""
         last = self._plan.steps[-1]
+        outcome, phase = (
+            (Outcome.HELD, Phase.HELD) if last.action is Action.LIVE else (Outcome.PROMOTED, Phase.PROMOTED)
+        )
         left = [] if last.action is Action.DELETE else [self._plan.old]
-        left += self._lower_floor()
-        if last.action is Action.DELETE:
-            try:
-                self._endpoint.delete(self._plan.old)
-            except EndpointError as error:
-                left += [f"{self._plan.old}, which could not be deleted: {error}"]
-        outcome = Outcome.HELD if last.action is Action.LIVE else Outcome.PROMOTED
         waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
+        try:
+            self._claim.end(phase, self._plan.traffic(last))
+            left += self._lower_floor()
+            if last.action is Action.DELETE:
+                left += self._delete()
+        except Overtaken as other:
+            return self._overtaken(other)
+        except EndpointError as error:
+            left = [self._plan.old, f"the tags of {self._endpoint.name}, which may say rolling: {error}"]
         self._journal.note("ended", outcome=outcome, reason=f"every step was proven{waived}", left=left)
         return outcome
 
@@ -207,54 +241,13 @@ class Rollout:
             return [f"the raised minimum of {self._plan.new}'s autoscale setting: {error}"]
         return []
 
-
-def put_back(
-    endpoint: Endpoint,
-    plan: Plan,
-    journal: Journal,
-    reason: str,
-    outcome: Outcome = Outcome.ROLLED_BACK,
-    *,
-    timer: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Outcome:
-    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes; whatever else fails,
-    the journal included."""
-    journal.note("back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={})
-    until = timer() + BACK_S
-    while not (back := _is_back(endpoint, plan, journal)) and timer() < until:
-        sleep(LOOK_S)
-    if not back:
-        outcome = Outcome.STUCK
-        reason = (
-            f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
-            f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
-        )
-    left = [f"{plan.new}, without traffic, to look into", *(_unscaled(endpoint, plan) if back else [])]
-    journal.note("ended", outcome=outcome, reason=reason, left=left)
-    return outcome
-
-
-def _unscaled(endpoint: Endpoint, plan: Plan) -> list[str]:
-    """Take the autoscale setting from the new deployment; -> what is left where that fails."""
-    try:
-        endpoint.remove_autoscale(plan.new)
-    except Exception as error:  # whatever it is, the traffic is back
-        return [f"the autoscale setting of {plan.new}: {str(error) or type(error).__name__}"]
-    return []
-
-
-def _is_back(endpoint: Endpoint, plan: Plan, journal: Journal) -> bool:
-    try:
-        endpoint.set_traffic(plan.back)
-        return _same(endpoint.traffic(), plan.back)
-    except Exception as error:  # whatever it is, the next attempt may succeed
-        journal.note("trouble", error=str(error) or type(error).__name__)
-        return False
-
-
-def _same(one: Traffic, other: Traffic) -> bool:
-    def shares(traffic: Traffic) -> list[dict[str, int]]:
-        return [{name: n for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)]
-
-    return shares(one) == shares(other)
+    def _delete(self) -> list[str]:
+        """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile, to what is being
+        deleted."""
+        self._claim.check(Phase.PROMOTED)
+        try:
+            self._endpoint.delete(self._plan.old)
+        except EndpointError as error:
+            self._claim.check(Phase.PROMOTED)
+            return [f"{self._plan.old}, which could not be deleted: {error}"]
+        return []

@@ -8,7 +8,8 @@ import click
 
 from mlops.failure import sentence
 from mlops.rollout import targets
-from mlops.rollout.endpoint import EndpointError, Traffic
+from mlops.rollout.claim import check_free
+from mlops.rollout.endpoint import EndpointError, Status
 from mlops.rollout.plan import Plan
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
@@ -18,7 +19,8 @@ def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targ
     """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError where the rollout would
     be refused."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
-    traffic = _traffic(workspace, name) if workspace else None
+    status = _status(workspace, name) if workspace else None
+    traffic = status.traffic if status else None
     old = targets.serving(traffic, new) if traffic else "the one that serves now"
     asked, version = None, None
     if workspace and traffic:
@@ -34,10 +36,15 @@ def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targ
         require(asked, prepared.waived)
 
 
-def _traffic(workspace: targets.Workspace, endpoint: str) -> Traffic | None:
-    """None, and a note, where Azure can't be asked."""
+def _status(workspace: targets.Workspace, endpoint: str) -> Status | None:
+    """None, and a note, where Azure can't be asked; a note also where another rollout is under way."""
     try:
-        return targets.connector(workspace, endpoint, {})().traffic()
+        status = targets.connector(workspace, endpoint, {})().status()
     except (EndpointError, ModuleNotFoundError) as error:
         click.echo(f"note: this is what the files say, as Azure was not asked: {sentence(error, 'rollout')}", err=True)
         return None
+    try:
+        check_free(status, endpoint, set())
+    except EndpointError as error:
+        click.echo(f"note: {error}", err=True)
+    return status

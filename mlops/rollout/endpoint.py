@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -26,6 +26,35 @@ class Traffic:
 
     live: Mapping[str, int]
     mirror: Mapping[str, int] = field(default_factory=dict)
+
+
+def same(one: Traffic, other: Traffic) -> bool:
+    """Shares of 0 count as none."""
+
+    def shares(traffic: Traffic) -> list[dict[str, int]]:
+        return [{name: n for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)]
+
+    return shares(one) == shares(other)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an endpoint holds itself, read and written as one."""
+
+    traffic: Traffic
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a deployment is made of, as far as it is known: registered versions (``azureml:name:version``), and the file
+    that it was deployed by, with the commit of its repository."""
+
+    model: str = ""
+    code: str = ""
+    environment: str = ""
+    file: str = ""
+    commit: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,11 +89,20 @@ class Endpoint(Protocol):
 
     def traffic(self) -> Traffic: ...
 
-    def set_traffic(self, traffic: Traffic) -> None:
-        """In force when this returns."""
+    def status(self) -> Status: ...
 
-    def deploy(self, deployment: str) -> None:
-        """Create or update it from its file, with no traffic; returns when it is ready or has failed."""
+    def update(self, change: Callable[[Status], Status]) -> None:
+        """Write what ``change`` makes of the endpoint as it is then; in force when this returns. ``change`` is called
+        anew with each attempt, and what it raises ends the update."""
+
+    def set_traffic(self, traffic: Traffic) -> None:
+        """Whosever rollout it is in."""
+
+    def source(self, deployment: str) -> Source: ...
+
+    def deploy(self, deployment: str, source: Source | None = None) -> None:
+        """Create or update it from its file, with no traffic; returns when it is ready or has failed. ``source``: what
+        to take in place of what the file names."""
 
     def delete(self, deployment: str) -> None:
         """And its autoscale setting. Nothing happens where there is none."""

@@ -35,6 +35,7 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
     ROLLED_BACK = "rolled back"
     STUCK = "stuck"
+    OVERTAKEN = "overtaken"
 
 
 @strict
@@ -71,6 +72,7 @@ class Started(TypedDict):
     at: Time
     event: Literal["started"]
     key: str
+    run: NotRequired[str]
     endpoint: str
     plan: Deployments
 

@@ -1,7 +1,7 @@
 """Runs a rollout in a process of its own and puts the traffic back if that dies; which gives up if the guard does.
 
-Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes. The next
-`mlops rollout` or `mlops rollback` finds the journal then.
+Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes. The endpoint's tags
+tell the next `mlops rollback` then where to go back to, on whichever machine.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mlops.rollout.controller import Interrupted, Rollout, put_back
-from mlops.rollout.endpoint import Endpoint, EndpointError
+from mlops.rollout.claim import Claim, Overtaken
+from mlops.rollout.controller import Interrupted, Rollout
+from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Action, Plan
 from mlops.rollout.questions import Questions
+from mlops.rollout.record import Phase, new_run
+from mlops.rollout.way_back import put_back
 
 NOT_BEGUN = 64
 """Exit status of the inner process; the outcomes follow."""
@@ -43,6 +46,7 @@ class Task:
     journal: Path
     key: str
     follow: Callable[[Event], None]
+    run: str = field(default_factory=new_run)
 
 
 def guarded(task: Task) -> Outcome:
@@ -65,29 +69,48 @@ def guarded(task: Task) -> Outcome:
             if inner.exitcode is not None and 0 <= inner.exitcode - NOT_BEGUN - 1 < len(OUTCOMES):
                 return OUTCOMES[inner.exitcode - NOT_BEGUN - 1]
             reason = f"the rollout's process died ({inner.exitcode})"
-            return recover(task.connect(), task.plan, journal, reason, earlier)
+            return _recovered(task, journal, reason, earlier)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
 
-def recover(endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
+def _recovered(task: Task, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
+    endpoint = task.connect()
+    return recover(endpoint, task.plan, journal, reason, earlier, claim=Claim(endpoint, task.run))
+
+
+def recover(
+    endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, earlier: Sequence[Event], *, claim: Claim
+) -> Outcome:
     """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's last rollout before
     that one. Raises EndpointError."""
     try:
         events = journal.last()
     except EndpointError as error:  # it was readable before: what was proven since then is not to be guessed
-        return put_back(endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED)
+        return put_back(endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED, claim=claim)
     if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
         return Outcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):
-        return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]))
+        return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim)
     if any(event["event"] == "proven" and event["step"]["action"] == Action.KEEP for event in events):
-        journal.note("ended", outcome=Outcome.PROMOTED, reason=reason, left=[f"{plan.old}, perhaps being deleted"])
-        return Outcome.PROMOTED
-    return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED)
+        return _kept(plan, journal, reason, claim)
+    return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
+
+
+def _kept(plan: Plan, journal: Journal, reason: str, claim: Claim) -> Outcome:
+    """All was proven: the new deployment stays."""
+    outcome, left = Outcome.PROMOTED, [f"{plan.old}, perhaps being deleted"]
+    try:
+        claim.end(Phase.PROMOTED, Traffic({plan.new: 100}))
+    except Overtaken as other:
+        outcome, reason, left = Outcome.OVERTAKEN, f"{reason}; and {str(other).rstrip('.')}", []
+    except EndpointError as error:
+        left.append(f"tags that say {Phase.ROLLING}: {error}")
+    journal.note("ended", outcome=outcome, reason=reason, left=left)
+    return outcome
 
 
 def _inner(task: Task, guard: int, trouble: Any) -> None:
@@ -109,10 +132,13 @@ def _rolled_out(task: Task, guard: int) -> Outcome:
             signal.signal(each, _interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         endpoint, sleep = task.connect(), _watchful(guard)
-        return Rollout(endpoint, task.plan, task.rules, task.questions, journal, key=task.key, sleep=sleep).run()
+        rollout = Rollout(
+            endpoint, task.plan, task.rules, task.questions, journal, key=task.key, run=task.run, sleep=sleep
+        )
+        return rollout.run()
     except Interrupted as error:  # before it began, or on its way back or out: not where it was held
         _ignore(heard)
-        return recover(task.connect(), task.plan, journal, str(error), earlier)
+        return _recovered(task, journal, str(error), earlier)
 
 
 def _watchful(guard: int) -> Callable[[float], None]:

@@ -38,7 +38,7 @@ class Journal:
         output.check(self._path, _is_journal)
 
     def write(self, event: str, **what: Any) -> None:
-        """On the disk when this returns: a killed rollout is undone by what stands here.
+        """On the disk when this returns: a killed rollout is gone on with by what stands here.
 
         Raises OSError, and StartupError where the file is another's.
         """
@@ -99,6 +99,10 @@ class Journal:
             elif event and events:
                 events.append(event)
         return events
+
+    def run(self) -> str:
+        """What the last rollout is called in the endpoint's tags, or nothing."""
+        return str(next((event.get("run", "") for event in self.last()), ""))
 
     def promoted(self, key: str) -> bool:
         """The last rollout was of that key, from whichever deployment, and went well to its end."""

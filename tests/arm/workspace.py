@@ -161,6 +161,7 @@ class Workspace:
             )
         self._idle(name)
         sent = request.document
+        _check_tags(sent)
         self._check_traffic(
             name, sent["properties"].get("traffic") or {}, sent["properties"].get("mirrorTraffic") or {}
         )
@@ -234,6 +235,7 @@ class Workspace:
 
     def _provision(self, request: Request, endpoint: str, name: str) -> Reply:
         sent = request.document
+        _check_tags(sent)
         held = {
             **sent,
             "id": f"{PREFIX}/onlineEndpoints/{endpoint}/deployments/{name}",
@@ -265,3 +267,14 @@ class Workspace:
 
 def _in_state(resource: dict[str, Any], state: str) -> dict[str, Any]:
     return {**resource, "properties": {**resource["properties"], "provisioningState": state}}
+
+
+def _check_tags(resource: dict[str, Any]) -> None:
+    """Azure Resource Manager's limits. A PUT replaces all tags by those that are sent."""
+    tags = resource.get("tags") or {}
+    if len(tags) > 50:
+        raise Refusal(400, "BadRequest", f"A resource may have 50 tags; {len(tags)} were sent.")
+    if wrong := [name for name, value in tags.items() if set(name) & set("<>%&\\?/") or len(name) > 512]:
+        raise Refusal(400, "BadRequest", f"These are no names for tags: {', '.join(wrong)}.")
+    if long := [name for name, value in tags.items() if len(value) > 256]:
+        raise Refusal(400, "BadRequest", f"A tag's value may have 256 characters; longer: {', '.join(long)}.")

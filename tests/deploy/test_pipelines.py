@@ -94,17 +94,17 @@ def test_nothing_reaches_azure_before_the_tests_passed():
 
 
 def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
-    """By both pipelines, and only if it had begun."""
+    """By both pipelines, only if it had begun, and only what this run of the pipeline rolled out."""
     steps = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]["rollout"]["steps"]
     commands = [step.get("run") for step in steps]
-    assert commands.index("make rollback") > commands.index("make rollout TO=${{ inputs.deployment }}")
+    assert commands.index("make rollback OWN=yes") > commands.index("make rollout TO=${{ inputs.deployment }}")
     condition = "(failure() || cancelled()) && steps.rollout.outcome != 'skipped'"
-    assert steps[commands.index("make rollback")]["if"] == condition
+    assert steps[commands.index("make rollback OWN=yes")]["if"] == condition
     *_, rollout, rollback = walk(load(AZURE)["stages"][-1], "steps")[0]
     begin, command = rollout["inputs"]["inlineScript"].splitlines()
     assert begin == 'echo "##vso[task.setvariable variable=begun]yes"'
     assert command == "make rollout TO=${{ parameters.deployment }}"
-    assert rollback["inputs"]["inlineScript"] == "make rollback"
+    assert rollback["inputs"]["inlineScript"] == "make rollback OWN=yes"
     assert rollback["condition"] == "and(or(failed(), canceled()), eq(variables['begun'], 'yes'))"
 
 

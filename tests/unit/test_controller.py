@@ -1,5 +1,6 @@
 """Rollouts on a simulated endpoint: good ones, bad ones, and what people and clocks do meanwhile."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -7,14 +8,28 @@ import orjson
 import pytest
 
 from mlops.rollout import report
-from mlops.rollout.controller import Rollout, put_back
-from mlops.rollout.endpoint import Answer, EndpointError, State, Traffic
+from mlops.rollout.controller import Rollout
+from mlops.rollout.endpoint import Answer, EndpointError, State, Status, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.plan import Check, Plan, steps
 from mlops.rollout.progress import said
 from mlops.rollout.questions import Questions
-from simulated_endpoint import GOLDEN, NEW, OLD, PLAN, RULES, Killed, Simulated, all_events, journal, rollout
+from mlops.rollout.way_back import put_back
+from simulated_endpoint import (
+    GOLDEN,
+    NEW,
+    OLD,
+    PLAN,
+    RULES,
+    Killed,
+    Simulated,
+    all_events,
+    back,
+    claim,
+    journal,
+    rollout,
+)
 
 UNCHECKED_GOLDEN = replace(PLAN, steps=steps(golden=False), unchecked=(Check.GOLDEN,))
 
@@ -31,7 +46,7 @@ def reason(endpoint: Simulated, folder: Path) -> str:
 def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path):
     """And the old one is deleted at the end."""
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
-    assert endpoint.shares == [0, 10, 50, 100, 100]
+    assert endpoint.shares == [0, 10, 50, 100]
     assert endpoint.states == {NEW: State.READY}
 
 
@@ -52,7 +67,7 @@ def test_a_bad_one_is_rolled_back_with_the_reason(
     endpoint.bad, endpoint.bad_from = bad, endpoint.now + after
     assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
-    assert max(endpoint.shares) <= {0: 0, 70: 10, 140: 50, 210: 100}[after]
+    assert max(endpoint.shares, default=0) <= {0: 0, 70: 10, 140: 50, 210: 100}[after]
     assert why in reason(endpoint, tmp_path) or "golden rows" in reason(endpoint, tmp_path)
     assert NEW in journal(endpoint, tmp_path).last()[-1]["left"][0]
 
@@ -62,7 +77,7 @@ def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: 
     endpoint.starts = False
     assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
     assert "ModuleNotFoundError: sklearn" in reason(endpoint, tmp_path)
-    assert endpoint.shares == [0]
+    assert endpoint.shares == []
 
 
 def test_too_few_requests_prove_nothing(endpoint: Simulated, tmp_path: Path):
@@ -76,8 +91,10 @@ def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path)
     """Without proving again what was proven."""
     assert rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60)) is Outcome.HELD
     assert endpoint.in_force == Traffic({OLD: 50, NEW: 50})
+    assert endpoint.tags["rollout-state"] == "held"
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
-    assert endpoint.shares == [0, 10, 50, 100, 100]
+    assert endpoint.tags["rollout-state"] == "promoted"
+    assert endpoint.shares == [0, 10, 50, 100]
 
 
 def test_what_was_proven_of_another_deployment_counts_for_nothing(endpoint: Simulated, tmp_path: Path):
@@ -93,7 +110,7 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
     endpoint.states[NEW] = State.READY
     endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
     endpoint.troubles = 5
-    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
+    told = back(endpoint, tmp_path)
     assert told is Outcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
 
@@ -101,7 +118,7 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
 def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, tmp_path: Path):
     """For a person to do it."""
     endpoint.troubles = 10**6
-    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
+    told = back(endpoint, tmp_path)
     assert told is Outcome.STUCK
     assert "az ml online-endpoint update --name diabetes --traffic blue=100" in all_events(tmp_path)[-1]["reason"]
 
@@ -121,24 +138,25 @@ def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_pat
     assert made.run() is Outcome.INTERRUPTED
     assert endpoint.in_force == Traffic({OLD: 100})
     endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    held = claim(endpoint, tmp_path)
     file.unlink()
     file.mkdir()
-    assert put_back(endpoint, PLAN, Journal(file), "why") is Outcome.ROLLED_BACK
+    assert put_back(endpoint, PLAN, Journal(file), "why", claim=held) is Outcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
 
 
 def test_it_goes_back_whatever_the_endpoint_raises(endpoint: Simulated, tmp_path: Path):
     """Libraries have errors of their own, which are tried again as well."""
     refusals = iter([AttributeError("scaleType"), ValueError("no JSON"), TimeoutError()])
-    in_force = endpoint.set_traffic
+    written = endpoint.update
 
-    def refusing(traffic: Traffic) -> None:
+    def refusing(change: Callable[[Status], Status]) -> None:
         for error in refusals:
             raise error
-        in_force(traffic)
+        written(change)
 
-    endpoint.set_traffic = refusing  # type: ignore[method-assign]
-    told = put_back(endpoint, PLAN, journal(endpoint, tmp_path), "why", timer=endpoint.timer, sleep=endpoint.sleep)
+    endpoint.update = refusing  # type: ignore[method-assign]
+    told = back(endpoint, tmp_path)
     assert told is Outcome.ROLLED_BACK
     troubles = [event["error"] for event in all_events(tmp_path) if event["event"] == "trouble"]
     assert troubles == ["scaleType", "no JSON", "TimeoutError"]
@@ -207,7 +225,7 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: S
     written.write("proven", step=asdict(PLAN.steps[0]), both_live=None)
     written.write("back", reason="errors 9 %", outcome=Outcome.ROLLED_BACK, share=0, live={OLD: 100}, mirror={})
     assert written.continued("diabetes: blue to green, v2") == []
-    assert recover(endpoint, PLAN, written, "died", earlier=[]) is Outcome.ROLLED_BACK
+    assert recover(endpoint, PLAN, written, "died", [], claim=claim(endpoint, tmp_path)) is Outcome.ROLLED_BACK
     assert reason(endpoint, tmp_path) == "errors 9 %"
 
 

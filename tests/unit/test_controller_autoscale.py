@@ -1,5 +1,6 @@
 """A rollout hands the autoscale setting on with the traffic."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -7,11 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.controller import put_back
-from mlops.rollout.endpoint import EndpointError
+from mlops.rollout.endpoint import EndpointError, Status
 from mlops.rollout.journal import Outcome
 from mlops.rollout.plan import Plan, steps
-from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, journal, rollout
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, back, journal, rollout
 
 
 @pytest.fixture
@@ -31,13 +31,14 @@ def test_the_new_one_scales_before_it_takes_traffic_and_for_good(endpoint: Simul
 def test_while_it_proves_itself_it_has_no_fewer_instances(endpoint: Simulated, tmp_path: Path):
     """All traffic may come to it: the minimum is what the old one has now, until the end."""
     least: list[int] = []
-    set_traffic = endpoint.set_traffic
+    update = endpoint.update
 
-    def told(traffic: object) -> None:
-        least.append(endpoint.scaled[NEW])
-        set_traffic(traffic)  # type: ignore[arg-type]
+    def told(change: Callable[[Status], Status]) -> None:
+        update(change)
+        if NEW in {**endpoint.in_force.live, **endpoint.in_force.mirror}:
+            least.append(endpoint.scaled[NEW])
 
-    endpoint.set_traffic = told  # type: ignore[assignment, method-assign]
+    endpoint.update = told  # type: ignore[method-assign]
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
     assert set(least) == {8}
 
@@ -89,7 +90,7 @@ def test_the_plan_says_so():
 def test_the_way_back_by_hand_does_the_same(endpoint: Simulated, tmp_path: Path):
     """As `mlops rollback` goes it."""
     endpoint.scaled[NEW] = 8
-    assert put_back(endpoint, PLAN, journal(endpoint, tmp_path), "asked", sleep=endpoint.sleep) is Outcome.ROLLED_BACK
+    assert back(endpoint, tmp_path) is Outcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
 
 
@@ -97,10 +98,7 @@ def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: P
     """Where the traffic can't be put back, the setting stays."""
     endpoint.scaled[NEW] = 8
     endpoint.troubles = 1000
-    assert (
-        put_back(endpoint, PLAN, journal(endpoint, tmp_path), "asked", timer=endpoint.timer, sleep=endpoint.sleep)
-        is Outcome.STUCK
-    )
+    assert back(endpoint, tmp_path) is Outcome.STUCK
     assert endpoint.scaled == {OLD: 3, NEW: 8}
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mlops.rollout.endpoint import EndpointError, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Outcome
-from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, all_events, journal, rollout
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, all_events, claim, journal, rollout
 
 
 @settings(max_examples=60, deadline=None)
@@ -50,7 +50,7 @@ def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> Out
         endpoint.killed_at = float("inf")
         if not guarded or not journal(endpoint, folder).last():
             return None
-        return recover(endpoint, PLAN, journal(endpoint, folder), "killed", earlier=[])
+        return recover(endpoint, PLAN, journal(endpoint, folder), "killed", [], claim=claim(endpoint, folder))
 
 
 def _check_shares(endpoint: Simulated, folder: Path) -> None:

@@ -8,19 +8,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.cli import main
 from mlops.rollout import progress, report, targets
+from mlops.rollout.claim import Claim
 from mlops.rollout.endpoint import EndpointError, State, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Slo
 from mlops.rollout.plan import Action
 from simulated_endpoint import NEW, OLD, PLAN, Simulated
-from still_endpoint import GREEN, WORKSPACE, Still
+from still_endpoint import GREEN, ROLLING, WORKSPACE, Still
 
 shares = st.dictionaries(st.sampled_from(["blue", "green"]), st.integers(0, 100))
 steps = st.fixed_dictionaries({"action": st.sampled_from([*Action]), "percent": st.integers(0, 100)})
@@ -168,7 +169,7 @@ def test_any_bytes_are_an_event_or_told(
     ],
 )
 def test_a_line_that_no_rollout_wrote_is_told(tmp_path: Path, line: bytes, monkeypatch: pytest.MonkeyPatch):
-    """By each command that reads the journal, in one sentence, with nothing changed at the endpoint."""
+    """In one sentence. A rollout does not begin; a rollback, which goes by the endpoint, goes on."""
     endpoint = Still({"blue": 50, "green": 50})
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: endpoint)
     file = tmp_path / "diabetes.jsonl"
@@ -176,23 +177,34 @@ def test_a_line_that_no_rollout_wrote_is_told(tmp_path: Path, line: bytes, monke
     file.write_bytes(file.read_bytes() + line + b"\n")
     assert read(file) is None
     (tmp_path / "green.yml").write_text(GREEN)
-    for words in (["rollback", "diabetes"], ["rollout", str(tmp_path / "green.yml"), *WAIVED]):
-        result = CliRunner().invoke(main, [*words, "--out", str(tmp_path)], env=WORKSPACE)
-        assert result.exit_code == 1
-        assert (
-            result.output
-            == f"Error: Line 2 of {file} is not what a rollout writes; correct it, or move the file away.\n"
-        )
+    told = f"Line 2 of {file} is not what a rollout writes; correct it, or move the file away.\n"
+    refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
+    assert (refused.exit_code, refused.output) == (1, f"Error: {told}")
     assert endpoint.traffic() == Traffic({"blue": 50, "green": 50})
+    endpoint.tags = ROLLING.on({})
+    done = mlops("rollback", "diabetes", "--out", tmp_path)
+    assert (done.exit_code, told in done.output) == (0, True)
+    assert endpoint.traffic() == Traffic({"blue": 100})
+
+
+def mlops(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], env=WORKSPACE)
 
 
 def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A folder in its place, say."""
-    monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 50, "green": 50}))
+    """A folder in its place, say. A rollback goes by the endpoint all the same."""
+    endpoint = Still({"blue": 50, "green": 50})
+    endpoint.tags = ROLLING.on({})
+    monkeypatch.setattr(targets, "connector", lambda *_: lambda: endpoint)
+    (tmp_path / "green.yml").write_text(GREEN)
     (tmp_path / "diabetes.jsonl").mkdir()
-    result = CliRunner().invoke(main, ["rollback", "diabetes", "--out", str(tmp_path)], env=WORKSPACE)
-    assert (result.exit_code, result.output.count("\n")) == (1, 1)
-    assert f"{tmp_path / 'diabetes.jsonl'}: Is a directory" in result.output
+    refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    done = mlops("rollback", "diabetes", "--out", tmp_path)
+    for output in (refused.output, done.output):
+        assert f"{tmp_path / 'diabetes.jsonl'}" in output
+    assert done.exit_code == 0
+    assert endpoint.traffic() == Traffic({"blue": 100})
 
 
 def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Path):
@@ -201,7 +213,10 @@ def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Pa
     endpoint.states[NEW] = State.READY
     endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
     (tmp_path / "journal.jsonl").write_bytes(b"no journal\n")
-    assert recover(endpoint, PLAN, Journal(tmp_path / "journal.jsonl"), "it died", earlier=[]) is Outcome.INTERRUPTED
+    assert (
+        recover(endpoint, PLAN, Journal(tmp_path / "journal.jsonl"), "it died", [], claim=Claim(endpoint, "run"))
+        is Outcome.INTERRUPTED
+    )
     assert endpoint.in_force == Traffic({OLD: 100})
 
 

@@ -144,31 +144,6 @@ def test_shares_that_do_not_rise_are_refused(endpoint: Still, green: Path, share
     assert "10,50,100" in told
 
 
-def test_a_rollback_goes_to_where_the_last_rollout_came_from(endpoint: Still, tmp_path: Path):
-    """Again there is nothing to do, and that is no failure."""
-    started(tmp_path / "diabetes.jsonl")
-    endpoint.in_force = Traffic({"blue": 50, "green": 50})
-    assert mlops("rollback", "diabetes", "--plan", "--out", tmp_path)[0] == 0
-    assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
-    assert mlops("rollback", "diabetes", "--out", tmp_path)[0] == 0
-    assert endpoint.in_force == Traffic({"blue": 100})
-    status, told = mlops("rollback", "diabetes", "--out", tmp_path)
-    assert status == 0
-    assert "nothing to roll back" in told
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"), [([], "name the deployment to go back to by --to"), (["--to", "red"], "no deployment red")]
-)
-def test_a_rollback_to_nowhere_is_refused(endpoint: Still, tmp_path: Path, words: list[str], sentence: str):
-    """And changes nothing."""
-    endpoint.in_force = Traffic({"green": 100})
-    status, told = mlops("rollback", "diabetes", "--out", tmp_path, *words)
-    assert status == 1
-    assert sentence in told
-    assert endpoint.in_force == Traffic({"green": 100})
-
-
 def test_a_comparison_without_requests_says_so(endpoint: Still):
     """There is nothing to draw."""
     status, told = mlops("compare", "diabetes", "--old", "blue", "--new", "green")

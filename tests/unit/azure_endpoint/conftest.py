@@ -17,11 +17,13 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.monitor.query import LogsQueryClient
 
 from arm.azure import Credential, azure, cloud_options
+from arm.https import Reply
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_models import AzureModels
+from mlops.rollout.endpoint import Traffic
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -89,3 +91,13 @@ def here(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         )
         create(setting, "auth_mode: key")
         yield setting
+
+
+@pytest.fixture
+def live(here: Setting) -> Setting:
+    """Blue has all traffic and answers 1."""
+    here.endpoint.deploy("blue")
+    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    here.azure.models.update({name: lambda _: Reply(200, {"predictions": [1]}) for name in ("blue", "green")})
+    here.server.requests.clear()
+    return here

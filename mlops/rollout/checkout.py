@@ -1,0 +1,43 @@
+"""Where a deployment's file comes from: its path within the repository, and the commit that is checked out."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+
+def origin(file: Path) -> tuple[str, str]:
+    """-> the path from the repository's root, and the commit, with ``+changes`` where tracked files differ from it.
+    Outside of a repository the path is as it was given, and the commit is empty."""
+    root = _root(file.parent)
+    if root is None:
+        return file.as_posix(), ""
+    commit = _git(root, "rev-parse", "HEAD") or ""
+    changed = "+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else ""
+    return (file.parent.resolve() / file.name).relative_to(root).as_posix(), commit + (changed if commit else "")
+
+
+def located(path: str) -> Path | None:
+    """The file that ``origin`` called ``path``, where it is in this repository or below this folder."""
+    root = _root(Path())
+    places = [Path(path)] if root is None else [root / path, Path(path)]
+    return next((place for place in places if place.is_file()), None)
+
+
+def _root(folder: Path) -> Path | None:
+    said = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(said).resolve() if said else None
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    """None where that is no repository, or there is no git."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *words],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

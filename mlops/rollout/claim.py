@@ -1,0 +1,132 @@
+"""A run's hold on an endpoint: it directs the traffic only while the endpoint's record names it.
+
+Azure has no compare-and-swap here. Each change reads the endpoint, checks the record and writes traffic and record in
+one update, which Azure refuses while another operation is in progress; a claim is read back once it is written.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from mlops.rollout.endpoint import Endpoint, EndpointError, Status, Traffic, same
+from mlops.rollout.plan import Plan
+from mlops.rollout.record import Phase, Record, Unreadable, whoever
+
+
+class Overtaken(EndpointError):
+    """Somebody else directs the endpoint now; this run must not touch it. Asking again does not help."""
+
+
+class Claim:
+    def __init__(self, endpoint: Endpoint, run: str, clock: Callable[[], float] = time.time) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self.run = run
+
+    def take(self, plan: Plan, check: Callable[[Status], None]) -> None:
+        """Begin ``plan``. ``check`` raises EndpointError where the endpoint is not free for it. Raises Overtaken where
+        another run has claimed it at the same time."""
+        record = self.record(plan, Phase.ROLLING)
+        record = replace(record, source=self._endpoint.source(plan.old))
+
+        def change(status: Status) -> Status:
+            check(status)
+            return replace(status, tags=record.on(status.tags))
+
+        self._endpoint.update(change)
+        self.check()
+
+    def direct(self, traffic: Traffic) -> None:
+        """Raises Overtaken."""
+
+        def change(status: Status) -> Status:
+            return Status(traffic, self._own(status, Phase.ROLLING).on(status.tags))
+
+        self._endpoint.update(change)
+
+    def end(self, phase: Phase, traffic: Traffic) -> None:
+        """Say how it ended. Raises Overtaken also where somebody has changed ``traffic``."""
+
+        def change(status: Status) -> Status:
+            record = self._own(status, Phase.ROLLING, phase)
+            if not same(status.traffic, traffic):
+                raise Overtaken(by_hand(status.traffic))
+            return replace(status, tags=replace(record, phase=phase, at=self._now()).on(status.tags))
+
+        self._endpoint.update(change)
+
+    def back(self, plan: Plan) -> Callable[[Status], Status]:
+        """The change that gives all traffic to the old deployment. Where the tags were lost it goes by ``plan``."""
+
+        def change(status: Status) -> Status:
+            try:
+                record = Record.read(status.tags, self._endpoint.name)
+            except Unreadable:
+                record = None
+            if record and record.run != self.run:
+                raise self._overtaken(record)
+            if not between(status.traffic, plan.old, plan.new):
+                raise Overtaken(by_hand(status.traffic))
+            if not record and same(status.traffic, plan.back):  # perhaps the claim itself was refused
+                return status
+            record = replace(record or self.record(plan, Phase.ROLLED_BACK), phase=Phase.ROLLED_BACK, at=self._now())
+            return Status(plan.back, record.on(status.tags))
+
+        return change
+
+    def check(self, phase: Phase = Phase.ROLLING) -> Traffic:
+        """The traffic as it is. Raises Overtaken where the endpoint is not in this phase of this run."""
+        status = self._endpoint.status()
+        self._own(status, phase)
+        return status.traffic
+
+    def holds(self, status: Status) -> bool:
+        """Whether no other run has the endpoint."""
+        record = Record.read(status.tags, self._endpoint.name)
+        return record is None or record.run == self.run
+
+    def _own(self, status: Status, *phases: Phase) -> Record:
+        record = Record.read(status.tags, self._endpoint.name)
+        if record is None:
+            raise EndpointError(f"Somebody has removed the rollout's tags from {self._endpoint.name}.")
+        if record.run != self.run or record.phase not in phases:
+            raise self._overtaken(record)
+        return record
+
+    def _overtaken(self, record: Record) -> Overtaken:
+        return Overtaken(
+            f"{self._endpoint.name} is in the hands of another run: {record.phase} ({record.old} to {record.new}) by "
+            f"{record.by} since {record.since}; nothing was touched."
+        )
+
+    def record(self, plan: Plan, phase: Phase) -> Record:
+        """Of this run."""
+        return Record(self.run, phase, plan.old, plan.new, whoever(), self._now())
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock()), UTC)
+
+
+def check_free(status: Status, endpoint: str, runs: set[str]) -> Record | None:
+    """The endpoint's record. Raises EndpointError where a run that is not among ``runs`` is rolling out."""
+    record = Record.read(status.tags, endpoint)
+    if record and record.phase is Phase.ROLLING and record.run not in runs:
+        raise EndpointError(
+            f"Another rollout of {endpoint} is under way: {record.old} to {record.new}, by {record.by}, since "
+            f"{record.since}; wait until it has ended, or end it: mlops rollback {endpoint}."
+        )
+    return record
+
+
+def between(traffic: Traffic, old: str, new: str) -> bool:
+    """Whether a rollout from ``old`` to ``new`` may have brought it about: those two have all of it."""
+    live = {name for name, percent in traffic.live.items() if percent}
+    mirror = {name for name, percent in traffic.mirror.items() if percent}
+    return bool(live) and live <= {old, new} and mirror <= {new}
+
+
+def by_hand(traffic: Traffic) -> str:
+    return f"Somebody else has directed the traffic: live {dict(traffic.live)}, mirror {dict(traffic.mirror)}."

@@ -1,0 +1,104 @@
+"""The record of an endpoint's last rollout, kept in the endpoint's own tags, where every machine sees it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from mlops.rollout.endpoint import EndpointError, Source
+
+PREFIX = "rollout-"
+LONGEST = 256
+"""Characters of a tag's value in Azure."""
+
+SOURCE = ("model", "code", "environment", "file", "commit")
+REQUIRED = ("run", "state", "old", "new", "by", "at")
+NAMES = frozenset(PREFIX + name for name in (*REQUIRED, *(f"old-{name}" for name in SOURCE)))
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Unreadable(EndpointError):
+    """The tags hold something that no rollout wrote."""
+
+
+class Phase(StrEnum):
+    ROLLING = "rolling"
+    HELD = "held"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled-back"
+
+
+@dataclass(frozen=True)
+class Record:
+    """``run`` identifies the process that may direct the traffic while ``phase`` is rolling. ``old`` served before it.
+    ``by`` is a person or a pipeline run, ``at`` when the phase began, ``source`` what the old deployment is made of."""
+
+    run: str
+    phase: Phase
+    old: str
+    new: str
+    by: str
+    at: datetime
+    source: Source = field(default_factory=Source)
+
+    def on(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """``tags`` with this record in place of any other. What is too long for a tag is left out."""
+        others = {name: value for name, value in tags.items() if name.lower() not in NAMES}
+        values = [self.run, self.phase, self.old, self.new, self.by, self.at.strftime(TIME)]
+        source = {f"old-{name}": value for name, value in asdict(self.source).items()}
+        ours = {**dict(zip(REQUIRED, map(str, values), strict=True)), **source}
+        return others | {
+            PREFIX + name: value for name, value in ours.items() if name in REQUIRED or 0 < len(value) <= LONGEST
+        }
+
+    @classmethod
+    def read(cls, tags: Mapping[str, str], endpoint: str) -> Record | None:
+        """None where no rollout has written tags. Raises Unreadable."""
+        ours = {name.lower(): value for name, value in tags.items() if name.lower() in NAMES}
+        if not ours:
+            return None
+        try:
+            run, phase, old, new, by, at = (ours[PREFIX + name] for name in REQUIRED)
+            if not (run and old):
+                raise ValueError
+            source = Source(**{name: ours.get(f"{PREFIX}old-{name}", "") for name in SOURCE})
+            return cls(run, Phase(phase), old, new, by, datetime.strptime(at, TIME).replace(tzinfo=UTC), source)
+        except (KeyError, ValueError, TypeError):
+            raise Unreadable(
+                f"The tags {PREFIX}* of {endpoint} are not what a rollout writes, so they do not tell where to go back "
+                f"to; name the deployment: mlops rollback {endpoint} --to NAME."
+            ) from None
+
+    @property
+    def since(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} UTC"
+
+
+def new_run() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def whoever() -> str:
+    """Who runs this: the pipeline run, or the user and machine."""
+    env = os.environ
+    if run := env.get("GITHUB_RUN_ID"):
+        who = f"GitHub run {run}/{env.get('GITHUB_RUN_ATTEMPT', '1')} of {env.get('GITHUB_REPOSITORY', 'unknown')}"
+    elif build := env.get("BUILD_BUILDID"):
+        attempt, project = env.get("SYSTEM_JOBATTEMPT", "1"), env.get("SYSTEM_TEAMPROJECT", "unknown")
+        who = f"Azure Pipelines build {build}/{attempt} of {project}"
+    else:
+        who = f"{_user()}@{socket.gethostname()}"
+    return who[:LONGEST]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return str(os.getuid())

@@ -1,0 +1,89 @@
+"""``mlops rollback``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mlops.rollout import progress, targets
+from mlops.rollout.checkout import origin
+from mlops.rollout.commands import FILE, OUT, in_workspace, journal_of
+from mlops.rollout.endpoint import EndpointError
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.rollback import Gone, Rollback
+
+
+@click.command()
+@click.argument("endpoint_name")
+@click.option("--to", "to", help="The deployment that is to have all traffic, whatever the last rollout left.")
+@click.option("--redeploy", is_flag=True, help="Where the deployment to go back to was deleted, deploy it again first.")
+@click.option("--file", type=FILE, help="The file to deploy it by; else the one it was deployed by, if that is here.")
+@click.option("--own", is_flag=True, help="Only roll back what this pipeline run, or this user here, rolled out.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the journal.")
+@in_workspace
+def rollback(
+    workspace: targets.Workspace,
+    endpoint_name: str,
+    to: str | None,
+    redeploy: bool,
+    file: Path | None,
+    own: bool,
+    only_plan: bool,
+    out: Path,
+) -> None:
+    """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
+
+    The endpoint's tags say which that is, so it works from any machine, also while a rollout is under way, which then
+    stops. Nothing is deleted. Exit status 0 if it went well or there is nothing to do.
+
+    Example: mlops rollback diabetes-classifier
+    """
+    if file and not redeploy:
+        raise click.UsageError("--file is the file to deploy by; it goes with --redeploy.")
+    journal = Journal(journal_of(out, endpoint_name), follow=progress.follow)
+    _warn_of_unreadable(journal)
+    back = Rollback(targets.connector(workspace, endpoint_name, {})(), to)
+    if nothing := back.nothing(own=own):
+        click.echo(nothing)
+        return
+    by = (file or back.file()) if _gone(back, redeploy) else None
+    if by:
+        _say_redeployed(back, by)
+    click.echo(f"All traffic goes back to {back.to}, away from {back.others or 'none'}.")
+    if only_plan:
+        return
+    if by:
+        back.redeploy(targets.connector(workspace, endpoint_name, {back.to: by})())
+    click.get_current_context().exit(0 if back.run(journal) is Outcome.ROLLED_BACK else 1)
+
+
+def _gone(back: Rollback, redeploy: bool) -> bool:
+    """Whether the deployment to go back to must be deployed first. Raises EndpointError."""
+    try:
+        back.check()
+    except Gone:
+        if not redeploy:
+            raise
+        return True
+    return False
+
+
+def _say_redeployed(back: Rollback, file: Path) -> None:
+    click.echo(f"{back.to} is deployed again: {back.source.model}, by {file}.")
+    commit = origin(file)[1]
+    if commit != back.source.commit:
+        click.echo(
+            f"note: size and settings are those of {file} as it is here, commit {commit or 'unknown'}; {back.to} was "
+            f"deployed at {back.source.commit or 'an unknown one'}",
+            err=True,
+        )
+
+
+def _warn_of_unreadable(journal: Journal) -> None:
+    """A rollback goes by the endpoint's tags; what it does is only added to the journal."""
+    try:
+        journal.last()
+    except (EndpointError, OSError) as error:
+        click.echo(f"note: the journal can't be read, which the rollback does not need: {error}", err=True)

@@ -1,0 +1,82 @@
+"""All traffic back to the old deployment, whatever fails meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from mlops.rollout.claim import Claim, Overtaken
+from mlops.rollout.endpoint import Endpoint, Status, same
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.plan import Plan
+
+BACK_S = 600
+"""Seconds that an endpoint may refuse the way back."""
+
+RETRY_S = 10
+"""Seconds between attempts."""
+
+
+def put_back(
+    endpoint: Endpoint,
+    plan: Plan,
+    journal: Journal,
+    reason: str,
+    outcome: Outcome = Outcome.ROLLED_BACK,
+    *,
+    claim: Claim,
+    change: Callable[[Status], Status] | None = None,
+    scaled: Sequence[str] | None = None,
+    timer: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes; whatever else fails,
+    the journal included. Nothing is touched where another run than that of ``claim`` has the endpoint. ``change``: what
+    to write in place of the claim's own way back. ``scaled``: whose autoscale settings go, else the new one's."""
+    journal.note("back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={})
+    until = timer() + BACK_S
+    try:
+        while not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan))) and timer() < until:
+            sleep(RETRY_S)
+    except Overtaken as other:
+        told = f"{reason}; and {str(other).rstrip('.')}"
+        journal.note("ended", outcome=Outcome.OVERTAKEN, reason=told, left=[])
+        return Outcome.OVERTAKEN
+    if not back:
+        outcome = Outcome.STUCK
+        reason = (
+            f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
+            f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
+        )
+    left = [
+        f"{plan.new}, without traffic, to look into",
+        *(_unscaled(endpoint, [plan.new] if scaled is None else scaled) if back else []),
+    ]
+    journal.note("ended", outcome=outcome, reason=reason, left=left)
+    return outcome
+
+
+def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:
+    """Take their autoscale settings away; -> what is left where that fails."""
+    left = []
+    for name in deployments:
+        try:
+            endpoint.remove_autoscale(name)
+        except Exception as error:  # whatever it is, the traffic is back
+            left.append(f"the autoscale setting of {name}: {str(error) or type(error).__name__}")
+    return left
+
+
+def _is_back(
+    endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, change: Callable[[Status], Status]
+) -> bool:
+    """Raises Overtaken."""
+    try:
+        endpoint.update(change)
+        status = endpoint.status()
+        return same(status.traffic, plan.back) and claim.holds(status)
+    except Overtaken:
+        raise
+    except Exception as error:  # whatever it is, the next attempt may succeed
+        journal.note("trouble", error=str(error) or type(error).__name__)
+        return False
