@@ -39,7 +39,8 @@ def in_place_of_the_server(*_: object) -> None:
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """An endpoint that is there, a server that never starts, a folder in which nothing lies."""
+    """An endpoint that is there, a server that never starts, a folder in which nothing lies but a project file."""
+    (tmp_path / "scoring.toml").write_text('[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n')
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
