@@ -50,9 +50,10 @@ class Azure:
 
 
 @contextmanager
-def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
+def azure(authority: trustme.CA, *names: str) -> Iterator[tuple[Azure, HttpsServer]]:
+    """``names``: which hosts it answers for, beside localhost."""
     cloud = Azure(authority)
-    with serving(cloud, authority) as server:
+    with serving(cloud, authority, *names) as server:
         cloud.workspace.url = cloud.workspace.assets.url = cloud.workspace.models.url = server.url
         cloud.autoscale.url = server.url
         yield cloud, server

@@ -82,15 +82,15 @@ def test_a_job_may_do_what_it_needs_and_no_more():
 
 
 def test_nothing_reaches_azure_before_the_tests_passed():
-    """Each job waits for the one before it: tests, package, register, rollout."""
+    """Each job waits for the one before it: package, which fails without a model, then tests, register, rollout."""
     jobs = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
-        "ci": None,
-        "package": "ci",
-        "register": "package",
+        "package": None,
+        "ci": "package",
+        "register": "ci",
         "rollout": "register",
     }
-    assert [stage["stage"] for stage in load(AZURE)["stages"]] == ["test", "register", "rollout"]
+    assert [stage["stage"] for stage in load(AZURE)["stages"]] == ["package", "test", "register", "rollout"]
 
 
 def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
@@ -121,6 +121,7 @@ def test_both_pipelines_call_the_same_targets():
         "sbom",
         "audit",
         "artifact",
+        "demo",
         "endpoints",
         "manifests",
         "rollout",
