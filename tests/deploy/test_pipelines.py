@@ -57,7 +57,8 @@ def test_actions_are_pinned_by_commit(path: Path):
 
 def test_an_action_has_one_version_everywhere():
     """So that an update misses none."""
-    used = {line for path in WORKFLOWS for line in re.findall(r"uses: (?!\./)(.*)", path.read_text())}
+    files = [*WORKFLOWS, REPOSITORY / "docs" / "deploy.md"]
+    used = {line for path in files for line in re.findall(r"uses: (?!\./)(.*)", path.read_text())}
     assert len(used) == len({line.partition("@")[0] for line in used})
 
 

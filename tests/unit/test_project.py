@@ -278,6 +278,13 @@ def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path):
         assert sample_requests.refused(tmp_path / path.name, packaged) is None
 
 
+def test_the_page_shows_a_project_file_that_is_taken(here: Path):
+    """docs/deploy.md can be pasted."""
+    (shown,) = re.findall(r"```toml\n(.*?)```", (REPOSITORY / "docs" / "deploy.md").read_text(), re.DOTALL)
+    (here / "scoring.toml").write_text(shown)
+    assert project_file.read().options.keys() == {"file", "sample", "drop"}
+
+
 def test_the_repository_itself_agrees_with_its_project_file():
     """Whatever names it has."""
     assert names.wrong_places(REPOSITORY, project_file.read(REPOSITORY / "scoring.toml").names) == []
