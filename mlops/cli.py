@@ -269,8 +269,8 @@ def check(paths: tuple[Path, ...]) -> None:
     """Check the YAML of endpoints, deployments, environments and models, without Azure.
 
     PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held to what Azure would
-    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text. Without PATH the files
-    are held to the names in scoring.toml, too, and the sample requests to the model in artifact/.
+    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text. Without PATH the
+    files are held to the names in scoring.toml, too, and the sample requests to the model in artifact/.
     """
     from mlops.check import run
     from mlops.project import names, project_file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from manifest import FILE_NAME
 from mlops.cli import package, printable
 from mlops.project import names as names_
 from mlops.project import project_file
-from mlops.project.project_file import FILE, Project
+from mlops.project.project_file import FILE, command_line
 
 WRITTEN = Path("build")
 """For each artifact folder that `mlops artifact` wrote, the checksum of its manifest: that one it may replace."""
@@ -35,19 +36,25 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     Example: mlops artifact --version 7
     """
     project = project_file.read()
-    options = _chosen(project, model, sample)
-    ours = _is_ours(out)
-    if _is_full(out) and not ours and not force:
+    given = {name: str(path) for name, path in {"file": model, "sample": sample}.items() if path is not None}
+    options = {**project.options, **given}
+    _check_model(options)
+    replaced = _is_full(out)
+    if replaced and not force and not _is_ours(out):
         raise StartupError(
             f"{out} was not written by this command, so it is not replaced; move it away, or give --force "
             "(make: FORCE=1)."
         )
-    words = [options.pop("file"), *Project(options, project.names).words()]
-    words += [f"--name={project.names.model}", f"--version={version}", f"--out={out}", *(["--force"] * _is_full(out))]
-    with package.make_context("package", words, parent=click.get_current_context().parent) as context:
-        package.invoke(context)
+    file = options.pop("file")
+    settled = {"name": project.names.model, "version": version, "out": str(out), "force": replaced}
+    _package([*command_line(options | settled), "--", file])
     _record(out).parent.mkdir(parents=True, exist_ok=True)
     _record(out).write_text(_checksum(out))
+
+
+def _package(words: list[str]) -> None:
+    with package.make_context("package", words, parent=click.get_current_context().parent) as context:
+        package.invoke(context)
 
 
 @click.command()
@@ -71,10 +78,8 @@ def names() -> None:
     click.echo(f"{len(changed)} changed.")
 
 
-def _chosen(project: Project, model: Path | None, sample: Path | None) -> dict[str, Any]:
-    """The project's options with those of the command line. Raises StartupError where there is no model to package."""
-    given = {name: str(path) for name, path in {"file": model, "sample": sample}.items() if path is not None}
-    options = {**project.options, **given}
+def _check_model(options: Mapping[str, Any]) -> None:
+    """Raises StartupError where there is no model to package."""
     if missing := [name for name in ("file", "sample") if name not in options]:
         raise StartupError(
             f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): write there "
@@ -87,7 +92,6 @@ def _chosen(project: Project, model: Path | None, sample: Path | None) -> dict[s
                 f"{FILE}: model.{name} is {options[name]}, which is not here; correct it, or put the file there first, "
                 "in a pipeline by a step before this one."
             )
-    return options
 
 
 def _is_full(out: Path) -> bool:

@@ -34,21 +34,22 @@ class Names:
 
 @dataclass(frozen=True)
 class Project:
-    """``options``: of `mlops package` by parameter, with the model as ``file``; empty where none is named."""
+    """``options``: of `mlops package` by parameter, and the model as ``file``; empty where no model is named."""
 
     options: Mapping[str, Any]
     names: Names
 
-    def words(self) -> list[str]:
-        """The options as a command line has them, without the file."""
-        words = []
-        for name, value in self.options.items():
-            option = f"--{name.replace('_', '-')}"
-            if isinstance(value, bool):
-                words += [option] if value else []
-            elif name != "file":
-                words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value])]
-        return words
+
+def command_line(options: Mapping[str, Any]) -> list[str]:
+    """Options without ``file`` -> words for `mlops package`."""
+    words = []
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words += [option] if value else []
+        else:
+            words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value])]
+    return words
 
 
 def read(file: Path = FILE) -> Project:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 import support
 from deploy.checkout import REPOSITORY
 from manifest import Manifest
+from mlops import demo
 from mlops.cli import main
 from mlops.project import names, places, project_file, sample_requests
 from mlops.project.project_file import Names
@@ -179,15 +180,10 @@ def repeated(root: Path) -> list[str]:
 
 
 def test_no_file_repeats_a_name_that_is_not_written(repository: Path):
-    """Of endpoints/, infrastructure/ and kubernetes/, tests aside: a new file that does is a place to add."""
+    """Of endpoints/, infrastructure/ and kubernetes/, tests aside: a file that has the demo's is a place to add."""
     assert run("names").exit_code == 0
-    old = set(vars(project_file.read(REPOSITORY / "scoring.toml").names).values())
-    left = [path for path in repeated(repository) if "/tests/" not in path and names_in(Path(path), old)]
-    assert left == []
-
-
-def names_in(path: Path, old: set[str]) -> bool:
-    return any(re.search(rf"\b{re.escape(name)}\b", path.read_text(errors="replace")) for name in old)
+    files = [path for path in repeated(repository) if "/tests/" not in path]
+    assert [path for path in files if demo.NAME in Path(path).read_text(errors="replace")] == []
 
 
 def test_a_file_keeps_its_comments_quotes_versions_and_line_ends(here: Path):
