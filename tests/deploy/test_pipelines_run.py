@@ -26,6 +26,9 @@ from pipelines.agent import Agent, check_out
 from pipelines.cloud import Cloud, cloud
 from pipelines.steps import Step
 
+pytestmark = pytest.mark.timeout(600)
+"""Some twenty commands, each of which loads Azure's clients."""
+
 NAME = "shopper-value"
 PROJECT = f"""
 [model]

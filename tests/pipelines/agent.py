@@ -68,7 +68,7 @@ class Agent:
         return self.checkouts[job]
 
     def bash(self, job: str, step: Step) -> subprocess.CompletedProcess[str]:
-        """In a file, as both services do; GitHub's and Azure's end at the first command that fails."""
+        """As GitHub does, and as Azure DevOps should: it ends at the first command that fails."""
         checkout = self.checkout(job)
         env = {name: filled(value, self.values) for name, value in step.env.items()}
         return subprocess.run(
@@ -92,8 +92,3 @@ class Agent:
         elif step.does not in ITS_OWN | DOWNLOAD:
             raise KeyError(step.does)
         return None
-
-    @property
-    def workspace(self) -> Path:
-        """Where Azure DevOps puts what is downloaded."""
-        return self.folder / "store"
