@@ -57,9 +57,9 @@ def _in_yaml(key: Key, text: str) -> Span | None:
     for part in key:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for name, value in pairs if name.value == part), None)
-    if not isinstance(node, yaml.ScalarNode):
+    if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):  # a block ends in another line
         return None
-    quote = 1 if node.style in ("'", '"') else 0
+    quote = 1 if node.style else 0
     start, end = node.start_mark.index + quote, node.end_mark.index - quote
     if key != ("model",):
         return start, end
@@ -68,10 +68,10 @@ def _in_yaml(key: Key, text: str) -> Span | None:
 
 
 def _in_terraform(variable: str, text: str) -> Span | None:
-    """The default of a variable."""
-    found = re.search(
-        rf'^variable "{variable}" {{\n(?:[^}}\n].*\n|\n)*?\s+default\s*=\s*"([^"\n]*)"', text, re.MULTILINE
-    )
+    """The default of a variable, if it is a text."""
+    start = text.find(f'variable "{variable}" {{')
+    end = text.find("\n}", start)
+    found = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE).search(text, max(start, 0), max(end, 0))
     return found and found.span(1)
 
 

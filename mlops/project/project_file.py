@@ -107,6 +107,8 @@ def _names(file: Path, table: Mapping[str, Any]) -> Names:
             )
         if not isinstance(yaml.safe_load(value), str):
             raise StartupError(f"{file}: names.{name} is a word that YAML does not take for a text; choose another.")
+    if table["endpoint"] == table["kubernetes_endpoint"]:
+        raise StartupError(f"{file}: names.endpoint and names.kubernetes_endpoint are the same; give each its own.")
     return Names(**table)
 
 

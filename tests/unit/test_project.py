@@ -132,6 +132,7 @@ MISTAKES = {
     NAMES.replace("churn-live", "a"): "names.endpoint must be 3 to 32 letters, digits and single dashes",
     NAMES.replace("churn-live", "yes"): "names.endpoint is a word that YAML does not take for a text; choose another.",
     NAMES.replace('"churn"', '"1.5"'): "names.model is a word that YAML does not take for a text; choose another.",
+    NAMES.replace("churn-aks", "churn-live"): "names.endpoint and names.kubernetes_endpoint are the same; give each",
     NAMES + "deployment = 'x'": "scoring.toml has unknown keys: names.deployment; remove",
 }
 
@@ -197,8 +198,23 @@ def test_a_file_keeps_its_comments_quotes_versions_and_line_ends(here: Path):
     )
 
 
+def test_a_default_of_terraform_is_that_of_its_variable(here: Path):
+    """Not the next one's, where it has none; line ends are kept."""
+    (here / "infrastructure").mkdir()
+    file, other = here / "infrastructure" / "variables.tf", b'variable "b" {\r\n  default = "x"\r\n}\r\n'
+    for default in (b"", b"  default = null\r\n"):
+        text = b'variable "endpoint_name" {\r\n' + default + b"}\r\n" + other
+        file.write_bytes(text)
+        assert run("names").stdout == "0 changed.\n"
+        assert file.read_bytes() == text
+    file.write_bytes(b'variable "endpoint_name" {\r\n  default = "old"\r\n}\r\n' + other)
+    assert run("names").stdout.endswith("1 changed.\n")
+    assert file.read_bytes() == b'variable "endpoint_name" {\r\n  default = "churn-live"\r\n}\r\n' + other
+
+
 @pytest.mark.parametrize(
-    "model", ["file:model.yml", "{path: ../artifact}", "azureml://registries/r/models/m/versions/1"]
+    "model",
+    [">-\n  azureml:m:1", "file:model.yml", "{path: ../artifact}", "azureml://registries/r/models/m/versions/1"],
 )
 def test_a_model_that_is_named_otherwise_is_left(here: Path, model: str):
     """Only a reference to the registered model holds its name."""
