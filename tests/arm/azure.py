@@ -11,7 +11,7 @@ import trustme
 from arm.autoscale import Autoscale
 from arm.https import HttpsServer, Reply, Request, serving
 from arm.log_analytics import LogAnalytics
-from arm.models import HOST
+from arm.models import ACCOUNT
 from arm.scoring import Model, Scoring
 from arm.workspace import Workspace
 
@@ -36,7 +36,7 @@ class Azure:
         self._scoring = Scoring(self.workspace, self.models)
 
     def __call__(self, request: Request) -> Reply:
-        if request.headers.get("host", "").startswith(HOST):
+        if request.headers.get("host", "").startswith(f"{ACCOUNT}.blob."):
             return self.workspace.models.storage(request)
         if request.path.startswith("/v1/workspaces/"):
             return self.logs(request)

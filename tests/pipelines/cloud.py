@@ -25,7 +25,7 @@ from settings import Settings
 from validation import validate
 
 SHIMS = Path(__file__).parent
-HOSTS = ("management.azure.com", "api.loganalytics.io", "*.api.azureml.ms")
+HOSTS = ("management.azure.com", "api.loganalytics.io", "*.blob.core.windows.net", "*.api.azureml.ms")
 SKU = {"name": "Default", "capacity": 3}
 TOKEN = {"authorization": "Bearer of whoever set it up"}
 
