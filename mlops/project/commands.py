@@ -11,6 +11,7 @@ import click
 
 from errors import StartupError
 from manifest import FILE_NAME
+from mlops import output
 from mlops.cli import package, printable
 from mlops.project import names as names_
 from mlops.project import project_file
@@ -48,8 +49,7 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     file = options.pop("file")
     settled = {"name": project.names.model, "version": version, "out": str(out), "force": replaced}
     _package([*command_line(options | settled), "--", file])
-    _record(out).parent.mkdir(parents=True, exist_ok=True)
-    _record(out).write_text(_checksum(out))
+    output.write(_record(out), _mark(out))
 
 
 def _package(words: list[str]) -> None:
@@ -82,9 +82,9 @@ def _check_model(options: Mapping[str, Any]) -> None:
     """Raises StartupError where there is no model to package."""
     if missing := [name for name in ("file", "sample") if name not in options]:
         raise StartupError(
-            f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): write there "
-            'file = "model.joblib" and sample = "train.csv", or run make artifact MODEL=model.joblib SAMPLE=train.csv; '
-            "`make demo` packages the demo."
+            f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): write "
+            'there file = "models/model.joblib" and sample = "models/train.csv", or run make artifact MODEL=FILE '
+            "SAMPLE=FILE; `make demo` packages the demo."
         )
     for name in ("file", "sample"):
         if not Path(options[name]).exists():
@@ -101,7 +101,7 @@ def _is_full(out: Path) -> bool:
 def _is_ours(out: Path) -> bool:
     """Whether it still is as this command left it."""
     try:
-        return _record(out).read_text() == _checksum(out)
+        return _record(out).read_text() == _mark(out)
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -110,5 +110,5 @@ def _record(out: Path) -> Path:
     return WRITTEN / f"{out.name}.written"
 
 
-def _checksum(out: Path) -> str:
-    return hashlib.sha256((out / FILE_NAME).read_bytes()).hexdigest()
+def _mark(out: Path) -> str:
+    return f"{output.MARK}: {hashlib.sha256((out / FILE_NAME).read_bytes()).hexdigest()}\n"

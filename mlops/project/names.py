@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manifest import FILE_NAME, Manifest
+from mlops import output
 from mlops.check.document import Document, Problem, Unreadable, read
 from mlops.project import sample_requests
 from mlops.project.places import Place, content, places
@@ -20,7 +21,7 @@ def write(root: Path, names: Names) -> list[str]:
     wrong = sorted(wrong_places(root, names), key=lambda place: (place.path, place.span))
     for place in reversed(wrong):  # from a file's end, for each changes where the ones behind it are
         text, (start, end) = content(place.path) or "", place.span
-        place.path.write_bytes(f"{text[:start]}{place.wanted}{text[end:]}".encode())
+        output.write(place.path, f"{text[:start]}{place.wanted}{text[end:]}", output.seen_by_the_command)
     return [f"{place.path}:{place.line}: {place.found} is now {place.wanted}" for place in wrong]
 
 
@@ -33,7 +34,7 @@ def write_sample_requests(root: Path, packaged: Manifest) -> list[Path]:
     texts = sample_requests.texts(packaged)
     wrong = [path for path in texts if sample_requests.refused(root / path, packaged)]
     for path in wrong:
-        (root / path).write_text(texts[path], encoding="utf-8")
+        output.write(root / path, texts[path], output.seen_by_the_command)
     return wrong
 
 

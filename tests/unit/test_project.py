@@ -74,7 +74,7 @@ def test_without_a_model_nothing_is_packaged(here: Path, model: str):
     missing = "sample" if "file" in model else "file and sample"
     assert said(run("artifact")) == (
         f"scoring.toml names no model of yours (below [model] it lacks {missing}): write there "
-        'file = "model.joblib" and sample = "train.csv", or run make artifact MODEL=model.joblib SAMPLE=train.csv; '
+        'file = "models/model.joblib" and sample = "models/train.csv", or run make artifact MODEL=FILE SAMPLE=FILE; '
         "`make demo` packages the demo."
     )
     assert not (here / "artifact").exists()
