@@ -14,14 +14,14 @@ SERVING := .venv/.serving
 TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
-MODEL := environment/requirements-model
+MODEL_PACKAGES := environment/requirements-model
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?= 1
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact endpoints \
+.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -126,8 +126,14 @@ sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 audit: $(TESTING) ## known vulnerabilities in the locked requirements (needs the network)
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r environment/requirements.txt
 
-artifact: $(SERVING) ## the model to register, the demo's: put `mlops package` with your own here; VERSION=v1.0.0
-	@$(BIN)/mlops demo --out artifact --version $(VERSION) --force
+artifact: $(SERVING) ## your model, which scoring.toml names, packaged into artifact/; MODEL=file SAMPLE=rows VERSION=v1.0.0 FORCE=1
+	@$(BIN)/mlops artifact --version "$(VERSION)" $(if $(MODEL),--model "$(MODEL)") $(if $(SAMPLE),--sample "$(SAMPLE)") $(if $(FORCE),--force)
+
+demo: $(SERVING) ## the demo's model, packaged into build/demo
+	@$(BIN)/mlops demo --out $(DEMO) --version "$(VERSION)" --force
+
+names: $(SERVING) ## the names in scoring.toml, written into endpoints/ and infrastructure/
+	@$(BIN)/mlops names
 
 endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
@@ -142,8 +148,8 @@ terraform: ## check and test infrastructure/ with the real providers (needs terr
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 
-rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure)
-	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact
+rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure); ROLLOUT_OPTIONS='--hold 10'
+	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact $(ROLLOUT_OPTIONS)
 
 rollback: $(TESTING) ## all traffic back to where it was before the last rollout, or to TO=blue|green; OWN=yes (needs Azure)
 	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml) \
@@ -158,10 +164,10 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --no-strip-extras --universal
 	--generate-hashes --no-annotate --custom-compile-command "make lock"
 
 lock: $(TESTING) ## resolve the requirements anew, with hashes; ADD=lightgbm adds what your model needs, here and in the images
-	@{ cat $(MODEL).in$(if $(ADD),; printf '%s\n' $(foreach package,$(ADD),'$(package)')); } | awk '!seen[$$0]++' > $(MODEL).new.in
-	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg $(MODEL).new.in -o environment/requirements.txt \
-		|| { rm $(MODEL).new.in; exit 1; }
-	@mv $(MODEL).new.in $(MODEL).in
+	@{ cat $(MODEL_PACKAGES).in$(if $(ADD),; printf '%s\n' $(foreach package,$(ADD),'$(package)')); } | awk '!seen[$$0]++' > $(MODEL_PACKAGES).new.in
+	$(COMPILE) --extra collect --extra entra --extra tracing setup.cfg $(MODEL_PACKAGES).new.in -o environment/requirements.txt \
+		|| { rm $(MODEL_PACKAGES).new.in; exit 1; }
+	@mv $(MODEL_PACKAGES).new.in $(MODEL_PACKAGES).in
 	printf '%s\n' '# Written by make lock.' 'name: azureml-scoring' 'channels:' '  - conda-forge' \
 		'dependencies:' '  - python=3.12' '  - pip' '  - pip:' > environment/conda.yml
 	sed -n 's/^\([a-z].*[^ ]\) \\$$/      - \1/p' environment/requirements.txt >> environment/conda.yml

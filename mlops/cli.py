@@ -30,8 +30,10 @@ EXISTING = click.Path(path_type=Path, exists=True)
 
 
 ELSEWHERE = {
+    "artifact": "mlops.project.commands",
     "compare": "mlops.rollout.commands",
     "load": "mlops.load.commands",
+    "names": "mlops.project.commands",
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
     "rollout": "mlops.rollout.commands",
@@ -39,6 +41,13 @@ ELSEWHERE = {
     "slo": "mlops.soak.commands",
 }
 """Commands that have a module of their own."""
+
+
+def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A callback for names and versions, which go into file names, JSON and terminals."""
+    if value is not None and not value.isprintable():
+        raise click.BadParameter("It holds characters that can't be printed; write letters and digits.", ctx, param)
+    return value
 
 
 class _Commands(click.Group):
@@ -79,8 +88,8 @@ def main(debug: bool) -> None:
 @click.argument("model", type=EXISTING)
 @click.option("--sample", type=EXISTING, required=True, help="Rows like those to come: .csv, .json, .parquet or .npy.")
 @click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
-@click.option("--name", help="Model name; else the file's.")
-@click.option("--version", help="Model version; else 1.")
+@click.option("--name", callback=printable, help="Model name; else the file's.")
+@click.option("--version", callback=printable, help="Model version; else 1.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
 @column_options
 @click.option(
@@ -142,7 +151,7 @@ def package(
 
 @main.command()
 @click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
-@click.option("--version", default="v1.0.0", help="Model version.")
+@click.option("--version", default="v1.0.0", callback=printable, help="Model version.")
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def demo(out: Path, version: str, force: bool) -> None:
     """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
@@ -260,12 +269,16 @@ def check(paths: tuple[Path, ...]) -> None:
     """Check the YAML of endpoints, deployments, environments and models, without Azure.
 
     PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held to what Azure would
-    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text.
+    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text. Without PATH the
+    files are held to the names in scoring.toml, too, and the sample requests to the model in artifact/.
     """
     from mlops.check import run
+    from mlops.project import names, project_file
 
     given = run.files(paths or [Path("endpoints")])
     problems = run.check(given)
+    if not paths and project_file.FILE.exists():
+        problems += names.check(Path(), project_file.read().names)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:

@@ -13,6 +13,7 @@ from mlops.cli import main
 from still_endpoint import WORKSPACE
 
 COMMANDS: dict[str, dict[str, str]] = {
+    "artifact": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
     "announce": {"server": str(os.getppid()), "port": "PORT"},
     "check": {"paths": "green.yml"},
     "compare": {"endpoint_name": "diabetes", "old": "blue", "new": "green", "sample": "rows.csv", "model_dir": "raw"},
@@ -21,6 +22,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "example": {"model_dir": "raw"},
     "load": {"url": "URL", "model_dir": "artifact", "out": "out"},
     "local-redis": {"parent": "1"},
+    "names": {},
     "package": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
     "rehearse": {"out": "out"},
     "rollback": {"endpoint_name": "diabetes", "to": "blue", "out": "out"},

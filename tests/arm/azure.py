@@ -11,7 +11,7 @@ import trustme
 from arm.autoscale import Autoscale
 from arm.https import HttpsServer, Reply, Request, serving
 from arm.log_analytics import LogAnalytics
-from arm.models import HOST
+from arm.models import ACCOUNT
 from arm.scoring import Model, Scoring
 from arm.workspace import Workspace
 
@@ -36,7 +36,7 @@ class Azure:
         self._scoring = Scoring(self.workspace, self.models)
 
     def __call__(self, request: Request) -> Reply:
-        if request.headers.get("host", "").startswith(HOST):
+        if request.headers.get("host", "").startswith(f"{ACCOUNT}.blob."):
             return self.workspace.models.storage(request)
         if request.path.startswith("/v1/workspaces/"):
             return self.logs(request)
@@ -50,9 +50,10 @@ class Azure:
 
 
 @contextmanager
-def azure(authority: trustme.CA) -> Iterator[tuple[Azure, HttpsServer]]:
+def azure(authority: trustme.CA, *names: str) -> Iterator[tuple[Azure, HttpsServer]]:
+    """``names``: which hosts it answers for, beside localhost."""
     cloud = Azure(authority)
-    with serving(cloud, authority) as server:
+    with serving(cloud, authority, *names) as server:
         cloud.workspace.url = cloud.workspace.assets.url = cloud.workspace.models.url = server.url
         cloud.autoscale.url = server.url
         yield cloud, server

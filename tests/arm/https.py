@@ -60,19 +60,20 @@ class Fault:
 
 
 class HttpsServer:
-    """Answers by ``application``, one request at a time, on ``https://localhost:<port>``."""
+    """Answers by ``application``, one request at a time, on ``https://localhost:<port>``, and for other ``names``."""
 
-    def __init__(self, application: Callable[[Request], Reply], authority: trustme.CA) -> None:
+    def __init__(self, application: Callable[[Request], Reply], authority: trustme.CA, *names: str) -> None:
         self.requests: list[Request] = []
-        self._application = application
+        self.application = application
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self.connections: set[socket.socket] = set()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("localhost", "*.blob.localhost").configure_cert(context)
+        authority.issue_cert("localhost", "*.blob.localhost", *names).configure_cert(context)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, context))
         self._server.daemon_threads = True
-        self.url = f"https://localhost:{self._server.server_port}"
+        self.port = self._server.server_port
+        self.url = f"https://localhost:{self.port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def fail(self, times: int, reply: Reply, method: str, path: str, after: int = 0) -> None:
@@ -90,7 +91,7 @@ class HttpsServer:
                 if fault.hits(request):
                     fault.times -= 1
                     return fault.reply
-            return self._application(request)
+            return self.application(request)
 
     def close(self) -> None:
         """Also on all who are connected."""
@@ -154,8 +155,8 @@ def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPReque
 
 
 @contextmanager
-def serving(application: Callable[[Request], Reply], authority: trustme.CA) -> Iterator[HttpsServer]:
-    server = HttpsServer(application, authority)
+def serving(application: Callable[[Request], Reply], authority: trustme.CA, *names: str) -> Iterator[HttpsServer]:
+    server = HttpsServer(application, authority, *names)
     try:
         yield server
     finally:

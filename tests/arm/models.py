@@ -30,14 +30,24 @@ class Models:
         self.blobs |= {f"/{CONTAINER}/{folder}/{file}": content for file, content in files.items()}
         uri = f"azureml:/{self.prefix}/datastores/{STORE}/paths/{folder}".replace("resourceGroups", "resourcegroups")
         properties = {"modelUri": uri.replace("/providers/Microsoft.MachineLearningServices", ""), "isArchived": False}
+        self._keep(name, version, {"modelType": "custom_model", "tags": {}, "properties": {}, **properties})
+
+    def files(self, name: str, version: str) -> dict[str, bytes]:
+        """Of a registered folder, as they were uploaded."""
+        folder = self._versions[name][version]["properties"]["modelUri"].partition("/paths/")[2]
+        return {path.rpartition("/")[2]: content for path, content in self.blobs.items() if f"/{folder}/" in path}
+
+    def _keep(self, name: str, version: str, properties: Mapping[str, Any]) -> None:
         self._versions.setdefault(name, {})[version] = {
             "id": f"{self.prefix}/models/{name}/versions/{version}",
             "name": version,
-            "properties": {"modelType": "custom_model", "tags": {}, "properties": {}, "flavors": {}, **properties},
+            "properties": {"flavors": {}, **properties},
             "systemData": CREATED,
         }
 
-    def version(self, _: Request, name: str, version: str) -> Reply:
+    def version(self, request: Request, name: str, version: str) -> Reply:
+        if request.method == "PUT":
+            self._keep(name, version, request.document["properties"])
         if found := self._versions.get(name, {}).get(version):
             return Reply(200, found)
         return Reply(404, {"error": {"code": "UserError", "message": f"Model {name}:{version} was not found."}})
@@ -69,11 +79,19 @@ class Models:
         return Reply(200, {"secretsType": "Sas", "sasToken": SAS})
 
     def storage(self, request: Request) -> Reply:
-        """A blob, to whom may read it."""
+        """A blob, to whom may read and write it."""
         bearer = request.headers.get("authorization") == f"Bearer entra-token for {STORAGE_AUDIENCE}"
         if not (bearer if self.identity else request.query.get("sig") == "signature"):
             return _refusal(403, "AuthorizationPermissionMismatch")
+        stamp = {"ETag": '"1"', "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
+        if request.method == "PUT":
+            if request.query.get("comp") == "metadata":
+                return Reply(200, None, stamp)
+            self.blobs[request.path] = request.body
+            return Reply(201, None, stamp)
         content = self.blobs.get(request.path)
+        if content is None and request.method == "HEAD":
+            return Reply(404, None, {"x-ms-error-code": "BlobNotFound"})
         if content is None:
             return _refusal(404, "BlobNotFound")
         first, last = (int(place) for place in request.headers["x-ms-range"].removeprefix("bytes=").split("-"))
@@ -81,8 +99,7 @@ class Models:
         headers = {
             "Content-Type": "application/octet-stream",
             "Content-Range": f"bytes {first}-{first + len(part) - 1}/{len(content)}",
-            "ETag": '"1"',
-            "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+            **stamp,
             "x-ms-blob-type": "BlockBlob",
         }
         return Reply(206, part, headers)

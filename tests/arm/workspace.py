@@ -92,7 +92,7 @@ class Workspace:
         path = request.path.removeprefix(PREFIX)
         for pattern, handle in (
             (r"", self._workspace),
-            (r"/(codes|environments)/([^/]+)/versions/([^/]+)", self.assets.version),
+            (r"/(codes|data|environments)/([^/]+)/versions/([^/]+)", self.assets.version),
             (r"/(codes)/([^/]+)/versions", self.assets.list),
             (r"/codes/([^/]+)/versions/([^/]+)/startPendingUpload", self.assets.upload),
             (r"/models/([^/]+)/versions", self.models.newest),

@@ -9,7 +9,12 @@ from typing import Any
 
 import yaml
 
+from mlops.project import project_file
+
 REPOSITORY = Path(__file__).parents[2]
+NAMES = project_file.read(REPOSITORY / project_file.FILE).names
+"""Of whoever's repository this is: yours may be called otherwise."""
+
 GONE = object()
 """As a value: the key is taken out."""
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.checkout import GONE, REPOSITORY, Checkout
+from deploy.checkout import GONE, NAMES, REPOSITORY, Checkout
 from mlops.check import run
 from mlops.check.document import Problem, read
 from mlops.check.kind import kind
@@ -64,7 +64,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (AKS_ENDPOINT, "compute", GONE, "write azureml:NAME"),
     (AKS_ENDPOINT, "auth_mode", "aad_token", "write aml_token"),
     (BLUE, "name", "a.b", "letters, digits and single dashes"),
-    (BLUE, "endpoint_name", "another", "write diabetes-classifier"),
+    (BLUE, "endpoint_name", "another", f"write {NAMES.endpoint}"),
     (BLUE, "type", "kubernetes", "write `type: managed`"),
     (BLUE, "instance_type", GONE, "add it"),
     (BLUE, "instance_count", "3", "write the number without quotes"),
@@ -123,7 +123,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "environment_variables.GUNICORN_CMD_ARGS", "--threads 64 --graceful-timeout 20", "--graceful-timeout 60"),
     (BLUE, "environment_variables.GUNICORN_CMD_ARGS", "--graceful-timeout 60", "write --threads 64"),
     (AKS, "type", GONE, "write `type: kubernetes`"),
-    (AKS, "endpoint_name", "diabetes-classifier", "write diabetes-classifier-aks"),
+    (AKS, "endpoint_name", "another", f"write {NAMES.kubernetes_endpoint}"),
     (AKS, "request_settings.request_timeout_ms", 300_001, "write 1 to 300000"),
     (AKS, "request_settings.max_concurrent_requests_per_instance", 49, "write 48"),
     (AKS, "scale_settings.min_instances", 20, "write 10 at most"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deploy.checkout import Checkout
+from deploy.checkout import NAMES, Checkout
 from mlops.check import run
 from mlops.check.document import Problem
 
@@ -57,11 +57,11 @@ CODE = ("code_configuration",)
 @pytest.mark.parametrize(
     ("model", "environment", "told"),
     [
-        ("azureml:diabetes-classifier@latest", "azureml:azureml-scoring@latest", [CODE]),  # its files are beside it
-        ("azureml:diabetes-classifier:3", "azureml:unknown:1", [CODE]),
+        (f"azureml:{NAMES.model}@latest", "azureml:azureml-scoring@latest", [CODE]),  # its files are beside it
+        (f"azureml:{NAMES.model}:3", "azureml:unknown:1", [CODE]),
         ({"path": "../artifact"}, "azureml://registries/azureml/environments/sklearn-1.5/labels/latest", [CODE]),
-        ("azureml:diabetes-classifier:3", "azureml:azureml-scoring-image:1", []),
-        ("azureml:diabetes-classifier:3", "file:image-environment.yml", []),
+        (f"azureml:{NAMES.model}:3", "azureml:azureml-scoring-image:1", []),
+        (f"azureml:{NAMES.model}:3", "file:image-environment.yml", []),
         ("azureml:of-mlflow-perhaps:1", "azureml:unknown:1", []),
     ],
 )

@@ -17,7 +17,9 @@ import yaml
 import support
 from blackbox.server import PATIENCE, until
 from deploy.checkout import REPOSITORY
+from manifest import Manifest
 from mlops.deployment import LIVENESS
+from mlops.project import sample_requests
 
 ENVIRONMENT = REPOSITORY / "environment"
 DOCKERFILE = ENVIRONMENT / "Dockerfile"
@@ -94,13 +96,11 @@ def container(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Ite
         running.process.wait()
 
 
-@pytest.mark.parametrize(
-    "path", sorted((REPOSITORY / "endpoints").glob("sample-request*.json")), ids=lambda path: path.name
-)
-def test_the_images_command_answers_the_sample_requests(container: Container, path: Path):
-    """With nothing to write to but /tmp, and no home."""
-    headers = {"Content-Type": "application/json"}
-    answer = httpx.post(f"{container.url}/score", content=path.read_bytes(), headers=headers)
+@pytest.mark.parametrize("path", [sample_requests.PLAIN, sample_requests.NAMED], ids=lambda path: path.name)
+def test_the_images_command_answers_the_sample_requests(container: Container, demo_model: Path, path: Path):
+    """Those that are made from its model; with nothing to write to but /tmp, and no home."""
+    text = sample_requests.texts(Manifest.read(demo_model))[path]
+    answer = httpx.post(f"{container.url}/score", content=text, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
     assert answer.json()["predictions"]
 

@@ -57,9 +57,10 @@ def test_tracebacks_are_for_development():
 
 @each_rendering
 def test_an_image_is_one_version_of_the_model(name: str):
-    """Its tag says which; never :latest, which could be two."""
+    """Its tag says which; never :latest, which could be two. Its manifest names the model, so no variable does."""
     image, _, tag = container(name)["image"].rpartition(":")
-    assert tag == variables(name)["MODEL_VERSION"]
+    assert re.fullmatch(r"v?\d+(\.\d+)*", tag)
+    assert not {"MODEL_NAME", "MODEL_VERSION"} & variables(name).keys()
     assert "/" in image  # of a registry
 
 

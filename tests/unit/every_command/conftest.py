@@ -38,13 +38,17 @@ def in_place_of_the_server(*_: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """An endpoint that is there, a server that never starts, a folder in which nothing lies."""
+def surroundings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """An endpoint that is there, a server that never starts, a folder in which nothing lies but a project file."""
+    here = tmp_path_factory.mktemp("here")
+    (here / "scoring.toml").write_text('[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n')
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(here)
     yield
     logging.disable(logging.NOTSET)  # a command that has a process of its own may silence it
 

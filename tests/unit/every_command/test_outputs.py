@@ -13,7 +13,7 @@ from commands import FOUND, call, check
 from errors import StartupError
 from mlops import output
 
-FOLDERS = {("demo", "out"), ("package", "out")}
+FOLDERS = {("artifact", "out"), ("demo", "out"), ("package", "out")}
 """Options that name a folder which is written as a whole."""
 FILES = {
     ("compare", "out"): ("diabetes-blue-green.svg",),
@@ -95,7 +95,7 @@ def test_what_is_ours_is_replaced(good: Path, tmp_path: Path, demo_model: Path):
     assert len([*out.iterdir()]) == 6
 
 
-@pytest.mark.parametrize("name", ["demo", "package"])
+@pytest.mark.parametrize("name", ["artifact", "demo", "package"])
 def test_a_folder_is_replaced_only_where_it_is_an_artifact(good: Path, tmp_path: Path, name: str):
     """Even by --force: no link, nothing with other files in it, no file."""
     artifact = tmp_path / "artifact"

@@ -1,0 +1,121 @@
+"""Reads ``scoring.toml``: which model is packaged and how, and what it, its endpoints and their files are called."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from errors import StartupError
+from mlops.check.endpoint import NAME as ENDPOINT_NAME
+from mlops.cli import package
+
+FILE = Path("scoring.toml")
+FROM_ELSEWHERE = ("model", "name", "version", "out", "force")
+"""Parameters of `mlops package` that are no keys: the file is ``file``, the others have a place of their own."""
+
+MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Of the registered model, of the managed endpoint, and of the one on attached AKS."""
+
+    model: str
+    endpoint: str
+    kubernetes_endpoint: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """``options``: of `mlops package` by parameter, and the model as ``file``; empty where no model is named."""
+
+    options: Mapping[str, Any]
+    names: Names
+
+
+def command_line(options: Mapping[str, Any]) -> list[str]:
+    """Options without ``file`` -> words for `mlops package`."""
+    words = []
+    for name, value in options.items():
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words += [option] if value else []
+        else:
+            words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value])]
+    return words
+
+
+def read(file: Path = FILE) -> Project:
+    """Raises StartupError, with a sentence that says what to write."""
+    tables = _tables(file)
+    _only_known(file, "", tables, ("model", "names"))
+    return Project(_options(file, tables.get("model", {})), _names(file, tables.get("names", {})))
+
+
+def _tables(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StartupError(f"There is no {file} here; run this in the folder that holds it.") from None
+    except OSError as error:
+        raise StartupError(f"{file} can't be read ({error.strerror}); make it a file that can.") from None
+    except (ValueError, RecursionError) as error:  # also one that is not UTF-8
+        raise StartupError(f"{file} is not TOML that can be read ({error}); correct it.") from None
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise StartupError(f"{file}: {name} stands outside of a table; put it below [model] or [names].")
+    return tables
+
+
+def _options(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
+    options = {str(one.name): one for one in package.params if one.name not in FROM_ELSEWHERE}
+    _only_known(file, "model.", table, ("file", *options))
+    for name, value in table.items():
+        parameter = options.get(name)
+        if isinstance(parameter, click.Option) and parameter.is_flag:
+            right, wanted = isinstance(value, bool), "true or false"
+        elif parameter is not None and parameter.multiple:
+            right, wanted = isinstance(value, list) and all(isinstance(one, str) for one in value), "a list of texts"
+        else:
+            right, wanted = isinstance(value, str) and bool(value), "a text"
+        if not right:
+            raise StartupError(f"{file}: model.{name} must be {wanted}; write it so.")
+    return dict(table)
+
+
+def _names(file: Path, table: Mapping[str, Any]) -> Names:
+    known = [field.name for field in fields(Names)]
+    _only_known(file, "names.", table, known)
+    for name in known:
+        value = table.get(name)
+        if not isinstance(value, str):
+            raise StartupError(f'{file} has no text for names.{name}; write {name} = "..." below [names].')
+        if name == "model" and not MODEL_NAME.fullmatch(value):
+            raise StartupError(
+                f"{file}: names.model must be letters, digits, dots, dashes and underscores; write such."
+            )
+        if name != "model" and not (3 <= len(value) <= 32 and ENDPOINT_NAME.fullmatch(value)):
+            raise StartupError(
+                f"{file}: names.{name} must be 3 to 32 letters, digits and single dashes, a letter first; write such."
+            )
+        if not isinstance(yaml.safe_load(value), str):
+            raise StartupError(f"{file}: names.{name} is a word that YAML does not take for a text; choose another.")
+    if table["endpoint"] == table["kubernetes_endpoint"]:
+        raise StartupError(f"{file}: names.endpoint and names.kubernetes_endpoint are the same; give each its own.")
+    return Names(**table)
+
+
+def _only_known(file: Path, before: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = list(known)
+    if unknown := [f"{before}{name}" for name in table if name not in known]:
+        raise StartupError(
+            f"{file} has unknown keys: {', '.join(unknown)}; remove or correct them, there are only "
+            f"{', '.join(f'{before}{name}' for name in known)}."
+        )

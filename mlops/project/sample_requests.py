@@ -1,0 +1,49 @@
+"""The sample requests beside the endpoint's files, which the model that is deployed must be able to answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from errors import ClientError
+from manifest import Manifest
+from payload import Limits
+from validation import validate
+
+TABLE = """{
+  "input_data": {
+    "columns": %s,
+    "index": %s,
+    "data": [
+      %s
+    ]
+  }
+}
+"""
+PLAIN, NAMED = Path("endpoints/sample-request.json"), Path("endpoints/sample-request-columns.json")
+
+
+def texts(packaged: Manifest) -> dict[Path, str]:
+    """What each file is to hold: one golden row, and two with the names of their columns as MLflow sends them."""
+    rows = [_json(row) for row in packaged.golden_rows[:2]]
+    columns = packaged.contract.names or range(len(packaged.contract.features))
+    indented = ",\n      ".join(rows)
+    return {
+        PLAIN: f'{{"data": [{rows[0]}]}}\n',
+        NAMED: TABLE % (_json([*columns]), _json([*range(len(rows))]), indented),
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def refused(path: Path, packaged: Manifest) -> str | None:
+    """Why the model does not take the request in a file; None where it does."""
+    try:
+        validate(path.read_bytes(), packaged.contract, Limits())
+    except OSError as error:
+        return error.strerror or "it can't be read"
+    except ClientError as error:
+        return error.message
+    return None
