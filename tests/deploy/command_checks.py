@@ -21,7 +21,7 @@ from kusto.evaluator import Evaluator
 from kusto.parser import FILES, QUERIES, Query
 from mlops.cli import main
 from mlops.rollout import targets
-from still_endpoint import Still
+from still_endpoint import ROLLING, Still
 
 NAMES = {(QUERIES / f"{name}.kql").read_text().rstrip("\n"): name for name in FILES}
 """Queries by their text."""
@@ -65,11 +65,15 @@ class Checks:
         Evaluator(workspace(), MIDNIGHT).run(self._queries[name].tree)
 
     def _mlops(self, call: Call) -> None:
-        """Run, on an endpoint whose blue deployment has all traffic."""
-        connect = mock.Mock(return_value=Still({"blue": 100}))
+        """Run, on an endpoint where a rollout from blue to green is under way. Only --plan leaves a rollback undone."""
+        endpoint = Still({"blue": 50, "green": 50})
+        endpoint.tags = ROLLING.on({})
+        connect = mock.Mock(return_value=endpoint)
         with chdir(self._folder), mock.patch.object(targets, "connector", return_value=connect):
             result = CliRunner().invoke(main, call.words, env=call.env)
         assert result.exit_code == 0, result.output
+        if call.words[0] == "rollback" and "--plan" not in call.words:
+            assert endpoint.traffic().live == {"blue": 100}
 
     def _make(self, call: Call) -> None:
         """What make would run is run."""
