@@ -91,7 +91,7 @@ class Process:
     run: str = ""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def called(*what: Any) -> Any:
+        def called(*what: Any, **how: Any) -> Any:
             self.calls += 1
             if self.calls == self.overtaken_at:
                 self.overtake()
@@ -99,7 +99,7 @@ class Process:
                 raise Killed
             if self.calls == self.fails_at:
                 raise EndpointError("The endpoint is not to be reached.")
-            result = getattr(self.cloud, name)(*what)
+            result = getattr(self.cloud, name)(*what, **how)
             if name == "update" and self.run and self.run != Record.read(self.cloud.tags, self.name).run:
                 self.cloud.broken.append(f"{self.run} changed the endpoint for another run")
             if self.calls == self.answer_lost_at:
@@ -159,7 +159,7 @@ def _waits_for_nothing() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(acts, min_size=2, max_size=5), st.sampled_from(MACHINES))
 def test_a_rollback_from_any_machine_ends_at_what_served_before(happens: list[Act], machine: str):
     """Whatever was interrupted where, by whom, one after the other or at once; and no update breaks in between."""
@@ -175,6 +175,16 @@ def test_a_rollback_from_any_machine_ends_at_what_served_before(happens: list[Ac
         assert cloud.in_service in cloud.served
         assert cloud.states[next(iter(cloud.in_force.live))] is State.READY
         assert _roll_back(Process(cloud), Path(name) / machine)[0] == 0
+
+
+def test_a_rollout_that_nothing_happens_to_is_promoted_here_too(tmp_path: Path):
+    """Else the test above would try less than it says."""
+    cloud = Cloud()
+    quiet = {"kills": False, "killed_at": NEVER, "fails_at": NEVER, "answer_lost_at": NEVER}
+    _play(cloud, tmp_path, [Act("laptop", rolls_out=True, key="v2", deletes=True, guarded=True, at=None, **quiet)])
+    assert cloud.in_service == ("green", 2)
+    assert cloud.served == {(OLD, 1), ("green", 2)}
+    assert not cloud.broken
 
 
 def _play(cloud: Cloud, folder: Path, happens: list[Act]) -> None:
