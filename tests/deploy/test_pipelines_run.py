@@ -194,7 +194,6 @@ def test_a_rollout_whose_machine_vanishes_stops_where_it_was(runs: dict[str, Run
     assert run.there.live == {"blue": 90, "green": 10}  # Azure is about to make it half each
 
 
-@pytest.mark.xfail(reason="where to go back to is known on the machine of the rollout only")
 def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(runs: dict[str, Run], tmp_path: Path):
     """By the pipeline's own step, from a clean folder: all traffic is the old deployment's again."""
     run = runs["azure"]
