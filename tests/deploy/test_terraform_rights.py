@@ -111,7 +111,7 @@ def test_the_job_that_registers_may_do_what_registering_asks(
         file = tmp_path / "model.yml"
         file.write_text(f"name: diabetes-classifier\nversion: '1'\ntype: custom_model\npath: {path}\n")
         with client(tmp_path, monkeypatch) as (transport, _, server):
-            server._application = registry(server._application)
+            server.application = registry(server.application)
             ml = MLClient(
                 Credential(), SUBSCRIPTION, GROUP, WORKSPACE, **cloud_options(server.url), transport=transport
             )
@@ -163,7 +163,7 @@ def test_each_job_acts_as_the_identity_of_its_environment():
     workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "deploy.yml").read_text())
     assert {job["environment"] for job in workflow["jobs"].values() if "environment" in job} == jobs
     pipeline = (REPOSITORY / "azure-pipelines.yml").read_text()
-    stages = dict(zip(("test", "register", "production"), pipeline.split("- stage: ")[1:], strict=True))
+    stages = dict(zip(("package", "test", "register", "production"), pipeline.split("- stage: ")[1:], strict=True))
     for job in jobs:
         assert set(re.findall(r"azureSubscription: (\S+)", stages[job])) == {job}
 
