@@ -259,11 +259,18 @@ def test_no_file_holds_a_secret():
 
 
 PAGE = (REPOSITORY / "docs" / "infrastructure.md").read_text()
+ENVIRONMENTS = ("dev-edge-learning", "prod")
 
 
 def variables_of(environment: str) -> dict[str, Any]:
     defaults = {name: body.get("default") for name, body in MODULE.variables().items()}
     return defaults | parse((INFRASTRUCTURE / f"terraform.tfvars.{environment}").read_text())
+
+
+def test_each_environment_can_have_its_endpoint():
+    """An endpoint's name is unique within a region: another name, or another region."""
+    endpoints = [(given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)]
+    assert len(set(endpoints)) == len(endpoints) == len(TFVARS)
 
 
 def private_endpoints(environment: str) -> int:
@@ -281,7 +288,7 @@ def test_the_cost_on_the_page_adds_up():
     sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
     assert sums is not None
     instances = yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())["instance_count"]
-    for column, environment in ((2, "dev-edge-learning"), (4, "prod")):
+    for column, environment in zip((2, 4), ENVIRONMENTS, strict=True):
         given = variables_of(environment)
         nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
         quantity = {
