@@ -158,12 +158,13 @@ def rollout(
     require(asked, waived)
     connect = targets.connector(workspace, name, {new: deployment_file}, {new: str(version)} if version else {})
     key = targets.key(deployment_file, asked, version)
-    traffic_now = connect().traffic()
-    if Journal(journal).promoted(key) and traffic_now.live.get(new) == 100:
+    status, run = connect().status(), Journal(journal).run()
+    record = check_free(status, name, {run})
+    last = record if record and record.run == run else None  # else somebody else has had the endpoint since
+    if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return
-    check_free(connect().status(), name, {Journal(journal).run()})
-    made = plan(targets.serving(traffic_now, new))
+    made = plan(targets.serving(status.traffic, new))
     click.echo("\n".join(made.lines()))
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
     outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))

@@ -15,7 +15,7 @@ from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
 from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
-from mlops.rollout.record import Phase, new_run
+from mlops.rollout.record import Phase, Record, new_run
 from mlops.rollout.same_rows import agreement, answered
 from mlops.rollout.way_back import put_back
 
@@ -64,9 +64,10 @@ class Rollout:
 
     def run(self) -> Outcome:
         """Raises EndpointError where it can't begin, with nothing changed."""
-        earlier = self._earlier()
+        status = self._endpoint.status()
+        earlier = self._earlier(status)
         check = self._start_check(earlier)
-        check(self._endpoint.status())
+        check(status)
         done = [event for event in earlier if event["event"] == "proven"]
         self._check_questions(done)
         begun = {"key": self._key, "run": self._claim.run, "endpoint": self._endpoint.name}
@@ -90,9 +91,12 @@ class Rollout:
             return self._put_back(str(error) or type(error).__name__, Outcome.INTERRUPTED)
         return self._finish()
 
-    def _earlier(self) -> list[Event]:
-        """What an earlier rollout has written of the same, if that is still there."""
-        there = self._endpoint.deployments().get(self._plan.new) is State.READY
+    def _earlier(self, status: Status) -> list[Event]:
+        """What an earlier rollout has written of the same, if that is still there, and nobody else has rolled out or
+        back since: the new deployment may be another one by now."""
+        record = Record.read(status.tags, self._endpoint.name)
+        last = record is not None and record.run == self._journal.run()
+        there = last and self._endpoint.deployments().get(self._plan.new) is State.READY
         return self._journal.continued(self._key) if there else []
 
     def _put_back(self, reason: str, outcome: Outcome) -> Outcome:

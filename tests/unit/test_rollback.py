@@ -15,8 +15,9 @@ from mlops.cli import main
 from mlops.rollout import controller, rollback, targets
 from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic
 from mlops.rollout.journal import Journal
+from mlops.rollout.plan import steps
 from mlops.rollout.record import Phase, Record, whoever
-from simulated_endpoint import NEW, OLD, Killed, Simulated, all_events
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, all_events
 from simulated_endpoint import rollout as roll_out
 from still_endpoint import GREEN, ROLLING, WORKSPACE, Still
 
@@ -419,3 +420,19 @@ def test_a_make_rollback_goes_where_it_is_told_or_by_the_record():
     assert "--" not in said().partition("mlops rollback")[2]
     assert said("TO=blue").endswith("--to blue")
     assert said("OWN=yes").endswith("--own")
+
+
+def test_what_was_proven_counts_no_more_once_somebody_else_has_had_the_endpoint(tmp_path: Path):
+    """A rollback from elsewhere had a reason, and another rollout may have put another model there: all is proven
+    again, from the deployment on."""
+    endpoint = Simulated()
+    held = replace(PLAN, steps=steps(traffic=[10, 50]))
+    assert roll_out(endpoint, tmp_path / "one", held) == "held"
+    take_back(endpoint)
+    endpoint.bad, endpoint.bad_from = {"failing": 0.5}, endpoint.now
+    assert roll_out(endpoint, tmp_path / "other", key="v3") == "rolled back"
+    endpoint.bad, endpoint.shares = {}, []
+    another = endpoint.versions[NEW]
+    assert roll_out(endpoint, tmp_path / "one") == "promoted"
+    assert endpoint.versions[NEW] > another
+    assert endpoint.shares == [0, 10, 50, 100]

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.questions import Questions
-from still_endpoint import GREEN, WORKSPACE, Described, Still
+from mlops.rollout.record import Phase
+from still_endpoint import GREEN, ROLLING, WORKSPACE, Described, Still
 
 WAIVED = ("--without", "golden-rows", "--without", "predictions")
 
@@ -62,7 +64,7 @@ def green(tmp_path: Path) -> Path:
 
 def started(file: Path, key: str = "v2") -> Journal:
     journal = Journal(file)
-    journal.write("started", key=key, endpoint="diabetes", plan={"old": "blue", "new": "green"})
+    journal.write("started", key=key, run=ROLLING.run, endpoint="diabetes", plan={"old": "blue", "new": "green"})
     return journal
 
 
@@ -116,14 +118,18 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
 
 
 def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green: Path, tmp_path: Path):
-    """As a pipeline that is run again does."""
+    """As a pipeline that is run again does. Where somebody else has rolled out since, it may be another model."""
     endpoint.in_force = Traffic({"green": 100})
+    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED).on({})
     key = f"diabetes: blue to green, {targets.key(green, Questions())}"  # as the controller writes it
     journal = started(tmp_path / "diabetes.jsonl", key)
     journal.write("ended", outcome="promoted", reason="every step was proven", left=[])
     status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
     assert status == 0
     assert "promoted already" in told
+    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, run="another").on({})
+    status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
+    assert (status, "promoted already" in told) == (1, False)
 
 
 @pytest.mark.parametrize("text", ["", "name: green\n", "- 1\n", "name: [\n", "name: 1\nendpoint_name: x\n"])
