@@ -23,6 +23,7 @@ from mlops.rollout.judge import Rules, Slo
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import Questions, require, table
+from mlops.rollout.record import Phase
 from quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -164,7 +165,8 @@ def rollout(
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return
-    made = plan(targets.serving(status.traffic, new))
+    on_its_way = last and last.phase is Phase.ROLLING and last.new == new  # perhaps with all traffic already
+    made = plan(last.old if last and on_its_way else targets.serving(status.traffic, new))
     click.echo("\n".join(made.lines()))
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
     outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))

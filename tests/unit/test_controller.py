@@ -218,6 +218,25 @@ def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
 
 
+def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(endpoint: Simulated, tmp_path: Path):
+    """What was proven is not proven again."""
+    passes = endpoint.sleep
+
+    def sleep(seconds: float) -> None:
+        passes(seconds)
+        if endpoint.in_force == Traffic({NEW: 100}):
+            endpoint.killed_at = endpoint.calls
+            raise Killed
+
+    endpoint.sleep = sleep  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        rollout(endpoint, tmp_path)
+    endpoint.sleep, endpoint.killed_at = passes, float("inf")  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.states == {NEW: State.READY}
+
+
 def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: Simulated, tmp_path: Path):
     """So the next rollout of the same begins anew, with or without a guard between."""
     written = journal(endpoint, tmp_path)

@@ -132,6 +132,16 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(endpoint: Still, green
     assert (status, "promoted already" in told) == (1, False)
 
 
+def test_a_rollout_whose_machine_vanished_at_the_end_is_gone_on_with(
+    endpoint: Still, green: Path, tmp_path: Path, tasks: list[Task]
+):
+    """The new one has all traffic; the endpoint's tags tell which was the old one."""
+    endpoint.in_force, endpoint.tags = Traffic({"green": 100}), ROLLING.on({})
+    started(tmp_path / "diabetes.jsonl")
+    assert mlops("rollout", green, *WAIVED, "--out", tmp_path)[0] == 0
+    assert tasks[0].plan.old == "blue"
+
+
 @pytest.mark.parametrize("text", ["", "name: green\n", "- 1\n", "name: [\n", "name: 1\nendpoint_name: x\n"])
 def test_a_file_that_is_no_deployment_is_refused(endpoint: Still, tmp_path: Path, text: str):
     """Before Azure is asked anything."""
