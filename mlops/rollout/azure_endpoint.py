@@ -29,8 +29,8 @@ from mlops.score_client import TIMEOUT_S
 STATES = {
     "Creating": State.CREATING,
     "Updating": State.CREATING,
-    "Scaling": State.CREATING,
     "Succeeded": State.READY,
+    "Scaling": State.READY,
     "Failed": State.FAILED,
     "Canceled": State.FAILED,
 }

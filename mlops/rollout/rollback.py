@@ -38,10 +38,10 @@ class Rollback:
             return f"The last rollout of {name} is that of {record.by}; there is none of {whoever()} to roll back."
         if not record and not self._named:
             return f"No rollout is on record at {name}; there is nothing to roll back."
-        if record and record.phase is Phase.ROLLED_BACK and not self._named:
+        there = same(self._status.traffic, Traffic({self.to: 100}))
+        if there and record and record.phase is Phase.ROLLED_BACK and not self._named:
             return f"{name} went back to {record.old} already, by {record.by}, {record.since}; nothing is to be done."
-        rolling = record is not None and record.phase is Phase.ROLLING
-        if same(self._status.traffic, Traffic({self.to: 100})) and not rolling:
+        if there and not (record and record.phase is Phase.ROLLING):
             return f"{self.to} has all traffic already; there is nothing to roll back."
         return None
 
@@ -145,10 +145,10 @@ class Rollback:
         """Raises Overtaken where it is not what the rollout left."""
         record = self._record
         assert record  # noqa: S101
-        ends = [Traffic({record.new: 100}), Traffic({record.old: 100})]
-        if record.phase is Phase.PROMOTED and any(same(status.traffic, end) for end in ends):
-            return
-        if record.phase is not Phase.PROMOTED and between(status.traffic, record.old, record.new):
+        old, new = Traffic({record.old: 100}), Traffic({record.new: 100})
+        left = {Phase.PROMOTED: (old, new), Phase.ROLLED_BACK: (old,)}.get(record.phase, ())
+        under_way = record.phase in (Phase.ROLLING, Phase.HELD) and between(status.traffic, record.old, record.new)
+        if under_way or any(same(status.traffic, one) for one in left):
             return
         raise Overtaken(
             f"{by_hand(status.traffic)} Name the deployment that is to have all of it: "
@@ -157,6 +157,11 @@ class Rollback:
 
     def _check_old(self, record: Record, state: State | None) -> None:
         name = self._endpoint.name
+        if state is State.CREATING and not self._named:
+            raise EndpointError(
+                f"{record.old} is being deployed or changed now; call this again when that has ended, or give it the "
+                f"traffic all the same: mlops rollback {name} --to {record.old}."
+            )
         if state is None or (state is State.FAILED and not self._named):
             raise _gone(record, name, "is no longer there" if state is None else "has failed")
         if not self._named and _differ(record.source, self._endpoint.source(record.old)):

@@ -116,6 +116,8 @@ def test_a_rollout_that_ended_is_taken_back_as_long_as_the_old_one_is_there(endp
         (Phase.ROLLING, {}),
         (Phase.HELD, {"red": 100}),
         (Phase.PROMOTED, {"blue": 50, "green": 50}),
+        (Phase.ROLLED_BACK, {"green": 100}),
+        (Phase.ROLLED_BACK, {"blue": 50, "green": 50}),
     ],
 )
 def test_traffic_that_somebody_else_directed_stays(endpoint: Still, phase: Phase, live: dict[str, int]):
@@ -125,8 +127,18 @@ def test_traffic_that_somebody_else_directed_stays(endpoint: Still, phase: Phase
     assert status == 1
     assert "mlops rollback diabetes --to NAME" in told
     assert endpoint.in_force == Traffic(live)
-    assert mlops("rollback", "diabetes", "--to", "green")[0] == 0
-    assert endpoint.in_force == Traffic({"green": 100})
+    assert mlops("rollback", "diabetes", "--to", "blue")[0] == 0
+    assert endpoint.in_force == Traffic({"blue": 100})
+
+
+def test_one_that_is_being_deployed_does_not_get_the_traffic_yet(endpoint: Still, monkeypatch: pytest.MonkeyPatch):
+    """As after a --redeploy that was cut off: Azure goes on with it. A person may insist."""
+    monkeypatch.setattr(endpoint, "deployments", lambda: {"blue": State.CREATING, "green": State.READY})
+    status, told = mlops("rollback", "diabetes")
+    assert status == 1
+    assert "blue is being deployed or changed now; call this again when that has ended" in told
+    assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
+    assert mlops("rollback", "diabetes", "--to", "blue")[0] == 0
 
 
 def test_an_old_deployment_that_was_deployed_anew_does_not_get_the_traffic(endpoint: Still):
