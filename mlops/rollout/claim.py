@@ -59,19 +59,18 @@ class Claim:
         self._endpoint.update(change)
 
     def back(self, plan: Plan) -> Callable[[Status], Status]:
-        """The change that gives all traffic to the old deployment. Where the tags were lost it goes by ``plan``."""
+        """The change that gives all traffic to the old deployment. Where the tags were lost it goes by ``plan``. Where
+        this run has never had the endpoint, as its claim was refused, there is nothing to change."""
 
         def change(status: Status) -> Status:
-            try:
-                record = Record.read(status.tags, self._endpoint.name)
-            except Unreadable:
-                record = None
-            if record and record.run != self.run:
+            record = self._readable(status)
+            own = record is not None and record.run == self.run
+            if not own and same(status.traffic, plan.back) and self.holds(status):
+                return status
+            if record and not own:
                 raise self._overtaken(record)
             if not between(status.traffic, plan.old, plan.new):
                 raise Overtaken(by_hand(status.traffic))
-            if not record and same(status.traffic, plan.back):  # perhaps the claim itself was refused
-                return status
             record = replace(record or self.record(plan, Phase.ROLLED_BACK), phase=Phase.ROLLED_BACK, at=self._now())
             return Status(plan.back, record.on(status.tags))
 
@@ -84,9 +83,16 @@ class Claim:
         return status.traffic
 
     def holds(self, status: Status) -> bool:
-        """Whether no other run has the endpoint."""
-        record = Record.read(status.tags, self._endpoint.name)
-        return record is None or record.run == self.run
+        """Whether no other run directs the traffic."""
+        record = self._readable(status)
+        return record is None or record.run == self.run or record.phase is not Phase.ROLLING
+
+    def _readable(self, status: Status) -> Record | None:
+        """Also None where the tags were damaged: no run goes on by those."""
+        try:
+            return Record.read(status.tags, self._endpoint.name)
+        except Unreadable:
+            return None
 
     def _own(self, status: Status, *phases: Phase) -> Record:
         record = Record.read(status.tags, self._endpoint.name)

@@ -419,6 +419,34 @@ def test_tags_that_somebody_removed_end_a_rollout(overtaking: Callable[..., tupl
     assert endpoint.in_force == Traffic({OLD: 100})
 
 
+def test_tags_that_somebody_damaged_end_a_rollout(overtaking: Callable[..., tuple[Simulated, Any]], tmp_path: Path):
+    """At once, where the traffic has not moved yet: nothing is tried for ten minutes, and none is called stuck."""
+
+    def damage(endpoint: Simulated) -> None:
+        endpoint.tags = {"rollout-run": "x"}
+
+    endpoint, outcome = overtaking("deploy", damage)
+    assert outcome == "interrupted"
+    assert endpoint.in_force == Traffic({OLD: 100})
+    assert not any(event["event"] == "trouble" for event in all_events(tmp_path))
+
+
+def test_a_claim_that_azure_refuses_is_told_as_that(tmp_path: Path):
+    """Not as somebody else's rollout: that has ended long ago."""
+    endpoint = Simulated()
+    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, new=OLD, old="red").on({})
+    before = endpoint.status()
+
+    def refused(change: Callable[[Status], Status]) -> None:
+        if change(endpoint.status()) != endpoint.status():
+            raise EndpointError("Can't set the traffic: no permission.")
+
+    endpoint.update = refused  # type: ignore[method-assign]
+    assert roll_out(endpoint, tmp_path) == "interrupted"
+    assert all_events(tmp_path)[-1]["reason"] == "Can't set the traffic: no permission."
+    assert endpoint.status() == before
+
+
 def test_a_make_rollback_goes_where_it_is_told_or_by_the_record():
     """``TO`` has a default, that of make rollout, which would be the new one."""
     repository = Path(controller.__file__).parents[2]

@@ -99,8 +99,10 @@ class Process:
                 raise Killed
             if self.calls == self.fails_at:
                 raise EndpointError("The endpoint is not to be reached.")
+            before = (self.cloud.in_force, self.cloud.tags)
             result = getattr(self.cloud, name)(*what, **how)
-            if name == "update" and self.run and self.run != Record.read(self.cloud.tags, self.name).run:
+            changed = (self.cloud.in_force, self.cloud.tags) != before
+            if changed and self.run and self.run != Record.read(self.cloud.tags, self.name).run:
                 self.cloud.broken.append(f"{self.run} changed the endpoint for another run")
             if self.calls == self.answer_lost_at:
                 raise EndpointError("The connection was lost.")
