@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
 from mlops.rollout.claim import Claim, Overtaken, check_free
+from mlops.rollout.ending import end
 from mlops.rollout.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
@@ -17,7 +18,7 @@ from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Phase, Record, new_run
 from mlops.rollout.same_rows import agreement, answered
-from mlops.rollout.way_back import put_back
+from mlops.rollout.way_back import note_overtaken, put_back
 
 LOOK_S = 10
 """Seconds between looks at what a step brings, unless it is held for less."""
@@ -84,12 +85,12 @@ class Rollout:
                     self._take(step)
             self._take(last)  # always, whatever was proven: it is what the traffic is to be in the end
         except Overtaken as other:
-            return self._overtaken(other)
+            return note_overtaken(self._journal, other)
         except Breach as breach:
             return self._put_back(str(breach), Outcome.ROLLED_BACK)
         except BaseException as error:  # whatever it is, nobody would look after the traffic
             return self._put_back(str(error) or type(error).__name__, Outcome.INTERRUPTED)
-        return self._finish()
+        return self._end()
 
     def _earlier(self, status: Status) -> list[Event]:
         """What an earlier rollout has written of the same, if that is still there, and nobody else has rolled out or
@@ -111,9 +112,9 @@ class Rollout:
             sleep=self._sleep,
         )
 
-    def _overtaken(self, error: Overtaken) -> Outcome:
-        self._journal.note("ended", outcome=Outcome.OVERTAKEN, reason=str(error).rstrip("."), left=[])
-        return Outcome.OVERTAKEN
+    def _end(self) -> Outcome:
+        waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
+        return end(self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}")
 
     def _start_check(self, earlier: Sequence[Event]) -> Callable[[Status], None]:
         """``earlier`` tells how much traffic the new deployment may have. The function raises EndpointError."""
@@ -216,42 +217,3 @@ class Rollout:
             old=old.figures(),
         )
         return findings
-
-    def _finish(self) -> Outcome:
-        """The new deployment is in service: nothing that fails from here on brings the old one back."""
-        last = self._plan.steps[-1]
-        outcome, phase = (
-            (Outcome.HELD, Phase.HELD) if last.action is Action.LIVE else (Outcome.PROMOTED, Phase.PROMOTED)
-        )
-        left = [] if last.action is Action.DELETE else [self._plan.old]
-        waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
-        try:
-            self._claim.end(phase, self._plan.traffic(last))
-            left += self._lower_floor()
-            if last.action is Action.DELETE:
-                left += self._delete()
-        except Overtaken as other:
-            return self._overtaken(other)
-        except EndpointError as error:
-            left = [self._plan.old, f"the tags of {self._endpoint.name}, which may say rolling: {error}"]
-        self._journal.note("ended", outcome=outcome, reason=f"every step was proven{waived}", left=left)
-        return outcome
-
-    def _lower_floor(self) -> list[str]:
-        """Give the new deployment the old one's own minimum of instances; -> what is left where that fails."""
-        try:
-            self._endpoint.copy_autoscale(self._plan.old, self._plan.new)
-        except EndpointError as error:
-            return [f"the raised minimum of {self._plan.new}'s autoscale setting: {error}"]
-        return []
-
-    def _delete(self) -> list[str]:
-        """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile, to what is being
-        deleted."""
-        self._claim.check(Phase.PROMOTED)
-        try:
-            self._endpoint.delete(self._plan.old)
-        except EndpointError as error:
-            self._claim.check(Phase.PROMOTED)
-            return [f"{self._plan.old}, which could not be deleted: {error}"]
-        return []

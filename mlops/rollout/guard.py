@@ -18,14 +18,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mlops.rollout.claim import Claim, Overtaken
+from mlops.rollout.claim import Claim
 from mlops.rollout.controller import Interrupted, Rollout
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.ending import end
+from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Action, Plan
 from mlops.rollout.questions import Questions
-from mlops.rollout.record import Phase, new_run
+from mlops.rollout.record import new_run
 from mlops.rollout.way_back import put_back
 
 NOT_BEGUN = 64
@@ -96,21 +97,8 @@ def recover(
     if back := next((event for event in events if event["event"] == "back"), None):
         return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim)
     if any(event["event"] == "proven" and event["step"]["action"] == Action.KEEP for event in events):
-        return _kept(plan, journal, reason, claim)
+        return end(endpoint, plan, journal, claim, reason, delete=False)
     return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
-
-
-def _kept(plan: Plan, journal: Journal, reason: str, claim: Claim) -> Outcome:
-    """All was proven: the new deployment stays."""
-    outcome, left = Outcome.PROMOTED, [f"{plan.old}, perhaps being deleted"]
-    try:
-        claim.end(Phase.PROMOTED, Traffic({plan.new: 100}))
-    except Overtaken as other:
-        outcome, reason, left = Outcome.OVERTAKEN, f"{reason}; and {str(other).rstrip('.')}", []
-    except EndpointError as error:
-        left.append(f"tags that say {Phase.ROLLING}: {error}")
-    journal.note("ended", outcome=outcome, reason=reason, left=left)
-    return outcome
 
 
 def _inner(task: Task, guard: int, trouble: Any) -> None:

@@ -39,9 +39,7 @@ def put_back(
         while not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan))) and timer() < until:
             sleep(RETRY_S)
     except Overtaken as other:
-        told = f"{reason}; and {str(other).rstrip('.')}"
-        journal.note("ended", outcome=Outcome.OVERTAKEN, reason=told, left=[])
-        return Outcome.OVERTAKEN
+        return note_overtaken(journal, other, reason)
     if not back:
         outcome = Outcome.STUCK
         reason = (
@@ -54,6 +52,13 @@ def put_back(
     ]
     journal.note("ended", outcome=outcome, reason=reason, left=left)
     return outcome
+
+
+def note_overtaken(journal: Journal, error: Overtaken, reason: str = "") -> Outcome:
+    """``reason``: what came before."""
+    told = str(error).rstrip(".")
+    journal.note("ended", outcome=Outcome.OVERTAKEN, reason=f"{reason}; and {told}" if reason else told, left=[])
+    return Outcome.OVERTAKEN
 
 
 def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:

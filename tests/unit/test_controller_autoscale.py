@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.rollout.endpoint import EndpointError, Status
+from mlops.rollout.guard import recover
 from mlops.rollout.journal import Outcome
 from mlops.rollout.plan import Plan, steps
-from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, back, journal, rollout
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, back, claim, journal, rollout
 
 
 @pytest.fixture
@@ -65,6 +66,38 @@ def test_a_rollout_that_goes_on_gives_it_the_setting_again(endpoint: Simulated, 
     assert endpoint.scaled == {OLD: 3}
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
     assert endpoint.scaled == {NEW: 3}
+
+
+def test_one_that_died_at_the_end_has_the_old_ones_own_minimum_too(endpoint: Simulated, tmp_path: Path):
+    """All was proven, so the guard ends what is left to do; where Azure refuses that, it is named."""
+    for scales in (True, False):
+        folder = tmp_path / str(scales)
+        endpoint.__init__()  # type: ignore[misc]
+        endpoint.scaled, endpoint.instances = {OLD: 3}, 8
+        end_is_cut_off(endpoint)
+        with pytest.raises(Killed):
+            rollout(endpoint, folder)
+        endpoint.killed_at = float("inf")
+        assert endpoint.scaled == {OLD: 3, NEW: 8}
+        endpoint.trouble_at = float("inf") if scales else endpoint.calls + 2
+        written = journal(endpoint, folder)
+        assert recover(endpoint, PLAN, written, "it died", [], claim=claim(endpoint, folder)) is Outcome.PROMOTED
+        assert endpoint.scaled[NEW] == (3 if scales else 8)
+        assert ("raised minimum of green" in str(written.last()[-1]["left"])) is not scales
+
+
+def end_is_cut_off(endpoint: Simulated) -> None:
+    """Its process is killed as the endpoint says that it was promoted."""
+    update = endpoint.update
+
+    def killed(change: Callable[[Status], Status]) -> None:
+        update(change)
+        if endpoint.tags["rollout-state"] == "promoted":
+            endpoint.update = update  # type: ignore[method-assign]
+            endpoint.killed_at = endpoint.calls
+            raise Killed
+
+    endpoint.update = killed  # type: ignore[method-assign]
 
 
 def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):

@@ -1,0 +1,63 @@
+"""What is left to do once every step was proven. Nothing that fails here brings the old deployment back."""
+
+from __future__ import annotations
+
+from mlops.rollout.claim import Claim, Overtaken
+from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.plan import Action, Plan
+from mlops.rollout.record import Phase
+from mlops.rollout.way_back import note_overtaken
+
+
+def end(endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, reason: str, *, delete: bool = True) -> Outcome:
+    """Write into the tags how it ended, lower the new deployment's minimum of instances, delete the old deployment.
+
+    Not ``delete``: whoever did that before has died meanwhile.
+    """
+    last = plan.steps[-1]
+    held, deletes = last.action is Action.LIVE, last.action is Action.DELETE
+    outcome, phase = (Outcome.HELD, Phase.HELD) if held else (Outcome.PROMOTED, Phase.PROMOTED)
+    try:
+        untold = _tell(endpoint, claim, phase, plan.traffic(last))
+        left = [*untold, *_lower_minimum(endpoint, plan)]
+        if deletes and delete and not untold:
+            left += _delete(endpoint, plan, claim)
+        else:
+            left.append(plan.old if delete or not deletes else f"{plan.old}, perhaps being deleted")
+    except Overtaken as other:
+        return note_overtaken(journal, other, reason)
+    journal.note("ended", outcome=outcome, reason=reason, left=left)
+    return outcome
+
+
+def _tell(endpoint: Endpoint, claim: Claim, phase: Phase, traffic: Traffic) -> list[str]:
+    """-> what is left where that fails. Raises Overtaken."""
+    try:
+        claim.end(phase, traffic)
+    except Overtaken:
+        raise
+    except EndpointError as error:
+        return [f"the tags of {endpoint.name}, which may say {Phase.ROLLING}: {error}"]
+    return []
+
+
+def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:
+    """To the old deployment's own; -> what is left where that fails."""
+    try:
+        endpoint.copy_autoscale(plan.old, plan.new)
+    except EndpointError as error:
+        return [f"the raised minimum of {plan.new}'s autoscale setting: {error}"]
+    return []
+
+
+def _delete(endpoint: Endpoint, plan: Plan, claim: Claim) -> list[str]:
+    """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile, to what is being
+    deleted."""
+    claim.check(Phase.PROMOTED)
+    try:
+        endpoint.delete(plan.old)
+    except EndpointError as error:
+        claim.check(Phase.PROMOTED)
+        return [f"{plan.old}, which could not be deleted: {error}"]
+    return []
