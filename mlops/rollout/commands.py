@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mlops import output
+from mlops.failure import sentence
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
@@ -237,5 +238,9 @@ def _report(journal: Path, slo: Slo) -> None:
     from mlops.rollout import report
 
     page = journal.with_suffix(".html")
-    report.write(Journal(journal).last(), page, slo)
-    click.echo(f"Report: {page}")
+    try:
+        report.write(Journal(journal).last(), page, slo)
+    except Exception as error:  # whatever it is, the exit status says how the rollout ended, which a pipeline goes by
+        click.echo(f"note: the report {page} could not be written: {sentence(error, 'report')}", err=True)
+    else:
+        click.echo(f"Report: {page}")

@@ -380,3 +380,18 @@ def test_what_was_waived_is_the_last_word(endpoint: Still, green: Path, tmp_path
     assert tasks[0].questions == Questions()
     status, told = mlops("rollout", green, "--without", "predictions", "--sample", green)
     assert (status, "--without predictions waives" in told) == (2, True)
+
+
+def test_a_report_that_can_not_be_written_fails_no_rollout(
+    endpoint: Still, green: Path, tmp_path: Path, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+):
+    """A pipeline would take back what was promoted."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mlops.rollout.report.write", full)
+    status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
+    assert (status, len(tasks)) == (0, 1)
+    assert "diabetes.html could not be written: " in told
+    assert "No space left on device" in told
