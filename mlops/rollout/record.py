@@ -17,6 +17,9 @@ PREFIX = "rollout-"
 LONGEST = 256
 """Characters of a tag's value in Azure."""
 
+MOST = 50
+"""Tags of a resource in Azure."""
+
 SOURCE = ("model", "code", "environment", "file", "commit")
 REQUIRED = ("run", "state", "old", "new", "by", "at")
 NAMES = frozenset(PREFIX + name for name in (*REQUIRED, *(f"old-{name}" for name in SOURCE)))
@@ -48,14 +51,19 @@ class Record:
     source: Source = field(default_factory=Source)
 
     def on(self, tags: Mapping[str, str]) -> dict[str, str]:
-        """``tags`` with this record in place of any other. What is too long for a tag is left out."""
+        """``tags`` with this record in place of any other. A source too long for a tag is left out, and what else is
+        too long is cut. Without room for all, a rollback leaves none: it has to be possible, and means the same."""
         others = {name: value for name, value in tags.items() if name.lower() not in NAMES}
         values = [self.run, self.phase, self.old, self.new, self.by, self.at.strftime(TIME)]
         source = {f"old-{name}": value for name, value in asdict(self.source).items()}
         ours = {**dict(zip(REQUIRED, map(str, values), strict=True)), **source}
-        return others | {
-            PREFIX + name: value for name, value in ours.items() if name in REQUIRED or 0 < len(value) <= LONGEST
+        written = {
+            PREFIX + name: value[:LONGEST]
+            for name, value in ours.items()
+            if name in REQUIRED or 0 < len(value) <= LONGEST
         }
+        full = len(others) + len(written) > MOST
+        return others if full and self.phase is Phase.ROLLED_BACK else others | written
 
     @classmethod
     def read(cls, tags: Mapping[str, str], endpoint: str) -> Record | None:
@@ -90,8 +98,8 @@ def whoever() -> str:
     if run := env.get("GITHUB_RUN_ID"):
         who = f"GitHub run {run}/{env.get('GITHUB_RUN_ATTEMPT', '1')} of {env.get('GITHUB_REPOSITORY', 'unknown')}"
     elif build := env.get("BUILD_BUILDID"):
-        attempt, project = env.get("SYSTEM_JOBATTEMPT", "1"), env.get("SYSTEM_TEAMPROJECT", "unknown")
-        who = f"Azure Pipelines build {build}/{attempt} of {project}"
+        attempt = ".".join(env.get(f"SYSTEM_{part}ATTEMPT", "1") for part in ("STAGE", "JOB"))
+        who = f"Azure Pipelines build {build}/{attempt} of {env.get('SYSTEM_TEAMPROJECT', 'unknown')}"
     else:
         who = f"{_user()}@{socket.gethostname()}"
     return who[:LONGEST]

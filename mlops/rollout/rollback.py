@@ -36,7 +36,7 @@ class Rollback:
         record, name = self._record, self._endpoint.name
         if record and own and record.by != whoever():
             return f"The last rollout of {name} is that of {record.by}; there is none of {whoever()} to roll back."
-        if not record and not self._named:
+        if not record and (own or not self._named):
             return f"No rollout is on record at {name}; there is nothing to roll back."
         there = same(self._status.traffic, Traffic({self.to: 100}))
         if there and record and record.phase is Phase.ROLLED_BACK and not self._named:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_part_that_is_too_long_for_a_tag_is_left_out():
     assert Record.read(record.on({}), "credit") == Record("r", Phase.ROLLING, "blue", "green", "me", record.at)
 
 
+def test_a_rollback_finds_room_among_other_peoples_tags():
+    """A resource may have fifty. Without a record there is nothing to roll back either; a rollout needs its own."""
+    tags = {f"tag-{number}": "x" for number in range(45)}
+    record = Record("r", Phase.ROLLED_BACK, "blue", "red, " * 100, "me", datetime(2026, 1, 1, tzinfo=UTC))
+    assert record.on(tags) == tags
+    assert len(replace(record, phase=Phase.ROLLING).on(tags)) == 51
+    assert max(map(len, record.on({}).values())) <= LONGEST
+
+
 @pytest.mark.parametrize(
     ("environment", "said"),
     [
@@ -70,7 +80,8 @@ def test_a_part_that_is_too_long_for_a_tag_is_left_out():
             {"GITHUB_RUN_ID": "7", "GITHUB_RUN_ATTEMPT": "2", "GITHUB_REPOSITORY": "us/credit"},
             "GitHub run 7/2 of us/credit",
         ),
-        ({"BUILD_BUILDID": "9", "SYSTEM_TEAMPROJECT": "credit"}, "Azure Pipelines build 9/1 of credit"),
+        ({"BUILD_BUILDID": "9", "SYSTEM_TEAMPROJECT": "credit"}, "Azure Pipelines build 9/1.1 of credit"),
+        ({"BUILD_BUILDID": "9", "SYSTEM_STAGEATTEMPT": "2"}, "Azure Pipelines build 9/2.1 of unknown"),
         ({}, "@"),
     ],
 )
@@ -78,7 +89,7 @@ def test_whose_it_is_names_the_pipeline_run_or_the_user(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
 ):
     """Two attempts of a pipeline are two."""
-    for name in ("GITHUB_RUN_ID", "BUILD_BUILDID", "SYSTEM_JOBATTEMPT"):
+    for name in ("GITHUB_RUN_ID", "BUILD_BUILDID", "SYSTEM_JOBATTEMPT", "SYSTEM_STAGEATTEMPT", "SYSTEM_TEAMPROJECT"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

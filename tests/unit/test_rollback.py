@@ -182,6 +182,9 @@ def test_a_pipeline_rolls_back_its_own_rollout_and_no_other(endpoint: Still, mon
     assert status == 0
     assert "is that of ci" in told
     assert endpoint.in_force == Traffic({"green": 100})
+    endpoint.tags = {}
+    assert mlops("rollback", "diabetes", "--own", "--to", "blue")[0] == 0
+    assert endpoint.in_force == Traffic({"green": 100})
     endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, by=whoever()).on({})
     assert mlops("rollback", "diabetes", "--own")[0] == 0
     assert endpoint.in_force == Traffic({"blue": 100})

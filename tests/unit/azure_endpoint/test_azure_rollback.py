@@ -165,3 +165,13 @@ def test_a_rollout_that_can_not_write_its_tags_changes_nothing(live: Setting):
     assert "A resource may have 50 tags" in (live.folder / "journal.jsonl").read_text().splitlines()[-1]
     assert live.endpoint.status() == Status(Traffic({"blue": 100}), tags)
     assert live.endpoint.deployments().keys() == {"blue"}
+
+
+def test_a_rollback_is_possible_though_there_is_no_room_for_its_tags(live: Setting, roll_back: Rollback):
+    """A person names where to; the other fifty tags stay."""
+    live.endpoint.deploy("green")
+    tags = {f"tag-{number}": "x" for number in range(50)}
+    live.azure.workspace.endpoints["credit"]["tags"] = tags
+    status, told = roll_back("--to", "green")
+    assert status == 0, told
+    assert live.endpoint.status() == Status(Traffic({"green": 100}), tags)
