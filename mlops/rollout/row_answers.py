@@ -19,7 +19,7 @@ CRASHED = 500
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """``status`` is the model's. ``predicted``: whether there is a ``prediction`` in the answer."""
+    """``status`` is the model's. ``predicted``: whether there is a ``prediction`` in the answer; null is none."""
 
     status: int
     predicted: bool = False
@@ -49,7 +49,7 @@ def _of_batch(
     answer = ask(rows)
     found = predictions(answer)
     if found is not None and len(found) == len(rows):
-        yield from (RowAnswer(answer.status, predicted=True, prediction=each) for each in found)
+        yield from (RowAnswer(answer.status, predicted=each is not None, prediction=each) for each in found)
     elif len(rows) > 1 and by_row(answer.status):
         half = len(rows) // 2
         yield from _of_batch(ask, rows[:half], by_row)

@@ -85,10 +85,19 @@ def _silent(answer: RowAnswer) -> bool:
 
 
 def agree(given: Sequence[Any], wanted: Sequence[Any]) -> list[bool]:
-    """Row by row: labels are equal, numbers close."""
-    if not wanted or not all(type(value) is float for value in wanted):
-        return [one == other for one, other in zip(given, wanted, strict=True)]
-    close = CLOSE * statistics.pstdev(wanted)
-    return [
-        isinstance(one, int | float) and abs(one - other) <= close for one, other in zip(given, wanted, strict=True)
-    ]
+    """Row by row: labels are equal, numbers close. Rows of several numbers agree where each of them does."""
+    if wanted and all(type(value) is float for value in wanted):
+        close = CLOSE * statistics.pstdev(wanted)
+        return [
+            isinstance(one, int | float) and abs(one - other) <= close for one, other in zip(given, wanted, strict=True)
+        ]
+    if wanted and all(isinstance(row, list) and row and len(row) == len(wanted[0]) for row in wanted):
+        return _agree_by_column(given, wanted)
+    return [one == other for one, other in zip(given, wanted, strict=True)]
+
+
+def _agree_by_column(given: Sequence[Any], wanted: Sequence[list[Any]]) -> list[bool]:
+    width = len(wanted[0])
+    rows = [one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in given]
+    columns = [agree([row[n] for row in rows], [row[n] for row in wanted]) for n in range(width)]
+    return [all(marks) for marks in zip(*columns, strict=True)]

@@ -95,3 +95,40 @@ def test_a_sample_for_another_model_is_found_out_early():
     with pytest.raises(EndpointError):
         answered(rows(1000), both, OLD, 0.95)
     assert len(both.asked) < 150
+
+
+class Saying(Simulated):
+    """Each deployment gives the same predictions, whatever it is asked."""
+
+    def __init__(self, old: list[object], new: list[object]) -> None:
+        super().__init__()
+        self.said = {OLD: old, NEW: new}
+
+    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+        return Answer(200, orjson.dumps({"predictions": self.said[str(deployment)]}), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        (["a", "b", "c"], ["a", "b", "x"], 2),
+        ([1.0, 2.0, 3.0], [1.01, 2.0, 4.0], 2),
+        ([[1.0, 0.0], [2.0, 5.0], [3.0, 9.0]], [[1.01, 0.1], [2.0, 5.0], [3.0, 1.0]], 2),
+        ([[1.0, "a"], [2.0, "b"], [3.0, "c"]], [[1.01, "a"], [2.0, "x"], [3.0]], 1),
+        ([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0], 0),
+        ([[[1.0]], [[2.0]], [[3.0]]], [[[1.01]], [[2.0]], [[9.0]]], 2),
+        ([[], [], []], [[], [], [1]], 2),
+    ],
+)
+def test_several_numbers_of_a_row_may_differ_as_little_as_one(old: list[object], new: list[object], same: int):
+    """A model with several outputs, trained anew, gives no number exactly as before."""
+    assert agreement(rows(3), Saying(old, new), NEW, OLD) == Agreement(same, 3)
+
+
+def test_no_predictions_are_never_alike():
+    """Two null are none to compare; of the old one they refuse the rollout, of the new one alone they differ."""
+    none: list[object] = [None] * 3
+    assert agreement(rows(3), Saying(none, none), NEW, OLD) == Agreement(0, 0, old_silent=3)
+    assert agreement(rows(3), Saying([1.0, 2.0, 3.0], [1.0, 2.0, None]), NEW, OLD) == Agreement(2, 3)
+    with pytest.raises(EndpointError, match="status 200 without predictions"):
+        answered(rows(3), Saying(none, none), OLD, 0.95)
