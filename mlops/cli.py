@@ -31,12 +31,12 @@ EXISTING = click.Path(path_type=Path, exists=True)
 
 ELSEWHERE = {
     "artifact": "mlops.project.commands",
-    "compare": "mlops.rollout.commands",
+    "compare": "mlops.rollout.compare_command",
     "load": "mlops.load.commands",
     "names": "mlops.project.commands",
     "rehearse": "mlops.rehearsal.commands",
     "rollback": "mlops.rollout.rollback_command",
-    "rollout": "mlops.rollout.commands",
+    "rollout": "mlops.rollout.rollout_command",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
 }

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import support
 from mlops.cli import main
-from mlops.rollout import commands, targets
+from mlops.rollout import compare_command, rollout_command, targets
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import Journal, Outcome
@@ -46,7 +46,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
         started(task.journal).write("ended", outcome="promoted", reason="every step was proven", left=[])
         return Outcome.PROMOTED
 
-    monkeypatch.setattr(commands, "guarded", guarded)
+    monkeypatch.setattr(rollout_command, "guarded", guarded)
     return seen
 
 
@@ -208,7 +208,9 @@ def test_a_sample_is_read_by_the_model_that_is_rolled_out(
         asked = targets.questions(folder, tmp_path / "rows.csv")
         assert {row[asked.columns.index("grade")] for row in asked.rows} == {"1"}
     seen: list[Questions] = []
-    monkeypatch.setattr(commands, "say_comparison", lambda endpoint, old, new, since, asked, out: seen.append(asked))
+    monkeypatch.setattr(
+        compare_command, "say_comparison", lambda endpoint, old, new, since, asked, out: seen.append(asked)
+    )
     told = ("--sample", tmp_path / "rows.csv", "--model-dir", artifact)
     assert mlops("compare", "diabetes", "--old", "blue", "--new", "green", *told) == (0, "")
     assert (seen[0].columns, {row[2] for row in seen[0].rows}) == (list(frame.columns), {"1"})

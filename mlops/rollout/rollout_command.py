@@ -1,67 +1,30 @@
-"""``mlops rollout`` and ``mlops compare``."""
+"""``mlops rollout``."""
 
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from mlops import output
 from mlops.failure import sentence
-from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import progress, targets
 from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan
-from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules, Slo
+from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
-from mlops.rollout.questions import Questions, require, table
+from mlops.rollout.questions import require
 from mlops.rollout.record import Phase
 from quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-MODEL_DIR = click.Path(path_type=Path, exists=True)
 CHECK = click.Choice([str(check) for check in Check])
-OUT = Path("build/rollout")
 SHARES = "10,50,100"
-
-
-def in_workspace(command: Callable[..., None], *, plans_without: bool = False) -> Callable[..., None]:
-    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only a plan is asked."""
-
-    @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
-    @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
-    @click.option("--workspace-name", "-w", envvar="AZURE_WORKSPACE", show_envvar=True)
-    @click.option(
-        "--log-workspace",
-        envvar="LOG_ANALYTICS_WORKSPACE_ID",
-        show_envvar=True,
-        help="Id of the Log Analytics workspace that the endpoint's diagnostic settings send its traffic log to.",
-    )
-    @functools.wraps(command)
-    def wrapped(
-        subscription: str, resource_group: str, workspace_name: str, log_workspace: str, **options: Any
-    ) -> None:
-        given = {
-            "--subscription (AZURE_SUBSCRIPTION_ID)": subscription,
-            "--resource-group (AZURE_RESOURCE_GROUP)": resource_group,
-            "--workspace-name (AZURE_WORKSPACE)": workspace_name,
-            "--log-workspace (LOG_ANALYTICS_WORKSPACE_ID)": log_workspace,
-        }
-        missing = [name for name, value in given.items() if not value]
-        if missing and not (plans_without and options["only_plan"]):
-            raise click.UsageError(f"The workspace is not known; give {', '.join(missing)}.")
-        command(None if missing else targets.Workspace(*given.values()), **options)
-
-    return wrapped
 
 
 def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
@@ -175,63 +138,6 @@ def rollout(
     if waived:
         click.echo(f"{outcome}; {not_checked(waived)}")
     click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
-
-
-@click.command()
-@click.argument("endpoint_name")
-@click.option("--old", required=True, help="The deployment that is compared with.")
-@click.option("--new", required=True, help="The one that is compared.")
-@click.option(
-    "--minutes", type=QuantityType(MINUTES.within(0, above=True)), default=60.0, help="Of which requests are taken."
-)
-@click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
-@click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the picture.")
-@in_workspace
-def compare(
-    workspace: targets.Workspace,
-    endpoint_name: str,
-    old: str,
-    new: str,
-    minutes: float,
-    sample: Path | None,
-    model_dir: Path | None,
-    out: Path,
-) -> None:
-    """Compare two deployments that share the traffic: latency, errors, predictions, with confidence intervals.
-
-    Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
-    """
-    asked = table(sample, features_of(model_dir) if model_dir else ()) if sample else Questions()
-    endpoint = targets.connector(workspace, endpoint_name, {})()
-    say_comparison(endpoint, old, new, time.time() - 60 * minutes, asked, out)
-
-
-def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:
-    """Print the table and write the picture. Raises EndpointError, also where no predictions could be compared."""
-    from mlops.rollout import comparison, comparison_picture
-    from mlops.rollout.judge import Tally
-    from mlops.rollout.same_rows import agreement
-
-    picture = out / f"{endpoint.name}-{old}-{new}.svg"
-    output.check(picture)
-    seen = endpoint.observations(since)
-    after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
-    if not (after.requests and before.requests):
-        raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
-    agreed = agreement(asked, endpoint, new, old)
-    rows = comparison.compare(after, before, agreed)
-    click.echo("\n".join(comparison.lines(rows, old, new)))
-    comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
-    click.echo(f"\nPicture: {picture}")
-    for line in comparison.not_compared(agreed, old, new):
-        click.echo(line)
-    if agreed and not agreed.rows:
-        raise EndpointError(f"No predictions were compared; give rows that {old} and {new} answer by --sample.")
-
-
-def journal_of(out: Path, endpoint: str) -> Path:
-    return out / f"{endpoint}.jsonl"
 
 
 def _report(journal: Path, slo: Slo) -> None:
