@@ -3,53 +3,33 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
-from azure.ai.ml import MLClient, load_online_deployment, load_online_endpoint
+from azure.ai.ml import MLClient, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
 from mlops.rollout import azure_autoscale
 from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
-from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
+from mlops.rollout.azure_calls import AzureCalls
+from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.rollout.checkout import origin
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
-from mlops.rollout.record import LONGEST
 from mlops.score_client import TIMEOUT_S
-
-STATES = {
-    "Creating": State.CREATING,
-    "Updating": State.CREATING,
-    "Succeeded": State.READY,
-    "Scaling": State.READY,
-    "Failed": State.FAILED,
-    "Canceled": State.FAILED,
-}
-"""A deployment that is being deleted counts as gone."""
 
 CHANGING_S = 5
 """Seconds between looks at an endpoint that is being changed."""
 
-FILE_TAG, COMMIT_TAG = "rollout-file", "rollout-commit"
-"""Of a deployment: what the next rollout is to know of it."""
-
-CONTAINERS = ("storage-initializer", "inference-server")
-LOG_LINES = 100
-REGISTERED = re.compile(r".*/workspaces/[^/]+/(?:models|codes|environments)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
-
-log = logging.getLogger(__name__)
-
 AUTOSCALE_PATIENCE_S = 300
 """A way back does not wait longer for Azure Monitor."""
+
+log = logging.getLogger(__name__)
 
 
 def connect(
@@ -94,8 +74,6 @@ class AzureEndpoint:
         patience_s: float = 3600,
     ) -> None:
         self.name = name
-        self._files = files
-        self._models = models or {}
         self._ml = ml
         self._patience_s = patience_s
         self._calls = AzureCalls(ml, name, patience_s)
@@ -111,20 +89,17 @@ class AzureEndpoint:
             workspace=str(ml.workspace_name),
             endpoint=name,
         )
-        self._failures: dict[str, str] = {}
+        self._deployments = AzureDeployments(self._calls, ml, name, files, models or {})
 
     def create(self, file: Path) -> None:
         """Create or update the endpoint itself from its YAML file."""
         self._calls.finish(
             f"create endpoint {self.name}",
-            lambda: self._ml.online_endpoints.begin_create_or_update(_load(load_online_endpoint, file, name=self.name)),
+            lambda: self._ml.online_endpoints.begin_create_or_update(load(load_online_endpoint, file, name=self.name)),
         )
 
     def deployments(self) -> Mapping[str, State]:
-        found = self._calls.ask(
-            f"list the deployments of {self.name}", lambda: list(self._ml.online_deployments.list(self.name))
-        )
-        return {str(one.name): STATES[one.provisioning_state] for one in found if one.provisioning_state in STATES}
+        return self._deployments.states()
 
     def status(self) -> Status:
         """Once a change that is under way has ended."""
@@ -149,75 +124,34 @@ class AzureEndpoint:
         self.update(lambda status: replace(status, traffic=traffic))
 
     def source(self, deployment: str) -> Source:
-        one = self._calls.ask(
-            f"look up deployment {deployment}", lambda: self._ml.online_deployments.get(deployment, self.name)
-        )
-        code, tags = one.code_configuration.code if one.code_configuration else None, one.tags or {}
-        return Source(
-            model=_registered(one.model),
-            code=_registered(code),
-            environment=_registered(one.environment),
-            file=tags.get(FILE_TAG, ""),
-            commit=tags.get(COMMIT_TAG, ""),
-        )
+        return self._deployments.source(deployment)
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
         """Where it has failed, ``logs`` begins with Azure's reason.
 
         It starts with as many instances as an autoscaled deployment has that takes traffic now, or more by its file.
         """
-        if deployment not in self._files:
-            raise EndpointError(
-                f"There is no file for {deployment}, only for {', '.join(self._files)}; name one of those."
-            )
         traffic = self.traffic()
         if deployment in traffic.live or deployment in traffic.mirror:
             raise EndpointError(f"Deployment {deployment} takes traffic; set its share to 0 before deploying it anew.")
-        self._failures.pop(deployment, None)
-        at_least = max((self._instances(live) for live in traffic.live if self._autoscale.of(live)), default=0)
-
-        def begin() -> Any:
-            file = self._files[deployment]
-            values = {"name": deployment, "endpoint_name": self.name}
-            if deployment in self._models:
-                values["model"] = self._models[deployment]
-            one = _load(load_online_deployment, file, **values, **_registered_parts(source or Source()))
-            one.tags = {**(one.tags or {}), **_origin_tags(file)}
-            one.instance_count = max(one.instance_count or 0, at_least) or None
-            return self._ml.online_deployments.begin_create_or_update(one)
-
-        try:
-            self._calls.finish(f"deploy {deployment}", begin)
-        except OperationFailed as failed:
-            self._failures[deployment] = str(failed)
+        scaled = (live for live in traffic.live if self._autoscale.of(live))
+        at_least = max(map(self._deployments.instances, scaled), default=0)
+        self._deployments.deploy(deployment, source or Source(), at_least)
 
     def delete(self, deployment: str) -> None:
-        with suppress(NotThere):
-            self._calls.finish(
-                f"delete deployment {deployment}",
-                lambda: self._ml.online_deployments.begin_delete(deployment, self.name),
-            )
+        self._deployments.delete(deployment)
         self.remove_autoscale(deployment)
 
     def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
         if setting := self._autoscale.of(old):
-            self._autoscale.give(new, setting, self._instances(old) if floor else 0)
+            self._autoscale.give(new, setting, self._deployments.instances(old) if floor else 0)
 
     def remove_autoscale(self, deployment: str) -> None:
         self._autoscale.remove(deployment)
 
     def logs(self, deployment: str) -> str:
         """What Azure said when it failed, and the last lines of both its containers."""
-        told = [self._failures[deployment]] if deployment in self._failures else []
-        refused = []
-        for container in CONTAINERS:
-            try:
-                told.append(self._container_log(deployment, container))
-            except EndpointError as error:  # a container that never started has none
-                refused.append(error)
-        if not told:
-            raise refused[0]
-        return "\n".join(filter(None, told))
+        return self._deployments.logs(deployment)
 
     def score(self, body: bytes, deployment: str | None = None) -> Answer:
         return self._scoring.score(body, deployment)
@@ -228,13 +162,6 @@ class AzureEndpoint:
     def _get(self) -> Any:
         return self._calls.ask(f"look up endpoint {self.name}", lambda: self._ml.online_endpoints.get(self.name))
 
-    def _instances(self, deployment: str) -> int:
-        """How many it has now."""
-        found = self._calls.ask(
-            f"look up deployment {deployment}", lambda: self._ml.online_deployments.get(deployment, self.name)
-        )
-        return int(found.instance_count or 0)
-
     def _settled(self) -> Any:
         """The endpoint, once a change that is under way has ended: until then traffic and tags may disagree."""
         until = time.monotonic() + self._patience_s
@@ -243,48 +170,10 @@ class AzureEndpoint:
             time.sleep(CHANGING_S)
         return endpoint
 
-    def _container_log(self, deployment: str, container: str) -> str:
-        log: str = self._calls.ask(
-            f"read the logs of {deployment}",
-            lambda: self._ml.online_deployments.get_logs(deployment, self.name, LOG_LINES, container_type=container),
-        )
-        return log.strip()
-
-
-def _load(load: Callable[..., Any], file: Path, **values: str) -> Any:
-    try:
-        return load(file, params_override=[{key: value} for key, value in values.items()])
-    except Exception as error:  # azure-ai-ml raises a dozen kinds
-        said = " ".join(str(error).partition("Visit this link")[0].split())
-        raise EndpointError(f"{file} can't be used: {said}; correct the file.") from error
-
-
-def _shares(percents: Mapping[str, int]) -> dict[str, int]:
-    return {name: percent for name, percent in percents.items() if percent}
-
 
 def _status(endpoint: Any) -> Status:
     return _plain(Status(Traffic(endpoint.traffic or {}, endpoint.mirror_traffic or {}), endpoint.tags or {}))
 
 
 def _plain(status: Status) -> Status:
-    traffic = Traffic(_shares(status.traffic.live), _shares(status.traffic.mirror))
-    return Status(traffic, dict(status.tags))
-
-
-def _registered(asset: Any) -> str:
-    """``azureml:name:version`` where it is a version in the workspace or a registry, else nothing."""
-    text = asset if isinstance(asset, str) else ""
-    if found := REGISTERED.fullmatch(text):
-        return f"azureml:{found[1]}:{found[2]}"
-    return text if text.startswith("azureml://registries/") else ""
-
-
-def _registered_parts(source: Source) -> dict[str, str]:
-    parts = {"model": source.model, "code_configuration.code": source.code, "environment": source.environment}
-    return {name: value for name, value in parts.items() if value}
-
-
-def _origin_tags(file: Path) -> dict[str, str]:
-    path, commit = origin(file)
-    return {name: value for name, value in {FILE_TAG: path, COMMIT_TAG: commit}.items() if 0 < len(value) <= LONGEST}
+    return Status(status.traffic.without_zeros(), dict(status.tags))

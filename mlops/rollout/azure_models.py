@@ -28,7 +28,7 @@ PATIENCE_S = 60
 def connect(endpoint: str, *, subscription: str, resource_group: str, workspace: str) -> AzureModels:
     """The workspace's models, as whoever is signed in. ``endpoint``: for errors, the one that is to serve them."""
     credential = DefaultAzureCredential()
-    ml = MLClient(credential, subscription, resource_group, workspace, show_progress=False)
+    ml = MLClient(credential, subscription, resource_group, workspace, show_progress=False, enable_telemetry=False)
     return AzureModels(ml, endpoint, credential)
 
 

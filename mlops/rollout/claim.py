@@ -129,9 +129,8 @@ def check_free(status: Status, endpoint: str, runs: set[str]) -> Record | None:
 
 def between(traffic: Traffic, old: str, new: str) -> bool:
     """Whether a rollout from ``old`` to ``new`` may have brought it about: those two have all of it."""
-    live = {name for name, percent in traffic.live.items() if percent}
-    mirror = {name for name, percent in traffic.mirror.items() if percent}
-    return bool(live) and live <= {old, new} and mirror <= {new}
+    found = traffic.without_zeros()
+    return bool(found.live) and found.live.keys() <= {old, new} and found.mirror.keys() <= {new}
 
 
 def by_hand(traffic: Traffic) -> str:

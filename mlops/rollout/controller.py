@@ -124,7 +124,7 @@ class Rollout:
 
         def check(status: Status) -> None:
             record = check_free(status, name, runs)
-            live = {name: percent for name, percent in status.traffic.live.items() if percent}
+            live = status.traffic.without_zeros().live
             other = record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new)
             if other or not live or live.get(new, 0) > begun or live.keys() - {old, new}:
                 raise EndpointError(

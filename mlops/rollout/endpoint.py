@@ -27,14 +27,14 @@ class Traffic:
     live: Mapping[str, int]
     mirror: Mapping[str, int] = field(default_factory=dict)
 
+    def without_zeros(self) -> Traffic:
+        """Azure lists also deployments that have no share."""
+        return Traffic(*({name: n for name, n in part.items() if n} for part in (self.live, self.mirror)))
+
 
 def same(one: Traffic, other: Traffic) -> bool:
     """Shares of 0 count as none."""
-
-    def shares(traffic: Traffic) -> list[dict[str, int]]:
-        return [{name: n for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)]
-
-    return shares(one) == shares(other)
+    return one.without_zeros() == other.without_zeros()
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def described(file: Path) -> dict[str, Any]:
 
 def serving(traffic: Traffic, other_than: str) -> str:
     """The deployment that has all traffic, or shares it with that one. Raises EndpointError."""
-    names = [name for name, percent in traffic.live.items() if percent and name != other_than]
+    names = [name for name in traffic.without_zeros().live if name != other_than]
     if len(names) == 1:
         return names[0]
     if traffic.live.get(other_than):
