@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from mlops.rollout.endpoint import Endpoint, EndpointError, Status, Traffic, same
 from mlops.rollout.plan import Plan
-from mlops.rollout.record import Phase, Record, Unreadable, whoever
+from mlops.rollout.record import PREFIX, Phase, Record, Unreadable, whoever
 
 
 class Overtaken(EndpointError):
@@ -40,10 +40,13 @@ class Claim:
         self.check()
 
     def direct(self, traffic: Traffic) -> None:
-        """Raises Overtaken."""
+        """Raises Overtaken also where somebody has given traffic to a third deployment."""
 
         def change(status: Status) -> Status:
-            return Status(traffic, self._own(status, Phase.ROLLING).on(status.tags))
+            record = self._own(status, Phase.ROLLING)
+            if not between(status.traffic, record.old, record.new):
+                raise Overtaken(by_hand(status.traffic))
+            return Status(traffic, record.on(status.tags))
 
         self._endpoint.update(change)
 
@@ -97,15 +100,18 @@ class Claim:
     def _own(self, status: Status, *phases: Phase) -> Record:
         record = Record.read(status.tags, self._endpoint.name)
         if record is None:
-            raise EndpointError(f"Somebody has removed the rollout's tags from {self._endpoint.name}.")
+            raise EndpointError(
+                f"Somebody has removed the tags {PREFIX}* from {self._endpoint.name}; leave them alone until a rollout "
+                "has ended."
+            )
         if record.run != self.run or record.phase not in phases:
             raise self._overtaken(record)
         return record
 
     def _overtaken(self, record: Record) -> Overtaken:
         return Overtaken(
-            f"{self._endpoint.name} is in the hands of another run: {record.phase} ({record.old} to {record.new}) by "
-            f"{record.by} since {record.since}; nothing was touched."
+            f"{self._endpoint.name} is another run's now, {record.phase} ({record.old} to {record.new}) by {record.by} "
+            f"since {record.since}; this run changes nothing more."
         )
 
     def record(self, plan: Plan, phase: Phase) -> Record:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mlops.rollout.journal import Event
-from mlops.rollout.plan import not_checked
+from mlops.rollout.plan import Action, Step, not_checked
 
 WIDTH = 20
 """Characters of the bar that shows the new deployment's share."""
@@ -31,7 +31,7 @@ def said(event: Event) -> str:
 
 
 def _named(step: Mapping[str, Any]) -> str:
-    return f"{step['action']} {step['percent']} %" if step["percent"] else str(step["action"])
+    return str(Step(Action(step["action"]), step["percent"]))
 
 
 def _bar(percent: int) -> str:

@@ -51,7 +51,10 @@ def rollback(
     by = (file or back.file()) if _gone(back, redeploy) else None
     if by:
         _say_redeployed(back, by)
-    click.echo(f"All traffic goes back to {back.to}, away from {back.others or 'none'}.")
+    if back.others:
+        click.echo(f"All traffic goes back to {back.to}, away from {back.others}.")
+    else:
+        click.echo(f"All traffic stays with {back.to}, and the rollout that is under way ends.")
     if only_plan:
         return
     if by:

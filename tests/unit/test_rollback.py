@@ -93,7 +93,9 @@ def test_without_any_rollout_there_is_nothing_to_do(endpoint: Still):
 def test_a_rollout_that_has_not_moved_traffic_yet_is_stopped(endpoint: Still):
     """Blue has all of it, but green is being deployed."""
     endpoint.in_force = Traffic({"blue": 100})
-    assert mlops("rollback", "diabetes")[0] == 0
+    status, told = mlops("rollback", "diabetes")
+    assert status == 0
+    assert told.startswith("All traffic stays with blue, and the rollout that is under way ends.\n")
     assert record(endpoint).phase is Phase.ROLLED_BACK
 
 
@@ -401,6 +403,18 @@ def test_traffic_that_a_person_gave_to_a_third_one_is_left(tmp_path: Path):
     endpoint.sleep = sleep  # type: ignore[method-assign]
     assert roll_out(endpoint, tmp_path) == "overtaken"
     assert endpoint.in_force == Traffic({"red": 100})
+
+
+def test_traffic_that_a_person_directed_during_the_deployment_is_left(overtaking: Callable[..., Any], tmp_path: Path):
+    """Which may take half an hour, without a look at the traffic."""
+
+    def direct(endpoint: Simulated) -> None:
+        endpoint.states["red"] = State.READY
+        endpoint.in_force = Traffic({OLD: 50, "red": 50})
+
+    endpoint, outcome = overtaking("deploy", direct)
+    assert outcome == "overtaken"
+    assert endpoint.in_force == Traffic({OLD: 50, "red": 50})
 
 
 def test_a_rollout_goes_on_with_its_own_interrupted_run_and_no_other(tmp_path: Path):
