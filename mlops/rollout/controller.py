@@ -125,8 +125,12 @@ class Rollout:
         def check(status: Status) -> None:
             record = check_free(status, name, runs)
             live = status.traffic.without_zeros().live
-            other = record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new)
-            if other or not live or live.get(new, 0) > begun or live.keys() - {old, new}:
+            if record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new):
+                raise EndpointError(
+                    f"A rollout {record.old} to {record.new} of {name} was cut off; run that again, or end it: "
+                    f"mlops rollback {name}."
+                )
+            if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
                 raise EndpointError(
                     f"The traffic is {live}, which this rollout did not bring about; give {old} 100 first: "
                     f"mlops rollback {name}, or mlops rollback {name} --to {old}."

@@ -107,7 +107,10 @@ class Rollback:
         record = replace(self._claim.record(plan, Phase.ROLLED_BACK), source=self.source)
 
         def change(status: Status) -> Status:
-            self._check_same_run(status)
+            found = self._read(status)
+            if found and found.phase is Phase.ROLLED_BACK and same(status.traffic, plan.back):
+                return status  # somebody else was faster
+            self._check_same_run(found)
             if not self._named:
                 self._check_traffic(status)
             return Status(plan.back, record.on(status.tags))
@@ -118,7 +121,7 @@ class Rollback:
         made = replace(self._claim.record(Plan(record.old, record.new, ()), phase), source=record.source)
 
         def change(status: Status) -> Status:
-            self._check_same_run(status)
+            self._check_same_run(self._read(status))
             return replace(status, tags=made.on(status.tags))
 
         self._endpoint.update(change)
@@ -131,14 +134,13 @@ class Rollback:
                 return None
             raise
 
-    def _check_same_run(self, status: Status) -> None:
-        """Raises Overtaken where another rollout has begun since this was decided."""
-        found = self._read(status)
+    def _check_same_run(self, found: Record | None) -> None:
+        """Raises Overtaken where another rollout has begun, or ended, since this was decided."""
         known = {self._claim.run, self._record.run if self._record else None}
         if found and found.run not in known:
             raise Overtaken(
                 f"{found.by} has begun another rollout of {self._endpoint.name} meanwhile, {found.old} to {found.new}; "
-                "look again."
+                "call this again if that is to be rolled back."
             )
 
     def _check_traffic(self, status: Status) -> None:

@@ -237,6 +237,19 @@ def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(endpoint: Simul
     assert endpoint.states == {NEW: State.READY}
 
 
+def test_a_rollout_the_other_way_round_waits_for_the_end_of_one_that_was_cut_off(endpoint: Simulated, tmp_path: Path):
+    """Also in its own folder, with what to do."""
+    endpoint.killed_at = 40
+    with pytest.raises(Killed):
+        rollout(endpoint, tmp_path)
+    endpoint.killed_at = float("inf")
+    there_and_back = replace(PLAN, old=NEW, new=OLD)
+    with pytest.raises(
+        EndpointError, match=r"blue to green of diabetes was cut off; .* end it: mlops rollback diabetes\."
+    ):
+        rollout(endpoint, tmp_path, there_and_back)
+
+
 def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(endpoint: Simulated, tmp_path: Path):
     """So the next rollout of the same begins anew, with or without a guard between."""
     written = journal(endpoint, tmp_path)

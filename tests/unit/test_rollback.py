@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,37 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still):
     assert mlops("rollback", "diabetes", "--plan") == (0, "All traffic goes back to blue, away from green.\n")
     assert endpoint.status() == before
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("to", [(), ("--to", "blue")])
+def test_two_who_roll_back_at_once_both_succeed(endpoint: Still, monkeypatch: pytest.MonkeyPatch, to: tuple[str, ...]):
+    """The second finds the traffic back."""
+    deployments = endpoint.deployments
+
+    def meanwhile() -> Mapping[str, State]:
+        monkeypatch.setattr(endpoint, "deployments", deployments)
+        assert mlops("rollback", "diabetes")[0] == 0
+        return deployments()
+
+    monkeypatch.setattr(endpoint, "deployments", meanwhile)
+    status, told = mlops("rollback", "diabetes", *to)
+    assert status == 0, told
+    assert endpoint.in_force == Traffic({"blue": 100})
+
+
+def test_a_rollout_that_began_meanwhile_is_not_rolled_back(endpoint: Still, monkeypatch: pytest.MonkeyPatch):
+    """Nobody has decided that yet."""
+    deployments = endpoint.deployments
+
+    def meanwhile() -> Mapping[str, State]:
+        endpoint.tags = replace(ROLLING, run="another").on({})
+        return deployments()
+
+    monkeypatch.setattr(endpoint, "deployments", meanwhile)
+    status, told = mlops("rollback", "diabetes")
+    assert status == 1
+    assert "ci has begun another rollout of diabetes meanwhile, blue to green; call this again" in told
+    assert endpoint.in_force == Traffic({"blue": 50, "green": 50})
 
 
 def test_without_any_rollout_there_is_nothing_to_do(endpoint: Still):
