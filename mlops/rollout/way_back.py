@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from mlops.rollout.claim import Claim, Overtaken
-from mlops.rollout.endpoint import Endpoint, Status, same
+from mlops.rollout.endpoint import Endpoint, EndpointError, Status, same
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.plan import Plan
+from mlops.rollout.record import Unreadable
 
 BACK_S = 600
 """Seconds that an endpoint may refuse the way back."""
@@ -38,23 +39,25 @@ def put_back(
     try:
         while not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan))) and timer() < until:
             sleep(RETRY_S)
-    except Overtaken as other:
+    except (Overtaken, Unreadable) as other:
         return note_overtaken(journal, other, reason)
     if not back:
-        outcome = Outcome.STUCK
+        zeros = " ".join(f"{name}=0" for name in plan.new.split(", "))
+        outcome, left = Outcome.STUCK, [f"{plan.new}, perhaps with traffic"]
         reason = (
             f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
-            f"--name {endpoint.name} --traffic {plan.old}=100 --mirror-traffic {plan.new}=0"
+            f'--name {endpoint.name} --mirror-traffic "{zeros}" --traffic "{plan.old}=100 {zeros}"'
         )
-    left = [
-        f"{plan.new}, without traffic, to look into",
-        *(_unscaled(endpoint, [plan.new] if scaled is None else scaled) if back else []),
-    ]
+    else:
+        left = [
+            f"{plan.new}, without traffic, to look into",
+            *_unscaled(endpoint, [plan.new] if scaled is None else scaled),
+        ]
     journal.note("ended", outcome=outcome, reason=reason, left=left)
     return outcome
 
 
-def note_overtaken(journal: Journal, error: Overtaken, reason: str = "") -> Outcome:
+def note_overtaken(journal: Journal, error: EndpointError, reason: str = "") -> Outcome:
     """``reason``: what came before."""
     told = str(error).rstrip(".")
     journal.note("ended", outcome=Outcome.OVERTAKEN, reason=f"{reason}; and {told}" if reason else told, left=[])
@@ -75,12 +78,12 @@ def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:
 def _is_back(
     endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, change: Callable[[Status], Status]
 ) -> bool:
-    """Raises Overtaken."""
+    """Raises Overtaken, Unreadable."""
     try:
         endpoint.update(change)
         status = endpoint.status()
         return same(status.traffic, plan.back) and claim.holds(status)
-    except Overtaken:
+    except (Overtaken, Unreadable):  # asking again does not help
         raise
     except Exception as error:  # whatever it is, the next attempt may succeed
         journal.note("trouble", error=str(error) or type(error).__name__)

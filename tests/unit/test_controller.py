@@ -120,7 +120,10 @@ def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, t
     endpoint.troubles = 10**6
     told = back(endpoint, tmp_path)
     assert told is Outcome.STUCK
-    assert "az ml online-endpoint update --name diabetes --traffic blue=100" in all_events(tmp_path)[-1]["reason"]
+    ended = all_events(tmp_path)[-1]
+    command = '--name diabetes --mirror-traffic "green=0" --traffic "blue=100 green=0"'
+    assert ended["reason"].endswith(f"az ml online-endpoint update {command}")
+    assert ended["left"] == ["green, perhaps with traffic"]
 
 
 def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_path: Path):

@@ -98,6 +98,20 @@ def test_two_who_roll_back_at_once_both_succeed(endpoint: Still, monkeypatch: py
     assert endpoint.in_force == Traffic({"blue": 100})
 
 
+def test_tags_that_were_damaged_meanwhile_are_told_at_once(endpoint: Still, monkeypatch: pytest.MonkeyPatch):
+    """Asking again would not help."""
+    deployments = endpoint.deployments
+
+    def meanwhile() -> Mapping[str, State]:
+        endpoint.tags = {"rollout-run": "x"}
+        return deployments()
+
+    monkeypatch.setattr(endpoint, "deployments", meanwhile)
+    status, told = mlops("rollback", "diabetes")
+    assert (status, "once more" in told) == (1, False)
+    assert "mlops rollback diabetes --to NAME" in told
+
+
 def test_a_rollout_that_began_meanwhile_is_not_rolled_back(endpoint: Still, monkeypatch: pytest.MonkeyPatch):
     """Nobody has decided that yet."""
     deployments = endpoint.deployments
