@@ -73,7 +73,7 @@ class Rollout:
         self._check_questions(done)
         begun = {"key": self._key, "run": self._claim.run, "endpoint": self._endpoint.name}
         self._journal.write("started", **begun, plan=asdict(self._plan))
-        *steps, last = (step for step in self._plan.steps if step.action is not Action.DELETE)
+        steps = self._plan.steps[: self._plan.steps.index(self._plan.last)]
         try:
             self._claim.take(self._plan, check)
             for step in steps:
@@ -83,7 +83,7 @@ class Rollout:
                     self._proven(step)
                 else:
                     self._take(step)
-            self._take(last)  # always, whatever was proven: it is what the traffic is to be in the end
+            self._take(self._plan.last)  # always, whatever was proven: it is what the traffic is to be in the end
         except Overtaken as other:
             return note_overtaken(self._journal, other)
         except Breach as breach:

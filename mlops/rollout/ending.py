@@ -15,11 +15,10 @@ def end(endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, reason: 
 
     Not ``delete``: whoever did that before has died meanwhile.
     """
-    last = plan.steps[-1]
-    held, deletes = last.action is Action.LIVE, last.action is Action.DELETE
+    held, deletes = plan.last.action is Action.LIVE, plan.steps[-1].action is Action.DELETE
     outcome, phase = (Outcome.HELD, Phase.HELD) if held else (Outcome.PROMOTED, Phase.PROMOTED)
     try:
-        untold = _tell(endpoint, claim, phase, plan.traffic(last))
+        untold = _tell(endpoint, claim, phase, plan.traffic(plan.last))
         left = [*untold, *_lower_minimum(endpoint, plan)]
         if deletes and delete and not untold:
             left += _delete(endpoint, plan, claim)

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +24,7 @@ from mlops.rollout.ending import end
 from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
-from mlops.rollout.plan import Action, Plan
+from mlops.rollout.plan import Plan
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
 from mlops.rollout.way_back import put_back
@@ -96,7 +96,7 @@ def recover(
         return Outcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):
         return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim)
-    if any(event["event"] == "proven" and event["step"]["action"] == Action.KEEP for event in events):
+    if any(event["event"] == "proven" and event["step"] == asdict(plan.last) for event in events):
         return end(endpoint, plan, journal, claim, reason, delete=False)
     return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
 

@@ -58,6 +58,11 @@ class Plan:
     def back(self) -> Traffic:
         return Traffic({self.old: 100})
 
+    @property
+    def last(self) -> Step:
+        """That all is proven with. A deletion comes after it."""
+        return next(step for step in reversed(self.steps) if step.action is not Action.DELETE)
+
     def traffic(self, step: Step) -> Traffic:
         """While the step is held."""
         if step.action is Action.MIRROR:

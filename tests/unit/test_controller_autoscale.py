@@ -86,13 +86,27 @@ def test_one_that_died_at_the_end_has_the_old_ones_own_minimum_too(endpoint: Sim
         assert ("raised minimum of green" in str(written.last()[-1]["left"])) is not scales
 
 
+def test_a_split_that_was_proven_stays_though_it_died_at_the_end(endpoint: Simulated, tmp_path: Path):
+    """As all was proven; both scale from their own minimum."""
+    end_is_cut_off(endpoint)
+    plan = Plan(OLD, NEW, steps(traffic=(10, 50)), hold_s=60, patience_s=300)
+    with pytest.raises(Killed):
+        rollout(endpoint, tmp_path, plan)
+    endpoint.killed_at = float("inf")
+    written = journal(endpoint, tmp_path)
+    assert recover(endpoint, plan, written, "it died", [], claim=claim(endpoint, tmp_path)) is Outcome.HELD
+    assert endpoint.in_force.live == {OLD: 50, NEW: 50}
+    assert endpoint.scaled == {OLD: 3, NEW: 3}
+    assert written.last()[-1]["left"] == [OLD]
+
+
 def end_is_cut_off(endpoint: Simulated) -> None:
-    """Its process is killed as the endpoint says that it was promoted."""
+    """Its process is killed as the endpoint says how it ended."""
     update = endpoint.update
 
     def killed(change: Callable[[Status], Status]) -> None:
         update(change)
-        if endpoint.tags["rollout-state"] == "promoted":
+        if endpoint.tags["rollout-state"] in ("promoted", "held"):
             endpoint.update = update  # type: ignore[method-assign]
             endpoint.killed_at = endpoint.calls
             raise Killed
