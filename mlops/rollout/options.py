@@ -16,8 +16,11 @@ MODEL_DIR = click.Path(path_type=Path, exists=True)
 OUT = Path("build/rollout")
 
 
-def in_workspace(command: Callable[..., None], *, plans_without: bool = False) -> Callable[..., None]:
-    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only a plan is asked."""
+def in_workspace(
+    command: Callable[..., None], *, plans_without: bool = False, reads_log: bool = True
+) -> Callable[..., None]:
+    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only a plan is asked.
+    Without ``reads_log`` the log's workspace may be missing."""
 
     @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
     @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
@@ -38,10 +41,10 @@ def in_workspace(command: Callable[..., None], *, plans_without: bool = False) -
             "--workspace-name (AZURE_WORKSPACE)": workspace_name,
             "--log-workspace (LOG_ANALYTICS_WORKSPACE_ID)": log_workspace,
         }
-        missing = [name for name, value in given.items() if not value]
+        missing = [name for name, value in given.items() if not value and (reads_log or "--log-workspace" not in name)]
         if missing and not (plans_without and options["only_plan"]):
             raise click.UsageError(f"The workspace is not known; give {', '.join(missing)}.")
-        command(None if missing else targets.Workspace(*given.values()), **options)
+        command(None if missing else targets.Workspace(*(value or "" for value in given.values())), **options)
 
     return wrapped
 

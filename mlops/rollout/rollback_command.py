@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -22,7 +23,7 @@ from mlops.rollout.rollback import Gone, Rollback
 @click.option("--own", is_flag=True, help="Only roll back what this pipeline run, or this user here, rolled out.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the journal.")
-@in_workspace
+@functools.partial(in_workspace, reads_log=False)
 def rollback(
     workspace: targets.Workspace,
     endpoint_name: str,

@@ -65,6 +65,19 @@ def test_from_a_machine_without_a_journal_it_goes_to_what_served_before(endpoint
     assert "went back to blue already" in told
 
 
+def test_it_needs_no_log(endpoint: Still):
+    """Whoever rolls back in a hurry names the workspace and nothing else."""
+    words = ["rollback", "diabetes"]
+    done = CliRunner().invoke(main, words, env=WORKSPACE | {"LOG_ANALYTICS_WORKSPACE_ID": None})
+    assert (done.exit_code, endpoint.in_force) == (0, Traffic({"blue": 100}))
+    done = CliRunner().invoke(main, words, env=dict.fromkeys(WORKSPACE))
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1].endswith(
+        "give --subscription (AZURE_SUBSCRIPTION_ID), --resource-group (AZURE_RESOURCE_GROUP), --workspace-name "
+        "(AZURE_WORKSPACE)."
+    )
+
+
 def test_a_journal_of_an_earlier_rollout_is_not_gone_by(endpoint: Still):
     """Blue to green is on record here, while green to blue is under way: blue is the new one."""
     file = Path("build/rollout/diabetes.jsonl")

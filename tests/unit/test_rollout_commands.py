@@ -264,7 +264,7 @@ def test_a_plan_needs_neither_a_workspace_nor_a_sign_in(
 
 @pytest.mark.parametrize(
     "words",
-    [("rollout", "green.yml"), ("rollback", "diabetes"), ("compare", "diabetes", "--old", "blue", "--new", "green")],
+    [("rollout", "green.yml"), ("compare", "diabetes", "--old", "blue", "--new", "green")],
 )
 def test_all_that_is_missing_of_the_workspace_is_named_at_once(endpoint: Still, green: Path, words: tuple[str, ...]):
     """By option and by variable."""
