@@ -22,11 +22,11 @@ from quantities import MINUTES
 @click.option("--old", required=True, help="The deployment that is compared with.")
 @click.option("--new", required=True, help="The one that is compared.")
 @click.option(
-    "--minutes", type=QuantityType(MINUTES.within(0, above=True)), default=60.0, help="Of which requests are taken."
+    "--minutes", type=QuantityType(MINUTES.within(0, above=True)), default=60.0, help="How far back requests are taken."
 )
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
 @click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the picture.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of the picture.")
 @in_workspace
 def compare(
     workspace: targets.Workspace,

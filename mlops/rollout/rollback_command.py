@@ -22,7 +22,7 @@ from mlops.rollout.rollback import Gone, Rollback
 @click.option("--file", type=FILE, help="The file to deploy it by; else the one it was deployed by, if that is here.")
 @click.option("--own", is_flag=True, help="Only roll back what this pipeline run, or this user here, rolled out.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For the journal.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of the journal.")
 @functools.partial(in_workspace, reads_log=False)
 def rollback(
     workspace: targets.Workspace,
@@ -37,7 +37,7 @@ def rollback(
     """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
 
     The endpoint's tags say which that is, so it works from any machine, also while a rollout is under way, which then
-    stops. Nothing is deleted. Exit status 0 if it went well or there is nothing to do.
+    stops. Nothing is deleted. Exit status 0 if the traffic is back or there is nothing to do.
 
     Example: mlops rollback diabetes-classifier
     """

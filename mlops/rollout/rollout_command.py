@@ -50,21 +50,27 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     "--mirror",
     type=QuantityType(WHOLE_PERCENT.within(0, 50)),
     default=10,
-    help="Percentage that is mirrored first; 0: none.",
+    help="Percentage of requests that is mirrored first; 0: none.",
 )
-@click.option("--step-minutes", type=QuantityType(MINUTES), default=5.0, help="For which each share is held at least.")
-@click.option("--patience-minutes", type=QuantityType(MINUTES), default=60.0, help="For which requests are waited for.")
-@click.option("--keep-minutes", type=QuantityType(MINUTES), default=30.0, help="For which the old one is kept.")
+@click.option("--step-minutes", type=QuantityType(MINUTES), default=5.0, help="How long each share is held at least.")
+@click.option(
+    "--patience-minutes", type=QuantityType(MINUTES), default=60.0, help="How long a share waits for enough requests."
+)
+@click.option(
+    "--keep-minutes", type=QuantityType(MINUTES), default=30.0, help="How long the old deployment is kept at the end."
+)
 @click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
-@click.option("--requests", type=QuantityType(COUNT), default=500, help="Demanded of each before a share is proven.")
-@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
-@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
-@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO.")
+@click.option("--requests", type=QuantityType(COUNT), default=500, help="How many each deployment must have had.")
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO: limit of P95.")
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO: limit of P99.")
+@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO: share that may fail.")
 @click.option("--agreement", type=QuantityType(SHARE), default=0.95, help="Share of predictions that must agree.")
 @click.option("--artifact", type=MODEL_DIR, help="The new model, as it was packaged; else its manifest is fetched.")
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows.")
 @click.option("--without", type=CHECK, multiple=True, help="Go on without this check, which is named to the end.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="For journal and report.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of journal and report."
+)
 @functools.partial(in_workspace, plans_without=True)
 def rollout(
     workspace: targets.Workspace | None,
