@@ -20,7 +20,6 @@ from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
-from mlops.rollout.record import Phase
 from quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 
 CHECK = click.Choice([str(check) for check in Check])
@@ -135,8 +134,7 @@ def rollout(
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return
-    on_its_way = last and last.phase is Phase.ROLLING and last.new == new  # perhaps with all traffic already
-    made = plan(last.old if last and on_its_way else targets.serving(status.traffic, new))
+    made = plan(targets.old(status.traffic, new, last))
     click.echo("\n".join(made.lines()))
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
     outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))

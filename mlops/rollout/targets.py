@@ -18,6 +18,7 @@ from manifest import FILE_NAME, Manifest
 from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.questions import Questions, table
+from mlops.rollout.record import Phase, Record
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ def described(file: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or not all(isinstance(document.get(k), str) for k in ("name", "endpoint_name")):
         raise EndpointError(f"{file} is no deployment; it must have a name and an endpoint_name.")
     return document
+
+
+def old(traffic: Traffic, new: str, last: Record | None) -> str:
+    """The deployment that ``new`` takes over from. ``last``: the record, where it is that of this folder's rollout;
+    if that was cut off, ``new`` may have all traffic by now. Raises EndpointError."""
+    if last and last.phase is Phase.ROLLING and last.new == new:
+        return last.old
+    return serving(traffic, new)
 
 
 def serving(traffic: Traffic, other_than: str) -> str:

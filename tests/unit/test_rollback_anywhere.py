@@ -209,13 +209,17 @@ def _roll_out(process: Process, folder: Path, act: Act) -> None:
     """As the command does, with a guard or without."""
     cloud, run = process.cloud, new_run()
     process.run = run
-    new = "green" if cloud.in_force.live.get("blue", 0) >= 50 else "blue"
     journal = Journal(folder / "diabetes.jsonl", clock=cloud.clock)
     earlier = journal.last()
     plan = None
     try:
-        check_free(process.status(), cloud.name, {journal.run()})
-        plan = Plan(targets.serving(process.traffic(), new), new, steps(50, (50, 100), delete=act.deletes), 10, 300, 10)
+        status = process.status()
+        record = check_free(status, cloud.name, {journal.run()})
+        last = record if record and record.run == journal.run() else None
+        new = "green" if cloud.in_force.live.get("blue", 0) >= 50 else "blue"
+        new = last.new if last and last.phase is Phase.ROLLING else new
+        old = targets.old(status.traffic, new, last)
+        plan = Plan(old, new, steps(50, (50, 100), delete=act.deletes), 10, 300, 10)
         times = {"clock": cloud.clock, "timer": cloud.timer, "sleep": process.sleep}
         Rollout(process, plan, RULES, GOLDEN, journal, key=act.key, run=run, **times).run()
     except EndpointError:
