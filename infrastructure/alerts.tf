@@ -11,14 +11,14 @@ locals {
     InferenceErrorBudget6h = { query = "InferenceBurnRate6h", column = "Burn", above = 6, severity = 2, window = "PT6H", periods = 1, every = "PT15M" }
     InferenceErrorBudget1d = { query = "InferenceBurnRate1d", column = "Burn", above = 3, severity = 3, window = "P1D", periods = 1, every = "PT1H" }
 
-    # The share of half an hour, less what chance may add to it: at little traffic a few failures are no outage.
+    # The share of half an hour, minus what chance may add: with little traffic a few failures are no outage.
     InferenceErrorRate = { query = "InferenceErrorRate30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
     GatewayFailing     = { query = "GatewayFailures30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
 
-    # Its cause is not the model's, so it has a name of its own; a share, since a few resets are part of any network.
+    # It has a name of its own, since its cause is not the model; a share, since any network has a few resets.
     GatewayBackendUnreachable = { query = "GatewayFailures30m", column = "SurelyUnreachable", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
 
-    # Twenty requests were to be expected in half an hour: by chance alone none of them comes once in 500 million.
+    # If twenty requests are expected in half an hour, chance alone lets none arrive once in 500 million.
     InferenceEndpointSilent = { query = "InferenceEndpointSilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
     GatewaySilent           = { query = "GatewaySilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
 
@@ -31,7 +31,7 @@ locals {
     # 0.25 is where drift begins by convention; it must hold for half an hour, of 500 rows at least.
     InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.25, severity = 3, window = "PT1H", periods = 1, every = "PT15M" }
 
-    # Clients see nothing of it, but from then on all the others here are blind.
+    # Clients see nothing, but from then on no other alert here can ring.
     LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", periods = 1, every = "PT15M" }
   }
 

@@ -141,8 +141,8 @@ resource "azurerm_monitor_diagnostic_setting" "endpoint" {
   }
 }
 
-# Autoscale goes with a deployment, so it is the rollout's too (endpoints/autoscale.json makes the first setting). What an
-# earlier version of this file made stays as it is.
+# Autoscale goes with a deployment, so the rollout owns it (endpoints/autoscale.json makes the first setting). Settings that an
+# earlier version of this file made stay as they are.
 removed {
   from = azurerm_monitor_autoscale_setting.deployment
 

@@ -44,7 +44,7 @@ ELSEWHERE = {
 
 
 def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A callback for names and versions, which go into file names, JSON and terminals."""
+    """Refuse a name or version with characters that can't be printed: it goes into file names, JSON and terminals."""
     if value is not None and not value.isprintable():
         raise click.BadParameter("It holds characters that can't be printed; write letters and digits.", ctx, param)
     return value
@@ -88,15 +88,15 @@ def main(debug: bool) -> None:
 @click.argument("model", type=EXISTING)
 @click.option("--sample", type=EXISTING, required=True, help="Rows like those to come: .csv, .json, .parquet or .npy.")
 @click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
-@click.option("--name", callback=printable, help="Model name; else the file's.")
-@click.option("--version", callback=printable, help="Model version; else 1.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="A column of the sample to leave out, as the target.")
+@click.option("--name", callback=printable, help="Model name; by default the file's.")
+@click.option("--version", callback=printable, help="Model version; by default 1.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a column of the sample, such as the target.")
 @column_options
 @click.option(
     "--golden-rows",
     metavar="synthetic|sample|FILE",
     default="synthetic",
-    help="Rows for the manifest: made up like the sample's, ten of the sample as they are, or yours.",
+    help="Golden rows: made up like the sample's, ten rows of the sample, or the rows of a file.",
 )
 @click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option(
@@ -188,7 +188,7 @@ def example_(model_dir: Path, url: str | None) -> None:
 )
 @click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
 def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool) -> None:
-    """Serve a model on this machine; prints a curl once it is ready."""
+    """Serve a model on this machine, and print a curl once it is ready."""
     from mlops.serve import serve
 
     serve(model_dir, port=port, workers=workers, cache=cache, dashboard=dashboard)
@@ -196,10 +196,10 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
 
 @main.command("score")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option("--url", required=True, help="Where to ask, as https://NAME.REGION.inference.ml.azure.com/score.")
+@click.option("--url", required=True, help="The server, such as https://NAME.REGION.inference.ml.azure.com/score.")
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
-@click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
-@click.option("--model-dir", type=EXISTING, help="The model's folder here: it tells how to read a CSV's columns.")
+@click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
+@click.option("--model-dir", type=EXISTING, help="The model's folder here; it says how to read a CSV's columns.")
 @column_options
 def score_(
     file: Path,
@@ -227,8 +227,8 @@ def score_(
 @main.command()
 @click.argument("artifact", type=EXISTING)
 @click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="A picture, .svg or .png, to write.")
-@click.option("--limit", type=QuantityType(INDEX), help="Exit with 1 where a feature's index is above.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture, .svg or .png.")
+@click.option("--limit", type=QuantityType(INDEX), help="Exit with 1 if a feature's index is above this.")
 def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
     """Tell how far data has moved from what the model in ARTIFACT was packaged with.
 
@@ -270,7 +270,7 @@ def check(paths: tuple[Path, ...]) -> None:
 
     PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held to what Azure would
     refuse later, or never, such as a deadline past the request's timeout or a secret in plain text. Without PATH the
-    files are held to the names in scoring.toml, too, and the sample requests to the model in artifact/.
+    names are compared with scoring.toml too, and the sample requests with the model in artifact/.
     """
     from mlops.check import run
     from mlops.project import names, project_file

@@ -83,7 +83,7 @@ def are_codes(cells: Collection[str]) -> bool:
 
 
 def each_by_itself(cells: Sequence[str]) -> list[Any]:
-    """Numbers, booleans and texts side by side, as JSON may hold them; None for what is missing among numbers."""
+    """Read each cell by itself, as JSON may hold it: a number, a boolean or a text; None for a missing one."""
     values = {cell: _by_itself(cell) for cell in {*cells}}
     return [values[cell] for cell in cells]
 

@@ -20,7 +20,7 @@ NAME = "diabetes-classifier"
 
 
 def check(out: Path, *, force: bool) -> None:
-    """Raises StartupError where ``out`` is not to be written: it holds something else, another model included."""
+    """Refuse a folder ``out`` that holds anything but a demo, another model included. Raises StartupError."""
     check_out(out, force)
     if (out / FILE_NAME).exists() and (name := Manifest.read(out).model_name) != NAME:
         raise StartupError(f"{out} holds the model {name}, which is not the demo's; name another folder.")

@@ -1,4 +1,4 @@
-"""Reads the data that is held against a model's training data: what the service or Azure ML collected, or a sample."""
+"""Reads the data that is compared with a model's training data: what the service or Azure ML collected, or a sample."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ IS: dict[str, Callable[[Any], bool]] = {
     DATETIME: lambda value: moment(str(value)) is not None,
     ANY: lambda value: True,
 }
-"""A feature's dtype -> whether a value is one of its; all others are numbers."""
+"""A feature's dtype -> whether a value is of it; dtypes that are not here are numbers."""
 
 
 def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> Iterator[list[Any]]:
-    """The values of each feature, in the order of ``names``, as the service counts them. Raises StartupError."""
+    """Yield the values of each feature, in the order of ``names``, as the service counts them. Raises StartupError."""
     taken = [_as_it_is(feature) for feature in features]
     frame = _read(file, taken, names)
     frame.columns = frame.columns.astype(str)
@@ -37,14 +37,14 @@ def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> It
 
 
 def _as_it_is(feature: Feature) -> Feature:
-    """Categories that the fit did not have are no mistake here."""
+    """Let a category column hold values that the fit did not have: here they are data, not a mistake."""
     if feature.dtype != CATEGORY:
         return feature
     return replace(feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY)
 
 
 def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.DataFrame:
-    """JSON lines of a data collector, or a sample."""
+    """Read JSON lines of a data collector, or a sample. Raises StartupError."""
     if file.suffix.lower() != ".jsonl":
         return samples.read(file, features)
     try:
@@ -59,7 +59,7 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
 
 
 def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
-    """pandas would fill up a row that lacks a column. Where all rows lack it the file is told, not its first row."""
+    """Refuse a row that lacks a column, which pandas would fill up; not a column that all rows lack."""
     if all(isinstance(row, dict) for row in rows) and any(row.keys() != rows[0].keys() for row in rows):
         for number, row in enumerate(rows, 1):
             _check_names(file, f"Row {number} of ", names, row.keys())
@@ -74,7 +74,7 @@ def _check_names(file: Path, where: str, names: Sequence[str], found: Collection
 
 
 def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[Any]:
-    """A missing one is None, or NaN among numbers."""
+    """Read a column's values; a missing one is None, or NaN among numbers. Raises StartupError."""
     if feature.numeric and pd.api.types.is_numeric_dtype(column):
         return list(column.to_numpy(float, na_value=np.nan))
     values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]

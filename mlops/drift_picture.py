@@ -21,7 +21,7 @@ COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
 def write(file: Path, drifts: Sequence[Drift]) -> None:
-    """SVG or PNG, by the file's name. Raises StartupError where it is not to be written."""
+    """Write SVG or PNG, by the file's name. Raises StartupError where the file must not be overwritten."""
     with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
         _write(file, drifts)
 

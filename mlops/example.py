@@ -1,4 +1,4 @@
-"""A request that a model answers, ready to paste: it has been tried."""
+"""Makes a request that a model answers, ready to paste: it has been tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from settings import Settings
 
 
 def example(settings: Settings) -> dict[str, Any]:
-    """A request for one row or two. Raises StartupError where none is known that the model answers."""
+    """Return a request for one row or two. Raises StartupError where none is known that the model answers."""
     packaged = artifact.find(settings).manifest
     if packaged and packaged.contract.methods[0] in packaged.golden_answers:  # tried when it was packaged
         return {"data": packaged.golden_rows[:2]}
@@ -57,7 +57,7 @@ def curl(body: dict[str, Any], url: str) -> str:
 
 
 def _service(model: Model, settings: Settings) -> Service:
-    """As a server has it, without cache and log."""
+    """Build the service as a server has it, without cache and log."""
     row = Row()
     lifecycle = Lifecycle(lambda: row)
     lifecycle.load(lambda: model)

@@ -1,6 +1,6 @@
-"""How to install an extra of this package from where the package itself came from.
+"""Says how to install an extra of this package from where the package itself came from.
 
-Its name is registered at no public index, where anybody could take it: no command of ours may ask an index for it.
+Anybody could register its name at a public index, so no command of ours may ask an index for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HERE = Path(__file__).parents[1]
 
 
 def command(extra: str) -> str:
-    """To paste into a shell: from the checkout, from the wheel's file, else the packages that the extra stands for."""
+    """Return a command to paste: from the checkout or the wheel's file, else the packages that the extra stands for."""
     try:
         installed = Distribution.from_name(NAME)
     except PackageNotFoundError:
@@ -28,7 +28,7 @@ def command(extra: str) -> str:
 
 
 def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
-    """``folder``: in which ``mlops`` lies."""
+    """Return the command for a package that lies in ``folder`` and is installed as ``installed``."""
     if (folder / "setup.cfg").is_file():
         words = ["-e", f"{'.' if folder == Path.cwd() else folder}[{extra}]"]
     elif wheel := _wheel(installed):
@@ -39,7 +39,7 @@ def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
 
 
 def _wheel(installed: Distribution | None) -> Path | None:
-    """The file that it was installed from, if that is still there."""
+    """Return the file that the package was installed from, if that is still there."""
     origin = json.loads((installed and installed.read_text("direct_url.json")) or "{}")
     address = urlsplit(origin.get("url", ""))
     file = Path(url2pathname(address.path))

@@ -23,35 +23,35 @@ from validation import Batch
 
 COUNT = 10
 ENOUGH = 3
-"""Rows that are not in the sample; of columns with few values there may be no more."""
+"""Rows that are not in the sample. This many are enough, since columns of few values may give no more."""
 
 LOOKED_AT = 2_000
-"""Rows of the sample that others are drawn like."""
+"""Rows of the sample that are looked at to draw others like them."""
 
 MOST = 100
-"""Rows of a file: each start of the service asks them all."""
+"""Rows that a file may have: each start of the service asks all of them."""
 
 Choice = Literal["synthetic", "sample"]
 CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
 Source = Choice | pd.DataFrame
 Given = Source | CsvFile
-"""A CSV is still to be read as the model was fitted."""
+"""A source; a CSV among them has yet to be read as the model was fitted."""
 
 Say = Callable[[str], None]
 
 
 def given(text: str, drop: Collection[str] = ()) -> Given:
-    """What ``--golden-rows`` says. ``drop``: columns that a file may have beside the model's. Raises StartupError."""
+    """Parse ``--golden-rows``. ``drop``: columns that a file may have beside the model's. Raises StartupError."""
     if text in CHOICES:
         return CHOICES[text]
     if not Path(text).is_file():
-        raise StartupError(f"--golden-rows is {text}, which is no file; give synthetic, sample or a file of rows.")
+        raise StartupError(f"--golden-rows is {text}, which is not a file; give synthetic, sample or a file of rows.")
     rows = samples.load(Path(text))
     return rows.drop(columns=[name for name in rows.columns if str(name) in drop])
 
 
 class GoldenRows:
-    """``finite``: the methods whose answers are kept, and so have to be finite."""
+    """Chooses rows that the model answers. ``finite``: methods whose answers are kept, and so must be finite."""
 
     def __init__(self, estimator: Any, contract: Contract, finite: Collection[str]) -> None:
         self._estimator = estimator
@@ -60,7 +60,7 @@ class GoldenRows:
         self._methods = list(finite) or contract.methods[:1]
 
     def chosen(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
-        """Raises StartupError where the model does not answer them."""
+        """Return the golden rows. Raises StartupError where the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
         if source == "sample":
@@ -70,12 +70,12 @@ class GoldenRows:
         return self._synthetic(sample, say)
 
     def answers(self, rows: list[Row]) -> dict[str, list[Any]]:
-        """Method -> answers to keep. Raises StartupError."""
+        """Ask the model; -> by method, the answers to keep. Raises StartupError."""
         try:
             answers = self._asked(rows)
         except ScoringError as error:
             raise StartupError(
-                f"The model fails on its golden rows ({reason(error.__cause__ or error)}); mend it and save it again."
+                f"The model fails on its golden rows ({reason(error.__cause__ or error)}); correct and save it again."
             ) from error
         return {method: answers[method] for method in self._finite if comparable(answers[method])}
 
@@ -120,7 +120,7 @@ class GoldenRows:
         return place if name is None else name
 
     def _like(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]], *, alone: bool) -> list[Row]:
-        """Some that are answered and not ``known``. Where there are not ENOUGH, known ones, unless one is ``alone``."""
+        """Return rows that are answered and not ``known``; if fewer than ENOUGH, known ones too, unless ``alone``."""
         fresh, repeated = list[Row](), list[Row]()
         for row in (row for rows in drawn for row in self._answered(rows)):
             alike = repeated if tuple(row) in known else fresh
@@ -131,14 +131,14 @@ class GoldenRows:
         return fresh if len(fresh) >= ENOUGH or alone else [*fresh, *repeated][:COUNT]
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
-        """Raises ScoringError."""
+        """Ask the model the rows; -> answers by method. Raises ScoringError."""
         X = golden.batch(rows, self._contract).X
         answers = {method: Predictor(self._estimator, self._contract)(Batch(X, method)) for method in self._methods}
         to_json(answers)
         return answers
 
     def _answered(self, rows: list[Row]) -> list[Row]:
-        """Those that are."""
+        """Return the rows that the model answers."""
         try:
             answers = self._asked(rows)
         except ScoringError:
@@ -148,11 +148,11 @@ class GoldenRows:
 
 
 def comparable(answers: list[Any]) -> bool:
-    """Whether they are the same when they are read from a manifest: no NaN, no infinity and no times."""
+    """Tell whether answers stay the same in a manifest: no NaN, no infinity and no times."""
     return not non_finite(answers) and golden.same(orjson.loads(to_json(answers)), answers)
 
 
 def spread(count: int, wanted: int) -> list[int]:
-    """Positions from the first to the last, evenly."""
+    """Spread ``wanted`` positions evenly from the first to the last."""
     wanted = min(wanted, count)
     return [i * (count - 1) // max(wanted - 1, 1) for i in range(wanted)]

@@ -27,7 +27,7 @@ from stability import LEAST_KNOWN, Baseline
 from validation import Batch
 
 TRIED = 10
-"""Rows of the sample, of which the contract is measured."""
+"""Rows of the sample that the contract is measured on."""
 
 EXACT = 2**53
 """Up to here a float64 holds each whole number."""

@@ -1,7 +1,7 @@
-"""Writes the files of commands. Nothing of ours overwrites what it did not write.
+"""Writes the files of commands. No command overwrites a file that it did not write.
 
-A file that exists is replaced only where it says that we wrote it: in its first bytes, or by being a table with the
-very header of ours. It is replaced at once, so that an interrupted command leaves the old one.
+An existing file is replaced only if its first bytes say that we wrote it: by our mark, or by the header of our table.
+It is replaced at once, so that an interrupted command leaves the old one.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ Known = Callable[[bytes], bool]
 
 
 def marked(head: bytes) -> bool:
+    """Tell whether our mark is in ``head``."""
     return MARK.encode() in head
 
 
 def table(header: bytes) -> Known:
-    """Of a CSV, which has no place for a mark."""
+    """Return a test for our CSV with this ``header``: a CSV has no place for a mark."""
     return lambda head: head.splitlines()[:1] == [header]
 
 
 def seen_by_the_command(_: bytes) -> bool:
-    """For a file of which the command itself knows what it holds."""
+    """Accept any file: the command itself has looked at what it holds."""
     return True
 
 
 def check(file: Path, known: Known = marked) -> None:
-    """Raises StartupError where ``file`` is not to be written, and OSError where it can't be looked at."""
+    """Refuse a file that must not be overwritten. Raises StartupError, and OSError where it can't be looked at."""
     if file.is_symlink():
         raise StartupError(f"{file} is a symbolic link, which is not written through; name the file that it leads to.")
     if not file.exists():
@@ -51,7 +52,7 @@ def check(file: Path, known: Known = marked) -> None:
 
 
 def write(file: Path, content: str | bytes, known: Known = marked) -> None:
-    """Raises StartupError where it is not to be written, and OSError where it can't be."""
+    """Write or replace ``file`` at once. Raises StartupError where it must not be overwritten, and OSError."""
     check(file, known)
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".mlops-") as scratch:
@@ -63,7 +64,7 @@ def write(file: Path, content: str | bytes, known: Known = marked) -> None:
 
 
 def open_log(file: Path) -> BinaryIO:
-    """A new log, to be closed by the caller. Raises StartupError and OSError as ``write``."""
+    """Open a new log, which the caller closes. Raises StartupError and OSError as ``write``."""
     check(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     log = file.open("wb")

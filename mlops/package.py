@@ -100,7 +100,7 @@ def package(
 def _read(
     rows: pd.DataFrame | CsvFile, estimator: Any, signature: Sequence[Feature], told: Mapping[str, Feature], say: Say
 ) -> pd.DataFrame:
-    """Raises StartupError."""
+    """Read rows as the model was fitted and the user says. Raises StartupError."""
     return as_fitted(rows, estimator, signature, told, say) if isinstance(rows, CsvFile) else as_told(rows, told)
 
 
@@ -149,7 +149,7 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
 
 
 def check_out(out: Path, force: bool) -> None:
-    """An artifact folder may be replaced, nothing else is ever removed. Raises StartupError."""
+    """Refuse to replace anything but an artifact folder. Raises StartupError."""
     if out.is_symlink():
         raise StartupError(f"{out} is a symbolic link, which is not replaced; name the folder that it leads to.")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
@@ -161,7 +161,7 @@ def check_out(out: Path, force: bool) -> None:
 
 
 def _is_artifact(folder: Path) -> bool:
-    """And nothing more. Raises StartupError where its manifest can't be read."""
+    """Tell whether ``folder`` holds an artifact and nothing more. Raises StartupError if its manifest can't be read."""
     if not (folder / FILE_NAME).is_file():
         return False
     written = {FILE_NAME, *Manifest.read(folder).files}

@@ -10,7 +10,7 @@ from quantities import Quantity
 
 
 class QuantityType(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.5
-    """Its help shows the unit, and its error the bounds."""
+    """An option's type: its help shows the unit, and its error the bounds."""
 
     def __init__(self, quantity: Quantity) -> None:
         self.quantity = quantity

@@ -26,7 +26,7 @@ def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Featur
 def typed_frame(
     found: CsvFile | pd.DataFrame, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None
 ) -> pd.DataFrame:
-    """What ``load`` has found, as in ``read``. Raises StartupError."""
+    """Type what ``load`` has found, as ``read`` does. Raises StartupError."""
     if isinstance(found, CsvFile):
         return found.frame(found.by_column(features) | found.told(told or {}))
     return as_told(found, told or {})

@@ -69,11 +69,11 @@ def score(
 
 
 def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
-    """The predictions. Raises ScoreRefused.
+    """Return the predictions. Raises ScoreRefused.
 
-    One odd cell makes texts of a CSV's column of numbers, and the server then refuses the first row in place of the odd
-    one: such a column is sent again with each cell read by itself. Of the two refusals of a column the one that lies
-    farther in it is told. ``by_cell``: the columns of which that is known.
+    One odd cell turns a CSV's column of numbers into texts, and the server then refuses the first row instead of the
+    odd one. So such a column is sent again with each cell read by itself. Of two refusals of a column the one farther
+    down is raised. ``by_cell``: the columns that are sent so; it grows.
     """
     told: ScoreRefused | None = None
     while True:
@@ -88,7 +88,7 @@ def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
 
 
 def _advice(refused: ScoreRefused, *, told: bool) -> str:
-    """On a CSV. ``told``: what its column holds is known."""
+    """Say what to do about a refused CSV. ``told``: what its column holds is known."""
     if NAMELESS in str(refused):
         return UNNAMED
     return UNTOLD if refused.code == WRONG and not told else ""

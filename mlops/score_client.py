@@ -26,13 +26,13 @@ LONGEST_PAUSE_S = 60.0
 
 
 ROW = re.compile(r"/input_data(?:/data)?/(\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
-"""Where an error may lie in a request that was made of a file's rows: row and column, from 0."""
+"""The location of an error in a request that was made of a file's rows: row and column, from 0."""
 
 
 class ScoreRefused(Exception):
-    """No predictions. The message is one sentence that says why, and what to do.
+    """There are no predictions. The message is one sentence that says why, and what to do.
 
-    ``code``: of the error; ``row``, ``column``: where it lies in the request; None where the server does not tell.
+    ``code``: the error's code; ``row``, ``column``: its place in the request; None where the server does not name it.
     """
 
     def __init__(
@@ -82,10 +82,10 @@ class ScoreClient:
     def score(
         self, body: bytes, rows: int | None = None, place: Callable[[int], str | None] = lambda row: None
     ) -> list[Any]:
-        """The predictions, one for each row.
+        """Return the predictions, one for each row.
 
-        ``rows``: how many there are; None where only the server can tell. ``place``: the words for a row of the body,
-        from 0, by which errors name it; None where it is not to be named.
+        ``rows``: how many rows there are; None where only the server knows. ``place``: row of the body, from 0 -> the
+        words by which errors name it, or None.
 
         Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
         ScoreRefused.
@@ -135,7 +135,7 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
 
 
 def refusal_of(document: dict[str, Any], status: int, place: Callable[[int], str | None]) -> ScoreRefused:
-    """``document``: an error as the service answers it. ``place``: as in ``ScoreClient.score``."""
+    """Make an exception of an error. ``document``: the service's answer. ``place``: as in ``ScoreClient.score``."""
     error, code, location = (_text(document, key) for key in ("error", "code", "location"))
     found = ROW.fullmatch(location or "")
     row, column = (None if part is None else int(part) for part in found.groups()) if found else (None, None)

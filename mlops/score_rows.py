@@ -27,9 +27,11 @@ BLOCK = 100 * ROWS
 
 @dataclass(frozen=True)
 class Rows:
-    """``body``: a request for ``count`` rows. ``first``: the number of its first in the file, from 1, if it has one.
-    ``lines``: of the file, one for each row, where it has lines. ``mixed``: column -> its cells, each read by itself,
-    of a column that is sent as text and is not text alone.
+    """A request for some rows of a file.
+
+    ``body``: the request, for ``count`` rows. ``first``: its first row's number in the file, from 1, if it has one.
+    ``lines``: each row's line in the file, if it has lines. ``mixed``: column -> its cells, each read by itself, for
+    columns that are sent as text and hold other values too.
     """
 
     body: bytes
@@ -39,14 +41,14 @@ class Rows:
     mixed: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
     def place(self, row: int) -> str | None:
-        """Words for a row of the body, from 0; None for one that has no number in the file."""
+        """Name the place of a row of the body, from 0; None for a row that has no number in the file."""
         if self.first is None or row >= self.count:
             return None
         line = f", line {self.lines[row]}" if self.lines else ""
         return f"row {self.first + row}{line} of the file"
 
     def with_mixed(self, columns: Collection[int]) -> bytes:
-        """The body with the ``mixed`` cells of those columns."""
+        """Return the body with the ``mixed`` cells of those columns."""
         if not columns:
             return self.body
         document = orjson.loads(self.body)
@@ -88,7 +90,7 @@ def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
 
 
 def _mixed(found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types) -> dict[int, list[Any]]:
-    """Of columns of a CSV that are text because some of their cells are."""
+    """Read the cells of a CSV's columns that are text only because some cells are: column -> cells."""
     if not isinstance(found, CsvFile):
         return {}
     texts = [

@@ -1,4 +1,4 @@
-"""A matplotlib figure as bytes: the same each time, and marked as ours."""
+"""Turns a matplotlib figure into bytes: the same each time, and marked as ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METADATA = {"svg": {"Date": None, "Creator": MARK}, "png": {"Software": MARK}}
 
 
 def picture(figure: Figure, kind: str) -> bytes:
-    """``kind``: svg or png."""
+    """Render the figure. ``kind``: svg or png."""
     drawn = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "mlops"}):
         figure.savefig(drawn, format=kind, metadata=METADATA[kind])
@@ -24,6 +24,6 @@ def picture(figure: Figure, kind: str) -> bytes:
 
 
 def svg(figure: Figure) -> str:
-    """To put into a page."""
+    """Render the figure as SVG to put into a page."""
     _, tag, rest = picture(figure, "svg").decode().partition("<svg")
     return tag + rest

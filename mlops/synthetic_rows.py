@@ -1,7 +1,7 @@
-"""Draws rows like a sample's that are nobody's: each column by itself, so that no row is anybody's but by chance.
+"""Draws rows like a sample's, each column by itself, so that a row is in the sample only by chance.
 
 Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words and codes are those
-that at least ``stability.SHARED`` rows have; a placeholder stands in for others. Categories are the contract's.
+that at least ``stability.SHARED`` rows have; a placeholder replaces others. Categories are the contract's.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from stability import BINS, SHARED
 
 Row = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
-"""Ranks within (0, 1), and a source of chance -> a value for each rank."""
+"""Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 
 LOW, HIGH = 0.05, 0.95
-"""Quantiles. Beyond them are few rows, and the least and the largest value are somebody's."""
+"""Quantiles to draw between: beyond them are few rows, and the least and the largest value are somebody's."""
 
 CODES = 0.9
-"""Share of the rows that have one of a few numbers, which are then codes: a number between two may mean nothing."""
+"""Share of the rows from which a few frequent numbers count as codes: a number between two codes may mean nothing."""
 
 DAY = 86_400 * 10**9
 DECIMALS = 6
 WORDS = 50
-"""The most frequent ones, of which texts are made."""
+"""How many of the most frequent words texts are made of."""
 
 PLACEHOLDERS = ("text", "")
 ROUNDS = 10
@@ -38,7 +38,7 @@ ROUNDS = 10
 
 
 class SyntheticRows:
-    """``columns``: of the sample, as a request holds them. ``kept``: by column, values that the model itself keeps."""
+    """Draws rows. ``columns``: the sample's, as in a request. ``kept``: by column, values that the model keeps."""
 
     def __init__(
         self, features: Sequence[Feature], columns: Sequence[Sequence[Any]], kept: Sequence[Sequence[Any]]
@@ -53,7 +53,7 @@ class SyntheticRows:
 
     @property
     def ways(self) -> int:
-        """How many there are to draw a row, the best first; only the last takes what the model keeps."""
+        """The number of ways to draw a row, the best first; only the last uses values that the model keeps."""
         return max(map(len, self._ways)) + bool(self._kept)
 
     @property
@@ -62,7 +62,7 @@ class SyntheticRows:
         return list(self._kept)
 
     def drawn(self, way: int, count: int) -> Iterator[list[Row]]:
-        """A few times ``count`` rows, the same each time. In each column every part of its range has a row."""
+        """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range has a row."""
         for seed in range(ROUNDS):
             rng = np.random.default_rng(seed)
             columns = [self._column(place, way, count, rng) for place in range(len(self._ways))]
@@ -83,12 +83,12 @@ class SyntheticRows:
 
 
 def shared(values: Sequence[Hashable], most: int = BINS) -> list[Any]:
-    """The most frequent of those that at least SHARED rows have."""
+    """Return the ``most`` frequent values that at least SHARED rows have."""
     return [value for value, count in Counter(values).most_common(most) if count >= SHARED]
 
 
 def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
-    """``values``: those that are not missing."""
+    """Yield the ways to draw a column, the best first. ``values``: those that are not missing."""
     if feature.dtype in (BOOLEAN, CATEGORY):
         yield _one_of(feature.categories or (False, True))
     elif feature.dtype == DATETIME and values:
@@ -126,18 +126,18 @@ def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
 
 
 def _times(nanoseconds: np.ndarray) -> Draw:
-    """As pandas writes them; days where the column has nothing else."""
+    """Draw times as pandas writes them; days where the column has nothing else."""
     unit = "s" if (nanoseconds % DAY).any() else "D"
     return _between(nanoseconds, lambda number: pd.Timestamp(int(number)).floor(unit).isoformat())
 
 
 def _texts(words: Sequence[str]) -> Draw:
-    """A few words that many texts have, in any order."""
+    """Draw a few words that many texts have, in any order."""
     return lambda ranks, rng: [" ".join(rng.choice(words, 1 + int(rank * min(len(words), 8)))) for rank in ranks]
 
 
 def _decimals(numbers: np.ndarray) -> int:
-    """As many as the column has; of measurements that have many, enough to tell a millionth of their range."""
+    """Return as many decimals as the column has; for long ones, enough to show a millionth of their range."""
     exact = (places for places in range(DECIMALS + 1) if np.array_equal(numbers.round(places), numbers))
     span = np.ptp(numbers) or abs(numbers[0]) or 1.0
     return next(exact, max(0, DECIMALS - int(np.floor(np.log10(span)))))

@@ -21,7 +21,7 @@ WINDOW = 10_000
 """Rows of a worker, after which all that it has counted weighs half."""
 
 LOG_EVERY, LOGGED = 900.0, 10
-"""Seconds between two log lines of a worker, and the features that such a line names at most."""
+"""Seconds between two log lines of a worker, and how many features such a line names at most."""
 
 
 class Drift:
@@ -67,7 +67,7 @@ class Drift:
             self._log()
 
     def _log(self) -> None:
-        """For InferenceDrift.kql, as nobody scrapes a managed endpoint; nothing where nothing has moved."""
+        """Log the features that moved, for InferenceDrift.kql: nobody scrapes a managed endpoint's metrics."""
         moved = sorted(((index, name) for name, index in self.indices() if index > WATCH), reverse=True)[:LOGGED]
         if moved:
             said = ", ".join(f"{name} {index:.2f}" for index, name in moved)

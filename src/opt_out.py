@@ -1,4 +1,4 @@
-"""Turns off what libraries report to their makers by themselves.
+"""Turns off what libraries report to their makers on their own.
 
 The libraries read these variables when they are imported, so ``apply`` comes before that: in score.py and in
 mlops/__init__.py. Child processes inherit them. docs/privacy.md lists what else is sent or stored.
@@ -12,7 +12,7 @@ VARIABLES = {
     "ORT_DISABLE_TELEMETRY": "1",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
 }
-"""Of ONNX Runtime, and of Azure Monitor's exporter, which counts for Microsoft what it exports."""
+"""ONNX Runtime's, and that of Azure Monitor's exporter, which reports to Microsoft how much it exports."""
 
 
 def apply(environment: MutableMapping[str, str]) -> None:

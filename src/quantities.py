@@ -1,7 +1,7 @@
 """The quantities that settings and commands take: one definition of each, with its unit and its bounds.
 
-Numbers are written in plain digits, as ``200``, ``0.5`` or ``1e3``. NaN, infinity, underscores and the digits of other
-scripts are refused, and so is what no clock, socket or memory has.
+Numbers are written in plain digits, such as ``200``, ``0.5`` or ``1e3``. NaN, infinity, underscores and the digits of
+other scripts are refused, and so are sizes that no clock, socket or memory has.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Quantity:
         return f"{self.noun} {low} {'and up ' * self.above}to {self.most:,}"
 
     def within(self, least: float, most: float | None = None, *, above: bool = False, below: bool = False) -> Quantity:
-        """The same with other bounds."""
+        """Return the same quantity with other bounds."""
         return replace(self, least=least, most=self.most if most is None else most, above=above, below=below)
 
     def parse(self, given: object) -> float:
-        """The number that ``given``, a text or a number, stands for; an int if ``whole``. Raises ValueError."""
+        """Return the number that ``given``, a text or a number, holds; an int if ``whole``. Raises ValueError."""
         text = str(given).strip()
         if not (WHOLE if self.whole else NUMBER).fullmatch(text):
             raise ValueError(f"give {self}")

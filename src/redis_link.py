@@ -39,7 +39,7 @@ TRIAL_EVERY = 1
 """Seconds."""
 
 LEFT_ALONE, TELL_EVERY = "Redis is left alone until it answers.", 60.0
-"""The log line on an open breaker, and seconds until the next one while it stays open: RedisDown.kql counts them."""
+"""The log line on an open breaker, and the seconds until the next one. RedisDown.kql counts these lines."""
 
 
 class RedisLink:
@@ -137,7 +137,7 @@ class RedisLink:
                 self._judge(failed=True)
 
     def _judge(self, *, failed: bool) -> None:
-        """Tell the breaker, where it has opened or closed the counts too, and the log also while it stays open."""
+        """Tell the breaker; also the counts when it opens or closes, and the log while it stays open."""
         with self._judging:
             with contextlib.suppress(_Failed), self._breaker:
                 if failed:

@@ -23,7 +23,7 @@ LEAST = 0.01
 """Share of the rows that a value has which is a bin of its own."""
 
 SHARED = 5
-"""Rows that have a value, at least, before it is kept in a manifest: it is nobody's then."""
+"""Rows that must have a value before a manifest keeps it: then it identifies nobody."""
 
 WATCH, DRIFTED = 0.1, 0.25
 
@@ -89,7 +89,7 @@ class Baseline:
 
 
 def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
-    """Deciles, each half-way between two rows: a row's own value is somebody's. Of few values, between all of them."""
+    """Return deciles, each between two rows, since a row's value is somebody's; of few values, all mid-points."""
     numbers = np.asarray(column, dtype=float)
     ordered = np.sort(numbers[~np.isnan(numbers)])
     distinct = np.unique(ordered)

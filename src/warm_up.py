@@ -36,7 +36,7 @@ def answered(
     rows: Iterable[Row],
     remedy: Callable[[], str | None] = lambda: None,
 ) -> Row:
-    """The first of ``rows`` that the model answers with finite numbers, else the first that it answers at all.
+    """Return the first of ``rows`` that the model answers with finite numbers, else the first that it answers.
 
     Raises StartupError with the ``remedy`` where it answers none.
     """

@@ -19,29 +19,38 @@ MIB = 2**20
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, type=PLACE)
 @click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
-@click.option("--base", type=QuantityType(PER_SECOND), default=20.0, help="Requests/s at least, of a named load.")
-@click.option("--peak", type=QuantityType(PER_SECOND), default=400.0, help="Requests/s at most, of a named load.")
-@click.option("--minutes", type=QuantityType(WHOLE_MINUTES), help="Of a named load; else 30, for daily a day.")
-@click.option("--compare", multiple=True, metavar="KEY=VALUE[,...]", help="The first manifest with that changed, too.")
+@click.option("--base", type=QuantityType(PER_SECOND), default=20.0, help="Least requests/s of a named load.")
+@click.option("--peak", type=QuantityType(PER_SECOND), default=400.0, help="Most requests/s of a named load.")
+@click.option(
+    "--minutes", type=QuantityType(WHOLE_MINUTES), help="Length of a named load; by default 30, for daily a day."
+)
+@click.option(
+    "--compare", multiple=True, metavar="KEY=VALUE[,...]", help="Also simulate the first manifest with this change."
+)
 @click.option(
     "--service-ms",
     type=QuantityType(MILLISECONDS),
     default=20.0,
-    help="Of one core's time, for a request: the stage predict in /metrics.",
+    help="Time of one core for a request: the stage predict in /metrics.",
 )
 @click.option(
     "--start-seconds",
     type=QuantityType(SECONDS),
     default=40.0,
-    help="Until a new pod is ready; of nodes too, if need be.",
+    help="Time until a new pod is ready, and a new node if it needs one.",
 )
-@click.option("--memory-mib", type=QuantityType(MEBIBYTES), default=300.0, help="That a pod uses, whatever the load.")
+@click.option(
+    "--memory-mib", type=QuantityType(MEBIBYTES), default=300.0, help="Memory that a pod uses, whatever the load."
+)
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
 @click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO.")
 @click.option("--picture", type=click.Choice(["svg", "png"]), default="svg")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/simulation", help="For tables, picture."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="build/simulation",
+    help="Folder for tables and picture.",
 )
 def simulate(
     manifests: tuple[Path, ...],
@@ -59,7 +68,7 @@ def simulate(
     picture: str,
     out: Path,
 ) -> None:
-    """What the autoscaler in MANIFESTS would do with a load, and what the requests would see of it.
+    """Show what the autoscaler in MANIFESTS would do with a load, and what requests would see of it.
 
     MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the Deployment that it
     names; - reads what kustomize renders. The autoscaler is computed as Kubernetes does; the pods are a model

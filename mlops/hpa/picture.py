@@ -14,7 +14,7 @@ from mlops.svg import picture
 
 
 def draw(timelines: Sequence[Timeline], slo: Slo, kind: str) -> bytes:
-    """``kind``: svg or png."""
+    """Draw the picture. ``kind``: svg or png."""
     figure = Figure(figsize=(10, 10.5), layout="constrained")
     panels = load, replicas, cpu, waiting, shed, latency = figure.subplots(6, 1, sharex=True)
     minutes = np.arange(len(timelines[0].rate)) / MINUTE

@@ -86,7 +86,7 @@ def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
 
 
 def tables(timelines: Sequence[Timeline], slo: Slo) -> dict[str, str]:
-    """Both tables as CSV, by the names of their files."""
+    """Return both tables as CSV, by the names of their files."""
     return {
         "summary.csv": summary(timelines, slo).to_csv(index=False, float_format="%.3f"),
         "seconds.csv": seconds(timelines, slo).to_csv(index=False, float_format="%.4g"),

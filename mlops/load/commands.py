@@ -35,9 +35,15 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     "--model-dir",
     type=click.Path(path_type=Path, exists=True),
     required=True,
-    help="The model's folder: requests are made from the rows that it was packaged with.",
+    help="The model's folder: requests are made from its golden rows.",
 )
-@click.option("--stages", "stages_", default="30s@50", callback=_parsed(stages.parse), help="As 30s@50,2m@200.")
+@click.option(
+    "--stages",
+    "stages_",
+    default="30s@50",
+    callback=_parsed(stages.parse),
+    help="How long, at how many requests a second, such as 30s@50,2m@200.",
+)
 @click.option(
     "--mix",
     "shares",
@@ -47,16 +53,21 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 )
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200)
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500)
-@click.option("--errors", type=QuantityType(PERCENT.within(0, above=True)), default=1, help="At most.")
-@click.option("--availability", type=QuantityType(PERCENT.within(0, below=True)), default=99.9, help="At least.")
+@click.option("--errors", type=QuantityType(PERCENT.within(0, above=True)), default=1, help="Failed requests, at most.")
+@click.option(
+    "--availability",
+    type=QuantityType(PERCENT.within(0, below=True)),
+    default=99.9,
+    help="Answered requests, at least.",
+)
 @click.option(
     "--connections",
     type=QuantityType(COUNT.within(1, 10_000)),
     default=200,
-    help="Requests at once; more wait, which counts.",
+    help="Requests at once; others wait, which counts as latency.",
 )
 @click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
-@click.option("--deployment", help="Ask this one, in place of whichever the traffic chooses.")
+@click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/load", help="For the report.")
 def load(
     url: str,

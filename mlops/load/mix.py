@@ -16,7 +16,7 @@ LARGE_ROWS = 100
 
 SEED = 7
 SHARE = COUNT.within(0, 1_000_000)
-"""Of a kind: its weight beside the others'."""
+"""The weight of a kind beside the others'."""
 
 
 class Kind(StrEnum):

@@ -74,13 +74,13 @@ class Result:
 
 
 def check(folder: Path) -> None:
-    """Before the load, whose report would be lost. Raises StartupError where one of the files is not to be written."""
+    """Refuse files that must not be overwritten, before the load, whose report would be lost. Raises StartupError."""
     for name, known in KNOWN.items():
         output.check(folder / name, known)
 
 
 def write(result: Result, folder: Path) -> Path:
-    """``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as ``output.write``."""
+    """Write ``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as ``output.write``."""
     drawn = io.StringIO(newline="")
     writer = csv.writer(drawn)
     writer.writerow(HEADER)

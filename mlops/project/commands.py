@@ -18,16 +18,21 @@ from mlops.project import project_file
 from mlops.project.project_file import FILE, command_line
 
 WRITTEN = Path("build")
-"""For each artifact folder that `mlops artifact` wrote, the checksum of its manifest: that one it may replace."""
+"""Folder of the manifests' checksums of those artifact folders that `mlops artifact` wrote, and so may replace."""
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
 
 @click.command()
-@click.option("--model", type=EXISTING, help=f"Package this one, in place of {FILE}'s.")
-@click.option("--sample", type=EXISTING, help=f"Its rows, in place of {FILE}'s.")
+@click.option("--model", type=EXISTING, help=f"Package this model instead of {FILE}'s.")
+@click.option("--sample", type=EXISTING, help=f"Use these rows instead of {FILE}'s.")
 @click.option("--version", default="v1.0.0", callback=printable, help="Model version.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=names_.ARTIFACT, help="The folder.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=names_.ARTIFACT,
+    help="The artifact folder to write.",
+)
 @click.option("--force", is_flag=True, help="Replace an artifact folder that another command wrote.")
 def artifact(model: Path | None, sample: Path | None, version: str, out: Path, force: bool) -> None:
     """Package the model that scoring.toml names, under the name that it has there.
@@ -99,7 +104,7 @@ def _is_full(out: Path) -> bool:
 
 
 def _is_ours(out: Path) -> bool:
-    """Whether it still is as this command left it."""
+    """Tell whether ``out`` is as this command left it."""
     try:
         return _record(out).read_text() == _mark(out)
     except (OSError, UnicodeDecodeError):

@@ -17,9 +17,9 @@ OWN_NAME = ("MODEL_NAME", "MODEL_VERSION")
 
 
 def write(root: Path, names: Names) -> list[str]:
-    """Correct the files below ``root``, nothing else in them; -> a line on each name that was wrong."""
+    """Correct the names in the files below ``root``, and nothing else; -> a line on each name that was wrong."""
     wrong = sorted(wrong_places(root, names), key=lambda place: (place.path, place.span))
-    for place in reversed(wrong):  # from a file's end, for each changes where the ones behind it are
+    for place in reversed(wrong):  # from the end of each file: a change moves what is behind it
         text, (start, end) = content(place.path) or "", place.span
         output.write(place.path, f"{text[:start]}{place.wanted}{text[end:]}", output.seen_by_the_command)
     return [f"{place.path}:{place.line}: {place.found} is now {place.wanted}" for place in wrong]
@@ -30,7 +30,7 @@ def wrong_places(root: Path, names: Names) -> list[Place]:
 
 
 def write_sample_requests(root: Path, packaged: Manifest) -> list[Path]:
-    """Those that the model does not take, anew from its golden rows; -> which they were."""
+    """Write the sample requests that the model does not take, from its golden rows; -> which they were."""
     texts = sample_requests.texts(packaged)
     wrong = [path for path in texts if sample_requests.refused(root / path, packaged)]
     for path in wrong:
@@ -39,13 +39,13 @@ def write_sample_requests(root: Path, packaged: Manifest) -> list[Path]:
 
 
 def packaged(root: Path) -> Manifest | None:
-    """Of the artifact folder, if there is one. Raises StartupError."""
+    """Read the manifest of the artifact folder, if there is one. Raises StartupError."""
     folder = root / ARTIFACT
     return Manifest.read(folder) if (folder / FILE_NAME).is_file() else None
 
 
 def check(root: Path, names: Names) -> list[Problem]:
-    """What disagrees with the names, or with the packaged model. Raises StartupError."""
+    """Find what disagrees with the names, or with the packaged model. Raises StartupError."""
     return [*_names(root, names), *_model(root, names), *_environment(root)]
 
 
@@ -70,7 +70,7 @@ def _model(root: Path, names: Names) -> Iterator[Problem]:
 
 
 def _environment(root: Path) -> Iterator[Problem]:
-    """The manifest in the image names the model and its version; a variable would hide what it says."""
+    """Find variables that hide the model's name and version, which the manifest in the image says."""
     for path in sorted(root.glob("kubernetes/**/*.yaml")):
         try:
             document = read(path)

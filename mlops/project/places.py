@@ -1,4 +1,4 @@
-"""Where the names of ``scoring.toml`` stand in files that Azure and Terraform read as they are."""
+"""Finds where the names of ``scoring.toml`` stand in files that Azure and Terraform read as they are."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Place:
 
 
 def places(root: Path, names: Names) -> Iterator[Place]:
-    """All that there are below ``root``, right or wrong. Files and keys that are missing have none."""
+    """Yield all places below ``root``, right or wrong. Files and keys that are missing have none."""
     for pattern, which, key, find in WHERE:
         for path in sorted(root.glob(pattern)):
             text = content(path)
@@ -41,7 +41,7 @@ def places(root: Path, names: Names) -> Iterator[Place]:
 
 
 def content(path: Path) -> str | None:
-    """With its line ends as they are; None where it is no text that can be read, which is for others to tell."""
+    """Read a text with its line ends as they are; None where it can't be read, which others report."""
     try:
         return path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -49,7 +49,7 @@ def content(path: Path) -> str | None:
 
 
 def _in_yaml(key: Key, text: str) -> Span | None:
-    """The value at ``key``, without quotes; of a reference to a registered model, its name. JSON is YAML too."""
+    """Find the value at ``key``, without quotes; of a reference to a registered model, its name. JSON is YAML too."""
     try:
         node = Loader(text).get_single_node()
     except (yaml.YAMLError, ValueError):
@@ -68,7 +68,7 @@ def _in_yaml(key: Key, text: str) -> Span | None:
 
 
 def _in_terraform(variable: str, text: str) -> Span | None:
-    """The default of a variable, if it is a text."""
+    """Find the default of a variable, if it is a text."""
     start = text.find(f'variable "{variable}" {{')
     end = text.find("\n}", start)
     found = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE).search(text, max(start, 0), max(end, 0))

@@ -18,14 +18,14 @@ from mlops.cli import package
 
 FILE = Path("scoring.toml")
 FROM_ELSEWHERE = ("model", "name", "version", "out", "force")
-"""Parameters of `mlops package` that are no keys: the file is ``file``, the others have a place of their own."""
+"""Parameters of `mlops package` that are not keys: the model is the key ``file``, the others stand elsewhere."""
 
 MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 
 @dataclass(frozen=True)
 class Names:
-    """Of the registered model, of the managed endpoint, and of the one on attached AKS."""
+    """The names of the registered model, of the managed endpoint, and of the one on attached AKS."""
 
     model: str
     endpoint: str
@@ -34,14 +34,14 @@ class Names:
 
 @dataclass(frozen=True)
 class Project:
-    """``options``: of `mlops package` by parameter, and the model as ``file``; empty where no model is named."""
+    """The project file. ``options``: those of `mlops package`, and the model as ``file``; empty without a model."""
 
     options: Mapping[str, Any]
     names: Names
 
 
 def command_line(options: Mapping[str, Any]) -> list[str]:
-    """Options without ``file`` -> words for `mlops package`."""
+    """Turn options, without ``file``, into words for `mlops package`."""
     words = []
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
@@ -53,7 +53,7 @@ def command_line(options: Mapping[str, Any]) -> list[str]:
 
 
 def read(file: Path = FILE) -> Project:
-    """Raises StartupError, with a sentence that says what to write."""
+    """Read the project file. Raises StartupError, with a sentence that says what to write."""
     tables = _tables(file)
     _only_known(file, "", tables, ("model", "names"))
     return Project(_options(file, tables.get("model", {})), _names(file, tables.get("names", {})))

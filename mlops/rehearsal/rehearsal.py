@@ -45,7 +45,7 @@ class Rehearsed:
 
 
 def check(name: str, folder: Path) -> None:
-    """Raises StartupError where what a rehearsal writes would overwrite what it did not."""
+    """Refuse a folder in which a rehearsal would overwrite what it did not write. Raises StartupError."""
     place = folder / name
     for file in (folder / f"{name}.html", place / f"{OLD}.log", place / f"{NEW}.log"):
         output.check(file)

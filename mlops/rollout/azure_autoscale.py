@@ -15,7 +15,7 @@ from mlops.rollout.azure_calls import AzureCalls, NotThere
 
 API_VERSION = "2022-10-01"
 RESOURCE_MANAGER = "https://management.azure.com"
-ROLE = "Monitoring Contributor on the resource group"
+ROLE = "Contributor on the resource group"
 
 Setting = dict[str, Any]
 """As Azure Resource Manager answers it."""

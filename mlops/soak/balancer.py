@@ -24,7 +24,7 @@ PROBE_S = 0.25
 
 
 def check(folder: Path) -> None:
-    """Raises StartupError where a log would overwrite what is none."""
+    """Refuse to overwrite a file that is not a log of ours. Raises StartupError."""
     for name in (ONE, TWO):
         for file in folder.glob(f"{name}-*.log"):
             output.check(file)

@@ -25,12 +25,14 @@ PROCESSORS = 2
     default=40,
     help="Seconds of each of the five phases.",
 )
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Logs, report.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Folder for logs and report."
+)
 @click.option(
     "--write",
     "page",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Put the table there.",
+    help="Write the table into this file.",
 )
 def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     """Hold the demo model to its objectives on this machine, for minutes and with faults.

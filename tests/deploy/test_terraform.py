@@ -312,7 +312,7 @@ def test_the_cost_on_the_page_adds_up():
 def test_each_environment_has_a_state_of_its_own():
     """The page initialises it just before it plans with that environment's variables."""
     assert "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
-    planned = re.findall(r"-backend-config=key=(\S+).*\nterraform plan -var-file=(\S+)", PAGE)
+    planned = re.findall(r"-backend-config=key=(\S+).*\nterraform -chdir=infrastructure plan -var-file=(\S+)", PAGE)
     project = MODULE.variables()["project"]["default"]
     assert {name for _, name in planned} == {path.name for path in TFVARS}
     for state, name in planned:

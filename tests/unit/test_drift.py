@@ -79,7 +79,8 @@ def test_the_log_names_what_has_moved(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """Every quarter of an hour, the furthest first, as on a managed endpoint nobody scrapes; nothing where none has."""
-    monkeypatch.setattr(telemetry.logger, "propagate", True)
+    monkeypatch.setattr(telemetry.logger, "handlers", [caplog.handler])
+    monkeypatch.setattr(telemetry.logger, "propagate", False)
     caplog.set_level(logging.INFO, "scoring")
     found, clock = model("age", "bmi"), [1000.0]
     seen = Drift(board, lambda: found, clock=lambda: clock[0])

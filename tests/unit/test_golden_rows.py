@@ -249,7 +249,7 @@ def test_they_can_be_rows_of_the_sample(tmp_path: Path):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (None, "is no file; give synthetic, sample or a file of rows"),
+        (None, "is not a file; give synthetic, sample or a file of rows"),
         ("age\n1\n", "In the file of --golden-rows: The sample lacks columns that the model was fitted on"),
         (",".join(support.NAMES) + "\n" + "1,2,3,4,5,6,7,8,9,inf\n" * 2, "In the file of --golden-rows"),
         (",".join(support.NAMES) + "\n" + ",".join(["1e308"] * 10) + "\n", "does not answer 1 of the 1 rows of"),

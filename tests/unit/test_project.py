@@ -227,6 +227,7 @@ def test_a_model_that_is_named_otherwise_is_left(here: Path, model: str):
 
 def test_check_finds_each_place_that_disagrees(repository: Path):
     """With file, line, key and what to do; and nothing once the names are written."""
+    names.write(repository, Names("before", "before-live", "before-aks"))  # whatever names this repository has
     wrong = [str(problem) for problem in names.check(repository, Names("churn", "churn-live", "churn-aks"))]
     assert len(wrong) == 13
     assert all(

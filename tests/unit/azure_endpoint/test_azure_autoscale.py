@@ -109,7 +109,7 @@ def test_who_may_not_is_told_which_role(scaled: Setting, method: str, path: str,
     scaled.server.fail(1, Reply(403, denied), method, path)
     message = refusal(lambda: scaled.endpoint.copy_autoscale("blue", "green"))
     assert message.startswith(f"Can't {what}: The client does not have authorization")
-    assert message.endswith("ask for the role Monitoring Contributor on the resource group.")
+    assert message.endswith("ask for the role Contributor on the resource group.")
 
 
 def test_nobody_who_may_not_look_deploys(scaled: Setting):
