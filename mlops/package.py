@@ -29,7 +29,7 @@ from mlops.golden_rows import Given
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
-from mlops.read_as import as_fitted
+from mlops.read_as import as_fitted, dates_of_the_fit
 from mlops.sample import as_told
 from model_file import UntrustedTypes
 from onnx_model import OnnxModel
@@ -101,7 +101,9 @@ def _read(
     rows: pd.DataFrame | CsvFile, estimator: Any, signature: Sequence[Feature], told: Mapping[str, Feature], say: Say
 ) -> pd.DataFrame:
     """Read rows as the model was fitted and the user says. Raises StartupError."""
-    return as_fitted(rows, estimator, signature, told, say) if isinstance(rows, CsvFile) else as_told(rows, told)
+    if isinstance(rows, CsvFile):
+        return as_fitted(rows, estimator, signature, told, say)
+    return as_told(rows, {**dates_of_the_fit(rows, estimator), **told})
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:

@@ -58,6 +58,16 @@ def fitted_types(estimator: Any, columns: Sequence[str | int]) -> Types:
     return {name: feature for name, feature in told if feature.dtype != ANY}
 
 
+def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
+    """Columns of texts that were datetimes at the fit: JSON has no type for them."""
+    told = fitted_types(estimator, list(frame.columns))
+    return {
+        str(name): feature
+        for name, feature in told.items()
+        if feature.dtype == DATETIME and name in frame.columns and dtype_of(name, frame[name]) == TEXT
+    }
+
+
 def _kinds(frame: pd.DataFrame) -> Iterator[str]:
     by_kind = defaultdict(list)
     for name in frame.columns:

@@ -9,12 +9,13 @@ import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from booster_features import booster_features
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 
 NUMBER = "number"
 """In place of a number's dtype: whole or not, the fit does not tell."""
@@ -48,8 +49,8 @@ class Part(NamedTuple):
 def fitted_columns(estimator: Any, count: int) -> list[Feature]:
     """For each of ``count`` columns a Feature without a name, whose ``categories`` are known values of any dtype.
 
-    The dtype is TEXT, BOOLEAN, CATEGORY or NUMBER, or ANY where nothing is told. With ANY, ``categories`` are what a
-    later step knows: likely to be answered, and no promise.
+    The dtype is TEXT, BOOLEAN, CATEGORY, DATETIME or NUMBER, or ANY where nothing is told. With ANY, ``categories`` are
+    what a later step knows: likely to be answered, and no promise.
     """
     found = [NOTHING] * count
     with suppress(Exception):
@@ -197,10 +198,15 @@ def _of_statistics(imputer: Any) -> list[Feature]:
 
 def _of_values(values: Iterable[Any]) -> Feature:
     """The dtype that they have in common, and those that JSON can hold."""
-    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
-    known = tuple(value for value in plain if _kind(value) not in (None, ANY))
+    plain = [value.item() if isinstance(value, np.generic) and value.dtype.kind != "M" else value for value in values]
+    known = tuple(_sent(value) for value in plain if _kind(value) not in (None, ANY))
     kinds = {_kind(value) for value in plain} - {None}
     return Feature(None, kinds.pop() or ANY if len(kinds) == 1 else ANY, categories=known)
+
+
+def _sent(value: Any) -> Any:
+    """As a request holds it."""
+    return str(np.datetime64(value, "ns")).rstrip("0").rstrip(".") if _kind(value) == DATETIME else value
 
 
 def _kind(value: Any) -> str | None:
@@ -209,7 +215,9 @@ def _kind(value: Any) -> str | None:
         return TEXT if isinstance(value, str) else BOOLEAN
     if isinstance(value, int | float | np.number) and np.isfinite(value):
         return NUMBER
-    missing = value is None or type(value).__name__ in ("NAType", "NaTType") or str(value) == "nan"
+    if str(value) != "NaT" and (isinstance(value, np.datetime64) or (isinstance(value, datetime) and not value.tzinfo)):
+        return DATETIME
+    missing = value is None or str(value) in ("NaT", "<NA>", "nan")
     return None if missing else ANY
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from booster_features import PACKAGE, booster_features, booster_names, check_categories, named
-from contract import ANY, BOOLEAN, CATEGORY, TEXT, Feature
+from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from errors import StartupError
 from fitted_columns import NOTHING, NUMBER, fitted_columns
 
@@ -69,7 +69,7 @@ def _of_columns(estimator: Any, count: int) -> list[Feature]:
 
 
 def _no_number(fitted: Feature) -> bool:
-    return fitted.dtype in (TEXT, BOOLEAN, CATEGORY) or any(
+    return fitted.dtype in (TEXT, BOOLEAN, CATEGORY, DATETIME) or any(
         isinstance(known, str | bool) for known in fitted.categories
     )
 
@@ -79,7 +79,7 @@ def _taken(fitted: Feature) -> Feature:
         return Feature(None, missing=True)
     if fitted.dtype == CATEGORY and fitted.categories:
         return replace(fitted, missing=True)
-    return Feature(None, fitted.dtype if fitted.dtype in (TEXT, BOOLEAN) else ANY, missing=True)
+    return Feature(None, fitted.dtype if fitted.dtype in (TEXT, BOOLEAN, DATETIME) else ANY, missing=True)
 
 
 def _refuse_unfitted(estimator: Any) -> None:

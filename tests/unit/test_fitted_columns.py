@@ -111,6 +111,15 @@ def test_xgboost_tells_categories_from_numbers():
     assert [found[name].dtype for name in "abc"] == ["category", "number", "number"]
 
 
+@pytest.mark.parametrize("unit", ["ns", "us", "s"])
+@pytest.mark.parametrize("zone", [None, "Europe/Paris"])
+def test_datetimes_of_the_fit_are_known_as_such(unit: str, zone: str | None):
+    """Whatever their unit; with a time zone they are nothing that a request can hold."""
+    days = pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None] * 10)).dt.as_unit(unit).dt.tz_localize(zone)
+    told = fitted_types(OneHotEncoder(handle_unknown="ignore").fit(pd.DataFrame({"day": days})), ["day"])
+    assert {name: feature.dtype for name, feature in told.items()} == ({} if zone else {"day": "datetime"})
+
+
 class Own(TransformerMixin, ClassifierMixin, BaseEstimator):
     """Inherits scikit-learn's tags, and takes texts all the same."""
 

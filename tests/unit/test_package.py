@@ -1,6 +1,7 @@
 import warnings
 from pathlib import Path
 
+import joblib
 import numpy as np
 import orjson
 import pandas as pd
@@ -26,6 +27,7 @@ from golden import batch
 from manifest import Manifest
 from mlops.package import package
 from mlops.parity import TOLERANCE
+from mlops.sample import load as read_sample
 from model import Model, load
 from onnx_model import LEAST_COMPARED
 from payload import Limits
@@ -324,3 +326,19 @@ def test_packaging_shows_no_warnings_of_the_model(tmp_path: Path):
         folder = support.packaged(RandomForestClassifier(5).fit(X, y), X, tmp_path)
     assert not shown
     assert "predict_log_proba" in Manifest.read(folder).contract.methods
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_dates_that_the_model_was_fitted_on_are_dates_in_each_sample(form: str, tmp_path: Path):
+    """An encoder that ignores what it does not know would answer texts, and wrongly."""
+    days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=7).repeat(40), "size": np.arange(280) % 3})
+    weekend = days["day"].dt.day_of_week >= 5
+    columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["day"]), ("passthrough", ["size"]))
+    joblib.dump(make_pipeline(columns, LogisticRegression()).fit(days, weekend), tmp_path / "model.joblib")
+    sample = tmp_path / f"sample.{form}"
+    texts = days.assign(day=days["day"].dt.strftime("%Y-%m-%d"))
+    {"csv": lambda: texts.to_csv(sample, index=False), "parquet": lambda: days.to_parquet(sample),
+     "json": lambda: texts.to_json(sample, orient="records")}[form]()  # fmt: skip
+    told = package(tmp_path / "model.joblib", read_sample(sample), tmp_path / "out")
+    assert told.contract.features[0].dtype == "datetime"
+    assert len(set(told.golden_answers["predict"])) == 2
