@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import support
+from deploy.checkout import NAMES
 from mlops.cli import main
 from mlops.rollout import compare_command, rollout_command, targets
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
@@ -322,12 +323,12 @@ def test_the_shipped_file_is_checked_by_the_manifest_of_the_version_that_is_depl
     assert expected.golden
     assert expected.rows
     assert tasks[0].questions == expected
-    assert asked_for[0][-1] == {"green": "azureml:diabetes-classifier:8"}  # type: ignore[index]
+    assert asked_for[0][-1] == {"green": f"azureml:{NAMES.model}:8"}  # type: ignore[index]
     assert tasks[0].key != targets.key(green, expected)
     _, told = mlops("rollout", green, "--plan")
     assert (
         told.splitlines()[-1]
-        == "green gets azureml:diabetes-classifier:8, which is azureml:diabetes-classifier@latest now"
+        == f"green gets azureml:{NAMES.model}:8, which is azureml:{NAMES.model}@latest now"
     )
 
 
