@@ -124,7 +124,15 @@ def _json(path: Path) -> pd.DataFrame:
 
 
 def _json_lines(path: Path) -> pd.DataFrame:
-    return _table([_parsed(line) for line in path.read_bytes().splitlines() if line.strip()])
+    lines = enumerate(path.read_bytes().splitlines(), start=1)
+    return _table([_row(number, line) for number, line in lines if line.strip()])
+
+
+def _row(number: int, line: bytes) -> Any:
+    try:
+        return _parsed(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"line {number} is not JSON ({error.msg}, in column {error.colno})") from None
 
 
 def _parsed(text: bytes) -> Any:
@@ -132,13 +140,21 @@ def _parsed(text: bytes) -> Any:
 
 
 def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:
-    """pandas would fill up a row with fewer values than others."""
+    """pandas would fill up a row with fewer values than others, and take a list among objects for one."""
+    kinds = [_kind(row) for row in rows]
+    odd = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if odd is not None:
+        raise ValueError(f"row {odd + 1} is {kinds[odd]}, row 1 is {kinds[0]}")
     widths = [len(row) for row in rows if isinstance(row, list)]
     wanted = len(columns) if columns else next(iter(widths), 0)
     uneven = next((place for place, width in enumerate(widths) if width != wanted), None)
     if uneven is not None:
         raise ValueError(f"row {uneven + 1} has {widths[uneven]} values, not {wanted}")
     return pd.DataFrame(rows, columns=columns)
+
+
+def _kind(row: Any) -> str:
+    return {dict: "an object", list: "a list"}.get(type(row), "a value")
 
 
 def _parquet(path: Path) -> pd.DataFrame:
@@ -179,4 +195,4 @@ def _categories(column: pd.Series) -> tuple[Any, ...]:
 def _plain(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value

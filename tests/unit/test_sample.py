@@ -66,9 +66,9 @@ def test_each_dtype_has_a_feature(column: pd.Series, dtype: str):
 
 
 def test_rows_are_plain_values_with_null_for_what_is_missing():
-    """As a request would hold them."""
+    """As a request would hold them. Lists, as Parquet has them, are for the service to refuse."""
     frame = pd.DataFrame({"a": [1.5, np.nan], "b": ["x", None], "c": pd.Series([1, None], dtype="Int64")})
-    assert rows_of(frame) == [[1.5, "x", 1], [None, None, None]]
+    assert rows_of(frame.assign(d=[np.array([1, 2]), None])) == [[1.5, "x", 1, [1, 2]], [None, None, None, None]]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,28 @@ def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError, match="row 2 has 1 values, not 2; correct the file"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        (
+            "s.jsonl",
+            '{"a": 1}\n\n{bad\n',
+            "line 3 is not JSON (unexpected character, expected a string key, in column 2)",
+        ),
+        ("s.jsonl", '{"a": NaN}\n', "line 1 is not JSON (unexpected character, expected a JSON value, in column 7)"),
+        ("s.jsonl", '{"a": 1}\n[1, 2]\n', "row 2 is a list, row 1 is an object"),
+        ("s.jsonl", "[1]\n3\n", "row 2 is a value, row 1 is a list"),
+        ("s.json", '{"data": [[1], {"a": 1}]}', "row 2 is an object, row 1 is a list"),
+    ],
+)
+def test_what_is_wrong_in_json_is_told_by_its_place_in_the_file(tmp_path: Path, name: str, content: str, told: str):
+    """Each line of JSON lines is read by itself: the error of the line alone would name line 1."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(StartupError) as error:
+        read(tmp_path / name)
+    assert str(error.value) == f"The sample {tmp_path / name} can't be read: {told}; correct the file."
 
 
 @pytest.mark.parametrize(
