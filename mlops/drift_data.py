@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 
 from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
@@ -48,10 +47,12 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
     if file.suffix.lower() != ".jsonl":
         return samples.read(file, features)
     try:
-        lines = [orjson.loads(line) for line in file.read_bytes().splitlines() if line.strip()]
-        rows = [row for line in lines for row in (line["data"] if isinstance(line.get("data"), list) else [line])]
-    except (orjson.JSONDecodeError, AttributeError) as error:
-        raise StartupError(f"{file} is not JSON lines ({error}); give a file of the data collector.") from None
+        lines = samples.json_lines(file)
+        if odd := next((number for number, line in lines.items() if not isinstance(line, dict)), None):
+            raise ValueError(f"line {odd} is no object")
+    except ValueError as error:
+        raise StartupError(f"{file} is not JSON lines: {error}; give a file of the data collector.") from None
+    rows = [row for line in lines.values() for row in (line["data"] if isinstance(line.get("data"), list) else [line])]
     if not rows:
         raise StartupError(f"{file} has no rows; give one that has.")
     _check_rows(file, rows, names)

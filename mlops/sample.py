@@ -124,11 +124,16 @@ def _json(path: Path) -> pd.DataFrame:
 
 
 def _json_lines(path: Path) -> pd.DataFrame:
+    return _table([*json_lines(path).values()])
+
+
+def json_lines(path: Path) -> dict[int, Any]:
+    """What each line holds, by its number from 1; empty ones are left out. Raises ValueError, which names the line."""
     lines = enumerate(path.read_bytes().splitlines(), start=1)
-    return _table([_row(number, line) for number, line in lines if line.strip()])
+    return {number: _line(number, line) for number, line in lines if line.strip()}
 
 
-def _row(number: int, line: bytes) -> Any:
+def _line(number: int, line: bytes) -> Any:
     try:
         return _parsed(line)
     except orjson.JSONDecodeError as error:

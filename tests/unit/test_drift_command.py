@@ -55,10 +55,10 @@ def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("d.jsonl", "[1", "is not JSON lines"),
+        ("d.jsonl", '{"a": 1}\n\n[1', "is not JSON lines: line 3 is not JSON"),
         ("d.jsonl", "[1]", "is not JSON lines"),
         ("d.jsonl", "", "has no rows"),
-        ("d.jsonl", "[]\n", "is not JSON lines"),
+        ("d.jsonl", '{"a": 1}\n[]\n', "is not JSON lines: line 2 is no object"),
         ("d.csv", "age\n1\n", "d.csv lacks the columns sex, bmi"),
         ("d.txt", "age\n1\n", "is not a sample that can be read"),
     ],
