@@ -6,11 +6,8 @@ import shlex
 
 import pandas as pd
 
-from contract import TEXT
 from errors import ClientError, StartupError, reason
-from mlops.read_as import NAMED, listed
-from mlops.sample import dtype_of
-from validation import moment
+from mlops.read_as import NAMED, all_moments, listed
 
 OF_ROWS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 """What estimators raise for values that they can't take."""
@@ -36,8 +33,4 @@ def failed(method: str, error: BaseException, frame: pd.DataFrame) -> StartupErr
 
 
 def _dates(frame: pd.DataFrame) -> list[str]:
-    return [str(name) for name in frame.columns if _all_moments(name, frame[name].dropna())]
-
-
-def _all_moments(name: object, given: pd.Series) -> bool:
-    return bool(len(given)) and dtype_of(name, given) == TEXT and all(moment(text) is not None for text in given)
+    return [str(name) for name in frame.columns if all_moments(frame[name].dropna())]

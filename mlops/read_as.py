@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from known_features import names_of
 from mlops.column_types import MISSING, are_codes, stray
 from mlops.csv_file import CsvFile, Types
 from mlops.sample import dtype_of
+from validation import moment
 
 NAMED = 8
 """How many columns a line names, and how many have a note."""
@@ -85,6 +86,8 @@ def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
 
 def _note(name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]) -> str | None:
     rows, option = stray(cells), f"add --dtype {name}=float64"
+    if known is None and all_moments({*cells} - {""}):
+        return f"is text: if the model was fitted on datetimes there, add --dtype {name}=datetime"
     words = MEANT.intersection(cells) - {*(known.categories if known else ())}
     if known is None and are_codes(cells):
         return f"is text: its numbers have leading zeros, a plus or too many digits; if they are no codes, {option}"
@@ -96,6 +99,11 @@ def _note(name: str | int, cells: Sequence[str], known: Feature | None, lines: S
         found = ", ".join(sorted(words))
         return f"holds {found}, which is read as text; leave those cells empty where they mean that values are missing"
     return None
+
+
+def all_moments(given: Collection[Any]) -> bool:
+    """Each is a text that could be a date or a time."""
+    return len(given) > 0 and all(isinstance(one, str) and moment(one) is not None for one in given)
 
 
 def listed(names: Sequence[Any]) -> str:

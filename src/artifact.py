@@ -120,7 +120,8 @@ def _open(path: Path) -> Artifact:
             return Artifact(folder / described.model_file, unnamed.name, unnamed.version, mlflow=described)
     if path.is_dir():
         raise StartupError(
-            f"SCORING_MODEL_PATH names the folder {path}, which describes no model; name a file.{_listing(path)}"
+            f"{path} is a folder that describes no model; name the model's file, in a service by SCORING_MODEL_PATH."
+            f"{_listing(path)}"
         )
     return unnamed
 

@@ -93,7 +93,7 @@ def test_a_wrong_place_is_named(settings: Settings, message: str):
 def test_a_folder_that_describes_no_model_is_not_guessed_at(tmp_path: Path):
     """An explicit folder must hold a manifest or an MLmodel."""
     touch(tmp_path / "a.pkl")
-    with pytest.raises(StartupError, match="describes no model"):
+    with pytest.raises(StartupError, match=r"a folder that describes no model; name the model's file, .* Found: a.pkl"):
         find(Settings(scoring_model_path=tmp_path))
 
 

@@ -91,6 +91,21 @@ def test_codes_that_could_be_numbers_are_told(tmp_path: Path):
     assert (result.exit_code, "note: code" in result.output) == (0, False)
 
 
+def test_dates_that_are_read_as_text_are_told(tmp_path: Path):
+    """The model may have met them as datetimes, and nothing tells: only who trained it knows."""
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=20).astype(str), "x": [0.0, 1.0] * 10})
+    columns = make_column_transformer((FunctionTransformer(lengths), ["day"]), ("passthrough", ["x"]))
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
+    rows = frame.to_csv(index=False)
+    note = "note: day is text: if the model was fitted on datetimes there, add --dtype day=datetime"
+    assert note in package(tmp_path, estimator, rows).output
+    assert "note: day" not in package(tmp_path, estimator, rows, "--text", "day").output
+
+
+def lengths(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(len)
+
+
 def test_many_columns_take_a_line_a_kind(tmp_path: Path):
     """Not one each."""
     frame = pd.DataFrame(np.eye(60), columns=[f"x{place}" for place in range(60)])
