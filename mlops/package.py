@@ -166,7 +166,12 @@ def _is_artifact(folder: Path) -> bool:
     """Tell whether ``folder`` holds an artifact and nothing more. Raises StartupError if its manifest can't be read."""
     if not (folder / FILE_NAME).is_file():
         return False
-    written = {FILE_NAME, *Manifest.read(folder).files}
+    try:
+        written = {FILE_NAME, *Manifest.read(folder).files}
+    except StartupError:
+        raise StartupError(
+            f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or name another folder."
+        ) from None
     return all(path.name in written and path.is_file() and not path.is_symlink() for path in folder.iterdir())
 
 

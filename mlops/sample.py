@@ -159,7 +159,9 @@ def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:
 
 
 def _kind(row: Any) -> str:
-    return {dict: "an object", list: "a list"}.get(type(row), "a value")
+    if isinstance(row, dict):
+        return "an object"
+    return "a list" if isinstance(row, list) else "a value"
 
 
 def _parquet(path: Path) -> pd.DataFrame:

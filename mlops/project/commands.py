@@ -45,6 +45,9 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     given = {name: str(path) for name, path in {"file": model, "sample": sample}.items() if path is not None}
     options = {**project.options, **given}
     _check_model(options)
+    from mlops.package import check_out
+
+    check_out(out, force=True)
     replaced = _is_full(out)
     if replaced and not force and not _is_ours(out):
         raise StartupError(

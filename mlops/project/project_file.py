@@ -80,13 +80,14 @@ def _options(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in table.items():
         parameter = options.get(name)
         if isinstance(parameter, click.Option) and parameter.is_flag:
-            right, wanted = isinstance(value, bool), "true or false"
+            right, wanted, form = isinstance(value, bool), "true or false", "true"
         elif parameter is not None and parameter.multiple:
             right, wanted = isinstance(value, list) and all(isinstance(one, str) for one in value), "a list of texts"
+            form = f'["{parameter.metavar}"]'
         else:
-            right, wanted = isinstance(value, str) and bool(value), "a text"
+            right, wanted, form = isinstance(value, str) and bool(value), "a text", '"..."'
         if not right:
-            raise StartupError(f"{file}: model.{name} must be {wanted}; write it so.")
+            raise StartupError(f"{file}: model.{name} must be {wanted}; write {name} = {form}.")
     return dict(table)
 
 

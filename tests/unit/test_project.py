@@ -110,8 +110,14 @@ def test_nothing_but_an_artifact_is_ever_replaced(here: Path):
     (here / "artifact").mkdir()
     (here / "artifact" / "thesis.txt").write_text("x")
     for words in (("artifact",), ("artifact", "--force")):
-        assert run(*words).exit_code == 1
+        assert said(run(*words)) == "artifact holds more than an artifact, so it is not replaced; name another folder."
     assert (here / "artifact" / "thesis.txt").read_text() == "x"
+    (here / "artifact" / "thesis.txt").rename("thesis.txt")
+    (here / "artifact" / "manifest.json").write_text("mine")
+    for words in (("artifact",), ("artifact", "--force")):
+        assert said(run(*words)) == (
+            "artifact has a manifest that can't be read, so it is not replaced; move it away, or name another folder."
+        )
 
 
 MISTAKES = {
@@ -119,11 +125,12 @@ MISTAKES = {
     "[modle]": "scoring.toml has unknown keys: modle; remove or correct them, there are only model, names.",
     '[model]\ndorp = ["a"]\nx = 1': "scoring.toml has unknown keys: model.dorp, model.x; remove or correct them, there",
     '[model]\nversion = "1"': "scoring.toml has unknown keys: model.version; remove",
-    "[model]\nfile = 5": "scoring.toml: model.file must be a text; write it so.",
+    "[model]\nfile = 5": 'scoring.toml: model.file must be a text; write file = "...".',
     '[model]\nfile = ""': "scoring.toml: model.file must be a text",
-    '[model]\ndrop = "target"': "scoring.toml: model.drop must be a list of texts; write it so.",
+    '[model]\ndrop = "target"': 'scoring.toml: model.drop must be a list of texts; write drop = ["COLUMN"].',
     "[model]\ndrop = [1]": "scoring.toml: model.drop must be a list of texts",
-    '[model]\nnot_cacheable = "yes"': "scoring.toml: model.not_cacheable must be true or false; write it so.",
+    '[model]\nnot_cacheable = "yes"': "model.not_cacheable must be true or false; write not_cacheable = true.",
+    "[model]\ndtype = {city = 'str'}": 'model.dtype must be a list of texts; write dtype = ["COLUMN=DTYPE"].',
     "[model": "scoring.toml is not TOML that can be read (",
     "\ud800": "scoring.toml is not TOML that can be read (",
     '[names]\nmodel = "m"': 'scoring.toml has no text for names.endpoint; write endpoint = "..." below [names].',

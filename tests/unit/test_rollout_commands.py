@@ -326,10 +326,7 @@ def test_the_shipped_file_is_checked_by_the_manifest_of_the_version_that_is_depl
     assert asked_for[0][-1] == {"green": f"azureml:{NAMES.model}:8"}  # type: ignore[index]
     assert tasks[0].key != targets.key(green, expected)
     _, told = mlops("rollout", green, "--plan")
-    assert (
-        told.splitlines()[-1]
-        == f"green gets azureml:{NAMES.model}:8, which is azureml:{NAMES.model}@latest now"
-    )
+    assert told.splitlines()[-1] == f"green gets azureml:{NAMES.model}:8, which is azureml:{NAMES.model}@latest now"
 
 
 def test_a_manifest_that_can_not_be_fetched_is_told(
