@@ -46,7 +46,7 @@ resource "terraform_data" "environment" {
 
     postcondition {
       condition     = self.output == local.name
-      error_message = "This state is that of ${self.output}, and the variables are those of ${local.name}. Run `terraform init -reconfigure -backend-config=key=${local.name}.tfstate` first."
+      error_message = "This state is that of ${self.output}, and the variables are those of ${local.name}. Run `terraform -chdir=infrastructure init -reconfigure -backend-config=key=${local.name}.tfstate` first."
     }
   }
 }

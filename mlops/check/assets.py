@@ -71,7 +71,7 @@ def model_path(document: Document) -> Iterator[Problem]:
             yield document.problem(
                 key,
                 f"is {given}, where no model is",
-                "run `mlops package` with that folder as --out, or write the path of another",
+                "run `make artifact`, or write the path of what `mlops package` wrote",
             )
 
 

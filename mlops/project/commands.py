@@ -45,6 +45,7 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     given = {name: str(path) for name, path in {"file": model, "sample": sample}.items() if path is not None}
     options = {**project.options, **given}
     _check_model(options)
+    from mlops import demo
     from mlops.package import check_out
 
     check_out(out, force=True)
@@ -54,6 +55,8 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
             f"{out} was not written by this command, so it is not replaced; move it away, or give --force "
             "(make: FORCE=1)."
         )
+    if project.names.model == demo.NAME:
+        click.echo(f"note: names.model in {FILE} is still the demo's; write the name of your model there", err=True)
     file = options.pop("file")
     settled = {"name": project.names.model, "version": version, "out": str(out), "force": replaced}
     _package([*command_line(options | settled), "--", file])

@@ -65,13 +65,18 @@ def models(workspace: Workspace, endpoint: str) -> Models:
 
 
 def described(file: Path) -> dict[str, Any]:
-    """A deployment's file. Raises EndpointError where it lacks its names."""
+    """The file of a managed deployment. Raises EndpointError where it is another file, or lacks its names."""
     try:
         document = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise EndpointError(f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more.") from None
     if not isinstance(document, dict) or not all(isinstance(document.get(k), str) for k in ("name", "endpoint_name")):
-        raise EndpointError(f"{file} is no deployment; it must have a name and an endpoint_name.")
+        raise EndpointError(f"{file} is not a deployment; it must have a name and an endpoint_name.")
+    if document.get("type") == "kubernetes":
+        raise EndpointError(
+            f"{file} deploys to Kubernetes, where no traffic is logged or mirrored, so a rollout can't be judged; "
+            "deploy it and direct the traffic by `az ml online-endpoint update --traffic`."
+        )
     return document
 
 

@@ -42,7 +42,7 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     (checkout.root / "artifact").rename(checkout.root / "elsewhere")
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
-    assert re.search(r"model\.yml:\d+: path is .*, where no model is; run `mlops package`", result.output)
+    assert re.search(r"model\.yml:\d+: path is .*, where no model is; run `make artifact`", result.output)
 
 
 MISTAKES: list[tuple[str, str, object, str]] = [
@@ -72,7 +72,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "model", GONE, "azureml:NAME:VERSION"),
     (BLUE, "model", "file:nowhere.yml", "write file:PATH"),
     (BLUE, "model", "churn", "azureml:NAME:VERSION"),
-    (BLUE, "model.path", "nowhere", "run `mlops package`"),
+    (BLUE, "model.path", "nowhere", "run `make artifact`"),
     (BLUE, "environment", GONE, "file:environment.yml"),
     (BLUE, "environment", "file:nowhere.yml", "write file:PATH"),
     (
@@ -135,7 +135,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     ("image-environment.yml", "build.dockerfile_path", "Dockerfile", "write its path there"),
     ("image-environment.yml", "inference_config.scoring_route.path", "score", "start it with /"),
     ("image-environment.yml", "inference_config.scoring_route", GONE, "add it"),
-    ("model.yml", "path", "../nowhere", "run `mlops package`"),
+    ("model.yml", "path", "../nowhere", "run `make artifact`"),
     ("model.yml", "path", GONE, "`mlops package`"),
     ("model.yml", "type", "mlflow_model", "write custom_model"),
     ("model.yml", "$schema", GONE, "NAME one of managedOnlineEndpoint"),

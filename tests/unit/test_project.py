@@ -59,6 +59,15 @@ def test_the_model_of_the_project_is_packaged_under_its_name(here: Path):
     assert made.contract.names == ("income", "city", "member", "visits")
 
 
+def test_a_model_under_the_name_of_the_demo_is_noted(here: Path):
+    """Somebody who filled in the model alone would register it as diabetes-classifier."""
+    assert "still the demo's" not in run("artifact").stderr
+    (here / "scoring.toml").write_text(MODEL + NAMES.replace('model = "churn"', 'model = "diabetes-classifier"'))
+    result = run("artifact", "--force")
+    assert result.exit_code == 0
+    assert result.stderr.startswith("note: names.model in scoring.toml is still the demo's")
+
+
 def test_another_model_and_sample_can_be_named(here: Path):
     """MODEL and SAMPLE of `make artifact` are these; what the project says beside them holds for them too."""
     (here / "mine.joblib").rename("new.joblib")

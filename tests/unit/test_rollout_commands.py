@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import support
-from deploy.checkout import NAMES
+from deploy.checkout import NAMES, REPOSITORY
 from mlops.cli import main
 from mlops.rollout import compare_command, rollout_command, targets
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
@@ -151,6 +151,13 @@ def test_a_file_that_is_no_deployment_is_refused(endpoint: Still, tmp_path: Path
     status, told = mlops("rollout", file)
     assert status == 1
     assert str(file) in told
+
+
+def test_an_endpoint_on_kubernetes_is_not_rolled_out():
+    """It logs and mirrors no traffic, so nothing could be judged; the sentence says how its traffic is directed."""
+    status, told = mlops("rollout", REPOSITORY / "endpoints" / "kubernetes" / "green-deployment.yml", "--plan")
+    assert status == 1
+    assert "az ml online-endpoint update --traffic" in told
 
 
 @pytest.mark.parametrize("shares", ["0,50", "50,10", "10,10", "ten", "50,101", ""])
