@@ -65,9 +65,9 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: | $(DEMO) ## everything that CI runs, two at a time
+test: | $(DEMO) ## everything that CI runs, three at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
 
 check: $(TESTING) ## format, lint, types
 	@$(BIN)/ruff format --check .
