@@ -20,10 +20,10 @@ from mlops import extras, failure
 from mlops.column_options import column_options, told
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
-from quantities import INDEX, PORT, PROCESS_ID, WORKERS
+from quantities import PORT, PROCESS_ID, WORKERS
 
 if TYPE_CHECKING:
-    from mlops.drift import Drift
+    pass
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
@@ -32,6 +32,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
 ELSEWHERE = {
     "artifact": "mlops.project.commands",
     "compare": "mlops.rollout.compare_command",
+    "drift": "mlops.drift_command",
     "load": "mlops.load.commands",
     "names": "mlops.project.commands",
     "rehearse": "mlops.rehearsal.commands",
@@ -222,45 +223,6 @@ def score_(
     except ModuleNotFoundError:
         raise click.ClickException(f"mlops score needs httpx; run `{extras.command('deploy')}`.") from None
     score(file, url, secret_env, deployment, model_dir, told(text, dtype))
-
-
-@main.command()
-@click.argument("artifact", type=EXISTING)
-@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture, .svg or .png.")
-@click.option("--limit", type=QuantityType(INDEX), help="Exit with 1 if a feature's index is above this.")
-def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
-    """Tell how far data has moved from what the model in ARTIFACT was packaged with.
-
-    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector writes, or a sample
-    (.csv, .json, .parquet, .npy). The population stability index of each feature is printed: below 0.1 it is stable,
-    above 0.25 it has drifted.
-
-    Example: mlops drift artifact collected/*.jsonl --plot drift.svg
-    """
-    from mlops import output
-    from mlops.drift import compare as drift_of
-    from mlops.drift import table
-
-    if plot and plot.suffix.lower() not in (".svg", ".png"):
-        raise click.UsageError("--plot takes a file that ends in .svg or .png.")
-    if plot:
-        output.check(plot)
-    found = drift_of(artifact, files)
-    click.echo(table(found))
-    if plot:
-        _draw(plot, found)
-    if limit is not None and found[0].index > limit:
-        raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
-
-
-def _draw(plot: Path, found: Sequence[Drift]) -> None:
-    try:
-        from mlops import drift_picture
-    except ModuleNotFoundError:
-        raise click.ClickException(f"--plot needs matplotlib; run `{extras.command('deploy')}`.") from None
-    drift_picture.write(plot, found)
-    click.echo(f"Wrote {plot}")
 
 
 @main.command()

@@ -1,7 +1,6 @@
 """An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +115,6 @@ class Simulated:
         if traffic != self.in_force:
             self.shares.append(traffic.live.get(NEW, 0))
         self.in_force, self.tags = traffic, wanted.tags
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.update(lambda status: replace(status, traffic=traffic))
 
     def source(self, deployment: str) -> Source:
         self.call()

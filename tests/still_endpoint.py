@@ -5,11 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from mlops.cli import main
 from mlops.rollout.endpoint import Answer, Observation, Source, State, Status, Traffic
 from mlops.rollout.model_reference import Registered
 from mlops.rollout.record import Phase, Record
 
-WORKSPACE = {
+WORKSPACE: Mapping[str, str | None] = {
     "AZURE_SUBSCRIPTION_ID": "s",
     "AZURE_RESOURCE_GROUP": "g",
     "AZURE_WORKSPACE": "w",
@@ -42,9 +45,6 @@ class Still:
     def update(self, change: Callable[[Status], Status]) -> None:
         status = change(self.status())
         self.in_force, self.tags = status.traffic, status.tags
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.update(lambda status: replace(status, traffic=traffic))
 
     def source(self, deployment: str) -> Source:
         return self.made_of
@@ -84,3 +84,23 @@ class Described:
         for name in ("manifest.json", "MLmodel"):
             if (self.folder / name).exists():
                 (folder / name).write_bytes((self.folder / name).read_bytes())
+
+
+def half_way() -> Still:
+    """Half-way from blue to green."""
+    made = Still({"blue": 50, "green": 50})
+    made.tags = ROLLING.on({"team": "risk"})
+    made.made_of = Source()
+    return made
+
+
+def record(endpoint: Still) -> Record:
+    found = Record.read(endpoint.tags, endpoint.name)
+    assert found
+    return found
+
+
+def mlops(*words: str | Path, env: Mapping[str, str | None] = WORKSPACE) -> tuple[int, str]:
+    """-> the exit status and what the command said."""
+    result = CliRunner().invoke(main, [str(word) for word in words], env=env)
+    return result.exit_code, result.output

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,6 @@ class LocalEndpoint:
 
     def traffic(self) -> Traffic:
         return self.status().traffic
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.update(lambda status: replace(status, traffic=traffic))
 
     def source(self, deployment: str) -> Source:
         artifact = self._artifacts.get(deployment)

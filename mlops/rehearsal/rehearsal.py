@@ -16,7 +16,7 @@ from mlops import output
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.load import Asked, Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
@@ -64,7 +64,7 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
     with stage(place) as url:
         endpoint = LocalEndpoint(url, artifacts)
         endpoint.deploy(OLD)
-        endpoint.set_traffic(Traffic({OLD: 100}))
+        direct(endpoint, Traffic({OLD: 100}))
         task = Task(
             connect=functools.partial(LocalEndpoint, url, artifacts),
             plan=PLAN,

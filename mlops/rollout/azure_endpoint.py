@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,9 +118,6 @@ class AzureEndpoint:
 
     def traffic(self) -> Traffic:
         return _status(self._get()).traffic
-
-    def set_traffic(self, traffic: Traffic) -> None:
-        self.update(lambda status: replace(status, traffic=traffic))
 
     def source(self, deployment: str) -> Source:
         return self._deployments.source(deployment)

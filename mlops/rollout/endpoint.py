@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -95,9 +95,6 @@ class Endpoint(Protocol):
         """Write what ``change`` makes of the endpoint as it is then; in force when this returns. ``change`` is called
         anew with each attempt, and what it raises ends the update."""
 
-    def set_traffic(self, traffic: Traffic) -> None:
-        """Whosever rollout it is in."""
-
     def source(self, deployment: str) -> Source: ...
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
@@ -124,3 +121,8 @@ class Endpoint(Protocol):
 
     def observations(self, since: float) -> Sequence[Observation]:
         """Of the requests from ``since``, in seconds since 1970, as far as they are known by now."""
+
+
+def direct(endpoint: Endpoint, traffic: Traffic) -> None:
+    """Set the traffic, whosever rollout the endpoint is in. Raises EndpointError."""
+    endpoint.update(lambda status: replace(status, traffic=traffic))

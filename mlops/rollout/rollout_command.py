@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -103,8 +104,7 @@ def rollout(
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
     document = targets.described(deployment_file)
-    name, new = document["endpoint_name"], document["name"]
-    journal = journal_of(out, name)
+    journal = journal_of(out, document["endpoint_name"])
     Journal(journal).check()
     output.check(journal.with_suffix(".html"))
     waived = tuple(check for check in Check if check in without)
@@ -114,7 +114,7 @@ def rollout(
     shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
     plan = functools.partial(
         Plan,
-        new=new,
+        new=document["name"],
         steps=steps(mirror, shares, delete=not keep_old, golden=Check.GOLDEN not in waived),
         hold_s=60 * step_minutes,
         patience_s=60 * patience_minutes,
@@ -124,24 +124,33 @@ def rollout(
     if only_plan or workspace is None:
         say_plan(plan, prepared, workspace)
         return
+    rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
+    outcome = _roll_out(workspace, prepared, plan, rules, journal)
+    click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
+
+
+def _roll_out(
+    workspace: targets.Workspace, prepared: Preparation, plan: Callable[[str], Plan], rules: Rules, journal: Path
+) -> Outcome:
+    """``plan``: by the old deployment's name. Raises StartupError, EndpointError where it can't begin."""
+    name, new = prepared.document["endpoint_name"], prepared.document["name"]
     asked, version = prepared.ask(lambda: targets.models(workspace, name))
-    require(asked, waived)
-    connect = targets.connector(workspace, name, {new: deployment_file}, {new: str(version)} if version else {})
-    key = targets.key(deployment_file, asked, version)
+    require(asked, prepared.waived)
+    connect = targets.connector(workspace, name, {new: prepared.file}, {new: str(version)} if version else {})
+    key = targets.key(prepared.file, asked, version)
     status, run = connect().status(), Journal(journal).run()
     record = check_free(status, name, {run})
     last = record if record and record.run == run else None  # else somebody else has had the endpoint since
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
-        return
+        return Outcome.PROMOTED
     made = plan(targets.old(status.traffic, new, last))
     click.echo("\n".join(made.lines()))
-    rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
     outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))
     _report(journal, rules.slo)
-    if waived:
-        click.echo(f"{outcome}; {not_checked(waived)}")
-    click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
+    if prepared.waived:
+        click.echo(f"{outcome}; {not_checked(prepared.waived)}")
+    return outcome
 
 
 def _report(journal: Path, slo: Slo) -> None:

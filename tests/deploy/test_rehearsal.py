@@ -18,7 +18,7 @@ from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
 from mlops.rollout import progress, report
 from mlops.rollout.compare_command import say_comparison
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
 
@@ -54,20 +54,20 @@ def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
         made = LocalEndpoint(url, {OLD: good, NEW: good})
         made.deploy(OLD)
         made.deploy(NEW)
-        made.set_traffic(Traffic({OLD: 100}))
+        direct(made, Traffic({OLD: 100}))
         yield made
 
 
 def test_two_deployments_are_compared(endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """With a table and a picture."""
     since = time.time()
-    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
     for _ in range(60):
         endpoint.score(row)
     rows = data()[0].head(50).to_numpy().tolist()
     say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
-    endpoint.set_traffic(Traffic({OLD: 100}))
+    direct(endpoint, Traffic({OLD: 100}))
     out = capsys.readouterr().out
     assert "predictions that differ, %" in out
     ElementTree.parse(tmp_path / "rehearsal-blue-green.svg")

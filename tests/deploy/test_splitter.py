@@ -16,7 +16,7 @@ from mlops.rehearsal.deployment import Artifact
 from mlops.rehearsal.load import Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.splitter import NAMED, REASON, STATUS
-from mlops.rollout.endpoint import EndpointError, State, Traffic
+from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
 
 OLD, NEW = "blue", "green"
 
@@ -61,13 +61,13 @@ def rehearsed(running: Rehearsed) -> Rehearsed:
     for name in (OLD, NEW):
         if name not in running.endpoint.deployments():
             running.endpoint.deploy(name)
-    running.endpoint.set_traffic(Traffic({OLD: 100}))
+    direct(running.endpoint, Traffic({OLD: 100}))
     return running
 
 
 def test_traffic_is_shared_exactly_and_answers_tell_by_whom(rehearsed: Rehearsed):
     """Of a hundred requests each deployment gets its percent."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 70, NEW: 30}))
+    direct(rehearsed.endpoint, Traffic({OLD: 70, NEW: 30}))
     answers = [rehearsed.ask(0.0) for _ in range(100)]
     assert Counter(answer.headers[NAMED] for answer in answers) == {OLD: 70, NEW: 30}
     assert len({answer.headers["x-request-id"] for answer in answers}) == 100
@@ -75,7 +75,7 @@ def test_traffic_is_shared_exactly_and_answers_tell_by_whom(rehearsed: Rehearsed
 
 def test_a_mirror_that_hangs_delays_no_client(rehearsed: Rehearsed):
     """Its share is copied, and its answers go nowhere."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 100}, {NEW: 50}))
+    direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     answers = [rehearsed.ask(3.0) for _ in range(4)]
     assert rehearsed.seen(NEW, before) == []
@@ -86,7 +86,7 @@ def test_a_mirror_that_hangs_delays_no_client(rehearsed: Rehearsed):
 
 def test_a_mirror_that_fails_is_noticed_by_no_client(rehearsed: Rehearsed):
     """The observations tell it."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 100}, {NEW: 50}))
+    direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     assert [rehearsed.ask(FAIL).status_code for _ in range(4)] == [200] * 4
     until(lambda: rehearsed.seen(NEW, before) == [500, 500], "the copies failed")
@@ -104,7 +104,7 @@ def test_what_is_not_200_becomes_424(rehearsed: Rehearsed, value: float, status:
 
 def test_a_header_names_the_deployment(rehearsed: Rehearsed):
     """Without traffic too; such requests are not mirrored, and an unknown name is 404."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 100}, {NEW: 50}))
+    direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     assert [rehearsed.ask(0.0, OLD).headers[NAMED] for _ in range(4)] == [OLD] * 4
     assert rehearsed.seen(NEW, before) == []
@@ -114,7 +114,7 @@ def test_a_header_names_the_deployment(rehearsed: Rehearsed):
 
 def test_without_traffic_there_is_nobody_to_ask(rehearsed: Rehearsed):
     """404, as in Azure."""
-    rehearsed.endpoint.set_traffic(Traffic({}))
+    direct(rehearsed.endpoint, Traffic({}))
     assert rehearsed.ask(0.0).status_code == 404
 
 
@@ -138,7 +138,7 @@ def test_a_request_that_takes_too_long_is_408(rehearsed: Rehearsed):
 def test_traffic_that_azure_refuses_is_refused(rehearsed: Rehearsed, traffic: Traffic):
     """And what was in force stays so; nor can one with traffic be deleted."""
     with pytest.raises(EndpointError):
-        rehearsed.endpoint.set_traffic(traffic)
+        direct(rehearsed.endpoint, traffic)
     with pytest.raises(EndpointError, match="has traffic"):
         rehearsed.endpoint.delete(OLD)
     assert rehearsed.endpoint.traffic() == Traffic({OLD: 100})
@@ -157,7 +157,7 @@ def test_changing_shares_loses_no_request(rehearsed: Rehearsed):
     """However often, under load."""
     with Load(rehearsed.endpoint.url, [[0.0]], rate=100) as load:
         for share in [10, 50, 0, 100, 30, 70] * 10:
-            rehearsed.endpoint.set_traffic(Traffic({OLD: 100 - share, NEW: share}))
+            direct(rehearsed.endpoint, Traffic({OLD: 100 - share, NEW: share}))
             answered = len(load.asked)
             until(lambda answered=answered: len(load.asked) >= answered + 5, "clients go on")
     assert {each.status for each in load.asked} == {200}
@@ -166,11 +166,11 @@ def test_changing_shares_loses_no_request(rehearsed: Rehearsed):
 
 def test_deleting_one_that_is_still_answering_loses_no_request(rehearsed: Rehearsed):
     """It answers first; then nothing of it is left."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 0, NEW: 100}))
+    direct(rehearsed.endpoint, Traffic({OLD: 0, NEW: 100}))
     processes = rehearsed.processes(NEW)
     with Load(rehearsed.endpoint.url, [[0.5]], rate=4) as load:
         until(lambda: len(load.asked) >= 4, "some were answered, others are in flight")
-        rehearsed.endpoint.set_traffic(Traffic({OLD: 100}))
+        direct(rehearsed.endpoint, Traffic({OLD: 100}))
         rehearsed.endpoint.delete(NEW)
     assert {each.status for each in load.asked} == {200}
     until(lambda: not any(each.is_running() for each in processes), "nothing of it is left")
@@ -188,7 +188,7 @@ def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
 def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
     """Its clients get 502; a worker that dies alone is replaced, at the cost of what it was answering and of what has
     waited too long by then, which is turned down."""
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    direct(rehearsed.endpoint, Traffic({OLD: 50, NEW: 50}))
     processes = rehearsed.processes(NEW)
     with Load(rehearsed.endpoint.url, [[0.0]], rate=50) as load:
         until(lambda: len(load.asked) >= 20, "clients are answered")
@@ -199,7 +199,7 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
     assert {each.deployment for each in failed} <= {NEW}
     assert {each.status for each in failed} <= ({424, 502} if which == 2 else {502})
     assert len(failed) <= len(load.asked) / 2
-    rehearsed.endpoint.set_traffic(Traffic({OLD: 100}))
+    direct(rehearsed.endpoint, Traffic({OLD: 100}))
     rehearsed.endpoint.delete(NEW)
     until(lambda: not any(each.is_running() for each in processes), "nothing of it is left")
 

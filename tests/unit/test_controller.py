@@ -9,7 +9,7 @@ import pytest
 
 from mlops.rollout import report
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import Answer, EndpointError, State, Status, Traffic
+from mlops.rollout.endpoint import Answer, EndpointError, State, Status, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.plan import Check, Plan, steps
@@ -108,7 +108,7 @@ def test_what_was_proven_of_another_deployment_counts_for_nothing(endpoint: Simu
 def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_path: Path):
     """However often it refuses meanwhile."""
     endpoint.states[NEW] = State.READY
-    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     endpoint.troubles = 5
     told = back(endpoint, tmp_path)
     assert told is Outcome.ROLLED_BACK
@@ -140,7 +140,7 @@ def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_pat
     )  # fmt: skip
     assert made.run() is Outcome.INTERRUPTED
     assert endpoint.in_force == Traffic({OLD: 100})
-    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     held = claim(endpoint, tmp_path)
     file.unlink()
     file.mkdir()
@@ -216,7 +216,7 @@ def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_
     with pytest.raises(Killed):
         rollout(endpoint, tmp_path)
     endpoint.killed_at = float("inf")
-    endpoint.set_traffic(Traffic({OLD: 100}))
+    direct(endpoint, Traffic({OLD: 100}))
     endpoint.delete(NEW)
     assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlops.cli import main
 from mlops.rollout import progress, report, targets
 from mlops.rollout.claim import Claim
-from mlops.rollout.endpoint import EndpointError, State, Traffic
+from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Slo
@@ -211,7 +211,7 @@ def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Pa
     """What was proven is not to be guessed, so the old deployment gets all of it."""
     endpoint = Simulated()
     endpoint.states[NEW] = State.READY
-    endpoint.set_traffic(Traffic({OLD: 50, NEW: 50}))
+    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     (tmp_path / "journal.jsonl").write_bytes(b"no journal\n")
     assert (
         recover(endpoint, PLAN, Journal(tmp_path / "journal.jsonl"), "it died", [], claim=Claim(endpoint, "run"))

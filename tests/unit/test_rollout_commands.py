@@ -2,23 +2,20 @@
 
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import support
 from deploy.checkout import NAMES, REPOSITORY
-from mlops.cli import main
 from mlops.rollout import compare_command, rollout_command, targets
 from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import Phase
-from still_endpoint import GREEN, ROLLING, WORKSPACE, Described, Still
+from still_endpoint import GREEN, ROLLING, WORKSPACE, Described, Still, mlops
 
 WAIVED = ("--without", "golden-rows", "--without", "predictions")
 
@@ -49,11 +46,6 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
     monkeypatch.setattr(rollout_command, "guarded", guarded)
     return seen
-
-
-def mlops(*words: str | Path, env: Mapping[str, str | None] = WORKSPACE) -> tuple[int, str]:
-    result = CliRunner().invoke(main, [str(word) for word in words], env=env)
-    return result.exit_code, result.output
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_models import AzureModels
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -97,7 +97,7 @@ def here(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def live(here: Setting) -> Setting:
     """Blue has all traffic and answers 1."""
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     here.azure.models.update({name: lambda _: Reply(200, {"predictions": [1]}) for name in ("blue", "green")})
     here.server.requests.clear()
     return here

@@ -10,14 +10,14 @@ from arm.autoscale import setting
 from arm.https import Reply
 from arm.setting import BLUE, GREEN, Setting, refusal
 from arm.workspace import AT_ONCE, PREFIX
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 
 
 @pytest.fixture
 def scaled(here: Setting) -> Setting:
     """Blue has all traffic, scales from 3 to 10 instances and has 8 now. Others scale in the same group."""
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     here.azure.workspace.deployments["credit"]["blue"]["sku"]["capacity"] = 8
     for name, deployment in (("other-1", "red"), ("other-2", "blue2"), ("credit-blue", "blue")):
         here.azure.autoscale.settings[name] = setting(name, deployment)
@@ -69,7 +69,7 @@ def test_a_file_that_asks_for_more_is_heeded(scaled: Setting):
 def test_without_autoscale_nothing_happens(here: Setting):
     """No setting is made, and the file says how many instances there are."""
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     here.azure.workspace.deployments["credit"]["blue"]["sku"]["capacity"] = 8
     here.endpoint.deploy("green")
     here.endpoint.copy_autoscale("blue", "green", floor=True)
@@ -80,7 +80,7 @@ def test_without_autoscale_nothing_happens(here: Setting):
 
 def test_a_setting_goes_with_its_deployment(scaled: Setting):
     """And no other one, also where the deployment is gone already."""
-    scaled.endpoint.set_traffic(Traffic({}))
+    direct(scaled.endpoint, Traffic({}))
     scaled.endpoint.delete("blue")
     scaled.endpoint.delete("red")
     assert scaled.azure.autoscale.settings.keys() == {"other-2"}

@@ -8,7 +8,7 @@ from arm.https import Reply
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, LOG_WORKSPACE, Setting, refusal
 from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from mlops.rollout.azure_endpoint import connect
-from mlops.rollout.endpoint import Endpoint, State, Traffic
+from mlops.rollout.endpoint import Endpoint, State, Traffic, direct
 
 
 def test_it_is_an_endpoint(here: Setting):
@@ -104,7 +104,7 @@ def test_a_deployment_may_be_tried_again_after_it_failed(here: Setting):
 def test_what_takes_traffic_is_not_deployed_over(here: Setting):
     """A rollout must never change what clients are served by."""
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     assert "set its share to 0" in refusal(lambda: here.endpoint.deploy("blue"))
     assert len(here.server.sent("PUT", BLUE)) == 1
 
@@ -136,6 +136,6 @@ def test_a_deployment_is_deleted(here: Setting):
 def test_a_deployment_with_live_traffic_is_not_deleted(here: Setting):
     """Azure refuses, and the sentence says why."""
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     assert "has live traffic" in refusal(lambda: here.endpoint.delete("blue"))
     assert here.endpoint.deployments() == {"blue": State.READY}

@@ -10,7 +10,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from arm.https import DROP, Reply
 from arm.setting import BLUE, ENDPOINT, GREEN, Setting, refusal
 from arm.workspace import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
-from mlops.rollout.endpoint import State, Traffic
+from mlops.rollout.endpoint import State, Traffic, direct
 
 BUSY = {"error": {"code": "Conflict", "message": "Another operation is in progress."}}
 
@@ -28,7 +28,7 @@ def test_what_passes_by_itself_is_waited_out(here: Setting, method: str, path: s
     here.endpoint.deploy("blue")
     here.server.fail(6, reply, method, path)
     here.endpoint.deploy("green")
-    here.endpoint.set_traffic(Traffic({"green": 100}))
+    direct(here.endpoint, Traffic({"green": 100}))
     here.endpoint.delete("blue")
     assert here.endpoint.deployments() == {"green": State.READY}
     assert here.endpoint.traffic() == Traffic({"green": 100})
@@ -47,7 +47,7 @@ def test_another_operation_in_progress_is_waited_out(here: Setting):
     here.endpoint.deploy("blue")
     here.azure.workspace.duration = 20
     poller = here.endpoint._ml.online_endpoints.begin_create_or_update(here.endpoint._get())
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     assert here.endpoint.traffic() == Traffic({"blue": 100})
     poller.wait(60)
 

@@ -18,7 +18,7 @@ from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, Setting
 from arm.workspace import PREFIX
 from mlops.cli import main
 from mlops.rollout import azure_endpoint, targets
-from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic
+from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic, direct
 from mlops.rollout.journal import Outcome
 from mlops.rollout.record import Phase, Record
 from still_endpoint import WORKSPACE
@@ -132,7 +132,7 @@ def test_a_change_that_is_under_way_is_waited_for(live: Setting, roll_back: Roll
     """A rollout's machine vanished during an update: tags and traffic are read once Azure has finished it."""
     monkeypatch.setattr(azure_endpoint, "CHANGING_S", 0)
     live.endpoint.deploy("green")
-    live.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(live.endpoint, Traffic({"blue": 100}))
     held = live.azure.workspace.endpoints["credit"]
     made = Record("r", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 1, tzinfo=UTC))
     sent = {"location": held["location"], "properties": {**held["properties"], "traffic": {"blue": 50, "green": 50}}}

@@ -6,7 +6,7 @@ import pytest
 
 from arm.https import DROP, Reply
 from arm.setting import Setting, both, create, refusal
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 
 
 @pytest.mark.parametrize("mode", ["key", "aml_token", "aad_token"])
@@ -15,7 +15,7 @@ def test_a_score_is_asked_with_what_the_endpoint_wants(here: Setting, mode: str)
     create(here, f"auth_mode: {mode}")
     here.azure.models["blue"] = lambda request: Reply(200, {"predictions": request.document})
     here.endpoint.deploy("blue")
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     answer = here.endpoint.score(b"[1]")
     assert (answer.status, answer.body) == (200, b'{"predictions": [1]}')
     assert answer.latency_ms > 0
@@ -24,7 +24,7 @@ def test_a_score_is_asked_with_what_the_endpoint_wants(here: Setting, mode: str)
 def test_a_deployment_is_asked_by_name(here: Setting):
     """Whatever the traffic."""
     both(here)
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     here.azure.models |= {name: lambda _, name=name: Reply(200, name) for name in ("blue", "green")}
     assert [here.endpoint.score(b"[]", name).body for name in (None, "green")] == [b'"blue"', b'"green"']
     first, second = (sent.headers for sent in here.server.sent("POST", "/score"))

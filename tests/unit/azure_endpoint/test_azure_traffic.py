@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from arm.setting import ENDPOINT, Setting, both, refusal
 from arm.workspace import GROUP, SUBSCRIPTION
-from mlops.rollout.endpoint import Traffic
+from mlops.rollout.endpoint import Traffic, direct
 
 
 def test_live_and_mirrored_traffic_change_in_one_update(here: Setting):
-    """And are in force when set_traffic returns."""
+    """And are in force when direct returns."""
     both(here)
     wanted = Traffic({"blue": 100}, {"green": 10})
-    here.endpoint.set_traffic(wanted)
+    direct(here.endpoint, wanted)
     sent = here.put(ENDPOINT)["properties"]
     assert (sent["traffic"], sent["mirrorTraffic"]) == ({"blue": 100}, {"green": 10})
     assert here.endpoint.traffic() == wanted
-    here.endpoint.set_traffic(Traffic({"blue": 90, "green": 10}))
+    direct(here.endpoint, Traffic({"blue": 90, "green": 10}))
     sent = here.put(ENDPOINT)["properties"]
     assert (sent["traffic"], sent["mirrorTraffic"]) == ({"blue": 90, "green": 10}, {})
 
@@ -32,7 +32,7 @@ def test_a_change_of_traffic_changes_nothing_else(here: Setting):
     identity = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/providers/Microsoft.ManagedIdentity/u"
     held["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
     held["properties"] |= {"description": "Credit risk", "publicNetworkAccess": "Disabled"}
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     sent = here.put(ENDPOINT)
     assert sent["tags"] == {"team": "risk"}
     assert sent["identity"]["type"] == "UserAssigned"
@@ -45,9 +45,9 @@ def test_a_change_of_traffic_changes_nothing_else(here: Setting):
 def test_setting_the_same_traffic_again_sends_nothing(here: Setting):
     """Shares of 0 count as none."""
     both(here)
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
+    direct(here.endpoint, Traffic({"blue": 100}))
     before = len(here.server.sent("PUT"))
-    here.endpoint.set_traffic(Traffic({"blue": 100, "green": 0}))
+    direct(here.endpoint, Traffic({"blue": 100, "green": 0}))
     assert len(here.server.sent("PUT")) == before
 
 
@@ -59,7 +59,7 @@ def test_any_order_of_steps_ends_where_the_last_one_says(here: Setting, steps: l
         here.endpoint.deploy(name)
     for share, mirrored in steps:
         wanted = Traffic({"blue": 100 - share, "green": share}, {} if share else {"green": mirrored})
-        here.endpoint.set_traffic(wanted)
+        direct(here.endpoint, wanted)
         now = here.endpoint.traffic()
         assert {name: percent for name, percent in wanted.live.items() if percent} == now.live
         assert {name: percent for name, percent in wanted.mirror.items() if percent} == now.mirror
@@ -77,8 +77,8 @@ def test_any_order_of_steps_ends_where_the_last_one_says(here: Setting, steps: l
 def test_traffic_that_azure_refuses_is_told_in_its_words(here: Setting, traffic: Traffic, said: str):
     """The traffic stays as it was."""
     both(here)
-    here.endpoint.set_traffic(Traffic({"blue": 100}))
-    message = refusal(lambda: here.endpoint.set_traffic(traffic))
+    direct(here.endpoint, Traffic({"blue": 100}))
+    message = refusal(lambda: direct(here.endpoint, traffic))
     assert message.startswith("Can't set the traffic of credit: ")
     assert said in message
     assert here.endpoint.traffic() == Traffic({"blue": 100})
