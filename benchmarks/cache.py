@@ -1,8 +1,9 @@
 """What the response cache costs and brings: ``make bench-cache``.
 
-Real servers, as ``make serve`` starts them, with one worker and a local Valkey. Times are those that the server states
-in its answers (``inference_time_ms``), so the client is not in them. All cases of a model take turns, a few
-requests each, so that the ratios are of one moment of the machine.
+Real servers, as ``make serve`` starts them, with one worker and a local Valkey. Times are those
+that the server states in its answers (``inference_time_ms``), so the client is not in them. All
+cases of a model take turns, a few requests each, so that the ratios are of one moment of the
+machine.
 """
 
 from __future__ import annotations
@@ -29,21 +30,22 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
 
 import support  # noqa: E402  the tests' models and servers
-import telemetry  # noqa: E402
-from application import start  # noqa: E402
+from azureml_scoring import log  # noqa: E402
+from azureml_scoring.application import start  # noqa: E402
+from azureml_scoring.caching.lookup import Computed  # noqa: E402
+from azureml_scoring.caching.memory_tier import MemoryTier  # noqa: E402
+from azureml_scoring.caching.tier import MeasuredTier  # noqa: E402
+from azureml_scoring.caching.value import Entry, Seal  # noqa: E402
+from azureml_scoring.http.flask_routes import pages_of  # noqa: E402
+from azureml_scoring.http.lean_lane import LeanLane  # noqa: E402
+from azureml_scoring.inputs.batch import Batch  # noqa: E402
+from azureml_scoring.request import ANYTHING  # noqa: E402
+from azureml_scoring.settings import Settings  # noqa: E402
+from azureml_scoring.shared.cache_counts import CacheCounts  # noqa: E402
+from azureml_scoring.shared.scoreboard import Row  # noqa: E402
 from blackbox.server import THREADS, Server, serving  # noqa: E402
-from cache import ANYTHING, ResponseCache  # noqa: E402
-from cache_counts import CacheCounts  # noqa: E402
-from cache_memory import MemoryTier  # noqa: E402
-from cache_scoring import Computed  # noqa: E402
-from cache_tier import MeasuredTier  # noqa: E402
-from cache_value import Entry, Seal  # noqa: E402
-from lean_lane import LeanLane  # noqa: E402
+from cache import ResponseCache  # noqa: E402
 from redis_server import valkey  # noqa: E402
-from routes import pages_of  # noqa: E402
-from scoreboard import Row  # noqa: E402
-from settings import Settings  # noqa: E402
-from validation import Batch  # noqa: E402
 
 TURNS, IN_A_ROW = 100, 5
 WARM_UP = 20
@@ -57,12 +59,18 @@ CASES: dict[str, tuple[dict[str, str], bool, dict[str, str]]] = {
     "miss in process": ({"SCORING_CACHE": "memory"}, False, {}),
     "miss in process and Redis": ({"SCORING_CACHE": "redis"}, False, {}),
     "bypass": ({"SCORING_CACHE": "redis"}, False, {"Cache-Control": "no-store"}),
-    "bypass, Redis gone": ({"SCORING_CACHE_MAX_BYTES": "0", "REDIS_URL": "redis://127.0.0.1:1"}, False, {}),
+    "bypass, Redis gone": (
+        {"SCORING_CACHE_MAX_BYTES": "0", "REDIS_URL": "redis://127.0.0.1:1"},
+        False,
+        {},
+    ),
 }
 """Name -> settings of its server, whether it is always asked for the same row, and headers."""
 
 
-def servers(model: Path, backend: str, folder: Path, redis: str, stack: ExitStack) -> dict[str, Server]:
+def servers(
+    model: Path, backend: str, folder: Path, redis: str, stack: ExitStack
+) -> dict[str, Server]:
     started = {}
     for name, (env, _, _) in CASES.items():
         place = folder / name
@@ -96,12 +104,16 @@ def time_cases(model: Path, backend: str, redis: str) -> dict[str, float]:
     fresh = rows()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         started = servers(model, backend, Path(folder), redis, stack)
-        for turn, (name, (_, same, headers)) in itertools.product(range(WARM_UP + TURNS), CASES.items()):
+        for turn, (name, (_, same, headers)) in itertools.product(
+            range(WARM_UP + TURNS), CASES.items()
+        ):
             for _ in range(IN_A_ROW):
                 row = support.ROW if same else next(fresh)
                 metadata = started[name].score([row], headers=headers).json()["metadata"]
                 if turn >= WARM_UP:
-                    assert metadata["cache"] == {"no cache": "off"}.get(name, name.split()[0].strip(",")), (
+                    assert metadata["cache"] == {"no cache": "off"}.get(
+                        name, name.split()[0].strip(",")
+                    ), (
                         name,
                         metadata,
                     )
@@ -112,10 +124,19 @@ def time_cases(model: Path, backend: str, redis: str) -> dict[str, float]:
 def stampede(model: Path, backend: str) -> int:
     """-> how often the model was called for so many equal requests at once."""
     threads = {"GUNICORN_CMD_ARGS": f"{THREADS['GUNICORN_CMD_ARGS']} --threads {CLIENTS + 20}"}
-    room = {"SCORING_BACKEND": backend, "SCORING_MAX_IN_FLIGHT": str(CLIENTS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
-    with tempfile.TemporaryDirectory() as folder, serving(model, Path(folder), **(ONE | threads), **room) as server:
+    room = {
+        "SCORING_BACKEND": backend,
+        "SCORING_MAX_IN_FLIGHT": str(CLIENTS),
+        "SCORING_QUEUE_TIMEOUT_MS": "20000",
+    }
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(model, Path(folder), **(ONE | threads), **room) as server,
+    ):
         with ThreadPoolExecutor(CLIENTS) as clients:
-            answers = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]), range(CLIENTS)))
+            answers = list(
+                clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]), range(CLIENTS))
+            )
         assert {answer.status_code for answer in answers} == {200}
         misses: int = server.get("/health").json()["cache"]["misses"]
         return misses
@@ -150,28 +171,47 @@ def bytes_per_entry() -> tuple[float, int]:
     for i in range(count):
         memory.put({key % i: Entry(b"[%d]" % (i % 2), time.time() + 3600 + i / count)})
     with valkey() as server:
-        server.admin.set(key % 1, Seal().close(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000)
+        server.admin.set(
+            key % 1, Seal().close(key % 1, Entry(b"[1]", time.time() + 3600)), px=3_600_000
+        )
         used: int = server.admin.memory_usage(key % 1)
     return row.cache.memory_bytes / count, used
 
 
 def hit_and_probe(model: Path) -> dict[str, float]:
-    """Microseconds of our code for a hit in a worker's memory, and for the probes: the least of many turns."""
-    settings = Settings(azureml_model_dir=model, scoring_cache="memory", scoring_cache_must_pay=False)
+    """Microseconds of our code for a hit in a worker's memory, and for the probes: the least of
+    many turns."""
+    settings = Settings(
+        azureml_model_dir=model, scoring_cache="memory", scoring_cache_must_pay=False
+    )
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        telemetry.set_up()
+        log.set_up()
         application = start(settings)
         pages = pages_of(application.health, application.metrics)
         lane = LeanLane(lambda *_: [], application.service, application.reader, pages)
         body = orjson.dumps({"data": [support.ROW]})
-        asked = {"a hit": ("POST", "/score"), "liveness": ("GET", "/liveness"), "readiness": ("GET", "/readiness")}
+        asked = {
+            "a hit": ("POST", "/score"),
+            "liveness": ("GET", "/liveness"),
+            "readiness": ("GET", "/readiness"),
+        }
 
         def ask(method: str, path: str) -> None:
-            header = {"REQUEST_METHOD": method, "PATH_INFO": path, "CONTENT_TYPE": "application/json"}
-            lane(header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}, lambda *_: None)
+            header = {
+                "REQUEST_METHOD": method,
+                "PATH_INFO": path,
+                "CONTENT_TYPE": "application/json",
+            }
+            lane(
+                header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)},
+                lambda *_: None,
+            )
 
         turns = [
-            {name: timeit.timeit(lambda to=to: ask(*to), number=200) / 200 for name, to in asked.items()}
+            {
+                name: timeit.timeit(lambda to=to: ask(*to), number=200) / 200
+                for name, to in asked.items()
+            }
             for _ in range(30)
         ]
     return {name: 1e6 * min(turn[name] for turn in turns) for name in asked}
@@ -192,21 +232,36 @@ def main() -> None:
         }
         for title, (make, backend) in models.items():
             model = make(Path(scratch) / title)
-            print(f"{title}: {len(CASES)} servers, {WARM_UP + TURNS} turns of {IN_A_ROW} requests", file=sys.stderr)
+            print(
+                f"{title}: {len(CASES)} servers, {WARM_UP + TURNS} turns of {IN_A_ROW} requests",
+                file=sys.stderr,
+            )
             print(*table(title, time_cases(model, backend, url)), sep="\n", flush=True)
             if backend == "onnx":
                 costs = hit_and_probe(model)
-                print(f"Our code: {', '.join(f'{name} {us:.0f} µs' for name, us in costs.items())}\n")
+                print(
+                    f"Our code: {', '.join(f'{name} {us:.0f} µs' for name, us in costs.items())}\n"
+                )
         calls = stampede(model, backend)
-        print(f"Model calls for {CLIENTS} equal requests at once: {calls} (without a cache: {CLIENTS})\n")
+        print(
+            f"Model calls for {CLIENTS} equal requests at once: {calls} (without a cache: "
+            f"{CLIENTS})\n"
+        )
     distinct = 10_000
-    print(f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth fits |")
+    print(
+        f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth "
+        f"fits |"
+    )
     print("|---:|---:|---:|")
     for requests in (10_000, 50_000, 200_000):
-        all_fit, tenth = (hit_rate(distinct, requests, size) for size in (10**9, distinct // 10 * 604))
+        all_fit, tenth = (
+            hit_rate(distinct, requests, size) for size in (10**9, distinct // 10 * 604)
+        )
         print(f"| {requests:,} | {all_fit:.1f} % | {tenth:.1f} % |", flush=True)
     in_process, in_redis = bytes_per_entry()
-    print(f"\nBytes an entry (demo model, one row): {in_process:.0f} in a worker, {in_redis} in Redis")
+    print(
+        f"\nBytes an entry (demo model, one row): {in_process:.0f} in a worker, {in_redis} in Redis"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
-"""Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py --help``.
+"""Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py
+--help``.
 
-Each server runs alone, one after the other; several rounds are interleaved and the median taken, so that the machine's
-mood favours none. Figures of different runs, or machines, can't be compared; the ratios within one can.
+Each server runs alone, one after the other; several rounds are interleaved and the median taken, so
+that the machine's mood favours none. Figures of different runs, or machines, can't be compared; the
+ratios within one can.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from models import FOREST, LOGISTIC, WIDTHS, Trained, train
 CONNECTIONS = (1, 4, 16, 64)
 ROWS = (1, 10, 100)
 OPEN_SHARE = 0.6
-"""Of what the slowest server of a group holds: the rate at which all of it are asked in the open loop."""
+"""Of what the slowest server of a group holds: the rate at which all of it are asked in the open
+loop."""
 
 FAST = ("azmlinfsrv", "fast", "fastapi-onnx")
 
@@ -53,7 +56,10 @@ def main() -> None:
     for turn in range(options.rounds):
         for run in runs:
             if run.server.name not in unusable:
-                print(f"round {turn + 1}: {run.server.title}, {run.model}, workers {run.workers}", flush=True)
+                print(
+                    f"round {turn + 1}: {run.server.title}, {run.model}, workers {run.workers}",
+                    flush=True,
+                )
                 try:
                     for key, figures in measured(run, trained[run.model], options.seconds):
                         taken[key].append(figures)
@@ -75,11 +81,15 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=SERVERS, default=list(SERVERS), help="these servers")
+    parser.add_argument(
+        "--only", nargs="+", choices=SERVERS, default=list(SERVERS), help="these servers"
+    )
     parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
     parser.add_argument("--quick", action="store_true", help="one row at four connections only")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and its picture")
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write docs/benchmarks.md and its picture"
+    )
     options = parser.parse_args()
     if options.write_docs and (options.quick or len(options.only) < len(SERVERS)):
         parser.error("--write-docs is for a whole run; leave out --quick and --only.")
@@ -101,7 +111,9 @@ def install_all(names: list[str]) -> dict[str, str]:
 def planned(*, quick: bool) -> Iterator[Run]:
     for server in SERVERS.values():
         for model in (LOGISTIC, FOREST):
-            loads = [(1, connections) for connections in CONNECTIONS] + [(rows, 4) for rows in ROWS[1:]]
+            loads = [(1, connections) for connections in CONNECTIONS] + [
+                (rows, 4) for rows in ROWS[1:]
+            ]
             yield Run(server, model, ((1, 4),) if quick else tuple(loads))
     if not quick:
         yield from (Run(SERVERS[name], width, ((1, 4),)) for name in WIDE for width in WIDTHS)
@@ -148,7 +160,11 @@ def check(target: Running, model: Trained) -> None:
 
 
 def open_loops(
-    names: list[str], model: Trained, results: dict[str, Figures], unusable: dict[str, str], seconds: int
+    names: list[str],
+    model: Trained,
+    results: dict[str, Figures],
+    unusable: dict[str, str],
+    seconds: int,
 ) -> dict[str, Figures]:
     """Two rates: all servers hold the one, the fast ones are loaded by the other."""
     held = {
@@ -163,7 +179,9 @@ def open_loops(
             body = request_of(SERVERS[name], model.rows[:1])
             try:
                 with ready(SERVERS[name], model) as target:
-                    found[f"open {pace} {name}"] = open_loop(target, body, rate=rate, seconds=2 * seconds)
+                    found[f"open {pace} {name}"] = open_loop(
+                        target, body, rate=rate, seconds=2 * seconds
+                    )
             except Unusable as error:
                 print(f"  open loop, {SERVERS[name].title}: {error}", flush=True)
     return found

@@ -1,4 +1,5 @@
-"""An environment of its own for each peer, made once: their requirements do not go together, nor with ours."""
+"""An environment of its own for each peer, made once: their requirements do not go together, nor
+with ours."""
 
 from __future__ import annotations
 
@@ -18,9 +19,20 @@ def install(peer: str) -> None:
         return
     print(f"Installing {peer} (once)", flush=True)
     venv.create(folder, with_pip=True, clear=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip = [
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "install",
+    ]
     done = subprocess.run(  # noqa: S603
-        [*pip, "-r", requirements], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        [*pip, "-r", requirements],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise Unusable(f"could not be installed: {done.stdout.strip().splitlines()[-1]}")

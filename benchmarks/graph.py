@@ -1,6 +1,8 @@
-"""What a graph of few dense operations costs, computed by ONNX Runtime and by numpy: ``make bench-graph``.
+"""What a graph of few dense operations costs, computed by ONNX Runtime and by numpy: ``make
+bench-graph``.
 
-By itself and within a request, in process; turn by turn, so that the ratios are of one moment of the machine.
+By itself and within a request, in process; turn by turn, so that the ratios are of one moment of
+the machine.
 """
 
 from __future__ import annotations
@@ -15,10 +17,9 @@ import numpy as np
 import orjson
 from in_process import ROW, application, demo
 
-import onnx_model
-import onnx_session
-from application import Application
-from numpy_graph import NumpyGraph
+from azureml_scoring.application import Application
+from azureml_scoring.models.engines import onnx_model, onnx_session
+from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 
 TURNS, IN_A_ROW = 30, 300
 BODY = orjson.dumps({"data": [ROW]})

@@ -11,18 +11,18 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
 
 import support  # noqa: E402  the tests' models; and the way to ours
-import telemetry  # noqa: E402
-from application import Application, build  # noqa: E402
-from model import load  # noqa: E402
-from settings import Settings  # noqa: E402
+from azureml_scoring import log  # noqa: E402
+from azureml_scoring.application import Application, build  # noqa: E402
+from azureml_scoring.models.loading import load  # noqa: E402
+from azureml_scoring.settings import Settings  # noqa: E402
 
 ROW = support.ROW
 
 
 def demo(folder: Path) -> Path:
     """Packaged below ``folder``. Nothing is logged from here on."""
-    telemetry.set_up()
-    telemetry.lines.stream = io.StringIO()
+    log.set_up()
+    log.lines.stream = io.StringIO()
     X, _ = support.diabetes()
     return support.packaged(support.demo_estimator(), X, folder, name="demo", version="1")
 

@@ -1,4 +1,5 @@
-"""Puts load on a server: a closed loop by wrk, and a constant rate of arrivals by open_loop.py. One thread each."""
+"""Puts load on a server: a closed loop by wrk, and a constant rate of arrivals by open_loop.py. One
+thread each."""
 
 from __future__ import annotations
 
@@ -19,12 +20,22 @@ Figures = dict[str, float]
 
 
 class BadAnswers(Unusable):
-    """Under load some requests got no 2xx: the cell holds no figure, and the run fails at its end."""
+    """Under load some requests got no 2xx: the cell holds no figure, and the run fails at its
+    end."""
 
 
 def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int) -> Figures:
     """Each connection sends its next request when it has its answer. Raises BadAnswers."""
-    command = [WRK, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "-s", BENCHMARKS / "post.lua"]
+    command = [
+        WRK,
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds}s",
+        "--timeout",
+        "30s",
+        "-s",
+        BENCHMARKS / "post.lua",
+    ]
     wrk = subprocess.run(  # noqa: S603
         [*command, target.url],
         env=os.environ | {"BODY": str(_file(body))},
@@ -38,18 +49,37 @@ def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int)
         raise BadAnswers(f"wrk said: {wrk.stdout.strip()[-200:]}")
     requests, micros, p50, p99, bad, broken = map(int, line.split()[1:])
     if bad or broken or not requests:
-        raise BadAnswers(f"of {requests} requests at {connections} connections {bad} got no 2xx, {broken} broke off")
-    return {"requests_per_second": requests / micros * 1e6, "p50_ms": p50 / 1000, "p99_ms": p99 / 1000}
+        raise BadAnswers(
+            f"of {requests} requests at {connections} connections {bad} got no 2xx, {broken} broke "
+            f"off"
+        )
+    return {
+        "requests_per_second": requests / micros * 1e6,
+        "p50_ms": p50 / 1000,
+        "p99_ms": p99 / 1000,
+    }
 
 
 def open_loop(target: Running, body: bytes, *, rate: float, seconds: int) -> Figures:
     """Requests are due at a constant rate, whatever the server does. Raises BadAnswers."""
-    options = [str(target.port), target.server.path, str(_file(body)), f"{rate:.1f}", str(seconds), str(CONNECTIONS)]
+    options = [
+        str(target.port),
+        target.server.path,
+        str(_file(body)),
+        f"{rate:.1f}",
+        str(seconds),
+        str(CONNECTIONS),
+    ]
     run = subprocess.run(  # noqa: S603
-        [sys.executable, BENCHMARKS / "open_loop.py", *options], capture_output=True, text=True, check=False
+        [sys.executable, BENCHMARKS / "open_loop.py", *options],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if run.returncode:
-        raise BadAnswers(f"the open loop failed: {(run.stderr.strip().splitlines() or ['no reason'])[-1]}")
+        raise BadAnswers(
+            f"the open loop failed: {(run.stderr.strip().splitlines() or ['no reason'])[-1]}"
+        )
     figures: Figures = json.loads(run.stdout)
     return figures
 

@@ -29,7 +29,8 @@ WIDTHS = {f"width-{width}": width for width in (10, 100, 1000)}
 
 @dataclass(frozen=True)
 class Trained:
-    """``folder`` holds model.pkl, model.onnx and our manifest; ``rows`` and ``expected`` belong together."""
+    """``folder`` holds model.pkl, model.onnx and our manifest; ``rows`` and ``expected`` belong
+    together."""
 
     folder: Path
     rows: list[list[float]]
@@ -40,15 +41,20 @@ def train(name: str) -> Trained:
     """Raises StartupError where it can't be packaged."""
     X, y = _synthetic(WIDTHS[name]) if name in WIDTHS else _diabetes()
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    # Fitted without names, or scikit-learn would warn at each request of the peers, which hold arrays.
-    estimator = (RandomForestClassifier(200, random_state=0) if name == FOREST else linear).fit(X, y)
+    # Fitted without names, or scikit-learn would warn at each request of the peers, which hold
+    # arrays.
+    estimator = (RandomForestClassifier(200, random_state=0) if name == FOREST else linear).fit(
+        X, y
+    )
     folder = BUILD / "models" / name
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.pkl"
         joblib.dump(estimator, file)
         manifest = package(file, pd.DataFrame(X), folder, name=name, version="1", force=True)
     if manifest.onnx is None:
-        print(f"note: {name} was not compiled to ONNX; what needs it will not start", file=sys.stderr)
+        print(
+            f"note: {name} was not compiled to ONNX; what needs it will not start", file=sys.stderr
+        )
     return Trained(folder, X[:100].tolist(), estimator.predict(X[:100]).tolist())
 
 

@@ -1,10 +1,11 @@
-"""Latency without coordinated omission: ``open_loop.py PORT PATH BODY_FILE RATE SECONDS CONNECTIONS`` prints JSON.
+"""Latency without coordinated omission: ``open_loop.py PORT PATH BODY_FILE RATE SECONDS
+CONNECTIONS`` prints JSON.
 
-Requests are due at a constant rate, and each one's latency counts from when it was due, not from when it was sent: a
-server that stalls is charged for all that would have come meanwhile. Debian has no wrk2, and hey, ab, h2load and wrk
-all wait for the server. A process of its own, so that the harness does not disturb it; one thread on raw sockets makes
-some 10,000 requests a second on one processor, and ``generator_cpu`` (its share of a processor) tells when it was the
-bottleneck itself.
+Requests are due at a constant rate, and each one's latency counts from when it was due, not from
+when it was sent: a server that stalls is charged for all that would have come meanwhile. Debian has
+no wrk2, and hey, ab, h2load and wrk all wait for the server. A process of its own, so that the
+harness does not disturb it; one thread on raw sockets makes some 10,000 requests a second on one
+processor, and ``generator_cpu`` (its share of a processor) tells when it was the bottleneck itself.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ GRACE = 10.0
 class Connection:
     """At most one request at a time; ``due`` is when it should have been sent.
 
-    Opened when there is something to send: a sync worker of gunicorn waits for the first bytes of what it accepted.
+    Opened when there is something to send: a sync worker of gunicorn waits for the first bytes of
+    what it accepted.
     """
 
     def __init__(self, port: int) -> None:
@@ -42,7 +44,8 @@ class Connection:
         return self._socket
 
     def receive(self) -> bool:
-        """Take what has come; -> whether the answer is complete. Raises SystemExit on anything but a 200."""
+        """Take what has come; -> whether the answer is complete. Raises SystemExit on anything but
+        a 200."""
         assert self._socket is not None
         data = self._socket.recv(65536)
         if not data:
@@ -65,7 +68,9 @@ class Connection:
         return True
 
 
-def measure(port: int, request: bytes, rate: float, seconds: float, connections: int) -> dict[str, float]:
+def measure(
+    port: int, request: bytes, rate: float, seconds: float, connections: int
+) -> dict[str, float]:
     idle = [Connection(port) for _ in range(connections)]
     busy: dict[socket.socket, Connection] = {}
     waiting: deque[float] = deque()
@@ -84,7 +89,9 @@ def measure(port: int, request: bytes, rate: float, seconds: float, connections:
         if now > begin + seconds + GRACE:
             sys.exit(f"it could not hold {rate:.0f} requests/s")
         pause = max(0.0, begin + arrived / rate - time.perf_counter()) if arrived < total else 0.1
-        for ready in select.select(list(busy), [], [], pause)[0]:  # to the microsecond; epoll knows milliseconds only
+        for ready in select.select(list(busy), [], [], pause)[
+            0
+        ]:  # to the microsecond; epoll knows milliseconds only
             if busy[ready].receive():
                 connection = busy.pop(ready)
                 latencies.append(time.perf_counter() - connection.due)

@@ -29,4 +29,12 @@ def bars(charts: dict[str, list[Bar]]) -> str:
         y += 14
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDEST + 90}" height="{y}"'
     style = 'font-family="sans-serif" font-size="13"'
-    return "\n".join([f"{head} {style}>", '<rect width="100%" height="100%" fill="white"/>', *lines, "</svg>", ""])
+    return "\n".join(
+        [
+            f"{head} {style}>",
+            '<rect width="100%" height="100%" fill="white"/>',
+            *lines,
+            "</svg>",
+            "",
+        ]
+    )

@@ -27,14 +27,16 @@ def key(server: str, model: str, rows: int, connections: int, workers: int = 1) 
 
 def machine() -> str:
     return (
-        f"Python {platform.python_version()}, {os.cpu_count()} processors, uvicorn {version('uvicorn')}, "
+        f"Python {platform.python_version()}, {os.cpu_count()} processors, uvicorn "
+        f"{version('uvicorn')}, "
         f"onnxruntime {version('onnxruntime')}"
     )
 
 
 def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
     parts = [
-        f"{machine()}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; one worker, four "
+        f"{machine()}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; "
+        f"one worker, four "
         "connections, no cache.",
         "## One row\n\n" + _summary(results),
         "## What we set out to reach\n\n" + _targets(results),
@@ -48,20 +50,31 @@ def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
         "## Latency at a constant rate of arrivals (milliseconds)\n\n" + _open(results),
     ]
     if unusable:
-        parts.append("Not measured: " + "; ".join(f"{SERVERS[name].title}: {why}" for name, why in unusable.items()))
+        parts.append(
+            "Not measured: "
+            + "; ".join(f"{SERVERS[name].title}: {why}" for name, why in unusable.items())
+        )
     return "\n\n".join(part for part in parts if not part.endswith("\n\n")) + "\n"
 
 
 def write(text: str, results: Results) -> None:
     head = (
-        "# Benchmarks\n\nWritten by `make bench`: our servers and their peers side by side in one run. The figures are "
-        "of one machine in one mood; the ratios are what can be compared.\n\n![Requests a second](benchmarks.svg)\n\n"
+        "# Benchmarks\n\nWritten by `make bench`: our servers and their peers side by side in one "
+        "run. The figures are "
+        "of one machine in one mood; the ratios are what can be compared.\n\n![Requests a "
+        "second](benchmarks.svg)\n\n"
     )
     notes = DOCS / "benchmarks-notes.md"
-    (DOCS / "benchmarks.md").write_text(head + text + "\n" + (notes.read_text() if notes.exists() else ""))
+    (DOCS / "benchmarks.md").write_text(
+        head + text + "\n" + (notes.read_text() if notes.exists() else "")
+    )
     charts = {}
     for model in (LOGISTIC, FOREST):
-        rates = {name: results.get(key(name, model, 1, 4)) for name, server in SERVERS.items() if not server.constant}
+        rates = {
+            name: results.get(key(name, model, 1, 4))
+            for name, server in SERVERS.items()
+            if not server.constant
+        }
         charts[f"{TITLES[model]}, one row, requests/s"] = [
             (SERVERS[name].title, found["requests_per_second"], SERVERS[name].ours)
             for name, found in rates.items()
@@ -97,12 +110,29 @@ def _summary(results: Results) -> str:
             if found is None:
                 cells += [""] * 3
                 continue
-            times = found["requests_per_second"] / reference["requests_per_second"] if reference else float("nan")
-            cells += [_rate(results, key(name, model, 1, 4)), f"{times:.2f}", f"{found['p99_ms']:.2f}"]
+            times = (
+                found["requests_per_second"] / reference["requests_per_second"]
+                if reference
+                else float("nan")
+            )
+            cells += [
+                _rate(results, key(name, model, 1, 4)),
+                f"{times:.2f}",
+                f"{found['p99_ms']:.2f}",
+            ]
         process = results.get(key(name, LOGISTIC, 0, 0))
-        cells += [f"{process['memory_mib']:.0f}", f"{process['startup_s']:.1f}"] if process else ["", ""]
+        cells += (
+            [f"{process['memory_mib']:.0f}", f"{process['startup_s']:.1f}"] if process else ["", ""]
+        )
         rows.append(cells)
-    header = ["", *(f"{TITLES[model]}{what}" for model in (LOGISTIC, FOREST) for what in ("", ", ratio", ", P99 ms"))]
+    header = [
+        "",
+        *(
+            f"{TITLES[model]}{what}"
+            for model in (LOGISTIC, FOREST)
+            for what in ("", ", ratio", ", P99 ms")
+        ),
+    ]
     return _table([*header, "MiB a worker", "start, s"], rows)
 
 
@@ -140,7 +170,10 @@ def _widths(results: Results) -> str:
     names = [name for name in SERVERS if key(name, next(iter(WIDTHS)), 1, 4) in results]
     return _table(
         ["", *(f"{width} features" for width in WIDTHS.values())],
-        ([SERVERS[name].title, *(_rate(results, key(name, width, 1, 4)) for width in WIDTHS)] for name in names),
+        (
+            [SERVERS[name].title, *(_rate(results, key(name, width, 1, 4)) for width in WIDTHS)]
+            for name in names
+        ),
     )
 
 
@@ -148,13 +181,19 @@ def _workers(results: Results) -> str:
     names = [name for name in SERVERS if key(name, LOGISTIC, 1, 16, 2) in results]
     return _table(
         ["", "1 worker", "2 workers"],
-        ([SERVERS[name].title, *(_rate(results, key(name, LOGISTIC, 1, 16, n)) for n in (1, 2))] for name in names),
+        (
+            [SERVERS[name].title, *(_rate(results, key(name, LOGISTIC, 1, 16, n)) for n in (1, 2))]
+            for name in names
+        ),
     )
 
 
 def _open(results: Results) -> str:
     found = [
-        (name, results[key]) for key in results for name in SERVERS if key in (f"open slow {name}", f"open fast {name}")
+        (name, results[key])
+        for key in results
+        for name in SERVERS
+        if key in (f"open slow {name}", f"open fast {name}")
     ]
     return _table(
         ["", "requests/s", "P50", "P99", "P99.9"],

@@ -1,6 +1,8 @@
-"""Where the time of a small request to a quick model goes, from its bytes to its answer's: ``make bench-request``.
+"""Where the time of a small request to a quick model goes, from its bytes to its answer's: ``make
+bench-request``.
 
-In process, by our worker's own protocol on a transport that is none, so neither the kernel nor the client is in it.
+In process, by our worker's own protocol on a transport that is none, so neither the kernel nor the
+client is in it.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ import orjson
 import uvicorn
 from in_process import ROW, application, demo
 
-from application import Application
-from connections import Connections
-from front import Front
-from front_protocol import FrontProtocol
-from lean_lane import LeanLane
-from payload import Limits
+from azureml_scoring.application import Application
+from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.connections import Connections
+from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.lean_lane import LeanLane
+from azureml_scoring.inputs.payload import Limits
 
 TURNS, IN_A_ROW = 30, 300
 TOGETHER = (1, 4, 8)
@@ -67,9 +69,18 @@ class Loop:
 
 def asking(served: Application, together: int) -> Callable[[], bytes]:
     """-> a function that sends so many requests in one turn and returns the last answer."""
-    front = Front(lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0)
-    options: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "proxy_headers": False}
-    config = uvicorn.Config(front, http=FrontProtocol, interface="asgi3", log_config=None, **options)
+    front = Front(
+        lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0
+    )
+    options: dict[str, Any] = {
+        "lifespan": "off",
+        "ws": "none",
+        "access_log": False,
+        "proxy_headers": False,
+    }
+    config = uvicorn.Config(
+        front, http=FrontProtocol, interface="asgi3", log_config=None, **options
+    )
     loop, transport = Loop(), Transport()
     connections = [FrontProtocol(config, Connections(), {}, loop) for _ in range(together)]
     for connection in connections:
@@ -102,7 +113,10 @@ def main() -> None:
         print(f"{name}: {statistics.median(taken):.1f} µs a request")
     profile = cProfile.Profile()
     profile.runcall(lambda: [cases["1 in a turn", 1]() for _ in range(TURNS * IN_A_ROW)])
-    print("\nalone, the functions that take the most by themselves, of all they take together under cProfile:\n")
+    print(
+        "\nalone, the functions that take the most by themselves, of all they take together under "
+        "cProfile:\n"
+    )
     stats = pstats.Stats(profile)
     every = stats.stats.items()  # type: ignore[attr-defined]
     total = sum(own for _, (_, _, own, _, _) in every)

@@ -1,7 +1,8 @@
 """Become one of our servers, in the foreground: ``benchmarks/serve-one SERVER MODEL_DIR PORT``.
 
-As shipped, but for one worker (or ``WORKERS``) and no response cache, so that each request is computed. A folder that
-``mlops package`` made is served as it is; any other has its ``model.pkl`` packaged below build/ first.
+As shipped, but for one worker (or ``WORKERS``) and no response cache, so that each request is
+computed. A folder that ``mlops package`` made is served as it is; any other has its ``model.pkl``
+packaged below build/ first.
 """
 
 from __future__ import annotations
@@ -36,9 +37,15 @@ def main() -> NoReturn:
     check_port(port)
     folder = ready_folder(Path(model_dir).absolute(), port)
     workers = os.environ.get("WORKERS", "1")
-    os.environ |= {"SCORING_CACHE": "off", "AZUREML_MODEL_DIR": str(folder), "WORKER_COUNT": workers}
+    os.environ |= {
+        "SCORING_CACHE": "off",
+        "AZUREML_MODEL_DIR": str(folder),
+        "WORKER_COUNT": workers,
+    }
     score = REPOSITORY / "src" / "score.py"
-    words = [word.format(score=score, port=port, workers=workers) for word in COMMANDS[server].split()]
+    words = [
+        word.format(score=score, port=port, workers=workers) for word in COMMANDS[server].split()
+    ]
     os.execv(BIN / words[0], [*words, str(folder)])  # noqa: S606
 
 
@@ -58,9 +65,12 @@ def ready_folder(folder: Path, port: str) -> Path:
         return folder
     file = folder / "model.pkl"
     if not file.is_file():
-        sys.exit(f"serve-one: {folder} has neither a manifest.json nor a model.pkl; name a folder that has one.")
+        sys.exit(
+            f"serve-one: {folder} has neither a manifest.json nor a model.pkl; name a folder that "
+            f"has one."
+        )
     sys.path.insert(0, str(REPOSITORY / "src"))
-    from errors import StartupError
+    from azureml_scoring.errors import StartupError
     from mlops.package import package
     from mlops.sample import read
 
@@ -84,7 +94,9 @@ def made_up_sample(file: Path) -> pd.DataFrame:
         first = estimator.steps[0][1] if hasattr(estimator, "steps") else estimator
         X = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_))
     except Exception as error:
-        sys.exit(f"serve-one: no sample can be made up for {file} ({error}); put a sample.csv beside it.")
+        sys.exit(
+            f"serve-one: no sample can be made up for {file} ({error}); put a sample.csv beside it."
+        )
     X *= getattr(first, "scale_", None) if getattr(first, "scale_", None) is not None else 1
     X += getattr(first, "mean_", None) if getattr(first, "mean_", None) is not None else 0
     return pd.DataFrame(X, columns=getattr(estimator, "feature_names_in_", None))

@@ -1,4 +1,5 @@
-"""The servers that are compared: how each is started, asked and read. One worker each, and no access log."""
+"""The servers that are compared: how each is started, asked and read. One worker each, and no
+access log."""
 
 from __future__ import annotations
 
@@ -31,9 +32,11 @@ class Unusable(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """``peer`` names its environment below build/bench and its folder below peers/; ours and the guide's have none.
+    """``peer`` names its environment below build/bench and its folder below peers/; ours and the
+    guide's have none.
 
-    ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc} {metrics} {workers}.
+    ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc} {metrics}
+    {workers}.
     """
 
     name: str
@@ -54,7 +57,8 @@ SERVERS = {
         Server(
             "guide",
             "azmlinfsrv, the guide's script",
-            "{repository}/.venv/bin/azmlinfsrv --entry_script {repository}/benchmarks/peers/guide/score.py "
+            "{repository}/.venv/bin/azmlinfsrv --entry_script "
+            "{repository}/benchmarks/peers/guide/score.py "
             "--port {port} --model_dir {model}",
         ),
         Server(
@@ -106,7 +110,8 @@ SERVERS = {
         Server(
             "granian",
             "granian, a constant",
-            "{bin}/granian app:app --working-dir {app} --interface wsgi --host 127.0.0.1 --port {port} "
+            "{bin}/granian app:app --working-dir {app} --interface wsgi --host 127.0.0.1 --port "
+            "{port} "
             "--workers 1 --blocking-threads 1 --no-access-log",
             peer="granian",
             constant=True,
@@ -127,7 +132,9 @@ def predictions_in(server: Server, body: bytes) -> list[Any]:
     document = json.loads(body)
     if isinstance(document, str):  # azmlinfsrv encodes the guide's string once more
         document = json.loads(document)
-    predictions: list[Any] = document["outputs"][0]["data"] if server.name == "mlserver" else document["predictions"]
+    predictions: list[Any] = (
+        document["outputs"][0]["data"] if server.name == "mlserver" else document["predictions"]
+    )
     return predictions
 
 
@@ -152,7 +159,8 @@ class Running:
         return taken
 
     def memory(self) -> float:
-        """MiB for each worker: the proportional set size of all its processes, which counts shared pages once."""
+        """MiB for each worker: the proportional set size of all its processes, which counts shared
+        pages once."""
         total = 0
         for process in self.family():
             with contextlib.suppress(psutil.Error):
@@ -161,7 +169,10 @@ class Running:
 
     def processor_seconds(self) -> float:
         """Of all its processes, since they started."""
-        return sum(times.user + times.system for times in (process.cpu_times() for process in self.family()))
+        return sum(
+            times.user + times.system
+            for times in (process.cpu_times() for process in self.family())
+        )
 
     def family(self) -> list[psutil.Process]:
         """The process and all below it."""
@@ -176,8 +187,9 @@ class Running:
 def running(server: Server, model: Path, body: bytes, *, workers: int = 1) -> Iterator[Running]:
     """Start it and wait for its first 200 to ``body``. Raises Unusable.
 
-    It is killed with its whole process group: to drain would take seconds and disturb the next one. So are children
-    outside of the group: BentoML's workers have sessions of their own, and would stay.
+    It is killed with its whole process group: to drain would take seconds and disturb the next one.
+    So are children outside of the group: BentoML's workers have sessions of their own, and would
+    stay.
     """
     ports = free_ports(3)
     words = {
@@ -191,7 +203,9 @@ def running(server: Server, model: Path, body: bytes, *, workers: int = 1) -> It
     scratch.mkdir(parents=True, exist_ok=True)
     log = scratch / "log.txt"
     clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    own = {name: value.format(**words) for name, value in server.env.items()} | {"MODEL_DIR": str(model)}
+    own = {name: value.format(**words) for name, value in server.env.items()} | {
+        "MODEL_DIR": str(model)
+    }
     begun = time.monotonic()
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
@@ -222,7 +236,9 @@ def _wait(started: Running, body: bytes) -> None:
     trouble = "no answer"
     while time.monotonic() < until:
         if started.process.poll() is not None:
-            lines = started.log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+            lines = started.log.read_text(errors="replace").strip().splitlines() or [
+                "it said nothing"
+            ]
             raise Unusable(f"did not start: {lines[-1].strip()}")
         try:
             started.ask(body)

@@ -33,20 +33,32 @@ def _over(ours: str, other: str, model: str, rows: int = 1) -> Callable[[Value],
 
 
 TARGETS = (
-    Target("ours / FastAPI + ONNX Runtime, one row", _over("fast", "fastapi-onnx", "logistic"), 2.5),
+    Target(
+        "ours / FastAPI + ONNX Runtime, one row", _over("fast", "fastapi-onnx", "logistic"), 2.5
+    ),
     Target("ours / granian answering a constant", _over("fast", "granian", "logistic"), 0.5),
     Target("ours / MLServer, one row", _over("fast", "mlserver", "logistic"), 12),
-    Target("azmlinfsrv, ours / the guide's, logistic regression", _over("azmlinfsrv", "guide", "logistic"), 4),
+    Target(
+        "azmlinfsrv, ours / the guide's, logistic regression",
+        _over("azmlinfsrv", "guide", "logistic"),
+        4,
+    ),
     Target("azmlinfsrv, ours / the guide's, forest", _over("azmlinfsrv", "guide", "forest"), 30),
     Target(
         "P99 of ours / the best peer's, one row",
-        lambda value: value("fast", "logistic", 1, P99) / min(value(peer, "logistic", 1, P99) for peer in PEERS),
+        lambda value: (
+            value("fast", "logistic", 1, P99)
+            / min(value(peer, "logistic", 1, P99) for peer in PEERS)
+        ),
         1.0,
         at_most=True,
     ),
     Target(
         "ours / the best peer, 100 rows",
-        lambda value: value("fast", "logistic", 100, RATE) / max(value(peer, "logistic", 100, RATE) for peer in PEERS),
+        lambda value: (
+            value("fast", "logistic", 100, RATE)
+            / max(value(peer, "logistic", 100, RATE) for peer in PEERS)
+        ),
         2,
     ),
 )

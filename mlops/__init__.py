@@ -1,4 +1,5 @@
-"""What an engineer runs beside the service: package a model, serve it locally. None of it is in the container.
+"""What an engineer runs beside the service: package a model, serve it locally. None of it is in the
+container.
 
 The serving code is flat because Azure ML puts its folder on ``sys.path``; the same is done here.
 """
@@ -13,6 +14,6 @@ SERVING = next(folder for folder in (_HERE / "serving", _HERE.parent / "src") if
 
 sys.path.insert(0, str(SERVING))
 
-import opt_out  # noqa: E402
+from azureml_scoring import opt_out  # noqa: E402
 
 opt_out.apply(os.environ)

@@ -30,7 +30,8 @@ class Answer:
 
 
 async def read(response: httpx.Response) -> Answer:
-    """Raises Unusable where predictions should be, and httpx.RequestError where the connection ends too early."""
+    """Raises Unusable where predictions should be, and httpx.RequestError where the connection ends
+    too early."""
     try:
         document = _json(await _content(response))
     except Unusable:
@@ -41,7 +42,8 @@ async def read(response: httpx.Response) -> Answer:
 
 
 async def _content(response: httpx.Response) -> bytes:
-    """Not by httpx's own decoders: they unpack all that a piece holds before anybody can look at its size."""
+    """Not by httpx's own decoders: they unpack all that a piece holds before anybody can look at
+    its size."""
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", ""):
         raise Unusable("in another encoding than gzip")

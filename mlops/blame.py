@@ -6,7 +6,7 @@ import shlex
 
 import pandas as pd
 
-from errors import ClientError, StartupError, reason
+from azureml_scoring.errors import ClientError, StartupError, reason
 from mlops.read_as import NAMED, all_moments, listed
 
 OF_ROWS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
@@ -24,7 +24,8 @@ def failed(method: str, error: BaseException, frame: pd.DataFrame) -> StartupErr
     elif dates := _dates(frame):
         told = " ".join(f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:NAMED])
         advice = (
-            f"dates or times are read as texts in {listed(dates)}: if the model was fitted on datetimes, add {told}; "
+            f"dates or times are read as texts in {listed(dates)}: if the model was fitted on "
+            f"datetimes, add {told}; "
             "else give rows like those of its fit"
         )
     else:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-import settings
-from errors import StartupError
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.quantities import PORT, PROCESS_ID, WORKERS
 from mlops import extras, failure
 from mlops.column_options import column_options, told
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
-from quantities import PORT, PROCESS_ID, WORKERS
 
 if TYPE_CHECKING:
     pass
@@ -45,15 +45,18 @@ ELSEWHERE = {
 
 
 def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse a name or version with characters that can't be printed: it goes into file names, JSON and terminals."""
+    """Refuse a name or version with characters that can't be printed: it goes into file names, JSON
+    and terminals."""
     if value is not None and not value.isprintable():
-        raise click.BadParameter("It holds characters that can't be printed; write letters and digits.", ctx, param)
+        raise click.BadParameter(
+            "It holds characters that can't be printed; write letters and digits.", ctx, param
+        )
     return value
 
 
 class _Commands(click.Group):
-    """What a command needs is imported when that one is run: all of it takes two seconds. What it raises is told in one
-    sentence, whatever it is."""
+    """What a command needs is imported when that one is run: all of it takes two seconds. What it
+    raises is told in one sentence, whatever it is."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -63,7 +66,9 @@ class _Commands(click.Group):
             raise
         except failure.PASSED_ON:
             raise
-        except BaseException as error:  # also SystemExit, of a model's: a command ends by click's own Exit
+        except (
+            BaseException
+        ) as error:  # also SystemExit, of a model's: a command ends by click's own Exit
             if ctx.params["debug"]:
                 traceback.print_exc()
             raise click.ClickException(failure.sentence(error, ctx.invoked_subcommand)) from None
@@ -78,7 +83,9 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(package_name=extras.NAME)
 @click.option("--debug", is_flag=True, help="Show the traceback of what goes wrong.")
 def main(debug: bool) -> None:
@@ -87,11 +94,21 @@ def main(debug: bool) -> None:
 
 @main.command()
 @click.argument("model", type=EXISTING)
-@click.option("--sample", type=EXISTING, required=True, help="Rows like those to come: .csv, .json, .parquet or .npy.")
+@click.option(
+    "--sample",
+    type=EXISTING,
+    required=True,
+    help="Rows like those to come: .csv, .json, .parquet or .npy.",
+)
 @click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
 @click.option("--name", callback=printable, help="Model name; by default the file's.")
 @click.option("--version", callback=printable, help="Model version; by default 1.")
-@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out a column of the sample, such as the target.")
+@click.option(
+    "--drop",
+    multiple=True,
+    metavar="COLUMN",
+    help="Leave out a column of the sample, such as the target.",
+)
 @column_options
 @click.option(
     "--golden-rows",
@@ -99,9 +116,16 @@ def main(debug: bool) -> None:
     default="synthetic",
     help="Golden rows: made up like the sample's, ten rows of the sample, or the rows of a file.",
 )
-@click.option("--not-cacheable", is_flag=True, help="Its answers depend on more than the request, such as the time.")
 @click.option(
-    "--trust", multiple=True, metavar="TYPE", help="A type that a .skops file may hold and skops does not trust."
+    "--not-cacheable",
+    is_flag=True,
+    help="Its answers depend on more than the request, such as the time.",
+)
+@click.option(
+    "--trust",
+    multiple=True,
+    metavar="TYPE",
+    help="A type that a .skops file may hold and skops does not trust.",
 )
 @click.option("--force", is_flag=True, help="Replace the artifact folder.")
 def package(
@@ -118,10 +142,12 @@ def package(
     trust: tuple[str, ...],
     force: bool,
 ) -> None:
-    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow folder.
+    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow
+    folder.
 
-    The folder holds the model and a manifest: checksums, versions, what the model takes, and golden rows with their
-    answers, which the service tries before it takes requests. MODEL is unpickled here, so give only one that you trust.
+    The folder holds the model and a manifest: checksums, versions, what the model takes, and golden
+    rows with their answers, which the service tries before it takes requests. MODEL is unpickled
+    here, so give only one that you trust.
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
@@ -133,7 +159,10 @@ def package(
     columns = {str(column): column for column in rows.columns}
     unknown = [name for name in drop if name not in columns]
     if unknown:
-        raise StartupError(f"--drop names {', '.join(unknown)}, which the sample lacks; it has {', '.join(columns)}.")
+        raise StartupError(
+            f"--drop names {', '.join(unknown)}, which the sample lacks; it has "
+            f"{', '.join(columns)}."
+        )
     made = package_model(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
@@ -176,10 +205,18 @@ def example_(model_dir: Path, url: str | None) -> None:
 
 
 @main.command("serve")
-@click.option("--model-dir", type=EXISTING, required=True, help="The model, or its folder; need not be packaged.")
+@click.option(
+    "--model-dir",
+    type=EXISTING,
+    required=True,
+    help="The model, or its folder; need not be packaged.",
+)
 @click.option("--port", type=QuantityType(PORT), default=5001)
 @click.option(
-    "--workers", type=QuantityType(WORKERS), default=1, help="Worker processes, each with a model of its own."
+    "--workers",
+    type=QuantityType(WORKERS),
+    default=1,
+    help="Worker processes, each with a model of its own.",
 )
 @click.option(
     "--cache",
@@ -187,7 +224,9 @@ def example_(model_dir: Path, url: str | None) -> None:
     default="memory",
     help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
 )
-@click.option("--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does.")
+@click.option(
+    "--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does."
+)
 def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool) -> None:
     """Serve a model on this machine, and print a curl once it is ready."""
     from mlops.serve import serve
@@ -196,11 +235,23 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
 
 
 @main.command("score")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
-@click.option("--url", required=True, help="The server, such as https://NAME.REGION.inference.ml.azure.com/score.")
-@click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+)
+@click.option(
+    "--url",
+    required=True,
+    help="The server, such as https://NAME.REGION.inference.ml.azure.com/score.",
+)
+@click.option(
+    "--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token."
+)
 @click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
-@click.option("--model-dir", type=EXISTING, help="The model's folder here; it says how to read a CSV's columns.")
+@click.option(
+    "--model-dir",
+    type=EXISTING,
+    help="The model's folder here; it says how to read a CSV's columns.",
+)
 @column_options
 def score_(
     file: Path,
@@ -213,15 +264,18 @@ def score_(
 ) -> None:
     """Print predictions for FILE, each as a line of JSON.
 
-    FILE is a request body (.json, or - for standard input), sent as it is, or rows (.csv, .jsonl, .parquet, .npy),
-    sent by 100. The exit status is 1 where the server refuses; predictions for the rows before are printed by then.
+    FILE is a request body (.json, or - for standard input), sent as it is, or rows (.csv, .jsonl,
+    .parquet, .npy), sent by 100. The exit status is 1 where the server refuses; predictions for the
+    rows before are printed by then.
 
     Example: mlops score --url http://localhost:5001 rows.csv
     """
     try:
         from mlops.score import score
     except ModuleNotFoundError:
-        raise click.ClickException(f"mlops score needs httpx; run `{extras.command('deploy')}`.") from None
+        raise click.ClickException(
+            f"mlops score needs httpx; run `{extras.command('deploy')}`."
+        ) from None
     score(file, url, secret_env, deployment, model_dir, told(text, dtype))
 
 
@@ -230,9 +284,10 @@ def score_(
 def check(paths: tuple[Path, ...]) -> None:
     """Check the YAML of endpoints, deployments, environments and models, without Azure.
 
-    PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held to what Azure would
-    refuse later, or never, such as a deadline past the request's timeout or a secret in plain text. Without PATH the
-    names are compared with scoring.toml too, and the sample requests with the model in artifact/.
+    PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held
+    to what Azure would refuse later, or never, such as a deadline past the request's timeout or a
+    secret in plain text. Without PATH the names are compared with scoring.toml too, and the sample
+    requests with the model in artifact/.
     """
     from mlops.check import run
     from mlops.project import names, project_file

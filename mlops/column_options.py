@@ -1,4 +1,5 @@
-"""``--text`` and ``--dtype``: what a CSV's columns are, where neither a contract nor the estimator tells."""
+"""``--text`` and ``--dtype``: what a CSV's columns are, where neither a contract nor the estimator
+tells."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from contract import Feature
+    from azureml_scoring.inputs.contract import Feature
 
 DTYPES = ("float64", "int64", "str", "bool", "category", "datetime")
 
@@ -23,14 +24,17 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
         help=f"Read a CSV's column as {', '.join(DTYPES)}; of other files as category or datetime.",
     )
     text = click.option(
-        "--text", multiple=True, metavar="COLUMN", help="Read a CSV's column as text, whatever its cells look like."
+        "--text",
+        multiple=True,
+        metavar="COLUMN",
+        help="Read a CSV's column as text, whatever its cells look like.",
     )
     return text(dtype(command))
 
 
 def told(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
     """Column -> what the two options say of it."""
-    from contract import Feature
+    from azureml_scoring.inputs.contract import Feature
 
     kinds = dict(one.rsplit("=", 1) for one in dtype) | dict.fromkeys(text, "str")
     return {name: Feature(name, kind) for name, kind in kinds.items()}
@@ -39,5 +43,7 @@ def told(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
 def _checked(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     for one in value:
         if one.rpartition("=")[2] not in DTYPES or "=" not in one:
-            raise click.BadParameter(f"{one} is not COLUMN=DTYPE with one of {', '.join(DTYPES)}.", ctx, param)
+            raise click.BadParameter(
+                f"{one} is not COLUMN=DTYPE with one of {', '.join(DTYPES)}.", ctx, param
+            )
     return value

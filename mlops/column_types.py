@@ -1,8 +1,9 @@
 """What the cells of a CSV's column are: texts, numbers, booleans or categories.
 
-Known where a contract, the estimator's fit or the user tells; else inferred, and then a column is text unless each cell
-that is not empty is a number, or each is true or false. Only an empty cell is missing. Among numbers and booleans the
-words that usually stand for nothing are missing too: they can mean nothing else there.
+Known where a contract, the estimator's fit or the user tells; else inferred, and then a column is
+text unless each cell that is not empty is a number, or each is true or false. Only an empty cell is
+missing. Among numbers and booleans the words that usually stand for nothing are missing too: they
+can mean nothing else there.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from fitted_columns import NUMBER
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.models.estimators.fitted_columns import NUMBER
 from validation import moment
 
 MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
@@ -59,7 +60,8 @@ def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
 
 
 def inferred(cells: Collection[str]) -> str:
-    """TEXT, BOOLEAN or NUMBER. Whole numbers that a float or an int64 does not hold are texts: they are codes."""
+    """TEXT, BOOLEAN or NUMBER. Whole numbers that a float or an int64 does not hold are texts: they
+    are codes."""
     given = set(cells)
     gaps = "" in given
     given.discard("")
@@ -83,7 +85,8 @@ def are_codes(cells: Collection[str]) -> bool:
 
 
 def each_by_itself(cells: Sequence[str]) -> list[Any]:
-    """Read each cell by itself, as JSON may hold it: a number, a boolean or a text; None for a missing one."""
+    """Read each cell by itself, as JSON may hold it: a number, a boolean or a text; None for a
+    missing one."""
     values = {cell: _by_itself(cell) for cell in {*cells}}
     return [values[cell] for cell in cells]
 
@@ -100,7 +103,8 @@ def _by_itself(cell: str) -> Any:
 
 
 def stray(cells: Sequence[str]) -> list[int]:
-    """Rows of the cells that alone keep a column from being numbers; none where few others are numbers."""
+    """Rows of the cells that alone keep a column from being numbers; none where few others are
+    numbers."""
     other = {cell for cell in {*cells} - {""} if not is_number(cell)}
     rows = [row for row, cell in enumerate(cells) if cell in other]
     numbers = len(cells) - cells.count("") - len(rows)
@@ -122,7 +126,9 @@ def _moments(cells: Sequence[str]) -> pd.Series:
         return np.datetime64(known, "ns")
 
     wanted = "a date or time in ISO 8601 without a zone"
-    return pd.Series(np.array(_each(cells, read, wanted, missing=np.datetime64("NaT")), dtype="datetime64[ns]"))
+    return pd.Series(
+        np.array(_each(cells, read, wanted, missing=np.datetime64("NaT")), dtype="datetime64[ns]")
+    )
 
 
 def _numbers(cells: Sequence[str]) -> pd.Series:
@@ -160,13 +166,21 @@ def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
     if not categories:
         return typed(cells).astype("category")
     known = {str(category): category for category in categories}
-    numbers = {float(c): c for c in categories if isinstance(c, int | float) and not isinstance(c, bool)}
+    numbers = {
+        float(c): c for c in categories if isinstance(c, int | float) and not isinstance(c, bool)
+    }
 
     def category(cell: str) -> Any:
         return known[cell] if cell in known else numbers[_float(cell)]
 
     words = MISSING if numbers else {""}
-    found = _each(cells, category, f"one of the {len(categories)} categories of the fit", missing=None, words=words)
+    found = _each(
+        cells,
+        category,
+        f"one of the {len(categories)} categories of the fit",
+        missing=None,
+        words=words,
+    )
     return pd.Series(pd.Categorical(found, categories=list(categories)))
 
 

@@ -1,7 +1,8 @@
 """Compiles an estimator to ONNX, where that is proven to answer alike; or says why not.
 
-The float32 trap: linear models compute in float64, trees compare float32. So graphs in float64 are tried first, with a
-cast in front of each tree, and graphs in float32 after them; the first that is proven is kept.
+The float32 trap: linear models compute in float64, trees compare float32. So graphs in float64 are
+tried first, with a cast in front of each tree, and graphs in float32 after them; the first that is
+proven is kept.
 """
 
 from __future__ import annotations
@@ -15,19 +16,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_classifier
 
-from contract import Contract
-from errors import ScoringError, StartupError
-from estimator import Predictor
+from azureml_scoring.errors import ScoringError, StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.engines.onnx_model import (
+    LARGEST,
+    LEAST_COMPARED,
+    OnnxModel,
+    OnnxPredictor,
+)
+from azureml_scoring.models.engines.onnx_session import open_session
+from azureml_scoring.models.estimators.estimator import Predictor
 from mlops.graphs import Converted
 from mlops.parity import Compared, NotProven, Parity, Say
 from mlops.proof_rows import Kind, as_taken, huge, rows_of_all_kinds, with_gaps
-from numpy_graph import NumpyGraph
-from onnx_model import LARGEST, LEAST_COMPARED, OnnxModel, OnnxPredictor
-from onnx_session import open_session
-from validation import Batch
 
 if TYPE_CHECKING:
-    from onnx_session import Session
+    from azureml_scoring.models.engines.onnx_session import Session
 
 FILE_NAME = "model.onnx"
 NOT_COMPARED = "its answers can't be compared"
@@ -37,7 +43,11 @@ FURTHEST = (LARGEST["float32"], 1e30, 1e15)
 
 
 def convert(
-    estimator: Any, contract: Contract, sample: np.ndarray, graphs: Iterable[Converted], say: Say = lambda line: None
+    estimator: Any,
+    contract: Contract,
+    sample: np.ndarray,
+    graphs: Iterable[Converted],
+    say: Say = lambda line: None,
 ) -> tuple[OnnxModel, bytes]:
     """``sample``: (rows, features), floats. Raises NotProven."""
     try:
@@ -49,7 +59,9 @@ def convert(
         try:
             if isinstance(graph, NotProven):
                 raise graph
-            with warnings.catch_warnings(action="ignore"):  # of overflows, which the rows are there for
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # of overflows, which the rows are there for
                 proof = _Proof(graph, estimator, contract, sample, say)
                 return proof.of_any(_readings(estimator, contract, dtype, proof.outputs)), graph
         except NotProven as error:
@@ -61,8 +73,11 @@ def convert(
     raise NotProven("; ".join(f"{dtype}: {reason}" for dtype, reason in reasons.items()))
 
 
-def _readings(estimator: Any, contract: Contract, dtype: Any, names: list[str]) -> Iterator[OnnxModel]:
-    """How the outputs may be read: a classifier's label off its probabilities, or as the graph gives it."""
+def _readings(
+    estimator: Any, contract: Contract, dtype: Any, names: list[str]
+) -> Iterator[OnnxModel]:
+    """How the outputs may be read: a classifier's label off its probabilities, or as the graph
+    gives it."""
     plain = OnnxModel(FILE_NAME, dtype, {}, labels=None, flat=False, missing=False, parity={})
     if not is_classifier(estimator):
         method = "predict" if "predict" in contract.methods else "transform"
@@ -70,10 +85,15 @@ def _readings(estimator: Any, contract: Contract, dtype: Any, names: list[str]) 
     elif hasattr(estimator, "predict_proba") and not isinstance(estimator.classes_, list):
         label, probabilities = names
         both = {"predict": probabilities, "predict_proba": probabilities}
-        off_probabilities = dataclasses.replace(plain, outputs=both, labels=estimator.classes_.tolist())
+        off_probabilities = dataclasses.replace(
+            plain, outputs=both, labels=estimator.classes_.tolist()
+        )
         off_label = dataclasses.replace(plain, outputs=both | {"predict": label})
-        # In float32 only the former breaks ties as scikit-learn does; in float64 the label is nearer to it, and cheap.
-        yield from (off_probabilities, off_label) if dtype == "float32" else (off_label, off_probabilities)
+        # In float32 only the former breaks ties as scikit-learn does; in float64 the label is
+        # nearer to it, and cheap.
+        yield from (
+            (off_probabilities, off_label) if dtype == "float32" else (off_label, off_probabilities)
+        )
     else:
         yield dataclasses.replace(plain, outputs={"predict": names[0]})
 
@@ -81,7 +101,9 @@ def _readings(estimator: Any, contract: Contract, dtype: Any, names: list[str]) 
 class _Proof:
     """Of one graph, whose outputs may be read in several ways."""
 
-    def __init__(self, data: bytes, estimator: Any, contract: Contract, sample: np.ndarray, say: Say) -> None:
+    def __init__(
+        self, data: bytes, estimator: Any, contract: Contract, sample: np.ndarray, say: Say
+    ) -> None:
         """Raises NotProven."""
         import onnx
 
@@ -90,7 +112,9 @@ class _Proof:
         try:
             self._session: Session = open_session(data)
         except StartupError as error:
-            raise NotProven(f"ONNX Runtime can't run it ({type(error.__cause__).__name__})") from error
+            raise NotProven(
+                f"ONNX Runtime can't run it ({type(error.__cause__).__name__})"
+            ) from error
         self._dense = NumpyGraph.of(data)
         self._direct = Predictor(estimator, contract)
         self._contract = contract
@@ -111,7 +135,8 @@ class _Proof:
         raise reason
 
     def _furthest(self, model: OnnxModel) -> list[float]:
-        """Numbers up to which it may be proven, the largest first, the last being not far beyond the sample's."""
+        """Numbers up to which it may be proven, the largest first, the last being not far beyond
+        the sample's."""
         near = 10 * float(np.nanmax(np.abs(self._sample), initial=1.0))
         largest = LARGEST[model.dtype]
         return [
@@ -124,7 +149,10 @@ class _Proof:
         kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
         compared = self._compare(model, kinds)
         if compared.answers < LEAST_COMPARED:
-            raise NotProven(f"only {compared.answers:,} answers could be compared, fewer than {LEAST_COMPARED:,}")
+            raise NotProven(
+                f"only {compared.answers:,} answers could be compared, fewer than "
+                f"{LEAST_COMPARED:,}"
+            )
         model = dataclasses.replace(model, parity=compared.to_json())
         missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
         if missing:
@@ -148,7 +176,9 @@ class _Proof:
             raise NotProven(f"it has no answer to {method}") from error
         return not isinstance(first[0], list)
 
-    def _compare(self, model: OnnxModel, kinds: Iterable[Kind], session: Session | None = None) -> Compared:
+    def _compare(
+        self, model: OnnxModel, kinds: Iterable[Kind], session: Session | None = None
+    ) -> Compared:
         compiled = OnnxPredictor(model, session or self._session, self._direct)
         return self._parity.compare(compiled, tuple(model.outputs), kinds)
 
@@ -158,4 +188,6 @@ def _splits(graph: Any) -> Iterator[tuple[int, float]]:
     for node in graph.graph.node:
         found = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type.startswith("TreeEnsemble") and "nodes_values" in found:
-            yield from zip(found["nodes_featureids"].ints, found["nodes_values"].floats, strict=True)
+            yield from zip(
+                found["nodes_featureids"].ints, found["nodes_values"].floats, strict=True
+            )

@@ -38,15 +38,17 @@ WORTH_TELLING = 5.0
 """Seconds."""
 
 Convert = Callable[[Any, int, Say], Iterator[Converted]]
-"""An estimator, how many features it takes, what tells the user -> a graph of each dtype, or why there is none."""
+"""An estimator, how many features it takes, what tells the user -> a graph of each dtype, or why
+there is none."""
 
 
 @contextmanager
 def converter(limit: float = LIMIT) -> Iterator[Convert]:
-    """``with converter() as convert``: to be begun early, since what the process imports takes it a second.
+    """``with converter() as convert``: to be begun early, since what the process imports takes it a
+    second.
 
-    ``convert`` raises NotProven where there is no point in trying. Of its graphs the first can be looked at while the
-    second is being made.
+    ``convert`` raises NotProven where there is no point in trying. Of its graphs the first can be
+    looked at while the second is being made.
     """
     receiver, sender = Pipe(duplex=False)
     with tempfile.TemporaryFile() as file, receiver:
@@ -60,7 +62,8 @@ def converter(limit: float = LIMIT) -> Iterator[Convert]:
 
 
 def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C in a terminal is this process's alone to deal with."""
+    """In a session of its own, so that Ctrl-C in a terminal is this process's alone to deal
+    with."""
     command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, limit))]
     return subprocess.Popen(  # noqa: S603 our own module
         command,
@@ -100,12 +103,15 @@ def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
         try:
             failure, graph = receiver.recv()
         except EOFError:
-            raise NotProven("the process that converts it died, perhaps for want of memory") from None
+            raise NotProven(
+                "the process that converts it died, perhaps for want of memory"
+            ) from None
         yield dtype, NotProven(failure) if failure else graph
 
 
 def hand_over(estimator: Any, file: IO[bytes]) -> int:
-    """-> nodes of all its trees. Raises NotProven where it can't be handed over, or that is not worth it."""
+    """-> nodes of all its trees. Raises NotProven where it can't be handed over, or that is not
+    worth it."""
     pickler = _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
     try:
         pickler.dump(estimator)
@@ -127,18 +133,24 @@ class _Pickler(pickle.Pickler):
 
         if not isinstance(obj, Tree):
             return
-        if not np.isfinite(obj.threshold).all():  # skl2onnx looks for the next float below infinity for ever
+        if not np.isfinite(
+            obj.threshold
+        ).all():  # skl2onnx looks for the next float below infinity for ever
             raise NotProven("its trees split at infinity, as those fitted on data with gaps do")
         self.nodes += obj.node_count
         if self.nodes > MOST_NODES:
-            raise NotProven(f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert")
+            raise NotProven(
+                f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert"
+            )
 
 
 def _main(parent: str, file: str, sender: str, limit: str) -> None:
     """In the process of its own."""
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     seconds = int(float(limit) * len(DTYPES)) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))  # ends also what lets no other thread run
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (seconds, seconds)
+    )  # ends also what lets no other thread run
     results = Connection(int(sender), readable=False)
     importlib.import_module("skl2onnx")
     width = int(sys.stdin.read())

@@ -1,4 +1,5 @@
-"""Reads a CSV as text: names, and each cell as it stands. What cells mean is decided by ``column_types``."""
+"""Reads a CSV as text: names, and each cell as it stands. What cells mean is decided by
+``column_types``."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from contract import Feature
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import Feature
 from mlops.column_types import BadCell, is_number, typed
 
 LONGEST_CELL = 2**31 - 1
@@ -23,7 +24,8 @@ Types = dict[str | int, Feature]
 
 @dataclass(frozen=True)
 class CsvFile:
-    """``columns``: names, or 0, 1, 2, ... where the file has none. ``cells``: by column. ``lines``: of each row."""
+    """``columns``: names, or 0, 1, 2, ... where the file has none. ``cells``: by column. ``lines``:
+    of each row."""
 
     path: Path
     columns: Sequence[str | int]
@@ -32,44 +34,59 @@ class CsvFile:
 
     @classmethod
     def read(cls, path: Path) -> CsvFile:
-        """Comma separated UTF-8, with or without a byte order mark. Raises StartupError, which names the line."""
+        """Comma separated UTF-8, with or without a byte order mark. Raises StartupError, which
+        names the line."""
         csv.field_size_limit(LONGEST_CELL)
         try:
-            with path.open(encoding="utf-8-sig", newline="\n") as file:  # a lone \r outside of quotes is an error then
+            with path.open(
+                encoding="utf-8-sig", newline="\n"
+            ) as file:  # a lone \r outside of quotes is an error then
                 return _parsed(path, _rows(path, file))
         except UnicodeDecodeError:
             raise StartupError(f"{path} is not in UTF-8; save it as a CSV in UTF-8.") from None
 
     def frame(self, types: Types | None = None) -> pd.DataFrame:
-        """Each column by its type where that is known, else by its cells. Raises StartupError with the line."""
+        """Each column by its type where that is known, else by its cells. Raises StartupError with
+        the line."""
         found = {}
         for name, cells in zip(self.columns, self.cells, strict=True):
             try:
                 found[name] = typed(cells, (types or {}).get(name))
             except BadCell as bad:
                 raise StartupError(
-                    f"Line {self.lines[bad.row]} of {self.path}: column {name} must be {bad.wanted}; correct the cell, "
+                    f"Line {self.lines[bad.row]} of {self.path}: column {name} must be "
+                    f"{bad.wanted}; correct the cell, "
                     "or leave it empty where the value is missing."
                 ) from None
         return pd.DataFrame(found)
 
     def drop(self, columns: Sequence[str | int]) -> CsvFile:
         kept = [place for place, name in enumerate(self.columns) if name not in columns]
-        return replace(self, columns=[self.columns[j] for j in kept], cells=[self.cells[j] for j in kept])
+        return replace(
+            self, columns=[self.columns[j] for j in kept], cells=[self.cells[j] for j in kept]
+        )
 
     def by_column(self, features: Sequence[Feature]) -> Types:
         """Features by name; by place where either the file or the features have no names."""
-        unnamed = any(isinstance(name, int) for name in self.columns) or any(f.name is None for f in features)
+        unnamed = any(isinstance(name, int) for name in self.columns) or any(
+            f.name is None for f in features
+        )
         if unnamed:
-            return dict(zip(self.columns, features, strict=True)) if len(features) == len(self.columns) else {}
+            return (
+                dict(zip(self.columns, features, strict=True))
+                if len(features) == len(self.columns)
+                else {}
+            )
         return {feature.name: feature for feature in features if feature.name is not None}
 
     def told(self, types: Mapping[str, Feature]) -> Types:
-        """By column what the user tells. Raises StartupError for a column that the file does not have."""
+        """By column what the user tells. Raises StartupError for a column that the file does not
+        have."""
         columns = {str(name): name for name in self.columns}
         if unknown := [name for name in types if name not in columns]:
             raise StartupError(
-                f"--text or --dtype names {', '.join(unknown)}, which {self.path} lacks; it has {', '.join(columns)}."
+                f"--text or --dtype names {', '.join(unknown)}, which {self.path} lacks; it has "
+                f"{', '.join(columns)}."
             )
         return {columns[name]: feature for name, feature in types.items()}
 
@@ -84,7 +101,8 @@ def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
             yield line, row
     except csv.Error:
         raise StartupError(
-            f"The row that begins in line {line + 1} of {path} is not CSV: a quote in it is not closed or not doubled, "
+            f"The row that begins in line {line + 1} of {path} is not CSV: a quote in it is not "
+            f"closed or not doubled, "
             "or a line end is not in quotes; save the file again, or correct the row."
         ) from None
 
@@ -103,20 +121,27 @@ def _parsed(path: Path, rows: Iterator[tuple[int, list[str]]]) -> CsvFile:
 
 
 def _names(path: Path, first: Sequence[str]) -> Sequence[str | int]:
-    """Empty where the first row is data. 0, 1, 2, ... are names: pandas writes them for columns that have none."""
-    if len(first) == 1 and (other := next((sign for sign in OTHER_SEPARATORS if sign in first[0]), None)):
+    """Empty where the first row is data. 0, 1, 2, ... are names: pandas writes them for columns
+    that have none."""
+    if len(first) == 1 and (
+        other := next((sign for sign in OTHER_SEPARATORS if sign in first[0]), None)
+    ):
         raise StartupError(
-            f"{path} separates values by {OTHER_SEPARATORS[other]}; save it with commas, and points in its numbers."
+            f"{path} separates values by {OTHER_SEPARATORS[other]}; save it with commas, and "
+            f"points in its numbers."
         )
     if list(first) == list(map(str, range(len(first)))):
         if len(first) < 3:
             raise StartupError(
-                f"The first line of {path} ({','.join(first)}) may be names or values; give the columns names."
+                f"The first line of {path} ({','.join(first)}) may be names or values; give the "
+                f"columns names."
             )
         return list(range(len(first)))
     if all(map(is_number, first)):
         return []
-    names = [name or f"Unnamed: {place}" for place, name in enumerate(first)]  # as pandas calls a column without a name
+    names = [
+        name or f"Unnamed: {place}" for place, name in enumerate(first)
+    ]  # as pandas calls a column without a name
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise StartupError(f"The header of {path} names the column {twice} twice; rename one.")
@@ -126,7 +151,8 @@ def _names(path: Path, first: Sequence[str]) -> Sequence[str | int]:
 def _cells(
     path: Path, rows: Iterator[tuple[int, list[str]]], width: int, as_wide_as: str
 ) -> tuple[list[int], list[list[str]]]:
-    """A blank line is no row; but of a single column it is one without a value, unless nothing comes after it."""
+    """A blank line is no row; but of a single column it is one without a value, unless nothing
+    comes after it."""
     lines: list[int] = []
     kept: list[list[str]] = []
     last = 0
@@ -135,7 +161,8 @@ def _cells(
             continue
         if row and len(row) != width:
             raise StartupError(
-                f"Line {line} of {path} has {len(row)} values, {as_wide_as}; correct the line, and put a text with "
+                f"Line {line} of {path} has {len(row)} values, {as_wide_as}; correct the line, and "
+                f"put a text with "
                 "commas in quotes."
             )
         lines.append(line)

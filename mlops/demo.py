@@ -1,4 +1,5 @@
-"""The demo model: is a patient's diabetes likely to progress more than the median? Data that scikit-learn ships."""
+"""The demo model: is a patient's diabetes likely to progress more than the median? Data that
+scikit-learn ships."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from errors import StartupError
-from manifest import FILE_NAME, Manifest
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops.measure import Say
 from mlops.package import check_out, package
 
@@ -20,10 +21,13 @@ NAME = "diabetes-classifier"
 
 
 def check(out: Path, *, force: bool) -> None:
-    """Refuse a folder ``out`` that holds anything but a demo, another model included. Raises StartupError."""
+    """Refuse a folder ``out`` that holds anything but a demo, another model included. Raises
+    StartupError."""
     check_out(out, force)
     if (out / FILE_NAME).exists() and (name := Manifest.read(out).model_name) != NAME:
-        raise StartupError(f"{out} holds the model {name}, which is not the demo's; name another folder.")
+        raise StartupError(
+            f"{out} holds the model {name}, which is not the demo's; name another folder."
+        )
 
 
 def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
@@ -32,9 +36,20 @@ def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
     say("Training on scikit-learn's diabetes data: 442 patients, 10 features")
     data = load_diabetes(as_frame=True, scaled=False)
     above_median = (data.target > data.target.median()).astype(int)
-    estimator = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(data.data, above_median)
+    estimator = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(
+        data.data, above_median
+    )
     say(f"  accuracy on the training data: {estimator.score(data.data, above_median):.2f}")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.joblib"
         joblib.dump(estimator, file)
-        return package(file, data.data, out, name=NAME, version=version, force=force, golden_rows="sample", say=say)
+        return package(
+            file,
+            data.data,
+            out,
+            name=NAME,
+            version=version,
+            force=force,
+            golden_rows="sample",
+            say=say,
+        )

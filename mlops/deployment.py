@@ -1,15 +1,16 @@
-"""The numbers of a deployment that must agree, in one place; tests hold ``endpoints/`` and ``kubernetes/`` to them.
+"""The numbers of a deployment that must agree, in one place; tests hold ``endpoints/`` and
+``kubernetes/`` to them.
 
-API Management's timeout >= the request's > our deadline > the wait for a slot. What is left between the last two is the
-model's budget. An instance is sent as many requests as it takes in, and liveness starts to count once a model had time
-to load.
+API Management's timeout >= the request's > our deadline > the wait for a slot. What is left between
+the last two is the model's budget. An instance is sent as many requests as it takes in, and
+liveness starts to count once a model had time to load.
 """
 
 from __future__ import annotations
 
-from application import in_flight_limit
+from azureml_scoring.application import in_flight_limit
+from azureml_scoring.settings import Settings
 from mlops.serve import GUNICORN, PATIENCE
-from settings import Settings
 
 GATEWAY_TIMEOUT_MS = 30_000
 """API Management's, which the guide sets."""
@@ -32,11 +33,13 @@ STARTUP = {"period": 2, "timeout": 2, "failure_threshold": PATIENCE // 2}
 """For ``kubernetes/``: it asks until there is an answer, in place of both initial delays."""
 
 PRE_STOP = 10
-"""Seconds that Kubernetes may take to tell everyone that a pod takes no more requests; only then comes SIGTERM."""
+"""Seconds that Kubernetes may take to tell everyone that a pod takes no more requests; only then
+comes SIGTERM."""
 
 
 def concurrency(configured: Settings, threads: int) -> int:
-    """Requests that an instance takes in at once; more are turned down. ``threads``: of a worker."""
+    """Requests that an instance takes in at once; more are turned down. ``threads``: of a
+    worker."""
     return configured.worker_count * (1 if threads == 1 else in_flight_limit(configured, threads))
 
 

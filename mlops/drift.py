@@ -1,4 +1,5 @@
-"""``mlops drift``: how far collected data, or any other, has moved from the data that a model was packaged with."""
+"""``mlops drift``: how far collected data, or any other, has moved from the data that a model was
+packaged with."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from errors import StartupError
-from manifest import REPACKAGE, Manifest
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.baseline import DRIFTED, FEW, LEAST_KNOWN, WATCH, Baseline
+from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
 from mlops import drift_data
-from stability import DRIFTED, FEW, LEAST_KNOWN, WATCH, Baseline
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,32 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
     baselines = packaged.baselines
     if not baselines:
         raise StartupError(
-            f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample of at least "
+            f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample "
+            f"of at least "
             f"{LEAST_KNOWN} rows."
         )
     names = [baseline.name for baseline in baselines]
     counted = [
         [baseline.count(column) for baseline, column in zip(baselines, columns, strict=True)]
-        for columns in (drift_data.columns(file, packaged.contract.features, names) for file in files)
+        for columns in (
+            drift_data.columns(file, packaged.contract.features, names) for file in files
+        )
     ]
-    found = [Drift(baseline, np.sum(counts, axis=0)) for baseline, *counts in zip(baselines, *counted, strict=True)]
+    found = [
+        Drift(baseline, np.sum(counts, axis=0))
+        for baseline, *counts in zip(baselines, *counted, strict=True)
+    ]
     return sorted(found, key=lambda drift: -drift.index)
 
 
 def table(drifts: Sequence[Drift]) -> str:
     width = max(len("feature"), *(len(drift.baseline.name) for drift in drifts))
     rows = int(drifts[0].now.sum())
-    lines = [f"{drift.baseline.name:{width}}  {drift.index:7.3f}  {drift.verdict}" for drift in drifts]
+    lines = [
+        f"{drift.baseline.name:{width}}  {drift.index:7.3f}  {drift.verdict}" for drift in drifts
+    ]
     if rows < FEW:
-        lines.append(f"Of {rows:,} rows only: chance alone may have moved them. Give {FEW:,} or more.")
+        lines.append(
+            f"Of {rows:,} rows only: chance alone may have moved them. Give {FEW:,} or more."
+        )
     return "\n".join([f"{'feature':{width}}      PSI  of {rows:,} rows", *lines])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from azureml_scoring.quantities import INDEX
 from mlops import extras, output
 from mlops.quantity_options import QuantityType
-from quantities import INDEX
 
 if TYPE_CHECKING:
     from mlops.drift import Drift
@@ -18,15 +18,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("artifact", type=click.Path(path_type=Path, exists=True))
-@click.argument("files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True)
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture, .svg or .png.")
-@click.option("--limit", type=QuantityType(INDEX), help="Exit with 1 if a feature's index is above this.")
+@click.argument(
+    "files", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True
+)
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), help="Write a picture, .svg or .png."
+)
+@click.option(
+    "--limit", type=QuantityType(INDEX), help="Exit with 1 if a feature's index is above this."
+)
 def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
     """Tell how far data has moved from what the model in ARTIFACT was packaged with.
 
-    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector writes, or a sample
-    (.csv, .json, .parquet, .npy). The population stability index of each feature is printed: below 0.1 it is stable,
-    above 0.25 it has drifted.
+    FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector
+    writes, or a sample (.csv, .json, .parquet, .npy). The population stability index of each
+    feature is printed: below 0.1 it is stable, above 0.25 it has drifted.
 
     Example: mlops drift artifact collected/*.jsonl --plot drift.svg
     """
@@ -48,6 +54,8 @@ def _draw(plot: Path, found: Sequence[Drift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:
-        raise click.ClickException(f"--plot needs matplotlib; run `{extras.command('deploy')}`.") from None
+        raise click.ClickException(
+            f"--plot needs matplotlib; run `{extras.command('deploy')}`."
+        ) from None
     drift_picture.write(plot, found)
     click.echo(f"Wrote {plot}")

@@ -1,4 +1,5 @@
-"""Reads the data that is compared with a model's training data: what the service or Azure ML collected, or a sample."""
+"""Reads the data that is compared with a model's training data: what the service or Azure ML
+collected, or a sample."""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
 from validation import described, moment
 
@@ -26,7 +27,8 @@ IS: dict[str, Callable[[Any], bool]] = {
 
 
 def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> Iterator[list[Any]]:
-    """Yield the values of each feature, in the order of ``names``, as the service counts them. Raises StartupError."""
+    """Yield the values of each feature, in the order of ``names``, as the service counts them.
+    Raises StartupError."""
     taken = [_as_it_is(feature) for feature in features]
     frame = _read(file, taken, names)
     frame.columns = frame.columns.astype(str)
@@ -36,10 +38,13 @@ def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> It
 
 
 def _as_it_is(feature: Feature) -> Feature:
-    """Let a category column hold values that the fit did not have: here they are data, not a mistake."""
+    """Let a category column hold values that the fit did not have: here they are data, not a
+    mistake."""
     if feature.dtype != CATEGORY:
         return feature
-    return replace(feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY)
+    return replace(
+        feature, dtype=TEXT if any(isinstance(value, str) for value in feature.categories) else ANY
+    )
 
 
 def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.DataFrame:
@@ -48,20 +53,33 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
         return samples.read(file, features)
     try:
         lines = samples.json_lines(file)
-        if odd := next((number for number, line in lines.items() if not isinstance(line, dict)), None):
+        if odd := next(
+            (number for number, line in lines.items() if not isinstance(line, dict)), None
+        ):
             raise ValueError(f"line {odd} is no object")
     except ValueError as error:
-        raise StartupError(f"{file} is not JSON lines: {error}; give a file of the data collector.") from None
-    rows = [row for line in lines.values() for row in (line["data"] if isinstance(line.get("data"), list) else [line])]
+        raise StartupError(
+            f"{file} is not JSON lines: {error}; give a file of the data collector."
+        ) from None
+    rows = [
+        row
+        for line in lines.values()
+        for row in (line["data"] if isinstance(line.get("data"), list) else [line])
+    ]
     if not rows:
         raise StartupError(f"{file} has no rows; give one that has.")
     _check_rows(file, rows, names)
-    return pd.DataFrame(rows, dtype=object)  # or a null would make numbers of a column's categories 1.0, 2.0
+    return pd.DataFrame(
+        rows, dtype=object
+    )  # or a null would make numbers of a column's categories 1.0, 2.0
 
 
 def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse a row that lacks a column, which pandas would fill up; not a column that all rows lack."""
-    if all(isinstance(row, dict) for row in rows) and any(row.keys() != rows[0].keys() for row in rows):
+    """Refuse a row that lacks a column, which pandas would fill up; not a column that all rows
+    lack."""
+    if all(isinstance(row, dict) for row in rows) and any(
+        row.keys() != rows[0].keys() for row in rows
+    ):
         for number, row in enumerate(rows, 1):
             _check_names(file, f"Row {number} of ", names, row.keys())
 
@@ -69,7 +87,9 @@ def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
 def _check_names(file: Path, where: str, names: Sequence[str], found: Collection[str]) -> None:
     missing = [name for name in names if name not in found]
     if missing:
-        raise StartupError(f"{where}{file} lacks the columns {', '.join(missing)}; give what the model was asked.")
+        raise StartupError(
+            f"{where}{file} lacks the columns {', '.join(missing)}; give what the model was asked."
+        )
     if len({*found}) != len(found):
         raise StartupError(f"{where}{file} names a column twice; rename one.")
 
@@ -80,9 +100,13 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
         return list(column.to_numpy(float, na_value=np.nan))
     values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]
     fits = IS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
-    wrong = next((row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None)
+    wrong = next(
+        (row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None
+    )
     if wrong is not None:
-        raise StartupError(f"Row {wrong} of {file}: {name} must be {described(feature)}; correct the file.")
+        raise StartupError(
+            f"Row {wrong} of {file}: {name} must be {described(feature)}; correct the file."
+        )
     if feature.numeric:
         return [np.nan if value is None else float(value) for value in values]
     return samples.counted(feature, values)

@@ -1,4 +1,5 @@
-"""Drift as a picture: the index of each feature, and the most drifted ones beside their baselines."""
+"""Drift as a picture: the index of each feature, and the most drifted ones beside their
+baselines."""
 
 from __future__ import annotations
 
@@ -10,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from azureml_scoring.models.baseline import DRIFTED, WATCH, Baseline
 from mlops import output
 from mlops.drift import Drift
 from mlops.svg import picture
-from stability import DRIFTED, WATCH, Baseline
 
 SHOWN = 20
 CLOSER = 3
@@ -21,14 +22,17 @@ COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
 def write(file: Path, drifts: Sequence[Drift]) -> None:
-    """Write SVG or PNG, by the file's name. Raises StartupError where the file must not be overwritten."""
+    """Write SVG or PNG, by the file's name. Raises StartupError where the file must not be
+    overwritten."""
     with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
         _write(file, drifts)
 
 
 def _write(file: Path, drifts: Sequence[Drift]) -> None:
     shown, closer = drifts[:SHOWN], drifts[:CLOSER]
-    figure = Figure(figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained")
+    figure = Figure(
+        figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained"
+    )
     grid = figure.add_gridspec(len(closer), 2)
     _indices(figure.add_subplot(grid[:, 0]), shown)
     for place, drift in enumerate(closer):
@@ -38,14 +42,21 @@ def _write(file: Path, drifts: Sequence[Drift]) -> None:
 
 def _indices(axes: Axes, drifts: Sequence[Drift]) -> None:
     names = [drift.baseline.name for drift in drifts][::-1]
-    axes.barh(names, [drift.index for drift in drifts][::-1], color=[COLOURS[d.verdict] for d in drifts][::-1])
+    axes.barh(
+        names,
+        [drift.index for drift in drifts][::-1],
+        color=[COLOURS[d.verdict] for d in drifts][::-1],
+    )
     for limit in (WATCH, DRIFTED):
         axes.axvline(limit, color="#777777", linewidth=0.8, linestyle="--")
     axes.set_xlabel("population stability index")
 
 
 def _bins(axes: Axes, drift: Drift, *, legend: bool) -> None:
-    then, now = (np.array(counts) / max(sum(counts), 1) for counts in (drift.baseline.counts, drift.now.tolist()))
+    then, now = (
+        np.array(counts) / max(sum(counts), 1)
+        for counts in (drift.baseline.counts, drift.now.tolist())
+    )
     places = np.arange(len(then))
     axes.bar(places - 0.2, then, 0.4, label="in training", color="#9e9e9e")
     axes.bar(places + 0.2, now, 0.4, label="now", color=COLOURS[drift.verdict])

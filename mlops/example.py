@@ -8,25 +8,29 @@ from typing import Any
 
 import orjson
 
-import artifact
-from admission import Admission
+from azureml_scoring.admission import Admission
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.files import artifact
+from azureml_scoring.models.lifecycle import Lifecycle
+from azureml_scoring.models.loading import load
+from azureml_scoring.models.model import Model
+from azureml_scoring.request import Request
+from azureml_scoring.service import Service
+from azureml_scoring.settings import Settings
+from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.shared.scoreboard import Row
 from cache import ResponseCache
-from cache_counts import CacheCounts
-from errors import StartupError
-from exchange import Request
-from lifecycle import Lifecycle
 from mlops.plain_text import one_line
-from model import Model, load
-from payload import Limits
-from scoreboard import Row
-from service import Service
-from settings import Settings
 
 
 def example(settings: Settings) -> dict[str, Any]:
-    """Return a request for one row or two. Raises StartupError where none is known that the model answers."""
+    """Return a request for one row or two. Raises StartupError where none is known that the model
+    answers."""
     packaged = artifact.find(settings).manifest
-    if packaged and packaged.contract.methods[0] in packaged.golden_answers:  # tried when it was packaged
+    if (
+        packaged and packaged.contract.methods[0] in packaged.golden_answers
+    ):  # tried when it was packaged
         return {"data": packaged.golden_rows[:2]}
     model = load(settings)
     service, refused = _service(model, settings), ""
@@ -37,7 +41,8 @@ def example(settings: Settings) -> dict[str, Any]:
             return body
         refused = refused or f"{answer.status}: {one_line(orjson.loads(answer.body)['error'])}"
     raise StartupError(
-        f"No request is known that this model answers ({refused}); package it with `mlops package MODEL --sample DATA "
+        f"No request is known that this model answers ({refused}); package it with `mlops package "
+        f"MODEL --sample DATA "
         "--out DIR`, with rows in DATA that it answers."
     )
 
@@ -51,9 +56,7 @@ def rows(settings: Settings) -> list[list[Any]]:
 def curl(body: dict[str, Any], url: str) -> str:
     """``url``: of the server, or of its /score."""
     score = url.rstrip("/").removesuffix("/score") + "/score"
-    return (
-        f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
-    )
+    return f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
 
 
 def _service(model: Model, settings: Settings) -> Service:
@@ -63,7 +66,13 @@ def _service(model: Model, settings: Settings) -> Service:
     lifecycle.load(lambda: model)
     return Service(
         lifecycle,
-        Admission(lambda: row, slots=1, max_in_flight=1, queue_timeout=0, deadline=settings.scoring_deadline_ms / 1000),
+        Admission(
+            lambda: row,
+            slots=1,
+            max_in_flight=1,
+            queue_timeout=0,
+            deadline=settings.scoring_deadline_ms / 1000,
+        ),
         ResponseCache([], CacheCounts(lambda: row)),
         Limits.of(settings),
         deployment=settings.deployment_name,

@@ -19,7 +19,8 @@ HERE = Path(__file__).parents[1]
 
 
 def command(extra: str) -> str:
-    """Return a command to paste: from the checkout or the wheel's file, else the packages that the extra stands for."""
+    """Return a command to paste: from the checkout or the wheel's file, else the packages that the
+    extra stands for."""
     try:
         installed = Distribution.from_name(NAME)
     except PackageNotFoundError:
@@ -28,7 +29,8 @@ def command(extra: str) -> str:
 
 
 def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
-    """Return the command for a package that lies in ``folder`` and is installed as ``installed``."""
+    """Return the command for a package that lies in ``folder`` and is installed as
+    ``installed``."""
     if (folder / "setup.cfg").is_file():
         words = ["-e", f"{'.' if folder == Path.cwd() else folder}[{extra}]"]
     elif wheel := _wheel(installed):
@@ -48,4 +50,8 @@ def _wheel(installed: Distribution | None) -> Path | None:
 
 def _packages(extra: str, installed: Distribution | None) -> list[str]:
     wanted = (line.partition(";") for line in (installed and installed.requires) or [])
-    return [name.strip() for name, _, marker in wanted if re.search(rf"extra == ['\"]{extra}['\"]", marker)]
+    return [
+        name.strip()
+        for name, _, marker in wanted
+        if re.search(rf"extra == ['\"]{extra}['\"]", marker)
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from errors import StartupError, reason
+from azureml_scoring.errors import StartupError, reason
 from mlops import extras
 from mlops.plain_text import plain
 from mlops.rollout.endpoint import EndpointError
@@ -19,10 +19,15 @@ def sentence(error: BaseException, command: str | None) -> str:
         return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
         return f"This needs {error.name}; run `{extras.command('deploy')}`."
-    if isinstance(error, OSError) and error.strerror and not isinstance(error, ConnectionError | TimeoutError):
+    if (
+        isinstance(error, OSError)
+        and error.strerror
+        and not isinstance(error, ConnectionError | TimeoutError)
+    ):
         place = f"{error.filename}: " if error.filename is not None else ""
         return f"{place}{error.strerror}; choose another place."
     return (
-        f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` shows where: if the "
+        f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` "
+        f"shows where: if the "
         "model and the files are right, report that."
     )

@@ -1,4 +1,5 @@
-"""Makes pandas categories of a sample's columns: those of the fit, where a part of the model tells them."""
+"""Makes pandas categories of a sample's columns: those of the fit, where a part of the model tells
+them."""
 
 from __future__ import annotations
 
@@ -6,26 +7,37 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from contract import CATEGORY, Feature
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import CATEGORY, Feature
 from mlops.read_as import fitted_types, listed
 
 Say = Callable[[str], None]
 
 
 def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.DataFrame:
-    """Rows with other categories than those of the fit are left out. Raises StartupError where no row is left."""
+    """Rows with other categories than those of the fit are left out. Raises StartupError where no
+    row is left."""
     told = fitted_types(estimator, list(frame.columns))
-    cast = {name: found for name in frame.columns if (found := _cast(frame[name], told.get(name), say)) is not None}
+    cast = {
+        name: found
+        for name in frame.columns
+        if (found := _cast(frame[name], told.get(name), say)) is not None
+    }
     if not cast:
         return frame
-    lost = pd.DataFrame({name: column.isna() & frame[name].notna() for name, column in cast.items()})
+    lost = pd.DataFrame(
+        {name: column.isna() & frame[name].notna() for name, column in cast.items()}
+    )
     rows = lost.any(axis=1)
     if rows.any():
         names = list(lost.columns[lost.any()])
-        left_out = f"{int(rows.sum()):,} rows with categories in {listed(names)} that the fit did not have"
+        left_out = (
+            f"{int(rows.sum()):,} rows with categories in {listed(names)} that the fit did not have"
+        )
         if rows.all():
-            raise StartupError(f"The sample has nothing but {left_out}; give rows like those of the fit.")
+            raise StartupError(
+                f"The sample has nothing but {left_out}; give rows like those of the fit."
+            )
         say(f"  note: left out are {left_out}")
     return pd.DataFrame({name: cast.get(name, frame[name]) for name in frame.columns})[~rows]
 
@@ -41,7 +53,8 @@ def _cast(column: pd.Series, told: Feature | None, say: Say) -> pd.Series | None
     own = list(column.dtype.categories)
     if not known:
         say(
-            f"  note: the categories of {column.name} are those of the sample, in this order: {listed(own)}; the model "
+            f"  note: the categories of {column.name} are those of the sample, in this order: "
+            f"{listed(own)}; the model "
             "does not tell its own, so check that they are those of the fit"
         )
     return column.cat.add_categories([category for category in known if category not in own])

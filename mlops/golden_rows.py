@@ -1,4 +1,5 @@
-"""Chooses the golden rows that go into the manifest: drawn like the sample's, the sample's own, or those of a file."""
+"""Chooses the golden rows that go into the manifest: drawn like the sample's, the sample's own, or
+those of a file."""
 
 from __future__ import annotations
 
@@ -9,21 +10,22 @@ from typing import Any, Literal
 import orjson
 import pandas as pd
 
-import golden
-from contract import Contract
-from errors import ScoringError, StartupError, reason
-from estimator import Predictor
-from fitted_columns import fitted_columns
+from azureml_scoring.errors import ScoringError, StartupError, reason
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models import golden_rows
+from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.fitted_columns import fitted_columns
+from azureml_scoring.models.predictions import non_finite, to_json
 from mlops import sample as samples
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
 from mlops.synthetic_rows import Row, SyntheticRows
-from predictions import non_finite, to_json
-from validation import Batch
 
 COUNT = 10
 ENOUGH = 3
-"""Rows that are not in the sample. This many are enough, since columns of few values may give no more."""
+"""Rows that are not in the sample. This many are enough, since columns of few values may give no
+more."""
 
 LOOKED_AT = 2_000
 """Rows of the sample that are looked at to draw others like them."""
@@ -41,17 +43,22 @@ Say = Callable[[str], None]
 
 
 def given(text: str, drop: Collection[str] = ()) -> Given:
-    """Parse ``--golden-rows``. ``drop``: columns that a file may have beside the model's. Raises StartupError."""
+    """Parse ``--golden-rows``. ``drop``: columns that a file may have beside the model's. Raises
+    StartupError."""
     if text in CHOICES:
         return CHOICES[text]
     if not Path(text).is_file():
-        raise StartupError(f"--golden-rows is {text}, which is not a file; give synthetic, sample or a file of rows.")
+        raise StartupError(
+            f"--golden-rows is {text}, which is not a file; give synthetic, sample or a file of "
+            f"rows."
+        )
     rows = samples.load(Path(text))
     return rows.drop(columns=[name for name in rows.columns if str(name) in drop])
 
 
 class GoldenRows:
-    """Chooses rows that the model answers. ``finite``: methods whose answers are kept, and so must be finite."""
+    """Chooses rows that the model answers. ``finite``: methods whose answers are kept, and so must
+    be finite."""
 
     def __init__(self, estimator: Any, contract: Contract, finite: Collection[str]) -> None:
         self._estimator = estimator
@@ -75,7 +82,8 @@ class GoldenRows:
             answers = self._asked(rows)
         except ScoringError as error:
             raise StartupError(
-                f"The model fails on its golden rows ({reason(error.__cause__ or error)}); correct and save it again."
+                f"The model fails on its golden rows ({reason(error.__cause__ or error)}); correct "
+                f"and save it again."
             ) from error
         return {method: answers[method] for method in self._finite if comparable(answers[method])}
 
@@ -83,19 +91,26 @@ class GoldenRows:
         rows = samples.rows_of(frame)
         if len(rows) > MOST:
             raise StartupError(
-                f"--golden-rows holds {len(rows):,} rows, and each start asks all of them; give {MOST} at most."
+                f"--golden-rows holds {len(rows):,} rows, and each start asks all of them; give "
+                f"{MOST} at most."
             )
         taken = len(self._answered(rows))
         if taken < len(rows):
             raise StartupError(
-                f"The model does not answer {len(rows) - taken} of the {len(rows)} rows of --golden-rows; give others."
+                f"The model does not answer {len(rows) - taken} of the {len(rows)} rows of "
+                f"--golden-rows; give others."
             )
         return rows
 
     def _synthetic(self, sample: list[Row], say: Say) -> list[Row]:
         known = {tuple(row) for row in sample}
-        kept = [feature.categories for feature in fitted_columns(self._estimator, len(self._contract.features))]
-        columns = list(zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True))
+        kept = [
+            feature.categories
+            for feature in fitted_columns(self._estimator, len(self._contract.features))
+        ]
+        columns = list(
+            zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True)
+        )
         made = SyntheticRows(self._contract.features, columns, kept)
         rows, way = list[Row](), 0
         for each in range(made.ways):
@@ -106,11 +121,15 @@ class GoldenRows:
                 break
         if not rows:
             raise StartupError(
-                "The model answers none of the golden rows that were drawn like the sample's; give rows of your own by "
+                "The model answers none of the golden rows that were drawn like the sample's; give "
+                "rows of your own by "
                 "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
             )
         repeated = sum(tuple(row) in known for row in rows)
-        say(f"  golden rows: {len(rows)} like the sample's, of which {repeated or 'none'} happen to be in it")
+        say(
+            f"  golden rows: {len(rows)} like the sample's, of which {repeated or 'none'} happen "
+            f"to be in it"
+        )
         if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
             say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
         return rows
@@ -119,8 +138,11 @@ class GoldenRows:
         name = self._contract.features[place].name
         return place if name is None else name
 
-    def _like(self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]], *, alone: bool) -> list[Row]:
-        """Return rows that are answered and not ``known``; if fewer than ENOUGH, known ones too, unless ``alone``."""
+    def _like(
+        self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]], *, alone: bool
+    ) -> list[Row]:
+        """Return rows that are answered and not ``known``; if fewer than ENOUGH, known ones too,
+        unless ``alone``."""
         fresh, repeated = list[Row](), list[Row]()
         for row in (row for rows in drawn for row in self._answered(rows)):
             alike = repeated if tuple(row) in known else fresh
@@ -132,8 +154,11 @@ class GoldenRows:
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Ask the model the rows; -> answers by method. Raises ScoringError."""
-        X = golden.batch(rows, self._contract).X
-        answers = {method: Predictor(self._estimator, self._contract)(Batch(X, method)) for method in self._methods}
+        X = golden_rows.batch(rows, self._contract).X
+        answers = {
+            method: Predictor(self._estimator, self._contract)(Batch(X, method))
+            for method in self._methods
+        }
         to_json(answers)
         return answers
 
@@ -143,13 +168,21 @@ class GoldenRows:
             answers = self._asked(rows)
         except ScoringError:
             return [row for one in rows for row in self._answered([one])] if len(rows) > 1 else []
-        finite = zip(*(answers[method] for method in self._finite), strict=True) if self._finite else [[]] * len(rows)
-        return [row for row, answered in zip(rows, finite, strict=True) if not non_finite(list(answered))]
+        finite = (
+            zip(*(answers[method] for method in self._finite), strict=True)
+            if self._finite
+            else [[]] * len(rows)
+        )
+        return [
+            row
+            for row, answered in zip(rows, finite, strict=True)
+            if not non_finite(list(answered))
+        ]
 
 
 def comparable(answers: list[Any]) -> bool:
     """Tell whether answers stay the same in a manifest: no NaN, no infinity and no times."""
-    return not non_finite(answers) and golden.same(orjson.loads(to_json(answers)), answers)
+    return not non_finite(answers) and golden_rows.same(orjson.loads(to_json(answers)), answers)
 
 
 def spread(count: int, wanted: int) -> list[int]:

@@ -1,4 +1,5 @@
-"""Converts an estimator to ONNX graphs by skl2onnx, whose converters of many authors fail in many ways."""
+"""Converts an estimator to ONNX graphs by skl2onnx, whose converters of many authors fail in many
+ways."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from azureml_scoring.models.engines.onnx_model import INPUT
 from mlops.parity import NotProven
-from onnx_model import INPUT
 
 Dtype = Literal["float64", "float32"]
 DTYPES: tuple[Dtype, ...] = ("float64", "float32")
@@ -37,7 +38,9 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
-            graph = to_onnx(estimator, initial_types=[(INPUT, kind([None, width]))], options=options)
+            graph = to_onnx(
+                estimator, initial_types=[(INPUT, kind([None, width]))], options=options
+            )
         except Exception as error:  # converters of many authors fail in many ways
             raise NotProven(f"skl2onnx can't convert it ({type(error).__name__})") from error
     if dtype == "float64":
@@ -47,7 +50,8 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
 
 
 def _cast_around_trees(graph: Any) -> None:
-    """ONNX's trees compare float32, as scikit-learn's do: what reaches them in float64 is cast, and back."""
+    """ONNX's trees compare float32, as scikit-learn's do: what reaches them in float64 is cast, and
+    back."""
     from onnx import TensorProto, helper
 
     nodes = []
@@ -59,6 +63,8 @@ def _cast_around_trees(graph: Any) -> None:
         nodes += [helper.make_node("Cast", [source], [node.input[0]], to=TensorProto.FLOAT), node]
         if node.op_type == "TreeEnsembleRegressor":
             result, node.output[0] = node.output[0], f"{node.name}_result"
-            nodes.append(helper.make_node("Cast", [node.output[0]], [result], to=TensorProto.DOUBLE))
+            nodes.append(
+                helper.make_node("Cast", [node.output[0]], [result], to=TensorProto.DOUBLE)
+            )
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)

@@ -1,4 +1,5 @@
-"""``azmlinfsrv`` in this process. Where it ends because no worker could start, the sentence on why comes last."""
+"""``azmlinfsrv`` in this process. Where it ends because no worker could start, the sentence on why
+comes last."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from contextlib import suppress
 from azureml_inference_server_http.amlserver import run
 from gunicorn.errors import HaltServer
 
-from termination_log import VARIABLE
+from azureml_scoring.termination_log import VARIABLE
 
 MOST = 65_536
 """Bytes of a pipe, and so of all sentences."""
@@ -31,13 +32,16 @@ def main() -> None:
         if os.getpid() == master:
             with suppress(BlockingIOError):
                 os.write(told, b"\n")  # so that there is something to read
-            first = os.read(reason, MOST).decode(errors="replace").partition("\n")[0]  # of several workers
+            first = (
+                os.read(reason, MOST).decode(errors="replace").partition("\n")[0]
+            )  # of several workers
             if first:
                 print(f"\nError: {first}", file=sys.stderr, flush=True)
 
 
 def _tells_something(record: logging.LogRecord) -> bool:
-    """Not the traceback that the server prints where the model's folder is not named as Azure ML names it."""
+    """Not the traceback that the server prints where the model's folder is not named as Azure ML
+    names it."""
     return record.getMessage() != "Error while fetching model IDs"
 
 

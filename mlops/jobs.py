@@ -1,4 +1,5 @@
-"""What ``n_jobs`` costs a served model: threads or processes that start for each request, beside the server's own."""
+"""What ``n_jobs`` costs a served model: threads or processes that start for each request, beside
+the server's own."""
 
 from __future__ import annotations
 
@@ -33,10 +34,16 @@ def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     if as_it_is < MATTERS * alone:
         return None
     kinds = ", ".join(
-        sorted({f"n_jobs={jobs} of {type(part).__name__}" for part, jobs in zip(parts, before, strict=True)})
+        sorted(
+            {
+                f"n_jobs={jobs} of {type(part).__name__}"
+                for part, jobs in zip(parts, before, strict=True)
+            }
+        )
     )
     return (
-        f"note: {kinds} makes a row take {as_it_is * 1000:.1f} ms instead of {alone * 1000:.1f} ms, and threads or "
+        f"note: {kinds} makes a row take {as_it_is * 1000:.1f} ms instead of {alone * 1000:.1f} "
+        f"ms, and threads or "
         f"processes start in each worker of the server; {advice} and save the model again"
     )
 
@@ -66,10 +73,13 @@ def _many(part: Any) -> bool:
 
 
 def _advice(estimator: Any, parts: list[Any]) -> str:
-    """``set_params`` where that reaches all of them: it does not reach fitted copies of what was given."""
+    """``set_params`` where that reaches all of them: it does not reach fitted copies of what was
+    given."""
     with contextlib.suppress(Exception):  # an estimator of one's own
         names = [
-            name for name, value in estimator.get_params().items() if name.endswith("n_jobs") and value is not None
+            name
+            for name, value in estimator.get_params().items()
+            if name.endswith("n_jobs") and value is not None
         ]
         estimator.set_params(**dict.fromkeys(names, 1))
         if not any(map(_many, parts)):

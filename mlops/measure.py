@@ -1,4 +1,5 @@
-"""Measures a fitted estimator on sample rows: what it takes, how it is best called, and what it answers."""
+"""Measures a fitted estimator on sample rows: what it takes, how it is best called, and what it
+answers."""
 
 from __future__ import annotations
 
@@ -11,20 +12,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import golden
-from contract import Contract
-from errors import ModelFailed, ScoringError, StartupError
-from estimator import Predictor, cacheable, container_of, methods_of
-from known_features import names_of
+from azureml_scoring.errors import ModelFailed, ScoringError, StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models import golden_rows as golden
+from azureml_scoring.models.baseline import LEAST_KNOWN, Baseline
+from azureml_scoring.models.estimators.estimator import (
+    Predictor,
+    cacheable,
+    container_of,
+    methods_of,
+)
+from azureml_scoring.models.estimators.known_features import names_of
+from azureml_scoring.models.predictions import non_finite, per_row, to_json
 from mlops import sample as samples
 from mlops.blame import failed
 from mlops.fit_categories import with_categories
 from mlops.golden_rows import GoldenRows, Source, comparable, spread
 from mlops.probe import with_container, with_missing
 from mlops.read_as import listed
-from predictions import non_finite, per_row, to_json
-from stability import LEAST_KNOWN, Baseline
-from validation import Batch
 
 TRIED = 10
 """Rows of the sample that the contract is measured on."""
@@ -40,10 +46,10 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What the manifest holds of a model. ``rows``: the golden rows; ``answers``: method -> answers to them, where they
-    are a test of the model; ``cacheable``: asked twice, it answered alike, and it does not say of itself that it might
-    not; ``numbers``: the sample as the model takes it, of models on numbers; ``baselines``: of each feature of the
-    sample.
+    """What the manifest holds of a model. ``rows``: the golden rows; ``answers``: method -> answers
+    to them, where they are a test of the model; ``cacheable``: asked twice, it answered alike, and
+    it does not say of itself that it might not; ``numbers``: the sample as the model takes it, of
+    models on numbers; ``baselines``: of each feature of the sample.
     """
 
     contract: Contract
@@ -62,7 +68,8 @@ def measure(
     signed: Sequence[str] = (),
     golden_rows: Source = "synthetic",
 ) -> Measured:
-    """``default``: the method to come first. ``signed``: the columns' names in a signature, for a model without names.
+    """``default``: the method to come first. ``signed``: the columns' names in a signature, for a
+    model without names.
 
     Raises StartupError where the sample does not fit the estimator.
     """
@@ -70,14 +77,18 @@ def measure(
     def taken(rows: pd.DataFrame, say: Say) -> pd.DataFrame:
         return with_categories(_finite(_select(rows, estimator, signed, say)), estimator, say)
 
-    with warnings.catch_warnings(action="ignore"):  # the model's, of rows that we made up or of infinite answers
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # the model's, of rows that we made up or of infinite answers
         frame = taken(sample, say)
         if isinstance(golden_rows, pd.DataFrame):
             golden_rows = _all_of_file(golden_rows, taken)
         return _measured(estimator, frame, say, default, golden_rows)
 
 
-def _all_of_file(rows: pd.DataFrame, taken: Callable[[pd.DataFrame, Say], pd.DataFrame]) -> pd.DataFrame:
+def _all_of_file(
+    rows: pd.DataFrame, taken: Callable[[pd.DataFrame, Say], pd.DataFrame]
+) -> pd.DataFrame:
     """Raises StartupError."""
     place = "In the file of --golden-rows"
     try:
@@ -86,12 +97,15 @@ def _all_of_file(rows: pd.DataFrame, taken: Callable[[pd.DataFrame, Say], pd.Dat
         raise StartupError(f"{place}: {error}") from None
     if len(found) < len(rows):
         raise StartupError(
-            f"{place} are rows with infinity, or with categories that the fit did not have; remove them."
+            f"{place} are rows with infinity, or with categories that the fit did not have; remove "
+            f"them."
         )
     return found
 
 
-def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source) -> Measured:
+def _measured(
+    estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source
+) -> Measured:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
     tried = frame.iloc[spread(len(frame), TRIED)]
@@ -105,7 +119,9 @@ def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None
         return contract.methods[0] in known and _answers_alike(rows, estimator, other, answers)
 
     contract = _with_fractions(contract, frame, alike)
-    unnamed = dataclasses.replace(contract, container="array")  # a DataFrame costs more than many a prediction
+    unnamed = dataclasses.replace(
+        contract, container="array"
+    )  # a DataFrame costs more than many a prediction
     if contract.container == "frame" and contract.uniform and alike(unnamed):
         contract = unnamed
     chooser = GoldenRows(estimator, contract, known)
@@ -113,12 +129,22 @@ def _measured(estimator: Any, frame: pd.DataFrame, say: Say, default: str | None
     rows = chooser.chosen(source, every, say)
     compared = golden.batch(every[:COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
-    return Measured(contract, rows, kept, steady and cacheable(estimator), compared, _baselines(every, contract, say))
+    return Measured(
+        contract,
+        rows,
+        kept,
+        steady and cacheable(estimator),
+        compared,
+        _baselines(every, contract, say),
+    )
 
 
 def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Baseline, ...]:
     if len(rows) < LEAST_KNOWN:
-        say(f"  note: {len(rows)} rows are too few to measure drift against; give {LEAST_KNOWN} or more")
+        say(
+            f"  note: {len(rows)} rows are too few to measure drift against; give {LEAST_KNOWN} or "
+            f"more"
+        )
         return ()
     columns = zip(*rows, strict=True)
     return tuple(
@@ -138,7 +164,8 @@ def _select(sample: pd.DataFrame, estimator: Any, signed: Sequence[str], say: Sa
         missing = [name for name in names if name not in columns]
         if missing:
             raise StartupError(
-                f"The sample lacks columns that the model was fitted on: {', '.join(missing)}; add them."
+                f"The sample lacks columns that the model was fitted on: {', '.join(missing)}; add "
+                f"them."
             )
         others = [name for name in columns if name not in set(names)]
         if others:
@@ -148,8 +175,10 @@ def _select(sample: pd.DataFrame, estimator: Any, signed: Sequence[str], say: Sa
     count = 1 if texts else getattr(estimator, "n_features_in_", None) or len(sample.columns)
     if len(sample.columns) != count:
         raise StartupError(
-            f"The sample has {len(sample.columns)} columns ({', '.join(map(str, sample.columns))}), "
-            f"the model takes {count}; leave out what it was not fitted on, such as the target, with --drop COLUMN."
+            f"The sample has {len(sample.columns)} columns "
+            f"({', '.join(map(str, sample.columns))}), "
+            f"the model takes {count}; leave out what it was not fitted on, such as the target, "
+            f"with --drop COLUMN."
         )
     if count > 1 and list(columns) != list(map(str, range(count))):
         say(
@@ -168,7 +197,8 @@ def _contract(frame: pd.DataFrame, estimator: Any, default: str | None) -> Contr
 def _tried_answers(
     frame: pd.DataFrame, rows: list[list[Any]], estimator: Any, contract: Contract, say: Say
 ) -> tuple[dict[str, list[Any]], dict[str, list[Any]], bool]:
-    """Method -> answers; those of them that are a test of the model; and whether all are the same when asked again.
+    """Method -> answers; those of them that are a test of the model; and whether all are the same
+    when asked again.
 
     A method that fails is not offered.
     """
@@ -181,14 +211,19 @@ def _tried_answers(
             to_json(first)
         except ScoringError as error:
             if method == contract.methods[0]:
-                raise failed(method, (isinstance(error, ModelFailed) and error.__cause__) or error, frame) from None
+                raise failed(
+                    method, (isinstance(error, ModelFailed) and error.__cause__) or error, frame
+                ) from None
             say(f"  note: {method} fails on the sample and is not offered")
             continue
         answers[method] = first
         if steadily := comparable(first) and golden.same(second, first):
             known[method] = first
         else:
-            say(f"  note: {method} answers with NaN, infinity or times, or not twice alike: no golden answers for it")
+            say(
+                f"  note: {method} answers with NaN, infinity or times, or not twice alike: no "
+                f"golden answers for it"
+            )
         if not (steadily or to_json(first) == to_json(second)):
             say("  note: not deterministic, so its answers will not be cached")
             steady = False
@@ -198,20 +233,25 @@ def _tried_answers(
 def _check_against_estimator(
     frame: pd.DataFrame, estimator: Any, contract: Contract, answers: dict[str, list[Any]]
 ) -> None:
-    """What JSON can't tell apart (None and NaN, say) a model may: better no service than one that answers otherwise."""
+    """What JSON can't tell apart (None and NaN, say) a model may: better no service than one that
+    answers otherwise."""
     for method, given in answers.items():
         expected = _direct(frame, estimator, contract, method)
         if expected is None:
             return
         if not golden.same(given, expected):
             raise StartupError(
-                f"The model answers the sample otherwise when it comes as JSON ({method}): it tells values apart that "
+                f"The model answers the sample otherwise when it comes as JSON ({method}): it "
+                f"tells values apart that "
                 "JSON does not, such as None from NaN; train it on data without that difference."
             )
 
 
-def _direct(frame: pd.DataFrame, estimator: Any, contract: Contract, method: str) -> list[Any] | None:
-    """The answers to the sample as it is; None where it can't be taken so, and there is nothing to compare with."""
+def _direct(
+    frame: pd.DataFrame, estimator: Any, contract: Contract, method: str
+) -> list[Any] | None:
+    """The answers to the sample as it is; None where it can't be taken so, and there is nothing to
+    compare with."""
     named = hasattr(estimator, "feature_names_in_")
     forms: list[Any] = [frame] if named else [frame.to_numpy(), frame]
     for form in [frame.iloc[:, 0].tolist()] if contract.container == "list" else forms:
@@ -220,11 +260,13 @@ def _direct(frame: pd.DataFrame, estimator: Any, contract: Contract, method: str
     return None
 
 
-def _with_fractions(contract: Contract, frame: pd.DataFrame, alike: Callable[[Contract], bool]) -> Contract:
+def _with_fractions(
+    contract: Contract, frame: pd.DataFrame, alike: Callable[[Contract], bool]
+) -> Contract:
     """Columns that happened to hold whole numbers take others too.
 
-    Not those beyond a float's precision, nor those whose 1 the model tells from 1.0. ``alike``: whether it answers as
-    by this contract when it is called by another.
+    Not those beyond a float's precision, nor those whose 1 the model tells from 1.0. ``alike``:
+    whether it answers as by this contract when it is called by another.
     """
 
     def opened(places: Sequence[int]) -> Contract:
@@ -242,13 +284,16 @@ def _with_fractions(contract: Contract, frame: pd.DataFrame, alike: Callable[[Co
     whole = [
         place
         for place, (feature, name) in enumerate(zip(contract.features, frame.columns, strict=True))
-        if feature.dtype.startswith(("int", "uint")) and bool((frame[name].dropna().abs() <= EXACT).all())
+        if feature.dtype.startswith(("int", "uint"))
+        and bool((frame[name].dropna().abs() <= EXACT).all())
     ]
     found = opened(free(whole))
     return found if alike(found) else contract
 
 
-def _answers_alike(rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any]]) -> bool:
+def _answers_alike(
+    rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any]]
+) -> bool:
     """Whether the model may be called by another contract: where there is any doubt, not."""
     batch = golden.batch(rows, contract)
     try:
@@ -270,5 +315,7 @@ def _finite(frame: pd.DataFrame) -> pd.DataFrame:
     numbers = frame.select_dtypes("number").to_numpy(dtype=float, na_value=np.nan)
     finite: pd.DataFrame = frame[~np.isinf(numbers).any(axis=1)]
     if finite.empty:
-        raise StartupError("Each row of the sample holds infinity, which no request can; give others.")
+        raise StartupError(
+            "Each row of the sample holds infinity, which no request can; give others."
+        )
     return finite

@@ -1,20 +1,21 @@
-"""What a model on this machine takes, to read a CSV by: of its manifest, its MLflow signature, or the model itself."""
+"""What a model on this machine takes, to read a CSV by: of its manifest, its MLflow signature, or
+the model itself."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import artifact
-import model_file
-import settings
-from contract import Feature
-from errors import StartupError
-from estimator import asking, contract_of
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.models.estimators.estimator import asking, contract_of
+from azureml_scoring.models.files import artifact, model_file
 
 
 def features_of(model_dir: Path) -> tuple[Feature, ...]:
-    """A model that nothing describes is loaded, as far as the settings permit. Raises StartupError."""
+    """A model that nothing describes is loaded, as far as the settings permit. Raises
+    StartupError."""
     known = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
     found = artifact.find(known)
     if features := described(found):
@@ -25,7 +26,8 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
             return contract_of(estimator, found.mlflow).features
     except StartupError:
         raise StartupError(
-            f"{model_dir} does not tell what its model takes; package the model, or leave --model-dir out and name "
+            f"{model_dir} does not tell what its model takes; package the model, or leave "
+            f"--model-dir out and name "
             "columns by --text and --dtype."
         ) from None
 

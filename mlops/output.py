@@ -1,7 +1,7 @@
 """Writes the files of commands. No command overwrites a file that it did not write.
 
-An existing file is replaced only if its first bytes say that we wrote it: by our mark, or by the header of our table.
-It is replaced at once, so that an interrupted command leaves the old one.
+An existing file is replaced only if its first bytes say that we wrote it: by our mark, or by the
+header of our table. It is replaced at once, so that an interrupted command leaves the old one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 
 MARK = "Written by mlops"
 HEAD_BYTES = 4096
@@ -38,9 +38,13 @@ def seen_by_the_command(_: bytes) -> bool:
 
 
 def check(file: Path, known: Known = marked) -> None:
-    """Refuse a file that must not be overwritten. Raises StartupError, and OSError where it can't be looked at."""
+    """Refuse a file that must not be overwritten. Raises StartupError, and OSError where it can't
+    be looked at."""
     if file.is_symlink():
-        raise StartupError(f"{file} is a symbolic link, which is not written through; name the file that it leads to.")
+        raise StartupError(
+            f"{file} is a symbolic link, which is not written through; name the file that it leads "
+            f"to."
+        )
     if not file.exists():
         return
     if not file.is_file():
@@ -48,11 +52,14 @@ def check(file: Path, known: Known = marked) -> None:
     with file.open("rb") as opened:
         head = opened.read(HEAD_BYTES)
     if head and not known(head):
-        raise StartupError(f"{file} exists and mlops did not write it; move it away, or name another place.")
+        raise StartupError(
+            f"{file} exists and mlops did not write it; move it away, or name another place."
+        )
 
 
 def write(file: Path, content: str | bytes, known: Known = marked) -> None:
-    """Write or replace ``file`` at once. Raises StartupError where it must not be overwritten, and OSError."""
+    """Write or replace ``file`` at once. Raises StartupError where it must not be overwritten, and
+    OSError."""
     check(file, known)
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".mlops-") as scratch:

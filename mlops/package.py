@@ -12,15 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-import artifact
-import golden
-import model_file
-from artifact import Artifact
-from contract import Feature
-from errors import StartupError, reason
-from estimator import Predictor, asking
-from known_features import with_fitted
-from manifest import FILE_NAME, Manifest, running_versions
+from azureml_scoring.errors import StartupError, reason
+from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.models import golden_rows as golden
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.estimators.estimator import Predictor, asking
+from azureml_scoring.models.estimators.known_features import with_fitted
+from azureml_scoring.models.files import artifact, model_file
+from azureml_scoring.models.files.artifact import Artifact
+from azureml_scoring.models.files.manifest import FILE_NAME, Manifest, running_versions
+from azureml_scoring.models.files.model_file import UntrustedTypes
+from azureml_scoring.settings import Settings
 from mlops import jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
@@ -31,9 +33,6 @@ from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
 from mlops.sample import as_told
-from model_file import UntrustedTypes
-from onnx_model import OnnxModel
-from settings import Settings
 
 
 def package(
@@ -52,9 +51,9 @@ def package(
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
 
-    ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops file may hold beside
-    those that skops trusts. ``golden_rows``: rows for the manifest, ``sample`` for some of the sample's, ``synthetic``
-    for others like them.
+    ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops
+    file may hold beside those that skops trusts. ``golden_rows``: rows for the manifest, ``sample``
+    for some of the sample's, ``synthetic`` for others like them.
     """
     check_out(out, force)
     say(f"Loading {model}")
@@ -65,7 +64,9 @@ def package(
         model_version=version,
     )
     found = artifact.find(settings)
-    estimator, digest = _load(found, settings, f"mlops package {model} --sample DATA --out {out}", say)
+    estimator, digest = _load(
+        found, settings, f"mlops package {model} --sample DATA --out {out}", say
+    )
     with asking("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
         sample = _read(sample, estimator, signature, told or {}, say)
@@ -83,7 +84,8 @@ def package(
         model_name=found.name,
         model_version=found.version if found.version != "unknown" else "1",
         model_file=found.file.name,
-        files={found.file.name: digest} | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
+        files={found.file.name: digest}
+        | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
         versions=running_versions(),
         contract=measured.contract,
         golden_rows=measured.rows,
@@ -98,7 +100,11 @@ def package(
 
 
 def _read(
-    rows: pd.DataFrame | CsvFile, estimator: Any, signature: Sequence[Feature], told: Mapping[str, Feature], say: Say
+    rows: pd.DataFrame | CsvFile,
+    estimator: Any,
+    signature: Sequence[Feature],
+    told: Mapping[str, Feature],
+    say: Say,
 ) -> pd.DataFrame:
     """Read rows as the model was fitted and the user says. Raises StartupError."""
     if isinstance(rows, CsvFile):
@@ -107,18 +113,25 @@ def _read(
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
-    """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again. Raises StartupError."""
+    """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again.
+    Raises StartupError."""
     try:
         estimator, digest, skew = model_file.read(found, settings)
     except UntrustedTypes as error:
-        named = " ".join(f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types}))
-        raise StartupError(f"{error.problem}; if you trust that, run `{command} {named}`.") from None
+        named = " ".join(
+            f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types})
+        )
+        raise StartupError(
+            f"{error.problem}; if you trust that, run `{command} {named}`."
+        ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     return estimator, digest
 
 
-def _compile(estimator: Any, measured: Measured, graphs: Convert, say: Say) -> tuple[OnnxModel | None, bytes]:
+def _compile(
+    estimator: Any, measured: Measured, graphs: Convert, say: Say
+) -> tuple[OnnxModel | None, bytes]:
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measured.cacheable:
@@ -135,7 +148,10 @@ def _compile(estimator: Any, measured: Measured, graphs: Convert, say: Say) -> t
         return None, b""
     proof = compiled.parity
     rows, asked, apart = proof["rows"], proof["asked"], proof["largest_difference"]
-    say(f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most {apart:.0e} apart")
+    say(
+        f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most "
+        f"{apart:.0e} apart"
+    )
     return compiled, graph
 
 
@@ -145,7 +161,10 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
     if compiled and contract.methods[0] in compiled.outputs:
         return
     row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
-    with contextlib.suppress(StartupError), asking("its n_jobs was looked for"):  # no packaging fails for a note
+    with (
+        contextlib.suppress(StartupError),
+        asking("its n_jobs was looked for"),
+    ):  # no packaging fails for a note
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")
 
@@ -153,26 +172,37 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
 def check_out(out: Path, force: bool) -> None:
     """Refuse to replace anything but an artifact folder. Raises StartupError."""
     if out.is_symlink():
-        raise StartupError(f"{out} is a symbolic link, which is not replaced; name the folder that it leads to.")
+        raise StartupError(
+            f"{out} is a symbolic link, which is not replaced; name the folder that it leads to."
+        )
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not force:
-        raise StartupError(f"{out} exists and is not empty; name another folder or give --force to replace it.")
+        raise StartupError(
+            f"{out} exists and is not empty; name another folder or give --force to replace it."
+        )
     if not _is_artifact(out):
-        raise StartupError(f"{out} holds more than an artifact, so it is not replaced; name another folder.")
+        raise StartupError(
+            f"{out} holds more than an artifact, so it is not replaced; name another folder."
+        )
 
 
 def _is_artifact(folder: Path) -> bool:
-    """Tell whether ``folder`` holds an artifact and nothing more. Raises StartupError if its manifest can't be read."""
+    """Tell whether ``folder`` holds an artifact and nothing more. Raises StartupError if its
+    manifest can't be read."""
     if not (folder / FILE_NAME).is_file():
         return False
     try:
         written = {FILE_NAME, *Manifest.read(folder).files}
     except StartupError:
         raise StartupError(
-            f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or name another folder."
+            f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or "
+            f"name another folder."
         ) from None
-    return all(path.name in written and path.is_file() and not path.is_symlink() for path in folder.iterdir())
+    return all(
+        path.name in written and path.is_file() and not path.is_symlink()
+        for path in folder.iterdir()
+    )
 
 
 def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:

@@ -1,4 +1,5 @@
-"""Does a compiled model answer what its estimator answers, alike, and nothing that it refuses? Tried on rows."""
+"""Does a compiled model answer what its estimator answers, alike, and nothing that it refuses?
+Tried on rows."""
 
 from __future__ import annotations
 
@@ -10,20 +11,22 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from contract import Contract
-from errors import ScoringError
+from azureml_scoring.errors import ScoringError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED, GraphFailed
 from mlops.proof_rows import Kind, as_taken
-from onnx_model import LEAST_COMPARED, GraphFailed
-from validation import Batch
 
 TOLERANCE = 1e-5
-"""Of a probability, and of other numbers relative to their own size or that of the sample's answers."""
+"""Of a probability, and of other numbers relative to their own size or that of the sample's
+answers."""
 
 CHUNKS = (1, 100, 500)
 """Rows asked at once: one by itself, some of each kind, then the others by so many."""
 
 SECONDS = 60.0
-"""After so long no more are compared, once there are enough answers, and the first two chunks of each kind."""
+"""After so long no more are compared, once there are enough answers, and the first two chunks of
+each kind."""
 
 REPORT_EVERY = 10.0
 """Seconds."""
@@ -44,8 +47,8 @@ class NotProven(Exception):
 
 @dataclass
 class Compared:
-    """How many answers were compared, how many rows the compiled model left to the estimator, how many were there to
-    ask, and how far the answers were apart."""
+    """How many answers were compared, how many rows the compiled model left to the estimator, how
+    many were there to ask, and how far the answers were apart."""
 
     answers: int = 0
     left: int = 0
@@ -58,7 +61,9 @@ class Compared:
 
     def __add__(self, other: Compared) -> Compared:
         apart = max(self.apart, other.apart)
-        return Compared(self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart)
+        return Compared(
+            self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart
+        )
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -72,7 +77,8 @@ class Compared:
 
 @dataclass
 class Parity:
-    """Compares compiled forms of one model with its estimator, which is asked once for all of them."""
+    """Compares compiled forms of one model with its estimator, which is asked once for all of
+    them."""
 
     estimator: Estimator
     contract: Contract
@@ -82,10 +88,14 @@ class Parity:
     spent: float = 0.0
     _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)
 
-    def compare(self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[Kind]) -> Compared:
+    def compare(
+        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[Kind]
+    ) -> Compared:
         """Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
-        parts.sort(key=lambda part: part.turn)  # some rows of each kind first: the time may not do for all
+        parts.sort(
+            key=lambda part: part.turn
+        )  # some rows of each kind first: the time may not do for all
         result = Compared(asked=sum(len(part.batch.X) for part in parts))
         begun = reported = self.clock()
         for part in parts:
@@ -107,26 +117,39 @@ class Parity:
         for (turn, start), method in itertools.product(enumerate(starts), methods):
             chunk = rows[start : [*starts, len(rows)][turn + 1]]
             if len(chunk):
-                yield _Part(turn, f"{method} of rows {name}", Batch(as_taken(chunk.copy(), self.contract), method))
+                yield _Part(
+                    turn,
+                    f"{method} of rows {name}",
+                    Batch(as_taken(chunk.copy(), self.contract), method),
+                )
 
     def _compare(self, compiled: Compiled, part: _Part, result: Compared) -> None:
         try:
             own, answers = compiled.own_answers(part.batch)
         except GraphFailed as error:
-            raise NotProven(f"{part.what}: ONNX Runtime fails ({type(error.__cause__).__name__})") from error
+            raise NotProven(
+                f"{part.what}: ONNX Runtime fails ({type(error.__cause__).__name__})"
+            ) from error
         result.left += int((~own).sum())
         if own.any():
             expected = self._expected(part, own)
-            result.apart = max(result.apart, _difference(answers, expected, self._scale(part.batch.method), part.what))
+            result.apart = max(
+                result.apart,
+                _difference(answers, expected, self._scale(part.batch.method), part.what),
+            )
             result.answers += len(answers)
 
     def _expected(self, part: _Part, own: np.ndarray) -> np.ndarray:
         key = (part.what, part.turn, own.tobytes())
         if key not in self._known:
             try:
-                self._known[key] = np.asarray(self.estimator(part.batch._replace(X=part.batch.X[own])))
+                self._known[key] = np.asarray(
+                    self.estimator(part.batch._replace(X=part.batch.X[own]))
+                )
             except ScoringError as error:
-                raise NotProven(f"{part.what}: the graph answers what scikit-learn refuses") from error
+                raise NotProven(
+                    f"{part.what}: the graph answers what scikit-learn refuses"
+                ) from error
         return self._known[key]
 
     def _scale(self, method: str) -> Any:
@@ -140,10 +163,14 @@ class Parity:
         if method == "predict_proba":
             return np.ones(1)
         try:
-            answers = np.asarray(self.estimator(Batch(as_taken(self.sample.copy(), self.contract), method)))
+            answers = np.asarray(
+                self.estimator(Batch(as_taken(self.sample.copy(), self.contract), method))
+            )
         except ScoringError:  # of a sample with gaps that it does not take
             return np.zeros(1)
-        return np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
+        return (
+            np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +188,8 @@ def _progress(compared: Compared, seconds: float) -> str:
 
 
 def _difference(answers: list[Any], wanted: np.ndarray, scale: Any, what: str) -> float:
-    """The largest, relative to the answer itself or, where that is larger, to ``scale``. Raises NotProven."""
+    """The largest, relative to the answer itself or, where that is larger, to ``scale``. Raises
+    NotProven."""
     found = np.asarray(answers)
     if found.shape != wanted.shape:
         raise NotProven(f"{what}: answers of another shape")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from contract import TEXT
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import TEXT
 from mlops.sample import dtype_of
 
 PIPELINE = (
@@ -24,7 +24,8 @@ def check_whole(estimator: Any, frame: pd.DataFrame, say: Callable[[str], None])
     """Raises StartupError where another piece is needed to answer; says so where it may be."""
     if (count := getattr(estimator, "n_features_in_", None) or 1) > 1 and _only_texts(frame):
         raise StartupError(
-            f"The model takes {count:,} numbers and the sample has one column of text: what makes the one of the other "
+            f"The model takes {count:,} numbers and the sample has one column of text: what makes "
+            f"the one of the other "
             f"is not in the model; {PIPELINE.format(first='vectorizer', last='model')}"
         )
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict"):

@@ -1,4 +1,5 @@
-"""Tries out how a model is best called: with a DataFrame or an array, and where it takes missing values."""
+"""Tries out how a model is best called: with a DataFrame or an array, and where it takes missing
+values."""
 
 from __future__ import annotations
 
@@ -11,15 +12,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import golden
-from contract import Contract
-from errors import ScoringError, StartupError, reason
-from estimator import Predictor
+from azureml_scoring.errors import ScoringError, StartupError, reason
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models import golden_rows
+from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.predictions import non_finite
 from mlops import sample as samples
 from mlops.blame import failed
 from mlops.read_as import listed
-from predictions import non_finite
-from validation import Batch
 
 ROWS = 100
 """How many rows are looked through for some without gaps."""
@@ -49,16 +50,20 @@ def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> C
 def with_missing(
     contract: Contract, estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]
 ) -> tuple[Contract, pd.DataFrame]:
-    """The contract tells where the model takes missing values; rows that lack others are left out of the frame.
+    """The contract tells where the model takes missing values; rows that lack others are left out
+    of the frame.
 
     Raises StartupError where no row is left.
     """
     why = _refusals(_answered(contract, estimator, frame), estimator, contract, say)
     features = tuple(
-        dataclasses.replace(f, missing=not refused) for f, refused in zip(contract.features, why, strict=True)
+        dataclasses.replace(f, missing=not refused)
+        for f, refused in zip(contract.features, why, strict=True)
     )
     gaps = {
-        name: refused for name, refused in zip(frame.columns, why, strict=True) if refused and frame[name].isna().any()
+        name: refused
+        for name, refused in zip(frame.columns, why, strict=True)
+        if refused and frame[name].isna().any()
     }
     kept = frame[frame[list(gaps)].notna().all(axis=1)]
     for refused in sorted({*gaps.values()}):
@@ -72,10 +77,11 @@ def with_missing(
 
 
 def failure(rows: list[list[Any]], estimator: Any, contract: Contract) -> BaseException | None:
-    """Why the model does not answer these rows, None where it does, even with NaN. Missing values are let through."""
+    """Why the model does not answer these rows, None where it does, even with NaN. Missing values
+    are let through."""
     lenient = _lenient(contract)
     try:
-        Predictor(estimator, lenient)(golden.batch(rows, lenient))
+        Predictor(estimator, lenient)(golden_rows.batch(rows, lenient))
     except ScoringError as error:
         return _cause(error)
     return None
@@ -98,10 +104,12 @@ def _cause(error: ScoringError) -> BaseException:
     return error.__cause__ or error
 
 
-def _refusals(row: list[Any], estimator: Any, contract: Contract, say: Callable[[str], None]) -> list[str | None]:
+def _refusals(
+    row: list[Any], estimator: Any, contract: Contract, say: Callable[[str], None]
+) -> list[str | None]:
     """For each feature, tried out: why a row without its value is not answered."""
     lenient = _lenient(contract)
-    whole, count = golden.batch([row], lenient), len(row)
+    whole, count = golden_rows.batch([row], lenient), len(row)
     predict, why = _quickest(estimator, lenient, whole), list[str | None]()
     begun = time.perf_counter()
     for start in range(0, count, AT_ONCE):
@@ -112,7 +120,10 @@ def _refusals(row: list[Any], estimator: Any, contract: Contract, say: Callable[
             why += [_why_not(predict, _without(whole, [place], lenient)) for place in places]
         left = (time.perf_counter() - begun) / len(why) * (count - len(why))
         if left > WORTH_TELLING:
-            say(f"  tried {len(why):,} of {count:,} features without a value, about {left:.0f} s to go")
+            say(
+                f"  tried {len(why):,} of {count:,} features without a value, about {left:.0f} s "
+                f"to go"
+            )
     return why
 
 
@@ -122,7 +133,7 @@ def _quickest(estimator: Any, contract: Contract, row: Batch) -> Predictor:
     if contract.container == "frame" and contract.uniform:
         unnamed = Predictor(estimator, dataclasses.replace(contract, container="array"))
         with contextlib.suppress(ScoringError):
-            if golden.same(unnamed(row), predict(row)):
+            if golden_rows.same(unnamed(row), predict(row)):
                 return unnamed
     return predict
 

@@ -1,4 +1,5 @@
-"""The rows that a compiled model is tried with: like the sample, and as unlike it as a request may be."""
+"""The rows that a compiled model is tried with: like the sample, and as unlike it as a request may
+be."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from contract import Contract
-from onnx_model import LARGEST
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.models.engines.onnx_model import LARGEST
 
 GENERATED = 1_000
 """Rows of each kind, unless they are wide."""
@@ -26,7 +27,8 @@ Kind = tuple[str, np.ndarray]
 """What the rows have in common, to go behind "predict", and the rows."""
 
 Odd = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""A value of the sample, the next larger one of its column, the column's least and its largest -> another value."""
+"""A value of the sample, the next larger one of its column, the column's least and its largest ->
+another value."""
 
 ODD: tuple[Odd, ...] = (
     lambda value, following, low, high: (value + following) / 2,
@@ -40,7 +42,9 @@ ODD: tuple[Odd, ...] = (
     lambda value, following, low, high: np.zeros_like(value),  # which validation makes of -0.0
     lambda value, following, low, high: np.full_like(value, 1e-300),
     lambda value, following, low, high: np.full_like(value, -1e-30),
-    lambda value, following, low, high: np.full_like(value, 2.0**31),  # beyond the usual whole numbers
+    lambda value, following, low, high: np.full_like(
+        value, 2.0**31
+    ),  # beyond the usual whole numbers
     lambda value, following, low, high: np.full_like(value, -(2.0**31) - 1),
 )
 """Codes that the fit did not know, what lies between codes, numbers that casts change."""
@@ -72,29 +76,37 @@ def huge(sample: np.ndarray, largest: float) -> Kind:
     values = rng.choice([-1.0, 1.0], rows.shape) * largest ** rng.uniform(0.5, 1.0, rows.shape)
     values[::4] = np.sign(values[::4]) * largest
     everywhere = np.arange(len(rows)) % 2 == 0
-    places = everywhere[:, None] | (rng.integers(rows.shape[1], size=len(rows))[:, None] == np.arange(rows.shape[1]))
+    places = everywhere[:, None] | (
+        rng.integers(rows.shape[1], size=len(rows))[:, None] == np.arange(rows.shape[1])
+    )
     return f"with numbers up to {largest:.1e}", np.where(places, values, rows)
 
 
 def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
-    """Rows that lack values of these features: one value in half of the rows, any number in the others."""
+    """Rows that lack values of these features: one value in half of the rows, any number in the
+    others."""
     rng = np.random.default_rng(0)
     rows = rng.choice(sample, _count(sample))
     rows[np.arange(len(rows)), rng.choice(features, len(rows))] = np.nan
-    several = np.isin(np.arange(rows.shape[1]), features) & (rng.random(rows.shape) < rng.random((len(rows), 1)))
+    several = np.isin(np.arange(rows.shape[1]), features) & (
+        rng.random(rows.shape) < rng.random((len(rows), 1))
+    )
     several[::2] = False
     rows[several] = np.nan
     return rows
 
 
 def as_taken(rows: np.ndarray, contract: Contract) -> np.ndarray:
-    """The nearest rows that a request can hold: whole numbers where the model takes no others, and none too large."""
+    """The nearest rows that a request can hold: whole numbers where the model takes no others, and
+    none too large."""
     dtypes = np.array([feature.dtype for feature in contract.features])
     for dtype in np.unique(dtypes):
         columns = dtypes == dtype
         if np.issubdtype(dtype, np.integer):
             least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-            largest = float(most) if float(most) == most else np.nextafter(float(most), 0)  # of int64 it is rounded up
+            largest = (
+                float(most) if float(most) == most else np.nextafter(float(most), 0)
+            )  # of int64 it is rounded up
             rows[:, columns] = rows[:, columns].round().clip(float(least), largest)
         else:
             info = np.finfo(dtype)
@@ -129,7 +141,9 @@ def _following(sample: np.ndarray) -> np.ndarray:
     result = np.empty_like(sample)
     for j, column in enumerate(sample.T):
         values = np.unique(column)
-        result[:, j] = values[np.minimum(np.searchsorted(values, column, side="right"), len(values) - 1)]
+        result[:, j] = values[
+            np.minimum(np.searchsorted(values, column, side="right"), len(values) - 1)
+        ]
     return result
 
 
@@ -141,5 +155,9 @@ def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarr
     places = list(itertools.islice((split for split in splits if split[0] < len(row[0])), SPLITS))
     rows = np.repeat(row, 3 * len(places), axis=0)
     for i, (feature, threshold) in enumerate(places):
-        rows[3 * i : 3 * i + 3, feature] = threshold, np.nextafter(threshold, np.inf), np.nextafter(threshold, -np.inf)
+        rows[3 * i : 3 * i + 3, feature] = (
+            threshold,
+            np.nextafter(threshold, np.inf),
+            np.nextafter(threshold, -np.inf),
+        )
     return rows

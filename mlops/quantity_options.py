@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from quantities import Quantity
+from azureml_scoring.quantities import Quantity
 
 
 class QuantityType(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.5
@@ -16,7 +16,9 @@ class QuantityType(click.ParamType):  # type: ignore[type-arg]  # not generic be
         self.quantity = quantity
         self.name = quantity.unit
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         try:
             return self.quantity.parse(value)
         except ValueError as error:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from fitted_columns import NUMBER, fitted_columns
-from known_features import names_of
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.models.estimators.fitted_columns import NUMBER, fitted_columns
+from azureml_scoring.models.estimators.known_features import names_of
 from mlops.column_types import MISSING, are_codes, stray
 from mlops.csv_file import CsvFile, Types
 from mlops.sample import dtype_of
@@ -37,19 +37,23 @@ def as_fitted(
     told: Mapping[str, Feature],
     say: Callable[[str], None],
 ) -> pd.DataFrame:
-    """``signature``: of an MLflow folder. ``told``: by the user, whose word comes first. Raises StartupError."""
+    """``signature``: of an MLflow folder. ``told``: by the user, whose word comes first. Raises
+    StartupError."""
     types = fitted_types(estimator, file.columns) | file.by_column(signature) | file.told(told)
     frame = file.frame(types)
     say(f"Read {file.path}: {len(frame)} rows")
     notes = list(_notes(file, frame, types))
-    more = [f"note: {len(notes) - NAMED:,} columns more are like these"] if len(notes) > NAMED else []
+    more = (
+        [f"note: {len(notes) - NAMED:,} columns more are like these"] if len(notes) > NAMED else []
+    )
     for line in [*_kinds(frame), *notes[:NAMED], *more]:
         say(f"  {line}")
     return frame
 
 
 def fitted_types(estimator: Any, columns: Sequence[str | int]) -> Types:
-    """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the fit had no names."""
+    """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the
+    fit had no names."""
     names = names_of(estimator)
     if names is None and getattr(estimator, "n_features_in_", len(columns)) != len(columns):
         return {}
@@ -65,7 +69,9 @@ def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
     return {
         str(name): feature
         for name, feature in told.items()
-        if feature.dtype == DATETIME and name in frame.columns and dtype_of(name, frame[name]) == TEXT
+        if feature.dtype == DATETIME
+        and name in frame.columns
+        and dtype_of(name, frame[name]) == TEXT
     }
 
 
@@ -80,11 +86,15 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
 def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
     """On texts that may mean something else."""
     for name, cells in zip(file.columns, file.cells, strict=True):
-        if dtype_of(name, frame[name]) == TEXT and (said := _note(name, cells, types.get(name), file.lines)):
+        if dtype_of(name, frame[name]) == TEXT and (
+            said := _note(name, cells, types.get(name), file.lines)
+        ):
             yield f"note: {name} {said}"
 
 
-def _note(name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]) -> str | None:
+def _note(
+    name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]
+) -> str | None:
     rows, option = stray(cells), f"add --dtype {name}=float64"
     if known is None and all_moments({*cells} - {""}):
         return f"is text: if the model was fitted on datetimes there, add --dtype {name}=datetime"

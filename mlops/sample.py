@@ -11,20 +11,25 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops.column_types import BadCell, typed
 from mlops.csv_file import CsvFile
 from validation import moment
 
 
-def read(path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None) -> pd.DataFrame:
-    """A CSV's columns as the contract's features and the user tell, else by their cells. Raises StartupError."""
+def read(
+    path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None
+) -> pd.DataFrame:
+    """A CSV's columns as the contract's features and the user tell, else by their cells. Raises
+    StartupError."""
     return typed_frame(load(path), features, told)
 
 
 def typed_frame(
-    found: CsvFile | pd.DataFrame, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None
+    found: CsvFile | pd.DataFrame,
+    features: Sequence[Feature] = (),
+    told: Mapping[str, Feature] | None = None,
 ) -> pd.DataFrame:
     """Type what ``load`` has found, as ``read`` does. Raises StartupError."""
     if isinstance(found, CsvFile):
@@ -33,16 +38,20 @@ def typed_frame(
 
 
 def as_told(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
-    """With the datetimes and categories that a file such as JSON has no types for. Raises StartupError."""
+    """With the datetimes and categories that a file such as JSON has no types for. Raises
+    StartupError."""
     columns = {str(name): name for name in frame.columns}
     for name, feature in told.items():
         if feature.dtype not in (DATETIME, CATEGORY):
             raise StartupError(
-                "--text and --dtype are for a CSV; this file itself tells what its columns are, except for "
+                "--text and --dtype are for a CSV; this file itself tells what its columns are, "
+                "except for "
                 f"--dtype {name}=datetime and --dtype {name}=category."
             )
         if name not in columns:
-            raise StartupError(f"--dtype names {name}, which the sample lacks; it has {', '.join(columns)}.")
+            raise StartupError(
+                f"--dtype names {name}, which the sample lacks; it has {', '.join(columns)}."
+            )
         column = frame[columns[name]]
         told_as = _moments(name, column) if feature.dtype == DATETIME else column.astype("category")
         frame = frame.copy(deep=False)
@@ -52,7 +61,10 @@ def as_told(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
 
 def _moments(name: str, column: pd.Series) -> pd.Series:
     try:
-        cells = ["" if missing else str(value) for value, missing in zip(column, column.isna(), strict=True)]
+        cells = [
+            "" if missing else str(value)
+            for value, missing in zip(column, column.isna(), strict=True)
+        ]
         return typed(cells, Feature(name, DATETIME)).set_axis(column.index)
     except BadCell as bad:
         raise StartupError(
@@ -61,7 +73,8 @@ def _moments(name: str, column: pd.Series) -> pd.Series:
 
 
 def load(path: Path) -> CsvFile | pd.DataFrame:
-    """CSV, JSON (a request body, or a list of objects), JSON lines, Parquet or .npy. Raises StartupError."""
+    """CSV, JSON (a request body, or a list of objects), JSON lines, Parquet or .npy. Raises
+    StartupError."""
     readers: dict[str, Callable[[Path], CsvFile | pd.DataFrame]] = {
         ".csv": CsvFile.read,
         ".json": _json,
@@ -71,13 +84,17 @@ def load(path: Path) -> CsvFile | pd.DataFrame:
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
-        raise StartupError(f"{path} is not a sample that can be read; give one of {', '.join(readers)}.")
+        raise StartupError(
+            f"{path} is not a sample that can be read; give one of {', '.join(readers)}."
+        )
     try:
         found = reader(path)
     except StartupError:
         raise
     except ImportError:
-        raise StartupError(f"{path} needs pyarrow to be read; run `pip install pyarrow`, or give a CSV.") from None
+        raise StartupError(
+            f"{path} needs pyarrow to be read; run `pip install pyarrow`, or give a CSV."
+        ) from None
     except Exception as error:
         raise StartupError(f"The sample {path} can't be read: {error}; correct the file.") from None
     if not len(found.lines if isinstance(found, CsvFile) else found):
@@ -86,10 +103,13 @@ def load(path: Path) -> CsvFile | pd.DataFrame:
 
 
 def features_of(frame: pd.DataFrame) -> tuple[Feature, ...]:
-    """A feature for each column, from its dtype. Raises StartupError for one that JSON has no values for."""
+    """A feature for each column, from its dtype. Raises StartupError for one that JSON has no
+    values for."""
     return tuple(
         Feature(
-            name if isinstance(name, str) else None, dtype_of(name, frame[name]), categories=_categories(frame[name])
+            name if isinstance(name, str) else None,
+            dtype_of(name, frame[name]),
+            categories=_categories(frame[name]),
         )
         for name in frame.columns
     )
@@ -103,7 +123,8 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
 
 
 def counted(feature: Feature, column: Iterable[Any]) -> list[Any]:
-    """As the service counts the values of requests: a moment has several spellings, and it counts the canonical one."""
+    """As the service counts the values of requests: a moment has several spellings, and it counts
+    the canonical one."""
     if feature.dtype != DATETIME:
         return list(column)
     return [value if value is None else moment(str(value)) or str(value) for value in column]
@@ -115,9 +136,12 @@ def _json(path: Path) -> pd.DataFrame:
         document = document.get("data", document.get("input_data", document))
     if isinstance(document, dict) and "data" in document:
         return _table(document["data"], document.get("columns"))
-    if isinstance(document, dict) and not all(isinstance(column, list) for column in document.values()):
+    if isinstance(document, dict) and not all(
+        isinstance(column, list) for column in document.values()
+    ):
         raise StartupError(
-            f"{path} holds neither a list of rows nor a request body, and an object may hold rows or columns; write "
+            f"{path} holds neither a list of rows nor a request body, and an object may hold rows "
+            f"or columns; write "
             "it by pandas' to_json() with orient='records' or orient='split'."
         )
     return _table(document)
@@ -128,7 +152,8 @@ def _json_lines(path: Path) -> pd.DataFrame:
 
 
 def json_lines(path: Path) -> dict[int, Any]:
-    """What each line holds, by its number from 1; empty ones are left out. Raises ValueError, which names the line."""
+    """What each line holds, by its number from 1; empty ones are left out. Raises ValueError, which
+    names the line."""
     lines = enumerate(path.read_bytes().splitlines(), start=1)
     return {number: _line(number, line) for number, line in lines if line.strip()}
 
@@ -137,7 +162,9 @@ def _line(number: int, line: bytes) -> Any:
     try:
         return _parsed(line)
     except orjson.JSONDecodeError as error:
-        raise ValueError(f"line {number} is not JSON ({error.msg}, in column {error.colno})") from None
+        raise ValueError(
+            f"line {number} is not JSON ({error.msg}, in column {error.colno})"
+        ) from None
 
 
 def _parsed(text: bytes) -> Any:
@@ -145,7 +172,8 @@ def _parsed(text: bytes) -> Any:
 
 
 def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:
-    """pandas would fill up a row with fewer values than others, and take a list among objects for one."""
+    """pandas would fill up a row with fewer values than others, and take a list among objects for
+    one."""
     kinds = [_kind(row) for row in rows]
     odd = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
     if odd is not None:
@@ -189,7 +217,8 @@ def dtype_of(name: Any, column: pd.Series) -> str:
     if kind in ("mixed-integer", "mixed", "floating", "integer", "mixed-integer-float", "empty"):
         return ANY
     raise StartupError(
-        f"Column {name} of the sample holds {kind} values, which JSON has not; make it numbers or texts."
+        f"Column {name} of the sample holds {kind} values, which JSON has not; make it numbers or "
+        f"texts."
     )
 
 

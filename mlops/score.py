@@ -13,7 +13,7 @@ import click
 import httpx
 import orjson
 
-from contract import Feature
+from azureml_scoring.inputs.contract import Feature
 from mlops.model_features import features_of
 from mlops.plain_text import printable_json
 from mlops.score_client import ScoreClient, ScoreRefused
@@ -21,12 +21,14 @@ from mlops.score_rows import Rows, batches
 
 WRONG = "wrong_type"
 UNTOLD = (
-    "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the column by --text or "
+    "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the "
+    "column by --text or "
     "--dtype."
 )
 NAMELESS = "tells no names"
 UNNAMED = (
-    ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its header; one that holds "
+    ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its "
+    "header; one that holds "
     "only numbers may do without a header."
 )
 
@@ -39,11 +41,16 @@ def score(
     model_dir: Path | None = None,
     told: Mapping[str, Feature] | None = None,
 ) -> None:
-    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that can't be read.
+    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that
+    can't be read.
 
     ``model_dir``, ``told``: what tells of a CSV's columns.
     """
-    address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
+    address, secret, deployment = (
+        address_of(url, secret_env),
+        secret_of(secret_env),
+        deployment_of(deployment),
+    )
     as_it_is = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
     work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told, _note)
@@ -60,7 +67,9 @@ def score(
                 lines = _lines(asked(client, rows, by_cell))
             except ScoreRefused as error:
                 before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
-                advice = _advice(error, told=bool(features) or error.column in by_cell) if is_csv else ""
+                advice = (
+                    _advice(error, told=bool(features) or error.column in by_cell) if is_csv else ""
+                )
                 raise click.ClickException(f"{error}{advice}{before}") from None
             for line in lines:
                 click.echo(line)
@@ -71,9 +80,10 @@ def score(
 def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
     """Return the predictions. Raises ScoreRefused.
 
-    One odd cell turns a CSV's column of numbers into texts, and the server then refuses the first row instead of the
-    odd one. So such a column is sent again with each cell read by itself. Of two refusals of a column the one farther
-    down is raised. ``by_cell``: the columns that are sent so; it grows.
+    One odd cell turns a CSV's column of numbers into texts, and the server then refuses the first
+    row instead of the odd one. So such a column is sent again with each cell read by itself. Of two
+    refusals of a column the one farther down is raised. ``by_cell``: the columns that are sent so;
+    it grows.
     """
     told: ScoreRefused | None = None
     while True:
@@ -95,7 +105,8 @@ def _advice(refused: ScoreRefused, *, told: bool) -> str:
 
 
 def _rows_in(rows: Rows) -> int | None:
-    """None where only the server can tell: in a body of the user's own whose form is not one of ours."""
+    """None where only the server can tell: in a body of the user's own whose form is not one of
+    ours."""
     if rows.first is not None:
         return rows.count
     try:
@@ -113,7 +124,9 @@ def _lines(predictions: list[Any]) -> list[str]:
     try:
         return [printable_json(orjson.dumps(prediction).decode()) for prediction in predictions]
     except TypeError:
-        raise ScoreRefused("The server's predictions are nested too deep to be any; correct the server.") from None
+        raise ScoreRefused(
+            "The server's predictions are nested too deep to be any; correct the server."
+        ) from None
 
 
 def _note(line: str) -> None:
@@ -129,11 +142,17 @@ def address_of(text: str, secret_env: str | None) -> str:
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
-        raise click.UsageError("The URL is not an address; give one as https://host/score.") from None
+        raise click.UsageError(
+            "The URL is not an address; give one as https://host/score."
+        ) from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise click.UsageError("The URL needs http:// or https:// and a host, as in https://host/score.")
+        raise click.UsageError(
+            "The URL needs http:// or https:// and a host, as in https://host/score."
+        )
     if url.userinfo:
-        raise click.UsageError("The URL holds a password; put it in a variable and name that with --key-env.")
+        raise click.UsageError(
+            "The URL holds a password; put it in a variable and name that with --key-env."
+        )
     if secret_env and url.scheme == "http" and not _local(url.host):
         raise click.UsageError("A key is not sent without TLS; give an https:// address.")
     return str(url.copy_with(path="/score") if url.path == "/" else url)
@@ -151,14 +170,22 @@ def secret_of(variable: str | None) -> str | None:
         return None
     secret = os.environ.get(variable, "").strip()
     if not secret:
-        raise click.UsageError("The variable that --key-env names is empty or not set; put the key there.")
+        raise click.UsageError(
+            "The variable that --key-env names is empty or not set; put the key there."
+        )
     if not (secret.isascii() and secret.isprintable()):
-        raise click.UsageError("The variable that --key-env names holds signs that no key has; copy the key again.")
+        raise click.UsageError(
+            "The variable that --key-env names holds signs that no key has; copy the key again."
+        )
     return secret
 
 
 def deployment_of(name: str | None) -> str | None:
     """It goes into a header."""
-    if name is not None and not (name.isascii() and name.isprintable() and name.strip() == name != ""):
-        raise click.UsageError("--deployment holds signs that no deployment's name has; write it as in its YAML.")
+    if name is not None and not (
+        name.isascii() and name.isprintable() and name.strip() == name != ""
+    ):
+        raise click.UsageError(
+            "--deployment holds signs that no deployment's name has; write it as in its YAML."
+        )
     return name

@@ -1,6 +1,8 @@
-"""Asks a scoring server: our own, or a managed endpoint, which hides the model's status behind a 424.
+"""Asks a scoring server: our own, or a managed endpoint, which hides the model's status behind a
+424.
 
-What it answers is not trusted: it has a limit and a deadline, and none of its words reaches the terminal as they are.
+What it answers is not trusted: it has a limit and a deadline, and none of its words reaches the
+terminal as they are.
 """
 
 from __future__ import annotations
@@ -32,11 +34,16 @@ ROW = re.compile(r"/input_data(?:/data)?/(\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
 class ScoreRefused(Exception):
     """There are no predictions. The message is one sentence that says why, and what to do.
 
-    ``code``: the error's code; ``row``, ``column``: its place in the request; None where the server does not name it.
+    ``code``: the error's code; ``row``, ``column``: its place in the request; None where the server
+    does not name it.
     """
 
     def __init__(
-        self, message: str, code: str | None = None, row: int | None = None, column: int | None = None
+        self,
+        message: str,
+        code: str | None = None,
+        row: int | None = None,
+        column: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -54,8 +61,8 @@ def headers_of(secret: str | None, deployment: str | None) -> dict[str, str]:
 
 
 class ScoreClient:
-    """``secret``: a key or a token. ``deployment``: the one to ask, in place of whichever the traffic chooses.
-    ``attempts``: where no model has worked on a request."""
+    """``secret``: a key or a token. ``deployment``: the one to ask, in place of whichever the
+    traffic chooses. ``attempts``: where no model has worked on a request."""
 
     def __init__(
         self,
@@ -80,15 +87,18 @@ class ScoreClient:
         self._loop.close()
 
     def score(
-        self, body: bytes, rows: int | None = None, place: Callable[[int], str | None] = lambda row: None
+        self,
+        body: bytes,
+        rows: int | None = None,
+        place: Callable[[int], str | None] = lambda row: None,
     ) -> list[Any]:
         """Return the predictions, one for each row.
 
-        ``rows``: how many rows there are; None where only the server knows. ``place``: row of the body, from 0 -> the
-        words by which errors name it, or None.
+        ``rows``: how many rows there are; None where only the server knows. ``place``: row of the
+        body, from 0 -> the words by which errors name it, or None.
 
-        Asks again only where no model has worked on the request: 429, 503 and a connection that was refused. Raises
-        ScoreRefused.
+        Asks again only where no model has worked on the request: 429, 503 and a connection that was
+        refused. Raises ScoreRefused.
         """
         attempt = 0
         while True:
@@ -114,7 +124,10 @@ class ScoreClient:
     async def _ask(self, body: bytes) -> Answer:
         """Raises httpx.RequestError, TimeoutError, Unusable."""
         # httpx's own timeout starts again with each piece that is read.
-        async with asyncio.timeout(TIMEOUT_S), self._http.stream("POST", self._url, content=body) as response:
+        async with (
+            asyncio.timeout(TIMEOUT_S),
+            self._http.stream("POST", self._url, content=body) as response,
+        ):
             return await read(response)
 
 
@@ -124,21 +137,29 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
         raise ScoreRefused(f"{url} answered 200 with an error: {one_line(document['error'])}")
     predictions = document.get("predictions") if isinstance(document, dict) else document
     if not isinstance(predictions, list):
-        raise ScoreRefused(f"{url} answered without a list of predictions in JSON; is it a scoring URL?")
+        raise ScoreRefused(
+            f"{url} answered without a list of predictions in JSON; is it a scoring URL?"
+        )
     if not predictions or len(predictions) != (rows or len(predictions)):
         asked = f" to {rows} rows" if rows else ""
         raise ScoreRefused(
-            f"{url} answered {len(predictions)} predictions{asked}, so none can be told to belong to its row; "
+            f"{url} answered {len(predictions)} predictions{asked}, so none can be told to belong "
+            f"to its row; "
             "correct the server."
         )
     return predictions
 
 
-def refusal_of(document: dict[str, Any], status: int, place: Callable[[int], str | None]) -> ScoreRefused:
-    """Make an exception of an error. ``document``: the service's answer. ``place``: as in ``ScoreClient.score``."""
+def refusal_of(
+    document: dict[str, Any], status: int, place: Callable[[int], str | None]
+) -> ScoreRefused:
+    """Make an exception of an error. ``document``: the service's answer. ``place``: as in
+    ``ScoreClient.score``."""
     error, code, location = (_text(document, key) for key in ("error", "code", "location"))
     found = ROW.fullmatch(location or "")
-    row, column = (None if part is None else int(part) for part in found.groups()) if found else (None, None)
+    row, column = (
+        (None if part is None else int(part) for part in found.groups()) if found else (None, None)
+    )
     words = None if row is None else place(row)
     places = [str(status), code, f"in {words}" if words else None]
     if location is not None and words is None:

@@ -11,8 +11,8 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from contract import ANY, TEXT, Feature
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import ANY, TEXT, Feature
 from mlops import sample
 from mlops.column_types import each_by_itself
 from mlops.csv_file import CsvFile, Types
@@ -29,9 +29,9 @@ BLOCK = 100 * ROWS
 class Rows:
     """A request for some rows of a file.
 
-    ``body``: the request, for ``count`` rows. ``first``: its first row's number in the file, from 1, if it has one.
-    ``lines``: each row's line in the file, if it has lines. ``mixed``: column -> its cells, each read by itself, for
-    columns that are sent as text and hold other values too.
+    ``body``: the request, for ``count`` rows. ``first``: its first row's number in the file, from
+    1, if it has one. ``lines``: each row's line in the file, if it has lines. ``mixed``: column ->
+    its cells, each read by itself, for columns that are sent as text and hold other values too.
     """
 
     body: bytes
@@ -41,7 +41,8 @@ class Rows:
     mixed: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
     def place(self, row: int) -> str | None:
-        """Name the place of a row of the body, from 0; None for a row that has no number in the file."""
+        """Name the place of a row of the body, from 0; None for a row that has no number in the
+        file."""
         if self.first is None or row >= self.count:
             return None
         line = f", line {self.lines[row]}" if self.lines else ""
@@ -54,7 +55,9 @@ class Rows:
         document = orjson.loads(self.body)
         rows = document["input_data"]
         for column in columns:
-            for row, value in zip(rows["data"] if isinstance(rows, dict) else rows, self.mixed[column], strict=True):
+            for row, value in zip(
+                rows["data"] if isinstance(rows, dict) else rows, self.mixed[column], strict=True
+            ):
                 row[column] = value
         return orjson.dumps(document)
 
@@ -74,7 +77,8 @@ def batches(
     held = check_json(frame, path)
     if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):
         say(
-            f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the model does not tell "
+            f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the "
+            f"model does not tell "
             "whether it takes texts there; if it does, add --text COLUMN"
         )
     known = found.by_column(features) | found.told(told or {}) if isinstance(found, CsvFile) else {}
@@ -85,12 +89,17 @@ def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
     if isinstance(found, CsvFile):
         return found.lines
     if path.suffix.lower() == ".jsonl":
-        return [number for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()]
+        return [
+            number for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()
+        ]
     return ()
 
 
-def _mixed(found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types) -> dict[int, list[Any]]:
-    """Read the cells of a CSV's columns that are text only because some cells are: column -> cells."""
+def _mixed(
+    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types
+) -> dict[int, list[Any]]:
+    """Read the cells of a CSV's columns that are text only because some cells are: column ->
+    cells."""
     if not isinstance(found, CsvFile):
         return {}
     texts = [
@@ -99,7 +108,11 @@ def _mixed(found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types)
         if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
     ]
     read = {place: each_by_itself(found.cells[place]) for place in texts}
-    return {place: values for place, values in read.items() if not all(isinstance(v, str | None) for v in values)}
+    return {
+        place: values
+        for place, values in read.items()
+        if not all(isinstance(v, str | None) for v in values)
+    }
 
 
 def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
@@ -108,16 +121,24 @@ def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
     infinite = np.isinf(frame.select_dtypes("number").to_numpy(float, na_value=np.nan))
     if infinite.any():
         raise StartupError(
-            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds an infinite number; JSON has none."
+            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds an infinite number; JSON has "
+            f"none."
         )
     return held
 
 
 def _guessed(
-    frame: pd.DataFrame, held: Sequence[Feature], features: Sequence[Feature], told: Mapping[str, Feature]
+    frame: pd.DataFrame,
+    held: Sequence[Feature],
+    features: Sequence[Feature],
+    told: Mapping[str, Feature],
 ) -> list[str]:
     """Columns that the model leaves open, and whose cells are no texts."""
-    left_open = {str(place) if f.name is None else f.name for place, f in enumerate(features) if f.dtype == ANY}
+    left_open = {
+        str(place) if f.name is None else f.name
+        for place, f in enumerate(features)
+        if f.dtype == ANY
+    }
     names = [str(name) for name in frame.columns]
     return [
         name
@@ -126,7 +147,9 @@ def _guessed(
     ]
 
 
-def _split(frame: pd.DataFrame, lines: Sequence[int], mixed: Mapping[int, Sequence[Any]]) -> Iterator[Rows]:
+def _split(
+    frame: pd.DataFrame, lines: Sequence[int], mixed: Mapping[int, Sequence[Any]]
+) -> Iterator[Rows]:
     named = all(isinstance(name, str) for name in frame.columns)
     for block in range(0, len(frame), BLOCK):
         rows = sample.rows_of(frame.iloc[block : block + BLOCK])

@@ -1,7 +1,8 @@
 """Draws rows like a sample's, each column by itself, so that a row is in the sample only by chance.
 
-Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words and codes are those
-that at least ``stability.SHARED`` rows have; a placeholder replaces others. Categories are the contract's.
+Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words
+and codes are those that at least ``stability.SHARED`` rows have; a placeholder replaces others.
+Categories are the contract's.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from contract import BOOLEAN, CATEGORY, DATETIME, Feature
-from stability import BINS, SHARED
+from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
+from azureml_scoring.models.baseline import BINS, SHARED
 
 Row = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 
 LOW, HIGH = 0.05, 0.95
-"""Quantiles to draw between: beyond them are few rows, and the least and the largest value are somebody's."""
+"""Quantiles to draw between: beyond them are few rows, and the least and the largest value are
+somebody's."""
 
 CODES = 0.9
-"""Share of the rows from which a few frequent numbers count as codes: a number between two codes may mean nothing."""
+"""Share of the rows from which a few frequent numbers count as codes: a number between two codes
+may mean nothing."""
 
 DAY = 86_400 * 10**9
 DECIMALS = 6
@@ -38,22 +41,29 @@ ROUNDS = 10
 
 
 class SyntheticRows:
-    """Draws rows. ``columns``: the sample's, as in a request. ``kept``: by column, values that the model keeps."""
+    """Draws rows. ``columns``: the sample's, as in a request. ``kept``: by column, values that the
+    model keeps."""
 
     def __init__(
-        self, features: Sequence[Feature], columns: Sequence[Sequence[Any]], kept: Sequence[Sequence[Any]]
+        self,
+        features: Sequence[Feature],
+        columns: Sequence[Sequence[Any]],
+        kept: Sequence[Sequence[Any]],
     ) -> None:
         present = [[value for value in column if value is not None] for column in columns]
         self._gaps = [
             feature.missing * (1 - len(values) / len(column))
             for feature, values, column in zip(features, present, columns, strict=True)
         ]
-        self._ways = [list(_ways(feature, values)) for feature, values in zip(features, present, strict=True)]
+        self._ways = [
+            list(_ways(feature, values)) for feature, values in zip(features, present, strict=True)
+        ]
         self._kept = {place: _one_of(values) for place, values in enumerate(kept) if values}
 
     @property
     def ways(self) -> int:
-        """The number of ways to draw a row, the best first; only the last uses values that the model keeps."""
+        """The number of ways to draw a row, the best first; only the last uses values that the
+        model keeps."""
         return max(map(len, self._ways)) + bool(self._kept)
 
     @property
@@ -62,7 +72,8 @@ class SyntheticRows:
         return list(self._kept)
 
     def drawn(self, way: int, count: int) -> Iterator[list[Row]]:
-        """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range has a row."""
+        """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range
+        has a row."""
         for seed in range(ROUNDS):
             rng = np.random.default_rng(seed)
             columns = [self._column(place, way, count, rng) for place in range(len(self._ways))]
@@ -93,12 +104,17 @@ def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
         yield _one_of(feature.categories or (False, True))
     elif feature.dtype == DATETIME and values:
         yield _times(np.array(values, dtype="datetime64[ns]").astype(np.int64))
-    elif values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+    elif values and all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in values
+    ):
         yield _numbers(values)
     else:
         if common := shared(values):
             yield _one_of(common)
-        if words := shared([word for value in values for word in dict.fromkeys(re.findall(r"\w+", str(value)))], WORDS):
+        if words := shared(
+            [word for value in values for word in dict.fromkeys(re.findall(r"\w+", str(value)))],
+            WORDS,
+        ):
             yield _texts(words)
         yield _one_of([0] if feature.numeric else PLACEHOLDERS)
 
@@ -115,14 +131,18 @@ def _numbers(values: Sequence[Any]) -> Draw:
     numbers = np.array(values, dtype=float)
     decimals = _decimals(numbers)
     whole = all(isinstance(value, int) for value in values)
-    return _between(numbers, lambda number: int(number.round()) if whole else float(number.round(decimals)))
+    return _between(
+        numbers, lambda number: int(number.round()) if whole else float(number.round(decimals))
+    )
 
 
 def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
     low, high = numbers.min(), numbers.max()
     if low == high and len(numbers) < SHARED:  # somebody's own
         numbers = np.array([low - max(abs(low) / 10, 1), high + max(abs(high) / 10, 1)])
-    return lambda ranks, rng: [made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)]
+    return lambda ranks, rng: [
+        made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)
+    ]
 
 
 def _times(nanoseconds: np.ndarray) -> Draw:
@@ -133,11 +153,16 @@ def _times(nanoseconds: np.ndarray) -> Draw:
 
 def _texts(words: Sequence[str]) -> Draw:
     """Draw a few words that many texts have, in any order."""
-    return lambda ranks, rng: [" ".join(rng.choice(words, 1 + int(rank * min(len(words), 8)))) for rank in ranks]
+    return lambda ranks, rng: [
+        " ".join(rng.choice(words, 1 + int(rank * min(len(words), 8)))) for rank in ranks
+    ]
 
 
 def _decimals(numbers: np.ndarray) -> int:
-    """Return as many decimals as the column has; for long ones, enough to show a millionth of their range."""
-    exact = (places for places in range(DECIMALS + 1) if np.array_equal(numbers.round(places), numbers))
+    """Return as many decimals as the column has; for long ones, enough to show a millionth of their
+    range."""
+    exact = (
+        places for places in range(DECIMALS + 1) if np.array_equal(numbers.round(places), numbers)
+    )
     span = np.ptp(numbers) or abs(numbers[0]) or 1.0
     return next(exact, max(0, DECIMALS - int(np.floor(np.log10(span)))))

@@ -1,7 +1,9 @@
-"""The response cache: predictions by the key of what was asked, from the nearest tier that has them, else computed.
+"""The response cache: predictions by the key of what was asked, from the nearest tier that has
+them, else computed.
 
-Only predictions are kept, and only good ones; metadata is always fresh. Equal requests in flight are computed once. No
-answer depends on the cache: whatever fails in it, the predictions are computed.
+Only predictions are kept, and only good ones; metadata is always fresh. Equal requests in flight
+are computed once. No answer depends on the cache: whatever fails in it, the predictions are
+computed.
 """
 
 from __future__ import annotations
@@ -9,42 +11,25 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from cache_counts import CacheCounts
-from cache_key import KeyMaker
-from cache_scoring import CachedScoring, Compute
-from cache_tier import MeasuredTier
-from cache_units import Rows, Units, WholeBatch
-from model import Model
-from predictions import to_json
-from single_flight import SingleFlight
-from validation import Batch
+from azureml_scoring.caching.key import KeyMaker
+from azureml_scoring.caching.lookup import CachedScoring, Compute
+from azureml_scoring.caching.single_flight import SingleFlight
+from azureml_scoring.caching.tier import MeasuredTier
+from azureml_scoring.caching.units import Rows, Units, WholeBatch
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.model import Model
+from azureml_scoring.models.predictions import to_json
+from azureml_scoring.request import CacheState, Directive
+from azureml_scoring.shared.cache_counts import CacheCounts
 
 if TYPE_CHECKING:
-    from cache_lease import Leases
+    from azureml_scoring.caching.lease import Leases
 
 JITTER = 0.1
-"""Entries live up to a tenth less than the TTL, so that those made together do not expire together."""
-
-
-class CacheState(StrEnum):
-    """``metadata.cache``: nothing was computed; something was; the cache was not asked; there is none."""
-
-    HIT, MISS, BYPASS, OFF = "hit", "miss", "bypass", "off"
-
-
-@dataclass(frozen=True, slots=True)
-class Directive:
-    """What the client's Cache-Control allows."""
-
-    look_up: bool = True
-    store: bool = True
-
-
-ANYTHING = Directive()
+"""Entries live up to a tenth less than the TTL, so that those made together do not expire
+together."""
 
 
 class Predictions(NamedTuple):
@@ -87,7 +72,8 @@ class ResponseCache:
     def predictions(
         self, model: Model, batch: Batch, directive: Directive, compute: Compute, due: float
     ) -> Predictions:
-        """``due``: until when, by the monotonic clock, to wait for another thread. Raises what ``compute`` raises."""
+        """``due``: until when, by the monotonic clock, to wait for another thread. Raises what
+        ``compute`` raises."""
         if not (self._tiers and model.cacheable):
             return Predictions(to_json(compute(batch).answers), CacheState.OFF)
         tiers = [tier for tier in self._tiers if tier.worth_asking()]
@@ -100,11 +86,18 @@ class ResponseCache:
             scoring.look_up_nearby(started)
             self._fly(scoring, due)
         scoring.compute(scoring.unknown)
-        state = CacheState.BYPASS if not directive.look_up else CacheState.MISS if scoring.computed else CacheState.HIT
+        state = (
+            CacheState.BYPASS
+            if not directive.look_up
+            else CacheState.MISS
+            if scoring.computed
+            else CacheState.HIT
+        )
         return Predictions(units.join(scoring.known), state)
 
     def _fly(self, scoring: CachedScoring, due: float) -> None:
-        """Lead what nobody is at, and wait for the rest; what a failed leader leaves stays unknown."""
+        """Lead what nobody is at, and wait for the rest; what a failed leader leaves stays
+        unknown."""
         if not scoring.unknown:
             return
         with self._flights.claim(scoring.unknown) as claim:

@@ -1,7 +1,8 @@
-"""Azure ML's contract: ``init()`` once in each worker process, ``run()`` once for each request. Wiring only.
+"""Azure ML's contract: ``init()`` once in each worker process, ``run()`` once for each request.
+Wiring only.
 
-``REQUEST_COUNT``, ``ERROR_COUNT`` (errors of ours) and ``INIT_TIME`` (seconds since the epoch) are attributes of this
-module too, of the whole server: they are summed over its worker processes.
+``REQUEST_COUNT``, ``ERROR_COUNT`` (errors of ours) and ``INIT_TIME`` (seconds since the epoch) are
+attributes of this module too, of the whole server: they are summed over its worker processes.
 """
 
 import os
@@ -9,17 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))  # the server puts there only the folder that it was started in
+sys.path.insert(
+    0, str(Path(__file__).parent)
+)  # the server puts there only the folder that it was started in
 
-import opt_out
+from azureml_scoring import opt_out
 
 opt_out.apply(os.environ)
 
-import settings
-import telemetry
-from application import Application, start
-from errors import StartupError
-from health import Probe
+from azureml_scoring import log, settings
+from azureml_scoring.application import Application, start
+from azureml_scoring.errors import StartupError
+from azureml_scoring.signals.health import Probe
 
 try:
     from azureml_inference_server_http.api.aml_request import rawhttp
@@ -33,19 +35,21 @@ _application: Application | None = None
 
 
 def init() -> None:
-    """Load the model and open the routes. Raises StartupError, whose message is one sentence that says what to do."""
+    """Load the model and open the routes. Raises StartupError, whose message is one sentence that
+    says what to do."""
     global _application
-    telemetry.set_up()
+    log.set_up()
     try:
         _application = start(settings.load(os.environ))
     except Exception as error:
-        telemetry.startup_failed(error, os.environ)
+        log.startup_failed(error, os.environ)
         raise
 
 
 @rawhttp
 def run(request: Any) -> Any:
-    """Answer the server's request with its response; as a plain function, a str, bytes or dict with a dict."""
+    """Answer the server's request with its response; as a plain function, a str, bytes or dict with
+    a dict."""
     return _running().run(request)
 
 
@@ -65,7 +69,11 @@ def liveness() -> Probe:
 
 
 def __getattr__(name: str) -> Any:
-    counters = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors", "INIT_TIME": "started_at"}
+    counters = {
+        "REQUEST_COUNT": "requests",
+        "ERROR_COUNT": "service_errors",
+        "INIT_TIME": "started_at",
+    }
     if name in counters:
         return getattr(_running().health.counts(), counters[name])
     raise AttributeError(f"module {__name__} has no attribute {name}")

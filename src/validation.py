@@ -1,19 +1,37 @@
-"""A table of values as they were sent -> a typed batch that fits the model's contract, or an error naming the place."""
+"""A table of values as they were sent -> a typed batch that fits the model's contract, or an error
+naming the place."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-import payload
-from contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract, Feature
-from errors import MissingValue, OutOfRange, UnknownForm, UnknownMethod, WrongFeatures, WrongShape, WrongType
-from forms import forms
-from numeric_body import numbers
-from payload import Limits, Table
+from azureml_scoring.errors import (
+    MissingValue,
+    OutOfRange,
+    UnknownForm,
+    UnknownMethod,
+    WrongFeatures,
+    WrongShape,
+    WrongType,
+)
+from azureml_scoring.inputs import payload
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import (
+    ANY,
+    BOOLEAN,
+    CATEGORY,
+    DATETIME,
+    TEXT,
+    Contract,
+    Feature,
+)
+from azureml_scoring.inputs.forms import forms
+from azureml_scoring.inputs.numeric_body import numbers
+from azureml_scoring.inputs.payload import Limits, Table
 
 NAMED = 10
 """How many missing columns an error names."""
@@ -30,17 +48,6 @@ ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCI
 
 FIRST_YEAR, LAST_YEAR = "1678", "2261"
 """That whole nanoseconds reach in 64 bits."""
-
-
-class Batch(NamedTuple):
-    """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing is NaN or None.
-
-    Equal requests are equal here to the last bit, -0.0 being 0.0 and 1 being 1.0 where the model takes a float: the
-    cache's key is made of these bytes (docs/adr/0004).
-    """
-
-    X: np.ndarray
-    method: str
 
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
@@ -66,13 +73,15 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
 
 
 def _order(table: Table, contract: Contract) -> Sequence[int]:
-    """Where in a row each feature is: in the order of the fit, or where its name is among the columns."""
+    """Where in a row each feature is: in the order of the fit, or where its name is among the
+    columns."""
     count = len(contract.features)
     if table.columns is None:
         if table.width != count:
             what = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
-                f"{what} must have as many values as the model has features, {count}, not {table.width}. "
+                f"{what} must have as many values as the model has features, {count}, not "
+                f"{table.width}. "
                 f"{forms(contract)}",
                 table.pointer,
             )
@@ -85,8 +94,10 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
     missing = [name for name in expected if name not in positions]
     if missing and contract.names is None:
         raise WrongFeatures(
-            f"The model tells no names, so its columns are called by their place in its fit, 0 to {count - 1}. Put the "
-            "values of each row in the order of the fit, and name the columns so or send the rows without names.",
+            f"The model tells no names, so its columns are called by their place in its fit, 0 to "
+            f"{count - 1}. Put the "
+            "values of each row in the order of the fit, and name the columns so or send the rows "
+            "without names.",
             place,
         )
     if missing:
@@ -104,22 +115,32 @@ def _method(sent: Any, contract: Contract) -> str:
 
 
 def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
-    """One column, checked and in its one form; null becomes NaN among numbers. Raises ClientError at a bad value."""
+    """One column, checked and in its one form; null becomes NaN among numbers. Raises ClientError
+    at a bad value."""
     types = TYPES.get(feature.dtype, {int, float})
     values = [row[position] for row in table.rows]
     for i, value in enumerate(values):
         place = table.location(i, position)
         if value is None:
             if not feature.missing:
-                raise MissingValue(f"{label} must not be null: the model takes no missing values there.", place)
+                raise MissingValue(
+                    f"{label} must not be null: the model takes no missing values there.", place
+                )
         elif type(value) not in types:
             raise WrongType(f"{label} must be {described(feature)}.", place)
         elif feature.dtype == CATEGORY and value not in feature.categories:
-            raise WrongType(f"{label} must be one of the {len(feature.categories)} categories of the fit.", place)
+            raise WrongType(
+                f"{label} must be one of the {len(feature.categories)} categories of the fit.",
+                place,
+            )
         elif feature.dtype == DATETIME and moment(value) is None:
-            raise WrongType(f"{label} must be {described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place)
+            raise WrongType(
+                f"{label} must be {described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place
+            )
         elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
-            raise OutOfRange(f"{label} must be {described(feature)} that fits {feature.dtype}.", place)
+            raise OutOfRange(
+                f"{label} must be {described(feature)} that fits {feature.dtype}.", place
+            )
     return [_canonical(feature, value) for value in values]
 
 

@@ -11,10 +11,17 @@ settings.load_profile("here")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--worker", choices=["ours", "gunicorn"], default="ours", help="Which serves in the black-box tests."
+        "--worker",
+        choices=["ours", "gunicorn"],
+        default="ours",
+        help="Which serves in the black-box tests.",
     )
-    parser.addoption("--sweep", type=Path, help="Go through all of scikit-learn, and write the table there.")
-    parser.addoption("--pictures", type=Path, help="Folder for those of the docs; else they are thrown away.")
+    parser.addoption(
+        "--sweep", type=Path, help="Go through all of scikit-learn, and write the table there."
+    )
+    parser.addoption(
+        "--pictures", type=Path, help="Folder for those of the docs; else they are thrown away."
+    )
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,19 @@ import numpy as np
 import orjson
 
 import support
-from cache import ANYTHING, CacheState, Directive, ResponseCache
-from cache_counts import CacheCounts
-from cache_lease import Leases
-from cache_memory import MemoryTier
-from cache_redis import RedisTier
-from cache_scoring import Computed
-from cache_tier import MeasuredTier
-from model import Model
-from redis_link import RedisLink
+from azureml_scoring.caching.lease import Leases
+from azureml_scoring.caching.lookup import Computed
+from azureml_scoring.caching.memory_tier import MemoryTier
+from azureml_scoring.caching.redis_link import RedisLink
+from azureml_scoring.caching.redis_tier import RedisTier
+from azureml_scoring.caching.tier import MeasuredTier
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.model import Model
+from azureml_scoring.request import ANYTHING, CacheState, Directive
+from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.shared.scoreboard import Row
+from cache import ResponseCache
 from redis_server import Valkey
-from scoreboard import Row
-from validation import Batch
 
 MODEL = support.model()
 
@@ -46,7 +47,9 @@ class Computer:
 class Setup:
     """A cache, as one process has it, and what it counted."""
 
-    def __init__(self, tiers: str, server: Valkey | None = None, *, lease: float = 0, **options: Any) -> None:
+    def __init__(
+        self, tiers: str, server: Valkey | None = None, *, lease: float = 0, **options: Any
+    ) -> None:
         self.row = Row()
         counts = CacheCounts(lambda: self.row)
         made: list[Any] = []
@@ -66,10 +69,16 @@ class Setup:
         self.compute = Computer()
 
     def ask(
-        self, rows: list[list[float]], directive: Directive = ANYTHING, model: Model = MODEL, method: str = "predict"
+        self,
+        rows: list[list[float]],
+        directive: Directive = ANYTHING,
+        model: Model = MODEL,
+        method: str = "predict",
     ) -> tuple[list[Any], CacheState]:
         batch = Batch(np.array(rows, dtype=float), method)
-        answer = self.cache.predictions(model, batch, directive, self.compute, time.monotonic() + 30)
+        answer = self.cache.predictions(
+            model, batch, directive, self.compute, time.monotonic() + 30
+        )
         self.settle()
         return orjson.loads(answer.json), answer.state
 

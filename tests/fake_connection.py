@@ -1,4 +1,5 @@
-"""One connection of our worker, with a transport and a lane that are fakes: pieces come as they are sent."""
+"""One connection of our worker, with a transport and a lane that are fakes: pieces come as they are
+sent."""
 
 import asyncio
 import logging.handlers
@@ -10,15 +11,15 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from body_budget import BodyBudget
-from connections import Connections
-from errors import ScoringError
-from exchange import Answer, MustWait
-from front import Front
-from front_protocol import FrontProtocol
-from joint_predict import JointPredict
-from lean_lane import Response
-from payload import Limits
+from azureml_scoring.body_budget import BodyBudget
+from azureml_scoring.errors import ScoringError
+from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.connections import Connections
+from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.lean_lane import Response
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.joint_predict import JointPredict
+from azureml_scoring.request import Answer, MustWait
 
 PATIENCE = 60.0
 KEEP_ALIVE = 75
@@ -26,7 +27,8 @@ BODY = b'{"data": [[1]]}'
 
 
 class Transport(asyncio.Transport):
-    """What a client has been sent. ``ended``: no more will be; ``unsent``: bytes that it has not taken yet."""
+    """What a client has been sent. ``ended``: no more will be; ``unsent``: bytes that it has not
+    taken yet."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("10.0.0.1", 5001), "peername": ("10.0.0.2", 4711)})
@@ -75,7 +77,8 @@ class Place:
 
 
 class Lane:
-    """Answers with what it was given as the body. ``threads``: where it did or tried to; ``environ``: the last one."""
+    """Answers with what it was given as the body. ``threads``: where it did or tried to;
+    ``environ``: the last one."""
 
     def __init__(self, *, quick: bool = True, must_wait: bool = False) -> None:
         self.in_flight = 0
@@ -92,7 +95,9 @@ class Lane:
             hold=BodyBudget(10**6, patience=0).hold,
         )
 
-    def received(self, environ: Any, body: Any, due: float, *, at_once: bool = False, held: Any = None) -> Any:
+    def received(
+        self, environ: Any, body: Any, due: float, *, at_once: bool = False, held: Any = None
+    ) -> Any:
         self.environ, self.at_once = environ, at_once
         return body
 
@@ -100,7 +105,11 @@ class Lane:
         return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/score"
 
     def page(self, environ: Any) -> Response | None:
-        return Response(200, [("Content-Length", "5")], b"alive") if environ["PATH_INFO"] == "/liveness" else None
+        return (
+            Response(200, [("Content-Length", "5")], b"alive")
+            if environ["PATH_INFO"] == "/liveness"
+            else None
+        )
 
     def score(self, request: bytes | ScoringError, started: float) -> Response:
         assert self.in_flight == 1 or isinstance(request, ScoringError)
@@ -119,7 +128,9 @@ class Lane:
 
     def written(self, request: bytes, started: float, lines: str, answer: Answer) -> bytes:
         assert answer.body == request
-        return f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(request)}\r\n\r\n".encode() + request
+        return (
+            f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(request)}\r\n\r\n".encode() + request
+        )
 
     def try_to_answer(self) -> None:
         self.threads.append(threading.current_thread().name.split("_")[0])
@@ -162,10 +173,13 @@ class Connection:
 
     @property
     def statuses(self) -> list[int]:
-        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", self.transport.sent)]
+        return [
+            int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) [A-Z]", self.transport.sent)
+        ]
 
     async def answers(self, count: int, *, others_done: bool = True) -> list[int]:
-        """The statuses, once there are so many and all work is done, that of other connections included."""
+        """The statuses, once there are so many and all work is done, that of other connections
+        included."""
         async with asyncio.timeout(PATIENCE):
             while len(self.statuses) < count or (others_done and self.state.tasks):
                 await asyncio.sleep(0.001)
@@ -177,9 +191,16 @@ class Connection:
 
 def request(body: bytes = BODY, *headers: str, line: str = "POST /score HTTP/1.1") -> bytes:
     length = (
-        [] if any(header.startswith("Transfer-Encoding") for header in headers) else [f"Content-Length: {len(body)}"]
+        []
+        if any(header.startswith("Transfer-Encoding") for header in headers)
+        else [f"Content-Length: {len(body)}"]
     )
-    return "\r\n".join([line, "Host: h", "Content-Type: application/json", *length, *headers, "", ""]).encode() + body
+    return (
+        "\r\n".join(
+            [line, "Host: h", "Content-Type: application/json", *length, *headers, "", ""]
+        ).encode()
+        + body
+    )
 
 
 def busy_connection(most: int = 100) -> tuple[Connection, Lane]:

@@ -27,7 +27,8 @@ def bomb(mib: int) -> bytes:
 
 @contextmanager
 def hostile(reply: Callable[[int], Pieces]) -> Iterator[str]:
-    """-> its URL. ``reply`` gives the pieces to send, of the first request, of the second and so on, from 0."""
+    """-> its URL. ``reply`` gives the pieces to send, of the first request, of the second and so
+    on, from 0."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         threading.Thread(target=_serve, args=(listening, reply), daemon=True).start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/score"

@@ -1,4 +1,5 @@
-"""A real Redis-compatible server for tests: Valkey, which can be stopped, frozen and started again on its port."""
+"""A real Redis-compatible server for tests: Valkey, which can be stopped, frozen and started again
+on its port."""
 
 from __future__ import annotations
 
@@ -81,12 +82,26 @@ def redis_over_tls(folder: Path, authority: trustme.CA) -> Iterator[int]:
     certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     port = free_port()
-    settings = {"port": 0, "tls-port": port, "tls-auth-clients": "no", "save": "", "dir": folder, "bind": "127.0.0.1"}
-    files = {f"tls-{name}-file": folder / f"{file}.pem" for name, file in (("key", "key"), ("cert", "cert"))}
-    words = [str(word) for name, value in (settings | files).items() for word in (f"--{name}", value)]
+    settings = {
+        "port": 0,
+        "tls-port": port,
+        "tls-auth-clients": "no",
+        "save": "",
+        "dir": folder,
+        "bind": "127.0.0.1",
+    }
+    files = {
+        f"tls-{name}-file": folder / f"{file}.pem"
+        for name, file in (("key", "key"), ("cert", "cert"))
+    }
+    words = [
+        str(word) for name, value in (settings | files).items() for word in (f"--{name}", value)
+    ]
     ca = ["--tls-ca-cert-file", str(folder / "ca.pem")]
     with (folder / "redis.log").open("wb") as log:
-        process = subprocess.Popen(["redis-server", *words, *ca], stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            ["redis-server", *words, *ca], stdout=log, stderr=subprocess.STDOUT
+        )
     try:
         while True:
             assert process.poll() is None, (folder / "redis.log").read_text()

@@ -1,4 +1,5 @@
-"""An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed anywhere."""
+"""An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed
+anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,15 @@ import orjson
 
 from mlops.rollout.claim import Claim
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
+from mlops.rollout.endpoint import (
+    Answer,
+    EndpointError,
+    Observation,
+    Source,
+    State,
+    Status,
+    Traffic,
+)
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
@@ -78,10 +87,17 @@ class Simulated:
         times = np.arange(self.now, self.now + seconds, 1 / RATE)
         for shares in (self.in_force.live, self.in_force.mirror):
             spare = 1 - sum(shares.values()) / 100
-            chosen = self._rng.choice([*shares, ""], len(times), p=[*(n / 100 for n in shares.values()), spare])
-            lot, latencies = self._rng.random(len(times)), 20 * self._rng.lognormal(0, 0.3, len(times))
+            chosen = self._rng.choice(
+                [*shares, ""], len(times), p=[*(n / 100 for n in shares.values()), spare]
+            )
+            lot, latencies = (
+                self._rng.random(len(times)),
+                20 * self._rng.lognormal(0, 0.3, len(times)),
+            )
             drawn = zip(chosen, times, lot, latencies, strict=True)
-            self.seen += [self._request(str(name), *map(float, rest)) for name, *rest in drawn if name]
+            self.seen += [
+                self._request(str(name), *map(float, rest)) for name, *rest in drawn if name
+            ]
         self.now += seconds
         self.slept += seconds
 
@@ -89,7 +105,9 @@ class Simulated:
         bad = self.bad if name == NEW and at >= self.bad_from else {}
         if self.states.get(name) is not State.READY:
             return Observation(at, name, 0, 1.0)
-        return Observation(at, name, 500 if lot < bad.get("failing", 0) else 200, latency * bad.get("slower", 1))
+        return Observation(
+            at, name, 500 if lot < bad.get("failing", 0) else 200, latency * bad.get("slower", 1)
+        )
 
     def deployments(self) -> Mapping[str, State]:
         self.call()
@@ -118,12 +136,16 @@ class Simulated:
 
     def source(self, deployment: str) -> Source:
         self.call()
-        return Source(model=f"azureml:diabetes:{self.versions[deployment]}", file=f"{deployment}.yml")
+        return Source(
+            model=f"azureml:diabetes:{self.versions[deployment]}", file=f"{deployment}.yml"
+        )
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
         self.call()
         assert not self.in_force.live.get(deployment)
-        self.versions[deployment] = int(source.model.rpartition(":")[2]) if source else max(self.versions.values()) + 1
+        self.versions[deployment] = (
+            int(source.model.rpartition(":")[2]) if source else max(self.versions.values()) + 1
+        )
         self.states[deployment] = State.READY if self.starts else State.FAILED
 
     def delete(self, deployment: str) -> None:
@@ -151,7 +173,9 @@ class Simulated:
         self.call()
         rows = orjson.loads(body)["data"]
         other = deployment == NEW and self.now >= self.bad_from and "other" in self.bad
-        return Answer(200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0)
+        return Answer(
+            200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0
+        )
 
     def observations(self, since: float) -> Sequence[Observation]:
         self.call()
@@ -169,11 +193,17 @@ def claim(endpoint: Simulated, folder: Path) -> Claim:
 
 def back(endpoint: Simulated, folder: Path) -> Outcome:
     written, held = journal(endpoint, folder), claim(endpoint, folder)
-    return put_back(endpoint, PLAN, written, "why", claim=held, timer=endpoint.timer, sleep=endpoint.sleep)
+    return put_back(
+        endpoint, PLAN, written, "why", claim=held, timer=endpoint.timer, sleep=endpoint.sleep
+    )
 
 
 def rollout(
-    endpoint: Simulated, folder: Path, plan: Plan = PLAN, key: str = "v2", questions: Questions = GOLDEN
+    endpoint: Simulated,
+    folder: Path,
+    plan: Plan = PLAN,
+    key: str = "v2",
+    questions: Questions = GOLDEN,
 ) -> Outcome:
     made = Rollout(
         endpoint,

@@ -1,4 +1,5 @@
-"""An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys nothing."""
+"""An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys
+nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +20,9 @@ WORKSPACE: Mapping[str, str | None] = {
     "LOG_ANALYTICS_WORKSPACE_ID": "l",
 }
 GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
-ROLLING = Record("run-1", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+ROLLING = Record(
+    "run-1", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+)
 """What an endpoint's tags tell while a rollout from blue to green is under way."""
 
 
@@ -72,7 +75,8 @@ class Still:
 
 
 class Described:
-    """Models of a workspace, all of them described by what lies in ``folder``; the latest is version 8."""
+    """Models of a workspace, all of them described by what lies in ``folder``; the latest is
+    version 8."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

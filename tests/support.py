@@ -20,9 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import mlops  # noqa: F401  puts src/ on the path
-from contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.models.model import Model
 from mlops.package import package
-from model import Model
 
 MODELS = Path(__file__).parent / "models"
 sys.path.insert(0, str(MODELS))
@@ -74,7 +74,8 @@ def mixed() -> tuple[Any, pd.DataFrame]:
 
 
 def codes() -> tuple[Any, pd.DataFrame]:
-    """A pipeline on texts that look like something else, as postcodes and a region NA do, and a boolean with gaps."""
+    """A pipeline on texts that look like something else, as postcodes and a region NA do, and a
+    boolean with gaps."""
     rng = np.random.default_rng(0)
     count = 40
     frame = pd.DataFrame(
@@ -92,18 +93,24 @@ def codes() -> tuple[Any, pd.DataFrame]:
         (encode, ["postcode", "region", "grade", "agreed", "insured"]), remainder="passthrough"
     )
     target = (
-        (frame["region"] == "NA") | (frame["postcode"] == "01067") & (frame["grade"] != "10") | frame["insured"].isna()
+        (frame["region"] == "NA")
+        | (frame["postcode"] == "01067") & (frame["grade"] != "10")
+        | frame["insured"].isna()
     )
     return make_pipeline(columns, LogisticRegression()).fit(frame, target), frame
 
 
 def texts() -> tuple[Any, pd.DataFrame]:
     frame = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad night"] * 5})
-    return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(frame["text"], [1, 0, 1, 0] * 5), frame
+    return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
+        frame["text"], [1, 0, 1, 0] * 5
+    ), frame
 
 
 def categories() -> tuple[Any, pd.DataFrame]:
-    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0, 4.0] * 10, "colour": pd.Categorical(["red", "blue"] * 20)})
+    frame = pd.DataFrame(
+        {"size": [1.0, 2.0, 3.0, 4.0] * 10, "colour": pd.Categorical(["red", "blue"] * 20)}
+    )
     model = HistGradientBoostingClassifier(categorical_features="from_dtype", max_iter=5)
     return model.fit(frame, [0, 1] * 20), frame
 

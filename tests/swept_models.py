@@ -1,4 +1,5 @@
-"""Models for the differential sweep: each estimator of scikit-learn on data that suits it, and pipelines of several."""
+"""Models for the differential sweep: each estimator of scikit-learn on data that suits it, and
+pipelines of several."""
 
 from __future__ import annotations
 
@@ -11,7 +12,11 @@ import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -47,8 +52,12 @@ NUMBERS = pd.DataFrame(
 CODES = NUMBERS[["branch", "rooms"]]
 WHOLE = CODES.astype("int64")
 GAPS = NUMBERS.mask(RNG.random(NUMBERS.shape) < 0.1)
-MIXED = NUMBERS.assign(city=RNG.choice(["Paris", "Rome", "Oslo"], COUNT), member=RNG.choice([True, False], COUNT))
-TEXTS = pd.DataFrame({"text": RNG.choice(["good day", "bad day", "good night", "a bad night"], COUNT)})
+MIXED = NUMBERS.assign(
+    city=RNG.choice(["Paris", "Rome", "Oslo"], COUNT), member=RNG.choice([True, False], COUNT)
+)
+TEXTS = pd.DataFrame(
+    {"text": RNG.choice(["good day", "bad day", "good night", "a bad night"], COUNT)}
+)
 
 AMOUNT = (NUMBERS["size"] + 10 * NUMBERS["share"] + NUMBERS["branch"]).to_numpy()
 CLASS = np.digitize(AMOUNT, np.quantile(AMOUNT, [0.4, 0.7]))
@@ -56,14 +65,25 @@ BOTH = np.c_[CLASS, CLASS[::-1]]
 AMOUNTS = np.c_[AMOUNT, AMOUNT[::-1]]
 
 ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
-    "ColumnTransformer": lambda: {"transformers": [("scaled", StandardScaler(), ["size", "share"])]},
-    "FeatureUnion": lambda: {"transformer_list": [("scaled", StandardScaler()), ("components", PCA(2))]},
+    "ColumnTransformer": lambda: {
+        "transformers": [("scaled", StandardScaler(), ["size", "share"])]
+    },
+    "FeatureUnion": lambda: {
+        "transformer_list": [("scaled", StandardScaler()), ("components", PCA(2))]
+    },
     "FunctionTransformer": lambda: {"func": np.abs},
     "Pipeline": lambda: {"steps": [("scaled", StandardScaler()), ("model", Ridge())]},
     "GridSearchCV": lambda: {"estimator": Ridge(), "param_grid": {"alpha": [0.1, 1.0]}},
     "HalvingGridSearchCV": lambda: {"estimator": Ridge(), "param_grid": {"alpha": [0.1, 1.0]}},
-    "RandomizedSearchCV": lambda: {"estimator": Ridge(), "param_distributions": {"alpha": [0.1, 1.0]}, "n_iter": 2},
-    "HalvingRandomSearchCV": lambda: {"estimator": Ridge(), "param_distributions": {"alpha": [0.1, 1.0]}},
+    "RandomizedSearchCV": lambda: {
+        "estimator": Ridge(),
+        "param_distributions": {"alpha": [0.1, 1.0]},
+        "n_iter": 2,
+    },
+    "HalvingRandomSearchCV": lambda: {
+        "estimator": Ridge(),
+        "param_distributions": {"alpha": [0.1, 1.0]},
+    },
     "FrozenEstimator": lambda: {"estimator": Ridge().fit(NUMBERS, AMOUNT)},
     "RANSACRegressor": lambda: {"estimator": Ridge(), "min_samples": 20, "random_state": 0},
     "SparseCoder": lambda: {"dictionary": np.eye(4)},
@@ -129,7 +149,9 @@ def _fit(estimator: Any, X: Any) -> Any:
     """With the first kind of target that it takes."""
     reasons = []
     classes, amounts = (CLASS, CLASS > 0, BOTH), (AMOUNT, AMOUNTS)
-    for target in (*classes, *amounts) if get_tags(estimator).classifier_tags else (*amounts, *classes):
+    for target in (
+        (*classes, *amounts) if get_tags(estimator).classifier_tags else (*amounts, *classes)
+    ):
         try:
             return estimator.fit(X, target)
         except Exception as error:
@@ -139,7 +161,11 @@ def _fit(estimator: Any, X: Any) -> Any:
 
 PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
     "OrdinalEncoder, Ridge": (make_pipeline(OrdinalEncoder(), Ridge()), CODES, AMOUNT),
-    "OrdinalEncoder of whole numbers, Ridge": (make_pipeline(OrdinalEncoder(), Ridge()), WHOLE, AMOUNT),
+    "OrdinalEncoder of whole numbers, Ridge": (
+        make_pipeline(OrdinalEncoder(), Ridge()),
+        WHOLE,
+        AMOUNT,
+    ),
     "OrdinalEncoder for unknown codes, forest": (
         make_pipeline(
             OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
@@ -160,7 +186,9 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
         AMOUNT,
     ),
     "OneHotEncoder of rare codes, Ridge": (
-        make_pipeline(OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=30), Ridge()),
+        make_pipeline(
+            OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=30), Ridge()
+        ),
         CODES,
         AMOUNT,
     ),
@@ -168,7 +196,8 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
     "codes and numbers by column, logistic": (
         make_pipeline(
             make_column_transformer(
-                (OneHotEncoder(handle_unknown="ignore"), ["branch", "rooms"]), (StandardScaler(), ["size", "share"])
+                (OneHotEncoder(handle_unknown="ignore"), ["branch", "rooms"]),
+                (StandardScaler(), ["size", "share"]),
             ),
             LogisticRegression(),
         ),
@@ -185,7 +214,9 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
     ),
     "texts and numbers by column, logistic": (
         make_pipeline(
-            make_column_transformer((OneHotEncoder(), ["city", "member"]), (MinMaxScaler(), ["size", "rooms"])),
+            make_column_transformer(
+                (OneHotEncoder(), ["city", "member"]), (MinMaxScaler(), ["size", "rooms"])
+            ),
             LogisticRegression(),
         ),
         MIXED,
@@ -196,9 +227,16 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
         GAPS,
         CLASS,
     ),
-    "SimpleImputer with indicator, Ridge": (make_pipeline(SimpleImputer(add_indicator=True), Ridge()), GAPS, AMOUNT),
+    "SimpleImputer with indicator, Ridge": (
+        make_pipeline(SimpleImputer(add_indicator=True), Ridge()),
+        GAPS,
+        AMOUNT,
+    ),
     "SimpleImputer of the most frequent, tree": (
-        make_pipeline(SimpleImputer(strategy="most_frequent"), DecisionTreeClassifier(max_depth=4, random_state=0)),
+        make_pipeline(
+            SimpleImputer(strategy="most_frequent"),
+            DecisionTreeClassifier(max_depth=4, random_state=0),
+        ),
         GAPS,
         CLASS,
     ),
@@ -215,7 +253,11 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
     ),
     "PolynomialFeatures, Ridge": (make_pipeline(PolynomialFeatures(2), Ridge()), NUMBERS, AMOUNT),
     "Normalizer, logistic": (make_pipeline(Normalizer(), LogisticRegression()), NUMBERS, CLASS),
-    "Binarizer, tree": (make_pipeline(Binarizer(threshold=3), DecisionTreeClassifier(random_state=0)), NUMBERS, CLASS),
+    "Binarizer, tree": (
+        make_pipeline(Binarizer(threshold=3), DecisionTreeClassifier(random_state=0)),
+        NUMBERS,
+        CLASS,
+    ),
     "PCA, SVC": (make_pipeline(StandardScaler(), PCA(2), SVC()), NUMBERS, CLASS),
     "FeatureUnion, forest": (
         Pipeline(
@@ -233,7 +275,11 @@ PIPELINES: dict[str, tuple[Any, pd.DataFrame, Any]] = {
         np.array(["low", "middle", "high"])[CLASS],
     ),
     "histogram boosting with gaps": (HistGradientBoostingClassifier(max_iter=5), GAPS, CLASS),
-    "words counted, logistic": (make_pipeline(CountVectorizer(), LogisticRegression()), TEXTS, CLASS),
+    "words counted, logistic": (
+        make_pipeline(CountVectorizer(), LogisticRegression()),
+        TEXTS,
+        CLASS,
+    ),
     "words weighted, Ridge": (make_pipeline(TfidfVectorizer(), Ridge()), TEXTS, AMOUNT),
 }
 """Name -> an unfitted pipeline, the rows to fit it on and their target."""

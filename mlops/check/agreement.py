@@ -1,11 +1,12 @@
-"""Rules for numbers of a deployment that must agree with each other; ``mlops.deployment`` says how."""
+"""Rules for numbers of a deployment that must agree with each other; ``mlops.deployment`` says
+how."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from front import THREADS
+from azureml_scoring.http.asgi import THREADS
 from mlops.check.document import Document, Key, Problem
 from mlops.check.kind import on_kubernetes
 from mlops.check.references import serves_itself
@@ -29,7 +30,8 @@ def deadlines(document: Document) -> Iterator[Problem]:
         yield document.problem(
             TIMEOUT,
             f"is {timeout or f'{AZURES_TIMEOUT_MS}, as it is missing'}, not over our deadline",
-            f"write {max(REQUEST_TIMEOUT_MS, ours.scoring_deadline_ms + 5_000)} or lower SCORING_DEADLINE_MS "
+            f"write {max(REQUEST_TIMEOUT_MS, ours.scoring_deadline_ms + 5_000)} or lower "
+            f"SCORING_DEADLINE_MS "
             f"({ours.scoring_deadline_ms})",
         )
     if ours.scoring_queue_timeout_ms >= ours.scoring_deadline_ms:
@@ -47,7 +49,8 @@ def deadlines(document: Document) -> Iterator[Problem]:
 
 
 def concurrent_requests(document: Document) -> Iterator[Problem]:
-    """Managed: as many as an instance takes in. Kubernetes: at most, for there Microsoft wants its default kept."""
+    """Managed: as many as an instance takes in. Kubernetes: at most, for there Microsoft wants its
+    default kept."""
     if not (ours := configured(document)):
         return
     given = document.typed(int, *CONCURRENT)
@@ -57,14 +60,18 @@ def concurrent_requests(document: Document) -> Iterator[Problem]:
         yield document.problem(
             CONCURRENT,
             f"is {given or '1, as it is missing'}, but an instance takes in {taken}",
-            f"write {taken}, which is WORKER_COUNT ({ours.worker_count}) times what a worker admits",
+            f"write {taken}, which is WORKER_COUNT ({ours.worker_count}) times what a worker "
+            f"admits",
         )
 
 
 def threads(document: Document) -> Iterator[Problem]:
-    """Where ours can not take its place, gunicorn's own worker answers one request at a time, probes included."""
+    """Where ours can not take its place, gunicorn's own worker answers one request at a time,
+    probes included."""
     if not serves_itself(document) and _threads(document) == 1:
-        what = "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+        what = (
+            "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+        )
         yield document.problem(GUNICORN, what, "write --threads 64")
 
 

@@ -18,9 +18,13 @@ def image_or_build(document: Document) -> Iterator[Problem]:
         if image and build:
             yield document.problem((*at, "build"), "stands beside image", "keep one of them")
         if not image and not build:
-            yield document.problem((*at, "image"), "is missing", "name an image, or a folder to build one from")
+            yield document.problem(
+                (*at, "image"), "is missing", "name an image, or a folder to build one from"
+            )
         if document.value(*at, "conda_file") and not image:
-            yield document.problem((*at, "conda_file"), "needs an image to be installed in", "add image")
+            yield document.problem(
+                (*at, "conda_file"), "needs an image to be installed in", "add image"
+            )
 
 
 def conda_file(document: Document) -> Iterator[Problem]:
@@ -31,9 +35,13 @@ def conda_file(document: Document) -> Iterator[Problem]:
             continue
         try:
             if read(given).value("dependencies") is None:
-                yield document.problem(key, f"is {given.name}, which has no dependencies", "list them there")
+                yield document.problem(
+                    key, f"is {given.name}, which has no dependencies", "list them there"
+                )
         except Unreadable as error:
-            yield document.problem(key, f"can't be used: {error}", "write the path of a conda file from this one")
+            yield document.problem(
+                key, f"can't be used: {error}", "write the path of a conda file from this one"
+            )
 
 
 def build_context(document: Document) -> Iterator[Problem]:
@@ -42,7 +50,9 @@ def build_context(document: Document) -> Iterator[Problem]:
         dockerfile = document.typed(str, *at, "build", "dockerfile_path") or "Dockerfile"
         if folder and not folder.is_dir():
             yield document.problem(
-                (*at, "build", "path"), f"is {folder}, which is no folder", "write its path from this file"
+                (*at, "build", "path"),
+                f"is {folder}, which is no folder",
+                "write its path from this file",
             )
         elif folder and not (folder / dockerfile).is_file():
             yield document.problem(
@@ -66,7 +76,9 @@ def model_path(document: Document) -> Iterator[Problem]:
         key = (*at, "path")
         given = _local(document, *key)
         if document.value(*key) is None:
-            yield document.problem(key, "is missing", "write the path of what `mlops package` wrote")
+            yield document.problem(
+                key, "is missing", "write the path of what `mlops package` wrote"
+            )
         elif given and not _holds(given):
             yield document.problem(
                 key,
@@ -80,7 +92,9 @@ def mlflow_folder(document: Document) -> Iterator[Problem]:
         given = _local(document, *at, "path")
         is_mlflow = document.value(*at, "type") == "mlflow_model"
         if is_mlflow and given and _holds(given) and not (given / "MLmodel").is_file():
-            yield document.problem((*at, "type"), "is mlflow_model, but path has no MLmodel", "write custom_model")
+            yield document.problem(
+                (*at, "type"), "is mlflow_model, but path has no MLmodel", "write custom_model"
+            )
 
 
 def _environments(document: Document) -> Iterator[Key]:

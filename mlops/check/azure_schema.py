@@ -1,4 +1,5 @@
-"""What azure-ai-ml says when it loads a file, as ``az ml`` would, with each complaint at its key."""
+"""What azure-ai-ml says when it loads a file, as ``az ml`` would, with each complaint at its
+key."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 from mlops import extras
 from mlops.check.document import Document, Key, Problem
 from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, Kind
@@ -27,7 +28,8 @@ OTHER_FORM = "In order to specify an existing"
 
 
 def problems(document: Document, kind: Kind) -> Iterator[Problem]:
-    """All of the first stage that has any: azure-ai-ml goes no further. Raises StartupError where it is missing."""
+    """All of the first stage that has any: azure-ai-ml goes no further. Raises StartupError where
+    it is missing."""
     return _each(document, _complaints(document.path, kind), ())
 
 
@@ -40,8 +42,12 @@ def _complaints(path: Path, kind: Kind) -> Any:
             from azure.ai import ml
             from marshmallow import ValidationError
         except ImportError:
-            raise StartupError(f"azure-ai-ml is not installed; run `{extras.command('deploy')}`.") from None
-        logging.getLogger("azure.ai.ml").setLevel(logging.CRITICAL)  # which it sets itself, when it is imported
+            raise StartupError(
+                f"azure-ai-ml is not installed; run `{extras.command('deploy')}`."
+            ) from None
+        logging.getLogger("azure.ai.ml").setLevel(
+            logging.CRITICAL
+        )  # which it sets itself, when it is imported
         loaders: dict[Kind, Callable[[Path], object]] = {
             **dict.fromkeys(ENDPOINTS, ml.load_online_endpoint),
             **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
@@ -71,7 +77,9 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
     else:
         text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
-            yield document.problem(key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it"))
+            yield document.problem(
+                key, f"is refused by azure-ai-ml ({text})", REMEDIES.get(text, "correct it")
+            )
 
 
 def _flat(messages: list[Any]) -> Iterator[Any]:

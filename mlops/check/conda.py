@@ -11,12 +11,24 @@ from mlops.check.document import Document, Key, Unreadable, read
 SERVERS = ("azureml-inference-server-http", "azureml-defaults")
 """Azure ML's server, and a package of Microsoft's that needs it."""
 
-ELSEWHERE = ("-r", "--requirement", "-e", "--editable", ".", "/", "git+", "http:", "https:", "file:")
+ELSEWHERE = (
+    "-r",
+    "--requirement",
+    "-e",
+    "--editable",
+    ".",
+    "/",
+    "git+",
+    "http:",
+    "https:",
+    "file:",
+)
 """How a line of pip begins that does not name its package."""
 
 
 def packages(document: Document, key: Key) -> set[str] | None:
-    """The names in the conda file that is described or named at ``key``; None where they can't all be told here."""
+    """The names in the conda file that is described or named at ``key``; None where they can't all
+    be told here."""
     given = document.value(*key)
     if isinstance(given, str):
         try:

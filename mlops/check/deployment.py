@@ -1,4 +1,5 @@
-"""Rules for online deployments that azure-ai-ml does not hold them to: what they are made of, and how many."""
+"""Rules for online deployments that azure-ai-ml does not hold them to: what they are made of, and
+how many."""
 
 from __future__ import annotations
 
@@ -47,22 +48,33 @@ def scale_settings(document: Document) -> Iterator[Problem]:
     key = ("scale_settings",)
     if not on_kubernetes(document) and document.value(*key, "type") == "target_utilization":
         yield document.problem(
-            (*key, "type"), "is target_utilization, which is for Kubernetes", "remove it and use autoscale.json"
+            (*key, "type"),
+            "is target_utilization, which is for Kubernetes",
+            "remove it and use autoscale.json",
         )
-    least, most = document.typed(int, *key, "min_instances"), document.typed(int, *key, "max_instances")
+    least, most = (
+        document.typed(int, *key, "min_instances"),
+        document.typed(int, *key, "max_instances"),
+    )
     if least is not None and most is not None and least > most:
-        yield document.problem((*key, "min_instances"), f"is {least}, over max_instances", f"write {most} at most")
+        yield document.problem(
+            (*key, "min_instances"), f"is {least}, over max_instances", f"write {most} at most"
+        )
 
 
 def model(document: Document) -> Iterator[Problem]:
     if document.value("model") is None and not serves_itself(document):
-        yield document.problem(("model",), "is missing", "write azureml:NAME:VERSION of a registered model")
+        yield document.problem(
+            ("model",), "is missing", "write azureml:NAME:VERSION of a registered model"
+        )
     yield from _path(document, "model")
 
 
 def environment(document: Document) -> Iterator[Problem]:
     if document.value("environment") is None and not is_mlflow(document):
-        yield document.problem(("environment",), "is missing", "write file:environment.yml or azureml:NAME:VERSION")
+        yield document.problem(
+            ("environment",), "is missing", "write file:environment.yml or azureml:NAME:VERSION"
+        )
     yield from _path(document, "environment")
 
 
@@ -71,14 +83,20 @@ def _path(document: Document, key: str) -> Iterator[Problem]:
     if isinstance(given, str) and given.startswith("file:"):
         path = document.beside(given.removeprefix("file:"))
         if not path.is_file():
-            yield document.problem((key,), f"is {given}, which does not exist", "write file:PATH from this file")
+            yield document.problem(
+                (key,), f"is {given}, which does not exist", "write file:PATH from this file"
+            )
             return
         try:
             read(path)
         except Unreadable as error:
-            yield document.problem((key,), f"is {given}, which {error.problem.wrong}", "correct that file")
+            yield document.problem(
+                (key,), f"is {given}, which {error.problem.wrong}", "correct that file"
+            )
     elif isinstance(given, str) and not is_remote(given):
-        yield document.problem((key,), f"is {given}", "write file:PATH from this file or azureml:NAME:VERSION")
+        yield document.problem(
+            (key,), f"is {given}", "write file:PATH from this file or azureml:NAME:VERSION"
+        )
 
 
 RULES = (

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from bounded_yaml import Loader
+from azureml_scoring.models.files.bounded_yaml import Loader
 
 Key = tuple[str | int, ...]
 T = TypeVar("T")
@@ -40,7 +40,8 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """``lines`` holds the line of each key that ``data`` has, ``twice`` the keys that stand there more than once."""
+    """``lines`` holds the line of each key that ``data`` has, ``twice`` the keys that stand there
+    more than once."""
 
     path: Path
     data: Mapping[str, Any]
@@ -58,9 +59,12 @@ class Document:
         return found
 
     def typed(self, kind: type[T], *key: str | int) -> T | None:
-        """The value if it is of that kind, else None: a wrong type is the schema's to tell. A boolean is no number."""
+        """The value if it is of that kind, else None: a wrong type is the schema's to tell. A
+        boolean is no number."""
         found = self.value(*key)
-        return found if isinstance(found, kind) and isinstance(found, bool) == (kind is bool) else None
+        return (
+            found if isinstance(found, kind) and isinstance(found, bool) == (kind is bool) else None
+        )
 
     def problem(self, key: Key, wrong: str, instead: str) -> Problem:
         """At ``key``, or where that is missing, at what it would be part of."""
@@ -81,12 +85,16 @@ def read(path: Path) -> Document:
         node = loader.get_single_node()
         data = node and loader.construct_document(node)
     except (OSError, ValueError) as error:
-        raise Unreadable(Problem(path, 1, (), f"can't be read ({error})", "save it as UTF-8 text")) from None
+        raise Unreadable(
+            Problem(path, 1, (), f"can't be read ({error})", "save it as UTF-8 text")
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         line = mark.line + 1 if mark else 1
-        raise Unreadable(Problem(path, line, (), f"is no YAML that can be read ({why})", "correct it")) from None
+        raise Unreadable(
+            Problem(path, line, (), f"is no YAML that can be read ({why})", "correct it")
+        ) from None
     if not isinstance(data, dict) or not isinstance(node, yaml.MappingNode):
         raise Unreadable(Problem(path, 1, (), "holds no keys", "write `key: value` lines"))
     lines: dict[Key, int] = {}

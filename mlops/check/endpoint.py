@@ -31,7 +31,9 @@ def traffic(document: Document) -> Iterator[Problem]:
         yield document.problem(("traffic", deployment), "is negative", "write 0 to 100")
     if shares and sum(shares.values()) not in (0, 100):
         yield document.problem(
-            ("traffic",), f"adds up to {sum(shares.values())} %", "make it 100, or 0 for an endpoint that is closed"
+            ("traffic",),
+            f"adds up to {sum(shares.values())} %",
+            "make it 100, or 0 for an endpoint that is closed",
         )
 
 
@@ -45,26 +47,36 @@ def mirror_traffic(document: Document) -> Iterator[Problem]:
         yield document.problem(key, f"names {len(mirrored)} deployments", "keep one")
     for deployment, share in mirrored.items():
         if not 0 <= share <= MOST_MIRRORED:
-            yield document.problem((*key, deployment), f"is {share} %", f"write 0 to {MOST_MIRRORED}")
+            yield document.problem(
+                (*key, deployment), f"is {share} %", f"write 0 to {MOST_MIRRORED}"
+            )
         if share and _shares(document, "traffic").get(deployment):
             yield document.problem(
-                (*key, deployment), "is a deployment with live traffic", "mirror to one that has none"
+                (*key, deployment),
+                "is a deployment with live traffic",
+                "mirror to one that has none",
             )
 
 
 def compute(document: Document) -> Iterator[Problem]:
     """It makes the difference between the two kinds of endpoints."""
     if on_kubernetes(document) and not document.value("compute"):
-        yield document.problem(("compute",), "is missing", "write azureml:NAME of the attached cluster")
+        yield document.problem(
+            ("compute",), "is missing", "write azureml:NAME of the attached cluster"
+        )
     if not on_kubernetes(document) and document.value("compute"):
         yield document.problem(
-            ("compute",), "is for Kubernetes", f"remove it or write {Kind.KUBERNETES_ENDPOINT} in $schema"
+            ("compute",),
+            "is for Kubernetes",
+            f"remove it or write {Kind.KUBERNETES_ENDPOINT} in $schema",
         )
 
 
 def auth_mode(document: Document) -> Iterator[Problem]:
     if on_kubernetes(document) and document.value("auth_mode") == "aad_token":
-        yield document.problem(("auth_mode",), "is aad_token, which is for managed endpoints", "write aml_token")
+        yield document.problem(
+            ("auth_mode",), "is aad_token, which is for managed endpoints", "write aml_token"
+        )
 
 
 def _shares(document: Document, key: str) -> dict[Any, int]:

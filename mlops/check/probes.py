@@ -8,7 +8,13 @@ from mlops.check.document import Document, Problem
 from mlops.serve import PATIENCE
 
 PROBES = ("liveness_probe", "readiness_probe")
-DEFAULTS = {"initial_delay": 10, "period": 10, "timeout": 2, "success_threshold": 1, "failure_threshold": 30}
+DEFAULTS = {
+    "initial_delay": 10,
+    "period": 10,
+    "timeout": 2,
+    "success_threshold": 1,
+    "failure_threshold": 30,
+}
 """Azure's, in seconds where they are times."""
 
 LONGEST_TIMEOUT = 299
@@ -29,7 +35,9 @@ def timeout_has_limits(document: Document) -> Iterator[Problem]:
         timeout, period = _seconds(document, probe, "timeout"), _seconds(document, probe, "period")
         why = "more than Azure takes" if timeout > LONGEST_TIMEOUT else "longer than the period"
         if timeout > (most := min(period, LONGEST_TIMEOUT)):
-            yield document.problem((probe, "timeout"), f"is {timeout} s, {why}", f"write {most} at most")
+            yield document.problem(
+                (probe, "timeout"), f"is {timeout} s, {why}", f"write {most} at most"
+            )
 
 
 def one_success_is_life(document: Document) -> Iterator[Problem]:
@@ -41,7 +49,8 @@ def one_success_is_life(document: Document) -> Iterator[Problem]:
 def time_to_load(document: Document) -> Iterator[Problem]:
     """Until ``init()`` has loaded the model there is nobody to answer."""
     delay, period, failures = (
-        _seconds(document, "liveness_probe", key) for key in ("initial_delay", "period", "failure_threshold")
+        _seconds(document, "liveness_probe", key)
+        for key in ("initial_delay", "period", "failure_threshold")
     )
     given = delay + period * failures
     if given < PATIENCE:

@@ -17,8 +17,9 @@ def is_remote(reference: str) -> bool:
 
 
 def described(document: Document, key: str) -> tuple[Document, Key] | None:
-    """Where the asset at ``key`` is described: there, in the file that it names, or for a registered one in a file of
-    its name beside this one. None where it is described nowhere here, or can't be read."""
+    """Where the asset at ``key`` is described: there, in the file that it names, or for a
+    registered one in a file of its name beside this one. None where it is described nowhere here,
+    or can't be read."""
     given = document.value(key)
     if isinstance(given, dict):
         return document, (key,)
@@ -39,7 +40,9 @@ def _beside(document: Document, kind: str, name: str) -> tuple[Document, Key] | 
             found = read(path)
         except Unreadable:
             continue
-        if found.value("name") == name and str(found.value("$schema")).endswith(f"/{kind}.schema.json"):
+        if found.value("name") == name and str(found.value("$schema")).endswith(
+            f"/{kind}.schema.json"
+        ):
             return found, ()
     return None
 
@@ -56,11 +59,15 @@ def asset(document: Document, key: str) -> Mapping[str, Any] | None:
 def serves_itself(document: Document) -> bool:
     """Whether the deployment's environment is an image with a server of its own.
 
-    Its ``inference_config`` says so. A registered one that is described nowhere here must be one if there is no script.
+    Its ``inference_config`` says so. A registered one that is described nowhere here must be one if
+    there is no script.
     """
     environment = asset(document, "environment")
     if environment is None:
-        return is_remote(str(document.value("environment"))) and document.value("code_configuration") is None
+        return (
+            is_remote(str(document.value("environment")))
+            and document.value("code_configuration") is None
+        )
     return "inference_config" in environment
 
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from errors import StartupError
-from mlops.check import agreement, assets, azure_schema, deployment, endpoint, probes, script, variables
+from azureml_scoring.errors import StartupError
+from mlops.check import (
+    agreement,
+    assets,
+    azure_schema,
+    deployment,
+    endpoint,
+    probes,
+    script,
+    variables,
+)
 from mlops.check.document import Document, Problem, Unreadable, read
 from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, SCHEMAS, Kind, kind
 
@@ -31,7 +40,8 @@ RULES: Mapping[Kind, Sequence[Rule]] = {
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
-    """``paths``, with the YAML files below in place of a folder. Raises StartupError where one has none."""
+    """``paths``, with the YAML files below in place of a folder. Raises StartupError where one has
+    none."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -47,7 +57,8 @@ def files(paths: Iterable[Path]) -> list[Path]:
 
 
 def check(paths: Sequence[Path]) -> list[Problem]:
-    """All problems, in the order of the files and their lines. Raises StartupError where azure-ai-ml is missing."""
+    """All problems, in the order of the files and their lines. Raises StartupError where
+    azure-ai-ml is missing."""
     documents: list[Document] = []
     found: list[Problem] = []
     for path in paths:
@@ -71,7 +82,9 @@ def _problems(document: Document) -> Iterator[Problem]:
         )
         return
     for key in document.twice:
-        yield document.problem(key, "stands there twice, and only the last one counts", "remove one")
+        yield document.problem(
+            key, "stands there twice, and only the last one counts", "remove one"
+        )
     ours = [problem for rule in RULES[what] for problem in rule(document)]
     yield from ours
     for problem in azure_schema.problems(document, what):
@@ -87,5 +100,11 @@ def _endpoint_names(documents: Sequence[Document]) -> Iterator[Problem]:
             names.setdefault(document.path.parent, []).append(document.value("name"))
     for document in documents:
         beside = names.get(document.path.parent)
-        if kind(document) in DEPLOYMENTS and beside and document.value("endpoint_name") not in beside:
-            yield document.problem(("endpoint_name",), "is not the endpoint beside it", f"write {beside[0]}")
+        if (
+            kind(document) in DEPLOYMENTS
+            and beside
+            and document.value("endpoint_name") not in beside
+        ):
+            yield document.problem(
+                ("endpoint_name",), "is not the endpoint beside it", f"write {beside[0]}"
+            )

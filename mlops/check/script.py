@@ -27,7 +27,8 @@ def scoring_script(document: Document) -> Iterator[Problem]:
             environment = document.value("environment")
             yield document.problem(
                 key,
-                f"is missing, and nothing here says that {environment} is an image with a server of its own",
+                f"is missing, and nothing here says that {environment} is an image with a server "
+                f"of its own",
                 f"{SCRIPT}, or put the environment's file, with inference_config, beside this one",
             )
         return
@@ -39,7 +40,9 @@ def scoring_script(document: Document) -> Iterator[Problem]:
         return
     folder = document.beside(code)
     if not folder.is_dir():
-        yield document.problem((*key, "code"), f"is {code}, which is no folder", "write its path from this file")
+        yield document.problem(
+            (*key, "code"), f"is {code}, which is no folder", "write its path from this file"
+        )
     elif script is not None:
         yield from _functions(document, folder / script)
 
@@ -49,16 +52,25 @@ def _functions(document: Document, script: Path) -> Iterator[Problem]:
     try:
         tree = ast.parse(script.read_text(encoding="utf-8"))
     except OSError:
-        yield document.problem(key, f"is {script.name}, which is not in that folder", "write the name of a file there")
+        yield document.problem(
+            key, f"is {script.name}, which is not in that folder", "write the name of a file there"
+        )
         return
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         yield document.problem(key, f"is no Python that can be parsed ({error})", "correct it")
         return
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     found = {node.name for node in tree.body if isinstance(node, functions)}
-    found |= {name.asname or name.name for node in tree.body if isinstance(node, ast.ImportFrom) for name in node.names}
+    found |= {
+        name.asname or name.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
     for missing in [name for name in ("init", "run") if name not in found]:
-        yield document.problem(key, f"has no function {missing}()", f"define {missing}() in {script.name}")
+        yield document.problem(
+            key, f"has no function {missing}()", f"define {missing}() in {script.name}"
+        )
 
 
 def inference_server(document: Document) -> Iterator[Problem]:

@@ -1,25 +1,30 @@
-"""Rules for a deployment's environment variables: text, no secrets, and settings that the service knows."""
+"""Rules for a deployment's environment variables: text, no secrets, and settings that the service
+knows."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-import settings
-from errors import StartupError
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.settings import Settings
 from mlops.check.document import Document, Problem
-from settings import Settings
 
 KEY = "environment_variables"
-SECRET_NAME = re.compile(r"(^|_)(PASSWORD|PWD|SECRET|TOKEN|KEY|CREDENTIALS?|CONNECTION_?STRING)(_|$)", re.IGNORECASE)
+SECRET_NAME = re.compile(
+    r"(^|_)(PASSWORD|PWD|SECRET|TOKEN|KEY|CREDENTIALS?|CONNECTION_?STRING)(_|$)", re.IGNORECASE
+)
 SECRET_VALUE = re.compile(
     r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=",
     re.IGNORECASE,
 )
-"""A password in a URL may hold a slash, though it should not; after a host and a port a slash begins the path."""
+"""A password in a URL may hold a slash, though it should not; after a host and a port a slash
+begins the path."""
 
 INJECTED = re.compile(r"\$\{\{(keyvault:https://|azureml://connections/)[^{}]+\}\}")
-"""What Azure ML replaces by a secret of the Key Vault or of a connection when the container starts."""
+"""What Azure ML replaces by a secret of the Key Vault or of a connection when the container
+starts."""
 
 
 def text(document: Document) -> Iterator[Problem]:
@@ -54,7 +59,9 @@ def deployment_name(document: Document) -> Iterator[Problem]:
     """Metadata and logs show it."""
     name, given = document.value("name"), _texts(document).get("DEPLOYMENT_NAME")
     if given is not None and given != name:
-        yield document.problem((KEY, "DEPLOYMENT_NAME"), "is not the deployment's name", f"write {name}")
+        yield document.problem(
+            (KEY, "DEPLOYMENT_NAME"), "is not the deployment's name", f"write {name}"
+        )
 
 
 def configured(document: Document) -> Settings | None:

@@ -1,1 +1,2 @@
-"""Kubernetes' HorizontalPodAutoscaler, computed here: what a manifest does with a load, before a cluster does."""
+"""Kubernetes' HorizontalPodAutoscaler, computed here: what a manifest does with a load, before a
+cluster does."""

@@ -1,7 +1,8 @@
-"""From what the metrics ask for to what is done: stabilisation windows, then rate policies, then minimum and maximum.
+"""From what the metrics ask for to what is done: stabilisation windows, then rate policies, then
+minimum and maximum.
 
-After ``pkg/controller/podautoscaler/horizontal.go`` of Kubernetes 1.36, whose own answers tests hold this to. Times are
-seconds of one clock.
+After ``pkg/controller/podautoscaler/horizontal.go`` of Kubernetes 1.36, whose own answers tests
+hold this to. Times are seconds of one clock.
 """
 
 from __future__ import annotations
@@ -46,20 +47,32 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class History:
-    """``recommendations``: when, and what the metrics asked for. ``changes``: when, and by how many replicas."""
+    """``recommendations``: when, and what the metrics asked for. ``changes``: when, and by how many
+    replicas."""
 
     recommendations: tuple[tuple[float, int], ...] = ()
     changes: tuple[tuple[float, int], ...] = ()
 
 
 def normalise(
-    raw: int, current: int, history: History, now: float, *, low: int, high: int, behaviour: Behaviour | None
+    raw: int,
+    current: int,
+    history: History,
+    now: float,
+    *,
+    low: int,
+    high: int,
+    behaviour: Behaviour | None,
 ) -> tuple[int, History]:
-    """-> the replicas to have, and the history with this look in it. ``raw``: what the metrics ask for.
+    """-> the replicas to have, and the history with this look in it. ``raw``: what the metrics ask
+    for.
 
-    Without ``behaviour`` the older rule of the controller holds: up to twice as many or four at a time.
+    Without ``behaviour`` the older rule of the controller holds: up to twice as many or four at a
+    time.
     """
-    windows = (0.0, DOWN_WINDOW) if behaviour is None else (behaviour.up.window, behaviour.down.window)
+    windows = (
+        (0.0, DOWN_WINDOW) if behaviour is None else (behaviour.up.window, behaviour.down.window)
+    )
     seen = history.recommendations or ((now, current),)
     wanted = _stabilised(raw, current, seen, now, *windows)
     if behaviour is None:
@@ -67,7 +80,9 @@ def normalise(
     elif wanted > current:
         wanted = min(wanted, max(current, _limit_up(behaviour.up, current, history.changes, now)))
     elif wanted < current:
-        wanted = max(wanted, min(current, _limit_down(behaviour.down, current, history.changes, now)))
+        wanted = max(
+            wanted, min(current, _limit_down(behaviour.down, current, history.changes, now))
+        )
     recommendations = tuple(_younger((*seen, (now, raw)), now, max(*windows, 1.0)))
     return min(max(wanted, low), high), History(recommendations, history.changes)
 
@@ -76,14 +91,22 @@ def changed(history: History, now: float, by: int, behaviour: Behaviour | None) 
     """The history once a change was made."""
     if behaviour is None or not by:
         return history
-    longest = max(policy.period for rules in (behaviour.up, behaviour.down) for policy in rules.policies)
+    longest = max(
+        policy.period for rules in (behaviour.up, behaviour.down) for policy in rules.policies
+    )
     return History(history.recommendations, (*_younger(history.changes, now, longest), (now, by)))
 
 
 def _stabilised(
-    raw: int, current: int, seen: Iterable[tuple[float, int]], now: float, up_window: float, down_window: float
+    raw: int,
+    current: int,
+    seen: Iterable[tuple[float, int]],
+    now: float,
+    up_window: float,
+    down_window: float,
 ) -> int:
-    """No further up than anything asked for within the one window, no further down than within the other."""
+    """No further up than anything asked for within the one window, no further down than within the
+    other."""
     seen = list(seen)
     lowest = min([raw, *(wanted for _, wanted in _younger(seen, now, up_window))])
     highest = max([raw, *(wanted for _, wanted in _younger(seen, now, down_window))])
@@ -96,25 +119,37 @@ def _limit_up(rules: Rules, current: int, changes: Iterable[tuple[float, int]], 
     limits = []
     for policy in rules.policies:
         start = _at_period_start(policy, current, changes, now)
-        more = start + policy.value if policy.type == "Pods" else math.ceil(start * (1 + policy.value / 100))
+        more = (
+            start + policy.value
+            if policy.type == "Pods"
+            else math.ceil(start * (1 + policy.value / 100))
+        )
         limits.append(more)
     return max(limits) if rules.select == "Max" else min(limits)
 
 
-def _limit_down(rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float) -> int:
+def _limit_down(
+    rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float
+) -> int:
     if rules.select == "Disabled":
         return current
     limits = []
     for policy in rules.policies:
         start = _at_period_start(policy, current, changes, now)
-        fewer = start - policy.value if policy.type == "Pods" else int(start * (1 - policy.value / 100))
+        fewer = (
+            start - policy.value if policy.type == "Pods" else int(start * (1 - policy.value / 100))
+        )
         limits.append(fewer)
     return min(limits) if rules.select == "Max" else max(limits)
 
 
-def _at_period_start(policy: Policy, current: int, changes: Iterable[tuple[float, int]], now: float) -> int:
+def _at_period_start(
+    policy: Policy, current: int, changes: Iterable[tuple[float, int]], now: float
+) -> int:
     return current - sum(by for _, by in _younger(changes, now, policy.period))
 
 
-def _younger(what: Iterable[tuple[float, int]], now: float, age: float) -> Iterator[tuple[float, int]]:
+def _younger(
+    what: Iterable[tuple[float, int]], now: float, age: float
+) -> Iterator[tuple[float, int]]:
     return ((when, value) for when, value in what if when > now - age)

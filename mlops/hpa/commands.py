@@ -7,10 +7,17 @@ from pathlib import Path
 import click
 import numpy as np
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
+from azureml_scoring.quantities import (
+    MEBIBYTES,
+    MILLISECONDS,
+    PER_SECOND,
+    SECONDS,
+    SHARE,
+    WHOLE_MINUTES,
+)
 from mlops import output
 from mlops.quantity_options import QuantityType
-from quantities import MEBIBYTES, MILLISECONDS, PER_SECOND, SECONDS, SHARE, WHOLE_MINUTES
 
 PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
@@ -18,14 +25,27 @@ MIB = 2**20
 
 @click.command()
 @click.argument("manifests", nargs=-1, required=True, type=PLACE)
-@click.option("--load", default="spike", help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.")
-@click.option("--base", type=QuantityType(PER_SECOND), default=20.0, help="Least requests/s of a named load.")
-@click.option("--peak", type=QuantityType(PER_SECOND), default=400.0, help="Most requests/s of a named load.")
 @click.option(
-    "--minutes", type=QuantityType(WHOLE_MINUTES), help="Length of a named load; by default 30, for daily a day."
+    "--load",
+    default="spike",
+    help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.",
 )
 @click.option(
-    "--compare", multiple=True, metavar="KEY=VALUE[,...]", help="Also simulate the first manifest with this change."
+    "--base", type=QuantityType(PER_SECOND), default=20.0, help="Least requests/s of a named load."
+)
+@click.option(
+    "--peak", type=QuantityType(PER_SECOND), default=400.0, help="Most requests/s of a named load."
+)
+@click.option(
+    "--minutes",
+    type=QuantityType(WHOLE_MINUTES),
+    help="Length of a named load; by default 30, for daily a day.",
+)
+@click.option(
+    "--compare",
+    multiple=True,
+    metavar="KEY=VALUE[,...]",
+    help="Also simulate the first manifest with this change.",
 )
 @click.option(
     "--service-ms",
@@ -40,7 +60,10 @@ MIB = 2**20
     help="Time until a new pod is ready, and a new node if it needs one.",
 )
 @click.option(
-    "--memory-mib", type=QuantityType(MEBIBYTES), default=300.0, help="Memory that a pod uses, whatever the load."
+    "--memory-mib",
+    type=QuantityType(MEBIBYTES),
+    default=300.0,
+    help="Memory that a pod uses, whatever the load.",
 )
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
@@ -68,11 +91,12 @@ def simulate(
     picture: str,
     out: Path,
 ) -> None:
-    """Show what the autoscaler in MANIFESTS would do with a load, and what requests would see of it.
+    """Show what the autoscaler in MANIFESTS would do with a load, and what requests would see of
+    it.
 
-    MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the Deployment that it
-    names; - reads what kustomize renders. The autoscaler is computed as Kubernetes does; the pods are a model
-    (docs/kubernetes.md says which), and no cluster is asked.
+    MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the
+    Deployment that it names; - reads what kustomize renders. The autoscaler is computed as
+    Kubernetes does; the pods are a model (docs/kubernetes.md says which), and no cluster is asked.
 
     Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
     """
@@ -118,8 +142,12 @@ def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarra
 
     if name in loads.SHAPES:
         if peak < base:
-            raise StartupError(f"--peak is {peak:g}, below --base, which is {base:g}; correct one of them.")
+            raise StartupError(
+                f"--peak is {peak:g}, below --base, which is {base:g}; correct one of them."
+            )
         return loads.named(name, base=base, peak=peak, minutes=minutes)
     if not Path(name).is_file():
-        raise StartupError(f"There is no load {name}; name {', '.join(loads.SHAPES)} or a CSV file.")
+        raise StartupError(
+            f"There is no load {name}; name {', '.join(loads.SHAPES)} or a CSV file."
+        )
     return loads.trace(Path(name))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 
 COLUMNS = ("seconds", "requests_per_second")
 CHANGE = 300
@@ -22,7 +22,10 @@ Shape = Callable[[np.ndarray, int], np.ndarray]
 
 SHAPES: dict[str, tuple[int, Shape]] = {
     "step": (30, lambda seconds, _: np.where(seconds < CHANGE, 0.0, 1.0)),
-    "spike": (30, lambda seconds, _: np.where((seconds >= CHANGE) & (seconds < 2 * CHANGE), 1.0, 0.0)),
+    "spike": (
+        30,
+        lambda seconds, _: np.where((seconds >= CHANGE) & (seconds < 2 * CHANGE), 1.0, 0.0),
+    ),
     "ramp": (30, lambda seconds, length: seconds / length),
     "daily": (24 * 60, lambda seconds, length: (1 - np.cos(2 * np.pi * seconds / length)) / 2),
 }
@@ -37,17 +40,29 @@ def named(name: str, *, base: float, peak: float, minutes: int | None = None) ->
 
 
 def trace(file: Path) -> np.ndarray:
-    """-> requests/s for each second from the first row to the last, by straight lines. Raises StartupError."""
+    """-> requests/s for each second from the first row to the last, by straight lines. Raises
+    StartupError."""
     try:
         table = pd.read_csv(file)
     except (OSError, ValueError) as error:
-        raise StartupError(f"{file} is no CSV file that can be read ({type(error).__name__}); give another.") from None
+        raise StartupError(
+            f"{file} is no CSV file that can be read ({type(error).__name__}); give another."
+        ) from None
     if missing := set(COLUMNS) - set(table):
-        raise StartupError(f"{file} lacks the column {sorted(missing)[0]}; it needs {' and '.join(COLUMNS)}.")
+        raise StartupError(
+            f"{file} lacks the column {sorted(missing)[0]}; it needs {' and '.join(COLUMNS)}."
+        )
     given = [pd.to_numeric(table[column], errors="coerce").to_numpy(float) for column in COLUMNS]
     seconds, rates = given
-    if not (np.isfinite(given).all() and len(seconds) > 1 and (np.diff(seconds) > 0).all() and (rates >= 0).all()):
-        raise StartupError(f"{file} needs rows of numbers: seconds that rise, and requests/s from 0; correct it.")
+    if not (
+        np.isfinite(given).all()
+        and len(seconds) > 1
+        and (np.diff(seconds) > 0).all()
+        and (rates >= 0).all()
+    ):
+        raise StartupError(
+            f"{file} needs rows of numbers: seconds that rise, and requests/s from 0; correct it."
+        )
     if seconds[-1] - seconds[0] > LONGEST:
         raise StartupError(f"{file} covers more than {LONGEST // 86400} days; cut it.")
     rate: np.ndarray = np.interp(np.arange(seconds[0], seconds[-1] + 1), seconds, rates)

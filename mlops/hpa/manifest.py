@@ -1,4 +1,5 @@
-"""Reads what scales a Deployment, and the Deployment, from their manifests; changes single settings of them."""
+"""Reads what scales a Deployment, and the Deployment, from their manifests; changes single settings
+of them."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from typing import Any
 
 import yaml
 
-import bounded_yaml
-import settings
-from errors import StartupError
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files import bounded_yaml
+from azureml_scoring.settings import Settings
 from mlops.hpa.controller import Autoscaler
 from mlops.hpa.quantity import parse
 from mlops.hpa.scaler import autoscaler
-from settings import Settings
 
 RENDER = "where it is a patch, give what `kubectl kustomize` renders"
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
@@ -51,19 +52,26 @@ class Manifests:
             return self._setup()
         except (KeyError, TypeError, AttributeError) as error:
             raise StartupError(
-                f"{self.name} is not what the API server takes ({type(error).__name__}: {error}); {RENDER}."
+                f"{self.name} is not what the API server takes ({type(error).__name__}: {error}); "
+                f"{RENDER}."
             ) from None
 
     def _setup(self) -> Setup:
         (container, *others) = _pod_spec(self.deployment)["containers"]
         if others:
-            raise StartupError(f"{self.name}: pods of several containers are not simulated; give one container.")
+            raise StartupError(
+                f"{self.name}: pods of several containers are not simulated; give one container."
+            )
         cpu, memory, cores = (
             _resource(self.name, container, *where)
             for where in (("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"))
         )
-        variables = {each["name"]: each["value"] for each in container.get("env", ()) if "value" in each}
-        return Setup(self.name, autoscaler(self.scaler), cpu, memory, cores, settings.load(variables))
+        variables = {
+            each["name"]: each["value"] for each in container.get("env", ()) if "value" in each
+        }
+        return Setup(
+            self.name, autoscaler(self.scaler), cpu, memory, cores, settings.load(variables)
+        )
 
     def but(self, changes: str) -> Manifests:
         """With settings changed: ``maxReplicas=20,cpu=50``. Raises StartupError."""
@@ -98,26 +106,36 @@ class Manifests:
         except (KeyError, IndexError, TypeError):
             raise StartupError(
                 f"{key} is not in the manifest; name a key below its spec as maxReplicas or "
-                "behavior.scaleDown.stabilizationWindowSeconds, or cpu, memory, requests.cpu, requests.memory, "
+                "behavior.scaleDown.stabilizationWindowSeconds, or cpu, memory, requests.cpu, "
+                "requests.memory, "
                 "limits.cpu."
             ) from None
         place[last] = value
 
 
 def read(paths: Iterable[Path]) -> list[Manifests]:
-    """The scalers in ``paths``, each with its Deployment from any of them, or from beside it. Raises StartupError."""
-    found: list[tuple[Path, Manifest]] = [(path, manifest) for path in paths for manifest in _documents(path)]
+    """The scalers in ``paths``, each with its Deployment from any of them, or from beside it.
+    Raises StartupError."""
+    found: list[tuple[Path, Manifest]] = [
+        (path, manifest) for path in paths for manifest in _documents(path)
+    ]
     scalers = [(path, manifest) for path, manifest in found if manifest["kind"] in SCALERS]
     if not scalers:
-        raise StartupError("There is no HorizontalPodAutoscaler in what was given; name its file or folder.")
-    return [Manifests(f"{path}", scaler, _deployment(scaler, path, found)) for path, scaler in scalers]
+        raise StartupError(
+            "There is no HorizontalPodAutoscaler in what was given; name its file or folder."
+        )
+    return [
+        Manifests(f"{path}", scaler, _deployment(scaler, path, found)) for path, scaler in scalers
+    ]
 
 
 def _resource(name: str, container: Mapping[str, Any], kind: str, resource: str) -> Decimal:
     try:
         quantity = parse(container["resources"][kind][resource])
     except (KeyError, TypeError):
-        raise StartupError(f"{name}: the Deployment has no resources.{kind}.{resource}; write it.") from None
+        raise StartupError(
+            f"{name}: the Deployment has no resources.{kind}.{resource}; write it."
+        ) from None
     if quantity <= 0:
         raise StartupError(f"{name}: resources.{kind}.{resource} is {quantity}; write more than 0.")
     return quantity
@@ -134,11 +152,18 @@ def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manife
         wanted = scaler["spec"]["scaleTargetRef"]["name"]
     except (KeyError, TypeError):
         raise StartupError(f"{path} names nothing to scale; {RENDER}.") from None
-    beside = [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
+    beside = (
+        [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
+    )
     for _, manifest in sorted([*beside, *given], key=lambda one: one[0] != path):
-        if manifest["kind"] == "Deployment" and (manifest.get("metadata") or {}).get("name") == wanted:
+        if (
+            manifest["kind"] == "Deployment"
+            and (manifest.get("metadata") or {}).get("name") == wanted
+        ):
             return manifest
-    raise StartupError(f"{path}: its Deployment {wanted} is not in what was given; name its file or folder too.")
+    raise StartupError(
+        f"{path}: its Deployment {wanted} is not in what was given; name its file or folder too."
+    )
 
 
 def _documents(path: Path) -> list[Manifest]:

@@ -1,4 +1,5 @@
-"""A simulation as a picture: load, replicas, CPU, queues, and what became of the requests, one below the other."""
+"""A simulation as a picture: load, replicas, CPU, queues, and what became of the requests, one
+below the other."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""What one pod makes of its share of the load: a queue of the kind M/M/c/K, in its steady state in each second.
+"""What one pod makes of its share of the load: a queue of the kind M/M/c/K, in its steady state in
+each second.
 
-Requests come one by one at random, c slots compute, and K are held at most: more are shed, as the service does by
-``SCORING_MAX_IN_FLIGHT`` and ``SCORING_QUEUE_TIMEOUT_MS``. So short a queue forgets its past within about a second.
+Requests come one by one at random, c slots compute, and K are held at most: more are shed, as the
+service does by ``SCORING_MAX_IN_FLIGHT`` and ``SCORING_QUEUE_TIMEOUT_MS``. So short a queue forgets
+its past within about a second.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ SURELY = 0.9999
 
 @dataclass(frozen=True, kw_only=True)
 class PodModel:
-    """``cores``: the limit. ``service``: of one core's time, for a request. Times in seconds, memory in bytes."""
+    """``cores``: the limit. ``service``: of one core's time, for a request. Times in seconds,
+    memory in bytes."""
 
     cores: float
     service: float
@@ -42,7 +45,8 @@ class PodModel:
 
     @cached_property
     def places(self) -> int:
-        """Requests that it holds, computing or waiting; who would wait longer than is allowed finds none."""
+        """Requests that it holds, computing or waiting; who would wait longer than is allowed finds
+        none."""
         return max(self.slots, min(self.held, self.slots + int(self.capacity * self.queue_timeout)))
 
     @cached_property
@@ -58,7 +62,8 @@ class PodModel:
 
     @cached_property
     def _later(self) -> np.ndarray:
-        """[requests found, latency]: the probability to take longer. Who finds all slots taken waits for his turn."""
+        """[requests found, latency]: the probability to take longer. Who finds all slots taken
+        waits for his turn."""
         ahead = np.arange(self.places)[:, None] - self.slots
         later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * self._waits)
         return later

@@ -1,7 +1,8 @@
 """How many replicas one metric asks for: Kubernetes' replica calculator.
 
-After ``pkg/controller/podautoscaler/replica_calculator.go`` of Kubernetes 1.36, whose own answers tests hold this to.
-Pods that are not ready, or have no metric, are never a reason to scale further than the others ask for.
+After ``pkg/controller/podautoscaler/replica_calculator.go`` of Kubernetes 1.36, whose own answers
+tests hold this to. Pods that are not ready, or have no metric, are never a reason to scale further
+than the others ask for.
 """
 
 from __future__ import annotations
@@ -51,9 +52,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """One pod as the controller sees it. Ages in seconds; usage and request in thousandths, of a core or of a byte.
+    """One pod as the controller sees it. Ages in seconds; usage and request in thousandths, of a
+    core or of a byte.
 
-    ``transition_age``: since the Ready condition last changed; ``usage``: None where there is no sample of it.
+    ``transition_age``: since the Ready condition last changed; ``usage``: None where there is no
+    sample of it.
     """
 
     phase: Phase = Phase.RUNNING
@@ -83,7 +86,8 @@ class _Groups:
 def by_utilisation(
     pods: Sequence[Pod], current: int, target: int, *, of_cpu: bool, tolerance: Tolerance = USUAL
 ) -> Proposal:
-    """For a Resource metric whose target is Utilization. ``target`` in percent. Raises NoMetrics."""
+    """For a Resource metric whose target is Utilization. ``target`` in percent. Raises
+    NoMetrics."""
     groups = _grouped(pods, of_cpu=of_cpu)
     samples = [(pod.usage or 0, pod.request) for pod in groups.counted]
     utilisation = _utilisation(samples)
@@ -104,9 +108,16 @@ def by_utilisation(
     return Proposal(current if contradicts else replicas, utilisation)
 
 
-def by_average_value(total: float, current: int, target: float, *, tolerance: Tolerance = USUAL) -> int:
-    """For an External metric whose target is AverageValue, as KEDA's are. ``target``: for each replica."""
-    return current if current and tolerance.within(total / (target * current)) else math.ceil(total / target)
+def by_average_value(
+    total: float, current: int, target: float, *, tolerance: Tolerance = USUAL
+) -> int:
+    """For an External metric whose target is AverageValue, as KEDA's are. ``target``: for each
+    replica."""
+    return (
+        current
+        if current and tolerance.within(total / (target * current))
+        else math.ceil(total / target)
+    )
 
 
 def _grouped(pods: Sequence[Pod], *, of_cpu: bool) -> _Groups:

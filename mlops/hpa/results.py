@@ -1,4 +1,5 @@
-"""What a simulation comes to: one row for each setting, held to the SLO; and all its seconds, as tables."""
+"""What a simulation comes to: one row for each setting, held to the SLO; and all its seconds, as
+tables."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from mlops.rollout.judge import Slo
 
 
 def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> float:
-    """Milliseconds in which ``share`` of the answered requests were answered; NaN where there were none."""
+    """Milliseconds in which ``share`` of the answered requests were answered; NaN where there were
+    none."""
     later, answered = timeline.later[minutes].sum(axis=0), _answered(timeline)[minutes].sum()
     if not answered:
         return float("nan")
@@ -22,11 +24,17 @@ def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> 
 
 def by_minute(timeline: Timeline, share: float) -> np.ndarray:
     """The same for each minute."""
-    return np.array([quantile(timeline, share, slice(minute, minute + 1)) for minute in range(len(timeline.later))])
+    return np.array(
+        [
+            quantile(timeline, share, slice(minute, minute + 1))
+            for minute in range(len(timeline.later))
+        ]
+    )
 
 
 def row(timeline: Timeline, slo: Slo) -> dict[str, float | str]:
-    """Column -> value. ``within SLO``: percent of the minutes whose P95, P99 and errors all keep it."""
+    """Column -> value. ``within SLO``: percent of the minutes whose P95, P99 and errors all keep
+    it."""
     requests = timeline.rate.sum()
     return {
         "setting": timeline.name,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 from mlops.hpa.behaviour import DOWN, UP, Behaviour, Policy, Rules
 from mlops.hpa.controller import Autoscaler
 from mlops.hpa.quantity import parse
@@ -27,9 +27,14 @@ def autoscaler(manifest: Mapping[str, Any]) -> Autoscaler:
     for metric in spec.get("metrics", ()):
         target = metric.get("resource", {}).get("target", {})
         name = metric.get("resource", {}).get("name")
-        if metric.get("type") != "Resource" or target.get("type") != "Utilization" or name not in ("cpu", "memory"):
+        if (
+            metric.get("type") != "Resource"
+            or target.get("type") != "Utilization"
+            or name not in ("cpu", "memory")
+        ):
             raise StartupError(
-                "Only Resource metrics with a Utilization of cpu or memory are simulated; remove the other metrics."
+                "Only Resource metrics with a Utilization of cpu or memory are simulated; remove "
+                "the other metrics."
             )
         utilisations[name] = _count("averageUtilization", target.get("averageUtilization"))
     behaviour, tolerance = _behaviour(spec.get("behavior"))
@@ -46,7 +51,8 @@ def _of_keda(spec: Mapping[str, Any]) -> Autoscaler:
             raise ValueError
     except (KeyError, ValueError):
         raise StartupError(
-            "Only a ScaledObject with one trigger and its threshold, above 0, is simulated; give one."
+            "Only a ScaledObject with one trigger and its threshold, above 0, is simulated; give "
+            "one."
         ) from None
     config = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
     behaviour, tolerance = _behaviour(config.get("behavior"))
@@ -57,7 +63,9 @@ def _of_keda(spec: Mapping[str, Any]) -> Autoscaler:
 def _bounded(low: object, high: object, **others: Any) -> Autoscaler:
     least, most = _count("The least replicas", low), _count("The most replicas", high)
     if least > most:
-        raise StartupError(f"The least replicas, {least}, are more than the most, {most}; correct one of them.")
+        raise StartupError(
+            f"The least replicas, {least}, are more than the most, {most}; correct one of them."
+        )
     return Autoscaler(low=least, high=most, **others)
 
 
@@ -65,7 +73,9 @@ def _behaviour(given: Mapping[str, Any] | None) -> tuple[Behaviour | None, Toler
     if given is None:
         return None, USUAL
     up, down = given.get("scaleUp") or {}, given.get("scaleDown") or {}
-    tolerance = Tolerance(float(parse(down.get("tolerance", USUAL.down))), float(parse(up.get("tolerance", USUAL.up))))
+    tolerance = Tolerance(
+        float(parse(down.get("tolerance", USUAL.down))), float(parse(up.get("tolerance", USUAL.up)))
+    )
     return Behaviour(_rules(up, UP), _rules(down, DOWN)), tolerance
 
 
@@ -81,7 +91,9 @@ def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
     window = given.get("stabilizationWindowSeconds", usual.window)
     if not 0 <= window <= LONGEST_WINDOW:
         raise StartupError(f"stabilizationWindowSeconds is {window}; write 0 to {LONGEST_WINDOW}.")
-    select = _one_of("selectPolicy", given.get("selectPolicy", usual.select), "Max", "Min", "Disabled")
+    select = _one_of(
+        "selectPolicy", given.get("selectPolicy", usual.select), "Max", "Min", "Disabled"
+    )
     return Rules(policies or usual.policies, window, select)
 
 

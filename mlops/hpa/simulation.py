@@ -1,7 +1,8 @@
 """A load, an autoscaler and its pods over time, second by second.
 
-What it takes for granted: requests are spread evenly over the pods that are ready; all cost the same; a pod is ready
-``PodModel.start`` seconds after it was asked for, and never fails; usage is a mean over the window of the metrics API.
+What it takes for granted: requests are spread evenly over the pods that are ready; all cost the
+same; a pod is ready ``PodModel.start`` seconds after it was asked for, and never fails; usage is a
+mean over the window of the metrics API.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ QUERY_WINDOW = 60
 
 @dataclass(frozen=True)
 class Timeline:
-    """One number for each second. ``utilisation``: CPU, percent of the requests, of the pods that are ready;
-    ``shed``: share of the requests; ``waiting``: requests in all queues. ``later``: [minute, latency] how many requests
-    were answered later than that.
+    """One number for each second. ``utilisation``: CPU, percent of the requests, of the pods that
+    are ready; ``shed``: share of the requests; ``waiting``: requests in all queues. ``later``:
+    [minute, latency] how many requests were answered later than that.
     """
 
     name: str
@@ -44,7 +45,8 @@ class Timeline:
 
 
 class Fleet:
-    """The pods, oldest first. A pod that is told to stop takes no more requests, and ends what it has."""
+    """The pods, oldest first. A pod that is told to stop takes no more requests, and ends what it
+    has."""
 
     def __init__(self, replicas: int, start: float) -> None:
         self._start = start
@@ -101,7 +103,9 @@ def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
         until = slice(now, now + SYNC)
         replicas[until] = len(fleet)
         ready[until] = fleet.ready(np.arange(now, now + SYNC))[: len(rate) - now]
-        share = np.divide(rate[until], ready[until], out=np.zeros(len(rate[until])), where=ready[until] > 0)
+        share = np.divide(
+            rate[until], ready[until], out=np.zeros(len(rate[until])), where=ready[until] > 0
+        )
         likely = model.held_by(share)
         cores[until] = model.used(share, likely)
         in_flight[until] = ready[until] * model.held_mean(likely)

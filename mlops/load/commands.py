@@ -11,12 +11,12 @@ from typing import Any
 
 import click
 
-import settings
-from errors import StartupError
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
 from mlops import example, extras
 from mlops.load import mix, stages
 from mlops.quantity_options import QuantityType
-from quantities import COUNT, MILLISECONDS, PERCENT
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
@@ -53,7 +53,12 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
 )
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200)
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500)
-@click.option("--errors", type=QuantityType(PERCENT.within(0, above=True)), default=1, help="Failed requests, at most.")
+@click.option(
+    "--errors",
+    type=QuantityType(PERCENT.within(0, above=True)),
+    default=1,
+    help="Failed requests, at most.",
+)
 @click.option(
     "--availability",
     type=QuantityType(PERCENT.within(0, below=True)),
@@ -66,9 +71,16 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     default=200,
     help="Requests at once; others wait, which counts as latency.",
 )
-@click.option("--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token.")
+@click.option(
+    "--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token."
+)
 @click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="build/load", help="For the report.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="build/load",
+    help="For the report.",
+)
 def load(
     url: str,
     model_dir: Path,
@@ -83,10 +95,11 @@ def load(
     deployment: str | None,
     out: Path,
 ) -> None:
-    """Put load on the server at URL: requests arrive at a constant rate, whatever becomes of those before.
+    """Put load on the server at URL: requests arrive at a constant rate, whatever becomes of those
+    before.
 
-    Exit status 1 where the objectives did not hold in each stage. The report is a page with plots, report.html, beside
-    all requests in requests.csv and the figures in figures.json.
+    Exit status 1 where the objectives did not hold in each stage. The report is a page with plots,
+    report.html, beside all requests in requests.csv and the figures in figures.json.
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
@@ -98,20 +111,30 @@ def load(
         from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
-        raise click.ClickException(f"mlops load needs {error.name}; run `{extras.command('load')}`.") from None
-    address, secret, deployment = address_of(url, secret_env), secret_of(secret_env), deployment_of(deployment)
+        raise click.ClickException(
+            f"mlops load needs {error.name}; run `{extras.command('load')}`."
+        ) from None
+    address, secret, deployment = (
+        address_of(url, secret_env),
+        secret_of(secret_env),
+        deployment_of(deployment),
+    )
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
     report.check(out)
     rows = _rows(model_dir, secret_env)
     try:
-        with ScoreClient(address, secret, deployment, attempts=1) as client:  # a wrong key is told at once
+        with ScoreClient(
+            address, secret, deployment, attempts=1
+        ) as client:  # a wrong key is told at once
             client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
     except ScoreRefused as error:
         raise click.ClickException(str(error)) from None
     progress = Progress(stages_)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    done = run(Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress)
+    done = run(
+        Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress
+    )
     progress.over(done.asked)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
     result = report.Result(address, begun, stages_, objectives, done)
@@ -125,11 +148,14 @@ def load(
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:
     """Raises StartupError."""
-    environment = {name: value for name, value in os.environ.items() if name != secret_env}  # whatever its name
+    environment = {
+        name: value for name, value in os.environ.items() if name != secret_env
+    }  # whatever its name
     rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
     if len(rows) < 2:
         raise StartupError(
-            "A load needs rows that differ, or it measures the cache: package the model with `mlops package` and a "
+            "A load needs rows that differ, or it measures the cache: package the model with "
+            "`mlops package` and a "
             "sample of two rows or more, and give that folder."
         )
     return rows

@@ -1,4 +1,5 @@
-"""What a run came to: percentiles, errors and availability, of each stage, and whether the objectives were met."""
+"""What a run came to: percentiles, errors and availability, of each stage, and whether the
+objectives were met."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class Objectives(Slo):
 
 @dataclass(frozen=True)
 class Figures:
-    """Of some requests; times in milliseconds, counted from when each was due. ``rate``: answers a second."""
+    """Of some requests; times in milliseconds, counted from when each was due. ``rate``: answers a
+    second."""
 
     requests: int
     rate: float
@@ -54,7 +56,9 @@ class Check:
 def figures_of(asked: Sequence[Asked]) -> Figures:
     """``asked`` is not empty."""
     latencies = np.array([each.latency_ms for each in asked])
-    p50, p95, p99 = (float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf"))
+    p50, p95, p99 = (
+        float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
+    )
     due = np.array([each.due_s for each in asked])
     elapsed = float((due + latencies / 1000).max() - due.min())
     return Figures(
@@ -77,6 +81,9 @@ def checks(figures: Figures, objectives: Objectives) -> list[Check]:
     )
     available, wanted = 100 * figures.availability, 100 * objectives.availability
     return [
-        *(Check(name, measured, limit, unit, measured < limit) for name, measured, limit, unit in below),
+        *(
+            Check(name, measured, limit, unit, measured < limit)
+            for name, measured, limit, unit in below
+        ),
         Check("availability", available, wanted, "%", available > wanted),
     ]

@@ -1,8 +1,10 @@
-"""Sends the requests: Locust, in a process of its own, because it patches all of Python's sockets and threads.
+"""Sends the requests: Locust, in a process of its own, because it patches all of Python's sockets
+and threads.
 
-``python -m mlops.load.generator PARENT`` reads a plan from standard input and writes a line for each answer. A request
-has a moment when it is due, whatever became of those before, and its latency counts from then: a server that stalls is
-charged for all that would have come meanwhile (no coordinated omission). Locust's users are the connections.
+``python -m mlops.load.generator PARENT`` reads a plan from standard input and writes a line for
+each answer. A request has a moment when it is due, whatever became of those before, and its latency
+counts from then: a server that stalls is charged for all that would have come meanwhile (no
+coordinated omission). Locust's users are the connections.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ SPAWN_RATE = 100
 
 
 def run(plan: dict[str, Any], parent: int) -> None:
-    """``plan``: what ``mlops.load.run.Plan`` holds; ``parent``: the process that reads the answers."""
+    """``plan``: what ``mlops.load.run.Plan`` holds; ``parent``: the process that reads the
+    answers."""
     mix = Mix(plan["rows"], {Kind(kind): share for kind, share in plan["shares"].items()})
     due_requests: JoinableQueue = JoinableQueue()
     lines: list[str] = []
@@ -46,10 +49,14 @@ def run(plan: dict[str, Any], parent: int) -> None:
             stage, due, kind, body = due_requests.get()
             sent, status = time.perf_counter(), 0
             try:
-                with self.client.post(plan["url"], data=body, name=kind, catch_response=True) as response:
+                with self.client.post(
+                    plan["url"], data=body, name=kind, catch_response=True
+                ) as response:
                     status = model_status(response.status_code, response.headers or {})
                     response.request_meta["response_time"] = 1000 * (time.perf_counter() - due)
-                    response.success() if as_it_should(kind, status) else response.failure(str(status))
+                    response.success() if as_it_should(kind, status) else response.failure(
+                        str(status)
+                    )
             finally:
                 waited, took = 1000 * (sent - due), 1000 * (time.perf_counter() - due)
                 lines.append(f"{stage},{kind},{due - began:.6f},{waited:.3f},{took:.3f},{status}\n")

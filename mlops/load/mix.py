@@ -1,4 +1,5 @@
-"""What is asked: requests of four kinds by shares, made from rows that the model is known to answer."""
+"""What is asked: requests of four kinds by shares, made from rows that the model is known to
+answer."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from quantities import COUNT
+from azureml_scoring.quantities import COUNT
 
 LARGE_ROWS = 100
 """The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
@@ -20,8 +21,8 @@ SHARE = COUNT.within(0, 1_000_000)
 
 
 class Kind(StrEnum):
-    """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as the service takes.
-    BAD: what it must refuse."""
+    """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as
+    the service takes. BAD: what it must refuse."""
 
     GOOD, CACHED, LARGE, BAD = "good", "cached", "large", "bad"
 
@@ -30,14 +31,17 @@ DEFAULT = {Kind.GOOD: 70, Kind.CACHED: 20, Kind.LARGE: 5, Kind.BAD: 5}
 
 
 def parse(text: str) -> dict[Kind, int]:
-    """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says what to write."""
+    """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says
+    what to write."""
     shares: dict[Kind, int] = {}
     for part in text.split(","):
         kind, _, share = part.partition("=")
         try:
             shares[Kind(kind.strip())] = int(SHARE.parse(share))
         except ValueError:
-            raise ValueError(f"give the mix as good=70,cached=20,large=5,bad=5: kinds, each with {SHARE}.") from None
+            raise ValueError(
+                f"give the mix as good=70,cached=20,large=5,bad=5: kinds, each with {SHARE}."
+            ) from None
     if not any(shares.values()):
         raise ValueError("give at least one kind more than 0, as good=70,bad=5.")
     return shares
@@ -74,7 +78,8 @@ class Mix:
         return _body([self._row()])
 
     def _row(self) -> list[Any]:
-        """Each value from a row of its own: of the right type and range, and hardly ever the same row twice."""
+        """Each value from a row of its own: of the right type and range, and hardly ever the same
+        row twice."""
         return [self._random.choice(self._rows)[place] for place in range(len(self._rows[0]))]
 
 

@@ -1,4 +1,5 @@
-"""A run in four plots: percentiles over time, rate and what became of it, and how the latencies are distributed."""
+"""A run in four plots: percentiles over time, rate and what became of it, and how the latencies are
+distributed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,14 @@ from mlops.load.run import Asked
 from mlops.svg import svg
 
 POINTS = 120
-GREEN, BLUE, VIOLET, AMBER, RED, GREY = "#2e8b57", "#1f6fb4", "#7a4fb5", "#d98a1f", "#c0392b", "#777777"
+GREEN, BLUE, VIOLET, AMBER, RED, GREY = (
+    "#2e8b57",
+    "#1f6fb4",
+    "#7a4fb5",
+    "#d98a1f",
+    "#c0392b",
+    "#777777",
+)
 PERCENTILES = ((50, GREEN), (95, BLUE), (99, VIOLET))
 
 
@@ -68,8 +76,14 @@ def _spread(axes: Any, latencies: np.ndarray) -> None:
 def _outcomes(axes: Any, seconds: np.ndarray, bins: np.ndarray, asked: Sequence[Asked]) -> None:
     """Each as a share of the requests that were due."""
     kinds = {
-        "no answer, or turned away": (RED, [not each.fine and each.status in UNAVAILABLE for each in asked]),
-        "wrong answer": (AMBER, [not each.fine and each.status not in UNAVAILABLE for each in asked]),
+        "no answer, or turned away": (
+            RED,
+            [not each.fine and each.status in UNAVAILABLE for each in asked],
+        ),
+        "wrong answer": (
+            AMBER,
+            [not each.fine and each.status not in UNAVAILABLE for each in asked],
+        ),
     }
     total = np.maximum(np.bincount(bins), 1)
     for label, (colour, chosen) in kinds.items():

@@ -1,4 +1,5 @@
-"""A run as it goes: in a terminal the second that passed, and a line for each stage once it is over."""
+"""A run as it goes: in a terminal the second that passed, and a line for each stage once it is
+over."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ class Progress:
         self._left = sum(stage.requests for stage in stages)
 
     def __call__(self, asked: Asked) -> None:
-        """Answers come in the order in which they were given, so a slow one may be of a second long past."""
+        """Answers come in the order in which they were given, so a slow one may be of a second long
+        past."""
         self._left -= 1
         self._second.append(asked)
         if self._lives and int(asked.due_s) > int(self._second[0].due_s):
@@ -41,6 +43,7 @@ class Progress:
 def said(figures: Figures) -> str:
     failed = round(figures.error_rate * figures.requests)
     return (
-        f"{figures.requests} requests, P50 {figures.p50_ms:.1f} P95 {figures.p95_ms:.1f} P99 {figures.p99_ms:.1f} ms, "
+        f"{figures.requests} requests, P50 {figures.p50_ms:.1f} P95 {figures.p95_ms:.1f} P99 "
+        f"{figures.p99_ms:.1f} ms, "
         f"{failed} failed"
     )

@@ -26,13 +26,19 @@ TEMPLATE = Path(__file__).with_name("report.html")
 
 PAGE, REQUESTS, FIGURES = "report.html", "requests.csv", "figures.json"
 HEADER = (*Asked._fields, "fine")
-KNOWN = {PAGE: output.marked, REQUESTS: output.table(",".join(HEADER).encode()), FIGURES: output.marked}
+KNOWN = {
+    PAGE: output.marked,
+    REQUESTS: output.table(",".join(HEADER).encode()),
+    FIGURES: output.marked,
+}
 
 
 class Result:
     """A run with its verdict: the objectives hold where they do in each stage."""
 
-    def __init__(self, url: str, begun: str, stages: Sequence[Stage], objectives: Objectives, done: Done) -> None:
+    def __init__(
+        self, url: str, begun: str, stages: Sequence[Stage], objectives: Objectives, done: Done
+    ) -> None:
         self.url = url
         self.begun = begun
         self.objectives = objectives
@@ -51,7 +57,12 @@ class Result:
 
     @property
     def broken(self) -> list[str]:
-        return [f"{check} at {stage}" for stage, _, made in self.stages for check in made if not check.holds]
+        return [
+            f"{check} at {stage}"
+            for stage, _, made in self.stages
+            for check in made
+            if not check.holds
+        ]
 
     @property
     def holds(self) -> bool:
@@ -68,19 +79,22 @@ class Result:
         if self.done.cpu is None or self.done.cpu < BUSY:
             return ""
         return (
-            f"The generator itself took {self.done.cpu:.0%} of a processor, so these may be its own limits: "
+            f"The generator itself took {self.done.cpu:.0%} of a processor, so these may be its "
+            f"own limits: "
             "ask less of it, or from another machine."
         )
 
 
 def check(folder: Path) -> None:
-    """Refuse files that must not be overwritten, before the load, whose report would be lost. Raises StartupError."""
+    """Refuse files that must not be overwritten, before the load, whose report would be lost.
+    Raises StartupError."""
     for name, known in KNOWN.items():
         output.check(folder / name, known)
 
 
 def write(result: Result, folder: Path) -> Path:
-    """Write ``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as ``output.write``."""
+    """Write ``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as
+    ``output.write``."""
     drawn = io.StringIO(newline="")
     writer = csv.writer(drawn)
     writer.writerow(HEADER)
@@ -125,8 +139,15 @@ def _page(result: Result) -> str:
         holds=result.holds,
         note=result.note,
         slo=result.objectives,
-        stages=[(stage, f, [check.objective for check in made if not check.holds]) for stage, f, made in result.stages],
-        kinds=[(kind, figures_of([each for each in asked if each.kind == kind]), []) for kind in kinds],
-        statuses=[(kind, status, count, fine) for (kind, status, fine), count in sorted(counts.items())],
+        stages=[
+            (stage, f, [check.objective for check in made if not check.holds])
+            for stage, f, made in result.stages
+        ],
+        kinds=[
+            (kind, figures_of([each for each in asked if each.kind == kind]), []) for kind in kinds
+        ],
+        statuses=[
+            (kind, status, count, fine) for (kind, status, fine), count in sorted(counts.items())
+        ],
         picture=picture.draw(asked, result.objectives),
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 from mlops import extras
 from mlops.load.mix import Kind, as_it_should
 from mlops.load.stages import Stage
@@ -23,7 +23,8 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class Plan:
-    """``connections``: requests at once; more wait for one, and their waiting counts. ``rows``: see mix.Mix."""
+    """``connections``: requests at once; more wait for one, and their waiting counts. ``rows``: see
+    mix.Mix."""
 
     url: str
     headers: dict[str, str]
@@ -35,8 +36,8 @@ class Plan:
 
 
 class Asked(NamedTuple):
-    """``stage``: its place. ``due_s``: since the start. ``waited_ms``: for a connection, part of ``latency_ms``.
-    ``status``: the model's own, 0 for no answer."""
+    """``stage``: its place. ``due_s``: since the start. ``waited_ms``: for a connection, part of
+    ``latency_ms``. ``status``: the model's own, 0 for no answer."""
 
     stage: int
     kind: Kind
@@ -88,7 +89,9 @@ def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
             process.kill()
             raise
     if not asked:
-        raise StartupError("The load generator ended before any answer came; correct what it says above.")
+        raise StartupError(
+            "The load generator ended before any answer came; correct what it says above."
+        )
     return Done(asked, cpu)
 
 

@@ -1,4 +1,5 @@
-"""How many requests arrive when: ``30s@50,2m@200`` is half a minute at 50 a second, then two minutes at 200."""
+"""How many requests arrive when: ``30s@50,2m@200`` is half a minute at 50 a second, then two
+minutes at 200."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from quantities import PER_SECOND, SECONDS
+from azureml_scoring.quantities import PER_SECOND, SECONDS
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -34,19 +35,23 @@ def parse(text: str) -> tuple[Stage, ...]:
 def _stage(text: str) -> Stage:
     found = re.fullmatch(r"(\S+)([smh])@(\S+)", text)
     try:
-        stage = found and Stage(SECONDS.parse(SECONDS.parse(found[1]) * UNITS[found[2]]), PER_SECOND.parse(found[3]))
+        stage = found and Stage(
+            SECONDS.parse(SECONDS.parse(found[1]) * UNITS[found[2]]), PER_SECOND.parse(found[3])
+        )
     except ValueError:
         stage = None
     if not (stage and stage.requests):
         raise ValueError(
-            "give stages with requests, as 30s@50,2m@200: how long, up to a day, and how many requests a second, up to "
+            "give stages with requests, as 30s@50,2m@200: how long, up to a day, and how many "
+            "requests a second, up to "
             f"{PER_SECOND.most:,}."
         )
     return stage
 
 
 def arrivals(stages: Sequence[Stage]) -> Iterator[tuple[int, float]]:
-    """The place of its stage, and when it is due, in seconds from the start; evenly within a stage."""
+    """The place of its stage, and when it is due, in seconds from the start; evenly within a
+    stage."""
     begins = 0.0
     for place, stage in enumerate(stages):
         for number in range(stage.requests):

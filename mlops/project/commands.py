@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from errors import StartupError
-from manifest import FILE_NAME
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files.manifest import FILE_NAME
 from mlops import output
 from mlops.cli import package, printable
 from mlops.project import names as names_
@@ -18,7 +18,8 @@ from mlops.project import project_file
 from mlops.project.project_file import FILE, command_line
 
 WRITTEN = Path("build")
-"""Folder of the manifests' checksums of those artifact folders that `mlops artifact` wrote, and so may replace."""
+"""Folder of the manifests' checksums of those artifact folders that `mlops artifact` wrote, and so
+may replace."""
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
@@ -33,16 +34,23 @@ EXISTING = click.Path(path_type=Path, exists=True)
     default=names_.ARTIFACT,
     help="The artifact folder to write.",
 )
-@click.option("--force", is_flag=True, help="Replace an artifact folder that another command wrote.")
+@click.option(
+    "--force", is_flag=True, help="Replace an artifact folder that another command wrote."
+)
 def artifact(model: Path | None, sample: Path | None, version: str, out: Path, force: bool) -> None:
     """Package the model that scoring.toml names, under the name that it has there.
 
-    An artifact folder that this command wrote is replaced; one that you packaged by hand is not, unless you say so.
+    An artifact folder that this command wrote is replaced; one that you packaged by hand is not,
+    unless you say so.
 
     Example: mlops artifact --version 7
     """
     project = project_file.read()
-    given = {name: str(path) for name, path in {"file": model, "sample": sample}.items() if path is not None}
+    given = {
+        name: str(path)
+        for name, path in {"file": model, "sample": sample}.items()
+        if path is not None
+    }
     options = {**project.options, **given}
     _check_model(options)
     from mlops import demo
@@ -52,11 +60,15 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     replaced = _is_full(out)
     if replaced and not force and not _is_ours(out):
         raise StartupError(
-            f"{out} was not written by this command, so it is not replaced; move it away, or give --force "
+            f"{out} was not written by this command, so it is not replaced; move it away, or give "
+            f"--force "
             "(make: FORCE=1)."
         )
     if project.names.model == demo.NAME:
-        click.echo(f"note: names.model in {FILE} is still the demo's; write the name of your model there", err=True)
+        click.echo(
+            f"note: names.model in {FILE} is still the demo's; write the name of your model there",
+            err=True,
+        )
     file = options.pop("file")
     settled = {"name": project.names.model, "version": version, "out": str(out), "force": replaced}
     _package([*command_line(options | settled), "--", file])
@@ -64,16 +76,19 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
 
 
 def _package(words: list[str]) -> None:
-    with package.make_context("package", words, parent=click.get_current_context().parent) as context:
+    with package.make_context(
+        "package", words, parent=click.get_current_context().parent
+    ) as context:
         package.invoke(context)
 
 
 @click.command()
 def names() -> None:
-    """Write the names of scoring.toml into endpoints/ and infrastructure/, and the sample requests of the model there.
+    """Write the names of scoring.toml into endpoints/ and infrastructure/, and the sample requests
+    of the model there.
 
-    Only the names change; comments and all else stay. A sample request is written where the model in artifact/ does not
-    take the one that is there.
+    Only the names change; comments and all else stay. A sample request is written where the model
+    in artifact/ does not take the one that is there.
 
     Example: mlops names
     """
@@ -81,9 +96,15 @@ def names() -> None:
     changed = names_.write(root, project.names)
     packaged = names_.packaged(root)
     if packaged and packaged.model_name == project.names.model:
-        changed += [f"{path} is now a request to that model" for path in names_.write_sample_requests(root, packaged)]
+        changed += [
+            f"{path} is now a request to that model"
+            for path in names_.write_sample_requests(root, packaged)
+        ]
     else:
-        click.echo(f"note: no {project.names.model} is in artifact/, so sample requests are not looked at", err=True)
+        click.echo(
+            f"note: no {project.names.model} is in artifact/, so sample requests are not looked at",
+            err=True,
+        )
     for line in changed:
         click.echo(line)
     click.echo(f"{len(changed)} changed.")
@@ -93,14 +114,17 @@ def _check_model(options: Mapping[str, Any]) -> None:
     """Raises StartupError where there is no model to package."""
     if missing := [name for name in ("file", "sample") if name not in options]:
         raise StartupError(
-            f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): write "
-            'there file = "models/model.joblib" and sample = "models/train.csv", or run make artifact MODEL=FILE '
+            f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): "
+            f"write "
+            'there file = "models/model.joblib" and sample = "models/train.csv", or run make '
+            "artifact MODEL=FILE "
             "SAMPLE=FILE; `make demo` packages the demo."
         )
     for name in ("file", "sample"):
         if not Path(options[name]).exists():
             raise StartupError(
-                f"{FILE}: model.{name} is {options[name]}, which is not here; correct it, or put the file there first, "
+                f"{FILE}: model.{name} is {options[name]}, which is not here; correct it, or put "
+                f"the file there first, "
                 "in a pipeline by a step before this one."
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from manifest import FILE_NAME, Manifest
+from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops import output
 from mlops.check.document import Document, Problem, Unreadable, read
 from mlops.project import sample_requests
@@ -17,11 +17,14 @@ OWN_NAME = ("MODEL_NAME", "MODEL_VERSION")
 
 
 def write(root: Path, names: Names) -> list[str]:
-    """Correct the names in the files below ``root``, and nothing else; -> a line on each name that was wrong."""
+    """Correct the names in the files below ``root``, and nothing else; -> a line on each name that
+    was wrong."""
     wrong = sorted(wrong_places(root, names), key=lambda place: (place.path, place.span))
     for place in reversed(wrong):  # from the end of each file: a change moves what is behind it
         text, (start, end) = content(place.path) or "", place.span
-        output.write(place.path, f"{text[:start]}{place.wanted}{text[end:]}", output.seen_by_the_command)
+        output.write(
+            place.path, f"{text[:start]}{place.wanted}{text[end:]}", output.seen_by_the_command
+        )
     return [f"{place.path}:{place.line}: {place.found} is now {place.wanted}" for place in wrong]
 
 
@@ -30,7 +33,8 @@ def wrong_places(root: Path, names: Names) -> list[Place]:
 
 
 def write_sample_requests(root: Path, packaged: Manifest) -> list[Path]:
-    """Write the sample requests that the model does not take, from its golden rows; -> which they were."""
+    """Write the sample requests that the model does not take, from its golden rows; -> which they
+    were."""
     texts = sample_requests.texts(packaged)
     wrong = [path for path in texts if sample_requests.refused(root / path, packaged)]
     for path in wrong:
@@ -51,8 +55,16 @@ def check(root: Path, names: Names) -> list[Problem]:
 
 def _names(root: Path, names: Names) -> Iterator[Problem]:
     for place in wrong_places(root, names):
-        wrong = f"names {place.found or 'nothing'}, but names.{place.which} in {FILE} is {place.wanted}"
-        yield Problem(place.path, place.line, place.key, wrong, f"run `make names`, or write {place.wanted} there")
+        wrong = (
+            f"names {place.found or 'nothing'}, but names.{place.which} in {FILE} is {place.wanted}"
+        )
+        yield Problem(
+            place.path,
+            place.line,
+            place.key,
+            wrong,
+            f"run `make names`, or write {place.wanted} there",
+        )
 
 
 def _model(root: Path, names: Names) -> Iterator[Problem]:
@@ -61,16 +73,21 @@ def _model(root: Path, names: Names) -> Iterator[Problem]:
     if found.model_name != names.model:
         path = root / ARTIFACT / FILE_NAME
         wrong = f"is {found.model_name}, but names.model in {FILE} is {names.model}"
-        yield Problem(path, 1, ("model_name",), wrong, "run `make artifact`, or correct names.model there")
+        yield Problem(
+            path, 1, ("model_name",), wrong, "run `make artifact`, or correct names.model there"
+        )
         return
     for path in (sample_requests.PLAIN, sample_requests.NAMED):
         if why := sample_requests.refused(root / path, found):
             wrong = f"is not a request that the model in {ARTIFACT} takes ({why.rstrip('.')})"
-            yield Problem(root / path, 1, ("data",), wrong, "run `make names`, which makes one of the model")
+            yield Problem(
+                root / path, 1, ("data",), wrong, "run `make names`, which makes one of the model"
+            )
 
 
 def _environment(root: Path) -> Iterator[Problem]:
-    """Find variables that hide the model's name and version, which the manifest in the image says."""
+    """Find variables that hide the model's name and version, which the manifest in the image
+    says."""
     for path in sorted(root.glob("kubernetes/**/*.yaml")):
         try:
             document = read(path)

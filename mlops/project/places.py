@@ -1,4 +1,5 @@
-"""Finds where the names of ``scoring.toml`` stand in files that Azure and Terraform read as they are."""
+"""Finds where the names of ``scoring.toml`` stand in files that Azure and Terraform read as they
+are."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from bounded_yaml import Loader
+from azureml_scoring.models.files.bounded_yaml import Loader
 from mlops.check.document import Key
 from mlops.project.project_file import Names
 
@@ -19,7 +20,8 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Place:
-    """A name in a file. ``which``: the field of Names that it must be; ``span``: its place in the text."""
+    """A name in a file. ``which``: the field of Names that it must be; ``span``: its place in the
+    text."""
 
     path: Path
     key: Key
@@ -31,7 +33,8 @@ class Place:
 
 
 def places(root: Path, names: Names) -> Iterator[Place]:
-    """Yield all places below ``root``, right or wrong. Files and keys that are missing have none."""
+    """Yield all places below ``root``, right or wrong. Files and keys that are missing have
+    none."""
     for pattern, which, key, find in WHERE:
         for path in sorted(root.glob(pattern)):
             text = content(path)
@@ -41,7 +44,8 @@ def places(root: Path, names: Names) -> Iterator[Place]:
 
 
 def content(path: Path) -> str | None:
-    """Read a text with its line ends as they are; None where it can't be read, which others report."""
+    """Read a text with its line ends as they are; None where it can't be read, which others
+    report."""
     try:
         return path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -49,7 +53,8 @@ def content(path: Path) -> str | None:
 
 
 def _in_yaml(key: Key, text: str) -> Span | None:
-    """Find the value at ``key``, without quotes; of a reference to a registered model, its name. JSON is YAML too."""
+    """Find the value at ``key``, without quotes; of a reference to a registered model, its name.
+    JSON is YAML too."""
     try:
         node = Loader(text).get_single_node()
     except (yaml.YAMLError, ValueError):
@@ -57,7 +62,10 @@ def _in_yaml(key: Key, text: str) -> Span | None:
     for part in key:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for name, value in pairs if name.value == part), None)
-    if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):  # a block ends in another line
+    if not isinstance(node, yaml.ScalarNode) or node.style in (
+        "|",
+        ">",
+    ):  # a block ends in another line
         return None
     quote = 1 if node.style else 0
     start, end = node.start_mark.index + quote, node.end_mark.index - quote
@@ -71,11 +79,15 @@ def _in_terraform(variable: str, text: str) -> Span | None:
     """Find the default of a variable, if it is a text."""
     start = text.find(f'variable "{variable}" {{')
     end = text.find("\n}", start)
-    found = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE).search(text, max(start, 0), max(end, 0))
+    found = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE).search(
+        text, max(start, 0), max(end, 0)
+    )
     return found and found.span(1)
 
 
-def _yaml(pattern: str, which: str, *key: str) -> tuple[str, str, Key, Callable[[str], Span | None]]:
+def _yaml(
+    pattern: str, which: str, *key: str
+) -> tuple[str, str, Key, Callable[[str], Span | None]]:
     return pattern, which, key, partial(_in_yaml, key)
 
 
@@ -88,6 +100,11 @@ WHERE = (
     _yaml("endpoints/kubernetes/online-endpoint.yml", "kubernetes_endpoint", "name"),
     _yaml("endpoints/kubernetes/*-deployment.yml", "kubernetes_endpoint", "endpoint_name"),
     _yaml("endpoints/kubernetes/*-deployment.yml", "model", "model"),
-    ("infrastructure/variables.tf", "endpoint", ("endpoint_name", "default"), partial(_in_terraform, "endpoint_name")),
+    (
+        "infrastructure/variables.tf",
+        "endpoint",
+        ("endpoint_name", "default"),
+        partial(_in_terraform, "endpoint_name"),
+    ),
 )
 """Pattern of files, field of Names, key, and how its place is found in a text."""

@@ -1,4 +1,5 @@
-"""Reads ``scoring.toml``: which model is packaged and how, and what it, its endpoints and their files are called."""
+"""Reads ``scoring.toml``: which model is packaged and how, and what it, its endpoints and their
+files are called."""
 
 from __future__ import annotations
 
@@ -12,20 +13,22 @@ from typing import Any
 import click
 import yaml
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 from mlops.check.endpoint import NAME as ENDPOINT_NAME
 from mlops.cli import package
 
 FILE = Path("scoring.toml")
 FROM_ELSEWHERE = ("model", "name", "version", "out", "force")
-"""Parameters of `mlops package` that are not keys: the model is the key ``file``, the others stand elsewhere."""
+"""Parameters of `mlops package` that are not keys: the model is the key ``file``, the others stand
+elsewhere."""
 
 MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the registered model, of the managed endpoint, and of the one on attached AKS."""
+    """The names of the registered model, of the managed endpoint, and of the one on attached
+    AKS."""
 
     model: str
     endpoint: str
@@ -34,7 +37,8 @@ class Names:
 
 @dataclass(frozen=True)
 class Project:
-    """The project file. ``options``: those of `mlops package`, and the model as ``file``; empty without a model."""
+    """The project file. ``options``: those of `mlops package`, and the model as ``file``; empty
+    without a model."""
 
     options: Mapping[str, Any]
     names: Names
@@ -63,14 +67,20 @@ def _tables(file: Path) -> dict[str, Any]:
     try:
         tables = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StartupError(f"There is no {file} here; run this in the folder that holds it.") from None
+        raise StartupError(
+            f"There is no {file} here; run this in the folder that holds it."
+        ) from None
     except OSError as error:
-        raise StartupError(f"{file} can't be read ({error.strerror}); make it a file that can.") from None
+        raise StartupError(
+            f"{file} can't be read ({error.strerror}); make it a file that can."
+        ) from None
     except (ValueError, RecursionError) as error:  # also one that is not UTF-8
         raise StartupError(f"{file} is not TOML that can be read ({error}); correct it.") from None
     for name, table in tables.items():
         if not isinstance(table, dict):
-            raise StartupError(f"{file}: {name} stands outside of a table; put it below [model] or [names].")
+            raise StartupError(
+                f"{file}: {name} stands outside of a table; put it below [model] or [names]."
+            )
     return tables
 
 
@@ -82,7 +92,10 @@ def _options(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(parameter, click.Option) and parameter.is_flag:
             right, wanted, form = isinstance(value, bool), "true or false", "true"
         elif parameter is not None and parameter.multiple:
-            right, wanted = isinstance(value, list) and all(isinstance(one, str) for one in value), "a list of texts"
+            right, wanted = (
+                isinstance(value, list) and all(isinstance(one, str) for one in value),
+                "a list of texts",
+            )
             form = f'["{parameter.metavar}"]'
         else:
             right, wanted, form = isinstance(value, str) and bool(value), "a text", '"..."'
@@ -97,19 +110,28 @@ def _names(file: Path, table: Mapping[str, Any]) -> Names:
     for name in known:
         value = table.get(name)
         if not isinstance(value, str):
-            raise StartupError(f'{file} has no text for names.{name}; write {name} = "..." below [names].')
+            raise StartupError(
+                f'{file} has no text for names.{name}; write {name} = "..." below [names].'
+            )
         if name == "model" and not MODEL_NAME.fullmatch(value):
             raise StartupError(
-                f"{file}: names.model must be letters, digits, dots, dashes and underscores; write such."
+                f"{file}: names.model must be letters, digits, dots, dashes and underscores; write "
+                f"such."
             )
         if name != "model" and not (3 <= len(value) <= 32 and ENDPOINT_NAME.fullmatch(value)):
             raise StartupError(
-                f"{file}: names.{name} must be 3 to 32 letters, digits and single dashes, a letter first; write such."
+                f"{file}: names.{name} must be 3 to 32 letters, digits and single dashes, a letter "
+                f"first; write such."
             )
         if not isinstance(yaml.safe_load(value), str):
-            raise StartupError(f"{file}: names.{name} is a word that YAML does not take for a text; choose another.")
+            raise StartupError(
+                f"{file}: names.{name} is a word that YAML does not take for a text; choose "
+                f"another."
+            )
     if table["endpoint"] == table["kubernetes_endpoint"]:
-        raise StartupError(f"{file}: names.endpoint and names.kubernetes_endpoint are the same; give each its own.")
+        raise StartupError(
+            f"{file}: names.endpoint and names.kubernetes_endpoint are the same; give each its own."
+        )
     return Names(**table)
 
 
@@ -117,6 +139,7 @@ def _only_known(file: Path, before: str, table: Mapping[str, Any], known: Iterab
     known = list(known)
     if unknown := [f"{before}{name}" for name in table if name not in known]:
         raise StartupError(
-            f"{file} has unknown keys: {', '.join(unknown)}; remove or correct them, there are only "
+            f"{file} has unknown keys: {', '.join(unknown)}; remove or correct them, there are "
+            f"only "
             f"{', '.join(f'{before}{name}' for name in known)}."
         )

@@ -1,13 +1,14 @@
-"""Makes and checks the sample requests beside the endpoint's files, which the deployed model must answer."""
+"""Makes and checks the sample requests beside the endpoint's files, which the deployed model must
+answer."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from errors import ClientError
-from manifest import Manifest
-from payload import Limits
+from azureml_scoring.errors import ClientError
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.files.manifest import Manifest
 from validation import validate
 
 TABLE = """{
@@ -24,7 +25,8 @@ PLAIN, NAMED = Path("endpoints/sample-request.json"), Path("endpoints/sample-req
 
 
 def texts(packaged: Manifest) -> dict[Path, str]:
-    """Return each file's text: one golden row, and two with the names of their columns as MLflow sends them."""
+    """Return each file's text: one golden row, and two with the names of their columns as MLflow
+    sends them."""
     rows = [_json(row) for row in packaged.golden_rows[:2]]
     columns = packaged.contract.names or range(len(packaged.contract.features))
     indented = ",\n      ".join(rows)

@@ -12,20 +12,26 @@ from mlops.rollout.journal import Journal, Outcome
 @click.command()
 @click.argument("greens", nargs=-1)
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/rehearsal", help="For logs and reports."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="build/rehearsal",
+    help="For logs and reports.",
 )
 def rehearse(greens: tuple[str, ...], out: Path) -> None:
-    """Rehearse rollouts on this machine: GREENS are good, slow, failing, other, dying and killed; all if none is named.
+    """Rehearse rollouts on this machine: GREENS are good, slow, failing, other, dying and killed;
+    all if none is named.
 
-    Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the controller is that of
-    `mlops rollout`. Exit status 1 if one of them did not end as it should.
+    Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the
+    controller is that of `mlops rollout`. Exit status 1 if one of them did not end as it should.
     """
     from mlops.rehearsal.greens import GREENS
     from mlops.rehearsal.rehearsal import RULES, check, rehearse
     from mlops.rollout import progress, report
 
     if unknown := set(greens) - GREENS.keys():
-        raise click.UsageError(f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}.")
+        raise click.UsageError(
+            f"There is no {', '.join(sorted(unknown))} to rehearse; name {', '.join(GREENS)}."
+        )
     for name in greens or GREENS:
         check(name, out)
     rows, wrong = [], False
@@ -34,7 +40,10 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         done = rehearse(name, out, progress.follow)
         page = out / f"{name}.html"
         report.write(Journal(done.journal).last(), page, RULES.slo)
-        rows.append(f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients failed; {page}")
+        rows.append(
+            f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients "
+            f"failed; {page}"
+        )
         for problem in done.problems:
             click.echo(f"  PROBLEM: {problem}", err=True)
         wrong = wrong or bool(done.problems)

@@ -1,7 +1,8 @@
-"""``python -m mlops.rehearsal.container PARENT COMMAND...`` runs a command as the first process of a container.
+"""``python -m mlops.rehearsal.container PARENT COMMAND...`` runs a command as the first process of
+a container.
 
-When it ends, or PARENT, the process that started the container, nothing of it is left. SIGTERM is passed on, so that it
-may drain.
+When it ends, or PARENT, the process that started the container, nothing of it is left. SIGTERM is
+passed on, so that it may drain.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""New deployments to rehearse with: a good one, and those that go wrong once they are in service."""
+"""New deployments to rehearse with: a good one, and those that go wrong once they are in
+service."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ SLOW_S = 0.22
 
 
 class Rehearsed(Pipeline):  # type: ignore[misc]
-    """A pipeline that does as its environment says, after so many predictions; packaging and golden rows go well."""
+    """A pipeline that does as its environment says, after so many predictions; packaging and golden
+    rows go well."""
 
     _predictions = itertools.count()
 
@@ -68,10 +70,18 @@ def _misbehaving(how: str, after: int) -> dict[str, str]:
 GREENS = {
     "good": Green("a good one", Outcome.PROMOTED),
     "slow": Green("a slow one", Outcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
-    "failing": Green("one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)),
-    "other": Green("one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"),
-    "dying": Green("one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=170)),
-    "killed": Green("a good one whose controller is killed", Outcome.INTERRUPTED, "died", kills_controller=True),
+    "failing": Green(
+        "one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)
+    ),
+    "other": Green(
+        "one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"
+    ),
+    "dying": Green(
+        "one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=170)
+    ),
+    "killed": Green(
+        "a good one whose controller is killed", Outcome.INTERRUPTED, "died", kills_controller=True
+    ),
 }
 
 
@@ -86,9 +96,9 @@ def artifact(folder: Path, green: Green) -> Artifact:
     if not out.exists():
         X, y = data()
         labels = y if green.labels == "true" else np.random.default_rng(0).permutation(y)
-        estimator = Rehearsed([("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1000))]).fit(
-            X, labels
-        )
+        estimator = Rehearsed(
+            [("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1000))]
+        ).fit(X, labels)
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "model.joblib"
             joblib.dump(estimator, file)

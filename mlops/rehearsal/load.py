@@ -20,7 +20,8 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Asked:
-    """``status``: what the client got, 0 for nothing; ``deployment``: who answered, as far as the answer tells."""
+    """``status``: what the client got, 0 for nothing; ``deployment``: who answered, as far as the
+    answer tells."""
 
     at: float
     status: int
@@ -44,7 +45,10 @@ class Load:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ends.set()
         self._thread.join()

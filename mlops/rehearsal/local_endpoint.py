@@ -15,7 +15,15 @@ import httpx
 
 from mlops.rehearsal.deployment import Artifact
 from mlops.rehearsal.splitter import NAMED, STATUS
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
+from mlops.rollout.endpoint import (
+    Answer,
+    EndpointError,
+    Observation,
+    Source,
+    State,
+    Status,
+    Traffic,
+)
 
 TIMEOUT_S = 120
 
@@ -30,7 +38,9 @@ class LocalEndpoint:
         self.url = url
 
     def deployments(self) -> Mapping[str, State]:
-        return {name: State(state) for name, state in self._call("GET", "/deployments").json().items()}
+        return {
+            name: State(state) for name, state in self._call("GET", "/deployments").json().items()
+        }
 
     def status(self) -> Status:
         found = self._call("GET", "/traffic").json()
@@ -71,7 +81,9 @@ class LocalEndpoint:
         return Answer(status, answer.content, (time.perf_counter() - began) * 1000)
 
     def observations(self, since: float) -> Sequence[Observation]:
-        return [Observation(*each) for each in self._call("GET", f"/observations?since={since}").json()]
+        return [
+            Observation(*each) for each in self._call("GET", f"/observations?since={since}").json()
+        ]
 
     def _call(self, method: str, path: str, what: Any = None) -> httpx.Response:
         """Raises EndpointError."""
@@ -84,12 +96,15 @@ class LocalEndpoint:
         try:
             return httpx.request(method, self.url + path, timeout=TIMEOUT_S, **what)
         except httpx.HTTPError as error:
-            raise EndpointError(f"The rehearsal's endpoint is not to be reached ({type(error).__name__}).") from None
+            raise EndpointError(
+                f"The rehearsal's endpoint is not to be reached ({type(error).__name__})."
+            ) from None
 
 
 @contextmanager
 def stage(folder: Path) -> Iterator[str]:
-    """The URL of an endpoint without deployments; ``folder`` gets their logs. Raises EndpointError."""
+    """The URL of an endpoint without deployments; ``folder`` gets their logs. Raises
+    EndpointError."""
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "mlops.rehearsal.stage", str(folder)],
         stdin=subprocess.PIPE,
@@ -100,7 +115,9 @@ def stage(folder: Path) -> Iterator[str]:
     try:
         port = process.stdout.readline() if process.stdout else ""
         if not port:
-            raise EndpointError("The rehearsal's endpoint did not start; correct what it says above.")
+            raise EndpointError(
+                "The rehearsal's endpoint did not start; correct what it says above."
+            )
         yield f"http://127.0.0.1:{int(port)}"
     finally:
         process.communicate()

@@ -1,5 +1,5 @@
-"""The same controller as in Azure, against real servers on this machine: each green ends as it must, and no client
-fails beyond the share of the traffic that a step gives the new deployment."""
+"""The same controller as in Azure, against real servers on this machine: each green ends as it
+must, and no client fails beyond the share of the traffic that a step gives the new deployment."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifest import Manifest
+from azureml_scoring.models.files.manifest import Manifest
 from mlops import output
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.load import Asked, Load
@@ -45,7 +45,8 @@ class Rehearsed:
 
 
 def check(name: str, folder: Path) -> None:
-    """Refuse a folder in which a rehearsal would overwrite what it did not write. Raises StartupError."""
+    """Refuse a folder in which a rehearsal would overwrite what it did not write. Raises
+    StartupError."""
     place = folder / name
     for file in (folder / f"{name}.html", place / f"{OLD}.log", place / f"{NEW}.log"):
         output.check(file)
@@ -53,13 +54,17 @@ def check(name: str, folder: Path) -> None:
 
 
 def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehearsed:
-    """``folder`` gets the models, the servers' logs and the journal. Raises StartupError, EndpointError."""
+    """``folder`` gets the models, the servers' logs and the journal. Raises StartupError,
+    EndpointError."""
     green, place = GREENS[name], folder / name
     check(name, folder)
     place.mkdir(parents=True, exist_ok=True)
     journal = place / JOURNAL
     journal.unlink(missing_ok=True)
-    artifacts = {OLD: artifact(folder / "models", GREENS["good"]), NEW: artifact(folder / "models", green)}
+    artifacts = {
+        OLD: artifact(folder / "models", GREENS["good"]),
+        NEW: artifact(folder / "models", green),
+    }
     rows = data()[0].to_numpy().tolist()
     with stage(place) as url:
         endpoint = LocalEndpoint(url, artifacts)
@@ -69,7 +74,9 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             connect=functools.partial(LocalEndpoint, url, artifacts),
             plan=PLAN,
             rules=RULES,
-            questions=Questions.of(Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])),
+            questions=Questions.of(
+                Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])
+            ),
             journal=journal,
             key=name,
             follow=_Killing(follow) if green.kills_controller else follow,
@@ -78,7 +85,10 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             outcome = guarded(task)
         live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]
-    problems = [*_outcome_problems(green, outcome, str(ended["reason"]), dict(live)), *_failures(load.asked, journal)]
+    problems = [
+        *_outcome_problems(green, outcome, str(ended["reason"]), dict(live)),
+        *_failures(load.asked, journal),
+    ]
     failures = sum(each.status != 200 for each in load.asked)
     return Rehearsed(outcome, str(ended["reason"]), len(load.asked), failures, problems, journal)
 
@@ -95,7 +105,9 @@ class _Killing:
             threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 
-def _outcome_problems(green: Green, outcome: Outcome, reason: str, live: dict[str, int]) -> list[str]:
+def _outcome_problems(
+    green: Green, outcome: Outcome, reason: str, live: dict[str, int]
+) -> list[str]:
     wanted = NEW if green.ends is Outcome.PROMOTED else OLD
     problems = []
     if outcome is not green.ends:
@@ -110,13 +122,21 @@ def _outcome_problems(green: Green, outcome: Outcome, reason: str, live: dict[st
 def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
     """Whoever failed was among the new deployment's share of the step."""
     problems = []
-    bounds = [(event["at"], _share(event)) for event in Journal(journal).last() if event["event"] in ("step", "ended")]
-    for (begin, share), (end, _) in zip([(0.0, 0), *bounds], [*bounds, (float("inf"), 0)], strict=True):
+    bounds = [
+        (event["at"], _share(event))
+        for event in Journal(journal).last()
+        if event["event"] in ("step", "ended")
+    ]
+    for (begin, share), (end, _) in zip(
+        [(0.0, 0), *bounds], [*bounds, (float("inf"), 0)], strict=True
+    ):
         meanwhile = [each for each in asked if begin <= each.at < end]
         failed = [each for each in meanwhile if each.status != 200]
         strays = [each for each in failed if each.deployment != NEW]
         if strays or len(failed) > len(meanwhile) * share / 100 + 1:
-            problems.append(f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %")
+            problems.append(
+                f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %"
+            )
     return problems
 
 

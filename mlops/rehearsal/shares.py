@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 
 class Shares:
-    """After any number of picks each name has had its share, to within one: who waits longest for its due is next."""
+    """After any number of picks each name has had its share, to within one: who waits longest for
+    its due is next."""
 
     def __init__(self, percent: Mapping[str, int]) -> None:
         self._percent = {name: share for name, share in percent.items() if share}

@@ -1,4 +1,5 @@
-"""A managed online endpoint's way with requests: weights, mirror, a deployment by name, 424 for the model's errors."""
+"""A managed online endpoint's way with requests: weights, mirror, a deployment by name, 424 for the
+model's errors."""
 
 from __future__ import annotations
 
@@ -62,23 +63,37 @@ class Splitter:
         headers = {"Content-Type": "application/json", "x-request-id": str(uuid.uuid4())}
         status, reason, answer, shown = 0, "", b"", 502
         try:
-            async with self.session.post(f"{self.backends[name]}/score", data=body, headers=headers) as response:
-                status, reason, answer = response.status, response.reason or "", await response.read()
+            async with self.session.post(
+                f"{self.backends[name]}/score", data=body, headers=headers
+            ) as response:
+                status, reason, answer = (
+                    response.status,
+                    response.reason or "",
+                    await response.read(),
+                )
             shown = 200 if status == 200 else 424
         except TimeoutError:
             shown = 408
         except (aiohttp.ClientError, KeyError):
             pass  # no answer, or the deployment was deleted meanwhile
-        self._observations.append(Observation(started, name, status, (time.perf_counter() - began) * 1000))
+        self._observations.append(
+            Observation(started, name, status, (time.perf_counter() - began) * 1000)
+        )
         error = {STATUS: str(status), REASON: reason} if shown == 424 else {}
-        told = {NAMED: name, "x-request-id": headers["x-request-id"], "Content-Type": "application/json"}
+        told = {
+            NAMED: name,
+            "x-request-id": headers["x-request-id"],
+            "Content-Type": "application/json",
+        }
         return web.Response(status=shown, body=answer, headers=told | error)
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """Made within the loop that it serves."""
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0))
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0)
+            )
         return self._session
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
-"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes by which they are managed.
+"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes by which
+they are managed.
 
-``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends when its standard input
-does. So a controller may die, and the endpoint is still there.
+``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends when
+its standard input does. So a controller may die, and the endpoint is still there.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Stage:
 
     def _wrong(self, traffic: Traffic) -> str | None:
         """Azure's rules."""
-        live, mirror = ({name for name, n in part.items() if n} for part in (traffic.live, traffic.mirror))
+        live, mirror = (
+            {name for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)
+        )
         if sum(traffic.live.values()) not in (0, 100):
             return "The traffic must add up to 0 or 100."
         if missing := (live | mirror) - self._urls.keys():
@@ -71,7 +74,9 @@ class Stage:
         async with self._changing:
             before = self._deployments.get(name)
             made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
-            await made.start(Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session)
+            await made.start(
+                Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session
+            )
             if made.state is State.READY:
                 self._urls[name] = made.url
             if before:
@@ -82,7 +87,9 @@ class Stage:
         name = request.match_info["name"]
         async with self._changing:
             if self._splitter.traffic.live.get(name) or self._splitter.traffic.mirror.get(name):
-                return web.Response(text=f"{name} has traffic; direct it elsewhere first.", status=409)
+                return web.Response(
+                    text=f"{name} has traffic; direct it elsewhere first.", status=409
+                )
             self._urls.pop(name, None)
             if deployment := self._deployments.pop(name, None):
                 await deployment.stop()
@@ -94,7 +101,9 @@ class Stage:
 
     async def _observations(self, request: web.Request) -> web.Response:
         since = float(request.query["since"])
-        return web.json_response([[*vars(each).values()] for each in self._splitter.observations(since)])
+        return web.json_response(
+            [[*vars(each).values()] for each in self._splitter.observations(since)]
+        )
 
     async def _close(self, _: web.Application) -> None:
         await asyncio.gather(*(each.stop() for each in self._deployments.values()))

@@ -1,4 +1,5 @@
-"""The autoscale settings of deployments. They belong to Azure Monitor, and azure-ai-ml does not know them."""
+"""The autoscale settings of deployments. They belong to Azure Monitor, and azure-ai-ml does not
+know them."""
 
 from __future__ import annotations
 
@@ -23,8 +24,11 @@ Setting = dict[str, Any]
 Arm = PipelineClient[HttpRequest, HttpResponse]
 
 
-def resource_manager(credential: TokenCredential, url: str = RESOURCE_MANAGER, **options: Any) -> Arm:
-    """A client of Azure Resource Manager. ``options``: those of azure-core's transport and retries."""
+def resource_manager(
+    credential: TokenCredential, url: str = RESOURCE_MANAGER, **options: Any
+) -> Arm:
+    """A client of Azure Resource Manager. ``options``: those of azure-core's transport and
+    retries."""
     policies = [RetryPolicy(**options), BearerTokenCredentialPolicy(credential, f"{url}/.default")]
     return PipelineClient(url, policies=policies, **options)
 
@@ -33,25 +37,37 @@ class AzureAutoscale:
     """The settings for the deployments of one endpoint, all in the workspace's resource group."""
 
     def __init__(
-        self, calls: AzureCalls, arm: Arm, *, subscription: str, resource_group: str, workspace: str, endpoint: str
+        self,
+        calls: AzureCalls,
+        arm: Arm,
+        *,
+        subscription: str,
+        resource_group: str,
+        workspace: str,
+        endpoint: str,
     ) -> None:
         group = f"/subscriptions/{subscription}/resourceGroups/{resource_group}/providers"
         self._calls = calls
         self._arm = arm
         self._endpoint = endpoint
         self._settings = f"{group}/Microsoft.Insights/autoscaleSettings"
-        self._deployments = (
-            f"{group}/Microsoft.MachineLearningServices/workspaces/{workspace}/onlineEndpoints/{endpoint}/deployments"
-        )
+        self._deployments = f"{group}/Microsoft.MachineLearningServices/workspaces/{workspace}/onlineEndpoints/{endpoint}/deployments"
 
     def of(self, deployment: str) -> Setting | None:
-        """The setting whose target is the deployment; None where there is none. Raises EndpointError."""
+        """The setting whose target is the deployment; None where there is none. Raises
+        EndpointError."""
         target = self._id(deployment)
-        found = self._calls.ask(f"look up the autoscale setting of {deployment}", lambda: list(self._all()))
-        return next((one for one in found if _same(one["properties"].get("targetResourceUri"), target)), None)
+        found = self._calls.ask(
+            f"look up the autoscale setting of {deployment}", lambda: list(self._all())
+        )
+        return next(
+            (one for one in found if _same(one["properties"].get("targetResourceUri"), target)),
+            None,
+        )
 
     def give(self, deployment: str, setting: Setting, at_least: int = 0) -> None:
-        """Create or replace the deployment's setting by one of another deployment's. Raises EndpointError.
+        """Create or replace the deployment's setting by one of another deployment's. Raises
+        EndpointError.
 
         ``at_least``: instances that the minimum is raised to, within the maximum.
         """
@@ -67,11 +83,13 @@ class AzureAutoscale:
             "properties": {**properties, "name": name},
         }
         self._calls.ask(
-            f"give {deployment} its autoscale setting", lambda: self._send("PUT", self._path(name), json=body)
+            f"give {deployment} its autoscale setting",
+            lambda: self._send("PUT", self._path(name), json=body),
         )
 
     def remove(self, deployment: str) -> None:
-        """Delete the deployment's setting; nothing happens where there is none. Raises EndpointError."""
+        """Delete the deployment's setting; nothing happens where there is none. Raises
+        EndpointError."""
         if setting := self.of(deployment):
             with suppress(NotThere):
                 self._calls.ask(
@@ -115,4 +133,7 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 def _raised(capacity: dict[str, str], at_least: int) -> dict[str, str]:
     """Azure writes numbers of instances as text."""
     least = min(at_least, int(capacity["maximum"]))
-    return {**capacity, **{key: str(max(int(capacity[key]), least)) for key in ("minimum", "default")}}
+    return {
+        **capacity,
+        **{key: str(max(int(capacity[key]), least)) for key in ("minimum", "default")},
+    }

@@ -1,4 +1,5 @@
-"""Calls of azure-ai-ml that wait out what passes by itself, and otherwise end in an EndpointError."""
+"""Calls of azure-ai-ml that wait out what passes by itself, and otherwise end in an
+EndpointError."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from mlops.rollout import azure_errors
 from mlops.rollout.endpoint import EndpointError
 
 log = logging.getLogger(__name__)
-logging.getLogger("azure.identity").setLevel(logging.ERROR)  # it warns by a page; our sentence says what to do
+logging.getLogger("azure.identity").setLevel(
+    logging.ERROR
+)  # it warns by a page; our sentence says what to do
 T = TypeVar("T")
 
 ENDED_BADLY = ("failed", "canceled")
@@ -32,17 +35,20 @@ class NotThere(EndpointError):
 
 
 class AzureCalls:
-    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may take. ``role``: what
-    allows them."""
+    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may
+    take. ``role``: what allows them."""
 
-    def __init__(self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE) -> None:
+    def __init__(
+        self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE
+    ) -> None:
         self._ml = ml
         self._endpoint = endpoint
         self._patience_s = patience_s
         self._role = role
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
-        """What ``call`` returns, once throttling, conflicts and faults that pass are over. ``what``: for errors."""
+        """What ``call`` returns, once throttling, conflicts and faults that pass are over.
+        ``what``: for errors."""
         limit = time.monotonic() + self._patience_s
         while True:
             try:
@@ -51,11 +57,17 @@ class AzureCalls:
                 pause = azure_errors.pause(error)
                 if pause is None or time.monotonic() + pause > limit:
                     raise self._meaning(what, error) from error
-                log.warning("Can't %s yet: %s; trying again in %.0f s.", what, azure_errors.reason(error), pause)
+                log.warning(
+                    "Can't %s yet: %s; trying again in %.0f s.",
+                    what,
+                    azure_errors.reason(error),
+                    pause,
+                )
                 time.sleep(pause)
 
     def finish(self, what: str, begin: Callable[[], Any]) -> None:
-        """Start a long-running operation and see it to its end. Beside EndpointError raises OperationFailed."""
+        """Start a long-running operation and see it to its end. Beside EndpointError raises
+        OperationFailed."""
 
         def run() -> None:
             poller = begin()

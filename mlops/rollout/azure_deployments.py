@@ -1,4 +1,5 @@
-"""The deployments of an online endpoint in Azure: what each is made of, how it is made, what it logs."""
+"""The deployments of an online endpoint in Azure: what each is made of, how it is made, what it
+logs."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ FILE_TAG, COMMIT_TAG = "rollout-file", "rollout-commit"
 
 CONTAINERS = ("storage-initializer", "inference-server")
 LOG_LINES = 100
-REGISTERED = re.compile(r".*/workspaces/[^/]+/(?:models|codes|environments)/([^/]+)/versions/([^/]+)", re.IGNORECASE)
+REGISTERED = re.compile(
+    r".*/workspaces/[^/]+/(?:models|codes|environments)/([^/]+)/versions/([^/]+)", re.IGNORECASE
+)
 
 
 class AzureDeployments:
@@ -53,9 +56,14 @@ class AzureDeployments:
 
     def states(self) -> Mapping[str, State]:
         found = self._calls.ask(
-            f"list the deployments of {self._endpoint}", lambda: list(self._ml.online_deployments.list(self._endpoint))
+            f"list the deployments of {self._endpoint}",
+            lambda: list(self._ml.online_deployments.list(self._endpoint)),
         )
-        return {str(one.name): STATES[one.provisioning_state] for one in found if one.provisioning_state in STATES}
+        return {
+            str(one.name): STATES[one.provisioning_state]
+            for one in found
+            if one.provisioning_state in STATES
+        }
 
     def source(self, deployment: str) -> Source:
         one = self._get(deployment)
@@ -73,10 +81,12 @@ class AzureDeployments:
         return int(self._get(deployment).instance_count or 0)
 
     def deploy(self, deployment: str, source: Source, at_least: int) -> None:
-        """Create or update it. ``source``: what to take in place of what its file names; ``at_least``: instances."""
+        """Create or update it. ``source``: what to take in place of what its file names;
+        ``at_least``: instances."""
         if deployment not in self._files:
             raise EndpointError(
-                f"There is no file for {deployment}, only for {', '.join(self._files)}; name one of those."
+                f"There is no file for {deployment}, only for {', '.join(self._files)}; name one "
+                f"of those."
             )
         self._failures.pop(deployment, None)
 
@@ -116,7 +126,8 @@ class AzureDeployments:
 
     def _get(self, deployment: str) -> Any:
         return self._calls.ask(
-            f"look up deployment {deployment}", lambda: self._ml.online_deployments.get(deployment, self._endpoint)
+            f"look up deployment {deployment}",
+            lambda: self._ml.online_deployments.get(deployment, self._endpoint),
         )
 
     def _container_log(self, deployment: str, container: str) -> str:
@@ -130,7 +141,8 @@ class AzureDeployments:
 
 
 def load(read: Callable[..., Any], file: Path, **values: str) -> Any:
-    """What azure-ai-ml's ``read`` makes of a YAML file, with ``values`` in place of its own. Raises EndpointError."""
+    """What azure-ai-ml's ``read`` makes of a YAML file, with ``values`` in place of its own. Raises
+    EndpointError."""
     try:
         return read(file, params_override=[{key: value} for key, value in values.items()])
     except Exception as error:  # azure-ai-ml raises a dozen kinds
@@ -139,7 +151,8 @@ def load(read: Callable[..., Any], file: Path, **values: str) -> Any:
 
 
 def _registered(asset: Any) -> str:
-    """``azureml:name:version`` where it is a version in the workspace or a registry, else nothing."""
+    """``azureml:name:version`` where it is a version in the workspace or a registry, else
+    nothing."""
     text = asset if isinstance(asset, str) else ""
     if found := REGISTERED.fullmatch(text):
         return f"azureml:{found[1]}:{found[2]}"
@@ -147,10 +160,18 @@ def _registered(asset: Any) -> str:
 
 
 def _registered_parts(source: Source) -> dict[str, str]:
-    parts = {"model": source.model, "code_configuration.code": source.code, "environment": source.environment}
+    parts = {
+        "model": source.model,
+        "code_configuration.code": source.code,
+        "environment": source.environment,
+    }
     return {name: value for name, value in parts.items() if value}
 
 
 def _origin_tags(file: Path) -> dict[str, str]:
     path, commit = origin(file)
-    return {name: value for name, value in {FILE_TAG: path, COMMIT_TAG: commit}.items() if 0 < len(value) <= LONGEST}
+    return {
+        name: value
+        for name, value in {FILE_TAG: path, COMMIT_TAG: commit}.items()
+        if 0 < len(value) <= LONGEST
+    }

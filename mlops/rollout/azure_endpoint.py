@@ -19,7 +19,15 @@ from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, Source, State, Status, Traffic
+from mlops.rollout.endpoint import (
+    Answer,
+    EndpointError,
+    Observation,
+    Source,
+    State,
+    Status,
+    Traffic,
+)
 from mlops.score_client import TIMEOUT_S
 
 CHANGING_S = 5
@@ -41,12 +49,20 @@ def connect(
     log_workspace: str,
     models: Mapping[str, str] | None = None,
 ) -> AzureEndpoint:
-    """The endpoint ``name``, as whoever is signed in. ``log_workspace``: the id of its Log Analytics workspace."""
+    """The endpoint ``name``, as whoever is signed in. ``log_workspace``: the id of its Log
+    Analytics workspace."""
     credential = DefaultAzureCredential()
     return AzureEndpoint(
         name,
         files,
-        ml=MLClient(credential, subscription, resource_group, workspace, show_progress=False, enable_telemetry=False),
+        ml=MLClient(
+            credential,
+            subscription,
+            resource_group,
+            workspace,
+            show_progress=False,
+            enable_telemetry=False,
+        ),
         queries=LogsQueryClient(credential),
         arm=azure_autoscale.resource_manager(credential),
         log_workspace=log_workspace,
@@ -56,8 +72,9 @@ def connect(
 
 
 class AzureEndpoint:
-    """An Endpoint. ``files``: the YAML file of each deployment. ``models``: the version to deploy in place of a label
-    that the file names, by deployment. ``patience_s``: how long one call may take."""
+    """An Endpoint. ``files``: the YAML file of each deployment. ``models``: the version to deploy
+    in place of a label that the file names, by deployment. ``patience_s``: how long one call may
+    take."""
 
     def __init__(
         self,
@@ -94,7 +111,9 @@ class AzureEndpoint:
         """Create or update the endpoint itself from its YAML file."""
         self._calls.finish(
             f"create endpoint {self.name}",
-            lambda: self._ml.online_endpoints.begin_create_or_update(load(load_online_endpoint, file, name=self.name)),
+            lambda: self._ml.online_endpoints.begin_create_or_update(
+                load(load_online_endpoint, file, name=self.name)
+            ),
         )
 
     def deployments(self) -> Mapping[str, State]:
@@ -125,11 +144,15 @@ class AzureEndpoint:
     def deploy(self, deployment: str, source: Source | None = None) -> None:
         """Where it has failed, ``logs`` begins with Azure's reason.
 
-        It starts with as many instances as an autoscaled deployment has that takes traffic now, or more by its file.
+        It starts with as many instances as an autoscaled deployment has that takes traffic now, or
+        more by its file.
         """
         traffic = self.traffic()
         if deployment in traffic.live or deployment in traffic.mirror:
-            raise EndpointError(f"Deployment {deployment} takes traffic; set its share to 0 before deploying it anew.")
+            raise EndpointError(
+                f"Deployment {deployment} takes traffic; set its share to 0 before deploying it "
+                f"anew."
+            )
         scaled = (live for live in traffic.live if self._autoscale.of(live))
         at_least = max(map(self._deployments.instances, scaled), default=0)
         self._deployments.deploy(deployment, source or Source(), at_least)
@@ -156,19 +179,26 @@ class AzureEndpoint:
         return self._log.observations(since)
 
     def _get(self) -> Any:
-        return self._calls.ask(f"look up endpoint {self.name}", lambda: self._ml.online_endpoints.get(self.name))
+        return self._calls.ask(
+            f"look up endpoint {self.name}", lambda: self._ml.online_endpoints.get(self.name)
+        )
 
     def _settled(self) -> Any:
-        """The endpoint, once a change that is under way has ended: until then traffic and tags may disagree."""
+        """The endpoint, once a change that is under way has ended: until then traffic and tags may
+        disagree."""
         until = time.monotonic() + self._patience_s
-        while (endpoint := self._get()).provisioning_state == "Updating" and time.monotonic() < until:
+        while (
+            endpoint := self._get()
+        ).provisioning_state == "Updating" and time.monotonic() < until:
             log.warning("%s is being changed; waiting until that has ended.", self.name)
             time.sleep(CHANGING_S)
         return endpoint
 
 
 def _status(endpoint: Any) -> Status:
-    return _plain(Status(Traffic(endpoint.traffic or {}, endpoint.mirror_traffic or {}), endpoint.tags or {}))
+    return _plain(
+        Status(Traffic(endpoint.traffic or {}, endpoint.mirror_traffic or {}), endpoint.tags or {})
+    )
 
 
 def _plain(status: Status) -> Status:

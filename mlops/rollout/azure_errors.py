@@ -1,4 +1,5 @@
-"""What Azure's refusals mean: which pass by themselves, and for the others one sentence with what to do next."""
+"""What Azure's refusals mean: which pass by themselves, and for the others one sentence with what
+to do next."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ def pause(error: Exception) -> float | None:
     if isinstance(error, ServiceResponseError):
         return PAUSE_S
     status = _status(error)
-    if isinstance(error, HttpResponseError) and (status in BUSY or (status >= 500 and status != 501)):
+    if isinstance(error, HttpResponseError) and (
+        status in BUSY or (status >= 500 and status != 501)
+    ):
         return _retry_after(error.response)
     return None
 
@@ -39,7 +42,8 @@ def missing(error: Exception) -> bool:
 
 
 def sentence(what: str, error: Exception, role: str = ROLE) -> str:
-    """``what``: what was asked of Azure, as in "delete deployment blue". ``role``: what allows it."""
+    """``what``: what was asked of Azure, as in "delete deployment blue". ``role``: what allows
+    it."""
     status, said = _status(error), reason(error)
     if isinstance(error, ClientAuthenticationError) or status == 401:
         said, advice = (
@@ -51,7 +55,10 @@ def sentence(what: str, error: Exception, role: str = ROLE) -> str:
     elif isinstance(error, ServiceRequestError):
         said, advice = f"Azure can't be reached ({said})", "check the network and the proxy"
     elif pause(error) is not None:
-        said, advice = f"{BUSY.get(status, said)}, still after waiting", "look in Azure ML studio and try again later"
+        said, advice = (
+            f"{BUSY.get(status, said)}, still after waiting",
+            "look in Azure ML studio and try again later",
+        )
     elif "quota" in said.lower():
         advice = "take a smaller instance_type or fewer instances, or ask for more quota"
     elif "unique within a region" in said:
@@ -65,8 +72,15 @@ def reason(error: Exception) -> str:
     """Azure's own words on one line, without the full stop."""
     body = error.error if isinstance(error, HttpResponseError) else None
     if not body or not body.message:
-        return _line(error.message if isinstance(error, AzureError) else str(error)) or type(error).__name__
-    texts = [_line(text) for text in (body.message, *(detail.message for detail in body.details or [])) if text]
+        return (
+            _line(error.message if isinstance(error, AzureError) else str(error))
+            or type(error).__name__
+        )
+    texts = [
+        _line(text)
+        for text in (body.message, *(detail.message for detail in body.details or []))
+        if text
+    ]
     return ": ".join(texts) + (f" ({body.code})" if body.code else "")
 
 

@@ -1,4 +1,5 @@
-"""Requests to a managed endpoint, with what it wants to see: a key, a token of its own or one of Microsoft Entra."""
+"""Requests to a managed endpoint, with what it wants to see: a key, a token of its own or one of
+Microsoft Entra."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ class AzureScoring:
         self._access: tuple[str, str] | None = None
 
     def score(self, body: bytes, deployment: str | None) -> Answer:
-        """408, 429 and 5xx are answers too; what no deployment could have answered raises EndpointError."""
+        """408, 429 and 5xx are answers too; what no deployment could have answered raises
+        EndpointError."""
         response = self._post(body, deployment)
         if response.status_code == 401:  # a token expires, a key may be regenerated
             self._access = None
@@ -53,7 +55,9 @@ class AzureScoring:
         try:
             return self._http.post(url, content=body, headers=headers)
         except httpx.RequestError as error:
-            raise EndpointError(f"{url} can't be reached ({error}); check the network and the proxy.") from error
+            raise EndpointError(
+                f"{url} can't be reached ({error}); check the network and the proxy."
+            ) from error
 
     def _look_up(self) -> tuple[str, str]:
         endpoints, name = self._ml.online_endpoints, self._endpoint

@@ -1,4 +1,5 @@
-"""What clients were answered, from the table that an endpoint's diagnostic setting fills in Log Analytics."""
+"""What clients were answered, from the table that an endpoint's diagnostic setting fills in Log
+Analytics."""
 
 from __future__ import annotations
 
@@ -22,7 +23,13 @@ class AzureTrafficLog:
     """Of one endpoint. ``log_workspace``: the id of the Log Analytics workspace, a GUID."""
 
     def __init__(
-        self, calls: AzureCalls, queries: LogsQueryClient, log_workspace: str, *, workspace: str, endpoint: str
+        self,
+        calls: AzureCalls,
+        queries: LogsQueryClient,
+        log_workspace: str,
+        *,
+        workspace: str,
+        endpoint: str,
     ) -> None:
         self._calls = calls
         self._queries = queries
@@ -31,15 +38,21 @@ class AzureTrafficLog:
         self._what = f"read the traffic log of {endpoint}"
 
     def observations(self, since: float) -> Sequence[Observation]:
-        """Azure needs minutes to write a request down. Raises EndpointError, also where there are too many."""
+        """Azure needs minutes to write a request down. Raises EndpointError, also where there are
+        too many."""
         span = (datetime.fromtimestamp(since, UTC), datetime.now(UTC))
         answer = self._calls.ask(
-            self._what, lambda: self._queries.query_workspace(self._log_workspace, self._query, timespan=span)
+            self._what,
+            lambda: self._queries.query_workspace(self._log_workspace, self._query, timespan=span),
         )
         if not isinstance(answer, LogsQueryResult):
-            raise EndpointError(f"Can't {self._what}: it is too long for one answer; ask for a shorter time.")
+            raise EndpointError(
+                f"Can't {self._what}: it is too long for one answer; ask for a shorter time."
+            )
         return [
-            Observation(at.timestamp(), deployment, _status(response, model), float(latency_ms or 0))
+            Observation(
+                at.timestamp(), deployment, _status(response, model), float(latency_ms or 0)
+            )
             for at, deployment, response, model, latency_ms in answer.tables[0].rows
         ]
 

@@ -1,4 +1,5 @@
-"""Where a deployment's file comes from: its path within the repository, and the commit that is checked out."""
+"""Where a deployment's file comes from: its path within the repository, and the commit that is
+checked out."""
 
 from __future__ import annotations
 
@@ -7,18 +8,21 @@ from pathlib import Path
 
 
 def origin(file: Path) -> tuple[str, str]:
-    """-> the path from the repository's root, and the commit, with ``+changes`` where tracked files differ from it.
-    Outside of a repository the path is as it was given, and the commit is empty."""
+    """-> the path from the repository's root, and the commit, with ``+changes`` where tracked files
+    differ from it. Outside of a repository the path is as it was given, and the commit is empty."""
     root = _root(file.parent)
     if root is None:
         return file.as_posix(), ""
     commit = _git(root, "rev-parse", "HEAD") or ""
     changed = "+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else ""
-    return (file.parent.resolve() / file.name).relative_to(root).as_posix(), commit + (changed if commit else "")
+    return (file.parent.resolve() / file.name).relative_to(root).as_posix(), commit + (
+        changed if commit else ""
+    )
 
 
 def located(path: str) -> Path | None:
-    """The file that ``origin`` called ``path``, where it is in this repository or below this folder."""
+    """The file that ``origin`` called ``path``, where it is in this repository or below this
+    folder."""
     root = _root(Path())
     places = [Path(path)] if root is None else [root / path, Path(path)]
     return next((place for place in places if place.is_file()), None)

@@ -1,7 +1,8 @@
 """A run's hold on an endpoint: it directs the traffic only while the endpoint's record names it.
 
-Azure has no compare-and-swap here. Each change reads the endpoint, checks the record and writes traffic and record in
-one update, which Azure refuses while another operation is in progress; a claim is read back once it is written.
+Azure has no compare-and-swap here. Each change reads the endpoint, checks the record and writes
+traffic and record in one update, which Azure refuses while another operation is in progress; a
+claim is read back once it is written.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ from mlops.rollout.record import PREFIX, Phase, Record, Unreadable, whoever
 
 
 class Overtaken(EndpointError):
-    """Somebody else directs the endpoint now; this run must not touch it. Asking again does not help."""
+    """Somebody else directs the endpoint now; this run must not touch it. Asking again does not
+    help."""
 
 
 class Claim:
-    def __init__(self, endpoint: Endpoint, run: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, endpoint: Endpoint, run: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._endpoint = endpoint
         self._clock = clock
         self.run = run
 
     def take(self, plan: Plan, check: Callable[[Status], None]) -> None:
-        """Begin ``plan``. ``check`` raises EndpointError where the endpoint is not free for it. Raises Overtaken where
-        another run has claimed it at the same time."""
+        """Begin ``plan``. ``check`` raises EndpointError where the endpoint is not free for it.
+        Raises Overtaken where another run has claimed it at the same time."""
         record = self.record(plan, Phase.ROLLING)
         record = replace(record, source=self._endpoint.source(plan.old))
 
@@ -57,13 +61,16 @@ class Claim:
             record = self._own(status, Phase.ROLLING, phase)
             if not same(status.traffic, traffic):
                 raise Overtaken(by_hand(status.traffic))
-            return replace(status, tags=replace(record, phase=phase, at=self._now()).on(status.tags))
+            return replace(
+                status, tags=replace(record, phase=phase, at=self._now()).on(status.tags)
+            )
 
         self._endpoint.update(change)
 
     def back(self, plan: Plan) -> Callable[[Status], Status]:
-        """The change that gives all traffic to the old deployment. Where the tags were lost it goes by ``plan``. Where
-        this run has never had the endpoint, as its claim was refused, there is nothing to change."""
+        """The change that gives all traffic to the old deployment. Where the tags were lost it goes
+        by ``plan``. Where this run has never had the endpoint, as its claim was refused, there is
+        nothing to change."""
 
         def change(status: Status) -> Status:
             record = self._readable(status)
@@ -74,13 +81,18 @@ class Claim:
                 raise self._overtaken(record)
             if not between(status.traffic, plan.old, plan.new):
                 raise Overtaken(by_hand(status.traffic))
-            record = replace(record or self.record(plan, Phase.ROLLED_BACK), phase=Phase.ROLLED_BACK, at=self._now())
+            record = replace(
+                record or self.record(plan, Phase.ROLLED_BACK),
+                phase=Phase.ROLLED_BACK,
+                at=self._now(),
+            )
             return Status(plan.back, record.on(status.tags))
 
         return change
 
     def check(self, phase: Phase = Phase.ROLLING) -> Traffic:
-        """The traffic as it is. Raises Overtaken where the endpoint is not in this phase of this run."""
+        """The traffic as it is. Raises Overtaken where the endpoint is not in this phase of this
+        run."""
         status = self._endpoint.status()
         self._own(status, phase)
         return status.traffic
@@ -101,7 +113,8 @@ class Claim:
         record = Record.read(status.tags, self._endpoint.name)
         if record is None:
             raise EndpointError(
-                f"Somebody has removed the tags {PREFIX}* from {self._endpoint.name}; leave them alone until a rollout "
+                f"Somebody has removed the tags {PREFIX}* from {self._endpoint.name}; leave them "
+                f"alone until a rollout "
                 "has ended."
             )
         if record.run != self.run or record.phase not in phases:
@@ -110,7 +123,8 @@ class Claim:
 
     def _overtaken(self, record: Record) -> Overtaken:
         return Overtaken(
-            f"{self._endpoint.name} is another run's now, {record.phase} ({record.old} to {record.new}) by {record.by} "
+            f"{self._endpoint.name} is another run's now, {record.phase} ({record.old} to "
+            f"{record.new}) by {record.by} "
             f"since {record.since}; this run changes nothing more."
         )
 
@@ -123,18 +137,21 @@ class Claim:
 
 
 def check_free(status: Status, endpoint: str, runs: set[str]) -> Record | None:
-    """The endpoint's record. Raises EndpointError where a run that is not among ``runs`` is rolling out."""
+    """The endpoint's record. Raises EndpointError where a run that is not among ``runs`` is rolling
+    out."""
     record = Record.read(status.tags, endpoint)
     if record and record.phase is Phase.ROLLING and record.run not in runs:
         raise EndpointError(
-            f"Another rollout of {endpoint} is under way: {record.old} to {record.new}, by {record.by}, since "
+            f"Another rollout of {endpoint} is under way: {record.old} to {record.new}, by "
+            f"{record.by}, since "
             f"{record.since}; wait until it has ended, or end it: mlops rollback {endpoint}."
         )
     return record
 
 
 def between(traffic: Traffic, old: str, new: str) -> bool:
-    """Whether a rollout from ``old`` to ``new`` may have brought it about: those two have all of it."""
+    """Whether a rollout from ``old`` to ``new`` may have brought it about: those two have all of
+    it."""
     found = traffic.without_zeros()
     return bool(found.live) and found.live.keys() <= {old, new} and found.mirror.keys() <= {new}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from azureml_scoring.quantities import MINUTES
 from mlops import output
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
@@ -14,7 +15,6 @@ from mlops.rollout import targets
 from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace
 from mlops.rollout.questions import Questions, table
-from quantities import MINUTES
 
 
 @click.command()
@@ -22,11 +22,23 @@ from quantities import MINUTES
 @click.option("--old", required=True, help="The deployment that is compared with.")
 @click.option("--new", required=True, help="The one that is compared.")
 @click.option(
-    "--minutes", type=QuantityType(MINUTES.within(0, above=True)), default=60.0, help="How far back requests are taken."
+    "--minutes",
+    type=QuantityType(MINUTES.within(0, above=True)),
+    default=60.0,
+    help="How far back requests are taken.",
 )
 @click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
-@click.option("--model-dir", type=MODEL_DIR, help="The model's folder here: it tells how to read a CSV's columns.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of the picture.")
+@click.option(
+    "--model-dir",
+    type=MODEL_DIR,
+    help="The model's folder here: it tells how to read a CSV's columns.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUT,
+    help="Folder of the picture.",
+)
 @in_workspace
 def compare(
     workspace: targets.Workspace,
@@ -38,7 +50,8 @@ def compare(
     model_dir: Path | None,
     out: Path,
 ) -> None:
-    """Compare two deployments that share the traffic: latency, errors, predictions, with confidence intervals.
+    """Compare two deployments that share the traffic: latency, errors, predictions, with confidence
+    intervals.
 
     Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
@@ -47,8 +60,11 @@ def compare(
     say_comparison(endpoint, old, new, time.time() - 60 * minutes, asked, out)
 
 
-def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path) -> None:
-    """Print the table and write the picture. Raises EndpointError, also where no predictions could be compared."""
+def say_comparison(
+    endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path
+) -> None:
+    """Print the table and write the picture. Raises EndpointError, also where no predictions could
+    be compared."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.judge import Tally
     from mlops.rollout.same_rows import agreement
@@ -56,9 +72,13 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
     seen = endpoint.observations(since)
-    after, before = (Tally.of(each for each in seen if each.deployment == name) for name in (new, old))
+    after, before = (
+        Tally.of(each for each in seen if each.deployment == name) for name in (new, old)
+    )
     if not (after.requests and before.requests):
-        raise EndpointError(f"There are no requests to both {old} and {new} in that time; take more minutes.")
+        raise EndpointError(
+            f"There are no requests to both {old} and {new} in that time; take more minutes."
+        )
     agreed = agreement(asked, endpoint, new, old)
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
@@ -67,4 +87,6 @@ def say_comparison(endpoint: Endpoint, old: str, new: str, since: float, asked: 
     for line in comparison.not_compared(agreed, old, new):
         click.echo(line)
     if agreed and not agreed.rows:
-        raise EndpointError(f"No predictions were compared; give rows that {old} and {new} answer by --sample.")
+        raise EndpointError(
+            f"No predictions were compared; give rows that {old} and {new} answer by --sample."
+        )

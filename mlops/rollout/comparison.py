@@ -1,4 +1,5 @@
-"""Two deployments side by side, as in an A/B test: latency, errors and predictions, with confidence intervals."""
+"""Two deployments side by side, as in an A/B test: latency, errors and predictions, with confidence
+intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ MOST = 20_000
 
 @dataclass(frozen=True)
 class Row:
-    """``difference``: new minus old, within ``low`` and ``high``; NaN where there is nothing to compare."""
+    """``difference``: new minus old, within ``low`` and ``high``; NaN where there is nothing to
+    compare."""
 
     what: str
     unit: str
@@ -40,13 +42,17 @@ class Row:
 def compare(new: Tally, old: Tally, agreement: Agreement | None, seed: int = 0) -> list[Row]:
     """Latencies in milliseconds, rates in percent. ``seed``: of the resampling."""
     rng = np.random.default_rng(seed)
-    rows = [_quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()]
+    rows = [
+        _quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()
+    ]
     rows += [_rate("errors", new.failed, new.requests, old.failed, old.requests)]
     rows += [_rate("refusals", new.refused, new.requests, old.refused, old.requests)]
     if agreement and agreement.rows:
         low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
         other = 100 * (1 - agreement.same / agreement.rows)
-        rows.append(Row("predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high))
+        rows.append(
+            Row("predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high)
+        )
     return rows
 
 
@@ -77,7 +83,10 @@ def _rate(what: str, events: int, requests: int, other_events: int, other_reques
     if not requests or not other_requests:
         return Row(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
     after, before = events / requests, other_events / other_requests
-    (low, high), (other_low, other_high) = _wilson(events, requests), _wilson(other_events, other_requests)
+    (low, high), (other_low, other_high) = (
+        _wilson(events, requests),
+        _wilson(other_events, other_requests),
+    )
     difference = after - before
     least = difference - math.hypot(after - low, other_high - before)
     most = difference + math.hypot(high - after, before - other_low)
@@ -95,9 +104,19 @@ def lines(rows: Sequence[Row], old: str, new: str) -> list[str]:
     cells = [header]
     for row in rows:
         interval = f"{_number(row.low)} to {_number(row.high)}"
-        cells.append([f"{row.what}, {row.unit}", *map(_number, (row.old, row.new, row.difference)), interval, row.told])
+        cells.append(
+            [
+                f"{row.what}, {row.unit}",
+                *map(_number, (row.old, row.new, row.difference)),
+                interval,
+                row.told,
+            ]
+        )
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    ]
 
 
 def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
@@ -106,7 +125,8 @@ def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
         return ["Not compared: predictions; give rows by --sample."]
     silent = {old: agreement.old_silent, new: agreement.new_silent}
     return [
-        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not answer."
+        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not "
+        f"answer."
         for name, rows in silent.items()
         if rows
     ]

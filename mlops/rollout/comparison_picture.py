@@ -1,4 +1,5 @@
-"""A comparison as a picture: how the latencies are distributed, and each difference with its interval."""
+"""A comparison as a picture: how the latencies are distributed, and each difference with its
+interval."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ def write(file: Path, rows: Sequence[Row], latencies: Mapping[str, np.ndarray]) 
         differences.plot([row.low, row.high], [place, place], color="#1f6fb4", linewidth=3)
         differences.plot([row.difference], [place], "o", color="#1f6fb4")
     differences.axvline(0, color="#999999", linewidth=0.8)
-    differences.set_yticks(range(len(known)), [f"{row.what}, {row.unit}" for row in reversed(known)])
+    differences.set_yticks(
+        range(len(known)), [f"{row.what}, {row.unit}" for row in reversed(known)]
+    )
     differences.set_title(f"difference, {CONFIDENCE:.0%} interval", fontsize="medium")
     output.write(file, picture(figure, file.suffix[1:]))

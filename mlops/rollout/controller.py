@@ -1,6 +1,8 @@
-"""Takes the steps of a plan, each proven before the next; at anything else all traffic goes back to the old deployment.
+"""Takes the steps of a plan, each proven before the next; at anything else all traffic goes back to
+the old deployment.
 
-What is true is asked of the endpoint, what was proven of the journal; so it can be killed at any point and run again.
+What is true is asked of the endpoint, what was proven of the journal; so it can be killed at any
+point and run again.
 """
 
 from __future__ import annotations
@@ -47,9 +49,9 @@ class Rollout:
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``key`` is the same for the same new deployment: what of it was proven lately need not be proven again.
-        ``run`` identifies this rollout at the endpoint.
-        ``clock`` is that of the endpoint's observations; it may be set meanwhile, which ``timer`` may not."""
+        """``key`` is the same for the same new deployment: what of it was proven lately need not be
+        proven again. ``run`` identifies this rollout at the endpoint. ``clock`` is that of the
+        endpoint's observations; it may be set meanwhile, which ``timer`` may not."""
         self._endpoint = endpoint
         self._plan = plan
         self._rules = rules
@@ -83,7 +85,9 @@ class Rollout:
                     self._proven(step)
                 else:
                     self._take(step)
-            self._take(self._plan.last)  # always, whatever was proven: it is what the traffic is to be in the end
+            self._take(
+                self._plan.last
+            )  # always, whatever was proven: it is what the traffic is to be in the end
         except Overtaken as other:
             return note_overtaken(self._journal, other)
         except Breach as breach:
@@ -93,8 +97,8 @@ class Rollout:
         return self._end()
 
     def _earlier(self, status: Status) -> list[Event]:
-        """What an earlier rollout has written of the same, if that is still there, and nobody else has rolled out or
-        back since: the new deployment may be another one by now."""
+        """What an earlier rollout has written of the same, if that is still there, and nobody else
+        has rolled out or back since: the new deployment may be another one by now."""
         record = Record.read(status.tags, self._endpoint.name)
         last = record is not None and record.run == self._journal.run()
         there = last and self._endpoint.deployments().get(self._plan.new) is State.READY
@@ -114,10 +118,13 @@ class Rollout:
 
     def _end(self) -> Outcome:
         waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
-        return end(self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}")
+        return end(
+            self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}"
+        )
 
     def _start_check(self, earlier: Sequence[Event]) -> Callable[[Status], None]:
-        """``earlier`` tells how much traffic the new deployment may have. The function raises EndpointError."""
+        """``earlier`` tells how much traffic the new deployment may have. The function raises
+        EndpointError."""
         begun = max((event["step"]["percent"] for event in earlier if "step" in event), default=0)
         runs = {self._claim.run, self._journal.run()}
         name, old, new = self._endpoint.name, self._plan.old, self._plan.new
@@ -127,23 +134,27 @@ class Rollout:
             live = status.traffic.without_zeros().live
             if record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new):
                 raise EndpointError(
-                    f"A rollout {record.old} to {record.new} of {name} was cut off; run that again, or end it: "
+                    f"A rollout {record.old} to {record.new} of {name} was cut off; run that "
+                    f"again, or end it: "
                     f"mlops rollback {name}."
                 )
             if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
                 raise EndpointError(
-                    f"The traffic is {live}, which this rollout did not bring about; give {old} 100 first: "
+                    f"The traffic is {live}, which this rollout did not bring about; give {old} "
+                    f"100 first: "
                     f"mlops rollback {name}, or mlops rollback {name} --to {old}."
                 )
 
         return check
 
     def _check_questions(self, done: Sequence[Event]) -> None:
-        """Raises EndpointError where a check would check nothing. Rows that have been compared already are not asked:
-        the old one may have died since, and the new one is the way out."""
+        """Raises EndpointError where a check would check nothing. Rows that have been compared
+        already are not asked: the old one may have died since, and the new one is the way out."""
         require(self._questions, self._plan.unchecked)
         if self._questions.rows and not any(event["step"]["action"] in COMPARING for event in done):
-            self._questions = answered(self._questions, self._endpoint, self._plan.old, self._rules.agreement)
+            self._questions = answered(
+                self._questions, self._endpoint, self._plan.old, self._rules.agreement
+            )
 
     def _take(self, step: Step) -> None:
         """Returns when it is proven. Raises Breach."""
@@ -166,12 +177,17 @@ class Rollout:
         self._endpoint.deploy(new)
         if self._endpoint.deployments().get(new) is not State.READY:
             lines = self._endpoint.logs(new).strip().splitlines()
-            raise Breach(f"{new} did not get ready; its last line is: {lines[-1] if lines else 'none'}")
+            raise Breach(
+                f"{new} did not get ready; its last line is: {lines[-1] if lines else 'none'}"
+            )
 
     def _ask_golden_rows(self) -> None:
         wrong = self._questions.wrong(self._endpoint, self._plan.new)
         if wrong:
-            raise Breach(f"{self._plan.new} answers its golden rows otherwise than when it was packaged: {wrong}")
+            raise Breach(
+                f"{self._plan.new} answers its golden rows otherwise than when it was packaged: "
+                f"{wrong}"
+            )
 
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
@@ -179,7 +195,9 @@ class Rollout:
         self._endpoint.copy_autoscale(self._plan.old, self._plan.new, floor=True)
         self._claim.direct(wanted)
         share = wanted.live.get(self._plan.new, 0)
-        self._journal.write("traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror))
+        self._journal.write(
+            "traffic", share=share, live=dict(wanted.live), mirror=dict(wanted.mirror)
+        )
         begun = self._timer()
         keeping = step.action is Action.KEEP
         least = self._plan.keep_s if keeping else self._plan.hold_s
@@ -191,7 +209,9 @@ class Rollout:
                 return
             if elapsed >= max(self._plan.patience_s, least):
                 missing = [finding.text for finding in findings if finding.standing == "open"]
-                raise Breach(f"at {step}, after {elapsed:.0f} s, this is not proven: {'; '.join(missing)}")
+                raise Breach(
+                    f"at {step}, after {elapsed:.0f} s, this is not proven: {'; '.join(missing)}"
+                )
 
     def _looks(self, begun: float, least: float) -> Iterator[float]:
         """Seconds since then."""
@@ -200,18 +220,25 @@ class Rollout:
             yield self._timer() - begun
 
     def _look(self, elapsed: float, wanted: Traffic) -> list[Finding]:
-        """The old deployment is judged by the requests beside the new one's, or by the last that it had. Raises Breach
-        where somebody else directs the traffic, which is not to be overruled by the next step."""
+        """The old deployment is judged by the requests beside the new one's, or by the last that it
+        had. Raises Breach where somebody else directs the traffic, which is not to be overruled by
+        the next step."""
         now = self._clock()
         since = now - elapsed
         if not same(found := self._claim.check(), wanted):
-            raise Breach(f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}")
+            raise Breach(
+                f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}"
+            )
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
         seen = self._endpoint.observations(min(begin, since))
-        new = Tally.of(each for each in seen if each.deployment == self._plan.new and each.at >= since)
-        old = Tally.of(each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end)
+        new = Tally.of(
+            each for each in seen if each.deployment == self._plan.new and each.at >= since
+        )
+        old = Tally.of(
+            each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end
+        )
         agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
         findings = judge(new, old, agreed, self._rules, compared=self._compared)
         self._journal.write(

@@ -15,9 +15,11 @@ from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
 
 
-def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None) -> None:
-    """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError where the rollout would
-    be refused."""
+def say_plan(
+    plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None
+) -> None:
+    """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError
+    where the rollout would be refused."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     status = _status(workspace, name) if workspace else None
     traffic = status.traffic if status else None
@@ -31,17 +33,25 @@ def say_plan(plan: Callable[[str], Plan], prepared: Preparation, workspace: targ
     if version:
         click.echo(f"{new} gets {version}, which is {prepared.model} now")
     if asked is None:
-        click.echo(f"what is asked is fetched before anything is changed, with the manifest of {prepared.model}")
+        click.echo(
+            f"what is asked is fetched before anything is changed, with the manifest of "
+            f"{prepared.model}"
+        )
     else:
         require(asked, prepared.waived)
 
 
 def _status(workspace: targets.Workspace, endpoint: str) -> Status | None:
-    """None, and a note, where Azure can't be asked; a note also where another rollout is under way."""
+    """None, and a note, where Azure can't be asked; a note also where another rollout is under
+    way."""
     try:
         status = targets.connector(workspace, endpoint, {})().status()
     except (EndpointError, ModuleNotFoundError) as error:
-        click.echo(f"note: this is what the files say, as Azure was not asked: {sentence(error, 'rollout')}", err=True)
+        click.echo(
+            f"note: this is what the files say, as Azure was not asked: "
+            f"{sentence(error, 'rollout')}",
+            err=True,
+        )
         return None
     try:
         check_free(status, endpoint, set())

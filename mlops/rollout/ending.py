@@ -1,4 +1,5 @@
-"""What is left to do once every step was proven. Nothing that fails here brings the old deployment back."""
+"""What is left to do once every step was proven. Nothing that fails here brings the old deployment
+back."""
 
 from __future__ import annotations
 
@@ -10,8 +11,17 @@ from mlops.rollout.record import Phase
 from mlops.rollout.way_back import note_overtaken
 
 
-def end(endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, reason: str, *, delete: bool = True) -> Outcome:
-    """Write into the tags how it ended, lower the new deployment's minimum of instances, delete the old deployment.
+def end(
+    endpoint: Endpoint,
+    plan: Plan,
+    journal: Journal,
+    claim: Claim,
+    reason: str,
+    *,
+    delete: bool = True,
+) -> Outcome:
+    """Write into the tags how it ended, lower the new deployment's minimum of instances, delete the
+    old deployment.
 
     Not ``delete``: whoever did that before has died meanwhile.
     """
@@ -51,8 +61,8 @@ def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:
 
 
 def _delete(endpoint: Endpoint, plan: Plan, claim: Claim) -> list[str]:
-    """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile, to what is being
-    deleted."""
+    """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile,
+    to what is being deleted."""
     claim.check(Phase.PROMOTED)
     try:
         endpoint.delete(plan.old)

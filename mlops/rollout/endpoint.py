@@ -1,4 +1,5 @@
-"""What a rollout needs of an online endpoint: one in Azure (azure_endpoint.py), or a rehearsed one."""
+"""What a rollout needs of an online endpoint: one in Azure (azure_endpoint.py), or a rehearsed
+one."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import Protocol
 
 
 class EndpointError(Exception):
-    """The endpoint refused or can't be reached. The message is one sentence that says what to do."""
+    """The endpoint refused or can't be reached. The message is one sentence that says what to
+    do."""
 
 
 class State(StrEnum):
@@ -22,14 +24,17 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Traffic:
-    """Percent by deployment: ``live`` adds up to 0 or 100; ``mirror`` gets copies, whose answers nobody sees."""
+    """Percent by deployment: ``live`` adds up to 0 or 100; ``mirror`` gets copies, whose answers
+    nobody sees."""
 
     live: Mapping[str, int]
     mirror: Mapping[str, int] = field(default_factory=dict)
 
     def without_zeros(self) -> Traffic:
         """Azure lists also deployments that have no share."""
-        return Traffic(*({name: n for name, n in part.items() if n} for part in (self.live, self.mirror)))
+        return Traffic(
+            *({name: n for name, n in part.items() if n} for part in (self.live, self.mirror))
+        )
 
 
 def same(one: Traffic, other: Traffic) -> bool:
@@ -47,8 +52,9 @@ class Status:
 
 @dataclass(frozen=True)
 class Source:
-    """What a deployment is made of, as far as it is known: registered versions (``azureml:name:version``), and the file
-    that it was deployed by, with the commit of its repository."""
+    """What a deployment is made of, as far as it is known: registered versions
+    (``azureml:name:version``), and the file that it was deployed by, with the commit of its
+    repository."""
 
     model: str = ""
     code: str = ""
@@ -59,7 +65,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Answer:
-    """To one request of ours. ``status`` is the model's own, also where the endpoint hid it behind a 424."""
+    """To one request of ours. ``status`` is the model's own, also where the endpoint hid it behind
+    a 424."""
 
     status: int
     body: bytes
@@ -68,7 +75,8 @@ class Answer:
 
 @dataclass(frozen=True)
 class Observation:
-    """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds since 1970.
+    """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds
+    since 1970.
 
     ``status`` as in Answer; 0 where the deployment gave no answer at all.
     """
@@ -92,20 +100,21 @@ class Endpoint(Protocol):
     def status(self) -> Status: ...
 
     def update(self, change: Callable[[Status], Status]) -> None:
-        """Write what ``change`` makes of the endpoint as it is then; in force when this returns. ``change`` is called
-        anew with each attempt, and what it raises ends the update."""
+        """Write what ``change`` makes of the endpoint as it is then; in force when this returns.
+        ``change`` is called anew with each attempt, and what it raises ends the update."""
 
     def source(self, deployment: str) -> Source: ...
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
-        """Create or update it from its file, with no traffic; returns when it is ready or has failed. ``source``: what
-        to take in place of what the file names."""
+        """Create or update it from its file, with no traffic; returns when it is ready or has
+        failed. ``source``: what to take in place of what the file names."""
 
     def delete(self, deployment: str) -> None:
         """And its autoscale setting. Nothing happens where there is none."""
 
     def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
-        """Scale ``new`` as ``old`` is scaled. Nothing happens where ``old`` has no autoscale setting.
+        """Scale ``new`` as ``old`` is scaled. Nothing happens where ``old`` has no autoscale
+        setting.
 
         ``floor``: with as many instances as ``old`` has now, or more.
         """
@@ -120,7 +129,8 @@ class Endpoint(Protocol):
         """Ask it; ``deployment`` in place of whichever the traffic chooses."""
 
     def observations(self, since: float) -> Sequence[Observation]:
-        """Of the requests from ``since``, in seconds since 1970, as far as they are known by now."""
+        """Of the requests from ``since``, in seconds since 1970, as far as they are known by
+        now."""
 
 
 def direct(endpoint: Endpoint, traffic: Traffic) -> None:

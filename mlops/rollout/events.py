@@ -1,4 +1,5 @@
-"""The events of a rollout's journal: their shapes, held to when they are read, for a file may hold anything."""
+"""The events of a rollout's journal: their shapes, held to when they are read, for a file may hold
+anything."""
 
 from __future__ import annotations
 
@@ -146,7 +147,8 @@ _EVENTS: TypeAdapter[Any] = TypeAdapter(
 
 
 def read(line: bytes) -> Event | None:
-    """None where nothing was written, or the writing was cut off. Raises ValueError where it is no event."""
+    """None where nothing was written, or the writing was cut off. Raises ValueError where it is no
+    event."""
     line = line.strip(b"\0 \r")  # zeros, where a file system lost the end of a file
     if not line or _is_cut_off(line):
         return None
@@ -161,7 +163,9 @@ def _is_cut_off(line: bytes) -> bool:
     try:
         from_json(line)
     except ValueError:
-        whole = codecs.getincrementaldecoder("utf-8")().decode(line)  # without a sign that is cut off itself
+        whole = codecs.getincrementaldecoder("utf-8")().decode(
+            line
+        )  # without a sign that is cut off itself
         from_json(whole, allow_partial=True)
         return True
     return False

@@ -1,7 +1,8 @@
-"""Runs a rollout in a process of its own and puts the traffic back if that dies; which gives up if the guard does.
+"""Runs a rollout in a process of its own and puts the traffic back if that dies; which gives up if
+the guard does.
 
-Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes. The endpoint's tags
-tell the next `mlops rollback` then where to go back to, on whichever machine.
+Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes.
+The endpoint's tags tell the next `mlops rollback` then where to go back to, on whichever machine.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 @dataclass(frozen=True)
 class Task:
-    """What the inner process needs; ``connect`` and ``follow`` are functions of modules, to be sent to it."""
+    """What the inner process needs; ``connect`` and ``follow`` are functions of modules, to be sent
+    to it."""
 
     connect: Callable[[], Endpoint]
     plan: Plan
@@ -58,8 +60,13 @@ def guarded(task: Task) -> Outcome:
         trouble = context.SimpleQueue()
         inner = context.Process(target=_inner, args=(task, os.getpid(), trouble))
         earlier = journal.last()
-        before = {each: signal.signal(each, lambda number, _: _pass_on(number, inner.pid)) for each in _heard()}
-        signal.pthread_sigmask(signal.SIG_BLOCK, before)  # until the inner process handles them too, which inherits it
+        before = {
+            each: signal.signal(each, lambda number, _: _pass_on(number, inner.pid))
+            for each in _heard()
+        }
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, before
+        )  # until the inner process handles them too, which inherits it
         inner.start()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
         try:
@@ -82,20 +89,32 @@ def _recovered(task: Task, journal: Journal, reason: str, earlier: Sequence[Even
 
 
 def recover(
-    endpoint: Endpoint, plan: Plan, journal: Journal, reason: str, earlier: Sequence[Event], *, claim: Claim
+    endpoint: Endpoint,
+    plan: Plan,
+    journal: Journal,
+    reason: str,
+    earlier: Sequence[Event],
+    *,
+    claim: Claim,
 ) -> Outcome:
-    """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's last rollout before
-    that one. Raises EndpointError."""
+    """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's
+    last rollout before that one. Raises EndpointError."""
     try:
         events = journal.last()
-    except EndpointError as error:  # it was readable before: what was proven since then is not to be guessed
-        return put_back(endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED, claim=claim)
+    except (
+        EndpointError
+    ) as error:  # it was readable before: what was proven since then is not to be guessed
+        return put_back(
+            endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED, claim=claim
+        )
     if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
         return Outcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):
-        return put_back(endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim)
+        return put_back(
+            endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim
+        )
     if any(event["event"] == "proven" and event["step"] == asdict(plan.last) for event in events):
         return end(endpoint, plan, journal, claim, reason, delete=False)
     return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
@@ -121,16 +140,26 @@ def _rolled_out(task: Task, guard: int) -> Outcome:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         endpoint, sleep = task.connect(), _watchful(guard)
         rollout = Rollout(
-            endpoint, task.plan, task.rules, task.questions, journal, key=task.key, run=task.run, sleep=sleep
+            endpoint,
+            task.plan,
+            task.rules,
+            task.questions,
+            journal,
+            key=task.key,
+            run=task.run,
+            sleep=sleep,
         )
         return rollout.run()
-    except Interrupted as error:  # before it began, or on its way back or out: not where it was held
+    except (
+        Interrupted
+    ) as error:  # before it began, or on its way back or out: not where it was held
         _ignore(heard)
         return _recovered(task, journal, str(error), earlier)
 
 
 def _watchful(guard: int) -> Callable[[float], None]:
-    """Sleeps; interrupted, once, where the guard is gone: nobody would look after a rollout that dies."""
+    """Sleeps; interrupted, once, where the guard is gone: nobody would look after a rollout that
+    dies."""
     alone = False
 
     def sleep(seconds: float) -> None:

@@ -1,4 +1,5 @@
-"""What a rollout did and saw, a JSON line each: for those who read it, for the report, and to go on from."""
+"""What a rollout did and saw, a JSON line each: for those who read it, for the report, and to go on
+from."""
 
 from __future__ import annotations
 
@@ -27,7 +28,11 @@ class Journal:
     """``follow`` is called with each event that is written."""
 
     def __init__(
-        self, path: Path, *, follow: Callable[[Event], None] = lambda _: None, clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        *,
+        follow: Callable[[Event], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._path = path
         self._follow = follow
@@ -66,7 +71,8 @@ class Journal:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other rollouts from writing it. Raises EndpointError where one does, or it can't be written."""
+        """Keep other rollouts from writing it. Raises EndpointError where one does, or it can't be
+        written."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("a+b")
@@ -78,7 +84,9 @@ class Journal:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise EndpointError(f"Another rollout is writing {self._path}; wait until it has ended.") from None
+                raise EndpointError(
+                    f"Another rollout is writing {self._path}; wait until it has ended."
+                ) from None
             yield
 
     def last(self) -> list[Event]:
@@ -87,12 +95,15 @@ class Journal:
         Raises EndpointError where a line is anything else, for what it stood for can't be told.
         """
         events: list[Event] = []
-        for number, line in enumerate(self._path.read_bytes().split(b"\n") if self._path.exists() else [], 1):
+        for number, line in enumerate(
+            self._path.read_bytes().split(b"\n") if self._path.exists() else [], 1
+        ):
             try:
                 event = read(line)
             except ValueError:
                 raise EndpointError(
-                    f"Line {number} of {self._path} is not what a rollout writes; correct it, or move the file away."
+                    f"Line {number} of {self._path} is not what a rollout writes; correct it, or "
+                    f"move the file away."
                 ) from None
             if event and event["event"] == "started":
                 events = [event]
@@ -107,14 +118,22 @@ class Journal:
     def promoted(self, key: str) -> bool:
         """The last rollout was of that key, from whichever deployment, and went well to its end."""
         events = self.last()
-        return bool(events) and events[0]["key"].endswith(f", {key}") and events[-1].get("outcome") == Outcome.PROMOTED
+        return (
+            bool(events)
+            and events[0]["key"].endswith(f", {key}")
+            and events[-1].get("outcome") == Outcome.PROMOTED
+        )
 
     def continued(self, key: str) -> list[Event]:
-        """Of the last rollout, if it is to be gone on with: of that key, lately, not turned back by a breach."""
+        """Of the last rollout, if it is to be gone on with: of that key, lately, not turned back by
+        a breach."""
         events = self.last()
         if not events or events[0]["key"] != key or events[0]["at"] < self._clock() - FRESH_S:
             return []
-        if any(event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED for event in events):
+        if any(
+            event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED
+            for event in events
+        ):
             return []
         return events
 

@@ -1,8 +1,8 @@
 """Is the new deployment as good as promised, and as the old one? Requests and answers -> findings.
 
-Knows no network and no clock. A check is open until there are requests enough, then fine or a breach. A breach is
-hardly ever chance: its p-value is below ``Rules.chance``, which is small because there are many looks. What was not to
-be checked is no obstacle, but it is said.
+Knows no network and no clock. A check is open until there are requests enough, then fine or a
+breach. A breach is hardly ever chance: its p-value is below ``Rules.chance``, which is small
+because there are many looks. What was not to be checked is no obstacle, but it is said.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from mlops.rollout.endpoint import Observation
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
 OURS = 500
-"""Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are the client's."""
+"""Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are
+the client's."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class Slo:
 
 @dataclass(frozen=True)
 class Rules:
-    """``requests``: demanded of each deployment before anything is called fine. ``slower_by`` and ``slower_by_ms``: how
-    much slower than the old one the new one may be, both together. ``agreement``: share of equal predictions."""
+    """``requests``: demanded of each deployment before anything is called fine. ``slower_by`` and
+    ``slower_by_ms``: how much slower than the old one the new one may be, both together.
+    ``agreement``: share of equal predictions."""
 
     slo: Slo = field(default_factory=Slo)
     requests: int = 500
@@ -63,10 +65,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of predictions for the same rows. ``rows``: those that both answered, or that only the new one refused.
+    """Of predictions for the same rows. ``rows``: those that both answered, or that only the new
+    one refused.
 
-    ``old_silent`` and ``new_silent``: rows more that could not be compared, as that one gave no answer. ``left_out``:
-    rows that the old one did not answer before the rollout began.
+    ``old_silent`` and ``new_silent``: rows more that could not be compared, as that one gave no
+    answer. ``left_out``: rows that the old one did not answer before the rollout began.
     """
 
     same: int
@@ -82,7 +85,8 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Tally:
-    """The requests to one deployment. ``latencies``: of those that were answered well, in milliseconds."""
+    """The requests to one deployment. ``latencies``: of those that were answered well, in
+    milliseconds."""
 
     requests: int
     failed: int
@@ -101,8 +105,14 @@ class Tally:
 
     def figures(self) -> dict[str, float | None]:
         """For a journal."""
-        quantiles = {f"{name.lower()}_ms": self.quantile(share) for name, share in {"P50": 0.5, **QUANTILES}.items()}
-        known = {name: None if math.isnan(value) else round(value, 3) for name, value in quantiles.items()}
+        quantiles = {
+            f"{name.lower()}_ms": self.quantile(share)
+            for name, share in {"P50": 0.5, **QUANTILES}.items()
+        }
+        known = {
+            name: None if math.isnan(value) else round(value, 3)
+            for name, value in quantiles.items()
+        }
         return {"requests": self.requests, "failed": self.failed, "refused": self.refused} | known
 
     def quantile(self, quantile: float) -> float:
@@ -112,7 +122,8 @@ class Tally:
 def judge(
     new: Tally, old: Tally, agreement: Agreement | None, rules: Rules, *, compared: bool = False
 ) -> list[Finding]:
-    """``agreement`` is None where predictions are not to be compared; ``compared``: an earlier step has done it."""
+    """``agreement`` is None where predictions are not to be compared; ``compared``: an earlier step
+    has done it."""
     findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
     findings += [_latency(new, name, rules) for name in QUANTILES]
     findings += [_slower(new, old, name, rules) for name in QUANTILES]
@@ -135,13 +146,20 @@ def _requests(new: Tally, old: Tally, rules: Rules) -> Finding:
 
 def _errors(new: Tally, rules: Rules) -> Finding:
     limit = rules.slo.error_rate
-    text = f"errors {_percent(new.failed, new.requests)} of {new.requests} requests (SLO {limit:.2%})"
+    text = (
+        f"errors {_percent(new.failed, new.requests)} of {new.requests} requests (SLO {limit:.2%})"
+    )
     chance = significance.rate_above(new.failed, new.requests, limit)
-    return Finding("errors", _standing(chance, rules, within=new.failed <= limit * new.requests), text)
+    return Finding(
+        "errors", _standing(chance, rules, within=new.failed <= limit * new.requests), text
+    )
 
 
 def _versus(new: Tally, old: Tally, rules: Rules) -> Iterable[Finding]:
-    for check, count, other in (("errors", new.failed, old.failed), ("refusals", new.refused, old.refused)):
+    for check, count, other in (
+        ("errors", new.failed, old.failed),
+        ("refusals", new.refused, old.refused),
+    ):
         text = f"{check} {_percent(count, new.requests)} against {_percent(other, old.requests)} of the old one"
         chance = significance.rate_higher(count, new.requests, other, old.requests)
         yield Finding(f"{check} against the old one", _standing(chance, rules, within=True), text)
@@ -152,7 +170,9 @@ def _latency(new: Tally, name: str, rules: Rules) -> Finding:
     measured = new.quantile(quantile)
     chance = significance.quantile_above(new.latencies, quantile, limit)
     return Finding(
-        name, _standing(chance, rules, within=measured <= limit), f"{name} {_ms(measured)} (SLO {limit:g} ms)"
+        name,
+        _standing(chance, rules, within=measured <= limit),
+        f"{name} {_ms(measured)} (SLO {limit:g} ms)",
     )
 
 
@@ -160,12 +180,15 @@ def _slower(new: Tally, old: Tally, name: str, rules: Rules) -> Finding:
     quantile = QUANTILES[name]
     allowed = old.latencies * (1 + rules.slower_by) + rules.slower_by_ms
     chance = significance.quantile_higher(new.latencies, allowed, quantile)
-    text = f"{name} {_ms(new.quantile(quantile))} against {_ms(old.quantile(quantile))} of the old one"
+    text = (
+        f"{name} {_ms(new.quantile(quantile))} against {_ms(old.quantile(quantile))} of the old one"
+    )
     return Finding(f"{name} against the old one", _standing(chance, rules, within=True), text)
 
 
 def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> Finding:
-    """Rows without an answer prove nothing: those that agree must be share enough of all that were asked."""
+    """Rows without an answer prove nothing: those that agree must be share enough of all that were
+    asked."""
     if agreement is None:
         return Finding("predictions", Standing.UNCHECKED, "not compared, as was asked for")
     different = agreement.rows - agreement.same
@@ -180,7 +203,10 @@ def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> 
 
 
 def _told(agreement: Agreement, rules: Rules) -> str:
-    parts = [f"predictions agree on {agreement.same} of {agreement.asked} rows (at least {rules.agreement:.0%} wanted)"]
+    parts = [
+        f"predictions agree on {agreement.same} of {agreement.asked} rows (at least "
+        f"{rules.agreement:.0%} wanted)"
+    ]
     for who, silent in (("new", agreement.new_silent), ("old", agreement.old_silent)):
         if silent:
             parts.append(f"the {who} one does not answer {silent}")

@@ -1,4 +1,5 @@
-"""What a deployment's file says of its model: a folder on this machine, or one that is registered in Azure."""
+"""What a deployment's file says of its model: a folder on this machine, or one that is registered
+in Azure."""
 
 from __future__ import annotations
 
@@ -19,8 +20,8 @@ LABELLED_IN_REGISTRY = re.compile(r"azureml://registries/.+/labels/[^/]+", re.IG
 
 @dataclass(frozen=True)
 class Registered:
-    """A model of a workspace, by its ``version`` or by a ``label`` such as latest. ``place``: subscription, resource
-    group and workspace, where the file names them."""
+    """A model of a workspace, by its ``version`` or by a ``label`` such as latest. ``place``:
+    subscription, resource group and workspace, where the file names them."""
 
     name: str
     version: str | None = None
@@ -28,7 +29,11 @@ class Registered:
     place: tuple[str, str, str] | None = None
 
     def __str__(self) -> str:
-        return f"azureml:{self.name}:{self.version}" if self.version else f"azureml:{self.name}@{self.label}"
+        return (
+            f"azureml:{self.name}:{self.version}"
+            if self.version
+            else f"azureml:{self.name}@{self.label}"
+        )
 
 
 class Models(Protocol):
@@ -42,7 +47,8 @@ class Models(Protocol):
 
 
 def registered(document: dict[str, Any]) -> Registered | None:
-    """The workspace's model that a deployment's file names; None for a folder, and for a model of a registry."""
+    """The workspace's model that a deployment's file names; None for a folder, and for a model of a
+    registry."""
     text = str(document.get("model"))
     if found := SHORT.fullmatch(text):
         return Registered(found["name"], found["version"], found["label"])
@@ -60,5 +66,6 @@ def folder(document: dict[str, Any], file: Path) -> Path | None:
 
 
 def moves(document: dict[str, Any]) -> bool:
-    """Whether the model is a registry's by a label, which may mean another version a minute later."""
+    """Whether the model is a registry's by a label, which may mean another version a minute
+    later."""
     return LABELLED_IN_REGISTRY.fullmatch(str(document.get("model"))) is not None

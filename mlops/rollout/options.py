@@ -19,8 +19,8 @@ OUT = Path("build/rollout")
 def in_workspace(
     command: Callable[..., None], *, plans_without: bool = False, reads_log: bool = True
 ) -> Callable[..., None]:
-    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only a plan is asked.
-    Without ``reads_log`` the log's workspace may be missing."""
+    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only
+    a plan is asked. Without ``reads_log`` the log's workspace may be missing."""
 
     @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
     @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
@@ -33,7 +33,11 @@ def in_workspace(
     )
     @functools.wraps(command)
     def wrapped(
-        subscription: str, resource_group: str, workspace_name: str, log_workspace: str, **options: Any
+        subscription: str,
+        resource_group: str,
+        workspace_name: str,
+        log_workspace: str,
+        **options: Any,
     ) -> None:
         given = {
             "--subscription (AZURE_SUBSCRIPTION_ID)": subscription,
@@ -41,10 +45,17 @@ def in_workspace(
             "--workspace-name (AZURE_WORKSPACE)": workspace_name,
             "--log-workspace (LOG_ANALYTICS_WORKSPACE_ID)": log_workspace,
         }
-        missing = [name for name, value in given.items() if not value and (reads_log or "--log-workspace" not in name)]
+        missing = [
+            name
+            for name, value in given.items()
+            if not value and (reads_log or "--log-workspace" not in name)
+        ]
         if missing and not (plans_without and options["only_plan"]):
             raise click.UsageError(f"The workspace is not known; give {', '.join(missing)}.")
-        command(None if missing else targets.Workspace(*(value or "" for value in given.values())), **options)
+        command(
+            None if missing else targets.Workspace(*(value or "" for value in given.values())),
+            **options,
+        )
 
     return wrapped
 

@@ -40,8 +40,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """``hold_s``: how long each share is held at least; ``patience_s``: how long for requests enough to judge it;
-    ``keep_s``: how long the old deployment is kept, without traffic, once the new one has all of it.
+    """``hold_s``: how long each share is held at least; ``patience_s``: how long for requests
+    enough to judge it; ``keep_s``: how long the old deployment is kept, without traffic, once the
+    new one has all of it.
 
     ``unchecked``: what somebody has waived.
     """
@@ -82,10 +83,16 @@ class Plan:
             Action.DELETE: f"delete {self.old}",
         }
         each = f"each share is held for {_minutes(self.hold_s)} at least, {_minutes(self.patience_s)} at most"
-        lines = [f"{n}. {said[step.action].format(percent=step.percent)}" for n, step in enumerate(self.steps, 1)]
-        lines.append(f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}")
+        lines = [
+            f"{n}. {said[step.action].format(percent=step.percent)}"
+            for n, step in enumerate(self.steps, 1)
+        ]
         lines.append(
-            f"{self.new} gets {self.old}'s autoscale setting, if any, before its traffic, and loses it on the way back"
+            f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}"
+        )
+        lines.append(
+            f"{self.new} gets {self.old}'s autoscale setting, if any, before its traffic, and "
+            f"loses it on the way back"
         )
         return [*lines, not_checked(self.unchecked)] if self.unchecked else lines
 
@@ -95,12 +102,20 @@ def not_checked(checks: Sequence[str]) -> str:
 
 
 def steps(
-    mirror: int = 10, traffic: Sequence[int] = (10, 50, 100), *, delete: bool = True, golden: bool = True
+    mirror: int = 10,
+    traffic: Sequence[int] = (10, 50, 100),
+    *,
+    delete: bool = True,
+    golden: bool = True,
 ) -> tuple[Step, ...]:
     """``traffic`` rises; where it ends below 100 the split is held, and both deployments stay."""
     before = [Step(Action.DEPLOY)] + ([Step(Action.GOLDEN)] if golden else [])
     before += [Step(Action.MIRROR, mirror)] if mirror else []
-    after = [Step(Action.KEEP)] + ([Step(Action.DELETE)] if delete else []) if traffic[-1] == 100 else []
+    after = (
+        [Step(Action.KEEP)] + ([Step(Action.DELETE)] if delete else [])
+        if traffic[-1] == 100
+        else []
+    )
     return (*before, *(Step(Action.LIVE, percent) for percent in traffic), *after)
 
 

@@ -1,4 +1,5 @@
-"""What a rollout has to know before it begins: which version of the model it brings, and what to ask of it."""
+"""What a rollout has to know before it begins: which version of the model it brings, and what to
+ask of it."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from errors import StartupError
-from manifest import FILE_NAME
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files.manifest import FILE_NAME
 from mlops.rollout import model_reference, targets
 from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.model_reference import Models, Registered
@@ -19,8 +20,8 @@ from mlops.rollout.questions import Questions
 
 @dataclass(frozen=True)
 class Preparation:
-    """``document``: of the deployment's ``file``. ``artifact``: the model's folder. ``sample``: rows to compare
-    predictions by. ``waived``: what is not to be checked."""
+    """``document``: of the deployment's ``file``. ``artifact``: the model's folder. ``sample``:
+    rows to compare predictions by. ``waived``: what is not to be checked."""
 
     document: dict[str, Any]
     file: Path
@@ -41,11 +42,14 @@ class Preparation:
     def here(self) -> Questions:
         """What the files on this machine give to ask. Raises StartupError, EndpointError."""
         if self.artifact and not (self.artifact / FILE_NAME).is_file():
-            raise StartupError(f"{self.artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote.")
+            raise StartupError(
+                f"{self.artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote."
+            )
         return self._questions(self.artifact or model_reference.folder(self.document, self.file))
 
     def ask(self, models: Callable[[], Models]) -> tuple[Questions, Registered | None]:
-        """What to ask, and the version that a label in the file means now. Raises StartupError, EndpointError."""
+        """What to ask, and the version that a label in the file means now. Raises StartupError,
+        EndpointError."""
         if self.model is None or not (self.model.label or self.fetches):
             return self.here(), None
         there = models()
@@ -60,7 +64,8 @@ class Preparation:
                 return self._questions(Path(folder))
             except EndpointError as error:
                 raise EndpointError(
-                    f"{str(error).removesuffix('.')}, or name the model's folder on this machine by --artifact."
+                    f"{str(error).removesuffix('.')}, or name the model's folder on this machine "
+                    f"by --artifact."
                 ) from error
             except StartupError as error:  # nobody finds that folder later
                 raise StartupError(str(error).replace(folder, str(model))) from error
@@ -68,7 +73,8 @@ class Preparation:
     def _questions(self, folder: Path | None) -> Questions:
         if model_reference.moves(self.document):
             raise EndpointError(
-                f"{self.document['model']} may mean another version by the time that it is deployed; name a version, "
+                f"{self.document['model']} may mean another version by the time that it is "
+                f"deployed; name a version, "
                 "as azureml://registries/REGISTRY/models/NAME/versions/VERSION."
             )
         return targets.questions(folder, self.sample).without(self.waived)

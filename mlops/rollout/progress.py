@@ -53,7 +53,9 @@ def _side(who: str, figures: Mapping[str, Any]) -> str:
 
 
 def _standing(findings: Sequence[Mapping[str, Any]]) -> str:
-    unchecked = [f"; {f['check']} unchecked: {f['text']}" for f in findings if f["standing"] == "unchecked"]
+    unchecked = [
+        f"; {f['check']} unchecked: {f['text']}" for f in findings if f["standing"] == "unchecked"
+    ]
     waiting = [f["check"] for f in findings if f["standing"] not in ("fine", "unchecked")]
     return (f"not yet: {', '.join(waiting)}" if waiting else "all fine") + "".join(unchecked)
 
@@ -69,12 +71,16 @@ def _ended(event: Event) -> str:
 
 SAID: dict[str, Callable[[Event], str]] = {
     "started": lambda event: (
-        f"{event['endpoint']}: {event['plan']['new']} after {event['plan']['old']}{_waived(event['plan'])}"
+        f"{event['endpoint']}: {event['plan']['new']} after "
+        f"{event['plan']['old']}{_waived(event['plan'])}"
     ),
     "step": lambda event: f"{_named(event['step'])} ...",
-    "traffic": lambda event: f"  [{_bar(event['share'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}",
+    "traffic": lambda event: (
+        f"  [{_bar(event['share'])}] {_shares(event['live'])}{_mirrored(event['mirror'])}"
+    ),
     "look": lambda event: (
-        f"  {_side('new', event['new'])} | {_side('old', event['old'])} | {_standing(event['findings'])}"
+        f"  {_side('new', event['new'])} | {_side('old', event['old'])} | "
+        f"{_standing(event['findings'])}"
     ),
     "proven": lambda event: f"{_named(event['step'])}: proven",
     "back": lambda event: f"back to {_shares(event['live'])}: {event['reason']}",

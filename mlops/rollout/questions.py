@@ -1,4 +1,5 @@
-"""What deployments are asked by name, beside the clients' requests: golden rows, and rows that two must agree on."""
+"""What deployments are asked by name, beside the clients' requests: golden rows, and rows that two
+must agree on."""
 
 from __future__ import annotations
 
@@ -9,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from contract import Feature
-from errors import StartupError
-from golden import same
-from manifest import Manifest
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.models.files.manifest import Manifest
+from azureml_scoring.models.golden_rows import same
 from mlops import sample as samples
 from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
 from mlops.rollout.plan import Check
@@ -20,13 +21,15 @@ from mlops.rollout.row_answers import predictions
 from mlops.score_rows import check_json
 
 TOLERANCE = 1e-3
-"""Of golden answers: the service has proven its own, tighter, at its start; here it is which model answers."""
+"""Of golden answers: the service has proven its own, tighter, at its start; here it is which model
+answers."""
 
 
 @dataclass(frozen=True)
 class Questions:
-    """``golden``: pairs of a request and the predictions wanted, by method; ``rows``: what both are asked, by
-    ``columns``, or by position where those are None; ``left_out``: rows more that the old one does not answer."""
+    """``golden``: pairs of a request and the predictions wanted, by method; ``rows``: what both are
+    asked, by ``columns``, or by position where those are None; ``left_out``: rows more that the old
+    one does not answer."""
 
     golden: Sequence[tuple[dict[str, Any], list[Any]]] = ()
     rows: Sequence[list[Any]] = ()
@@ -45,7 +48,11 @@ class Questions:
         return replace(sample if sample and sample.rows else golden, golden=asked)
 
     def request(self, rows: Sequence[list[Any]]) -> dict[str, Any]:
-        return {"data": rows} if self.columns is None else {"input_data": {"columns": self.columns, "data": rows}}
+        return (
+            {"data": rows}
+            if self.columns is None
+            else {"input_data": {"columns": self.columns, "data": rows}}
+        )
 
     def score(self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]) -> Answer:
         """What a deployment says to some of the rows. Raises EndpointError."""
@@ -77,25 +84,39 @@ class Questions:
 
 
 def require(asked: Questions, waived: Collection[Check]) -> None:
-    """Raises EndpointError, with what to give, where a check has nothing to ask and nobody has waived it."""
+    """Raises EndpointError, with what to give, where a check has nothing to ask and nobody has
+    waived it."""
     gaps = asked.gaps(waived)
     if not gaps:
         return
-    give = "the folder that `mlops package` wrote by --artifact" if Check.GOLDEN in gaps else "rows by --sample"
+    give = (
+        "the folder that `mlops package` wrote by --artifact"
+        if Check.GOLDEN in gaps
+        else "rows by --sample"
+    )
     flags = " ".join(f"--without {check}" for check in gaps)
-    raise EndpointError(f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with {flags}.")
+    raise EndpointError(
+        f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with {flags}."
+    )
 
 
 def table(sample: Path, features: Sequence[Feature]) -> Questions:
-    """The rows of a file, a CSV read as the model's ``features`` say, where they are known. Raises StartupError."""
+    """The rows of a file, a CSV read as the model's ``features`` say, where they are known. Raises
+    StartupError."""
     frame = samples.read(sample, features)
     check_json(frame, sample)
-    columns, names = list(frame.columns), [feature.name for feature in features if feature.name is not None]
+    columns, names = (
+        list(frame.columns),
+        [feature.name for feature in features if feature.name is not None],
+    )
     named = all(isinstance(name, str) for name in columns) and not (features and not names)
     if named and (missing := [name for name in names if name not in columns]):
-        raise StartupError(f"{sample} lacks columns that the model takes: {', '.join(missing)}; add them.")
+        raise StartupError(
+            f"{sample} lacks columns that the model takes: {', '.join(missing)}; add them."
+        )
     if features and not named and len(features) != len(columns):
         raise StartupError(
-            f"{sample} has {len(columns)} columns, and the model takes {len(features)}, by position; give those."
+            f"{sample} has {len(columns)} columns, and the model takes {len(features)}, by "
+            f"position; give those."
         )
     return Questions(rows=samples.rows_of(frame), columns=columns if named else None)

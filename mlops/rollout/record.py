@@ -1,4 +1,5 @@
-"""The record of an endpoint's last rollout, kept in the endpoint's own tags, where every machine sees it."""
+"""The record of an endpoint's last rollout, kept in the endpoint's own tags, where every machine
+sees it."""
 
 from __future__ import annotations
 
@@ -39,8 +40,9 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Record:
-    """``run`` identifies the process that may direct the traffic while ``phase`` is rolling. ``old`` served before it.
-    ``by`` is a person or a pipeline run, ``at`` when the phase began, ``source`` what the old deployment is made of."""
+    """``run`` identifies the process that may direct the traffic while ``phase`` is rolling.
+    ``old`` served before it. ``by`` is a person or a pipeline run, ``at`` when the phase began,
+    ``source`` what the old deployment is made of."""
 
     run: str
     phase: Phase
@@ -51,8 +53,9 @@ class Record:
     source: Source = field(default_factory=Source)
 
     def on(self, tags: Mapping[str, str]) -> dict[str, str]:
-        """``tags`` with this record in place of any other. A source too long for a tag is left out, and what else is
-        too long is cut. Without room for all, a rollback leaves none: it has to be possible, and means the same."""
+        """``tags`` with this record in place of any other. A source too long for a tag is left out,
+        and what else is too long is cut. Without room for all, a rollback leaves none: it has to be
+        possible, and means the same."""
         others = {name: value for name, value in tags.items() if name.lower() not in NAMES}
         values = [self.run, self.phase, self.old, self.new, self.by, self.at.strftime(TIME)]
         source = {f"old-{name}": value for name, value in asdict(self.source).items()}
@@ -76,10 +79,19 @@ class Record:
             if not (run and old):
                 raise ValueError
             source = Source(**{name: ours.get(f"{PREFIX}old-{name}", "") for name in SOURCE})
-            return cls(run, Phase(phase), old, new, by, datetime.strptime(at, TIME).replace(tzinfo=UTC), source)
+            return cls(
+                run,
+                Phase(phase),
+                old,
+                new,
+                by,
+                datetime.strptime(at, TIME).replace(tzinfo=UTC),
+                source,
+            )
         except (KeyError, ValueError, TypeError):
             raise Unreadable(
-                f"The tags {PREFIX}* of {endpoint} are not what a rollout writes, so they do not tell where to go back "
+                f"The tags {PREFIX}* of {endpoint} are not what a rollout writes, so they do not "
+                f"tell where to go back "
                 f"to; name the deployment: mlops rollback {endpoint} --to NAME."
             ) from None
 
@@ -99,7 +111,9 @@ def whoever() -> str:
         who = f"GitHub run {run}/{env.get('GITHUB_RUN_ATTEMPT', '1')} of {env.get('GITHUB_REPOSITORY', 'unknown')}"
     elif build := env.get("BUILD_BUILDID"):
         attempt = ".".join(env.get(f"SYSTEM_{part}ATTEMPT", "1") for part in ("STAGE", "JOB"))
-        who = f"Azure Pipelines build {build}/{attempt} of {env.get('SYSTEM_TEAMPROJECT', 'unknown')}"
+        who = (
+            f"Azure Pipelines build {build}/{attempt} of {env.get('SYSTEM_TEAMPROJECT', 'unknown')}"
+        )
     else:
         who = f"{_user()}@{socket.gethostname()}"
     return who[:LONGEST]

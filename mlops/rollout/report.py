@@ -1,4 +1,5 @@
-"""A rollout's journal as one self-contained HTML page: traffic, latency, errors, and each decision."""
+"""A rollout's journal as one self-contained HTML page: traffic, latency, errors, and each
+decision."""
 
 from __future__ import annotations
 
@@ -74,7 +75,10 @@ def _picture(events: Sequence[Event], slo: Slo) -> str:
     times = [event["at"] - start for event in looks]
     for side, colour in SIDES:
         for name, style in (("p50_ms", ":"), ("p95_ms", "-"), ("p99_ms", "--")):
-            values = [event[side][name] if event[side][name] is not None else float("nan") for event in looks]
+            values = [
+                event[side][name] if event[side][name] is not None else float("nan")
+                for event in looks
+            ]
             latency.plot(times, values, style, color=colour, label=f"{side} {name[:3].upper()}")
         failed = [100 * event[side]["failed"] / max(event[side]["requests"], 1) for event in looks]
         errors.plot(times, failed, color=colour, label=side)
@@ -100,8 +104,17 @@ def _draw_traffic(axes: Any, events: Sequence[Event], start: float) -> None:
     times = [0.0, *(event["at"] - start for event in changes), events[-1]["at"] - start]
     live = [0, *(event["share"] for event in changes)]
     mirrored = [0, *(event["mirror"].get(new, 0) for event in changes)]
-    axes.fill_between(times, [*live, live[-1]], step="post", color=NEW_COLOUR, alpha=0.4, label="live")
-    axes.step(times, [*mirrored, mirrored[-1]], where="post", color=NEW_COLOUR, linestyle="--", label="mirrored")
+    axes.fill_between(
+        times, [*live, live[-1]], step="post", color=NEW_COLOUR, alpha=0.4, label="live"
+    )
+    axes.step(
+        times,
+        [*mirrored, mirrored[-1]],
+        where="post",
+        color=NEW_COLOUR,
+        linestyle="--",
+        label="mirrored",
+    )
     axes.set(ylabel=f"{new}'s share, %", ylim=(0, 105))
     axes.legend(fontsize="small", loc="upper left")
 

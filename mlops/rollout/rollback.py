@@ -1,4 +1,5 @@
-"""`mlops rollback`: where to go back to, by the endpoint's record, and the way there, from any machine."""
+"""`mlops rollback`: where to go back to, by the endpoint's record, and the way there, from any
+machine."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class Gone(EndpointError):
 
 
 class Rollback:
-    """``to``: the deployment that a person names, whatever the record says. Raises EndpointError."""
+    """``to``: the deployment that a person names, whatever the record says. Raises
+    EndpointError."""
 
     def __init__(self, endpoint: Endpoint, to: str | None = None) -> None:
         self._endpoint = endpoint
@@ -32,7 +34,8 @@ class Rollback:
         self.to = to or (self._record.old if self._record else "")
 
     def nothing(self, *, own: bool) -> str | None:
-        """Why there is nothing to do. ``own``: only for what this pipeline run, or this user here, has rolled out."""
+        """Why there is nothing to do. ``own``: only for what this pipeline run, or this user here,
+        has rolled out."""
         record, name = self._record, self._endpoint.name
         if record and own and record.by != whoever():
             return f"The last rollout of {name} is that of {record.by}; there is none of {whoever()} to roll back."
@@ -46,14 +49,17 @@ class Rollback:
         return None
 
     def check(self) -> None:
-        """Raises EndpointError where the traffic must not go there; Gone where the deployment can be brought back."""
+        """Raises EndpointError where the traffic must not go there; Gone where the deployment can
+        be brought back."""
         state = self._endpoint.deployments().get(self.to)
         if not self._named:
             self._check_traffic(self._status)
         if self._record and self.to == self._record.old:
             self._check_old(self._record, state)
         elif state is None:
-            raise EndpointError(f"There is no deployment {self.to} to go back to; name one that there is by --to.")
+            raise EndpointError(
+                f"There is no deployment {self.to} to go back to; name one that there is by --to."
+            )
 
     @property
     def others(self) -> str:
@@ -67,28 +73,34 @@ class Rollback:
         return self._record.source if self._record and self.to == self._record.old else Source()
 
     def file(self) -> Path:
-        """By which to deploy it again. Raises EndpointError where it is not on record or not in this folder."""
+        """By which to deploy it again. Raises EndpointError where it is not on record or not in
+        this folder."""
         if not self.source.file:
             raise EndpointError(
-                f"The file that {self.to} was deployed by is not on record; name it: --redeploy --file FILE."
+                f"The file that {self.to} was deployed by is not on record; name it: --redeploy "
+                f"--file FILE."
             )
         file = located(self.source.file)
         if file is None:
             commit = f"check out commit {self.source.commit}, or " if self.source.commit else ""
             raise EndpointError(
-                f"{self.source.file}, which {self.to} was deployed by, is not here; {commit}name the file by --file."
+                f"{self.source.file}, which {self.to} was deployed by, is not here; {commit}name "
+                f"the file by --file."
             )
         return file
 
     def redeploy(self, endpoint: Endpoint) -> None:
-        """Bring the old deployment back, as it was registered. ``endpoint`` has its file. Raises EndpointError."""
+        """Bring the old deployment back, as it was registered. ``endpoint`` has its file. Raises
+        EndpointError."""
         record = self._record
         assert record  # noqa: S101
         self._write(record, Phase.ROLLING)
         try:
             endpoint.deploy(self.to, record.source)
             if endpoint.deployments().get(self.to) is not State.READY:
-                raise EndpointError(f"{self.to} did not get ready: {endpoint.logs(self.to).strip()[-500:]}")
+                raise EndpointError(
+                    f"{self.to} did not get ready: {endpoint.logs(self.to).strip()[-500:]}"
+                )
             endpoint.copy_autoscale(record.new, self.to)
         except BaseException:
             with contextlib.suppress(EndpointError):
@@ -101,7 +113,9 @@ class Rollback:
         reason = f"mlops rollback was called by {whoever()}"
         scaled = [self._record.new] if self._record and self.to == self._record.old else []
         change = self._change(plan)
-        return put_back(self._endpoint, plan, journal, reason, claim=self._claim, change=change, scaled=scaled)
+        return put_back(
+            self._endpoint, plan, journal, reason, claim=self._claim, change=change, scaled=scaled
+        )
 
     def _change(self, plan: Plan) -> Callable[[Status], Status]:
         record = replace(self._claim.record(plan, Phase.ROLLED_BACK), source=self.source)
@@ -118,7 +132,9 @@ class Rollback:
         return change
 
     def _write(self, record: Record, phase: Phase) -> None:
-        made = replace(self._claim.record(Plan(record.old, record.new, ()), phase), source=record.source)
+        made = replace(
+            self._claim.record(Plan(record.old, record.new, ()), phase), source=record.source
+        )
 
         def change(status: Status) -> Status:
             self._check_same_run(self._read(status))
@@ -139,7 +155,8 @@ class Rollback:
         known = {self._claim.run, self._record.run if self._record else None}
         if found and found.run not in known:
             raise Overtaken(
-                f"{found.by} has begun another rollout of {self._endpoint.name} meanwhile, {found.old} to {found.new}; "
+                f"{found.by} has begun another rollout of {self._endpoint.name} meanwhile, "
+                f"{found.old} to {found.new}; "
                 "call this again if that is to be rolled back."
             )
 
@@ -149,7 +166,9 @@ class Rollback:
         assert record  # noqa: S101
         old, new = Traffic({record.old: 100}), Traffic({record.new: 100})
         left = {Phase.PROMOTED: (old, new), Phase.ROLLED_BACK: (old,)}.get(record.phase, ())
-        under_way = record.phase in (Phase.ROLLING, Phase.HELD) and between(status.traffic, record.old, record.new)
+        under_way = record.phase in (Phase.ROLLING, Phase.HELD) and between(
+            status.traffic, record.old, record.new
+        )
         if under_way or any(same(status.traffic, one) for one in left):
             return
         raise Overtaken(
@@ -161,14 +180,16 @@ class Rollback:
         name = self._endpoint.name
         if state is State.CREATING and not self._named:
             raise EndpointError(
-                f"{record.old} is being deployed or changed now; call this again when that has ended, or give it the "
+                f"{record.old} is being deployed or changed now; call this again when that has "
+                f"ended, or give it the "
                 f"traffic all the same: mlops rollback {name} --to {record.old}."
             )
         if state is None or (state is State.FAILED and not self._named):
             raise _gone(record, name, "is no longer there" if state is None else "has failed")
         if not self._named and _differ(record.source, self._endpoint.source(record.old)):
             raise EndpointError(
-                f"{record.old} was deployed anew since it served {record.source.model}. If it is to have the traffic "
+                f"{record.old} was deployed anew since it served {record.source.model}. If it is "
+                f"to have the traffic "
                 f"as it is now: mlops rollback {name} --to {record.old}."
             )
 
@@ -181,7 +202,9 @@ def _gone(record: Record, endpoint: str, what: str) -> EndpointError:
             f"mlops rollback {endpoint} --to {old}."
         )
     commit = f" at commit {source.commit}" if source.commit else ""
-    known, option = (f", deployed by {source.file}{commit}", "") if source.file else ("", " --file FILE")
+    known, option = (
+        (f", deployed by {source.file}{commit}", "") if source.file else ("", " --file FILE")
+    )
     return Gone(
         f"{old} {what}. It had {source.model}{known}. To bring it back and give it the traffic: "
         f"mlops rollback {endpoint} --redeploy{option}."

@@ -17,12 +17,31 @@ from mlops.rollout.rollback import Gone, Rollback
 
 @click.command()
 @click.argument("endpoint_name")
-@click.option("--to", "to", help="The deployment that is to have all traffic, whatever the last rollout left.")
-@click.option("--redeploy", is_flag=True, help="Where the deployment to go back to was deleted, deploy it again first.")
-@click.option("--file", type=FILE, help="The file to deploy it by; else the one it was deployed by, if that is here.")
-@click.option("--own", is_flag=True, help="Only roll back what this pipeline run, or this user here, rolled out.")
+@click.option(
+    "--to", "to", help="The deployment that is to have all traffic, whatever the last rollout left."
+)
+@click.option(
+    "--redeploy",
+    is_flag=True,
+    help="Where the deployment to go back to was deleted, deploy it again first.",
+)
+@click.option(
+    "--file",
+    type=FILE,
+    help="The file to deploy it by; else the one it was deployed by, if that is here.",
+)
+@click.option(
+    "--own",
+    is_flag=True,
+    help="Only roll back what this pipeline run, or this user here, rolled out.",
+)
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of the journal.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUT,
+    help="Folder of the journal.",
+)
 @functools.partial(in_workspace, reads_log=False)
 def rollback(
     workspace: targets.Workspace,
@@ -36,8 +55,9 @@ def rollback(
 ) -> None:
     """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
 
-    The endpoint's tags say which that is, so it works from any machine, also while a rollout is under way, which then
-    stops. Nothing is deleted. Exit status 0 if the traffic is back or there is nothing to do.
+    The endpoint's tags say which that is, so it works from any machine, also while a rollout is
+    under way, which then stops. Nothing is deleted. Exit status 0 if the traffic is back or there
+    is nothing to do.
 
     Example: mlops rollback diabetes-classifier
     """
@@ -79,7 +99,8 @@ def _say_redeployed(back: Rollback, file: Path) -> None:
     commit = origin(file)[1]
     if commit != back.source.commit:
         click.echo(
-            f"note: size and settings are those of {file} as it is here, commit {commit or 'unknown'}; {back.to} was "
+            f"note: size and settings are those of {file} as it is here, commit "
+            f"{commit or 'unknown'}; {back.to} was "
             f"deployed at {back.source.commit or 'an unknown one'}",
             err=True,
         )
@@ -90,4 +111,6 @@ def _warn_of_unreadable(journal: Journal) -> None:
     try:
         journal.last()
     except (EndpointError, OSError) as error:
-        click.echo(f"note: the journal can't be read, which the rollback does not need: {error}", err=True)
+        click.echo(
+            f"note: the journal can't be read, which the rollback does not need: {error}", err=True
+        )

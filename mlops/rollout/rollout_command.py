@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from azureml_scoring.quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 from mlops import output
 from mlops.failure import sentence
 from mlops.quantity_options import QuantityType
@@ -21,7 +22,6 @@ from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
-from quantities import COUNT, MILLISECONDS, MINUTES, SHARE, WHOLE_PERCENT
 
 CHECK = click.Choice([str(check) for check in Check])
 SHARES = "10,50,100"
@@ -39,37 +39,81 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
 
 @click.command()
 @click.argument("deployment_file", type=FILE)
-@click.option("--plan", "only_plan", is_flag=True, help="Print the steps and do nothing; Azure need not be there.")
+@click.option(
+    "--plan",
+    "only_plan",
+    is_flag=True,
+    help="Print the steps and do nothing; Azure need not be there.",
+)
 @click.option(
     "--hold",
     type=QuantityType(WHOLE_PERCENT.within(1, 99)),
     help="Stop at this percentage and keep the split, as for A/B.",
 )
-@click.option("--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other.")
+@click.option(
+    "--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other."
+)
 @click.option(
     "--mirror",
     type=QuantityType(WHOLE_PERCENT.within(0, 50)),
     default=10,
     help="Percentage of requests that is mirrored first; 0: none.",
 )
-@click.option("--step-minutes", type=QuantityType(MINUTES), default=5.0, help="How long each share is held at least.")
 @click.option(
-    "--patience-minutes", type=QuantityType(MINUTES), default=60.0, help="How long a share waits for enough requests."
+    "--step-minutes",
+    type=QuantityType(MINUTES),
+    default=5.0,
+    help="How long each share is held at least.",
 )
 @click.option(
-    "--keep-minutes", type=QuantityType(MINUTES), default=30.0, help="How long the old deployment is kept at the end."
+    "--patience-minutes",
+    type=QuantityType(MINUTES),
+    default=60.0,
+    help="How long a share waits for enough requests.",
+)
+@click.option(
+    "--keep-minutes",
+    type=QuantityType(MINUTES),
+    default=30.0,
+    help="How long the old deployment is kept at the end.",
 )
 @click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
-@click.option("--requests", type=QuantityType(COUNT), default=500, help="How many each deployment must have had.")
+@click.option(
+    "--requests",
+    type=QuantityType(COUNT),
+    default=500,
+    help="How many each deployment must have had.",
+)
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO: limit of P95.")
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO: limit of P99.")
-@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO: share that may fail.")
-@click.option("--agreement", type=QuantityType(SHARE), default=0.95, help="Share of predictions that must agree.")
-@click.option("--artifact", type=MODEL_DIR, help="The new model, as it was packaged; else its manifest is fetched.")
-@click.option("--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows.")
-@click.option("--without", type=CHECK, multiple=True, help="Go on without this check, which is named to the end.")
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT, help="Folder of journal and report."
+    "--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO: share that may fail."
+)
+@click.option(
+    "--agreement",
+    type=QuantityType(SHARE),
+    default=0.95,
+    help="Share of predictions that must agree.",
+)
+@click.option(
+    "--artifact",
+    type=MODEL_DIR,
+    help="The new model, as it was packaged; else its manifest is fetched.",
+)
+@click.option(
+    "--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows."
+)
+@click.option(
+    "--without",
+    type=CHECK,
+    multiple=True,
+    help="Go on without this check, which is named to the end.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=OUT,
+    help="Folder of journal and report.",
 )
 @functools.partial(in_workspace, plans_without=True)
 def rollout(
@@ -93,13 +137,15 @@ def rollout(
     without: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Bring the deployment in DEPLOYMENT_FILE into service, step by step, each judged before the next.
+    """Bring the deployment in DEPLOYMENT_FILE into service, step by step, each judged before the
+    next.
 
-    It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising shares. It must keep the
-    SLO, be no slower and fail no more than the deployment that it takes over from, and predict alike. At a breach, a
-    timeout or an interrupt all traffic goes back, and the reason is told. Exit status 0 only if all went well. Run
-    again after an interrupt it goes on where it was. A check that has nothing to ask refuses the rollout before it
-    begins, unless you waive it by --without.
+    It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising
+    shares. It must keep the SLO, be no slower and fail no more than the deployment that it takes
+    over from, and predict alike. At a breach, a timeout or an interrupt all traffic goes back, and
+    the reason is told. Exit status 0 only if all went well. Run again after an interrupt it goes on
+    where it was. A check that has nothing to ask refuses the rollout before it begins, unless you
+    waive it by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
@@ -109,7 +155,9 @@ def rollout(
     output.check(journal.with_suffix(".html"))
     waived = tuple(check for check in Check if check in without)
     if sample and Check.PREDICTIONS in waived:
-        raise click.UsageError("--sample gives rows to compare predictions by, which --without predictions waives.")
+        raise click.UsageError(
+            "--sample gives rows to compare predictions by, which --without predictions waives."
+        )
     prepared = Preparation(document, deployment_file, artifact, sample, waived)
     shares = [*(share for share in traffic if share < hold), hold] if hold else traffic
     plan = functools.partial(
@@ -130,17 +178,26 @@ def rollout(
 
 
 def _roll_out(
-    workspace: targets.Workspace, prepared: Preparation, plan: Callable[[str], Plan], rules: Rules, journal: Path
+    workspace: targets.Workspace,
+    prepared: Preparation,
+    plan: Callable[[str], Plan],
+    rules: Rules,
+    journal: Path,
 ) -> Outcome:
-    """``plan``: by the old deployment's name. Raises StartupError, EndpointError where it can't begin."""
+    """``plan``: by the old deployment's name. Raises StartupError, EndpointError where it can't
+    begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     asked, version = prepared.ask(lambda: targets.models(workspace, name))
     require(asked, prepared.waived)
-    connect = targets.connector(workspace, name, {new: prepared.file}, {new: str(version)} if version else {})
+    connect = targets.connector(
+        workspace, name, {new: prepared.file}, {new: str(version)} if version else {}
+    )
     key = targets.key(prepared.file, asked, version)
     status, run = connect().status(), Journal(journal).run()
     record = check_free(status, name, {run})
-    last = record if record and record.run == run else None  # else somebody else has had the endpoint since
+    last = (
+        record if record and record.run == run else None
+    )  # else somebody else has had the endpoint since
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return Outcome.PROMOTED
@@ -160,6 +217,8 @@ def _report(journal: Path, slo: Slo) -> None:
     try:
         report.write(Journal(journal).last(), page, slo)
     except Exception as error:  # whatever it is, the exit status says how the rollout ended, which a pipeline goes by
-        click.echo(f"note: the report {page} could not be written: {sentence(error, 'report')}", err=True)
+        click.echo(
+            f"note: the report {page} could not be written: {sentence(error, 'report')}", err=True
+        )
     else:
         click.echo(f"Report: {page}")

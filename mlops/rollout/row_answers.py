@@ -1,4 +1,5 @@
-"""What a deployment answers to many rows: a hundred at a time, and fewer where one of them spoils it for the others."""
+"""What a deployment answers to many rows: a hundred at a time, and fewer where one of them spoils
+it for the others."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ CRASHED = 500
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """``status`` is the model's. ``predicted``: whether there is a ``prediction`` in the answer; null is none."""
+    """``status`` is the model's. ``predicted``: whether there is a ``prediction`` in the answer;
+    null is none."""
 
     status: int
     predicted: bool = False
@@ -31,14 +33,18 @@ class RowAnswer:
 
 
 def refused(status: int) -> bool:
-    """Whether a deployment does not want what it was asked, rather than being unable to answer now."""
+    """Whether a deployment does not want what it was asked, rather than being unable to answer
+    now."""
     return 400 <= status < 500 and status not in NOT_NOW
 
 
 def row_answers(
-    ask: Callable[[Sequence[Any]], Answer], rows: Sequence[Any], by_row: Callable[[int], bool] = refused
+    ask: Callable[[Sequence[Any]], Answer],
+    rows: Sequence[Any],
+    by_row: Callable[[int], bool] = refused,
 ) -> Iterator[RowAnswer]:
-    """One for each row. A request that is answered by a status of ``by_row`` is divided until its row is found."""
+    """One for each row. A request that is answered by a status of ``by_row`` is divided until its
+    row is found."""
     for start in range(0, len(rows), ROWS):
         yield from _of_batch(ask, rows[start : start + ROWS], by_row)
 
@@ -49,7 +55,9 @@ def _of_batch(
     answer = ask(rows)
     found = predictions(answer)
     if found is not None and len(found) == len(rows):
-        yield from (RowAnswer(answer.status, predicted=each is not None, prediction=each) for each in found)
+        yield from (
+            RowAnswer(answer.status, predicted=each is not None, prediction=each) for each in found
+        )
     elif len(rows) > 1 and by_row(answer.status):
         half = len(rows) // 2
         yield from _of_batch(ask, rows[:half], by_row)

@@ -1,4 +1,5 @@
-"""Asks two deployments the same rows: which of them the old one answers, and how often the new one agrees."""
+"""Asks two deployments the same rows: which of them the old one answers, and how often the new one
+agrees."""
 
 from __future__ import annotations
 
@@ -38,15 +39,20 @@ def answered(asked: Questions, endpoint: Endpoint, old: str, share: float) -> Qu
         left = len(asked.rows) - len(statuses)
         if not left or left / len(asked.rows) < share:
             raise EndpointError(
-                f"{old} does not answer {len(statuses)} of the first {len(kept) + len(statuses)} rows that predictions "
-                f"are compared by ({_said(statuses)}); give rows that it answers by --sample, or go on with "
+                f"{old} does not answer {len(statuses)} of the first {len(kept) + len(statuses)} "
+                f"rows that predictions "
+                f"are compared by ({_said(statuses)}); give rows that it answers by --sample, or "
+                f"go on with "
                 f"--without {Check.PREDICTIONS}."
             )
     return replace(asked, rows=kept, left_out=asked.left_out + len(statuses))
 
 
 def _said(statuses: Sequence[int]) -> str:
-    names = (f"{status} without predictions" if status == 200 else str(status) for status in sorted(set(statuses)))
+    names = (
+        f"{status} without predictions" if status == 200 else str(status)
+        for status in sorted(set(statuses))
+    )
     return f"status {', '.join(names)}"
 
 
@@ -71,33 +77,44 @@ def agreement(asked: Questions, endpoint: Endpoint, new: str, old: str) -> Agree
     )
 
 
-def _answers(asked: Questions, endpoint: Endpoint, new: str, old: str) -> Iterator[tuple[RowAnswer, RowAnswer]]:
+def _answers(
+    asked: Questions, endpoint: Endpoint, new: str, old: str
+) -> Iterator[tuple[RowAnswer, RowAnswer]]:
     """The new deployment's and the old one's, for each row, by the same requests."""
     for start in range(0, len(asked.rows), ROWS):
         rows = asked.rows[start : start + ROWS]
         of_old = list(row_answers(functools.partial(asked.score, endpoint, old), rows))
-        yield from zip(row_answers(functools.partial(asked.score, endpoint, new), rows), of_old, strict=True)
+        yield from zip(
+            row_answers(functools.partial(asked.score, endpoint, new), rows), of_old, strict=True
+        )
 
 
 def _silent(answer: RowAnswer) -> bool:
-    """Whether it could not answer: a refusal is an answer that differs, and so is a 200 that predicts nothing."""
+    """Whether it could not answer: a refusal is an answer that differs, and so is a 200 that
+    predicts nothing."""
     return not answer.predicted and answer.status != 200 and not answer.refused
 
 
 def agree(given: Sequence[Any], wanted: Sequence[Any]) -> list[bool]:
-    """Row by row: labels are equal, numbers close. Rows of several numbers agree where each of them does."""
+    """Row by row: labels are equal, numbers close. Rows of several numbers agree where each of them
+    does."""
     if wanted and all(type(value) is float for value in wanted):
         close = CLOSE * statistics.pstdev(wanted)
         return [
-            isinstance(one, int | float) and abs(one - other) <= close for one, other in zip(given, wanted, strict=True)
+            isinstance(one, int | float) and abs(one - other) <= close
+            for one, other in zip(given, wanted, strict=True)
         ]
-    if wanted and all(isinstance(row, list) and row and len(row) == len(wanted[0]) for row in wanted):
+    if wanted and all(
+        isinstance(row, list) and row and len(row) == len(wanted[0]) for row in wanted
+    ):
         return _agree_by_column(given, wanted)
     return [one == other for one, other in zip(given, wanted, strict=True)]
 
 
 def _agree_by_column(given: Sequence[Any], wanted: Sequence[list[Any]]) -> list[bool]:
     width = len(wanted[0])
-    rows = [one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in given]
+    rows = [
+        one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in given
+    ]
     columns = [agree([row[n] for row in rows], [row[n] for row in wanted]) for n in range(width)]
     return [all(marks) for marks in zip(*columns, strict=True)]

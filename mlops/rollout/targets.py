@@ -1,4 +1,5 @@
-"""Which endpoint, which deployments: what the YAML files and the endpoint itself say, before anything is changed."""
+"""Which endpoint, which deployments: what the YAML files and the endpoint itself say, before
+anything is changed."""
 
 from __future__ import annotations
 
@@ -11,10 +12,9 @@ from typing import Any
 
 import yaml
 
-import bounded_yaml
-import mlflow_folder
-from contract import Feature
-from manifest import FILE_NAME, Manifest
+from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.models.files import bounded_yaml, mlflow_folder
+from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.questions import Questions, table
@@ -23,7 +23,8 @@ from mlops.rollout.record import Phase, Record
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where in Azure; ``log``: the id of the Log Analytics workspace that the endpoint's traffic is logged to."""
+    """Where in Azure; ``log``: the id of the Log Analytics workspace that the endpoint's traffic is
+    logged to."""
 
     subscription: str
     resource_group: str
@@ -32,13 +33,19 @@ class Workspace:
 
 
 def connector(
-    workspace: Workspace, endpoint: str, files: dict[str, Path], models: dict[str, str] | None = None
+    workspace: Workspace,
+    endpoint: str,
+    files: dict[str, Path],
+    models: dict[str, str] | None = None,
 ) -> Callable[[], Endpoint]:
-    """To be called in any process. ``models``: which version to deploy, where a deployment's file names a label."""
+    """To be called in any process. ``models``: which version to deploy, where a deployment's file
+    names a label."""
     return functools.partial(_connect, workspace, endpoint, files, models)
 
 
-def _connect(workspace: Workspace, endpoint: str, files: dict[str, Path], models: dict[str, str] | None) -> Endpoint:
+def _connect(
+    workspace: Workspace, endpoint: str, files: dict[str, Path], models: dict[str, str] | None
+) -> Endpoint:
     from mlops.rollout import azure_endpoint
 
     return azure_endpoint.connect(
@@ -65,24 +72,33 @@ def models(workspace: Workspace, endpoint: str) -> Models:
 
 
 def described(file: Path) -> dict[str, Any]:
-    """The file of a managed deployment. Raises EndpointError where it is another file, or lacks its names."""
+    """The file of a managed deployment. Raises EndpointError where it is another file, or lacks its
+    names."""
     try:
         document = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise EndpointError(f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more.") from None
-    if not isinstance(document, dict) or not all(isinstance(document.get(k), str) for k in ("name", "endpoint_name")):
-        raise EndpointError(f"{file} is not a deployment; it must have a name and an endpoint_name.")
+        raise EndpointError(
+            f"{file} can't be read ({type(error).__name__}); `mlops check {file}` says more."
+        ) from None
+    if not isinstance(document, dict) or not all(
+        isinstance(document.get(k), str) for k in ("name", "endpoint_name")
+    ):
+        raise EndpointError(
+            f"{file} is not a deployment; it must have a name and an endpoint_name."
+        )
     if document.get("type") == "kubernetes":
         raise EndpointError(
-            f"{file} deploys to Kubernetes, where no traffic is logged or mirrored, so a rollout can't be judged; "
+            f"{file} deploys to Kubernetes, where no traffic is logged or mirrored, so a rollout "
+            f"can't be judged; "
             "deploy it and direct the traffic by `az ml online-endpoint update --traffic`."
         )
     return document
 
 
 def old(traffic: Traffic, new: str, last: Record | None) -> str:
-    """The deployment that ``new`` takes over from. ``last``: the record, where it is that of this folder's rollout;
-    if that was cut off, ``new`` may have all traffic by now. Raises EndpointError."""
+    """The deployment that ``new`` takes over from. ``last``: the record, where it is that of this
+    folder's rollout; if that was cut off, ``new`` may have all traffic by now. Raises
+    EndpointError."""
     if last and last.phase is Phase.ROLLING and last.new == new:
         return last.old
     return serving(traffic, new)
@@ -96,13 +112,18 @@ def serving(traffic: Traffic, other_than: str) -> str:
     if traffic.live.get(other_than):
         raise EndpointError(f"{other_than} has all traffic already; there is nothing to roll out.")
     if not names:
-        raise EndpointError("No deployment has traffic; give one all of it first, with `az ml online-endpoint update`.")
-    raise EndpointError(f"{' and '.join(names)} share the traffic; give one of them all of it first.")
+        raise EndpointError(
+            "No deployment has traffic; give one all of it first, with `az ml online-endpoint "
+            "update`."
+        )
+    raise EndpointError(
+        f"{' and '.join(names)} share the traffic; give one of them all of it first."
+    )
 
 
 def questions(folder: Path | None, sample: Path | None) -> Questions:
-    """By the manifest in the model's ``folder``; without ``sample`` its golden rows are compared by. Raises
-    StartupError."""
+    """By the manifest in the model's ``folder``; without ``sample`` its golden rows are compared
+    by. Raises StartupError."""
     packaged = Manifest.read(folder) if folder and (folder / FILE_NAME).is_file() else None
     features = packaged.contract.features if packaged else _signed(folder)
     asked = table(sample, features) if sample else Questions()
@@ -116,6 +137,7 @@ def _signed(folder: Path | None) -> Sequence[Feature]:
 
 
 def key(file: Path, asked: Questions, model: Registered | None = None) -> str:
-    """The same for the same deployment of the same model. ``model``: what a label in the file means now."""
+    """The same for the same deployment of the same model. ``model``: what a label in the file means
+    now."""
     said = file.read_bytes() + repr(asked).encode() + (str(model).encode() if model else b"")
     return hashlib.sha256(said).hexdigest()

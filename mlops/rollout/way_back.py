@@ -31,13 +31,19 @@ def put_back(
     timer: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
-    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes; whatever else fails,
-    the journal included. Nothing is touched where another run than that of ``claim`` has the endpoint. ``change``: what
-    to write in place of the claim's own way back. ``scaled``: whose autoscale settings go, else the new one's."""
-    journal.note("back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={})
+    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes;
+    whatever else fails, the journal included. Nothing is touched where another run than that of
+    ``claim`` has the endpoint. ``change``: what to write in place of the claim's own way back.
+    ``scaled``: whose autoscale settings go, else the new one's."""
+    journal.note(
+        "back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={}
+    )
     until = timer() + BACK_S
     try:
-        while not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan))) and timer() < until:
+        while (
+            not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan)))
+            and timer() < until
+        ):
             sleep(RETRY_S)
     except (Overtaken, Unreadable) as other:
         return note_overtaken(journal, other, reason)
@@ -45,7 +51,8 @@ def put_back(
         zeros = " ".join(f"{name}=0" for name in plan.new.split(", "))
         outcome, left = Outcome.STUCK, [f"{plan.new}, perhaps with traffic"]
         reason = (
-            f"{reason}; and the traffic could not be put back. Do it by hand: az ml online-endpoint update "
+            f"{reason}; and the traffic could not be put back. Do it by hand: az ml "
+            f"online-endpoint update "
             f'--name {endpoint.name} --mirror-traffic "{zeros}" --traffic "{plan.old}=100 {zeros}"'
         )
     else:
@@ -60,7 +67,12 @@ def put_back(
 def note_overtaken(journal: Journal, error: EndpointError, reason: str = "") -> Outcome:
     """``reason``: what came before."""
     told = str(error).rstrip(".")
-    journal.note("ended", outcome=Outcome.OVERTAKEN, reason=f"{reason}; and {told}" if reason else told, left=[])
+    journal.note(
+        "ended",
+        outcome=Outcome.OVERTAKEN,
+        reason=f"{reason}; and {told}" if reason else told,
+        left=[],
+    )
     return Outcome.OVERTAKEN
 
 
@@ -76,7 +88,11 @@ def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:
 
 
 def _is_back(
-    endpoint: Endpoint, plan: Plan, journal: Journal, claim: Claim, change: Callable[[Status], Status]
+    endpoint: Endpoint,
+    plan: Plan,
+    journal: Journal,
+    claim: Claim,
+    change: Callable[[Status], Status],
 ) -> bool:
     """Raises Overtaken, Unreadable."""
     try:

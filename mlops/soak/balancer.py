@@ -1,4 +1,5 @@
-"""Two instances behind one address, as behind a Kubernetes service: each has traffic while it says that it is ready."""
+"""Two instances behind one address, as behind a Kubernetes service: each has traffic while it says
+that it is ready."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import aiohttp
 import psutil
 from aiohttp import web
 
-from errors import StartupError
+from azureml_scoring.errors import StartupError
 from mlops import output
 from mlops.rehearsal.deployment import Artifact, Deployment
 from mlops.rehearsal.splitter import Splitter
@@ -20,7 +21,8 @@ from mlops.rollout.endpoint import State, Traffic
 
 ONE, TWO = "one", "two"
 PROBE_S = 0.25
-"""Between probes; also how long one may take. Far below the drain of an instance that is told to stop."""
+"""Between probes; also how long one may take. Far below the drain of an instance that is told to
+stop."""
 
 
 def check(folder: Path) -> None:
@@ -56,7 +58,11 @@ class Balancer:
 
     def workers(self, name: str) -> list[psutil.Process]:
         (server,) = psutil.Process(self._instances[name].pid).children()
-        return [child for child in server.children() if "resource_tracker" not in " ".join(child.cmdline())]
+        return [
+            child
+            for child in server.children()
+            if "resource_tracker" not in " ".join(child.cmdline())
+        ]
 
     def kill_worker(self, name: str) -> None:
         self.workers(name)[0].send_signal(signal.SIGKILL)
@@ -74,7 +80,9 @@ class Balancer:
         """One that is slow to say stays as it is."""
         timeout = aiohttp.ClientTimeout(total=PROBE_S)
         try:
-            async with self._splitter.session.get(f"{self._instances[name].url}/readiness", timeout=timeout) as answer:
+            async with self._splitter.session.get(
+                f"{self._instances[name].url}/readiness", timeout=timeout
+            ) as answer:
                 return answer.status == 200
         except TimeoutError:
             return name in self._splitter.traffic.live

@@ -7,17 +7,19 @@ from pathlib import Path
 
 import click
 
-import settings
-from errors import StartupError
+from azureml_scoring import settings
+from azureml_scoring.errors import StartupError
+from azureml_scoring.quantities import PER_SECOND, SECONDS
 from mlops import demo, example, output
 from mlops.quantity_options import QuantityType
-from quantities import PER_SECOND, SECONDS
 
 PROCESSORS = 2
 
 
 @click.command()
-@click.option("--rate", type=QuantityType(PER_SECOND.within(1)), default=150, help="Requests a second.")
+@click.option(
+    "--rate", type=QuantityType(PER_SECOND.within(1)), default=150, help="Requests a second."
+)
 @click.option(
     "--phase",
     "phase_s",
@@ -26,7 +28,10 @@ PROCESSORS = 2
     help="Seconds of each of the five phases.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default="build/slo", help="Folder for logs and report."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="build/slo",
+    help="Folder for logs and report.",
 )
 @click.option(
     "--write",
@@ -37,9 +42,9 @@ PROCESSORS = 2
 def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     """Hold the demo model to its objectives on this machine, for minutes and with faults.
 
-    Two instances with two workers each and a real Redis on two processors; Redis is frozen, a worker killed, an
-    instance stopped and started again. Exit status 1 where an objective did not hold, a request was lost or the memory
-    grew.
+    Two instances with two workers each and a real Redis on two processors; Redis is frozen, a
+    worker killed, an instance stopped and started again. Exit status 1 where an objective did not
+    hold, a request was lost or the memory grew.
     """
     from mlops.load import report
     from mlops.load.progress import Progress
@@ -50,7 +55,9 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     from mlops.soak.table import BEGIN, END, table, write
 
     if page and END not in page.read_text(encoding="utf-8", errors="replace").partition(BEGIN)[2]:
-        raise StartupError(f"{page} has no place for the table; write {BEGIN.strip()} and {END.strip()} there.")
+        raise StartupError(
+            f"{page} has no place for the table; write {BEGIN.strip()} and {END.strip()} there."
+        )
     if page:
         output.check(page, output.seen_by_the_command)
     report.check(out)

@@ -24,7 +24,9 @@ CALM, FROZEN, KILLED, RESTARTED, AGAIN = PHASES = (
 class Faults:
     """``portal``: to the loop that ``balancer`` runs in."""
 
-    def __init__(self, balancer: Balancer, portal: BlockingPortal, redis_pid: int, phase_s: float) -> None:
+    def __init__(
+        self, balancer: Balancer, portal: BlockingPortal, redis_pid: int, phase_s: float
+    ) -> None:
         self._balancer = balancer
         self._portal = portal
         self._redis = redis_pid
@@ -48,7 +50,8 @@ class Faults:
             self._under_way.append(self._portal.start_task_soon(faults[PHASES[phase]]))
 
     def over(self) -> Sequence[int]:
-        """Until all is mended; -> the memory at the end of each phase, in bytes. Raises StartupError."""
+        """Until all is mended; -> the memory at the end of each phase, in bytes. Raises
+        StartupError."""
         for fault in self._under_way:
             fault.result()
         return [*self._memory, self._used()]

@@ -1,4 +1,5 @@
-"""A soak: one rate for all of it, a fault at the beginning of each phase but the first and the last."""
+"""A soak: one rate for all of it, a fault at the beginning of each phase but the first and the
+last."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Soaked:
-    """``memory``: of the workers of the instance that nothing happens to, by phase, in bytes at its end."""
+    """``memory``: of the workers of the instance that nothing happens to, by phase, in bytes at its
+    end."""
 
     result: Result
     memory: Sequence[int]
@@ -49,7 +51,10 @@ class Soaked:
     def lost(self) -> list[int]:
         """Requests without an answer, by phase."""
         asked = self.result.done.asked
-        return [sum(each.stage == place and each.status in LOST for each in asked) for place in range(len(PHASES))]
+        return [
+            sum(each.stage == place and each.status in LOST for each in asked)
+            for place in range(len(PHASES))
+        ]
 
     @property
     def growth(self) -> float:
@@ -84,7 +89,9 @@ def soak(
     with redis.Redis(port=redis_port) as client:
         redis_pid = int(client.info()["process_id"])
     with start_blocking_portal() as portal:
-        balancer = Balancer(Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}), folder)
+        balancer = Balancer(
+            Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}), folder
+        )
         with portal.wrap_async_context_manager(balancer.serving()) as url:
             faults = Faults(balancer, portal, redis_pid, phase_s)
 
@@ -92,7 +99,9 @@ def soak(
                 follow(asked)
                 faults.heard(asked.stage)
 
-            plan = Plan(url, headers_of(None, None), stages, mix.DEFAULT, rows, connections=CONNECTIONS)
+            plan = Plan(
+                url, headers_of(None, None), stages, mix.DEFAULT, rows, connections=CONNECTIONS
+            )
             try:
                 done = run(plan, heard)
                 memory = faults.over()

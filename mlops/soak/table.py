@@ -17,12 +17,15 @@ def table(soaked: Soaked) -> str:
     stage = result.stages[0][0]
     lines = [
         f"{result.begun}: {stage.rate:g} requests a second for {stage.seconds:g} seconds a phase, "
-        f"{result.total.requests} in all, on {len(os.sched_getaffinity(0))} processors, which the two instances with "
+        f"{result.total.requests} in all, on {len(os.sched_getaffinity(0))} processors, which the "
+        f"two instances with "
         f"{WORKERS} workers each share with the load, Valkey and the balancer.",
         "",
-        "| phase | requests | P50, ms | P95, ms | P99, ms | worst, ms | errors, % | availability, % | lost | MiB |",
+        "| phase | requests | P50, ms | P95, ms | P99, ms | worst, ms | errors, % | availability, "
+        "% | lost | MiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
-        f"| *objective* | | | < {objectives.p95_ms:g} | < {objectives.p99_ms:g} | | < {100 * objectives.error_rate:g} "
+        f"| *objective* | | | < {objectives.p95_ms:g} | < {objectives.p99_ms:g} | | < "
+        f"{100 * objectives.error_rate:g} "
         f"| > {100 * objectives.availability:g} | 0 | +{MEMORY_MAY_GROW:.0%} |",
     ]
     groups = [(PHASES[place], figures) for place, (_, figures, _) in enumerate(result.stages)]
@@ -31,11 +34,17 @@ def table(soaked: Soaked) -> str:
     sides = zip([*soaked.lost, sum(soaked.lost)], [*memory, f"{soaked.growth:+.1%}"], strict=True)
     for (name, figures), (lost, used) in zip(groups, sides, strict=True):
         lines.append(
-            f"| {name} | {figures.requests} | {figures.p50_ms:.1f} | {figures.p95_ms:.1f} | {figures.p99_ms:.1f} "
-            f"| {figures.worst_ms:.0f} | {100 * figures.error_rate:.3f} | {100 * figures.availability:.3f} "
+            f"| {name} | {figures.requests} | {figures.p50_ms:.1f} | {figures.p95_ms:.1f} | "
+            f"{figures.p99_ms:.1f} "
+            f"| {figures.worst_ms:.0f} | {100 * figures.error_rate:.3f} | "
+            f"{100 * figures.availability:.3f} "
             f"| {lost} | {used} |"
         )
-    verdict = "All objectives held." if not soaked.problems else f"Not held: {'; '.join(soaked.problems)}."
+    verdict = (
+        "All objectives held."
+        if not soaked.problems
+        else f"Not held: {'; '.join(soaked.problems)}."
+    )
     return "\n".join(
         [
             *lines,

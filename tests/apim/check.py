@@ -1,4 +1,5 @@
-"""What API Management refuses when a policy is saved: XML against Microsoft's schemas, expressions that are not C#."""
+"""What API Management refuses when a policy is saved: XML against Microsoft's schemas, expressions
+that are not C#."""
 
 from __future__ import annotations
 
@@ -23,7 +24,11 @@ def schema() -> xmlschema.XMLSchema11:
 
 def problems(document: ET.Element) -> list[str]:
     """Of a whole policy or a fragment."""
-    whole = [] if document.tag == "fragment" else [f"{e.path}: {e.reason}" for e in schema().iter_errors(document)]
+    whole = (
+        []
+        if document.tag == "fragment"
+        else [f"{e.path}: {e.reason}" for e in schema().iter_errors(document)]
+    )
     return whole + list(_inside(document, document.tag))
 
 

@@ -12,7 +12,8 @@ from apim.messages import Context, Headers, Request, Response
 
 @dataclass
 class Cors:
-    """The policy's page does not say which responses to a real request get its headers; here all, once it has run."""
+    """The policy's page does not say which responses to a real request get its headers; here all,
+    once it has run."""
 
     origins: set[str]
     methods: set[str]
@@ -25,7 +26,10 @@ class Cors:
 
     def preflight(self, request: Request) -> Response:
         """The only policy that a preflight meets. What does not match gets an empty 200."""
-        asked = {name.strip().lower() for name in request.headers.get("Access-Control-Request-Headers").split(",")}
+        asked = {
+            name.strip().lower()
+            for name in request.headers.get("Access-Control-Request-Headers").split(",")
+        }
         method = request.headers["Access-Control-Request-Method"]
         if not (self.allows(request) and method in self.methods and asked - {""} <= self.headers):
             return Response(200)
@@ -44,12 +48,17 @@ class Cors:
 
 
 def load(element: ET.Element) -> Cors:
-    if element.get("terminate-unmatched-request") != "false" or element.get("allow-credentials") != "false":
+    if (
+        element.get("terminate-unmatched-request") != "false"
+        or element.get("allow-credentials") != "false"
+    ):
         raise Unsupported("cors that ends requests, or with credentials")
     texts = {child.tag: [item.text or "" for item in child] for child in element}
     for origin in texts["allowed-origins"]:
         if origin != f"{urlsplit(origin).scheme}://{urlsplit(origin).netloc}":
-            raise Unsupported(f"cors: {origin} is no origin: no expressions, no named values, no path")
+            raise Unsupported(
+                f"cors: {origin} is no origin: no expressions, no named values, no path"
+            )
     methods = element.find("allowed-methods")
     assert methods is not None
     return Cors(

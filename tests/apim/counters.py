@@ -1,4 +1,5 @@
-"""What rate limits and quotas count. The gateway's own counters are approximate over its instances; these are exact."""
+"""What rate limits and quotas count. The gateway's own counters are approximate over its instances;
+these are exact."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 class SlidingWindow:
     """``rate-limit-by-key``: of any ``seconds`` in a row, ``calls`` at most are let through.
 
-    https://learn.microsoft.com/azure/api-management/rate-limit-by-key-policy. Whether refused calls count is not
-    documented; here they do not.
+    https://learn.microsoft.com/azure/api-management/rate-limit-by-key-policy. Whether refused calls
+    count is not documented; here they do not.
     """
 
     def __init__(self, calls: int, seconds: int, now: Clock) -> None:
@@ -42,8 +43,9 @@ class SlidingWindow:
 class FixedWindow:
     """``quota`` and ``quota-by-key``: ``calls`` at most in each period, counted from ``start``.
 
-    https://learn.microsoft.com/azure/api-management/quota-by-key-policy: periods begin at 0001-01-01,
-    https://learn.microsoft.com/azure/api-management/quota-policy: when the subscription did.
+    https://learn.microsoft.com/azure/api-management/quota-by-key-policy: periods begin at
+    0001-01-01, https://learn.microsoft.com/azure/api-management/quota-policy: when the subscription
+    did.
     """
 
     def __init__(self, calls: int, seconds: int, now: Clock) -> None:

@@ -1,8 +1,8 @@
 """The C# of our policy expressions, and no more.
 
-https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#Syntax
-An expression is compiled when its policy is loaded; what is not known here is refused then, or at the latest when it is
-reached, as ``Unsupported``. What C# itself would throw is a ``Thrown``.
+https://learn.microsoft.com/azure/api-management/api-management-policy-expressions#Syntax An
+expression is compiled when its policy is loaded; what is not known here is refused then, or at the
+latest when it is reached, as ``Unsupported``. What C# itself would throw is a ``Thrown``.
 """
 
 from __future__ import annotations
@@ -113,7 +113,9 @@ def _not(node: Node) -> Compiled:
 
 
 def _conditional(node: Node) -> Compiled:
-    condition, yes, no = (_compile(_field(node, name)) for name in ("condition", "consequence", "alternative"))
+    condition, yes, no = (
+        _compile(_field(node, name)) for name in ("condition", "consequence", "alternative")
+    )
     return lambda scope: yes(scope) if _boolean(condition(scope)) else no(scope)
 
 
@@ -194,7 +196,10 @@ def _arguments(node: Node) -> Callable[[Scope], tuple[list[Any], dict[str, Any]]
             named[_text(name)] = value
         else:
             positional.append(value)
-    return lambda scope: ([value(scope) for value in positional], {name: v(scope) for name, v in named.items()})
+    return lambda scope: (
+        [value(scope) for value in positional],
+        {name: v(scope) for name, v in named.items()},
+    )
 
 
 NODES: dict[str, Callable[[Node], Compiled]] = {

@@ -46,7 +46,8 @@ class Members:
 
 
 def _is_match(text: str, pattern: str) -> bool:
-    """.NET's patterns are Python's as far as we use them: classes, counts, lookahead, anchors on text of one line."""
+    """.NET's patterns are Python's as far as we use them: classes, counts, lookahead, anchors on
+    text of one line."""
     return re.search(pattern, text) is not None
 
 
@@ -81,7 +82,9 @@ MEMBERS: dict[type, dict[str, Callable[[Any], Any]]] = {
     JObject: {"ToString": lambda found: lambda: str(found)},
     list: {
         "Contains": lambda items: lambda item: item in items,
-        "FirstOrDefault": lambda items: lambda test: next((item for item in items if test(item)), None),
+        "FirstOrDefault": lambda items: (
+            lambda test: next((item for item in items if test(item)), None)
+        ),
         "Select": lambda items: lambda function: [function(item) for item in items],
     },
 }

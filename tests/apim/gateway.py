@@ -1,4 +1,5 @@
-"""A gateway that runs our policies as API Management does: sections, scopes and what happens when something fails.
+"""A gateway that runs our policies as API Management does: sections, scopes and what happens when
+something fails.
 
 https://learn.microsoft.com/azure/api-management/api-management-howto-policies
 """
@@ -26,7 +27,9 @@ def document(name: str, origins: list[str]) -> ET.Element:
     """A file of ``infrastructure/policies`` as Terraform's ``templatefile`` fills it in."""
     text = (POLICIES / name).read_text()
     return ET.fromstring(
-        text.replace("${allowed_origins}", "".join(f"<origin>{origin}</origin>" for origin in origins))
+        text.replace(
+            "${allowed_origins}", "".join(f"<origin>{origin}</origin>" for origin in origins)
+        )
     )
 
 
@@ -34,16 +37,26 @@ class Gateway:
     """The inference API in a product, whose policy is the file ``product``."""
 
     def __init__(
-        self, product: str, services: Services, subscriptions: Mapping[str, Subscription], origins: list[str]
+        self,
+        product: str,
+        services: Services,
+        subscriptions: Mapping[str, Subscription],
+        origins: list[str],
     ) -> None:
         self._services, self._subscriptions = services, subscriptions
-        fragments = {path.stem: document(f"fragments/{path.name}", []) for path in POLICIES.glob("fragments/*.xml")}
+        fragments = {
+            path.stem: document(f"fragments/{path.name}", [])
+            for path in POLICIES.glob("fragments/*.xml")
+        }
         self.loader = Loader(services, FACTORIES, fragments)
         self._sections: dict[str, list[Step]] = {}
         for section in EVERYWHERE:
-            # The default policy of all APIs holds but a forward-request, for whom has no backend of their own.
+            # The default policy of all APIs holds but a forward-request, for whom has no backend of
+            # their own.
             wider = self.loader.section(document(product, origins), section, "product", base=[])
-            self._sections[section] = self.loader.section(document("api.xml", origins), section, "api", base=wider)
+            self._sections[section] = self.loader.section(
+                document("api.xml", origins), section, "api", base=wider
+            )
 
     def handle(self, request: Request, request_id: UUID | None = None) -> Response:
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:

@@ -21,7 +21,9 @@ def rate_limit_by_key(loader: Loader, element: ET.Element, section: str, scope: 
         if not window.passes(counted):
             retry = {"Retry-After": str(window.retry_after(counted))}
             raise Failure("rate-limit-by-key", "RateLimitExceeded", 429, retry)
-        context.rate_headers[element.attrib["remaining-calls-header-name"]] = str(window.remaining(counted))
+        context.rate_headers[element.attrib["remaining-calls-header-name"]] = str(
+            window.remaining(counted)
+        )
         context.rate_headers[element.attrib["total-calls-header-name"]] = str(calls)
 
     return step
@@ -39,14 +41,18 @@ def quota(loader: Loader, element: ET.Element, section: str, scope: str) -> Step
         assert context.subscription is not None, "without one, `quota` does nothing"
         start = BEGINNING if by_key else context.subscription.started
         if not window.spend(key(context), start=start):
-            raise Failure(element.tag, "QuotaExceeded", 403, {"Retry-After": str(window.retry_after(start))})
+            raise Failure(
+                element.tag, "QuotaExceeded", 403, {"Retry-After": str(window.retry_after(start))}
+            )
 
     return step
 
 
 def check_header(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
     name, status = element.attrib["name"], int(element.attrib["failed-check-httpcode"])
-    if element.get("ignore-case") != "true" or any(is_expression(value.text or "") for value in element):
+    if element.get("ignore-case") != "true" or any(
+        is_expression(value.text or "") for value in element
+    ):
         raise Unsupported("check-header with regard to case, or of an expression")
     allowed = {(value.text or "").lower() for value in element}
 

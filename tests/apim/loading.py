@@ -1,4 +1,5 @@
-"""From the XML of policies to functions of a ``Context``, before any runs; what is not known is refused."""
+"""From the XML of policies to functions of a ``Context``, before any runs; what is not known is
+refused."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from apim.rules import EVERYWHERE, RULES
 Step = Callable[[Context], None]
 Value = Callable[[Context], Any]
 Backend = Callable[[Request, float], Response]
-"""Of a request and the seconds it may take. Raises TimeoutError, ConnectionError and CircuitOpen."""
+"""Of a request and the seconds it may take. Raises TimeoutError, ConnectionError and
+CircuitOpen."""
 
 
 class CircuitOpen(Exception):
@@ -85,7 +87,9 @@ class Loader:
             return lambda context: text
         run = compiled(text.strip())
         now = self.services.now
-        return lambda context: run({"context": context, "DateTime": Members({"UtcNow": now()}), **STATIC})
+        return lambda context: run(
+            {"context": context, "DateTime": Members({"UtcNow": now()}), **STATIC}
+        )
 
 
 Factory = Callable[[Loader, ET.Element, str, str], Step]

@@ -38,7 +38,8 @@ class Headers:
         return self._values.items()
 
     def set(self, name: str, action: str, values: list[str]) -> None:
-        """By the ``exists-action`` of ``set-header``, whose several values become one with commas."""
+        """By the ``exists-action`` of ``set-header``, whose several values become one with
+        commas."""
         old = [self[name]] if name in self else []
         if action == "delete":
             self._values.pop(name.lower(), None)
@@ -132,7 +133,8 @@ class Context:
     promised: dict[str, str] = field(default_factory=dict)
     """Headers that ``cors`` gives to any response."""
     rate_headers: dict[str, str] = field(default_factory=dict)
-    """Those that ``rate-limit-by-key`` gives to what the backend answered; of others its page says nothing."""
+    """Those that ``rate-limit-by-key`` gives to what the backend answered; of others its page says
+    nothing."""
 
     @property
     def members(self) -> dict[str, Any]:

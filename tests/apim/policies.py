@@ -32,12 +32,20 @@ def _message(section: str) -> Target:
 
 def _set_header(loader: Loader, element: ET.Element, target: Target) -> Step:
     name, action = element.attrib["name"], loader.value(element.get("exists-action", "override"))
-    if name.lower() in ("connection", "content-length", "keep-alive", "transfer-encoding", "server"):
+    if name.lower() in (
+        "connection",
+        "content-length",
+        "keep-alive",
+        "transfer-encoding",
+        "server",
+    ):
         raise Unsupported(f"set-header of {name}")
     values = [loader.value(child.text or "") for child in element]
 
     def step(context: Context) -> None:
-        target(context).headers.set(name, action(context), [str(value(context)) for value in values])
+        target(context).headers.set(
+            name, action(context), [str(value(context)) for value in values]
+        )
 
     return step
 
@@ -79,7 +87,10 @@ def _return_response(loader: Loader, element: ET.Element, section: str, scope: s
     steps = [kinds[child.tag](loader, child, lambda context: context.returned) for child in element]
 
     def step(context: Context) -> None:
-        context.response, context.returned = None, Response(200)  # the page leaves open what is left of the old one
+        context.response, context.returned = (
+            None,
+            Response(200),
+        )  # the page leaves open what is left of the old one
         run(steps, context)
         raise Returned(context.returned)
 
@@ -95,7 +106,9 @@ def _choose(loader: Loader, element: ET.Element, section: str, scope: str) -> St
     branches: list[tuple[Value, list[Step]]] = []
     for child in element:
         if child.tag == "when":
-            branches.append((loader.value(child.attrib["condition"]), loader.steps(child, section, scope)))
+            branches.append(
+                (loader.value(child.attrib["condition"]), loader.steps(child, section, scope))
+            )
         elif child.tag == "otherwise":
             branches.append((lambda context: True, loader.steps(child, section, scope)))
         else:
@@ -144,7 +157,8 @@ def _set_backend_service(loader: Loader, element: ET.Element, section: str, scop
 def _forward_request(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
     """The circuit breaker's 503 is by https://learn.microsoft.com/azure/api-management/backends.
 
-    The status of a time-out and of a lost connection is not documented; the policies do not rely on it.
+    The status of a time-out and of a lost connection is not documented; the policies do not rely on
+    it.
     """
     timeout = float(element.attrib["timeout"])
 

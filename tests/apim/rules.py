@@ -1,7 +1,8 @@
 """Which policy may stand where, and which tier has it.
 
-Of the policies' own pages, ``https://learn.microsoft.com/azure/api-management/<name>-policy`` ("Usage"), and of the
-columns of https://learn.microsoft.com/azure/api-management/api-management-policies.
+Of the policies' own pages, ``https://learn.microsoft.com/azure/api-management/<name>-policy``
+("Usage"), and of the columns of
+https://learn.microsoft.com/azure/api-management/api-management-policies.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ def _rule(sections: frozenset[str], *attributes: str, **rest: frozenset[str]) ->
 INBOUND, BACKEND = frozenset({"inbound"}), frozenset({"backend"})
 RULES = {
     "authentication-managed-identity": _rule(INBOUND, "resource"),
-    "check-header": _rule(INBOUND, "name", "failed-check-httpcode", "failed-check-error-message", "ignore-case"),
+    "check-header": _rule(
+        INBOUND, "name", "failed-check-httpcode", "failed-check-error-message", "ignore-case"
+    ),
     "choose": _rule(EVERYWHERE),
     "cors": _rule(INBOUND, "allow-credentials", "terminate-unmatched-request"),
     "forward-request": _rule(BACKEND, "timeout"),
     "include-fragment": _rule(EVERYWHERE, "fragment-id"),
     "quota": _rule(INBOUND, "calls", "renewal-period", scopes=frozenset({"product"})),
-    "quota-by-key": _rule(INBOUND, "calls", "renewal-period", "counter-key", tiers=frozenset({"classic"})),
+    "quota-by-key": _rule(
+        INBOUND, "calls", "renewal-period", "counter-key", tiers=frozenset({"classic"})
+    ),
     "rate-limit-by-key": _rule(
         INBOUND,
         "calls",

@@ -7,11 +7,11 @@ import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import errors
 from apim.gateway import Gateway
 from apim.loading import Services
 from apim.messages import Headers, Request, Response, Subscription
-from service import failure
+from azureml_scoring import errors
+from azureml_scoring.service import failure
 
 ORIGIN = "https://app.example.com"
 KEY = {"Ocp-Apim-Subscription-Key": "key-a"}
@@ -22,7 +22,9 @@ ANSWER = b'{"predictions": [1.0], "metadata": {"request_id": "1"}}'
 OUR_REFUSAL = b'{"error": "Feature age must be a number.", "code": "wrong_type", "metadata": {"request_id": "1"}}'
 PRODUCTS = ["product.xml", "product-v2.xml"]
 LIMIT = 5 * 1024 * 1024
-NOT_READY = failure(errors.NotReady("Later."), request_id="1", trace="", model_version=None, timestamp="")
+NOT_READY = failure(
+    errors.NotReady("Later."), request_id="1", trace="", model_version=None, timestamp=""
+)
 SERVERS = json.loads(NOT_READY.body)
 
 
@@ -32,15 +34,21 @@ class World:
     def __init__(self, product: str = "product.xml") -> None:
         self.now = START
         self.seen: list[Request] = []
-        self.answer = Response(200, Headers({"Content-Type": "application/json", "x-request-id": "azure"}), ANSWER)
+        self.answer = Response(
+            200, Headers({"Content-Type": "application/json", "x-request-id": "azure"}), ANSWER
+        )
         self.raises: Exception | None = None
         self.takes = 0.1
-        services = Services(lambda: self.now, {"scoring": self._endpoint}, lambda resource: f"token for {resource}")
+        services = Services(
+            lambda: self.now, {"scoring": self._endpoint}, lambda resource: f"token for {resource}"
+        )
         subscriptions = {
             "key-a": Subscription("a", START - timedelta(days=10)),
             "key-b": Subscription("b", START - timedelta(days=10)),
         }
-        self.gateway = Gateway(product, services, subscriptions, [ORIGIN, "https://other.example.com:8443"])
+        self.gateway = Gateway(
+            product, services, subscriptions, [ORIGIN, "https://other.example.com:8443"]
+        )
 
     def _endpoint(self, request: Request, timeout: float) -> Response:
         self.seen.append(request)
@@ -48,10 +56,15 @@ class World:
             raise TimeoutError
         if self.raises:
             raise self.raises
-        return Response(self.answer.status, Headers(dict(self.answer.headers.items())), self.answer.body)
+        return Response(
+            self.answer.status, Headers(dict(self.answer.headers.items())), self.answer.body
+        )
 
-    def call(self, *, ip: str = "203.0.113.7", length: int | str | None = 20, **headers: str) -> Response:
-        """A POST to /score with a key, unless ``headers`` say otherwise; underscores in their names are dashes."""
+    def call(
+        self, *, ip: str = "203.0.113.7", length: int | str | None = 20, **headers: str
+    ) -> Response:
+        """A POST to /score with a key, unless ``headers`` say otherwise; underscores in their names
+        are dashes."""
         given = KEY | {name.replace("_", "-"): value for name, value in headers.items()}
         if length is not None:
             given["Content-Length"] = str(length)
@@ -60,7 +73,9 @@ class World:
     def fails(self, status: int, body: bytes | None = None, **headers: str) -> None:
         """From now on the endpoint answers so; without ``body`` with a page that is not ours."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answer = Response(status, Headers(given), b"<html>busy</html>" if body is None else body)
+        self.answer = Response(
+            status, Headers(given), b"<html>busy</html>" if body is None else body
+        )
 
 
 def refusal(response: Response, status: int, code: str) -> dict[str, object]:
@@ -74,7 +89,11 @@ def refusal(response: Response, status: int, code: str) -> dict[str, object]:
     assert re.fullmatch(r"[A-Z][^\n]*\.", body["error"])
     assert re.fullmatch("[0-9a-f]{32}", body["trace"])
     assert re.fullmatch(MOMENT, body["metadata"]["timestamp"])
-    assert body["metadata"]["request_id"] == response.headers["x-correlation-id"] == response.headers["x-request-id"]
+    assert (
+        body["metadata"]["request_id"]
+        == response.headers["x-correlation-id"]
+        == response.headers["x-request-id"]
+    )
     assert re.fullmatch(MOMENT, response.headers["x-request-timestamp"])
     assert response.headers["x-response-timestamp"] == body["metadata"]["timestamp"]
     return body

@@ -1,1 +1,2 @@
-"""Azure's side of an online endpoint, on this machine: what azure-ai-ml and other clients talk to."""
+"""Azure's side of an online endpoint, on this machine: what azure-ai-ml and other clients talk
+to."""

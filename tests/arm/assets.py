@@ -1,4 +1,5 @@
-"""Versions of code and environments in a workspace, and the storage that local code is uploaded to."""
+"""Versions of code and environments in a workspace, and the storage that local code is uploaded
+to."""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from arm.https import Reply, Request
 
 
 class Assets:
-    """``versions`` by path below the workspace; ``blobs`` by path in the storage, with their content."""
+    """``versions`` by path below the workspace; ``blobs`` by path in the storage, with their
+    content."""
 
     def __init__(self) -> None:
         self.url = ""

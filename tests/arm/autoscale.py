@@ -1,4 +1,5 @@
-"""Azure Monitor's autoscale settings of one resource group: listed by pages, made, replaced and deleted."""
+"""Azure Monitor's autoscale settings of one resource group: listed by pages, made, replaced and
+deleted."""
 
 from __future__ import annotations
 
@@ -23,7 +24,9 @@ class Autoscale:
     def __call__(self, request: Request) -> Reply:
         found = re.fullmatch(f"{SETTINGS}(?:/([^/]+))?", request.path, re.IGNORECASE)
         if found is None or request.query.get("api-version") != "2022-10-01":
-            return _refusal(404, "ResourceNotFound", "The resource type is not known in this version.")
+            return _refusal(
+                404, "ResourceNotFound", "The resource type is not known in this version."
+            )
         if "authorization" not in request.headers:
             return _refusal(401, "AuthenticationFailed", "The 'Authorization' header is missing.")
         name = found[1]
@@ -37,7 +40,14 @@ class Autoscale:
 
     def of(self, target: str) -> dict[str, Any] | None:
         """The setting that scales it."""
-        return next((one for one in self.settings.values() if one["properties"]["targetResourceUri"] == target), None)
+        return next(
+            (
+                one
+                for one in self.settings.values()
+                if one["properties"]["targetResourceUri"] == target
+            ),
+            None,
+        )
 
     def _page(self, begin: int) -> Reply:
         listed = list(self.settings.values())
@@ -51,11 +61,18 @@ class Autoscale:
         properties = sent["properties"]
         there = self.of(properties["targetResourceUri"])
         if there and there["name"] != name:
-            return _refusal(409, "Conflict", f"The resource already has the autoscale setting {there['name']}.")
+            return _refusal(
+                409, "Conflict", f"The resource already has the autoscale setting {there['name']}."
+            )
         for profile in properties["profiles"]:
             counts = [int(profile["capacity"][key]) for key in ("minimum", "default", "maximum")]
-            if not all(isinstance(count, str) for count in profile["capacity"].values()) or sorted(counts) != counts:
-                return _refusal(400, "BadRequest", "The capacity is not minimum, default, maximum as text.")
+            if (
+                not all(isinstance(count, str) for count in profile["capacity"].values())
+                or sorted(counts) != counts
+            ):
+                return _refusal(
+                    400, "BadRequest", "The capacity is not minimum, default, maximum as text."
+                )
         known = name in self.settings
         self.settings[name] = {
             "id": f"{SETTINGS}/{name}",
@@ -73,8 +90,17 @@ def setting(name: str, deployment: str, minimum: int = 3, maximum: int = 10) -> 
     """For a deployment of the endpoint credit: a rule on its CPU, and a profile for nights."""
     target = f"{PREFIX}/onlineEndpoints/credit/deployments/{deployment}"
     rule = {
-        "metricTrigger": {"metricName": "CpuUtilizationPercentage", "metricResourceUri": target, "threshold": 70},
-        "scaleAction": {"direction": "Increase", "type": "ChangeCount", "value": "2", "cooldown": "PT5M"},
+        "metricTrigger": {
+            "metricName": "CpuUtilizationPercentage",
+            "metricResourceUri": target,
+            "threshold": 70,
+        },
+        "scaleAction": {
+            "direction": "Increase",
+            "type": "ChangeCount",
+            "value": "2",
+            "cooldown": "PT5M",
+        },
     }
     profiles = [
         {"name": "load", "capacity": _capacity(minimum, maximum), "rules": [rule]},
@@ -91,7 +117,12 @@ def setting(name: str, deployment: str, minimum: int = 3, maximum: int = 10) -> 
         "type": "Microsoft.Insights/autoscaleSettings",
         "location": "westeurope",
         "tags": {"team": "credit"},
-        "properties": {"name": name, "enabled": True, "targetResourceUri": target, "profiles": profiles},
+        "properties": {
+            "name": name,
+            "enabled": True,
+            "targetResourceUri": target,
+            "profiles": profiles,
+        },
     }
 
 

@@ -26,7 +26,8 @@ class Credential:
 
 
 class Azure:
-    """``requests`` holds all that was sent. ``fail`` schedules faults. ``models`` answer by deployment."""
+    """``requests`` holds all that was sent. ``fail`` schedules faults. ``models`` answer by
+    deployment."""
 
     def __init__(self, authority: trustme.CA) -> None:
         self.workspace = Workspace()

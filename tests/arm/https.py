@@ -60,9 +60,12 @@ class Fault:
 
 
 class HttpsServer:
-    """Answers by ``application``, one request at a time, on ``https://localhost:<port>``, and for other ``names``."""
+    """Answers by ``application``, one request at a time, on ``https://localhost:<port>``, and for
+    other ``names``."""
 
-    def __init__(self, application: Callable[[Request], Reply], authority: trustme.CA, *names: str) -> None:
+    def __init__(
+        self, application: Callable[[Request], Reply], authority: trustme.CA, *names: str
+    ) -> None:
         self.requests: list[Request] = []
         self.application = application
         self._faults: list[Fault] = []
@@ -77,12 +80,17 @@ class HttpsServer:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def fail(self, times: int, reply: Reply, method: str, path: str, after: int = 0) -> None:
-        """The next ``times`` requests with this method and this in their path get ``reply``, ``after`` others."""
+        """The next ``times`` requests with this method and this in their path get ``reply``,
+        ``after`` others."""
         self._faults.append(Fault(times, reply, method, path, after))
 
     def sent(self, method: str, path: str = "") -> list[Request]:
         """The requests with this method whose path ends so."""
-        return [request for request in self.requests if request.method == method and request.path.endswith(path)]
+        return [
+            request
+            for request in self.requests
+            if request.method == method and request.path.endswith(path)
+        ]
 
     def answer(self, request: Request) -> Reply:
         with self._lock:
@@ -130,9 +138,13 @@ def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPReque
             url = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = server.answer(Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body))
+            reply = server.answer(
+                Request(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+            )
             if reply is DROP:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
                 raise ConnectionResetError
             content = b"" if reply.body is None else reply.body
             if not isinstance(content, bytes):
@@ -155,7 +167,9 @@ def _handler(server: HttpsServer, context: ssl.SSLContext) -> type[BaseHTTPReque
 
 
 @contextmanager
-def serving(application: Callable[[Request], Reply], authority: trustme.CA, *names: str) -> Iterator[HttpsServer]:
+def serving(
+    application: Callable[[Request], Reply], authority: trustme.CA, *names: str
+) -> Iterator[HttpsServer]:
     server = HttpsServer(application, authority, *names)
     try:
         yield server

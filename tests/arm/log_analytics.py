@@ -21,7 +21,8 @@ COLUMNS = {
 
 
 class LogAnalytics:
-    """``rows``: dictionaries by column. ``complete``: whether answers hold all that was asked for."""
+    """``rows``: dictionaries by column. ``complete``: whether answers hold all that was asked
+    for."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -30,9 +31,21 @@ class LogAnalytics:
     def __call__(self, request: Request) -> Reply:
         table, *steps = [step.strip() for step in request.document["query"].split("|")]
         if table != TABLE:
-            return Reply(400, {"error": {"code": "BadArgumentError", "message": f"Failed to resolve table '{table}'."}})
-        start, end = (datetime.fromisoformat(time) for time in request.document["timespan"].split("/"))
-        rows = [row for row in self.rows if start <= datetime.fromisoformat(row["TimeGenerated"]) <= end]
+            return Reply(
+                400,
+                {
+                    "error": {
+                        "code": "BadArgumentError",
+                        "message": f"Failed to resolve table '{table}'.",
+                    }
+                },
+            )
+        start, end = (
+            datetime.fromisoformat(time) for time in request.document["timespan"].split("/")
+        )
+        rows = [
+            row for row in self.rows if start <= datetime.fromisoformat(row["TimeGenerated"]) <= end
+        ]
         shown = list(COLUMNS)
         for step in steps:
             if found := re.fullmatch(r"where (\w+) =~ '([^']*)'", step):
@@ -43,13 +56,23 @@ class LogAnalytics:
             elif step.startswith("project "):
                 shown = [name.strip() for name in step.removeprefix("project ").split(",")]
             else:
-                return Reply(400, {"error": {"code": "BadArgumentError", "message": f"Syntax error: {step}"}})
+                return Reply(
+                    400, {"error": {"code": "BadArgumentError", "message": f"Syntax error: {step}"}}
+                )
         columns = [{"name": name, "type": COLUMNS[name]} for name in shown]
         answer: dict[str, Any] = {
             "tables": [
-                {"name": "PrimaryResult", "columns": columns, "rows": [[row[name] for name in shown] for row in rows]}
+                {
+                    "name": "PrimaryResult",
+                    "columns": columns,
+                    "rows": [[row[name] for name in shown] for row in rows],
+                }
             ]
         }
         if not self.complete:
-            answer["error"] = {"code": "PartialError", "message": "The query exceeded the limits.", "details": []}
+            answer["error"] = {
+                "code": "PartialError",
+                "message": "The query exceeded the limits.",
+                "details": [],
+            }
         return Reply(200, answer)

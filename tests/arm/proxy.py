@@ -1,4 +1,5 @@
-"""Takes every name in the internet to one server here, so that programs ask it in Azure's place with no change."""
+"""Takes every name in the internet to one server here, so that programs ask it in Azure's place
+with no change."""
 
 from __future__ import annotations
 

@@ -19,10 +19,13 @@ ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]])
 
 
 def roll_out(
-    here: Setting, slower: float = 1.0, asked: Questions = ASKED, meanwhile: Callable[[int], None] = lambda _: None
+    here: Setting,
+    slower: float = 1.0,
+    asked: Questions = ASKED,
+    meanwhile: Callable[[int], None] = lambda _: None,
 ) -> tuple[Outcome, list[dict[str, int]]]:
-    """-> how it ended, and the traffic that was asked of Azure, mirrored shares under the name "mirrored".
-    ``meanwhile`` is called before each look with its number."""
+    """-> how it ended, and the traffic that was asked of Azure, mirrored shares under the name
+    "mirrored". ``meanwhile`` is called before each look with its number."""
     looks = itertools.count(1)
 
     def clients(seconds: float) -> None:

@@ -1,4 +1,5 @@
-"""A managed endpoint's scoring route: who may ask, who answers, and what becomes of an answer that is not 200."""
+"""A managed endpoint's scoring route: who may ask, who answers, and what becomes of an answer that
+is not 200."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ ENTRA_AUDIENCE = "https://ml.azure.com/.default"
 
 
 def as_azure_answers(reply: Reply) -> Reply:
-    """Whatever a model answers but 200 reaches the client as 424, with the model's status in a header."""
+    """Whatever a model answers but 200 reaches the client as 424, with the model's status in a
+    header."""
     if reply.status == 200:
         return reply
     hidden = {
@@ -23,7 +25,8 @@ def as_azure_answers(reply: Reply) -> Reply:
 
 
 class Scoring:
-    """``models`` answers by deployment. With live traffic on several, all of it goes to the one that has most."""
+    """``models`` answers by deployment. With live traffic on several, all of it goes to the one
+    that has most."""
 
     def __init__(self, workspace: Workspace, models: Mapping[str, Model]) -> None:
         self._workspace = workspace
@@ -38,8 +41,12 @@ class Scoring:
         }[endpoint["authMode"]]
         if request.headers.get("authorization") != f"Bearer {secret}":
             return Reply(401, {"error": "key_auth_access_denied"})
-        live = {name: percent for name, percent in (endpoint.get("traffic") or {}).items() if percent}
-        chosen = request.headers.get("azureml-model-deployment") or max(live, key=lambda name: live[name], default=None)
+        live = {
+            name: percent for name, percent in (endpoint.get("traffic") or {}).items() if percent
+        }
+        chosen = request.headers.get("azureml-model-deployment") or max(
+            live, key=lambda name: live[name], default=None
+        )
         if chosen not in self._models:
             return Reply(404, b"")
         return as_azure_answers(self._models[chosen](request))

@@ -33,7 +33,8 @@ request_settings: {request_timeout_ms: 5000, max_concurrent_requests_per_instanc
 
 
 class Setting(SimpleNamespace):
-    """``endpoint`` over the clients that users have, ``azure`` with its state, ``server`` with what was sent."""
+    """``endpoint`` over the clients that users have, ``azure`` with its state, ``server`` with what
+    was sent."""
 
     azure: Azure
     server: HttpsServer

@@ -1,4 +1,5 @@
-"""The Azure ML workspace: its online endpoints and deployments, with Azure Resource Manager's rules and answers."""
+"""The Azure ML workspace: its online endpoints and deployments, with Azure Resource Manager's rules
+and answers."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ AT_ONCE = {"Retry-After": "0.001"}
 
 
 class Refusal(Exception):
-    def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         body = {"error": {"code": code, "message": message, "details": [], "additionalInfo": []}}
         self.reply = Reply(status, body, headers or {})
 
@@ -71,7 +74,9 @@ class Workspace:
                 operation.finish()
         if "authorization" not in request.headers:
             return Refusal(
-                401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing."
+                401,
+                "AuthenticationFailed",
+                "Authentication failed. The 'Authorization' header is missing.",
             ).reply
         try:
             return self._route(request)
@@ -86,7 +91,8 @@ class Workspace:
             raise Refusal(
                 404,
                 "ResourceNotFound",
-                f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under resource group "
+                f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under "
+                f"resource group "
                 f"'{GROUP}' was not found.",
             )
         path = request.path.removeprefix(PREFIX)
@@ -111,7 +117,14 @@ class Workspace:
 
     def _workspace(self, _: Request) -> Reply:
         return Reply(
-            200, {"id": PREFIX, "name": WORKSPACE, "location": "westeurope", "kind": "Default", "properties": {}}
+            200,
+            {
+                "id": PREFIX,
+                "name": WORKSPACE,
+                "location": "westeurope",
+                "kind": "Default",
+                "properties": {},
+            },
         )
 
     def _operation(self, name: str) -> Reply:
@@ -123,7 +136,12 @@ class Workspace:
         return Reply(200, {"name": name, "status": "Succeeded"})
 
     def _begin(
-        self, status: int, endpoint: str, finish: Callable[[], None], body: Any = None, error: Any = None
+        self,
+        status: int,
+        endpoint: str,
+        finish: Callable[[], None],
+        body: Any = None,
+        error: Any = None,
     ) -> Reply:
         name = str(next(self._numbers))
         self._operations[name] = Operation(self.duration, endpoint, finish, error)
@@ -134,7 +152,9 @@ class Workspace:
         if endpoint not in self.endpoints:
             resource = f"Microsoft.MachineLearningServices/workspaces/{WORKSPACE}/onlineEndpoints/{endpoint}"
             raise Refusal(
-                404, "ResourceNotFound", f"The Resource '{resource}' under resource group '{GROUP}' was not found."
+                404,
+                "ResourceNotFound",
+                f"The Resource '{resource}' under resource group '{GROUP}' was not found.",
             )
         return self.endpoints[endpoint]
 
@@ -156,14 +176,17 @@ class Workspace:
             raise Refusal(
                 400,
                 "BadRequest",
-                "There is already an endpoint with this name, Endpoint name needs to be unique within a region. "
+                "There is already an endpoint with this name, Endpoint name needs to be unique "
+                "within a region. "
                 "Try some other name.",
             )
         self._idle(name)
         sent = request.document
         _check_tags(sent)
         self._check_traffic(
-            name, sent["properties"].get("traffic") or {}, sent["properties"].get("mirrorTraffic") or {}
+            name,
+            sent["properties"].get("traffic") or {},
+            sent["properties"].get("mirrorTraffic") or {},
         )
         new = name not in self.endpoints
         served = {
@@ -175,7 +198,12 @@ class Workspace:
             "id": f"{PREFIX}/onlineEndpoints/{name}",
             "name": name,
             "kind": "Managed",
-            "properties": {"properties": {}, **sent["properties"], **served, "provisioningState": "Succeeded"},
+            "properties": {
+                "properties": {},
+                **sent["properties"],
+                **served,
+                "provisioningState": "Succeeded",
+            },
             "systemData": {
                 "createdBy": "someone",
                 "createdAt": "2026-01-01T00:00:00Z",
@@ -187,18 +215,33 @@ class Workspace:
             self.endpoints[name] = _in_state(held, "Creating")
         else:
             self.endpoints[name] = _in_state(self.endpoints[name], "Updating")
-        return self._begin(201 if new else 200, name, lambda: self.endpoints.update({name: held}), self.endpoints[name])
+        return self._begin(
+            201 if new else 200,
+            name,
+            lambda: self.endpoints.update({name: held}),
+            self.endpoints[name],
+        )
 
     def _check_traffic(self, endpoint: str, live: dict[str, int], mirror: dict[str, int]) -> None:
         known = self.deployments.get(endpoint, {})
         if missing := [name for name in {**live, **mirror} if name not in known]:
-            raise Refusal(400, "BadRequest", f"Traffic refers to deployments that do not exist: {', '.join(missing)}.")
+            raise Refusal(
+                400,
+                "BadRequest",
+                f"Traffic refers to deployments that do not exist: {', '.join(missing)}.",
+            )
         if sum(live.values()) not in (0, 100):
-            raise Refusal(400, "BadRequest", f"Traffic must sum to 0 or 100; it sums to {sum(live.values())}.")
+            raise Refusal(
+                400, "BadRequest", f"Traffic must sum to 0 or 100; it sums to {sum(live.values())}."
+            )
         if len(mirror) > 1 or any(not 0 < percent <= 50 for percent in mirror.values()):
-            raise Refusal(400, "BadRequest", "Mirror traffic goes to one deployment, with at most 50 percent.")
+            raise Refusal(
+                400, "BadRequest", "Mirror traffic goes to one deployment, with at most 50 percent."
+            )
         if any(live.get(name) for name in mirror):
-            raise Refusal(400, "BadRequest", "A deployment takes live traffic or mirror traffic, not both.")
+            raise Refusal(
+                400, "BadRequest", "A deployment takes live traffic or mirror traffic, not both."
+            )
 
     def _credentials(self, request: Request, name: str, kind: str) -> Reply:
         mode = self._known(name)["properties"]["authMode"]
@@ -207,7 +250,13 @@ class Workspace:
         if kind == "listKeys":
             return Reply(200, self.keys)
         return Reply(
-            200, {"accessToken": self.token, "expiryTimeUtc": 4e9, "refreshAfterTimeUtc": 4e9, "tokenType": "Bearer"}
+            200,
+            {
+                "accessToken": self.token,
+                "expiryTimeUtc": 4e9,
+                "refreshAfterTimeUtc": 4e9,
+                "tokenType": "Bearer",
+            },
         )
 
     def _list(self, _: Request, endpoint: str) -> Reply:
@@ -228,7 +277,9 @@ class Workspace:
             return Reply(200, held)
         if (known["properties"].get("traffic") or {}).get(name):
             raise Refusal(
-                400, "BadRequest", f"Deployment '{name}' has live traffic; set its traffic to 0 before deleting it."
+                400,
+                "BadRequest",
+                f"Deployment '{name}' has live traffic; set its traffic to 0 before deleting it.",
             )
         self.deployments[endpoint][name] = _in_state(held, "Deleting")
         return self._begin(202, endpoint, lambda: self.deployments[endpoint].__delitem__(name))
@@ -261,7 +312,9 @@ class Workspace:
         if name not in self.deployments.get(endpoint, {}):
             raise Refusal(404, "ResourceNotFound", f"Deployment '{name}' was not found.")
         container = request.document.get("containerType") or "InferenceServer"
-        lines = self.console.get(name, {}).get(container, "").splitlines()[-request.document["tail"] :]
+        lines = (
+            self.console.get(name, {}).get(container, "").splitlines()[-request.document["tail"] :]
+        )
         return Reply(200, {"content": "\n".join(lines)})
 
 
@@ -274,7 +327,11 @@ def _check_tags(resource: dict[str, Any]) -> None:
     tags = resource.get("tags") or {}
     if len(tags) > 50:
         raise Refusal(400, "BadRequest", f"A resource may have 50 tags; {len(tags)} were sent.")
-    if wrong := [name for name, value in tags.items() if set(name) & set("<>%&\\?/") or len(name) > 512]:
+    if wrong := [
+        name for name, value in tags.items() if set(name) & set("<>%&\\?/") or len(name) > 512
+    ]:
         raise Refusal(400, "BadRequest", f"These are no names for tags: {', '.join(wrong)}.")
     if long := [name for name, value in tags.items() if len(value) > 256]:
-        raise Refusal(400, "BadRequest", f"A tag's value may have 256 characters; longer: {', '.join(long)}.")
+        raise Refusal(
+            400, "BadRequest", f"A tag's value may have 256 characters; longer: {', '.join(long)}."
+        )

@@ -1,12 +1,14 @@
-"""Writes ``core.json``: the options of the Azure CLI's commands that our pages use, read off the CLI itself.
+"""Writes ``core.json``: the options of the Azure CLI's commands that our pages use, read off the
+CLI itself.
 
-The CLI is too large to test with (half a gigabyte). After a page uses another command, name it in ``COMMANDS`` and run
-this in an environment of the CLI's own:
+The CLI is too large to test with (half a gigabyte). After a page uses another command, name it in
+``COMMANDS`` and run this in an environment of the CLI's own:
 
-    python -m venv build/azure-cli && build/azure-cli/bin/pip install azure-cli
-    PYTHONPATH=tests build/azure-cli/bin/python -m azure_cli.snapshot
+    python -m venv build/azure-cli && build/azure-cli/bin/pip install azure-cli PYTHONPATH=tests
+build/azure-cli/bin/python -m azure_cli.snapshot
 
-Commands of extensions stand in ``extensions.json``, written by hand from Microsoft's reference, which each names.
+Commands of extensions stand in ``extensions.json``, written by hand from Microsoft's reference,
+which each names.
 """
 
 from __future__ import annotations
@@ -57,12 +59,16 @@ def main() -> None:
     commands = {name: _options(_parser(cli.invocation.parser, name)) for name in COMMANDS}
     lines = [f'    "{name}": {json.dumps(options)}' for name, options in sorted(commands.items())]
     source = f"azure-cli {__version__}, https://pypi.org/project/azure-cli/; written by snapshot.py"
-    CORE.write_text(f'{{\n  "source": "{source}",\n  "commands": {{\n' + ",\n".join(lines) + "\n  }\n}\n")
+    CORE.write_text(
+        f'{{\n  "source": "{source}",\n  "commands": {{\n' + ",\n".join(lines) + "\n  }\n}\n"
+    )
 
 
 def _parser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
     for word in name.split():
-        (groups,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        (groups,) = [
+            action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+        ]
         parser = groups.choices[word]
     return parser
 

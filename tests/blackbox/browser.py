@@ -22,9 +22,17 @@ class Complaints:
     def __init__(self, page: Page, origin: str) -> None:
         self.errors: list[str] = []
         self.strays: list[str] = []
-        page.on("console", lambda said: self.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda said: (
+                self.errors.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("request", lambda asked: None if self._own(asked.url, origin) else self.strays.append(asked.url))
+        page.on(
+            "request",
+            lambda asked: None if self._own(asked.url, origin) else self.strays.append(asked.url),
+        )
 
     @staticmethod
     def _own(url: str, origin: str) -> bool:
@@ -39,7 +47,8 @@ class Complaints:
 
 @contextmanager
 def browsing(origin: str, **context: Any) -> Iterator[tuple[Page, Complaints]]:
-    """A page that is to ask nobody but ``origin``, as ``http://127.0.0.1:5001``; ``context`` as in playwright's."""
+    """A page that is to ask nobody but ``origin``, as ``http://127.0.0.1:5001``; ``context`` as in
+    playwright's."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         needs(NAMES[0])

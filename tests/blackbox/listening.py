@@ -27,7 +27,11 @@ def listening(answer: bytes = b"") -> Iterator[tuple[int, list[Sent]]]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             plain = gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
-            got.append(Sent(self.path, {name.lower(): value for name, value in self.headers.items()}, plain))
+            got.append(
+                Sent(
+                    self.path, {name.lower(): value for name, value in self.headers.items()}, plain
+                )
+            )
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))

@@ -1,4 +1,5 @@
-"""A managed endpoint's front before a server of ours: TLS, a key, and 424 for whatever is not 200."""
+"""A managed endpoint's front before a server of ours: TLS, a key, and 424 for whatever is not
+200."""
 
 from __future__ import annotations
 

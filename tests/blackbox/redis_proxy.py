@@ -1,4 +1,5 @@
-"""A small TLS proxy in front of a Redis without TLS, which can also misbehave in the ways that networks do."""
+"""A small TLS proxy in front of a Redis without TLS, which can also misbehave in the ways that
+networks do."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def garbage(data: bytes, client: socket.socket) -> None:
 
 
 def moved(data: bytes, client: socket.socket) -> None:
-    """As a node of a cluster answers that has not the key's slot; signing in and storing succeed."""
+    """As a node of a cluster answers that has not the key's slot; signing in and storing
+    succeed."""
     client.sendall(data if data == b"+OK\r\n" else b"-MOVED 3999 127.0.0.1:6381\r\n")
 
 

@@ -44,7 +44,8 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 def needs(command: str, package: str | None = None) -> None:
-    """Say how to get a program that a test can't do without. ``package``: where it is not named as the command."""
+    """Say how to get a program that a test can't do without. ``package``: where it is not named as
+    the command."""
     if shutil.which(command) is None:
         pytest.fail(f"{command} is not installed; get it by `apt-get install {package or command}`")
 
@@ -55,7 +56,9 @@ class Server:
     kind = "ours"
     """``pytest --worker gunicorn`` changes it."""
 
-    def __init__(self, model_dir: Path, folder: Path, env: dict[str, str], source: Path = Path("src")) -> None:
+    def __init__(
+        self, model_dir: Path, folder: Path, env: dict[str, str], source: Path = Path("src")
+    ) -> None:
         self.port = support.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"server-{self.port}.log"
@@ -79,7 +82,8 @@ class Server:
         return {"SCORING_FAST_WORKER": str(cls.kind == "ours")}
 
     def new_client(self) -> httpx.Client:
-        """Connections of its own, so that any worker may take them. Without TLS, whose set-up is the dearest part."""
+        """Connections of its own, so that any worker may take them. Without TLS, whose set-up is
+        the dearest part."""
         return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=False)
 
     def fresh(self, method: str, path: str, document: Any = None) -> httpx.Response:
@@ -96,10 +100,15 @@ class Server:
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
     def logged(self, *ids: str) -> list[dict[str, Any]]:
-        """The lines of these requests, by their own id or the client's: each is written after its answer is sent."""
+        """The lines of these requests, by their own id or the client's: each is written after its
+        answer is sent."""
 
         def found() -> list[dict[str, Any]]:
-            lines = [line for line in self.lines() if {line.get("request_id"), line.get("client_request_id")} & {*ids}]
+            lines = [
+                line
+                for line in self.lines()
+                if {line.get("request_id"), line.get("client_request_id")} & {*ids}
+            ]
             return lines if len(lines) >= len(ids) else []
 
         lines: list[dict[str, Any]] = until(found, f"there is a line for each of {ids}")

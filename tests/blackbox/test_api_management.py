@@ -1,4 +1,5 @@
-"""The gateway of `tests/apim` in front of a real scoring server: on AKS, and behind a managed endpoint."""
+"""The gateway of `tests/apim` in front of a real scoring server: on AKS, and behind a managed
+endpoint."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,14 +34,20 @@ def caller(backend: Backend) -> Call:
 
     def call(document: object, **headers: str) -> Response:
         body = json.dumps(document).encode()
-        given = KEY | {"Content-Length": str(len(body))} | {name.replace("_", "-"): v for name, v in headers.items()}
+        given = (
+            KEY
+            | {"Content-Length": str(len(body))}
+            | {name.replace("_", "-"): v for name, v in headers.items()}
+        )
         return gateway.handle(Request(headers=Headers(given), body=body))
 
     return call
 
 
 def ask(server: Server, request: Request, timeout: float, **headers: str) -> Reply:
-    headers = dict(request.headers.items()) | {name.replace("_", "-"): value for name, value in headers.items()}
+    headers = dict(request.headers.items()) | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     answer = server.client.post("/score", content=request.body, headers=headers, timeout=timeout)
     return Reply(answer.status_code, answer.content, dict(answer.headers))
 
@@ -87,7 +94,9 @@ def test_one_error_format(call: Call):
     from_server = call(WRONG_TYPE)
     from_gateway = call(WRONG_TYPE, Content_Length=str(6_000_000))
     assert (from_server.status, from_gateway.status) == (422, 413)
-    servers, gateways = (json.loads(response.body or b"") for response in (from_server, from_gateway))
+    servers, gateways = (
+        json.loads(response.body or b"") for response in (from_server, from_gateway)
+    )
     assert (servers["code"], servers["status"]) == ("wrong_type", 422)
     assert list(servers) == list(gateways)
     assert list(servers["metadata"]) == list(gateways["metadata"])
@@ -100,7 +109,8 @@ def test_correlation_on_aks(aks: Call):
 
 
 def test_correlation_behind_a_managed_endpoint(managed: Call, server: Server):
-    """Behind a managed endpoint the server's log line joins Azure's id, which the body has, with the gateway's."""
+    """Behind a managed endpoint the server's log line joins Azure's id, which the body has, with
+    the gateway's."""
     body = json.loads(managed(GOOD, x_correlation_id="order-19").body or b"")
     assert body["metadata"]["request_id"] == AZURES_ID
     (line,) = server.logged("order-19")

@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 import support
+from azureml_scoring.caching.value import Entry, Seal
 from blackbox.server import BARE, THREADS, Server, serving, until
-from cache_value import Entry, Seal
 from redis_server import Valkey, valkey
 
 pytestmark = pytest.mark.any_worker
@@ -43,14 +43,24 @@ def redis() -> Iterator[Valkey]:
 def pod(model: Path, folder: Path, redis: Valkey, **env: str) -> Any:
     folder.mkdir(exist_ok=True)
     url = f"redis://127.0.0.1:{redis.port}"
-    ours = THREADS | {"REDIS_URL": url, "SCORING_CACHE_MUST_PAY": "false", "SCORING_CACHE_BUDGET_MS": "5000"} | env
+    ours = (
+        THREADS
+        | {"REDIS_URL": url, "SCORING_CACHE_MUST_PAY": "false", "SCORING_CACHE_BUDGET_MS": "5000"}
+        | env
+    )
     return serving(model, folder, **ours)
 
 
 @pytest.fixture(scope="module")
-def signing(model: Path, redis: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def signing(
+    model: Path, redis: Valkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """With Redis as its only tier."""
-    env = {"WORKER_COUNT": "1", "SCORING_CACHE_MAX_BYTES": "0", "SCORING_CACHE_KEY": "a key out of the vault"}
+    env = {
+        "WORKER_COUNT": "1",
+        "SCORING_CACHE_MAX_BYTES": "0",
+        "SCORING_CACHE_KEY": "a key out of the vault",
+    }
     with pod(model, tmp_path_factory.mktemp("signing"), redis, **env) as started:
         yield started
 
@@ -69,11 +79,15 @@ def cache(server: Server) -> dict[str, Any]:
 def test_a_repeated_request_is_a_hit_with_fresh_metadata(server: Server):
     """Its own id, time and duration; only the predictions are from the cache."""
     first, second = (
-        server.score({"data": [[3]]}, headers={"x-request-id": name}).json() for name in ("first", "second")
+        server.score({"data": [[3]]}, headers={"x-request-id": name}).json()
+        for name in ("first", "second")
     )
     assert (first["metadata"]["cache"], second["metadata"]["cache"]) == ("miss", "hit")
     assert first["predictions"] == second["predictions"] == [6.0]
-    assert (first["metadata"]["request_id"], second["metadata"]["request_id"]) == ("first", "second")
+    assert (first["metadata"]["request_id"], second["metadata"]["request_id"]) == (
+        "first",
+        "second",
+    )
     assert first["metadata"]["timestamp"] <= second["metadata"]["timestamp"]
     assert [line["cache"] for line in server.logged("first", "second")] == ["miss", "hit"]
 
@@ -82,7 +96,9 @@ def test_equal_meaning_is_a_hit_whatever_the_json_looks_like(server: Server):
     """White space, 1 or 1.0, another form."""
     state(server, 1.0)
     for body in (b'{"data":[[1]]}', b'{ "method": "predict", "input_data": [[1.0]] }', b"[1e0]"):
-        answer = server.client.post("/score", content=body, headers={"Content-Type": "application/json"})
+        answer = server.client.post(
+            "/score", content=body, headers={"Content-Type": "application/json"}
+        )
         assert answer.json()["metadata"]["cache"] == "hit"
 
 
@@ -129,14 +145,18 @@ def test_off_means_off(model: Path, tmp_path: Path):
 
 def test_by_row_known_rows_are_not_computed_again(model: Path, tmp_path: Path):
     """A slow row that is known makes its batch fast."""
-    with serving(model, tmp_path, SCORING_CACHE_BY_ROW="true", SCORING_CACHE_MUST_PAY="false") as server:
+    with serving(
+        model, tmp_path, SCORING_CACHE_BY_ROW="true", SCORING_CACHE_MUST_PAY="false"
+    ) as server:
         server.score([[1.0], [2.0]])
         answer = server.score([[2.0], [3.0], [1.0]]).json()
         assert (answer["predictions"], answer["metadata"]["cache"]) == ([4.0, 6.0, 2.0], "miss")
         assert server.score([[3.0], [2.0]]).json()["metadata"]["cache"] == "hit"
 
 
-def test_pods_share_what_is_in_redis_and_versions_do_not(model: Path, tmp_path: Path, redis: Valkey):
+def test_pods_share_what_is_in_redis_and_versions_do_not(
+    model: Path, tmp_path: Path, redis: Valkey
+):
     """A new pod starts warm; after an upgrade nothing old is answered."""
     with pod(model, tmp_path / "a", redis, MODEL_NAME="shared", MODEL_VERSION="1") as first:
         assert state(first, 7) == "miss"
@@ -148,9 +168,14 @@ def test_pods_share_what_is_in_redis_and_versions_do_not(model: Path, tmp_path: 
             assert state(upgraded, 7) == "miss"
 
 
-@pytest.mark.parametrize("predictions", [b"[666.0]", b'[666.0],"injected":"<script>"', b'["\xff"]', b"[1,2]"])
-def test_who_may_write_to_redis_can_not_answer_without_the_key(signing: Server, redis: Valkey, predictions: bytes):
-    """A value as we make them, but unsigned, is a miss: what the model says is answered, and put in its place."""
+@pytest.mark.parametrize(
+    "predictions", [b"[666.0]", b'[666.0],"injected":"<script>"', b'["\xff"]', b"[1,2]"]
+)
+def test_who_may_write_to_redis_can_not_answer_without_the_key(
+    signing: Server, redis: Valkey, predictions: bytes
+):
+    """A value as we make them, but unsigned, is a miss: what the model says is answered, and put in
+    its place."""
     value = 1000.0 + sum(predictions)
     assert state(signing, value) == "miss"
     until(lambda: state(signing, value) == "hit", "it is stored")
@@ -173,12 +198,19 @@ def test_with_leases_two_pods_compute_once(model: Path, tmp_path: Path, redis: V
 
 
 @pytest.mark.parametrize("preload", ["false", "true"])
-def test_counts_are_of_all_workers_and_survive_them(model: Path, tmp_path: Path, redis: Valkey, preload: str):
+def test_counts_are_of_all_workers_and_survive_them(
+    model: Path, tmp_path: Path, redis: Valkey, preload: str
+):
     """Also where workers are forked after init(), each with a connection of its own."""
-    with pod(model, tmp_path, redis, WORKER_PRELOAD=preload, MODEL_NAME=f"counted-{preload}") as server:
+    with pod(
+        model, tmp_path, redis, WORKER_PRELOAD=preload, MODEL_NAME=f"counted-{preload}"
+    ) as server:
         for value in range(20):
             server.fresh("POST", "/score", [[value]])
-        until(lambda: len(redis.admin.keys(f"azureml-scoring:counted-{preload}:*")) == 20, "all are stored")
+        until(
+            lambda: len(redis.admin.keys(f"azureml-scoring:counted-{preload}:*")) == 20,
+            "all are stored",
+        )
         for value in range(20):
             assert server.fresh("POST", "/score", [[value]]).json()["metadata"]["cache"] == "hit"
         counted = cache(server)
@@ -196,13 +228,24 @@ def test_counts_are_of_all_workers_and_survive_them(model: Path, tmp_path: Path,
         assert until(taken_over, "new workers have taken over")["hits"] == 20
 
 
-def test_where_it_does_not_pay_it_is_bypassed_and_says_so(model: Path, tmp_path: Path, redis: Valkey):
+def test_where_it_does_not_pay_it_is_bypassed_and_says_so(
+    model: Path, tmp_path: Path, redis: Valkey
+):
     """This model answers faster than any Redis; the memory in front is judged apart."""
     with pod(
-        model, tmp_path, redis, SCORING_CACHE_MUST_PAY="true", SCORING_CACHE_MAX_BYTES="0", WORKER_COUNT="1"
+        model,
+        tmp_path,
+        redis,
+        SCORING_CACHE_MUST_PAY="true",
+        SCORING_CACHE_MAX_BYTES="0",
+        WORKER_COUNT="1",
     ) as server:
         until(
-            lambda: [state(server, value) for value in range(100)] and cache(server)["redis"]["look_up_us"], "measured"
+            lambda: (
+                [state(server, value) for value in range(100)]
+                and cache(server)["redis"]["look_up_us"]
+            ),
+            "measured",
         )
         block = cache(server)
         dearer = block["redis"]["look_up_us"] - block["compute_us"]  # both are rounded
@@ -212,13 +255,20 @@ def test_where_it_does_not_pay_it_is_bypassed_and_says_so(model: Path, tmp_path:
 def test_no_secret_is_shown(model: Path, tmp_path: Path):
     """Not in the log, not in /health, not in an answer; whether Redis is there or not."""
     secret = "hunter2-and-more"
-    env = {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": "1", "REDIS_PASSWORD": secret, "REDIS_SSL": "false"}
+    env = {
+        "REDIS_HOST": "127.0.0.1",
+        "REDIS_PORT": "1",
+        "REDIS_PASSWORD": secret,
+        "REDIS_SSL": "false",
+    }
     env["SCORING_CACHE_KEY"] = secret
     with serving(model, tmp_path, **env) as server:
         answer = server.score([[1.0]])
         assert secret not in server.log + answer.text + server.get("/health").text
         until(lambda: "Redis failed (ConnectionError)" in server.log, "the failure is told")
-    with serving(model, tmp_path, up=False, REDIS_URL=f"rediss://:{secret}@", SCORING_CACHE="redis") as server:
+    with serving(
+        model, tmp_path, up=False, REDIS_URL=f"rediss://:{secret}@", SCORING_CACHE="redis"
+    ) as server:
         server.process.wait(60)
         assert "REDIS_URL is not usable" in server.log
         assert secret not in server.log

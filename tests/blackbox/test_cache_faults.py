@@ -1,4 +1,5 @@
-"""Whatever happens to Redis, under steady load: no failed request, no wrong prediction, probes unchanged, and it heals.
+"""Whatever happens to Redis, under steady load: no failed request, no wrong prediction, probes
+unchanged, and it heals.
 
 ``make faults`` prints the table that stands in docs/cache.md.
 """
@@ -85,7 +86,9 @@ class Load:
     def _probe(self, stop: threading.Event) -> None:
         with self.server.new_client() as client:
             while not stop.wait(0.05):
-                self.probes |= {client.get(path).status_code for path in ("/readiness", "/liveness")}
+                self.probes |= {
+                    client.get(path).status_code for path in ("/readiness", "/liveness")
+                }
 
 
 def score(client: Any, value: float) -> Seen:
@@ -94,7 +97,9 @@ def score(client: Any, value: float) -> Seen:
     if answer.status_code != 200:
         return Seen(0.0, right=False)
     metadata = body["metadata"]
-    return Seen(metadata["inference_time_ms"], body["predictions"] == [2 * value], metadata["cache"])
+    return Seen(
+        metadata["inference_time_ms"], body["predictions"] == [2 * value], metadata["cache"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +125,9 @@ def environment(
             "SCORING_CACHE_MAX_BYTES": "0",
             "SCORING_CACHE_MUST_PAY": "false",
         }
-        with serving(support.scripted(folder / "model", "Steady"), folder, **THREADS, **ours, **env) as server:
+        with serving(
+            support.scripted(folder / "model", "Steady"), folder, **THREADS, **ours, **env
+        ) as server:
             yield Place(server, redis, proxy)
 
 
@@ -258,7 +265,9 @@ def recover(place: Place) -> float:
         score(place.server.client, value)
         time.sleep(0.01)
         cached = score(place.server.client, value).cache == "hit"
-        return cached and place.server.get("/health").json()["cache"]["redis"]["breaker"] == "closed"
+        return (
+            cached and place.server.get("/health").json()["cache"]["redis"]["breaker"] == "closed"
+        )
 
     until(recovered, "Redis is used again")
     return time.monotonic() - began
@@ -296,7 +305,8 @@ def harmless(place: Place, load: Load) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_fault_of_redis_reaches_a_request_or_a_probe(place: Place, table: list[str], name: str):
-    """Every request is answered rightly while it lasts, and Redis is used again by itself once it is over."""
+    """Every request is answered rightly while it lasts, and Redis is used again by itself once it
+    is over."""
     check(place, name, table, FAULTS[name])
 
 

@@ -1,4 +1,5 @@
-"""Redis by an Entra identity: real azure-identity and redis-entraid, against a local endpoint that issues tokens."""
+"""Redis by an Entra identity: real azure-identity and redis-entraid, against a local endpoint that
+issues tokens."""
 
 import itertools
 import json
@@ -26,7 +27,8 @@ LIFETIME = 5
 
 
 class Tokens:
-    """Issues tokens as the managed identity endpoint of Azure ML does, and lets Redis know each, as Azure does."""
+    """Issues tokens as the managed identity endpoint of Azure ML does, and lets Redis know each, as
+    Azure does."""
 
     def __init__(self, redis: Valkey) -> None:
         self.issued: list[str] = []
@@ -37,11 +39,20 @@ class Tokens:
             def do_GET(self) -> None:
                 assert self.headers["secret"] == "msi-secret"
                 expires = int(time.time()) + LIFETIME
-                claims = {"oid": OBJECT_ID, "exp": expires, "iat": expires - LIFETIME, "jti": str(next(numbers))}
+                claims = {
+                    "oid": OBJECT_ID,
+                    "exp": expires,
+                    "iat": expires - LIFETIME,
+                    "jti": str(next(numbers)),
+                }
                 token = jwt.encode(claims, "a key of this test, 32 bytes long", algorithm="HS256")
-                redis.admin.execute_command("ACL", "SETUSER", OBJECT_ID, "on", f">{token}", "~*", "+@all")
+                redis.admin.execute_command(
+                    "ACL", "SETUSER", OBJECT_ID, "on", f">{token}", "~*", "+@all"
+                )
                 tokens.issued.append(token)
-                body = json.dumps({"access_token": token, "expires_on": str(expires), "token_type": "Bearer"}).encode()
+                body = json.dumps(
+                    {"access_token": token, "expires_on": str(expires), "token_type": "Bearer"}
+                ).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
@@ -65,7 +76,8 @@ def tokens_of(redis: Valkey) -> Iterator[Tokens]:
 
 
 def test_redis_is_used_by_the_managed_identity_whose_token_is_renewed(tmp_path: Path):
-    """No password anywhere; connections sign in again with each new token, and no token is logged."""
+    """No password anywhere; connections sign in again with each new token, and no token is
+    logged."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with valkey() as redis, tokens_of(redis) as tokens, tls_proxy(redis.port, authority) as proxy:
@@ -88,9 +100,14 @@ def test_redis_is_used_by_the_managed_identity_whose_token_is_renewed(tmp_path: 
 
             until(hit, "Redis is used")
             until(lambda: len(tokens.issued) >= 6, "the workers have renewed their tokens")
-            redis.admin.execute_command("ACL", "SETUSER", OBJECT_ID, "resetpass", f">{tokens.issued[-1]}")
+            redis.admin.execute_command(
+                "ACL", "SETUSER", OBJECT_ID, "resetpass", f">{tokens.issued[-1]}"
+            )
             until(lambda: redis.commands("auth") >= 6, "connections sign in again")
             assert hit()
-            assert {client["user"] for client in redis.admin.client_list()} == {"default", OBJECT_ID}
+            assert {client["user"] for client in redis.admin.client_list()} == {
+                "default",
+                OBJECT_ID,
+            }
             assert not any(token in server.log for token in tokens.issued)
             assert server.get("/health").json()["cache"]["redis"]["errors"] == 0

@@ -28,7 +28,9 @@ def test_the_readmes_table_is_true(demo: Server, body: str, status: str, code: s
     """Each request in it is answered as it says; … stands for the values between."""
     middle = ", ".join(map(str, support.ROW[1:-1]))
     names = ", ".join(f'"{name}"' for name in support.NAMES[1:-1])
-    body = body.replace('"age", …, "s6"', f'"age", {names}, "s6"').replace('"s6", …, "age"', f'"s6", {names}, "age"')
+    body = body.replace('"age", …, "s6"', f'"age", {names}, "s6"').replace(
+        '"s6", …, "age"', f'"s6", {names}, "age"'
+    )
     response = demo.client.post(
         "/score", content=body.replace("…", middle), headers={"Content-Type": "application/json"}
     )
@@ -62,14 +64,17 @@ def test_an_answer_is_complete_and_fresh(demo: Server):
 
 def test_probabilities_can_be_asked_for(demo: Server):
     """The method is the client's choice among what the model has."""
-    ((low, high),) = demo.score({"data": [support.ROW], "method": "predict_proba"}).json()["predictions"]
+    ((low, high),) = demo.score({"data": [support.ROW], "method": "predict_proba"}).json()[
+        "predictions"
+    ]
     assert low + high == pytest.approx(1)
 
 
 def test_the_clients_id_is_echoed_and_logged(demo: Server):
     """In the headers, in the metadata and in the log line."""
     response = demo.score(
-        {"data": [support.ROW]}, headers={"x-request-id": "my-id-1", "x-ms-client-request-id": "mine"}
+        {"data": [support.ROW]},
+        headers={"x-request-id": "my-id-1", "x-ms-client-request-id": "mine"},
     )
     assert response.headers["x-request-id"] == "my-id-1"
     assert response.headers["x-ms-client-request-id"] == "mine"
@@ -95,7 +100,9 @@ def test_the_callers_trace_is_in_errors(demo: Server):
 def test_curl_without_a_json_content_type_is_told_so(demo: Server):
     """The mistake that everybody makes once."""
     needs("curl")
-    done = subprocess.run(["curl", "-s", f"{demo.url}/score", "-d", BODY], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["curl", "-s", f"{demo.url}/score", "-d", BODY], capture_output=True, text=True, check=True
+    )
     answer = json.loads(done.stdout)
     assert (answer["status"], answer["code"]) == (415, "unsupported_content_type")
     assert "-H 'Content-Type: application/json'" in answer["error"]
@@ -113,7 +120,10 @@ def test_a_gzip_bomb_is_refused(demo: Server):
     bomb = gzip.compress(b" " * 20_000_000)
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     response = demo.client.post("/score", content=bomb, headers=headers)
-    assert (response.status_code, response.json()["error"]) == (413, "Request payload too large (>10MB)")
+    assert (response.status_code, response.json()["error"]) == (
+        413,
+        "Request payload too large (>10MB)",
+    )
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -121,7 +131,9 @@ def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bo
     """Not a broken connection: the rest of the body is read and thrown away."""
     body = b" " * 30_000_000
     content = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000)) if chunked else body
-    response = demo.client.post("/score", content=content, headers={"Content-Type": "application/json"})
+    response = demo.client.post(
+        "/score", content=content, headers={"Content-Type": "application/json"}
+    )
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
 
 
@@ -156,7 +168,11 @@ def test_an_id_that_the_server_turns_down_gets_our_form(demo: Server):
 
 def test_every_error_is_json_with_all_fields(demo: Server):
     """One shape, whatever went wrong."""
-    for response in (demo.score([]), demo.client.get("/score"), demo.client.post("/score", content=b"x")):
+    for response in (
+        demo.score([]),
+        demo.client.get("/score"),
+        demo.client.post("/score", content=b"x"),
+    ):
         body = response.json()
         assert list(body) == ["error", "code", "status", "location", "trace", "metadata"]
         assert body["status"] == response.status_code
@@ -168,7 +184,10 @@ def test_the_probes_have_routes(demo: Server):
     health = demo.get("/health")
     assert health.status_code == 200
     assert health.json()["model_name"] == "diabetes-classifier"
-    assert (demo.get("/readiness").json(), demo.get("/liveness").json()) == ({"status": "ready"}, {"status": "alive"})
+    assert (demo.get("/readiness").json(), demo.get("/liveness").json()) == (
+        {"status": "ready"},
+        {"status": "alive"},
+    )
 
 
 def test_the_log_has_one_json_line_a_request_and_no_values(demo: Server):

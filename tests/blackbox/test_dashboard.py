@@ -17,7 +17,11 @@ from blackbox.test_metrics import scraped
 
 pytestmark = pytest.mark.any_worker
 
-DASHBOARD = THREADS | {"WORKER_COUNT": "1", "SCORING_DASHBOARD": "true", "SCORING_CACHE_MUST_PAY": "false"}
+DASHBOARD = THREADS | {
+    "WORKER_COUNT": "1",
+    "SCORING_DASHBOARD": "true",
+    "SCORING_CACHE_MUST_PAY": "false",
+}
 NONE = "\N{EN DASH}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS = 2
@@ -31,18 +35,23 @@ def opened(page: Page, server: Server) -> None:
     expect(page.locator("#outcomes")).to_contain_text("ok")
 
 
-def percentile(q: float, before: Mapping[tuple[str, ...], float], after: Mapping[tuple[str, ...], float]) -> float:
+def percentile(
+    q: float, before: Mapping[tuple[str, ...], float], after: Mapping[tuple[str, ...], float]
+) -> float:
     """Of /metrics' buckets as Prometheus' ``histogram_quantile`` has it, in milliseconds."""
     name = "scoring_duration_seconds_bucket"
     keys = [key for key in after if key[0] == name and key[2] == "request"]
     bounds = [0.0, *(float(key[1]) for key in keys)]
     counts = [0.0, *(after[key] - before[key] for key in keys)]
     place = int(np.searchsorted(counts, q * counts[-1]))
-    return 1000 * float(np.interp(q * counts[-1], counts[place - 1 : place + 1], bounds[place - 1 : place + 1]))
+    return 1000 * float(
+        np.interp(q * counts[-1], counts[place - 1 : place + 1], bounds[place - 1 : place + 1])
+    )
 
 
 def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path):
-    """Counts, rate, failures and percentiles are right; nobody else is asked; names are text, not markup."""
+    """Counts, rate, failures and percentiles are right; nobody else is asked; names are text, not
+    markup."""
     name = '<img src="x" onerror="alert(1)">\\ "'
     with (
         serving(scripted_model, tmp_path, **DASHBOARD, DEPLOYMENT_NAME=name) as server,
@@ -54,7 +63,12 @@ def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path)
         for order, times in ((0, 30), ("x", 8), (FAIL, 2)):
             for _ in range(times):
                 server.score([[order]])
-        until(lambda: sum(v for k, v in scraped(server).items() if k[0] == "scoring_requests_total") == 40, "counted")
+        until(
+            lambda: (
+                sum(v for k, v in scraped(server).items() if k[0] == "scoring_requests_total") == 40
+            ),
+            "counted",
+        )
         after = scraped(server)
         page.clock.run_for(1000 * SECONDS)
         rows = {"ok": 30, "wrong_type": 8, "model_failed": 2}
@@ -68,13 +82,18 @@ def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path)
             value = float(page.locator(f"#tile-p{q}").inner_text())
             assert value == pytest.approx(percentile(q / 100, before, after), abs=0.006)
         assert page.locator("#rate path").count() == 3
-        expect(page.locator("#about")).to_contain_text(f"deployment {name} · sklearn · 1 worker · up 0 min")
+        expect(page.locator("#about")).to_contain_text(
+            f"deployment {name} · sklearn · 1 worker · up 0 min"
+        )
         assert not complaints, complaints
 
 
 def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
     """By name and version; of twenty equal requests all but the first are hits."""
-    with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, complaints):
+    with (
+        serving(demo_model, tmp_path, **DASHBOARD) as server,
+        browsing(server.url) as (page, complaints),
+    ):
         opened(page, server)
         expect(page.locator("#model")).to_have_text("diabetes-classifier v1.2.3")
         for _ in range(20):
@@ -86,7 +105,8 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
 
 
 def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
-    """One sentence, from when on; it goes away when the server answers again, which may have been started anew."""
+    """One sentence, from when on; it goes away when the server answers again, which may have been
+    started anew."""
     with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, _):
         opened(page, server)
         trouble = page.locator("#trouble")
@@ -98,7 +118,9 @@ def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
         page.clock.run_for(1000 * SECONDS)
         expect(trouble).to_be_hidden()
         expect(page.locator("#tile-rate")).to_have_text("0.0")
-        anew = re.sub(r"(?m)^(scoring_start_time_seconds) .*", r"\1 1.0", server.get("/metrics").text)
+        anew = re.sub(
+            r"(?m)^(scoring_start_time_seconds) .*", r"\1 1.0", server.get("/metrics").text
+        )
         page.route("**/metrics", lambda route: route.fulfill(body=anew))
         page.clock.run_for(1000 * SECONDS)
         expect(page.locator("#tile-rate")).to_have_text(NONE)

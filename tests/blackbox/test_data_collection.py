@@ -17,7 +17,10 @@ def test_what_is_asked_and_answered_is_collected(demo_model: Path, tmp_path: Pat
     with listening() as (port, got):
         on = {"AZUREML_MDC_ENABLED": "true", "AZUREML_MDC_PORT": str(port)}
         with serving(demo_model, tmp_path, **THREADS | on) as server:
-            assert server.score({"data": [support.ROW]}, headers={"x-request-id": "mdc-1"}).status_code == 200
+            assert (
+                server.score({"data": [support.ROW]}, headers={"x-request-id": "mdc-1"}).status_code
+                == 200
+            )
             server.score({"data": [["text"]]})
             until(lambda: len(got) == 2, "inputs and outputs are there")
     tables = {sent.headers["ce-type"].rpartition(".")[2]: json.loads(sent.body) for sent in got}
@@ -35,6 +38,8 @@ def test_nobody_who_listens_is_no_matter(demo_model: Path, tmp_path: Path):
 
 def test_a_configuration_that_can_not_be_read_is_no_matter(demo_model: Path, tmp_path: Path):
     """The log says so; the server starts."""
-    with serving(demo_model, tmp_path, **THREADS | {"AZUREML_MDC_CONFIG_PATH": "/no/such.json"}) as server:
+    with serving(
+        demo_model, tmp_path, **THREADS | {"AZUREML_MDC_CONFIG_PATH": "/no/such.json"}
+    ) as server:
         assert server.score({"data": [support.ROW]}).status_code == 200
         until(lambda: "Data can't be collected" in server.log, "it is told")

@@ -17,7 +17,12 @@ def held_by(server: Server) -> list[int]:
     held = []
     for worker in server.workers():
         found = psutil.Process(worker).connections(kind="tcp4")
-        held.append(sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port for each in found))
+        held.append(
+            sum(
+                each.status == psutil.CONN_ESTABLISHED and each.laddr.port == server.port
+                for each in found
+            )
+        )
     return held
 
 
@@ -28,10 +33,14 @@ def taken_by_the_second(server: Server) -> int:
     with ExitStack() as stack:
         for _ in range(CONNECTIONS):
             before = held_by(server)
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), PATIENCE))
+            connection = stack.enter_context(
+                socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+            )
             connection.sendall(b"GET /liveness HTTP/1.1\r\nHost: h\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
-            taken += [number for number, held in enumerate(held_by(server)) if held > before[number]]
+            taken += [
+                number for number, held in enumerate(held_by(server)) if held > before[number]
+            ]
     assert len(taken) == CONNECTIONS
     until(lambda: sum(held_by(server)) == at_rest, "all of them are closed")
     return sum(taken)
@@ -39,8 +48,12 @@ def taken_by_the_second(server: Server) -> int:
 
 @pytest.mark.any_worker
 def test_connections_that_are_kept_are_shared_evenly(demo_model: Path, tmp_path: Path):
-    """As a load balancer keeps them: no worker has all the load while another has none. Who is woken first is the
-    system's choice, and a busy one may favour a worker for a while: one try of five is to be even."""
+    """As a load balancer keeps them: no worker has all the load while another has none. Who is
+    woken first is the system's choice, and a busy one may favour a worker for a while: one try of
+    five is to be even."""
     with serving(demo_model, tmp_path, **THREADS) as server:
         until(lambda: server.log.count("ready for serving traffic") == 2, "both workers are ready")
-        assert any(CONNECTIONS // 5 <= taken_by_the_second(server) <= CONNECTIONS * 4 // 5 for _ in range(5))
+        assert any(
+            CONNECTIONS // 5 <= taken_by_the_second(server) <= CONNECTIONS * 4 // 5
+            for _ in range(5)
+        )

@@ -1,4 +1,5 @@
-"""Whatever a client sends, the answer is valid JSON, no failure of ours, and no echo of what was sent."""
+"""Whatever a client sends, the answer is valid JSON, no failure of ours, and no echo of what was
+sent."""
 
 import http.client
 import json
@@ -13,23 +14,46 @@ SECRET = "s3cr3t-v4lu3"
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
 SCALARS = st.none() | st.booleans() | NUMBERS | st.text() | st.just(SECRET)
 ROWS = st.lists(SCALARS, min_size=9, max_size=11) | st.lists(NUMBERS, min_size=10, max_size=10)
-DATA = st.lists(ROWS, max_size=4) | ROWS | st.recursive(SCALARS, lambda x: st.lists(x) | st.dictionaries(st.text(), x))
-COLUMNS = st.permutations(support.NAMES) | st.lists(st.sampled_from([*support.NAMES, SECRET]) | SCALARS)
+DATA = (
+    st.lists(ROWS, max_size=4)
+    | ROWS
+    | st.recursive(SCALARS, lambda x: st.lists(x) | st.dictionaries(st.text(), x))
+)
+COLUMNS = st.permutations(support.NAMES) | st.lists(
+    st.sampled_from([*support.NAMES, SECRET]) | SCALARS
+)
 DOCUMENTS = st.one_of(
     DATA,
     st.fixed_dictionaries({"data": DATA}, optional={"method": SCALARS | st.just("predict_proba")}),
-    st.fixed_dictionaries({"input_data": st.fixed_dictionaries({"data": DATA}, optional={"columns": COLUMNS})}),
-    st.dictionaries(st.text() | st.sampled_from(["data", "input_data", "method", SECRET]), DATA, max_size=3),
+    st.fixed_dictionaries(
+        {"input_data": st.fixed_dictionaries({"data": DATA}, optional={"columns": COLUMNS})}
+    ),
+    st.dictionaries(
+        st.text() | st.sampled_from(["data", "input_data", "method", SECRET]), DATA, max_size=3
+    ),
 )
-HEADER_TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=120)
-KNOWN = ["Content-Type", "Content-Encoding", "x-request-id", "x-ms-client-request-id", "traceparent", "Accept"]
+HEADER_TEXT = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=120
+)
+KNOWN = [
+    "Content-Type",
+    "Content-Encoding",
+    "x-request-id",
+    "x-ms-client-request-id",
+    "traceparent",
+    "Accept",
+]
 FRAMING = {"content-length", "transfer-encoding", "connection", "expect", "upgrade", "host"}
 """Those are the HTTP server's own: it answers for them before there is a request."""
-OTHER = st.from_regex(r"[A-Za-z][A-Za-z-]{0,20}", fullmatch=True).filter(lambda name: name.lower() not in FRAMING)
+OTHER = st.from_regex(r"[A-Za-z][A-Za-z-]{0,20}", fullmatch=True).filter(
+    lambda name: name.lower() not in FRAMING
+)
 HEADERS = st.dictionaries(
     st.sampled_from(KNOWN) | OTHER,
     HEADER_TEXT
-    | st.sampled_from(["application/json", "gzip", "application/json; charset=utf-16", "multipart/form-data"]),
+    | st.sampled_from(
+        ["application/json", "gzip", "application/json; charset=utf-16", "multipart/form-data"]
+    ),
 )
 MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 
@@ -62,12 +86,18 @@ def check(server: Server, body: bytes, headers: dict[str, str]) -> None:
 @example(document={"data": [[5e-324] * 10], "method": "decision_function"})
 def test_any_json_is_answered(demo: Server, document: object):
     """Any document, near to a good one or far from it."""
-    check(demo, json.dumps(document).encode("utf-8", "surrogatepass"), {"Content-Type": "application/json"})
+    check(
+        demo,
+        json.dumps(document).encode("utf-8", "surrogatepass"),
+        {"Content-Type": "application/json"},
+    )
 
 
 @MANY
 @given(body=st.binary(max_size=300), headers=HEADERS)
-def test_any_bytes_under_any_headers_are_answered(demo: Server, body: bytes, headers: dict[str, str]):
+def test_any_bytes_under_any_headers_are_answered(
+    demo: Server, body: bytes, headers: dict[str, str]
+):
     """No header and no byte breaks it."""
     check(demo, body, headers)
 
@@ -76,4 +106,8 @@ def test_any_bytes_under_any_headers_are_answered(demo: Server, body: bytes, hea
 @given(headers=HEADERS)
 def test_a_good_body_under_any_headers_is_answered(demo: Server, headers: dict[str, str]):
     """Headers alone don't break it either."""
-    check(demo, json.dumps({"data": [support.ROW]}).encode(), {"Content-Type": "application/json"} | headers)
+    check(
+        demo,
+        json.dumps({"data": [support.ROW]}).encode(),
+        {"Content-Type": "application/json"} | headers,
+    )

@@ -1,4 +1,5 @@
-"""Clients that send no request as HTTP has it, half of one, or read no answer: others are served as ever."""
+"""Clients that send no request as HTTP has it, half of one, or read no answer: others are served as
+ever."""
 
 from __future__ import annotations
 
@@ -22,7 +23,13 @@ FILES = 64
 
 
 def score(*headers: bytes, line: bytes = b"POST /score HTTP/1.1", body: bytes = BODY) -> bytes:
-    lines = [line, b"Host: h", b"Content-Type: application/json", b"Content-Length: %d" % len(body), *headers]
+    lines = [
+        line,
+        b"Host: h",
+        b"Content-Type: application/json",
+        b"Content-Length: %d" % len(body),
+        *headers,
+    ]
     return b"\r\n".join([*lines, b"", body])
 
 
@@ -55,7 +62,8 @@ SHAPES = {
     "semicolons": b"Content-Type: application/json" + b";" * 64_000,
     "an open quote": b'Content-Type: application/json;"' + b";" * 64_000,
     "backslashes": b'Content-Type: application/json;x="' + b'\\";' * 21_000,
-    "continuations": b"Content-Type: application/json;" + b"".join(b"charset*%d=a;" % i for i in range(4400)),
+    "continuations": b"Content-Type: application/json;"
+    + b"".join(b"charset*%d=a;" % i for i in range(4400)),
     "another header": b"X: " + b"x" * 64_000,
     "a URL": b"",
 }
@@ -63,7 +71,8 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_header_of_64_kb_holds_nobody_up(demo: Server, shape: str):
-    """It is refused before anything looks inside: twenty of them at once, and a probe beside them is answered."""
+    """It is refused before anything looks inside: twenty of them at once, and a probe beside them
+    is answered."""
     header = SHAPES[shape]
     sent = b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n" + header + b"\r\n\r\n[]"
     if not header:
@@ -91,25 +100,54 @@ VALUES = [
     b"keep-alive", b"close", b"Upgrade", b"upgrade, close", b"h2c", b"websocket", b"100-continue", b"a" * 101,
     b"x" * 9000, b"\x00", b"\x0b", b"\xe9\xff", b"no-store", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",
 ]  # fmt: skip
-METHODS = [b"POST", b"GET", b"HEAD", b"PUT", b"OPTIONS", b"CONNECT", b"PRI", b"DESCRIBE", b"post", b""]
+METHODS = [
+    b"POST",
+    b"GET",
+    b"HEAD",
+    b"PUT",
+    b"OPTIONS",
+    b"CONNECT",
+    b"PRI",
+    b"DESCRIBE",
+    b"post",
+    b"",
+]
 PATHS = [
     b"/score", b"//score", b"/score/", b"/liveness", b"/metrics", b"/", b"*", b"/swagger.json?version=\xff", b"/%ff",
     b"http://h/score", b"http://h:99999999/score", b"h:1", b"/score?" + b"9" * 9000, b"",
 ]  # fmt: skip
-VERSIONS = [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.10", b"RTSP/1.0", b"http/1.1", b""]
+VERSIONS = [
+    b"HTTP/1.1",
+    b"HTTP/1.0",
+    b"HTTP/0.9",
+    b"HTTP/2.0",
+    b"HTTP/1.10",
+    b"RTSP/1.0",
+    b"http/1.1",
+    b"",
+]
 
 
 def mutated(rng: random.Random) -> bytes:
-    """A head that is good, but for some of its parts; or nearly one; with a body that fits, or does not."""
+    """A head that is good, but for some of its parts; or nearly one; with a body that fits, or does
+    not."""
 
     def one_of(usual: bytes, all_of: list[bytes]) -> bytes:
         return usual if rng.random() < 0.7 else rng.choice(all_of)
 
-    line = b" ".join([one_of(b"POST", METHODS), one_of(b"/score", PATHS), one_of(b"HTTP/1.1", VERSIONS)])
-    headers = [(b"Host", b"h"), (b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(BODY))]
+    line = b" ".join(
+        [one_of(b"POST", METHODS), one_of(b"/score", PATHS), one_of(b"HTTP/1.1", VERSIONS)]
+    )
+    headers = [
+        (b"Host", b"h"),
+        (b"Content-Type", b"application/json"),
+        (b"Content-Length", b"%d" % len(BODY)),
+    ]
     headers = [(name, one_of(value, VALUES)) for name, value in headers if rng.random() < 0.95]
     headers += [(rng.choice(NAMES), rng.choice(VALUES)) for _ in range(rng.randrange(4))]
-    body = one_of(BODY, [b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n", b"", b"0\r\n\r\n", b"zz\r\n"])
+    body = one_of(
+        BODY, [b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n\r\n", b"", b"0\r\n\r\n", b"zz\r\n"]
+    )
     sent = bytearray(b"\r\n".join([line, *(b": ".join(header) for header in headers), b"", body]))
     while rng.random() < 0.2:
         sent[rng.randrange(len(sent))] = rng.randrange(256)
@@ -127,7 +165,8 @@ def check_heads(port: int, heads: int, seed: int) -> None:
 
 
 def test_no_head_is_a_failure_of_ours(demo: Server):
-    """Whatever the line and the headers are: 4xx in JSON, or an answer as ever. No traceback, and nobody hangs."""
+    """Whatever the line and the headers are: 4xx in JSON, or an answer as ever. No traceback, and
+    nobody hangs."""
     before = len(demo.log)
     check_heads(demo.port, 1500, seed=16)
     assert demo.score({"data": [support.ROW]}).status_code == 200
@@ -137,7 +176,9 @@ def test_no_head_is_a_failure_of_ours(demo: Server):
 @pytest.fixture(scope="module")
 def narrow(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker that may open few files."""
-    with serving(demo_model, tmp_path_factory.mktemp("narrow"), up=False, **THREADS | {"WORKER_COUNT": "1"}) as server:
+    with serving(
+        demo_model, tmp_path_factory.mktemp("narrow"), up=False, **THREADS | {"WORKER_COUNT": "1"}
+    ) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         server.wait_until_up()
         yield server
@@ -155,7 +196,8 @@ HELD = {
 @pytest.mark.any_worker
 @pytest.mark.parametrize("kind", HELD)
 def test_clients_that_hold_connections_do_not_lock_others_out(narrow: Server, kind: str):
-    """Twice as many as the worker may open files: each probe and each request among them is answered."""
+    """Twice as many as the worker may open files: each probe and each request among them is
+    answered."""
     with contextlib.ExitStack() as stack:
         for number in range(2 * FILES):
             connection = stack.enter_context(socket.socket())

@@ -1,4 +1,5 @@
-"""Two ways through the server, one answer: the lean lane and Flask are asked the same, and compared."""
+"""Two ways through the server, one answer: the lean lane and Flask are asked the same, and
+compared."""
 
 import http.client
 import json
@@ -19,7 +20,9 @@ CONTRACT = (
     "content-type", "retry-after", "allow", "traceid", "x-request-id", "x-ms-request-id", "x-ms-client-request-id",
     "x-ms-run-function-failed", "x-ms-server-version",
 )  # fmt: skip
-GENERATED = re.compile(r"\d{13}-\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
+GENERATED = re.compile(
+    r"\d{13}-\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z"
+)
 """Ids, trace ids and times that differ from request to request."""
 
 ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
@@ -27,7 +30,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(scope="module")
-def lanes(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+def lanes(
+    demo_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
     """The lean one, and Flask."""
     folders = tmp_path_factory.mktemp("lean"), tmp_path_factory.mktemp("flask")
     with (
@@ -37,7 +42,9 @@ def lanes(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield lean, flask
 
 
-def ask(server: Server, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/score") -> Any:
+def ask(
+    server: Server, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/score"
+) -> Any:
     """-> status, body and contract headers, without what is generated."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     try:
@@ -102,20 +109,33 @@ def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str,
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
-@pytest.mark.parametrize("path", ["/score/", "/readiness", "/liveness", "/", "/nothing", "/swagger.json?version=3"])
-def test_other_paths_and_methods_are_the_servers_as_ever(lanes: tuple[Server, Server], method: str, path: str):
+@pytest.mark.parametrize(
+    "path", ["/score/", "/readiness", "/liveness", "/", "/nothing", "/swagger.json?version=3"]
+)
+def test_other_paths_and_methods_are_the_servers_as_ever(
+    lanes: tuple[Server, Server], method: str, path: str
+):
     """The lean lane takes nothing else."""
     answers = []
     for server in lanes:
         response = server.client.request(method, path)
-        answers.append((response.status_code, GENERATED.sub("*", response.text), response.headers.get("content-type")))
+        answers.append(
+            (
+                response.status_code,
+                GENERATED.sub("*", response.text),
+                response.headers.get("content-type"),
+            )
+        )
     assert answers[0] == answers[1]
 
 
 @pytest.mark.parametrize("path", ["//score", "/score/", "//score/", "///score"])
 def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path: str):
-    """By either worker: what joins a base URL and a path puts them there. The body is read as ever."""
-    status, document, _ = same(lanes, json.dumps({"data": [support.ROW]}).encode(), JSON, "POST", path)
+    """By either worker: what joins a base URL and a path puts them there. The body is read as
+    ever."""
+    status, document, _ = same(
+        lanes, json.dumps({"data": [support.ROW]}).encode(), JSON, "POST", path
+    )
     assert (status, document["predictions"]) == (200, [1])
     status, document, _ = same(lanes, b"", {}, "PUT", path)
     assert (status, document.get("code")) == (405, "method_not_allowed")
@@ -137,7 +157,9 @@ def test_the_lanes_are_two(lanes: tuple[Server, Server]):
     assert said == [False, True]
 
 
-@pytest.mark.parametrize("env", [{"AML_CORS_ORIGINS": "https://a.example"}, {"SCORING_TIMEOUT_MS": "60000"}], ids=str)
+@pytest.mark.parametrize(
+    "env", [{"AML_CORS_ORIGINS": "https://a.example"}, {"SCORING_TIMEOUT_MS": "60000"}], ids=str
+)
 def test_the_lean_lane_steps_aside_where_the_server_has_more_to_do(
     demo_model: Path, tmp_path: Path, env: dict[str, str]
 ):

@@ -33,10 +33,17 @@ def test_loading_in_the_background_opens_the_port_at_once(
     with serving(slow_to_load, tmp_path, **configuration | BACKGROUND, LOAD_SECONDS="4") as server:
         assert server.get("/liveness").status_code == 200
         readiness = server.get("/readiness")
-        assert (readiness.status_code, readiness.json()["reason"]) == (503, "The model is still loading.")
+        assert (readiness.status_code, readiness.json()["reason"]) == (
+            503,
+            "The model is still loading.",
+        )
         assert server.get("/health").status_code == 503
         early = server.score([[0]])
-        assert (early.status_code, early.json()["code"], early.headers["retry-after"]) == (503, "not_ready", "5")
+        assert (early.status_code, early.json()["code"], early.headers["retry-after"]) == (
+            503,
+            "not_ready",
+            "5",
+        )
         until(lambda: server.get("/readiness").status_code == 200, "the model is loaded")
         assert server.score([[0]]).status_code == 200
 
@@ -53,7 +60,10 @@ def test_a_failed_load_in_the_background_turns_liveness(slow_to_load: Path, tmp_
 
 FAILURES = {
     "no model": ({}, r"^No model in .*; put one there or set SCORING_MODEL_PATH"),
-    "two models": ({"SCORING_MODEL_PATH": "none.pkl"}, r"^SCORING_MODEL_PATH names .*none\.pkl, which does not exist"),
+    "two models": (
+        {"SCORING_MODEL_PATH": "none.pkl"},
+        r"^SCORING_MODEL_PATH names .*none\.pkl, which does not exist",
+    ),
     "misspelt setting": ({"SCORING_DEADLIN_MS": "1"}, r"did you mean SCORING_DEADLINE_MS\?"),
     "bad value": ({"SCORING_SLOTS": "two"}, r"^SCORING_SLOTS is not usable"),
 }
@@ -61,7 +71,9 @@ FAILURES = {
 
 @pytest.mark.parametrize("configuration", [BARE, THREADS], ids=["bare", "threads"])
 @pytest.mark.parametrize("name", FAILURES)
-def test_a_failed_start_ends_with_one_plain_sentence(tmp_path: Path, name: str, configuration: dict[str, str]):
+def test_a_failed_start_ends_with_one_plain_sentence(
+    tmp_path: Path, name: str, configuration: dict[str, str]
+):
     """No traceback, and an exit that is not zero, so that the orchestrator knows."""
     env, sentence = FAILURES[name]
     empty = tmp_path / "empty"
@@ -73,7 +85,9 @@ def test_a_failed_start_ends_with_one_plain_sentence(tmp_path: Path, name: str, 
         assert len(messages) == 1
         assert re.search(sentence, messages.pop())
         assert "User's init function failed" not in server.log
-        if configuration is BARE:  # of several workers that fail at once, gunicorn's master may print one of its own
+        if (
+            configuration is BARE
+        ):  # of several workers that fail at once, gunicorn's master may print one of its own
             assert "Traceback" not in server.log
 
 
@@ -119,11 +133,15 @@ def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path
 
 @pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
 def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, group: bool):
-    """Readiness turns 503 while requests are still taken, and each that was sent until then is answered.
+    """Readiness turns 503 while requests are still taken, and each that was sent until then is
+    answered.
 
-    The signal may go to the master alone, as in a container, or to the whole group, as from a terminal.
+    The signal may go to the master alone, as in a container, or to the whole group, as from a
+    terminal.
     """
-    with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "5000", "SCORING_SLOTS": "8"}) as server:
+    with serving(
+        scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "5000", "SCORING_SLOTS": "8"}
+    ) as server:
         turned, statuses, failures = threading.Event(), list[int](), list[Exception]()
 
         def client() -> None:
@@ -144,7 +162,10 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
 
         def unready() -> bool:
             with contextlib.suppress(httpx.TransportError):
-                return server.fresh("GET", "/readiness").json().get("reason") == "The server is shutting down."
+                return (
+                    server.fresh("GET", "/readiness").json().get("reason")
+                    == "The server is shutting down."
+                )
             return False
 
         until(unready, "readiness turns 503")
@@ -204,7 +225,9 @@ def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Pat
     """The signal goes to the whole group from a terminal, to the master alone from `kill -INT`."""
     with serving(demo_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "600000"}) as server:
         until(lambda: server.get("/readiness").status_code == 200, "it is ready")
-        workers = until(lambda: len(server.workers()) == 2 and server.workers(), "both workers are there")
+        workers = until(
+            lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
+        )
         (os.killpg if group else os.kill)(server.process.pid, signal.SIGINT)
         until(lambda: server.process.poll() is not None, "the server ends")
         assert not any(map(_runs, workers))
@@ -214,7 +237,9 @@ def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Pat
 def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):
     """Or they would answer beside those of the server that is started in its place."""
     with serving(demo_model, tmp_path, **THREADS) as server:
-        workers = until(lambda: len(server.workers()) == 2 and server.workers(), "both workers are there")
+        workers = until(
+            lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
+        )
         os.kill(server.process.pid, signal.SIGKILL)
         until(lambda: not any(map(_runs, workers)), "the workers end")
 
@@ -232,9 +257,13 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
         for _ in range(3):
             dies = next(worker for worker in server.workers() if worker != other)
             os.kill(dies, signal.SIGKILL)
-            until(lambda dies=dies: len({*server.workers()} - {dies}) == 2, "another worker is there")
+            until(
+                lambda dies=dies: len({*server.workers()} - {dies}) == 2, "another worker is there"
+            )
         assert other in server.workers()
-        until(lambda: server.fresh("POST", "/score", [support.ROW]).status_code == 200, "it answers")
+        until(
+            lambda: server.fresh("POST", "/score", [support.ROW]).status_code == 200, "it answers"
+        )
 
 
 def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
@@ -251,7 +280,10 @@ def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
     """Beside our line for each request."""
     with serving(demo_model, tmp_path, **THREADS | {"SCORING_ACCESS_LOG": "true"}) as server:
         server.get("/readiness")
-        until(lambda: re.search(r"GET /readiness[^\n]* 200", server.log), "there is a line for a probe")
+        until(
+            lambda: re.search(r"GET /readiness[^\n]* 200", server.log),
+            "there is a line for a probe",
+        )
 
 
 def test_two_servers_side_by_side_count_apart(demo_model: Path, tmp_path: Path):

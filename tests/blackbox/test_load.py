@@ -18,7 +18,9 @@ from blackbox.server import BARE, THREADS, Server, serving, until
 ONE = THREADS | {"WORKER_COUNT": "1"}
 
 
-def occupy(server: Server, pool: ThreadPoolExecutor, seconds: float, count: int) -> list[Future[httpx.Response]]:
+def occupy(
+    server: Server, pool: ThreadPoolExecutor, seconds: float, count: int
+) -> list[Future[httpx.Response]]:
     """Requests that are in flight when this returns."""
     before = server.get("/health").json()["in_flight"]
     futures = [pool.submit(server.client.post, "/score", json=[[seconds]]) for _ in range(count)]
@@ -30,10 +32,18 @@ LEAST = BARE if Server.kind == "ours" else ONE
 """The least that must be said for probes not to wait."""
 
 
-@pytest.mark.parametrize(("seconds", "slots"), [(5.0, 48), (COMPUTE + 5.0, 2)], ids=["waiting", "computing"])
-def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path: Path, seconds: float, slots: int):
-    """With all places taken, or with scores that hold the interpreter: probes are over before the first of them."""
-    with serving(scripted_model, tmp_path, **LEAST, SCORING_SLOTS=str(slots)) as server, ThreadPoolExecutor(48) as pool:
+@pytest.mark.parametrize(
+    ("seconds", "slots"), [(5.0, 48), (COMPUTE + 5.0, 2)], ids=["waiting", "computing"]
+)
+def test_probes_answer_while_every_score_is_busy(
+    scripted_model: Path, tmp_path: Path, seconds: float, slots: int
+):
+    """With all places taken, or with scores that hold the interpreter: probes are over before the
+    first of them."""
+    with (
+        serving(scripted_model, tmp_path, **LEAST, SCORING_SLOTS=str(slots)) as server,
+        ThreadPoolExecutor(48) as pool,
+    ):
         futures = occupy(server, pool, seconds, slots)
         for path in ("/readiness", "/liveness", "/health", "/"):
             assert server.get(path).status_code == 200
@@ -41,14 +51,20 @@ def test_probes_answer_while_every_score_is_busy(scripted_model: Path, tmp_path:
         assert {future.result().status_code for future in futures} == {200}
 
 
-@pytest.mark.parametrize(("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "ours" :])
-def test_threads_take_turns_often(scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float):
+@pytest.mark.parametrize(
+    ("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "ours" :]
+)
+def test_threads_take_turns_often(
+    scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float
+):
     """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
     with serving(scripted_model, tmp_path, **configuration) as server:
         assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
 
 
-def test_garbage_collection_does_not_go_through_what_start_up_left(scripted_model: Path, tmp_path: Path):
+def test_garbage_collection_does_not_go_through_what_start_up_left(
+    scripted_model: Path, tmp_path: Path
+):
     """Or each full one would hold up every request of the worker for 80 ms."""
     with serving(scripted_model, tmp_path, **ONE) as server:
         assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
@@ -59,7 +75,11 @@ def test_joined_requests_get_their_own_answers(tmp_path: Path):
     model = support.scripted(tmp_path, "Steady")
     env = ONE | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
     with serving(model, tmp_path, **env) as server, ThreadPoolExecutor(20) as clients:
-        answers = list(clients.map(lambda i: server.fresh("POST", "/score", [[i] if i % 7 else ["x"]]), range(100)))
+        answers = list(
+            clients.map(
+                lambda i: server.fresh("POST", "/score", [[i] if i % 7 else ["x"]]), range(100)
+            )
+        )
         for i, answer in enumerate(answers):
             assert answer.json().get("predictions") == ([2.0 * i] if i % 7 else None)
             assert answer.status_code == (200 if i % 7 else 422)
@@ -70,10 +90,18 @@ def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_pa
     rows = support.diabetes()[0].head(8).to_numpy().tolist()
     bodies = [orjson.dumps({"data": [row], "method": "predict_proba"}) for row in rows]
     head = "POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
-    with serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server, contextlib.ExitStack() as stack:
-        alone = [server.score({"data": [row], "method": "predict_proba"}).json()["predictions"] for row in rows]
+    with (
+        serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server,
+        contextlib.ExitStack() as stack,
+    ):
+        alone = [
+            server.score({"data": [row], "method": "predict_proba"}).json()["predictions"]
+            for row in rows
+        ]
         url = server.client.base_url
-        sockets = [stack.enter_context(socket.create_connection((url.host, url.port or 80))) for _ in rows]
+        sockets = [
+            stack.enter_context(socket.create_connection((url.host, url.port or 80))) for _ in rows
+        ]
         for _ in range(20):
             for connection, body in zip(sockets, bodies, strict=True):
                 connection.sendall(head.format(len(body)).encode() + body)
@@ -90,22 +118,33 @@ def _body(connection: socket.socket) -> bytes:
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
     """With Retry-After, while those that were admitted are still computed."""
     with (
-        serving(scripted_model, tmp_path, **ONE, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1") as server,
+        serving(
+            scripted_model, tmp_path, **ONE, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
+        ) as server,
         ThreadPoolExecutor(1) as pool,
     ):
         (busy,) = occupy(server, pool, 2.0, 1)
         shed = server.score([[0]])
         assert not busy.done()
-        assert (shed.status_code, shed.json()["code"], shed.headers["retry-after"]) == (503, "overloaded", "1")
+        assert (shed.status_code, shed.json()["code"], shed.headers["retry-after"]) == (
+            503,
+            "overloaded",
+            "1",
+        )
         assert busy.result().status_code == 200
 
 
-def test_past_the_queue_time_503_comes_before_the_slot_is_free(scripted_model: Path, tmp_path: Path):
+def test_past_the_queue_time_503_comes_before_the_slot_is_free(
+    scripted_model: Path, tmp_path: Path
+):
     """A request does not wait for longer than it was told."""
     env = ONE | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
     with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
         (busy,) = occupy(server, pool, 3.0, 1)
-        shed = until(lambda: (answer := server.score([[0]])).status_code != 200 and answer, "it has taken the slot")
+        shed = until(
+            lambda: (answer := server.score([[0]])).status_code != 200 and answer,
+            "it has taken the slot",
+        )
         assert not busy.done()
         assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
 
@@ -115,7 +154,11 @@ def test_past_the_deadline_504_comes_before_the_score_ends(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
 ):
     """Under one sync worker too; the slot is free again once the score ends."""
-    env = configuration | {"SCORING_DEADLINE_MS": "200", "SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "0"}
+    env = configuration | {
+        "SCORING_DEADLINE_MS": "200",
+        "SCORING_SLOTS": "1",
+        "SCORING_QUEUE_TIMEOUT_MS": "0",
+    }
     with serving(scripted_model, tmp_path, **env) as server:
         late = server.score([[2.0]])
         assert (late.status_code, late.json()["code"]) == (504, "deadline_exceeded")
@@ -125,7 +168,11 @@ def test_past_the_deadline_504_comes_before_the_score_ends(
 
 def test_a_stuck_score_turns_liveness_on_every_worker(scripted_model: Path, tmp_path: Path):
     """Whichever worker a probe meets; before that readiness tells that the slots are overdue."""
-    env = THREADS | {"SCORING_DEADLINE_MS": "200", "SCORING_SLOTS": "1", "SCORING_STUCK_AFTER_MS": "1500"}
+    env = THREADS | {
+        "SCORING_DEADLINE_MS": "200",
+        "SCORING_SLOTS": "1",
+        "SCORING_STUCK_AFTER_MS": "1500",
+    }
     with serving(scripted_model, tmp_path, **env) as server:
         assert server.score([[1000.0]]).status_code == 504
         until(lambda: server.get("/readiness").status_code == 503, "readiness fails")
@@ -137,8 +184,11 @@ def test_a_stuck_score_turns_liveness_on_every_worker(scripted_model: Path, tmp_
 
 
 @pytest.mark.parametrize("configuration", [BARE, THREADS], ids=["bare", "threads"])
-def test_counts_are_right_over_workers_that_die(scripted_model: Path, tmp_path: Path, configuration: dict[str, str]):
-    """Summed over processes, clients' errors apart from ours; a request that died with its worker is one of ours."""
+def test_counts_are_right_over_workers_that_die(
+    scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
+):
+    """Summed over processes, clients' errors apart from ours; a request that died with its worker
+    is one of ours."""
     with serving(scripted_model, tmp_path, **configuration) as server:
         before = server.get("/health").json()
 
@@ -160,7 +210,9 @@ def test_counts_are_right_over_workers_that_die(scripted_model: Path, tmp_path: 
         assert server.get("/health").json()["uptime_seconds"] > before["uptime_seconds"]
 
 
-def test_a_failure_of_the_model_tells_the_client_nothing_of_it(scripted_model: Path, tmp_path: Path):
+def test_a_failure_of_the_model_tells_the_client_nothing_of_it(
+    scripted_model: Path, tmp_path: Path
+):
     """The log has its place, under the same request id; nobody has its message."""
     with serving(scripted_model, tmp_path) as server:
         body = server.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
@@ -171,7 +223,9 @@ def test_a_failure_of_the_model_tells_the_client_nothing_of_it(scripted_model: P
         assert "4711" not in server.log
         answer = server.score([[TEXT]])  # as many characters as there are rows
         assert (answer.status_code, answer.json()["code"]) == (500, "model_failed")
-        assert answer.json()["error"] == "The model answered with a str in place of one answer a row."
+        assert (
+            answer.json()["error"] == "The model answered with a str in place of one answer a row."
+        )
 
 
 def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Path, tmp_path: Path):
@@ -180,13 +234,20 @@ def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Pa
         assert "RuntimeError: the model broke on 4711" in server.score([[FAIL]]).json()["trace"]
 
 
-def test_more_clients_than_places_are_all_answered_by_a_quick_model(demo_model: Path, tmp_path: Path):
-    """A model that takes microseconds turns nobody down for a hundred clients at once; azmlinfsrv for 40."""
+def test_more_clients_than_places_are_all_answered_by_a_quick_model(
+    demo_model: Path, tmp_path: Path
+):
+    """A model that takes microseconds turns nobody down for a hundred clients at once; azmlinfsrv
+    for 40."""
     with (
         serving(demo_model, tmp_path, **ONE) as server,
         ThreadPoolExecutor(100 if server.kind == "ours" else 40) as clients,
     ):
-        statuses = list(clients.map(lambda _: server.fresh("POST", "/score", [support.ROW]).status_code, range(1000)))
+        statuses = list(
+            clients.map(
+                lambda _: server.fresh("POST", "/score", [support.ROW]).status_code, range(1000)
+            )
+        )
         assert set(statuses) == {200}
 
 
@@ -200,7 +261,9 @@ def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Pat
         before = memory()
         head = b"POST /nope HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\n\r\n"
         for _ in range(100):
-            connection = open_sockets.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            connection = open_sockets.enter_context(
+                socket.create_connection(("127.0.0.1", server.port))
+            )
             connection.settimeout(0.2)
             with contextlib.suppress(OSError):
                 connection.sendall(head + b" " * 9_999_998)
@@ -208,13 +271,17 @@ def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Pat
 
 
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
-    """Those that never finish their body take places in flight, not the threads that probes need; and not for long."""
+    """Those that never finish their body take places in flight, not the threads that probes need;
+    and not for long."""
     half = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
     with (
         serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server,
         contextlib.ExitStack() as stack,
     ):
-        slow = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(48)]
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(48)
+        ]
         for connection in slow:
             connection.sendall(half)
         until(lambda: server.get("/health").json()["in_flight"] == 48, "they hold all places")

@@ -1,4 +1,5 @@
-"""What clients can make a worker hold: its memory stays within the container's, and probes are answered meanwhile."""
+"""What clients can make a worker hold: its memory stays within the container's, and probes are
+answered meanwhile."""
 
 import gzip
 from collections import Counter
@@ -35,7 +36,11 @@ CLIENTS = 64
 
 @pytest.fixture(scope="module")
 def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    env = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off", "SCORING_MAX_BODY_BYTES_IN_FLIGHT": "64000000"}
+    env = THREADS | {
+        "WORKER_COUNT": "1",
+        "SCORING_CACHE": "off",
+        "SCORING_MAX_BODY_BYTES_IN_FLIGHT": "64000000",
+    }
     with serving(demo_model, tmp_path_factory.mktemp("memory"), **env) as server:
         yield server
 
@@ -54,14 +59,17 @@ def send(server: Server, body: bytes, headers: dict[str, str]) -> httpx.Response
 
 
 def container_limit() -> int:
-    deployment = yaml.safe_load((REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text())
+    deployment = yaml.safe_load(
+        (REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text()
+    )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     limit: str = container["resources"]["limits"]["memory"]
     return int(limit.removesuffix("Gi")) * GIBIBYTE
 
 
 def test_no_mix_of_requests_takes_the_containers_memory(server: Server):
-    """64 clients at once, whose ten kilobytes of gzip are ten megabytes of every kind that once took hundreds."""
+    """64 clients at once, whose ten kilobytes of gzip are ten megabytes of every kind that once
+    took hundreds."""
     packed = {kind: gzip.compress(body, 9) for kind, body in BODIES.items()}
     before = memory(server, "VmRSS")
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -84,7 +92,8 @@ def test_no_mix_of_requests_takes_the_containers_memory(server: Server):
 
 
 def test_bodies_beyond_the_budget_are_told_to_come_again(server: Server):
-    """By 503 and Retry-After, which each client gets to read; when they are through there is room again."""
+    """By 503 and Retry-After, which each client gets to read; when they are through there is room
+    again."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         answers = list(clients.map(lambda _: send(server, BODIES["valid"], {}), range(40)))
     assert {answer.status_code for answer in answers} <= {200, 503}

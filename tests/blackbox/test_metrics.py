@@ -4,9 +4,9 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 import support
+from azureml_scoring.models.baseline import DRIFTED, WATCH
 from blackbox.server import THREADS, Server, serving, until
 from mlops.cli import main
-from stability import DRIFTED, WATCH
 
 
 def scraped(server: Server) -> dict[tuple[str, ...], float]:
@@ -24,10 +24,16 @@ def test_metrics_are_right_over_workers(demo_model: Path, tmp_path: Path):
     """Whichever of them is scraped: how requests ended, and how long their stages took."""
     with serving(demo_model, tmp_path, **THREADS | {"SCORING_CACHE": "off"}) as server:
         for _ in range(20):
-            assert server.fresh("POST", "/score", {"data": [support.ROW, support.ROW]}).status_code == 200
+            assert (
+                server.fresh("POST", "/score", {"data": [support.ROW, support.ROW]}).status_code
+                == 200
+            )
         server.fresh("POST", "/score", {"data": [["text"]]})
         server.fresh("POST", "/score", {"rows": []})
-        until(lambda: scraped(server)["scoring_requests_total", "unknown_form"] == 1, "all are counted")
+        until(
+            lambda: scraped(server)["scoring_requests_total", "unknown_form"] == 1,
+            "all are counted",
+        )
         found = scraped(server)
         assert found["scoring_requests_total", "ok"] == 20
         assert found["scoring_rows_total",] == 40
@@ -43,7 +49,11 @@ def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
     """In the metrics, over all workers, and in the files that `mlops drift` reads."""
     collected = tmp_path / "collected"
     collected.mkdir()
-    on = {"SCORING_CACHE": "off", "SCORING_COLLECT_SAMPLE": "1", "SCORING_COLLECT_FOLDER": str(collected)}
+    on = {
+        "SCORING_CACHE": "off",
+        "SCORING_COLLECT_SAMPLE": "1",
+        "SCORING_COLLECT_FOLDER": str(collected),
+    }
     X, _ = support.diabetes()
     older = X.assign(age=X["age"] + 30)
     with serving(demo_model, tmp_path, **THREADS | on) as server:
@@ -52,11 +62,20 @@ def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
             for _ in range(2):
                 assert server.fresh("POST", "/score", {"data": rows}).status_code == 200
         until(lambda: ("scoring_feature_drift", "age") in scraped(server), "there are rows enough")
-        until(lambda: sum(len(file.read_bytes().splitlines()) for file in collected.iterdir()) == 18, "all are kept")
-        found = {key[1]: value for key, value in scraped(server).items() if key[0] == "scoring_feature_drift"}
+        until(
+            lambda: sum(len(file.read_bytes().splitlines()) for file in collected.iterdir()) == 18,
+            "all are kept",
+        )
+        found = {
+            key[1]: value
+            for key, value in scraped(server).items()
+            if key[0] == "scoring_feature_drift"
+        }
         assert found.pop("age") > DRIFTED
         assert max(found.values()) < WATCH
         assert scraped(server)["scoring_data_dropped_total",] == 0
-    result = CliRunner().invoke(main, ["drift", str(demo_model), *map(str, collected.iterdir()), "--limit", "0.25"])
+    result = CliRunner().invoke(
+        main, ["drift", str(demo_model), *map(str, collected.iterdir()), "--limit", "0.25"]
+    )
     assert result.exit_code == 1
     assert "age is above 0.25" in result.output

@@ -1,4 +1,5 @@
-"""``mlops score`` as users run it: against azmlinfsrv, and against the same behind a managed endpoint's front."""
+"""``mlops score`` as users run it: against azmlinfsrv, and against the same behind a managed
+endpoint's front."""
 
 from __future__ import annotations
 
@@ -43,10 +44,17 @@ def rows(tmp_path: Path) -> Path:
     return tmp_path / "rows.csv"
 
 
-def score(*words: object, env: dict[str, str] | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def score(
+    *words: object, env: dict[str, str] | None = None, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
     command = [str(MLOPS), "score", *map(str, words)]
     done = subprocess.run(
-        command, check=False, input=stdin, capture_output=True, env=os.environ | (env or {}), timeout=PATIENCE
+        command,
+        check=False,
+        input=stdin,
+        capture_output=True,
+        env=os.environ | (env or {}),
+        timeout=PATIENCE,
     )
     assert KEY.encode() not in done.stdout + done.stderr
     assert b"Traceback" not in done.stderr
@@ -58,7 +66,9 @@ def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
     done = score("--url", server.url, rows)
     assert (done.returncode, done.stderr) == (0, b"")
     X, _ = support.diabetes()
-    assert [json.loads(line) for line in done.stdout.splitlines()] == support.demo_estimator().predict(X).tolist()
+    assert [
+        json.loads(line) for line in done.stdout.splitlines()
+    ] == support.demo_estimator().predict(X).tolist()
 
 
 @pytest.mark.parametrize("as_file", [True, False])
@@ -66,7 +76,9 @@ def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
     """From a file or from standard input, with whatever method it asks for."""
     body = json.dumps({"data": [support.ROW], "method": "predict_proba"}).encode()
     (tmp_path / "request.json").write_bytes(body)
-    done = score("--url", f"{server.url}/score", tmp_path / "request.json" if as_file else "-", stdin=body)
+    done = score(
+        "--url", f"{server.url}/score", tmp_path / "request.json" if as_file else "-", stdin=body
+    )
     (line,) = done.stdout.splitlines()
     assert sum(json.loads(line)) == pytest.approx(1)
 
@@ -74,14 +86,24 @@ def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
 def test_a_managed_endpoint_is_asked_with_the_key(managed: HttpsServer, rows: Path, tmp_path: Path):
     """From a variable, under either name; batch by batch, of the deployment that is named."""
     for option in ("--key-env", "--token-env"):
-        done = score("--url", managed.url, option, "KEY", "--deployment", "green", rows, env=managed_env(tmp_path))
+        done = score(
+            "--url",
+            managed.url,
+            option,
+            "KEY",
+            "--deployment",
+            "green",
+            rows,
+            env=managed_env(tmp_path),
+        )
         assert (done.returncode, len(done.stdout.splitlines())) == (0, 442)
     assert len(managed.requests) == 10
     assert {sent.headers["azureml-model-deployment"] for sent in managed.requests} == {"green"}
 
 
 def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path, tmp_path: Path):
-    """With its own status, its place and the number of the row; what was scored before is printed."""
+    """With its own status, its place and the number of the row; what was scored before is
+    printed."""
     lines = rows.read_text().splitlines()
     lines[250] = lines[250].replace(lines[250].split(",")[0], "", 1)
     rows.write_text("\n".join(lines))
@@ -113,14 +135,17 @@ def tables(folder: Path, odd: str | None) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize("odd", [None, "old"])
 def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: str | None):
-    """By its place in the file, whatever its form, also where one odd cell makes texts of a CSV's column of numbers;
-    the rows before have their predictions."""
+    """By its place in the file, whatever its form, also where one odd cell makes texts of a CSV's
+    column of numbers; the rows before have their predictions."""
     X, _ = support.diabetes()
     expected = support.demo_estimator().predict(X.head(100)).tolist()
     wrong = "must not be null" if odd is None else "must be a number"
     for file, place in tables(tmp_path, odd):
         done = score("--url", server.url, file)
-        assert [json.loads(line) for line in done.stdout.splitlines()] == expected, (file.name, done.stderr)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == expected, (
+            file.name,
+            done.stderr,
+        )
         message = done.stderr.decode()
         assert message.startswith(f"Error: Feature age {wrong}"), message
         assert f"in {place})" in message
@@ -128,20 +153,30 @@ def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: st
         assert message.count("\n") == done.returncode == 1
 
 
-def test_words_for_nothing_are_missing_where_the_server_takes_numbers(server: Server, tmp_path: Path):
-    """As they are where the column is told to be one of numbers: the row is missing a value, not of another type."""
+def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
+    server: Server, tmp_path: Path
+):
+    """As they are where the column is told to be one of numbers: the row is missing a value, not of
+    another type."""
     (file, place), *_ = tables(tmp_path, "NA")
     done = score("--url", server.url, file)
-    assert f"Feature age must not be null: the model takes no missing values there. (422 missing_value in {place})" in (
-        done.stderr.decode()
+    assert (
+        f"Feature age must not be null: the model takes no missing values there. (422 "
+        f"missing_value in {place})" in (done.stderr.decode())
     )
 
 
 @pytest.mark.parametrize(
     "reply",
-    [Reply(413, {"error": "Too large.", "code": "payload_too_large"}), Reply(503, None, {"Retry-After": "99"}), DROP],
+    [
+        Reply(413, {"error": "Too large.", "code": "payload_too_large"}),
+        Reply(503, None, {"Retry-After": "99"}),
+        DROP,
+    ],
 )
-def test_finished_work_is_kept_when_the_server_fails(managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply):
+def test_finished_work_is_kept_when_the_server_fails(
+    managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply
+):
     """Whatever it answers in the middle, or nothing at all."""
     managed.fail(1, reply, "POST", "/score", after=2)
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
@@ -154,7 +189,9 @@ def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):
     """On the terminal, where the predictions go elsewhere."""
     terminal, side = os.openpty()
     command = [str(MLOPS), "score", "--url", server.url, str(rows)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=side, timeout=PATIENCE)
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, stderr=side, timeout=PATIENCE
+    )
     os.close(side)
     shown = os.read(terminal, 65_536)
     os.close(terminal)
@@ -179,7 +216,14 @@ def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_pa
 
 def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
     """Without printing it."""
-    done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path) | {"KEY": "other-key"})
+    done = score(
+        "--url",
+        managed.url,
+        "--key-env",
+        "KEY",
+        rows,
+        env=managed_env(tmp_path) | {"KEY": "other-key"},
+    )
     assert done.returncode == 1
     assert b"check the key or the token" in done.stderr
     assert b"other-key" not in done.stderr
@@ -201,7 +245,9 @@ def test_wrong_use_is_told(rows: Path, words: tuple[str, ...], key: str | None, 
     """With status 2, before anything is sent; a key can't be given on the command line."""
     command = [str(MLOPS), "score", *words, str(rows)]
     env = os.environ | ({"KEY": key} if key else {})
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=env, timeout=PATIENCE)
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=env, timeout=PATIENCE
+    )
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())
     assert "two" not in done.stderr

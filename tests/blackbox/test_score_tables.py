@@ -1,4 +1,5 @@
-"""From the CSV that a model is packaged with to the predictions for another: texts that look like something else."""
+"""From the CSV that a model is packaged with to the predictions for another: texts that look like
+something else."""
 
 from __future__ import annotations
 
@@ -62,21 +63,31 @@ def test_each_row_of_a_csv_is_answered_as_by_the_estimator(
     assert [json.loads(line) for line in done.stdout.splitlines()] == expected
 
 
-def test_the_contract_reads_what_cells_alone_do_not_tell(server: Server, folder: Path, expected: list[bool]):
-    """Postcodes of which none begins with a zero are refused as numbers, with what to do; and are texts under it."""
+def test_the_contract_reads_what_cells_alone_do_not_tell(
+    server: Server, folder: Path, expected: list[bool]
+):
+    """Postcodes of which none begins with a zero are refused as numbers, with what to do; and are
+    texts under it."""
     rows = FRAME[FRAME["postcode"] != "01067"]
     rows.to_csv(folder / "west.csv", index=False)
     asked = ("score", "--url", server.url, folder / "west.csv")
     done = mlops(*asked)
     assert done.returncode == 1
     assert "Feature postcode must be text" in done.stderr
-    assert "name the model's folder by --model-dir, or the column by --text or --dtype" in done.stderr
+    assert (
+        "name the model's folder by --model-dir, or the column by --text or --dtype" in done.stderr
+    )
     done = mlops(*asked, "--model-dir", folder / "artifact")
-    assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(rows).tolist()
+    assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(
+        rows
+    ).tolist()
 
 
-def test_a_model_that_is_not_packaged_protects_its_texts(folder: Path, tmp_path: Path, expected: list[bool]):
-    """Its encoders tell the server, which refuses digits; and they tell how to read a CSV where the model is given."""
+def test_a_model_that_is_not_packaged_protects_its_texts(
+    folder: Path, tmp_path: Path, expected: list[bool]
+):
+    """Its encoders tell the server, which refuses digits; and they tell how to read a CSV where the
+    model is given."""
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "model.joblib").write_bytes((folder / "model.joblib").read_bytes())
@@ -93,7 +104,9 @@ def test_a_model_that_is_not_packaged_protects_its_texts(folder: Path, tmp_path:
 def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path: Path):
     """Before anything is sent."""
     joblib.dump(FunctionTransformer(), tmp_path / "model.joblib")
-    done = mlops("score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path)
+    done = mlops(
+        "score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path
+    )
     assert done.returncode == 1
     assert "does not tell what its model takes; package the model" in done.stderr
 
@@ -103,6 +116,10 @@ def test_a_missing_value_is_an_empty_cell(server: Server, folder: Path):
     row = FRAME.iloc[:1].astype(object)
     gap = pd.concat([row.assign(region=""), row.assign(region="nan")])
     gap.to_csv(folder / "gap.csv", index=False)
-    done = mlops("score", "--url", server.url, folder / "gap.csv", "--model-dir", folder / "artifact")
+    done = mlops(
+        "score", "--url", server.url, folder / "gap.csv", "--model-dir", folder / "artifact"
+    )
     as_asked = pd.concat([row.assign(region=float("nan")), row.assign(region="nan")])
-    assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(as_asked).tolist()
+    assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(
+        as_asked
+    ).tolist()

@@ -65,7 +65,9 @@ def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
 )
 def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, words: list[str], sentence: str):
     """And what to do."""
-    done = subprocess.run([SERVE_ONE, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [SERVE_ONE, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1
     assert sentence in done.stderr
     assert len(done.stderr.splitlines()) == 1

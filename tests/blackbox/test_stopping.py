@@ -1,7 +1,8 @@
 """SIGTERM under clients that keep their connections: every request that was sent is answered.
 
-They look for the end of the connection before they send, as urllib3 and Go's client do. A request is lost where its
-connection ends, or is reset, after it was sent. A connection that is refused has lost nothing.
+They look for the end of the connection before they send, as urllib3 and Go's client do. A request
+is lost where its connection ends, or is reset, after it was sent. A connection that is refused has
+lost nothing.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ PAUSE = 0.3
 DRAINING = THREADS | {"SCORING_DRAIN_MS": "2000", "SCORING_MAX_IN_FLIGHT": "60"}
 BODY = json.dumps({"data": [support.ROW]}).encode()
 REQUEST = (
-    b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    + BODY
+    b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
+    b"%d\r\n\r\n" % len(BODY) + BODY
 )
 
 
@@ -109,7 +110,8 @@ def _has_ended(connection: socket.socket) -> bool:
 
 
 async def under_load(server: Server, clients: Clients, target: int, *, whole: bool) -> None:
-    """Send SIGTERM to ``target`` once load is flowing, and wait until it is gone and all clients know."""
+    """Send SIGTERM to ``target`` once load is flowing, and wait until it is gone and all clients
+    know."""
     running = asyncio.create_task(clients.run())
     async with asyncio.timeout(2 * PATIENCE):
         while clients.answered < 2 * CLIENTS:
@@ -127,18 +129,28 @@ def test_sigterm_loses_no_request_of_200_clients_that_keep_their_connections(
 ):
     """Nor of those that open new ones. Of the whole server, or of one of its two workers."""
     with serving(demo_model, tmp_path, **DRAINING) as server:
-        workers = until(lambda: len(server.workers()) == 2 and server.workers(), "both workers are there")
+        workers = until(
+            lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
+        )
         clients = Clients(server.port)
-        asyncio.run(under_load(server, clients, server.process.pid if whole else workers[0], whole=whole))
+        asyncio.run(
+            under_load(server, clients, server.process.pid if whole else workers[0], whole=whole)
+        )
         assert clients.lost == []
         assert clients.last > 0, "clients are told that the connection ends"
         assert clients.refused == (CLIENTS + NEW if whole else 0)
 
 
 @pytest.mark.any_worker
-def test_a_client_that_reads_nothing_does_not_keep_the_server_from_ending(demo_model: Path, tmp_path: Path):
-    """gunicorn's master, which would kill the worker in the end, has more patience here than this test."""
-    with serving(demo_model, tmp_path, GUNICORN_CMD_ARGS="--graceful-timeout 600") as server, socket.socket() as deaf:
+def test_a_client_that_reads_nothing_does_not_keep_the_server_from_ending(
+    demo_model: Path, tmp_path: Path
+):
+    """gunicorn's master, which would kill the worker in the end, has more patience here than this
+    test."""
+    with (
+        serving(demo_model, tmp_path, GUNICORN_CMD_ARGS="--graceful-timeout 600") as server,
+        socket.socket() as deaf,
+    ):
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         deaf.connect(("127.0.0.1", server.port))
         deaf.sendall(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n" * 5_000)

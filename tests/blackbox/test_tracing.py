@@ -1,4 +1,5 @@
-"""Traces of a real server, as a collector gets them by OTLP, and Azure Monitor by its own protocol."""
+"""Traces of a real server, as a collector gets them by OTLP, and Azure Monitor by its own
+protocol."""
 
 import json
 from pathlib import Path
@@ -20,7 +21,9 @@ def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
     with listening() as (port, got):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
         with serving(demo_model, tmp_path, **THREADS | on) as server:
-            server.score({"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
+            server.score(
+                {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
+            )
             until(lambda: got, "there are spans")
             until(lambda: f'"trace":"{TRACE}"' in server.log, "the line is logged")
     assert got[0].path == "/v1/traces"
@@ -35,10 +38,14 @@ def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
     """By a connection string."""
     with listening(b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}') as (port, got):
         key = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
-        on = {"APPLICATIONINSIGHTS_CONNECTION_STRING": f"{key};IngestionEndpoint=http://127.0.0.1:{port}/"}
+        on = {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": f"{key};IngestionEndpoint=http://127.0.0.1:{port}/"
+        }
         on |= {"APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"}
         with serving(demo_model, tmp_path, **THREADS | on) as server:
-            server.score({"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"})
+            server.score(
+                {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
+            )
             until(lambda: got, "there are spans")
     items = json.loads(got[0].body)
     assert {item["data"]["baseType"] for item in items} == {"RequestData", "RemoteDependencyData"}
@@ -47,7 +54,10 @@ def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
 
 def test_a_collector_that_is_away_is_no_matter(demo_model: Path, tmp_path: Path):
     """Requests are answered, the log says it once, and SIGTERM is heard in time."""
-    on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{support.free_port()}", "SCORING_DRAIN_MS": "0"}
+    on = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{support.free_port()}",
+        "SCORING_DRAIN_MS": "0",
+    }
     with serving(demo_model, tmp_path, **THREADS | on) as server:
         assert {server.score({"data": [support.ROW]}).status_code for _ in range(20)} == {200}
         until(lambda: "Traces can't be sent" in server.log, "it is told")

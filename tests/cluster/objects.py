@@ -1,4 +1,5 @@
-"""What a cluster holds after ``kubernetes/overlays/prod`` was applied twice: the second revision serves by two pods."""
+"""What a cluster holds after ``kubernetes/overlays/prod`` was applied twice: the second revision
+serves by two pods."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ Key = tuple[str, str]
 
 
 def objects() -> dict[Key, Manifest]:
-    rendered = {(_resource(each), each["metadata"]["name"]): copy.deepcopy(each) for each in ALL["prod"]}
+    rendered = {
+        (_resource(each), each["metadata"]["name"]): copy.deepcopy(each) for each in ALL["prod"]
+    }
     deployment = rendered["deployments", "ml-inference"]
     _complete(deployment, 2)
     replicas = {"replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
@@ -26,7 +29,12 @@ def objects() -> dict[Key, Manifest]:
     sets = [_replica_set(deployment, revision, 2 if revision == 2 else 0) for revision in (1, 2)]
     scaler = rendered["horizontalpodautoscalers", "ml-inference-hpa"]
     _complete(scaler, 1)
-    scaler["status"] = {"currentReplicas": 2, "desiredReplicas": 2, "conditions": [], "currentMetrics": []}
+    scaler["status"] = {
+        "currentReplicas": 2,
+        "desiredReplicas": 2,
+        "conditions": [],
+        "currentMetrics": [],
+    }
     pods = [_pod(deployment, name) for name in PODS]
     made = [*sets, *pods, *map(_usage, PODS), _event(PODS[0])]
     return rendered | {(_resource(each), each["metadata"]["name"]): each for each in made}
@@ -64,7 +72,11 @@ def _replica_set(deployment: Manifest, revision: int, replicas: int) -> Manifest
             "namespace": NAMESPACE,
             "labels": template["metadata"]["labels"],
         },
-        "spec": {"replicas": replicas, "selector": deployment["spec"]["selector"], "template": template},
+        "spec": {
+            "replicas": replicas,
+            "selector": deployment["spec"]["selector"],
+            "template": template,
+        },
         "status": {"replicas": replicas},
     }
     _complete(made, revision)
@@ -74,11 +86,20 @@ def _replica_set(deployment: Manifest, revision: int, replicas: int) -> Manifest
 def _pod(deployment: Manifest, name: str) -> Manifest:
     template = copy.deepcopy(deployment["spec"]["template"])
     container = template["spec"]["containers"][0]
-    state = {"name": container["name"], "image": container["image"], "ready": True, "restartCount": 1}
+    state = {
+        "name": container["name"],
+        "image": container["image"],
+        "ready": True,
+        "restartCount": 1,
+    }
     made = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": NAMESPACE, "labels": template["metadata"]["labels"]},
+        "metadata": {
+            "name": name,
+            "namespace": NAMESPACE,
+            "labels": template["metadata"]["labels"],
+        },
         "spec": template["spec"] | {"nodeName": "node-0"},
         "status": {
             "phase": "Running",

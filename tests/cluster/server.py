@@ -1,4 +1,5 @@
-"""A Kubernetes API server for ``kubectl`` to talk to: what it is not asked for on our pages it answers with 404."""
+"""A Kubernetes API server for ``kubectl`` to talk to: what it is not asked for on our pages it
+answers with 404."""
 
 from __future__ import annotations
 
@@ -18,7 +19,12 @@ from cluster.objects import NAMESPACE, Key, objects
 from deploy.kustomize import MERGED_BY, Manifest
 
 RESOURCES: dict[str, dict[str, str]] = {
-    "v1": {"pods": "Pod", "events": "Event", "services": "Service", "serviceaccounts": "ServiceAccount"},
+    "v1": {
+        "pods": "Pod",
+        "events": "Event",
+        "services": "Service",
+        "serviceaccounts": "ServiceAccount",
+    },
     "apps/v1": {"deployments": "Deployment", "replicasets": "ReplicaSet"},
     "autoscaling/v2": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
     "autoscaling/v1": {"horizontalpodautoscalers": "HorizontalPodAutoscaler"},
@@ -34,7 +40,8 @@ METRICS = 'scoring_requests_total{outcome="ok"} 1.0\n'
 
 
 class Cluster:
-    """``objects`` by resource and name. ``scored``: bodies posted to ``/inference/score``, API Management's address."""
+    """``objects`` by resource and name. ``scored``: bodies posted to ``/inference/score``, API
+    Management's address."""
 
     def __init__(self) -> None:
         self.reset()
@@ -62,7 +69,11 @@ class Cluster:
         rest = parts[2:] if parts[0] == "api" else parts[3:]
         if not rest:
             return _discovery(parts[0], group)
-        if rest[:2] != ["namespaces", NAMESPACE] or len(rest) < 3 or rest[2] not in RESOURCES.get(group, {}):
+        if (
+            rest[:2] != ["namespaces", NAMESPACE]
+            or len(rest) < 3
+            or rest[2] not in RESOURCES.get(group, {})
+        ):
             return 404, _status(404, f"{path} is not known here")
         return self._resource(method, group, rest[2:], query, body)
 
@@ -93,12 +104,22 @@ class Cluster:
         for term in filter(None, query.get("fieldSelector", "").split(",")):
             key, value = term.split("=")
             items = [each for each in items if str(_field(each, key)) == value]
-        kind = next(iter(RESOURCES[group].values())) if resource == "podmetrics" else RESOURCES[group][resource]
+        kind = (
+            next(iter(RESOURCES[group].values()))
+            if resource == "podmetrics"
+            else RESOURCES[group][resource]
+        )
         shown = [_in_version(each, group) for each in items]
-        return {"apiVersion": group, "kind": f"{kind}List", "metadata": {"resourceVersion": "1"}, "items": shown}
+        return {
+            "apiVersion": group,
+            "kind": f"{kind}List",
+            "metadata": {"resourceVersion": "1"},
+            "items": shown,
+        }
 
     def _patched(self, key: Key, patch: Any) -> Manifest:
-        """A merge patch, a strategic one, or the replacements that ``kubectl rollout undo`` asks for."""
+        """A merge patch, a strategic one, or the replacements that ``kubectl rollout undo`` asks
+        for."""
         made = copy.deepcopy(self.objects[key])
         if isinstance(patch, list):
             for step in patch:
@@ -134,19 +155,30 @@ def _discovery(kind: str, group: str) -> tuple[int, Any]:
         if "/" in each:
             name, version = each.split("/")
             versions.setdefault(name, []).append({"groupVersion": each, "version": version})
-    groups = [{"name": name, "versions": them, "preferredVersion": them[0]} for name, them in versions.items()]
+    groups = [
+        {"name": name, "versions": them, "preferredVersion": them[0]}
+        for name, them in versions.items()
+    ]
     return 200, {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
 
 
 def _status(code: int, message: str) -> Any:
-    return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message}
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "code": code,
+        "message": message,
+    }
 
 
 def _in_version(manifest: Manifest, group: str) -> Manifest:
     """An old kubectl asks for an autoscaler of version 1, which knows less."""
     if group != "autoscaling/v1":
         return manifest
-    spec = {key: value for key, value in manifest["spec"].items() if key not in ("metrics", "behavior")}
+    spec = {
+        key: value for key, value in manifest["spec"].items() if key not in ("metrics", "behavior")
+    }
     replicas = {key: manifest["status"][key] for key in ("currentReplicas", "desiredReplicas")}
     return manifest | {"apiVersion": group, "spec": spec, "status": replicas}
 
@@ -160,7 +192,9 @@ def _field(value: Any, path: str) -> Any:
 def _merged(old: Any, new: Any, key: str = "") -> Any:
     """By Kubernetes' strategic merge: lists of named things are merged by their names."""
     if isinstance(new, dict):
-        kept = {name: value for name, value in new.items() if not name.startswith("$setElementOrder/")}
+        kept = {
+            name: value for name, value in new.items() if not name.startswith("$setElementOrder/")
+        }
         old = old if isinstance(old, dict) else {}
         made = old | {name: _merged(old.get(name), value, name) for name, value in kept.items()}
         return {name: value for name, value in made.items() if value is not None}
@@ -184,9 +218,13 @@ def serving(folder: Path) -> Iterator[tuple[Cluster, str, Path]]:
             query = {key: values[0] for key, values in parse_qs(url.query).items()}
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, content = cluster.answer(self.command, url.path, query, body)
-            text = (content if isinstance(content, str) else json.dumps(content) if content else "").encode()
+            text = (
+                content if isinstance(content, str) else json.dumps(content) if content else ""
+            ).encode()
             self.send_response(status)
-            self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
+            self.send_header(
+                "Content-Type", "text/plain" if isinstance(content, str) else "application/json"
+            )
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)

@@ -24,11 +24,15 @@ SPANS = {
 
 
 def fires_on(name: str, query: Query, tables: dict[str, Table], now: datetime) -> bool:
-    """As the service does: the query over so many windows before now; each of them must have a value that is above."""
+    """As the service does: the query over so many windows before now; each of them must have a
+    value that is above."""
     alert = LOG_ALERTS[name]
     window, periods = SPANS[alert["window"]], alert["periods"]
     reach = SPANS[alert["reach"]] if "reach" in alert else periods * window
-    seen = {table: [row for row in rows if now - reach <= row["TimeGenerated"] < now] for table, rows in tables.items()}
+    seen = {
+        table: [row for row in rows if now - reach <= row["TimeGenerated"] < now]
+        for table, rows in tables.items()
+    }
     found = Evaluator(workspace(**seen), now).run(query.tree)
     bad = {
         (now - row["TimeGenerated"] - timedelta(microseconds=1)) // window if periods > 1 else 0

@@ -9,13 +9,19 @@ from terraform.module import INFRASTRUCTURE, Module
 
 RULES: list[dict[str, Any]] = [
     rule
-    for group in yaml.safe_load((REPOSITORY / "kubernetes" / "monitoring" / "rules.yml").read_text())["groups"]
+    for group in yaml.safe_load(
+        (REPOSITORY / "kubernetes" / "monitoring" / "rules.yml").read_text()
+    )["groups"]
     for rule in group["rules"]
 ]
 _LOCALS = Module(INFRASTRUCTURE).locals()
 LOG_ALERTS: dict[str, dict[str, Any]] = _LOCALS["log_alerts"]
-METRIC_ALERTS: dict[str, dict[str, Any]] = {alert["name"]: alert for alert in _LOCALS["endpoint_alerts"].values()}
-PROMETHEUS_ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+METRIC_ALERTS: dict[str, dict[str, Any]] = {
+    alert["name"]: alert for alert in _LOCALS["endpoint_alerts"].values()
+}
+PROMETHEUS_ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule for rule in RULES if "alert" in rule
+}
 
 
 def alert_names() -> set[str]:

@@ -1,9 +1,11 @@
-"""How often InferenceErrorRate and GatewayFailing ring falsely, and how soon they ring rightly, by simulation.
+"""How often InferenceErrorRate and GatewayFailing ring falsely, and how soon they ring rightly, by
+simulation.
 
     PYTHONPATH=tests python -m deploy.alert_rates
 
-prints the tables of docs/observability.md. Requests come at random (Poisson), and each fails by chance of its own; a
-month has 30 days. Where failures come in bursts there are more false pages than these.
+prints the tables of docs/observability.md. Requests come at random (Poisson), and each fails by
+chance of its own; a month has 30 days. Where failures come in bursts there are more false pages
+than these.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ MONTHS, FAULTS_TRIED, LONGEST = 200, 400, 120
 """``LONGEST``: minutes for which a fault is followed."""
 
 
-def rings(requests: np.ndarray, failures: np.ndarray, recent: np.ndarray, recent_failures: np.ndarray) -> np.ndarray:
-    """As InferenceErrorRate30m.kql and rules.yml have it: counts of half an hour, and of its last five minutes."""
+def rings(
+    requests: np.ndarray, failures: np.ndarray, recent: np.ndarray, recent_failures: np.ndarray
+) -> np.ndarray:
+    """As InferenceErrorRate30m.kql and rules.yml have it: counts of half an hour, and of its last
+    five minutes."""
     share = failures / np.maximum(requests, 1)
     surely = share - 3 * np.sqrt(share * (1 - share) / np.maximum(requests, 1))
     return (failures >= 5) & (recent_failures > 0.01 * recent) & (surely > 0.01)
@@ -42,7 +47,13 @@ def _over(counts: np.ndarray, spans: int) -> np.ndarray:
 
 def _rung(requests: np.ndarray, failures: np.ndarray, minutes: int) -> np.ndarray:
     """At the end of each span of so many ``minutes``."""
-    return rings(*(_over(counts, window // minutes) for window in (WINDOW, SHORT) for counts in (requests, failures)))
+    return rings(
+        *(
+            _over(counts, window // minutes)
+            for window in (WINDOW, SHORT)
+            for counts in (requests, failures)
+        )
+    )
 
 
 def false_pages(rate: float, share: float) -> float:
@@ -54,7 +65,8 @@ def false_pages(rate: float, share: float) -> float:
 
 
 def minutes_to_ring(rate: float, share: float) -> float:
-    """In the median, from the fault's first minute, looked at each minute; infinite where most have not rung."""
+    """In the median, from the fault's first minute, looked at each minute; infinite where most have
+    not rung."""
     random = np.random.default_rng(27)
     requests = random.poisson(rate, (FAULTS_TRIED, WINDOW + LONGEST))
     failures = random.binomial(requests, share)
@@ -65,7 +77,15 @@ def minutes_to_ring(rate: float, share: float) -> float:
 
 
 def _said(value: float) -> str:
-    return "never" if value == np.inf else "0" if value == 0 else f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return (
+        "never"
+        if value == np.inf
+        else "0"
+        if value == 0
+        else f"{value:.2g}"
+        if value < 10
+        else f"{value:.0f}"
+    )
 
 
 def tables() -> Iterator[str]:

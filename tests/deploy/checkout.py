@@ -25,7 +25,9 @@ class Checkout:
     def __init__(self, folder: Path, model: Path) -> None:
         self.root = folder
         for name in ("endpoints", "environment", "src"):
-            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         shutil.copytree(model, folder / "artifact")
 
     @property

@@ -1,4 +1,5 @@
-"""Whether the programs that ``deploy.pasted`` stands in for would take what they were called with."""
+"""Whether the programs that ``deploy.pasted`` stands in for would take what they were called
+with."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from unittest import mock
 import yaml
 from click.testing import CliRunner
 
-import settings
 from azure_cli.parser import METRICS, parse
+from azureml_scoring import settings
 from deploy.checkout import REPOSITORY
 from deploy.pasted import Call
 from kusto.envelope import MIDNIGHT, workspace
@@ -28,7 +29,8 @@ NAMES = {(QUERIES / f"{name}.kql").read_text().rstrip("\n"): name for name in FI
 
 
 class Checks:
-    """``folder``: the checkout that the calls were made in. ``queries``: those of infrastructure/, by name."""
+    """``folder``: the checkout that the calls were made in. ``queries``: those of infrastructure/,
+    by name."""
 
     def __init__(self, folder: Path, queries: dict[str, Query]) -> None:
         self._folder = folder
@@ -36,11 +38,18 @@ class Checks:
 
     def check(self, call: Call) -> None:
         """Raises what the program itself would, or an AssertionError."""
-        checks = {"az": self._az, "mlops": self._mlops, "make": self._make, "kubelogin": self._kubelogin}
+        checks = {
+            "az": self._az,
+            "mlops": self._mlops,
+            "make": self._make,
+            "kubelogin": self._kubelogin,
+        }
         checks[call.program](call)
 
     def _az(self, call: Call) -> None:
-        command, options = parse(call.words, call.env["AZURE_DEFAULTS_GROUP"], call.env["AZURE_DEFAULTS_WORKSPACE"])
+        command, options = parse(
+            call.words, call.env["AZURE_DEFAULTS_GROUP"], call.env["AZURE_DEFAULTS_WORKSPACE"]
+        )
         for name in ("--file", "--request-file"):
             assert name not in options or (self._folder / options[name]).is_file()
         for name in ("--traffic", "--mirror-traffic"):
@@ -65,7 +74,8 @@ class Checks:
         Evaluator(workspace(), MIDNIGHT).run(self._queries[name].tree)
 
     def _mlops(self, call: Call) -> None:
-        """Run, on an endpoint where a rollout from blue to green is under way. Only --plan leaves a rollback undone."""
+        """Run, on an endpoint where a rollout from blue to green is under way. Only --plan leaves a
+        rollback undone."""
         endpoint = Still({"blue": 50, "green": 50})
         endpoint.tags = ROLLING.on({})
         connect = mock.Mock(return_value=endpoint)
@@ -78,10 +88,14 @@ class Checks:
     def _make(self, call: Call) -> None:
         """What make would run is run."""
         command = ["make", "--dry-run", *call.words]
-        told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        told = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ).stdout
         (line,) = re.findall(r"bin/mlops (.+)", told.replace("\\\n", " "))
         script = f"printf '%s\\0' {line}"
-        words = subprocess.run(["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        words = subprocess.run(
+            ["bash", "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
         self._mlops(call._replace(words=words.stdout.split("\0")[:-1]))
 
     def _kubelogin(self, call: Call) -> None:
@@ -96,12 +110,15 @@ def _check_shares(text: str, *, of_all: bool) -> None:
 
 
 def _check_property(change: str, *, as_text: bool) -> None:
-    """Of ``--set`` or ``--remove``: what a deployment's file has; of a variable a text, with which a server starts."""
+    """Of ``--set`` or ``--remove``: what a deployment's file has; of a variable a text, with which
+    a server starts."""
     name, _, value = change.partition("=")
     key, _, variable = name.partition(".")
     assert key in yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())
     if variable:
-        assert as_text or not re.fullmatch(r"[\d.]+|true|false|null", value), f"az takes {value} for JSON"
+        assert as_text or not re.fullmatch(r"[\d.]+|true|false|null", value), (
+            f"az takes {value} for JSON"
+        )
         check_environment({variable: value})
 
 

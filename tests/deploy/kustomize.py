@@ -1,7 +1,8 @@
-"""Renders ``kubernetes/`` as ``kubectl kustomize`` does: only what our files use of it, and anything else is an error.
+"""Renders ``kubernetes/`` as ``kubectl kustomize`` does: only what our files use of it, and
+anything else is an error.
 
-kubectl is no package that pip installs. What it rendered itself is in ``tests/data/kubernetes`` (``make manifests``),
-and a test holds this to it.
+kubectl is no package that pip installs. What it rendered itself is in ``tests/data/kubernetes``
+(``make manifests``), and a test holds this to it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ def _applied(folder: Path, given: list[Manifest]) -> list[Manifest]:
     manifests = list(given)
     for name in spec.get("resources", []):
         place = folder / name
-        manifests += render(place) if place.is_dir() else list(yaml.safe_load_all(place.read_text()))
+        manifests += (
+            render(place) if place.is_dir() else list(yaml.safe_load_all(place.read_text()))
+        )
     for name in spec.get("components", []):
         manifests = _applied(folder / name, manifests)
     for patch in spec.get("patches", []):
-        assert patch.keys() <= {"path", "patch"}, f"{folder}: a patch with {patch.keys()} is not rendered here"
+        assert patch.keys() <= {"path", "patch"}, (
+            f"{folder}: a patch with {patch.keys()} is not rendered here"
+        )
         text = patch["patch"] if "patch" in patch else (folder / patch["path"]).read_text()
         manifests = _patched(manifests, yaml.safe_load(text))
     for manifest in manifests:
@@ -62,7 +67,9 @@ def _identity(manifest: Manifest) -> tuple[str, str, str]:
 
 def _merged(old: Any, new: Any, key: str = "") -> Any:
     if isinstance(old, dict) and isinstance(new, dict):
-        assert not any(name.startswith("$") for name in new), f"{key}: a directive is not rendered here"
+        assert not any(name.startswith("$") for name in new), (
+            f"{key}: a directive is not rendered here"
+        )
         return old | {name: _merged(old.get(name), value, name) for name, value in new.items()}
     if isinstance(old, list) and isinstance(new, list) and key in MERGED_BY:
         by = MERGED_BY[key]

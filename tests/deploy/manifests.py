@@ -45,7 +45,9 @@ def variables(name: str) -> dict[str, str]:
 
 
 def scaler(name: str) -> Any:
-    (found,) = [each for each in ALL[name] if each["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")]
+    (found,) = [
+        each for each in ALL[name] if each["kind"] in ("HorizontalPodAutoscaler", "ScaledObject")
+    ]
     return found
 
 
@@ -54,7 +56,9 @@ def destinations(name: str) -> set[tuple[str, int]]:
     found = set()
     for policy in kinds(name, "NetworkPolicy"):
         for rule in policy["spec"]["egress"]:
-            peers = [peer["ipBlock"]["cidr"] if "ipBlock" in peer else "kube-dns" for peer in rule["to"]]
+            peers = [
+                peer["ipBlock"]["cidr"] if "ipBlock" in peer else "kube-dns" for peer in rule["to"]
+            ]
             found |= {(peer, port["port"]) for peer in peers for port in rule["ports"]}
     for policy in kinds(name, "CiliumNetworkPolicy"):
         for rule in policy["spec"]["egress"]:

@@ -1,6 +1,7 @@
 """Pastes what a page says into a shell, with stand-ins for the programs that would reach Azure.
 
-``az``, ``mlops``, ``make`` and ``kubelogin`` only keep how they were called; all else is the program itself.
+``az``, ``mlops``, ``make`` and ``kubelogin`` only keep how they were called; all else is the
+program itself.
 """
 
 from __future__ import annotations
@@ -41,10 +42,15 @@ class Shell:
     ``calls`` are those of ``set_up``, whose variables and functions all that is pasted finds.
     """
 
-    def __init__(self, folder: Path, env: Mapping[str, str], answers: Mapping[str, str], set_up: str) -> None:
+    def __init__(
+        self, folder: Path, env: Mapping[str, str], answers: Mapping[str, str], set_up: str
+    ) -> None:
         self.folder = folder
         self._calls = folder / "calls"
-        self._env = dict(env) | {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder)}
+        self._env = dict(env) | {
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(folder),
+        }
         for name in ("infrastructure", "endpoints", "kubernetes", "docs"):
             (folder / name).symlink_to(REPOSITORY / name)
         for name in STANDINS:
@@ -59,7 +65,8 @@ class Shell:
     def paste(self, text: str) -> list[Call]:
         """How the stand-ins were called.
 
-        It ends at the first command that fails, or where a variable is not set: then an AssertionError tells.
+        It ends at the first command that fails, or where a variable is not set: then an
+        AssertionError tells.
         """
         self._calls.write_text("")
         done = subprocess.run(

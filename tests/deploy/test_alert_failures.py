@@ -42,12 +42,17 @@ def test_an_alert_needs_two_bad_windows_in_a_row(
 @pytest.mark.parametrize("pack", PACKS)
 @pytest.mark.parametrize(
     ("name", "share", "hours"),
-    [("InferenceErrorBudget1h", 50, 1), ("InferenceErrorBudget6h", 100, 6), ("InferenceErrorBudget1d", 250, 24)],
+    [
+        ("InferenceErrorBudget1h", 50, 1),
+        ("InferenceErrorBudget6h", 100, 6),
+        ("InferenceErrorBudget1d", 250, 24),
+    ],
 )
 def test_a_burning_error_budget_is_told_while_it_burns(
     queries: dict[str, Query], pack: str, name: str, share: int, hours: int
 ):
-    """2, 1 and 0.4 per cent of failures; not a tenth of that, and no longer soon after it has ended."""
+    """2, 1 and 0.4 per cent of failures; not a tenth of that, and no longer soon after it has
+    ended."""
     query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
     count = 3000
     apart = timedelta(hours=hours) / count
@@ -80,9 +85,13 @@ def test_a_burning_error_budget_is_told_while_it_burns(
 def test_failures_ring_when_chance_does_not_explain_them(
     queries: dict[str, Query], pack: str, requests_in_all: int, failures: int, rings: bool
 ):
-    """Of half an hour. Two of 120 are no outage; five of five are, and so are two per cent of many."""
+    """Of half an hour. Two of 120 are no outage; five of five are, and so are two per cent of
+    many."""
     query = queries[f"{pack}/InferenceErrorRate30m"]
-    spread = [(i + 1) * failures // requests_in_all > i * failures // requests_in_all for i in range(requests_in_all)]
+    spread = [
+        (i + 1) * failures // requests_in_all > i * failures // requests_in_all
+        for i in range(requests_in_all)
+    ]
     answers = [FAILED if bad else FAST for bad in spread]
     rows = requests(pack, answers, 30 * MINUTE / requests_in_all)
     assert fires("InferenceErrorRate", query, rows, MIDNIGHT + 30 * MINUTE - SECOND) is rings
@@ -93,9 +102,15 @@ def test_failures_that_have_ended_ring_no_longer(queries: dict[str, Query], pack
     """After five good minutes, though the half hour still holds them. Refusals never ring."""
     query = queries[f"{pack}/InferenceErrorRate30m"]
     outage = [FAILED] * 60
-    for answers, rings in (([FAST] * 60 + outage, True), (outage + [FAST] * 61, False), ([REFUSED] * 120, False)):
+    for answers, rings in (
+        ([FAST] * 60 + outage, True),
+        (outage + [FAST] * 61, False),
+        ([REFUSED] * 120, False),
+    ):
         rows = requests(pack, answers, 5 * SECOND)
-        assert fires("InferenceErrorRate", query, rows, MIDNIGHT + len(answers) * 5 * SECOND) is rings
+        assert (
+            fires("InferenceErrorRate", query, rows, MIDNIGHT + len(answers) * 5 * SECOND) is rings
+        )
 
 
 GOOD, MODELS, REFUSED_KEY = (
@@ -128,7 +143,8 @@ BROKEN = {"status": 503, "backend": 0}
 def test_the_gateway_rings_by_what_clients_see(
     queries: dict[str, Query], answers: list[dict[str, Any]], failing: bool, unreachable: bool
 ):
-    """Failures, and apart from the model's own those where no endpoint answered; never what clients did wrong."""
+    """Failures, and apart from the model's own those where no endpoint answered; never what clients
+    did wrong."""
     apart = 15 * MINUTE / len(answers)
     tables = {"ApiManagementGatewayLogs": gateway_log(answers, moments(apart))}
     now = MIDNIGHT + 15 * MINUTE

@@ -1,4 +1,5 @@
-"""When alerts on silence, absence, Redis, drift and the log quota ring, on rows as the tables have them."""
+"""When alerts on silence, absence, Redis, drift and the log quota ring, on rows as the tables have
+them."""
 
 import json
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from azureml_scoring.caching.redis_link import LEFT_ALONE
 from deploy.alert_firing import HOUR, MINUTE, SECOND, fires_on
 from kusto.envelope import (
     MIDNIGHT,
@@ -20,14 +22,17 @@ from kusto.envelope import (
 )
 from kusto.evaluator import Table
 from kusto.parser import PACKS, Query
-from redis_link import LEFT_ALONE
 
 GOOD = {"status": 200, "backend": 200}
 
 
-def silence(file: str, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE) -> dict[str, Table]:
+def silence(
+    file: str, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE
+) -> dict[str, Table]:
     """One request each ``apart`` within each of the spans of time after midnight."""
-    times = [MIDNIGHT + start + i * apart for start, end in busy for i in range((end - start) // apart)]
+    times = [
+        MIDNIGHT + start + i * apart for start, end in busy for i in range((end - start) // apart)
+    ]
     if file.startswith("gateway"):
         return {"ApiManagementGatewayLogs": gateway_log([GOOD] * len(times), iter(times))}
     known = [{"status": 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(len(times))]
@@ -36,13 +41,19 @@ def silence(file: str, *busy: tuple[timedelta, timedelta], apart: timedelta = MI
 
 @pytest.mark.parametrize(
     ("name", "file"),
-    [("InferenceEndpointSilent", "managed/InferenceEndpointSilent"), ("GatewaySilent", "gateway/GatewaySilent")],
+    [
+        ("InferenceEndpointSilent", "managed/InferenceEndpointSilent"),
+        ("GatewaySilent", "gateway/GatewaySilent"),
+    ],
 )
 def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: str, file: str):
-    """After half an hour, for some hours. Not where it is new, idle or slow, nor at night or on Saturdays."""
+    """After half an hour, for some hours. Not where it is new, idle or slow, nor at night or on
+    Saturdays."""
     day, query = 24 * HOUR, queries[file]
 
-    def rings(now: timedelta, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE) -> bool:
+    def rings(
+        now: timedelta, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE
+    ) -> bool:
         return fires_on(name, query, silence(file, *busy, apart=apart), MIDNIGHT + now)
 
     ends = day + 12 * HOUR
@@ -50,9 +61,13 @@ def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: 
     assert rings(ends + 31 * MINUTE, (0 * HOUR, ends))
     assert rings(ends + 90 * MINUTE, (0 * HOUR, ends))
     assert not rings(ends + 7 * HOUR, (0 * HOUR, ends))
-    assert not rings(ends + 40 * MINUTE, (0 * HOUR, ends), apart=2 * MINUTE), "fewer than 20 in half an hour"
+    assert not rings(ends + 40 * MINUTE, (0 * HOUR, ends), apart=2 * MINUTE), (
+        "fewer than 20 in half an hour"
+    )
     assert not rings(13 * HOUR, (1 * HOUR, 12 * HOUR)), "it is new: there was no yesterday"
-    assert not rings(day + 17.5 * HOUR, (9 * HOUR, 17 * HOUR), (day + 9 * HOUR, day + 17 * HOUR)), "the day is over"
+    assert not rings(day + 17.5 * HOUR, (9 * HOUR, 17 * HOUR), (day + 9 * HOUR, day + 17 * HOUR)), (
+        "the day is over"
+    )
     assert not rings(day + 10 * HOUR, (9 * HOUR, 17 * HOUR)), "it is Saturday"
     assert not rings(day + 10 * HOUR)
 
@@ -63,7 +78,11 @@ def test_no_running_container_rings_where_there_was_one(queries: dict[str, Query
     running, waiting = {"inference": "running"}, {"inference": "waiting", "istio-proxy": "running"}
 
     def rings(*minutes: list[dict[str, str]], now: timedelta) -> bool:
-        rows = [row for i, pods in enumerate(minutes) for row in pod_inventory(pods, MIDNIGHT + i * MINUTE)]
+        rows = [
+            row
+            for i, pods in enumerate(minutes)
+            for row in pod_inventory(pods, MIDNIGHT + i * MINUTE)
+        ]
         return fires_on("InferenceAbsent", query, {"KubePodInventory": rows}, MIDNIGHT + now)
 
     assert not rings(*[[running, waiting]] * 30, now=30 * MINUTE)
@@ -102,17 +121,24 @@ def test_redis_down_rings_after_five_minutes(
     tables = event_lines(pack, lines, MINUTE)
     query = queries[f"{pack}/RedisDown"]
     assert fires_on("RedisDown", query, tables, MIDNIGHT + 15 * MINUTE - SECOND) is rings
-    assert not fires_on("RedisDown", query, event_lines(pack, lines, 4 * SECOND), MIDNIGHT + 2 * MINUTE)
+    assert not fires_on(
+        "RedisDown", query, event_lines(pack, lines, 4 * SECOND), MIDNIGHT + 2 * MINUTE
+    )
 
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
-    """Of one feature, for half an hour or more. Once is not enough, nor 0.25 itself, nor another feature each time."""
+    """Of one feature, for half an hour or more. Once is not enough, nor 0.25 itself, nor another
+    feature each time."""
 
     def rings(*logged_each_quarter: dict[str, float]) -> bool:
-        lines = [{"message": "Features have drifted.", "drift": drift} for drift in logged_each_quarter]
+        lines = [
+            {"message": "Features have drifted.", "drift": drift} for drift in logged_each_quarter
+        ]
         tables = event_lines(pack, lines, 15 * MINUTE)
-        return fires_on("InferenceDrift", queries[f"{pack}/InferenceDrift"], tables, MIDNIGHT + HOUR - SECOND)
+        return fires_on(
+            "InferenceDrift", queries[f"{pack}/InferenceDrift"], tables, MIDNIGHT + HOUR - SECOND
+        )
 
     assert rings(*[{"age": 0.31, "bmi": 0.12}] * 4)
     assert not rings({"age": 5.0})
@@ -122,7 +148,8 @@ def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
 
 
 def test_a_quota_that_is_used_up_rings(queries: dict[str, Query]):
-    """As Log Analytics says it. Not when it takes in logs again, nor for other events of ingestion."""
+    """As Log Analytics says it. Not when it takes in logs again, nor for other events of
+    ingestion."""
     query = queries["workspace/LogQuotaReached"]
 
     def rings(*rows: dict[str, Any]) -> bool:

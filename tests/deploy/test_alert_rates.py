@@ -1,4 +1,5 @@
-"""How far alerts can be trusted: the tables of docs/observability.md, of the very rules that are deployed."""
+"""How far alerts can be trusted: the tables of docs/observability.md, of the very rules that are
+deployed."""
 
 import itertools
 from datetime import timedelta
@@ -26,15 +27,27 @@ def test_what_is_simulated_is_what_is_deployed(queries: dict[str, Query], name: 
     for before, lately in itertools.product((0, 4, 8, 9, 10, 11, 12, 20, 100), (0, 1, 4, 5, 21)):
         failed = [i < before or i >= HALF_AN_HOUR - lately for i in range(HALF_AN_HOUR)]
         answers = [
-            {"status": 500 if bad else 200, "backend": 424 if bad else 200, "duration_ms": 1, "request_id": str(i)}
+            {
+                "status": 500 if bad else 200,
+                "backend": 424 if bad else 200,
+                "duration_ms": 1,
+                "request_id": str(i),
+            }
             for i, bad in enumerate(failed)
         ]
         arrivals = (MIDNIGHT + APART / 2 + i * APART for i in range(HALF_AN_HOUR))
-        rows = traffic_log(answers, arrivals) if name.startswith("managed") else gateway_log(answers, arrivals)
+        rows = (
+            traffic_log(answers, arrivals)
+            if name.startswith("managed")
+            else gateway_log(answers, arrivals)
+        )
         table = {"AmlOnlineEndpointTrafficLog": rows, "ApiManagementGatewayLogs": rows}
         now = MIDNIGHT + timedelta(minutes=30)
         (row,) = Evaluator(workspace(**table), now).run(queries[name].tree)
-        recent = [at > rows[-1]["TimeGenerated"] - timedelta(minutes=5) for at in (r["TimeGenerated"] for r in rows)]
+        recent = [
+            at > rows[-1]["TimeGenerated"] - timedelta(minutes=5)
+            for at in (r["TimeGenerated"] for r in rows)
+        ]
         counts = (HALF_AN_HOUR, sum(failed), sum(recent), sum(np.logical_and(failed, recent)))
         expected = bool(rings(*map(np.array, counts)))
         assert (row["SurelyFailed"] > 1) is expected, counts

@@ -1,4 +1,5 @@
-"""How the alerts of infrastructure/ are wired: to queries that test_queries.py proves right, to metrics, to people."""
+"""How the alerts of infrastructure/ are wired: to queries that test_queries.py proves right, to
+metrics, to people."""
 
 import json
 import re
@@ -8,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from azureml_scoring.errors import ClientError, ScoringError
 from deploy.alert_firing import HOUR, MINUTE, SPANS
 from deploy.alert_names import LOG_ALERTS
 from deploy.checkout import REPOSITORY
-from errors import ClientError, ScoringError
 from kusto.parser import FILES, PACKS, QUERIES, Query
 from terraform.module import INFRASTRUCTURE, Module
 
@@ -19,7 +20,10 @@ MODULE = Module(INFRASTRUCTURE)
 LOCALS = MODULE.locals()
 NUMBERS = {"real", "long", "int"}
 RULES = [
-    (name, file) for name, alert in LOG_ALERTS.items() for file in FILES if file.partition("/")[2] == alert["query"]
+    (name, file)
+    for name, alert in LOG_ALERTS.items()
+    for file in FILES
+    if file.partition("/")[2] == alert["query"]
 ]
 """Each alert with each pack that has its query."""
 
@@ -42,7 +46,10 @@ def test_latencies_are_watched_over_two_windows(name: str, above: float, severit
 
 def test_an_objective_is_watched_in_both_packs():
     """Whichever the models are served by. What only one of them can know, only one watches."""
-    packs = {name: {file.partition("/")[0] for other, file in RULES if other == name} for name in LOG_ALERTS}
+    packs = {
+        name: {file.partition("/")[0] for other, file in RULES if other == name}
+        for name in LOG_ALERTS
+    }
     alone = {
         "InferenceEndpointSilent": {"managed"},
         "InferenceAbsent": {"containerlogv2"},
@@ -56,7 +63,8 @@ def test_an_objective_is_watched_in_both_packs():
 
 @pytest.mark.parametrize(("name", "file"), RULES)
 def test_what_an_alert_measures_is_there(queries: dict[str, Query], name: str, file: str):
-    """A number to measure, a text to split by, and times where more than one window is looked at."""
+    """A number to measure, a text to split by, and times where more than one window is looked
+    at."""
     alert = LOG_ALERTS[name]
     columns = queries[file].columns
     assert columns[alert["column"]] in NUMBERS
@@ -78,28 +86,40 @@ def test_an_alert_hands_its_query_all_that_the_query_looks_back_at(name: str, fi
 
 
 def test_alerts_ask_the_files_and_tell_the_action_group():
-    """The query is the file's own text, so that what is tested is what runs; who is told is one group."""
+    """The query is the file's own text, so that what is tested is what runs; who is told is one
+    group."""
     assert "file(" in LOCALS["queries"]
     assert "queries[alert.query]" in LOCALS["log_alerts_by_pack"]
     alert = resource("azurerm_monitor_scheduled_query_rules_alert_v2")
     (criteria,), (action,) = alert["criteria"], alert["action"]
     (periods,), (dimension,) = criteria["failing_periods"], criteria["dimension"]
-    assert (criteria["query"], criteria["metric_measure_column"]) == ("${each.value.text}", "${each.value.column}")
+    assert (criteria["query"], criteria["metric_measure_column"]) == (
+        "${each.value.text}",
+        "${each.value.column}",
+    )
     assert (criteria["operator"], criteria["threshold"]) == ("GreaterThan", "${each.value.above}")
-    assert (alert["severity"], alert["window_duration"]) == ("${each.value.severity}", "${each.value.window}")
+    assert (alert["severity"], alert["window_duration"]) == (
+        "${each.value.severity}",
+        "${each.value.window}",
+    )
     assert set(periods.values()) - {True} == {"${each.value.periods}"}
     assert (dimension["name"], dimension["values"]) == ("Service", ["*"])
     assert action["action_groups"] == ["${azurerm_monitor_action_group.main.id}"]
 
 
 def test_the_metric_has_what_is_asked_of_it():
-    """Name, dimensions and the one aggregation, as Microsoft lists them: Azure would take any while it has no data.
+    """Name, dimensions and the one aggregation, as Microsoft lists them: Azure would take any while
+    it has no data.
 
     https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-machinelearningservices-workspaces-onlineendpoints-metrics
     """
     (criteria,) = resource("azurerm_monitor_metric_alert")["criteria"]
     assert (criteria["metric_name"], criteria["aggregation"]) == ("RequestsPerMinute", "Average")
-    asked = {dimension["name"] for alert in LOCALS["endpoint_alerts"].values() for dimension in alert["dimensions"]}
+    asked = {
+        dimension["name"]
+        for alert in LOCALS["endpoint_alerts"].values()
+        for dimension in alert["dimensions"]
+    }
     assert asked < {"deployment", "statusCode", "statusCodeClass", "modelStatusCode"}
 
 
@@ -107,7 +127,9 @@ def test_what_the_model_refuses_is_no_failure_of_the_endpoint():
     """Each status of an error that is a client's; any other behind a 424, or none, rings."""
     by_status, by_model = LOCALS["endpoint_alerts"]["model"]["dimensions"]
     assert (by_status["values"], by_model["operator"]) == (["424"], "Exclude")
-    assert {str(error.status.value) for error in every(ClientError)} | {"404"} == set(by_model["values"])
+    assert {str(error.status.value) for error in every(ClientError)} | {"404"} == set(
+        by_model["values"]
+    )
 
 
 def every(error: type[ScoringError]) -> Iterator[type[ScoringError]]:
@@ -118,7 +140,9 @@ def every(error: type[ScoringError]) -> Iterator[type[ScoringError]]:
 
 def test_absence_is_looked_for_in_the_pods_that_are_deployed():
     """By the names of the Deployment and of its container."""
-    deployment = yaml.safe_load((REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text())
+    deployment = yaml.safe_load(
+        (REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text()
+    )
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     text = (QUERIES / "containerlogv2" / "InferenceAbsent.kql").read_text()
     assert f'Name startswith "{deployment["metadata"]["name"]}-"' in text
@@ -127,18 +151,25 @@ def test_absence_is_looked_for_in_the_pods_that_are_deployed():
 
 @pytest.mark.parametrize("pack", [*PACKS, "gateway"])
 def test_the_workbooks_show_the_files_of_queries(queries: dict[str, Query], pack: str):
-    """Each of their queries is one of them, put in by Terraform, and has the columns that are drawn."""
+    """Each of their queries is one of them, put in by Terraform, and has the columns that are
+    drawn."""
     book = json.loads(
-        (INFRASTRUCTURE / "workbooks" / f"{'gateway' if pack == 'gateway' else 'inference'}.json").read_text()
+        (
+            INFRASTRUCTURE / "workbooks" / f"{'gateway' if pack == 'gateway' else 'inference'}.json"
+        ).read_text()
     )
     shown = {item["name"]: item["content"] for item in book["items"] if item["type"] == 3}
     assert shown
     for name, content in shown.items():
         assert content["query"] == f"${{{name}}}"
         columns = queries[f"{pack}/{name}"].columns
-        assert all(columns[drawn] in NUMBERS for drawn in content.get("chartSettings", {}).get("yAxis", []))
+        assert all(
+            columns[drawn] in NUMBERS for drawn in content.get("chartSettings", {}).get("yAxis", [])
+        )
         assert "TimeGenerated" in columns or content["visualization"] == "table"
         looks_back = "ago(" in (QUERIES / pack / f"{name}.kql").read_text()
-        assert ("timeContext" in content) is looks_back, "a query with its own window is not cut to the reader's"
+        assert ("timeContext" in content) is looks_back, (
+            "a query with its own window is not cut to the reader's"
+        )
     placed = set(re.findall(r"\$\{(\w+)\}", json.dumps(book)))
     assert placed == {*shown, "workspace_id", "runbook"}

@@ -17,7 +17,10 @@ from mlops.check.document import Problem, read
 from mlops.check.kind import kind
 from mlops.cli import main
 
-FILES = sorted(str(path.relative_to(REPOSITORY / "endpoints")) for path in REPOSITORY.glob("endpoints/**/*.yml"))
+FILES = sorted(
+    str(path.relative_to(REPOSITORY / "endpoints"))
+    for path in REPOSITORY.glob("endpoints/**/*.yml")
+)
 BLUE, AKS = "blue-deployment.yml", "kubernetes/blue-deployment.yml"
 ENDPOINT, AKS_ENDPOINT = "online-endpoint.yml", "kubernetes/online-endpoint.yml"
 LONG = "a" * 33
@@ -32,7 +35,8 @@ def command(*arguments: object) -> Result:
 
 
 def test_what_we_ship_is_right(checkout: Checkout):
-    """Beside a packaged model each file of endpoints/ loads in azure-ai-ml and breaks no rule of ours."""
+    """Beside a packaged model each file of endpoints/ loads in azure-ai-ml and breaks no rule of
+    ours."""
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output) == (0, f"{len(FILES)} files, nothing to correct.\n")
 
@@ -42,7 +46,9 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     (checkout.root / "artifact").rename(checkout.root / "elsewhere")
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
-    assert re.search(r"model\.yml:\d+: path is .*, where no model is; run `make artifact`", result.output)
+    assert re.search(
+        r"model\.yml:\d+: path is .*, where no model is; run `make artifact`", result.output
+    )
 
 
 MISTAKES: list[tuple[str, str, object, str]] = [
@@ -78,7 +84,10 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (
         BLUE,
         "environment",
-        {"image": "mine", "conda_file": {"dependencies": ["python=3.12", {"pip": ["scikit-learn"]}]}},
+        {
+            "image": "mine",
+            "conda_file": {"dependencies": ["python=3.12", {"pip": ["scikit-learn"]}]},
+        },
         "without azureml-inference-server-http, which runs the script; add it below pip",
     ),
     (BLUE, "environment", {"name": "mine"}, "name an image, or a folder to build one from"),
@@ -90,7 +99,12 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "code_configuration.scoring_script", "main.py", "write the name of a file there"),
     (BLUE, "code_configuration.scoring_script", "errors.py", "define init() in errors.py"),
     (BLUE, "request_settings.request_timeout_ms", 200_000, "write 1 to 180000"),
-    (BLUE, "request_settings.request_timeout_ms", 25_000, "write 30000 or lower SCORING_DEADLINE_MS (25000)"),
+    (
+        BLUE,
+        "request_settings.request_timeout_ms",
+        25_000,
+        "write 30000 or lower SCORING_DEADLINE_MS (25000)",
+    ),
     (BLUE, "request_settings.request_timeout_ms", GONE, "is 5000, as it is missing"),
     (BLUE, "request_settings.max_concurrent_requests_per_instance", -1, "write 1 or more"),
     (BLUE, "request_settings.max_concurrent_requests_per_instance", 4, "write 192"),
@@ -100,7 +114,12 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "liveness_probe.path", "/liveness", "remove it"),
     (BLUE, "liveness_probe.period", "often", "write a whole number"),
     (BLUE, "liveness_probe.timeout", 11, "write 10 at most"),
-    (BLUE, "readiness_probe", {"timeout": 300, "period": 400}, "is 300 s, more than Azure takes; write 299 at most"),
+    (
+        BLUE,
+        "readiness_probe",
+        {"timeout": 300, "period": 400},
+        "is 300 s, more than Azure takes; write 299 at most",
+    ),
     (BLUE, "liveness_probe.success_threshold", 2, "write 1 or remove it"),
     (BLUE, "liveness_probe.initial_delay", 5, "35 s to load before it is killed; write 120"),
     (BLUE, "readiness_probe.failure_threshold", 0, "write 1 or more"),
@@ -110,18 +129,43 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "environment_variables.SCORING_CACHE", "disk", "see docs/settings.md"),
     (BLUE, "environment_variables.DEPLOYMENT_NAME", "green", "write blue"),
     (BLUE, "environment_variables.REDIS_PASSWORD", "hunter2", "${{keyvault:https://"),
-    (BLUE, "environment_variables.REDIS_URL", "rediss://u:hunter2@host:6380/0", "REDIS_AUTH: entra"),
-    (BLUE, "environment_variables.REDIS_URL", "rediss://:hun/ter2+hunter2=@host:6380/0", "REDIS_AUTH: entra"),
+    (
+        BLUE,
+        "environment_variables.REDIS_URL",
+        "rediss://u:hunter2@host:6380/0",
+        "REDIS_AUTH: entra",
+    ),
+    (
+        BLUE,
+        "environment_variables.REDIS_URL",
+        "rediss://:hun/ter2+hunter2=@host:6380/0",
+        "REDIS_AUTH: entra",
+    ),
     (BLUE, "environment_variables.REDIS_URL", "redis://:12/hunter2@host:6379", "REDIS_AUTH: entra"),
     (BLUE, "environment_variables.REDIS_URL", "redis://user:hunter2/@host", "REDIS_AUTH: entra"),
-    (BLUE, "environment_variables.REDIS_URL", "redis://host:6379/0?password=hunter2", "REDIS_AUTH: entra"),
+    (
+        BLUE,
+        "environment_variables.REDIS_URL",
+        "redis://host:6379/0?password=hunter2",
+        "REDIS_AUTH: entra",
+    ),
     (BLUE, "environment_variables.BROKER", "amqps://user:hunter2/x@host:5671", "managed identity"),
     (BLUE, "environment_variables.STORAGE", "AccountName=a;AccountKey=hunter2", "managed identity"),
     (BLUE, "environment_variables.MY_API_KEY", "hunter2", "managed identity"),
     (BLUE, "environment_variables.SCORING_QUEUE_TIMEOUT_MS", "25000", "write less than 25000"),
     (BLUE, "environment_variables.SCORING_STUCK_AFTER_MS", "20000", "write more than 25000"),
-    (BLUE, "environment_variables.GUNICORN_CMD_ARGS", "--threads 64 --graceful-timeout 20", "--graceful-timeout 60"),
-    (BLUE, "environment_variables.GUNICORN_CMD_ARGS", "--graceful-timeout 60", "write --threads 64"),
+    (
+        BLUE,
+        "environment_variables.GUNICORN_CMD_ARGS",
+        "--threads 64 --graceful-timeout 20",
+        "--graceful-timeout 60",
+    ),
+    (
+        BLUE,
+        "environment_variables.GUNICORN_CMD_ARGS",
+        "--graceful-timeout 60",
+        "write --threads 64",
+    ),
     (AKS, "type", GONE, "write `type: kubernetes`"),
     (AKS, "endpoint_name", "another", f"write {NAMES.kubernetes_endpoint}"),
     (AKS, "request_settings.request_timeout_ms", 300_001, "write 1 to 300000"),
@@ -150,7 +194,11 @@ def test_a_mistake_is_told_with_file_line_key_and_remedy(
     path = checkout.change(file, *key.split("."), value=value)
     result = command(checkout.endpoints)
     assert result.exit_code == 1
-    found = re.search(rf"^{re.escape(str(path))}:(\d+): {re.escape(key)}\S* (.*); (.*)\.$", result.output, re.MULTILINE)
+    found = re.search(
+        rf"^{re.escape(str(path))}:(\d+): {re.escape(key)}\S* (.*); (.*)\.$",
+        result.output,
+        re.MULTILINE,
+    )
     assert found is not None, result.output
     assert remedy in found[0]
     assert "hunter2" not in result.output
@@ -165,11 +213,15 @@ def test_every_rule_tells_some_mistake(checkout: Checkout):
     for file, key, value, _ in MISTAKES:
         document = read(checkout.change(file, *key.split("."), value=value))
         known = kind(document)
-        silent -= {rule for rule in silent if known and rule in run.RULES[known] and any(rule(document))}
+        silent -= {
+            rule for rule in silent if known and rule in run.RULES[known] and any(rule(document))
+        }
     assert silent == set()
 
 
-@pytest.mark.parametrize("script", ["def init(:\n", "x = '\x00'\n", "(" * 1000, "x = " + "-" * 100_000 + "1\n"])
+@pytest.mark.parametrize(
+    "script", ["def init(:\n", "x = '\x00'\n", "(" * 1000, "x = " + "-" * 100_000 + "1\n"]
+)
 def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
     """Before Azure has built an image for it."""
     (checkout.root / "src" / "score.py").write_text(script)
@@ -185,7 +237,10 @@ def test_a_deployment_gets_live_traffic_or_mirrored(checkout: Checkout):
         data.update(traffic={"blue": 100}, mirror_traffic={"blue": 10})
 
     (problem,) = check(checkout.rewrite(ENDPOINT, both))
-    assert (problem.key, problem.instead) == (("mirror_traffic", "blue"), "mirror to one that has none")
+    assert (problem.key, problem.instead) == (
+        ("mirror_traffic", "blue"),
+        "mirror to one that has none",
+    )
 
 
 def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
@@ -249,13 +304,19 @@ def test_nothing_but_the_problems_is_printed(checkout: Checkout):
     """azure-ai-ml's warnings and notices are none of a user's business."""
     words = [sys.executable, "-m", "mlops", "check", checkout.endpoints]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{len(FILES)} files, nothing to correct.\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"{len(FILES)} files, nothing to correct.\n",
+        "",
+    )
 
 
 def test_the_message_on_the_page_is_what_is_printed(checkout: Checkout):
     """docs/deploy.md shows one."""
     path = checkout.endpoints / BLUE
-    path.write_text(path.read_text().replace("request_timeout_ms: 30000", "request_timeout_ms: 20000"))
+    path.write_text(
+        path.read_text().replace("request_timeout_ms: 30000", "request_timeout_ms: 20000")
+    )
     shown = command(path).output.splitlines()[0].replace(str(checkout.endpoints), "endpoints")
     assert f"\n{shown}\n" in (REPOSITORY / "docs" / "deploy.md").read_text()
 
@@ -264,7 +325,9 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
     """Also the one that is looked at without any name."""
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["check"])
-    assert (done.exit_code, "There is no endpoints here; name" in done.output) == (1, True), done.output
+    assert (done.exit_code, "There is no endpoints here; name" in done.output) == (1, True), (
+        done.output
+    )
 
 
 def test_an_empty_folder_is_no_success(tmp_path: Path):
@@ -276,7 +339,10 @@ def test_an_empty_folder_is_no_success(tmp_path: Path):
 def test_a_secret_of_the_key_vault_is_right(checkout: Checkout):
     """Azure ML puts it in when the container starts."""
     injected = "${{keyvault:https://vault.vault.azure.net/secrets/redis}}"
-    assert check(checkout.change(BLUE, "environment_variables", "REDIS_PASSWORD", value=injected)) == []
+    assert (
+        check(checkout.change(BLUE, "environment_variables", "REDIS_PASSWORD", value=injected))
+        == []
+    )
 
 
 def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout):
@@ -290,7 +356,9 @@ def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout
     assert check(checkout.rewrite(BLUE, no_code)) == []
 
 
-@pytest.mark.parametrize("environment", ["file:image-environment.yml", "azureml:azureml-scoring-image@latest"])
+@pytest.mark.parametrize(
+    "environment", ["file:image-environment.yml", "azureml:azureml-scoring-image@latest"]
+)
 def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
     """Its server has them, and the code is in it; also where it is registered."""
 
@@ -314,7 +382,9 @@ JSON = st.recursive(
     | st.integers(-(10**6), 10**6)
     | st.text(max_size=8)
     | st.sampled_from(["file:x", "azureml:a"]),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 
@@ -326,7 +396,11 @@ def keys(data: object, at: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
             yield from keys(inner, (*at, name))
 
 
-PLACES = [(file, key) for file in FILES for key in keys(yaml.safe_load((REPOSITORY / "endpoints" / file).read_text()))]
+PLACES = [
+    (file, key)
+    for file in FILES
+    for key in keys(yaml.safe_load((REPOSITORY / "endpoints" / file).read_text()))
+]
 
 
 @given(st.sampled_from(PLACES), JSON | st.just(GONE))
@@ -337,7 +411,9 @@ def test_nothing_in_a_file_makes_a_traceback(
     file, key = place
     path = shared_checkout.change(file, *key, value=value)
     for problem in check(path):
-        assert re.fullmatch(rf"{re.escape(str(problem.path))}:[1-9]\d*: .+; .+\.", str(problem)), str(problem)
+        assert re.fullmatch(rf"{re.escape(str(problem.path))}:[1-9]\d*: .+; .+\.", str(problem)), (
+            str(problem)
+        )
     shared_checkout.rewrite(file, lambda _: None)
 
 

@@ -1,4 +1,5 @@
-"""What `mlops check` tells of files that a deployment refers to, and where it has nothing to tell."""
+"""What `mlops check` tells of files that a deployment refers to, and where it has nothing to
+tell."""
 
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,48 @@ SERVER = "azureml-inference-server-http"
         (["python=3.12", {"pip": ["scikit-learn==1.7", "numpy"]}], True),
         (["python=3.12", "scikit-learn"], True),
         ([], True),
-        (["python=3.12", {"pip": [f"{SERVER}-extensions", f"my-{SERVER}", "x[azureml-defaults]"]}], True),
+        (
+            [
+                "python=3.12",
+                {"pip": [f"{SERVER}-extensions", f"my-{SERVER}", "x[azureml-defaults]"]},
+            ],
+            True,
+        ),
         (["python=3.12", {"pip": [f"{SERVER} ~= 1.5.1"]}], False),
-        (["python=3.12", {"pip": ["AzureML_Inference.Server-HTTP[x]>=1.5; python_version > '3'"]}], False),
+        (
+            [
+                "python=3.12",
+                {"pip": ["AzureML_Inference.Server-HTTP[x]>=1.5; python_version > '3'"]},
+            ],
+            False,
+        ),
         (["python=3.12", {"pip": ["azureml-defaults"]}], False),
         (["python=3.12", f"conda-forge::{SERVER}=1.5"], False),
         (["python=3.12", {"pip": ["-r requirements.txt"]}], False),
-        (["python=3.12", {"pip": ["--extra-index-url https://example.org", "./wheels/server.whl"]}], False),
+        (
+            [
+                "python=3.12",
+                {"pip": ["--extra-index-url https://example.org", "./wheels/server.whl"]},
+            ],
+            False,
+        ),
     ],
 )
-def test_a_conda_file_without_the_server_is_told(checkout: Checkout, dependencies: list[object], missing: bool):
-    """At each deployment whose script it would run; where lines can't be told here, nothing is said."""
-    (checkout.root / "environment" / "conda.yml").write_text(yaml.safe_dump({"dependencies": dependencies}))
-    told = [(problem.path.name, problem.key, problem.instead) for problem in check(checkout.endpoints)]
+def test_a_conda_file_without_the_server_is_told(
+    checkout: Checkout, dependencies: list[object], missing: bool
+):
+    """At each deployment whose script it would run; where lines can't be told here, nothing is
+    said."""
+    (checkout.root / "environment" / "conda.yml").write_text(
+        yaml.safe_dump({"dependencies": dependencies})
+    )
+    told = [
+        (problem.path.name, problem.key, problem.instead) for problem in check(checkout.endpoints)
+    ]
     instead = "add it below pip in the conda file of environment.yml"
-    assert told == [(name, ("environment",), instead) for name in (BLUE, "green-deployment.yml") if missing]
+    assert told == [
+        (name, ("environment",), instead) for name in (BLUE, "green-deployment.yml") if missing
+    ]
 
 
 @pytest.mark.parametrize("text", ["- 1\n", "a: [\n", "[" * 1000])
@@ -57,9 +85,17 @@ CODE = ("code_configuration",)
 @pytest.mark.parametrize(
     ("model", "environment", "told"),
     [
-        (f"azureml:{NAMES.model}@latest", "azureml:azureml-scoring@latest", [CODE]),  # its files are beside it
+        (
+            f"azureml:{NAMES.model}@latest",
+            "azureml:azureml-scoring@latest",
+            [CODE],
+        ),  # its files are beside it
         (f"azureml:{NAMES.model}:3", "azureml:unknown:1", [CODE]),
-        ({"path": "../artifact"}, "azureml://registries/azureml/environments/sklearn-1.5/labels/latest", [CODE]),
+        (
+            {"path": "../artifact"},
+            "azureml://registries/azureml/environments/sklearn-1.5/labels/latest",
+            [CODE],
+        ),
         (f"azureml:{NAMES.model}:3", "azureml:azureml-scoring-image:1", []),
         (f"azureml:{NAMES.model}:3", "file:image-environment.yml", []),
         ("azureml:of-mlflow-perhaps:1", "azureml:unknown:1", []),
@@ -68,7 +104,8 @@ CODE = ("code_configuration",)
 def test_a_custom_model_needs_a_script_or_an_image_with_a_server(
     checkout: Checkout, model: object, environment: str, told: list[object]
 ):
-    """Also where both are registered: files beside the deployment tell what they are, and what they don't is left."""
+    """Also where both are registered: files beside the deployment tell what they are, and what they
+    don't is left."""
 
     def registered(data: dict[str, Any]) -> None:
         del data["code_configuration"], data["environment_variables"]["GUNICORN_CMD_ARGS"]
@@ -88,7 +125,12 @@ def test_a_custom_model_needs_a_script_or_an_image_with_a_server(
             "redis://host",
             "redis://user@host:6379",
         ),
-        *("https://example.org:8443/a@b", "https://example.org/x:y@z", "http://collector:4318/v1/traces", "a:b@c"),
+        *(
+            "https://example.org:8443/a@b",
+            "https://example.org/x:y@z",
+            "http://collector:4318/v1/traces",
+            "a:b@c",
+        ),
         *("unix:///tmp/redis.sock", "https://example.org/?at=12:30@noon"),
     ],
 )

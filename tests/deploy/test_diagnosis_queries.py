@@ -38,12 +38,16 @@ def tables_of(lines: list[str]) -> dict[str, Table]:
 
 
 @each_pack
-def test_failures_have_their_code_and_requests_to_look_at(queries: dict[str, Query], logged: Logged, pack: str):
+def test_failures_have_their_code_and_requests_to_look_at(
+    queries: dict[str, Query], logged: Logged, pack: str
+):
     """By 5 minutes, deployment, version and code, the newest first, with the pods and a few ids."""
     found = run(queries[f"{pack}/InferenceFailures"], logged.tables)
     failed = {line["request_id"]: line for line in logged.lines if line["status"] >= 500}
     assert sum(row["Failures"] for row in found) == len(failed) == OURS
-    assert [row["TimeGenerated"] for row in found] == sorted((row["TimeGenerated"] for row in found), reverse=True)
+    assert [row["TimeGenerated"] for row in found] == sorted(
+        (row["TimeGenerated"] for row in found), reverse=True
+    )
     for row in found:
         assert 1 <= len(row["RequestIds"]) <= 3
         assert {failed[id_]["code"] for id_ in row["RequestIds"]} == {row["Code"]}
@@ -52,7 +56,8 @@ def test_failures_have_their_code_and_requests_to_look_at(queries: dict[str, Que
 
 
 def test_what_the_endpoint_itself_refused_is_among_the_failures(queries: dict[str, Query]):
-    """No server has a line of it: 502, a timeout, a request turned down for load, no answer at all."""
+    """No server has a line of it: 502, a timeout, a request turned down for load, no answer at
+    all."""
     answers = [{"status": 200, "duration_ms": 1, "request_id": str(i)} for i in range(6)]
     rows = traffic_log(answers, moments(timedelta(seconds=1)))
     codes = [("200", 200), ("424", 500), ("401", None), ("502", None), ("429", None), ("", None)]
@@ -77,18 +82,24 @@ def test_slow_requests_say_where_their_time_went_and_how_large_they_were(
     lines = {line["request_id"]: line for line in logged.lines}
     for row in found:
         line = lines[row["RequestId"]]
-        assert {stage: row[column] for stage, column in STAGES.items() if row[column] is not None} == line["stages"]
+        assert {
+            stage: row[column] for stage, column in STAGES.items() if row[column] is not None
+        } == line["stages"]
         shown = {"Rows": "rows", "BytesIn": "bytes_in", "BytesOut": "bytes_out", "Status": "status"}
         assert {row[column] == line.get(field) for column, field in shown.items()} == {True}
         assert (row["Deployment"], row["Version"]) == ("blue", line["model_version"] or "")
 
 
 @each_pack
-def test_it_shows_whether_it_began_with_the_new_deployment(queries: dict[str, Query], logged: Logged, pack: str):
-    """Requests, failures and P95 by 5 minutes, deployment and version: the failures of green are not blue's."""
+def test_it_shows_whether_it_began_with_the_new_deployment(
+    queries: dict[str, Query], logged: Logged, pack: str
+):
+    """Requests, failures and P95 by 5 minutes, deployment and version: the failures of green are
+    not blue's."""
     half = len(logged.lines) // 2
     lines = [
-        line | {"deployment": "blue" if i < half else "green", "model_version": "1" if i < half else "2"}
+        line
+        | {"deployment": "blue" if i < half else "green", "model_version": "1" if i < half else "2"}
         for i, line in enumerate(logged.lines)
     ]
     tables = tables_of([json.dumps(line) for line in lines])
@@ -109,10 +120,15 @@ def test_it_shows_whether_it_began_with_the_new_deployment(queries: dict[str, Qu
 
 
 @each_pack
-def test_events_are_what_servers_said_beside_requests(queries: dict[str, Query], logged: Logged, pack: str):
+def test_events_are_what_servers_said_beside_requests(
+    queries: dict[str, Query], logged: Logged, pack: str
+):
     """Why one did not start, the newest first; no line of a request, nor what others print."""
     sentence = {"level": "critical", "message": "The model's folder is empty."}
-    warned = {"level": "warning", "message": "Redis failed (TimeoutError), scoring goes on without it."}
+    warned = {
+        "level": "warning",
+        "message": "Redis failed (TimeoutError), scoring goes on without it.",
+    }
     texts = [
         json.dumps(logged.lines[0]),
         json.dumps(sentence),
@@ -131,7 +147,8 @@ def test_events_are_what_servers_said_beside_requests(queries: dict[str, Query],
 
 
 def test_events_of_a_managed_endpoint_hold_what_the_platform_did(queries: dict[str, Query]):
-    """Probes that failed and containers that were restarted stand between the server's own lines."""
+    """Probes that failed and containers that were restarted stand between the server's own
+    lines."""
     event = {
         "TimeGenerated": MIDNIGHT,
         "DeploymentName": "green",
@@ -170,7 +187,9 @@ def test_the_gateways_failures_have_their_reason(queries: dict[str, Query]):
 @pytest.mark.parametrize(
     "codes", [(200, 200), (422, 424), (424, 424), (401, None), (429, None), (429, 429), (500, 424)]
 )
-def test_the_gateways_failures_are_those_that_ring(queries: dict[str, Query], codes: tuple[int, int | None]):
+def test_the_gateways_failures_are_those_that_ring(
+    queries: dict[str, Query], codes: tuple[int, int | None]
+):
     """By the codes that clients and the gateway got, as GatewayFailures counts them."""
     row = {
         "TimeGenerated": MIDNIGHT,
@@ -181,16 +200,27 @@ def test_the_gateways_failures_are_those_that_ring(queries: dict[str, Query], co
     }
     row |= dict(zip(("ResponseCode", "BackendResponseCode"), codes, strict=True))
     tables = workspace(ApiManagementGatewayLogs=[row])
-    shown = sum(each["Failures"] for each in run(queries["gateway/GatewayFailuresByReason"], tables))
-    assert shown == sum(each["Failures"] for each in run(queries["gateway/GatewayFailures"], tables))
+    shown = sum(
+        each["Failures"] for each in run(queries["gateway/GatewayFailuresByReason"], tables)
+    )
+    assert shown == sum(
+        each["Failures"] for each in run(queries["gateway/GatewayFailures"], tables)
+    )
 
 
 def test_the_largest_table_stands_first(queries: dict[str, Query]):
     """In gigabytes by day; what is free is left out."""
-    usage = [("ContainerLogV2", 1500.0, True), ("AppTraces", 2500.0, True), ("Heartbeat", 9000.0, False)]
+    usage = [
+        ("ContainerLogV2", 1500.0, True),
+        ("AppTraces", 2500.0, True),
+        ("Heartbeat", 9000.0, False),
+    ]
     rows = [
         {"TimeGenerated": MIDNIGHT, "DataType": table, "Quantity": megabytes, "IsBillable": billed}
         for table, megabytes, billed in usage
     ]
     found = run(queries["workspace/LogVolume"], workspace(Usage=rows))
-    assert [(row["DataType"], row["GB"]) for row in found] == [("AppTraces", 2.5), ("ContainerLogV2", 1.5)]
+    assert [(row["DataType"], row["GB"]) for row in found] == [
+        ("AppTraces", 2.5),
+        ("ContainerLogV2", 1.5),
+    ]

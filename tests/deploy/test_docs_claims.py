@@ -1,4 +1,5 @@
-"""What the docs claim of users, files, ports, addresses, probes and egress, held against what is deployed."""
+"""What the docs claim of users, files, ports, addresses, probes and egress, held against what is
+deployed."""
 
 import re
 from collections.abc import Callable
@@ -7,15 +8,17 @@ from typing import Any
 import pytest
 import yaml
 
+from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY
 from deploy.manifests import ALL, container, destinations, kinds, pod, the_only, variables
-from settings import load
 from terraform.module import INFRASTRUCTURE, Module, parse
 
 PAGES = ("kubernetes.md", "infrastructure.md", "deploy.md")
 KINDS = re.compile(
-    r"port \d|TLS \d|non-root|[Nn]ot root|without rights|read-only|`/(?:liveness|readiness)`|[Tt]he startup probe"
-    r"|a startup probe \||private but|public, by|internal address|stays public|`preStop` waits|virtual network, from"
+    r"port \d|TLS \d|non-root|[Nn]ot root|without "
+    r"rights|read-only|`/(?:liveness|readiness)`|[Tt]he startup probe"
+    r"|a startup probe \||private but|public, by|internal address|stays public|`preStop` "
+    r"waits|virtual network, from"
 )
 BLOCKS = Module(INFRASTRUCTURE).blocks()
 DOCKERFILE = (REPOSITORY / "environment" / "Dockerfile").read_text()
@@ -50,7 +53,10 @@ def stops(line: str) -> None:
 def starts(_: str) -> None:
     for name in ALL:
         probe = container(name)["startupProbe"]
-        assert (probe["periodSeconds"] * probe["failureThreshold"], probe["periodSeconds"]) == (120, 2)
+        assert (probe["periodSeconds"] * probe["failureThreshold"], probe["periodSeconds"]) == (
+            120,
+            2,
+        )
 
 
 def has_no_rights(_: str) -> None:
@@ -61,18 +67,32 @@ def has_no_rights(_: str) -> None:
         assert of_container["capabilities"] == {"drop": ["ALL"]}
         assert of_container["readOnlyRootFilesystem"]
         assert not of_container["allowPrivilegeEscalation"]
-        writable = [mount["mountPath"] for mount in container(name)["volumeMounts"] if not mount.get("readOnly")]
+        writable = [
+            mount["mountPath"]
+            for mount in container(name)["volumeMounts"]
+            if not mount.get("readOnly")
+        ]
         assert writable == ["/tmp"]
-        assert the_only(name, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+        assert (
+            the_only(name, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+            == "restricted"
+        )
         assert pod(name)["automountServiceAccountToken"] is False
 
 
 def lets_in(_: str) -> None:
     for name in PRODS:
         peers = [
-            peer for one in kinds(name, "NetworkPolicy") for rule in one["spec"]["ingress"] for peer in rule["from"]
+            peer
+            for one in kinds(name, "NetworkPolicy")
+            for rule in one["spec"]["ingress"]
+            for peer in rule["from"]
         ]
-        said = [{"ml-inference/client": "true"}, {"kubernetes.io/metadata.name": "kube-system"}, "10.42.0.0/16"]
+        said = [
+            {"ml-inference/client": "true"},
+            {"kubernetes.io/metadata.name": "kube-system"},
+            "10.42.0.0/16",
+        ]
         found = [next(iter(peer.values())) for peer in peers]
         assert [each.get("matchLabels") or each["cidr"] for each in found] == said
 
@@ -97,7 +117,11 @@ def reaches(*names: str) -> Callable[[str], None]:
 
 def reaches_both(_: str) -> None:
     """The two rows of prod."""
-    rows = [line for line in lines("kubernetes.md") if "| also Redis: " in line or "| and Entra ID: " in line]
+    rows = [
+        line
+        for line in lines("kubernetes.md")
+        if "| also Redis: " in line or "| and Entra ID: " in line
+    ]
     assert len(rows) == 2
     reaches("prod", "keda")(" ".join(rows))
 
@@ -110,7 +134,9 @@ def internal(_: str) -> None:
 
 
 def managed_port(_: str) -> None:
-    assert [variables(name)["REDIS_PORT"] for name in ("prod", "keda", "fqdn-egress")] == ["10000"] * 3
+    assert [variables(name)["REDIS_PORT"] for name in ("prod", "keda", "fqdn-egress")] == [
+        "10000"
+    ] * 3
 
 
 def startup_probe(_: str) -> None:
@@ -131,16 +157,29 @@ def body(address: str) -> Any:
 
 
 def private_or_not(_: str) -> None:
-    """Each service that has the switch takes it from the one variable; the gateway and the endpoint have none."""
-    assert parse((INFRASTRUCTURE / "terraform.tfvars.prod").read_text())["private_network_enabled"] is True
-    assert "private_network_enabled" not in parse((INFRASTRUCTURE / "terraform.tfvars.dev-edge-learning").read_text())
+    """Each service that has the switch takes it from the one variable; the gateway and the endpoint
+    have none."""
+    assert (
+        parse((INFRASTRUCTURE / "terraform.tfvars.prod").read_text())["private_network_enabled"]
+        is True
+    )
+    assert "private_network_enabled" not in parse(
+        (INFRASTRUCTURE / "terraform.tfvars.dev-edge-learning").read_text()
+    )
     switched = {
         address: block.body[name]
         for address, block in BLOCKS.items()
-        for name in ("public_network_access_enabled", "public_network_access", "private_cluster_enabled")
+        for name in (
+            "public_network_access_enabled",
+            "public_network_access",
+            "private_cluster_enabled",
+        )
         if name in block.body
     }
-    assert all("local.public_access" in value or "var.private_network_enabled" in value for value in switched.values())
+    assert all(
+        "local.public_access" in value or "var.private_network_enabled" in value
+        for value in switched.values()
+    )
     assert {address.partition(".")[0].removeprefix("azurerm_") for address in switched} == {
         "storage_account",
         "container_registry",
@@ -161,7 +200,10 @@ def redis_ports(_: str) -> None:
     classic = body("azurerm_redis_cache.classic")
     assert database["client_protocol"] == "Encrypted"
     assert (classic["minimum_tls_version"], classic["non_ssl_port_enabled"]) == ("1.2", False)
-    assert (variables("prod")["REDIS_PORT"], variables("redis-key")["REDIS_PORT"]) == ("10000", "6380")
+    assert (variables("prod")["REDIS_PORT"], variables("redis-key")["REDIS_PORT"]) == (
+        "10000",
+        "6380",
+    )
 
 
 def standard_c1(_: str) -> None:
@@ -221,7 +263,9 @@ CLAIMS: dict[str, dict[str, Callable[[str], None]]] = {
 
 
 @pytest.mark.parametrize(
-    ("page", "words"), [(page, words) for page in PAGES for words in CLAIMS[page]], ids=lambda each: str(each)[:40]
+    ("page", "words"),
+    [(page, words) for page in PAGES for words in CLAIMS[page]],
+    ids=lambda each: str(each)[:40],
 )
 def test_a_claim_of_the_docs_is_true(page: str, words: str):
     """Of the rendered manifests, Terraform's files and the image."""

@@ -9,7 +9,8 @@ from deploy.checkout import REPOSITORY
 
 PAGES = sorted(path.name for path in (REPOSITORY / "docs").glob("*.md"))
 MAKES = re.compile(
-    r"^(?!#).*\b(az [\w -]*?(create|attach|register)\b|(terraform|terraform -chdir=\S+) apply\b|kubectl apply\b"
+    r"^(?!#).*\b(az [\w -]*?(create|attach|register)\b|(terraform|terraform -chdir=\S+) "
+    r"apply\b|kubectl apply\b"
     r"|docker push\b|mlops rollout (?!.*--plan)|gh (variable set|api --method PUT)\b)",
     re.MULTILINE,
 )
@@ -21,12 +22,16 @@ def text(page: str) -> str:
 
 
 def steps(page: str) -> Iterator[tuple[str, str]]:
-    """Each block of commands that makes something, and what follows up to the next one or the next heading."""
+    """Each block of commands that makes something, and what follows up to the next one or the next
+    heading."""
     blocks = list(re.finditer(r"```bash\n(.*?)```", page, re.DOTALL))
     making = [block for block in blocks if MAKES.search(block[1])]
     for block in making:
         rest = page[block.end() :]
-        ends = [rest.find("\n## "), *(other.start() - block.end() for other in making if other.start() > block.end())]
+        ends = [
+            rest.find("\n## "),
+            *(other.start() - block.end() for other in making if other.start() > block.end()),
+        ]
         yield block[1], rest[: min((end for end in ends if end >= 0), default=len(rest))]
 
 
@@ -34,23 +39,38 @@ ALL = [(page, command, after) for page in PAGES for command, after in steps(text
 
 
 def missing(after: str) -> list[str]:
-    return [word for word in ("Undo", "Cost") if not re.search(rf"^\*\*{word}\*\*: ", after, re.MULTILINE)]
+    return [
+        word
+        for word in ("Undo", "Cost")
+        if not re.search(rf"^\*\*{word}\*\*: ", after, re.MULTILINE)
+    ]
 
 
 def test_the_steps_are_found():
     """The check below looks at something."""
     assert len(ALL) >= 10
-    assert {page for page, _, _ in ALL} >= {"infrastructure.md", "deploy.md", "kubernetes.md", "observability.md"}
+    assert {page for page, _, _ in ALL} >= {
+        "infrastructure.md",
+        "deploy.md",
+        "kubernetes.md",
+        "observability.md",
+    }
 
 
 @pytest.mark.parametrize(
-    ("page", "command", "after"), ALL, ids=[f"{page}-{MAKES.search(command)[1]}" for page, command, _ in ALL]
+    ("page", "command", "after"),
+    ALL,
+    ids=[f"{page}-{MAKES.search(command)[1]}" for page, command, _ in ALL],
 )
-def test_a_step_that_makes_something_says_how_to_undo_it_and_what_it_costs(page: str, command: str, after: str):
+def test_a_step_that_makes_something_says_how_to_undo_it_and_what_it_costs(
+    page: str, command: str, after: str
+):
     """By a command, and with a number or that it costs nothing."""
     assert missing(after) == [], f"{page}: {command}"
     undo = after.partition("**Undo**: ")[2].partition("**Cost**: ")[0]
-    assert re.search(r"`[^`]*(delete|destroy|detach|archive|unregister)[^`]*`", undo, re.DOTALL), undo
+    assert re.search(r"`[^`]*(delete|destroy|detach|archive|unregister)[^`]*`", undo, re.DOTALL), (
+        undo
+    )
 
 
 def test_a_step_that_lacks_them_is_found():
@@ -61,13 +81,16 @@ def test_a_step_that_lacks_them_is_found():
 
 
 def test_costs_are_those_of_the_table():
-    """In dollars a month: those that name no source of their own stand in the table of infrastructure.md."""
+    """In dollars a month: those that name no source of their own stand in the table of
+    infrastructure.md."""
     table = text("infrastructure.md").partition("## Cost")[2].partition("\n## ")[0]
     months = {int(number) for number in re.findall(r"\*?\*?(\d+)\*?\*? \|", table)}
     hours = [float(number) for number in re.findall(r"\| (0\.\d+) \|", table)]
     known = months | {round(hour * 730) for hour in hours}
     costs = [
-        cost for page in PAGES for cost in re.findall(r"\*\*Cost\*\*: (.*?)(?:\n\n|\n\*\*|\Z)", text(page), re.DOTALL)
+        cost
+        for page in PAGES
+        for cost in re.findall(r"\*\*Cost\*\*: (.*?)(?:\n\n|\n\*\*|\Z)", text(page), re.DOTALL)
     ]
     stated = [cost for cost in costs if NUMBER.search(cost)]
     assert len(stated) >= 5

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 
+from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY, Checkout
 from mlops import deployment
-from settings import load
 
 ENDPOINTS = REPOSITORY / "endpoints"
 MANAGED = ["blue-deployment.yml", "green-deployment.yml"]
@@ -32,8 +32,15 @@ def test_deployments_have_the_numbers_of_the_table(name: str):
     assert data["environment_variables"] == expected
     assert data["liveness_probe"] == deployment.LIVENESS
     assert data["readiness_probe"] == deployment.READINESS
-    concurrent = {"max_concurrent_requests_per_instance": deployment.concurrency(load(expected), 64)} if managed else {}
-    assert data["request_settings"] == {"request_timeout_ms": deployment.REQUEST_TIMEOUT_MS} | concurrent
+    concurrent = (
+        {"max_concurrent_requests_per_instance": deployment.concurrency(load(expected), 64)}
+        if managed
+        else {}
+    )
+    assert (
+        data["request_settings"]
+        == {"request_timeout_ms": deployment.REQUEST_TIMEOUT_MS} | concurrent
+    )
 
 
 def test_each_deadline_ends_before_what_waits_for_it():
@@ -46,7 +53,10 @@ def test_each_deadline_ends_before_what_waits_for_it():
 def test_the_numbers_on_the_page_are_the_tables():
     """docs/deploy.md says why each is what it is."""
     text = (REPOSITORY / "docs" / "deploy.md").read_text()
-    shown = {name.strip("`"): number for name, number in re.findall(r"^\| (\S.*?) \| ([\d,]+) \| ", text, re.MULTILINE)}
+    shown = {
+        name.strip("`"): number
+        for name, number in re.findall(r"^\| (\S.*?) \| ([\d,]+) \| ", text, re.MULTILINE)
+    }
     variables = deployment.environment_variables("blue", managed=True)
     expected = {
         "API Management's timeout": deployment.GATEWAY_TIMEOUT_MS,
@@ -54,7 +64,12 @@ def test_the_numbers_on_the_page_are_the_tables():
         "max_concurrent_requests_per_instance": deployment.concurrency(load(variables), 64),
         "liveness `initial_delay": deployment.LIVENESS["initial_delay"],
     }
-    counted = ("SCORING_DEADLINE_MS", "SCORING_QUEUE_TIMEOUT_MS", "SCORING_MAX_IN_FLIGHT", "WORKER_COUNT")
+    counted = (
+        "SCORING_DEADLINE_MS",
+        "SCORING_QUEUE_TIMEOUT_MS",
+        "SCORING_MAX_IN_FLIGHT",
+        "WORKER_COUNT",
+    )
     expected |= {name: int(variables[name]) for name in counted}
     assert {name: int(number.replace(",", "")) for name, number in shown.items()} == expected
 
@@ -97,10 +112,19 @@ def uploaded(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in files if not ignore.is_file_excluded(path)}
 
 
+def sources_of(folder: Path) -> set[str]:
+    files = (
+        path for path in folder.rglob("*") if path.is_file() and path.suffix in (".py", ".html")
+    )
+    return {str(path.relative_to(folder)) for path in files}
+
+
 def test_only_what_the_image_needs_is_uploaded():
     """Azure ML builds it from a copy of the folder: no .git, no environment, no model, no data."""
-    sources = {f"src/{path.name}" for path in (REPOSITORY / "src").iterdir() if path.is_file()}
-    assert uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
+    sources = {f"src/{name}" for name in sources_of(REPOSITORY / "src")}
+    assert (
+        uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
+    )
     assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
 
 
@@ -110,7 +134,7 @@ def test_the_code_is_uploaded_without_compiled_files():
     compiled.parent.mkdir(exist_ok=True)
     compiled.touch()
     try:
-        assert uploaded(REPOSITORY / "src") == {path.name for path in (REPOSITORY / "src").iterdir() if path.is_file()}
+        assert uploaded(REPOSITORY / "src") == sources_of(REPOSITORY / "src")
     finally:
         compiled.unlink()
 
@@ -122,13 +146,20 @@ def test_git_ignores_data_and_models(path: str, tmp_path: Path):
     """As the docs name them, and whatever of their kinds lies in the root folder."""
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     shutil.copyfile(REPOSITORY / ".gitignore", tmp_path / ".gitignore")
-    assert subprocess.run(["git", "check-ignore", "--quiet", path], cwd=tmp_path, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            ["git", "check-ignore", "--quiet", path], cwd=tmp_path, check=False
+        ).returncode
+        == 0
+    )
 
 
 def test_autoscale_starts_from_the_instances_that_are_deployed():
     """It takes over from instance_count without a jump."""
     parameters = AUTOSCALE["parameters"]
-    assert {read(name)["instance_count"] for name in MANAGED} == {parameters["minimum"]["defaultValue"]}
+    assert {read(name)["instance_count"] for name in MANAGED} == {
+        parameters["minimum"]["defaultValue"]
+    }
     assert parameters["minimum"]["defaultValue"] < parameters["maximum"]["defaultValue"] <= 50
     assert parameters["endpoint"]["defaultValue"] == read("online-endpoint.yml")["name"]
 
@@ -144,7 +175,9 @@ def test_autoscale_does_not_go_up_and_down_by_turns():
     metric = down["metricTrigger"]["metricName"]
     (up,) = [rule for rule in rules("Increase") if rule["metricTrigger"]["metricName"] == metric]
     parameters, removed = AUTOSCALE["parameters"], int(down["scaleAction"]["value"])
-    for size in range(parameters["minimum"]["minValue"] + removed, parameters["maximum"]["maxValue"] + 1):
+    for size in range(
+        parameters["minimum"]["minValue"] + removed, parameters["maximum"]["maxValue"] + 1
+    ):
         after = down["metricTrigger"]["threshold"] * size / (size - removed)
         assert after < up["metricTrigger"]["threshold"]
 
@@ -152,7 +185,9 @@ def test_autoscale_does_not_go_up_and_down_by_turns():
 def test_autoscale_asks_for_metrics_that_deployments_have():
     """By their names in Azure Monitor, out on more and in on less."""
     known = {"CpuUtilizationPercentage", "RequestLatency_P95"}
-    assert {rule["metricTrigger"]["metricName"] for rule in rules("Increase") + rules("Decrease")} == known
+    assert {
+        rule["metricTrigger"]["metricName"] for rule in rules("Increase") + rules("Decrease")
+    } == known
     assert {rule["metricTrigger"]["operator"] for rule in rules("Increase")} == {"GreaterThan"}
     assert {rule["metricTrigger"]["operator"] for rule in rules("Decrease")} == {"LessThan"}
 
@@ -160,8 +195,12 @@ def test_autoscale_asks_for_metrics_that_deployments_have():
 def test_the_commands_of_the_page_name_files_that_are_there():
     """docs/deploy.md can be pasted."""
     text = (REPOSITORY / "docs" / "deploy.md").read_text()
-    named = re.findall(r"(?:endpoints|environment|infrastructure)/[\w./-]+\.(?:ya?ml|json|txt)", text)
+    named = re.findall(
+        r"(?:endpoints|environment|infrastructure)/[\w./-]+\.(?:ya?ml|json|txt)", text
+    )
     assert len(named) > 5
     assert [name for name in named if not (REPOSITORY / name).is_file()] == []
     targets = set(re.findall(r"^make (\w+)", text, re.MULTILINE))
-    assert targets <= set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert targets <= set(
+        re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    )

@@ -1,4 +1,5 @@
-"""What of the image can be proven without docker; .ci/image builds and runs it where there is one."""
+"""What of the image can be proven without docker; .ci/image builds and runs it where there is
+one."""
 
 import json
 import re
@@ -15,9 +16,9 @@ import pytest
 import yaml
 
 import support
+from azureml_scoring.models.files.manifest import Manifest
 from blackbox.server import PATIENCE, until
 from deploy.checkout import REPOSITORY
-from manifest import Manifest
 from mlops.deployment import LIVENESS
 from mlops.project import sample_requests
 
@@ -30,7 +31,10 @@ WITHOUT_RIGHTS = [sys.executable, str(Path(__file__).with_name("without_rights.p
 def instructions() -> list[tuple[str, str]]:
     """The Dockerfile's, as (name, rest)."""
     text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
-    return [(name, rest) for name, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+    return [
+        (name, rest)
+        for name, _, rest in (line.partition(" ") for line in text.splitlines() if line)
+    ]
 
 
 def the_only(name: str) -> str:
@@ -39,16 +43,21 @@ def the_only(name: str) -> str:
 
 
 class Container:
-    """The image's files, command and environment in folders of this machine, of which only ``tmp`` can be written."""
+    """The image's files, command and environment in folders of this machine, of which only ``tmp``
+    can be written."""
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.port = support.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.app, self.tmp, self.log = folder / "app", folder / "tmp", folder / "log"
         self.tmp.mkdir()
-        shutil.copytree(REPOSITORY / "src", self.app / "src", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            REPOSITORY / "src", self.app / "src", ignore=shutil.ignore_patterns("__pycache__")
+        )
         shutil.copytree(model, folder / "model")
-        (compile_,) = [rest for name, rest in instructions() if name == "RUN" and "compileall" in rest]
+        (compile_,) = [
+            rest for name, rest in instructions() if name == "RUN" and "compileall" in rest
+        ]
         self.run(compile_.replace("/app/src", str(self.app / "src")).split())
         for path in [folder / "model", self.app, *folder.glob("model/**/*"), *self.app.rglob("*")]:
             path.chmod(0o555 if path.is_dir() else 0o444)
@@ -96,18 +105,26 @@ def container(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Ite
         running.process.wait()
 
 
-@pytest.mark.parametrize("path", [sample_requests.PLAIN, sample_requests.NAMED], ids=lambda path: path.name)
-def test_the_images_command_answers_the_sample_requests(container: Container, demo_model: Path, path: Path):
+@pytest.mark.parametrize(
+    "path", [sample_requests.PLAIN, sample_requests.NAMED], ids=lambda path: path.name
+)
+def test_the_images_command_answers_the_sample_requests(
+    container: Container, demo_model: Path, path: Path
+):
     """Those that are made from its model; with nothing to write to but /tmp, and no home."""
     text = sample_requests.texts(Manifest.read(demo_model))[path]
-    answer = httpx.post(f"{container.url}/score", content=text, headers={"Content-Type": "application/json"})
+    answer = httpx.post(
+        f"{container.url}/score", content=text, headers={"Content-Type": "application/json"}
+    )
     assert answer.status_code == 200
     assert answer.json()["predictions"]
 
 
 def test_the_image_answers_on_the_routes_that_azure_is_told(container: Container):
     """inference_config names them, with the port that the image exposes."""
-    config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())["inference_config"]
+    config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())[
+        "inference_config"
+    ]
     assert {str(route["port"]) for route in config.values()} == {the_only("EXPOSE")}
     assert httpx.get(container.url + config["liveness_route"]["path"]).status_code == 200
     assert httpx.get(container.url + config["readiness_route"]["path"]).status_code == 200
@@ -117,13 +134,19 @@ def test_the_image_answers_on_the_routes_that_azure_is_told(container: Container
 def test_the_health_check_sees_life_and_death(container: Container):
     """Docker asks by it."""
     assert container.run(container.command("HEALTHCHECK")) == 0
-    nobody = [word.replace(str(container.port), str(support.free_port())) for word in container.command("HEALTHCHECK")]
+    nobody = [
+        word.replace(str(container.port), str(support.free_port()))
+        for word in container.command("HEALTHCHECK")
+    ]
     assert container.run(nobody) != 0
 
 
 def test_nothing_is_written_into_the_image(container: Container):
-    """Its root file system may be read-only; here a write would have failed, and nobody tried one."""
-    touch = subprocess.run([*WITHOUT_RIGHTS, "touch", container.app / "src" / "new"], capture_output=True, check=False)
+    """Its root file system may be read-only; here a write would have failed, and nobody tried
+    one."""
+    touch = subprocess.run(
+        [*WITHOUT_RIGHTS, "touch", container.app / "src" / "new"], capture_output=True, check=False
+    )
     assert touch.returncode != 0
     assert not re.search("permission denied|read-only", container.log.read_text(), re.IGNORECASE)
 
@@ -153,12 +176,15 @@ def test_docker_is_as_patient_as_azure():
 
 def test_the_dockerfile_is_clean():
     """By hadolint, with its rules for shell too."""
-    done = subprocess.run([BIN / "hadolint", DOCKERFILE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [BIN / "hadolint", DOCKERFILE], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular():
-    """A base by its digest, a user by a number that no machine has, requirements by their hashes."""
+    """A base by its digest, a user by a number that no machine has, requirements by their
+    hashes."""
     assert re.fullmatch(r"PYTHON=python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", the_only("ARG"))
     assert {rest.split()[0] for name, rest in instructions() if name == "FROM"} == {"${PYTHON}"}
     user, group = map(int, the_only("USER").split(":"))
@@ -170,7 +196,9 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular():
 
 def test_conda_and_image_install_the_same():
     """All of the lock, nothing else, on the same Python."""
-    locked = re.findall(r"^([a-z].*?) \\$", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE)
+    locked = re.findall(
+        r"^([a-z].*?) \\$", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE
+    )
     python, pip, by_pip = yaml.safe_load((ENVIRONMENT / "conda.yml").read_text())["dependencies"]
     assert by_pip == {"pip": locked}
     assert pip == "pip"
@@ -181,4 +209,6 @@ def test_conda_and_image_install_the_same():
 
 def test_the_lock_can_reach_redis_by_managed_identity():
     """REDIS_AUTH=entra works in both images, for no key is to stand in YAML."""
-    assert re.search(r"^redis-entraid==", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE)
+    assert re.search(
+        r"^redis-entraid==", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE
+    )

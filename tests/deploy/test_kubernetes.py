@@ -1,4 +1,5 @@
-"""What ``kubernetes/`` comes to: valid for the API server, and right in what its schema does not say."""
+"""What ``kubernetes/`` comes to: valid for the API server, and right in what its schema does not
+say."""
 
 import copy
 import ipaddress
@@ -44,9 +45,12 @@ def in_order(manifests: list[Manifest]) -> list[Manifest]:
 
 @each_rendering
 def test_the_renderer_here_does_what_kubectl_does(name: str):
-    """What kubectl rendered is committed, so that a reader sees what is deployed; `make manifests` writes it anew."""
+    """What kubectl rendered is committed, so that a reader sees what is deployed; `make manifests`
+    writes it anew."""
     kubectls = list(yaml.safe_load_all((RENDERED / f"{name}.yaml").read_text()))
-    assert in_order(ALL[name]) == in_order(kubectls), "run `make manifests`, which needs kubectl, and commit"
+    assert in_order(ALL[name]) == in_order(kubectls), (
+        "run `make manifests`, which needs kubectl, and commit"
+    )
 
 
 def test_what_the_renderer_does_not_know_it_refuses(tmp_path: Path):
@@ -70,8 +74,12 @@ def problem(manifest: Manifest, version: str) -> str | None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_are_valid(version: str):
     """For the oldest and the newest Kubernetes; strictly, so that a misspelt key is seen."""
-    different = {json.dumps(manifest, sort_keys=True) for manifests in ALL.values() for manifest in manifests}
-    assert [wrong for text in sorted(different) if (wrong := problem(json.loads(text), version))] == []
+    different = {
+        json.dumps(manifest, sort_keys=True) for manifests in ALL.values() for manifest in manifests
+    }
+    assert [
+        wrong for text in sorted(different) if (wrong := problem(json.loads(text), version))
+    ] == []
 
 
 def test_a_misspelt_key_is_seen():
@@ -154,11 +162,15 @@ ENDPOINTS = "10.42.16.0/24"
 
 @each_rendering
 def test_a_pod_reaches_what_it_needs_and_nothing_else(name: str):
-    """DNS; Entra ID where it signs in with a token; Redis, on its port. Never any address, nor the node's metadata."""
+    """DNS; Entra ID where it signs in with a token; Redis, on its port. Never any address, nor the
+    node's metadata."""
     given = variables(name)
     needed = {("kube-dns", 53)}
     if name == "fqdn-egress":
-        needed |= {("login.microsoftonline.com", 443), (given["REDIS_HOST"], int(given["REDIS_PORT"]))}
+        needed |= {
+            ("login.microsoftonline.com", 443),
+            (given["REDIS_HOST"], int(given["REDIS_PORT"])),
+        }
     elif "REDIS_PORT" in given:
         needed |= {(ENDPOINTS, int(given["REDIS_PORT"]))}
         needed |= {(each, 443) for each in ENTRA if given["REDIS_AUTH"] == "entra"}
@@ -170,7 +182,9 @@ def test_a_pod_is_reached_by_whom_the_policies_name(name: str):
     """Each says both ways, and none lets in everybody."""
     policies = kinds(name, "NetworkPolicy")
     assert all(set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} for policy in policies)
-    sources = [peer for policy in policies for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    sources = [
+        peer for policy in policies for rule in policy["spec"]["ingress"] for peer in rule["from"]
+    ]
     assert sources
     assert {} not in sources
     assert not any(peer["ipBlock"]["cidr"].endswith("/0") for peer in sources if "ipBlock" in peer)
@@ -180,27 +194,45 @@ def test_names_are_looked_up_that_are_reached():
     """By Cilium, which learns addresses from the answers; no other name is."""
     (policy,) = kinds("fqdn-egress", "CiliumNetworkPolicy")
     (rules,) = [
-        each["rules"]["dns"] for rule in policy["spec"]["egress"] for each in rule["toPorts"] if "rules" in each
+        each["rules"]["dns"]
+        for rule in policy["spec"]["egress"]
+        for each in rule["toPorts"]
+        if "rules" in each
     ]
     reached = {name for name, port in destinations("fqdn-egress") if port != 53}
     assert {each["matchName"] for each in rules} == reached
 
 
 def test_what_terraform_makes_is_what_the_manifests_name():
-    """The identity's service account, the network, the key's name in the vault, and the outputs to copy."""
+    """The identity's service account, the network, the key's name in the vault, and the outputs to
+    copy."""
     texts = {path.name: path.read_text() for path in (REPOSITORY / "infrastructure").glob("*.tf")}
     account = the_only("prod", "ServiceAccount")["metadata"]
     federated = f'{{ namespace = "{account["namespace"]}", service_account = "{account["name"]}" }}'
     assert federated in texts["variables.tf"]
-    (gateway,) = [each for each in kinds("prod", "NetworkPolicy") if each["metadata"]["name"] == "ml-inference-gateway"]
+    (gateway,) = [
+        each
+        for each in kinds("prod", "NetworkPolicy")
+        if each["metadata"]["name"] == "ml-inference-gateway"
+    ]
     network = gateway["spec"]["ingress"][0]["from"][0]["ipBlock"]["cidr"]
-    assert re.search(rf'variable "address_space" {{[^}}]*default += "{network}"', texts["variables.tf"])
+    assert re.search(
+        rf'variable "address_space" {{[^}}]*default += "{network}"', texts["variables.tf"]
+    )
     subnet = ipaddress.ip_network(ENDPOINTS)
-    bits, number = re.findall(r"endpoints = cidrsubnet\(var.address_space, (\d+), (\d+)\)", texts["network.tf"])[0]
+    bits, number = re.findall(
+        r"endpoints = cidrsubnet\(var.address_space, (\d+), (\d+)\)", texts["network.tf"]
+    )[0]
     assert list(ipaddress.ip_network(network).subnets(int(bits)))[int(number)] == subnet
-    (fetched,) = yaml.safe_load(the_only("redis-key", "SecretProviderClass")["spec"]["parameters"]["objects"])["array"]
+    (fetched,) = yaml.safe_load(
+        the_only("redis-key", "SecretProviderClass")["spec"]["parameters"]["objects"]
+    )["array"]
     assert f'= "{yaml.safe_load(fetched)["objectName"]}"' in texts["keyvault.tf"]
     sources = "".join(path.read_text() for path in KUBERNETES.rglob("*.yaml"))
-    named = {name for found in re.findall(r"terraform output ([\w, ]+)", sources) for name in found.split(", ")}
+    named = {
+        name
+        for found in re.findall(r"terraform output ([\w, ]+)", sources)
+        for name in found.split(", ")
+    }
     assert len(named) == 3
     assert all(f'output "{name}"' in texts["outputs.tf"] for name in named)

@@ -22,7 +22,10 @@ KNOWN = {
 def test_nothing_fails_but_what_has_a_reason():
     """Both overlays and both components; every file is read."""
     if not CHECKOV.exists():
-        pytest.fail("checkov is missing: `make deployfiles` installs it first, in an environment of its own.")
+        pytest.fail(
+            "checkov is missing: `make deployfiles` installs it first, in an environment of its "
+            "own."
+        )
     files = [word for file in sorted(RENDERED.glob("*.yaml")) for word in ("--file", str(file))]
     done = subprocess.run(
         [CHECKOV, *files, "--framework", "kubernetes", "--output", "json", "--skip-download"],

@@ -11,7 +11,11 @@ from mlops import deployment
 from mlops.cli import main
 
 PAGE = (REPOSITORY / "docs" / "kubernetes.md").read_text()
-LINES = [line for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+LINES = [
+    line
+    for block in re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)
+    for line in block.splitlines()
+]
 SIMULATE = ".venv/bin/mlops simulate "
 SIMULATIONS = [line.removeprefix(SIMULATE) for line in LINES if line.startswith(SIMULATE)]
 
@@ -47,7 +51,11 @@ def test_the_images_are_built_as_ci_builds_them():
 
 def test_the_files_of_the_page_are_there():
     """By folder and name."""
-    named = set(re.findall(r"(?:kubernetes|endpoints|environment|mlops|tests)/[\w./-]+\.(?:ya?ml|json|py)", PAGE))
+    named = set(
+        re.findall(
+            r"(?:kubernetes|endpoints|environment|mlops|tests)/[\w./-]+\.(?:ya?ml|json|py)", PAGE
+        )
+    )
     assert len(named) >= 5
     guides = {"kubernetes/ml-inference-hpa.yaml"}
     assert {name for name in named if not (REPOSITORY / name).is_file()} == guides

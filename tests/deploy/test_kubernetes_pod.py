@@ -9,14 +9,23 @@ from typing import Any
 
 import yaml
 
-import settings
+from azureml_scoring import settings
+from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY
-from deploy.manifests import ALL, KUBERNETES, container, each_rendering, kinds, pod, the_only, variables
+from deploy.manifests import (
+    ALL,
+    KUBERNETES,
+    container,
+    each_rendering,
+    kinds,
+    pod,
+    the_only,
+    variables,
+)
 from mlops import deployment
 from mlops.check.variables import SECRET_NAME, SECRET_VALUE
 from mlops.hpa.quantity import parse
 from mlops.serve import PATIENCE
-from settings import load
 
 
 @each_rendering
@@ -33,13 +42,16 @@ def test_quantities_are_ones_and_requests_fit_limits(name: str):
 @each_rendering
 def test_requests_and_limits_are_the_guides_and_those_of_the_endpoints(name: str):
     """A pod is the same size, whoever starts it."""
-    described = yaml.safe_load((REPOSITORY / "endpoints" / "kubernetes" / "blue-deployment.yml").read_text())
+    described = yaml.safe_load(
+        (REPOSITORY / "endpoints" / "kubernetes" / "blue-deployment.yml").read_text()
+    )
     assert container(name)["resources"] == described["resources"]
 
 
 @each_rendering
 def test_settings_are_those_of_the_table(name: str):
-    """mlops/deployment.py is the one place to change them, for endpoints/ too; the service would start with all."""
+    """mlops/deployment.py is the one place to change them, for endpoints/ too; the service would
+    start with all."""
     given = variables(name)
     table = deployment.environment_variables(given["DEPLOYMENT_NAME"], managed=False)
     assert {key: given.get(key) for key in table} == table
@@ -57,7 +69,8 @@ def test_tracebacks_are_for_development():
 
 @each_rendering
 def test_an_image_is_one_version_of_the_model(name: str):
-    """Its tag says which; never :latest, which could be two. Its manifest names the model, so no variable does."""
+    """Its tag says which; never :latest, which could be two. Its manifest names the model, so no
+    variable does."""
     image, _, tag = container(name)["image"].rpartition(":")
     assert re.fullmatch(r"v?\d+(\.\d+)*", tag)
     assert not {"MODEL_NAME", "MODEL_VERSION"} & variables(name).keys()
@@ -70,7 +83,9 @@ def test_redis_is_asked_by_identity_or_by_a_secrets_key():
     assert (managed.redis_auth, managed.redis_port, managed.redis_ssl) == ("entra", 10000, True)
     classic = load(variables("redis-key"))
     assert (classic.redis_auth, classic.redis_port, classic.redis_ssl) == ("password", 6380, True)
-    (password,) = [each for each in container("redis-key")["env"] if each["name"] == "REDIS_PASSWORD"]
+    (password,) = [
+        each for each in container("redis-key")["env"] if each["name"] == "REDIS_PASSWORD"
+    ]
     reference = password["valueFrom"]["secretKeyRef"]
     made = the_only("redis-key", "SecretProviderClass")["spec"]
     (secret,) = made["secretObjects"]
@@ -86,7 +101,10 @@ def test_the_secret_is_mounted_for_it_to_be_made():
     mounted = {mount["name"] for mount in container("redis-key")["volumeMounts"]}
     assert volumes.keys() == mounted
     attributes = volumes["redis-secret"]["csi"]["volumeAttributes"]
-    assert attributes["secretProviderClass"] == the_only("redis-key", "SecretProviderClass")["metadata"]["name"]
+    assert (
+        attributes["secretProviderClass"]
+        == the_only("redis-key", "SecretProviderClass")["metadata"]["name"]
+    )
 
 
 def texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
@@ -108,43 +126,67 @@ def test_no_secret_stands_in_a_manifest(name: str):
     assert len(found) > 100
     assert [key for key, value in found if SECRET_VALUE.search(value)] == []
     assert [
-        each["name"] for each in container(name)["env"] if SECRET_NAME.search(each["name"]) and "value" in each
+        each["name"]
+        for each in container(name)["env"]
+        if SECRET_NAME.search(each["name"]) and "value" in each
     ] == []
 
 
 def test_a_secret_would_be_seen():
     """The check above can fail."""
     env = [{"name": "REDIS_URL", "value": "rediss://:password@name.redis.cache.windows.net:6380/0"}]
-    assert [key for key, value in texts({"env": env}) if SECRET_VALUE.search(value)] == ["REDIS_URL"]
+    assert [key for key, value in texts({"env": env}) if SECRET_VALUE.search(value)] == [
+        "REDIS_URL"
+    ]
 
 
 def seconds(probe: dict[str, Any]) -> dict[str, int]:
     assert probe["timeoutSeconds"] <= probe["periodSeconds"]
-    names = {"period": "periodSeconds", "timeout": "timeoutSeconds", "failure_threshold": "failureThreshold"}
+    names = {
+        "period": "periodSeconds",
+        "timeout": "timeoutSeconds",
+        "failure_threshold": "failureThreshold",
+    }
     return {ours: probe[theirs] for ours, theirs in names.items()}
 
 
 @each_rendering
 def test_probes_are_as_patient_as_those_of_the_endpoints(name: str):
-    """The startup probe stands in for their initial delays, and gives a model the same time to load."""
+    """The startup probe stands in for their initial delays, and gives a model the same time to
+    load."""
     one = container(name)
-    for probe, table in (("livenessProbe", deployment.LIVENESS), ("readinessProbe", deployment.READINESS)):
+    for probe, table in (
+        ("livenessProbe", deployment.LIVENESS),
+        ("readinessProbe", deployment.READINESS),
+    ):
         assert "initialDelaySeconds" not in one[probe]
-        assert seconds(one[probe]) == {key: table[key] for key in ("period", "timeout", "failure_threshold")}
+        assert seconds(one[probe]) == {
+            key: table[key] for key in ("period", "timeout", "failure_threshold")
+        }
     startup = seconds(one["startupProbe"])
     assert startup == deployment.STARTUP
-    assert startup["period"] * startup["failure_threshold"] >= PATIENCE == deployment.LIVENESS["initial_delay"]
+    assert (
+        startup["period"] * startup["failure_threshold"]
+        >= PATIENCE
+        == deployment.LIVENESS["initial_delay"]
+    )
 
 
 @each_rendering
 def test_probes_ask_what_the_service_answers(name: str):
     """On the image's port, by the routes that Azure ML is told too."""
-    config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())["inference_config"]
+    config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())[
+        "inference_config"
+    ]
     one = container(name)
     assert [(port["name"], port["containerPort"]) for port in one["ports"]] == [
         ("http", config["scoring_route"]["port"])
     ]
-    routes = {"startupProbe": "liveness_route", "livenessProbe": "liveness_route", "readinessProbe": "readiness_route"}
+    routes = {
+        "startupProbe": "liveness_route",
+        "livenessProbe": "liveness_route",
+        "readinessProbe": "readiness_route",
+    }
     for probe, route in routes.items():
         assert one[probe]["httpGet"] == {"path": config[route]["path"], "port": "http"}
 
@@ -153,17 +195,22 @@ def test_probes_ask_what_the_service_answers(name: str):
 def test_liveness_is_slower_than_a_slow_score(name: str):
     """A pod is not killed for a request that may still be answered in time."""
     liveness, ours = container(name)["livenessProbe"], load(variables(name))
-    assert liveness["periodSeconds"] * liveness["failureThreshold"] * 1000 > ours.scoring_deadline_ms
+    assert (
+        liveness["periodSeconds"] * liveness["failureThreshold"] * 1000 > ours.scoring_deadline_ms
+    )
     assert ours.scoring_stuck_after_ms > ours.scoring_deadline_ms
 
 
 @each_rendering
 def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
-    """preStop, the drain, the longest answer: within the server's grace, and that within Kubernetes'."""
+    """preStop, the drain, the longest answer: within the server's grace, and that within
+    Kubernetes'."""
     ours, given = load(variables(name)), pod(name)["terminationGracePeriodSeconds"]
     pre_stop = container(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pre_stop == deployment.PRE_STOP
-    grace = re.search(r"--graceful-timeout (\d+)", (REPOSITORY / "environment" / "Dockerfile").read_text())
+    grace = re.search(
+        r"--graceful-timeout (\d+)", (REPOSITORY / "environment" / "Dockerfile").read_text()
+    )
     assert grace
     assert (ours.scoring_drain_ms + ours.scoring_deadline_ms) / 1000 < int(grace[1])
     assert pre_stop + int(grace[1]) < given
@@ -173,7 +220,9 @@ def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
 def test_pods_have_no_rights(name: str):
     """What the namespace's Pod Security Standard, restricted, demands; and the image's own user."""
     of_pod, of_container = pod(name)["securityContext"], container(name)["securityContext"]
-    users = re.search(r"^USER (\d+):(\d+)$", (REPOSITORY / "environment" / "Dockerfile").read_text(), re.MULTILINE)
+    users = re.search(
+        r"^USER (\d+):(\d+)$", (REPOSITORY / "environment" / "Dockerfile").read_text(), re.MULTILINE
+    )
     assert users
     assert (of_pod["runAsUser"], of_pod["runAsGroup"]) == (int(users[1]), int(users[2]))
     assert of_pod["runAsNonRoot"] is True
@@ -199,9 +248,15 @@ def test_only_tmp_can_be_written(name: str):
 def test_pods_act_by_workload_identity_and_not_on_the_cluster(name: str):
     """The service account that Terraform federates, and no token for the API server."""
     account = the_only(name, "ServiceAccount")
-    assert (account["metadata"]["namespace"], account["metadata"]["name"]) == ("ml-inference", "ml-inference")
+    assert (account["metadata"]["namespace"], account["metadata"]["name"]) == (
+        "ml-inference",
+        "ml-inference",
+    )
     assert pod(name)["serviceAccountName"] == account["metadata"]["name"]
-    assert (account["automountServiceAccountToken"], pod(name)["automountServiceAccountToken"]) == (False, False)
+    assert (account["automountServiceAccountToken"], pod(name)["automountServiceAccountToken"]) == (
+        False,
+        False,
+    )
     assert "azure.workload.identity/client-id" in account["metadata"]["annotations"]
     labels = the_only(name, "Deployment")["spec"]["template"]["metadata"]["labels"]
     assert labels["azure.workload.identity/use"] == "true"

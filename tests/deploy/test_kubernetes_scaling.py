@@ -2,8 +2,8 @@
 
 import re
 
+from azureml_scoring.shared.measures import STAGES
 from deploy.manifests import RENDERED, container, each_rendering, pod, scaler, the_only
-from measures import STAGES
 from mlops.hpa.manifest import read
 
 
@@ -11,15 +11,22 @@ from mlops.hpa.manifest import read
 def test_exactly_one_thing_scales_the_deployment(name: str):
     """An HPA or KEDA, never both, and no number of replicas that an apply would set back."""
     assert scaler(name)["kind"] == ("ScaledObject" if name == "keda" else "HorizontalPodAutoscaler")
-    assert scaler(name)["spec"]["scaleTargetRef"]["name"] == the_only(name, "Deployment")["metadata"]["name"]
+    assert (
+        scaler(name)["spec"]["scaleTargetRef"]["name"]
+        == the_only(name, "Deployment")["metadata"]["name"]
+    )
     assert "replicas" not in the_only(name, "Deployment")["spec"]
 
 
 def test_the_hpa_is_the_guides():
-    """2 to 10; CPU 70 %, memory 80 %; up at once by 100 % or 4 a minute; down after 5 minutes, gently."""
+    """2 to 10; CPU 70 %, memory 80 %; up at once by 100 % or 4 a minute; down after 5 minutes,
+    gently."""
     spec = the_only("prod", "HorizontalPodAutoscaler")["spec"]
     assert (spec["minReplicas"], spec["maxReplicas"]) == (2, 10)
-    targets = {each["resource"]["name"]: each["resource"]["target"]["averageUtilization"] for each in spec["metrics"]}
+    targets = {
+        each["resource"]["name"]: each["resource"]["target"]["averageUtilization"]
+        for each in spec["metrics"]
+    }
     assert targets == {"cpu": 70, "memory": 80}
     up, down = spec["behavior"]["scaleUp"], spec["behavior"]["scaleDown"]
     assert (up["stabilizationWindowSeconds"], up["selectPolicy"]) == (0, "Max")
@@ -31,27 +38,39 @@ def test_the_hpa_is_the_guides():
 
 @each_rendering
 def test_what_utilisation_is_a_share_of_is_there(name: str):
-    """Without a request for it an HPA knows no utilisation; and the scaler is one that the simulation can read."""
+    """Without a request for it an HPA knows no utilisation; and the scaler is one that the
+    simulation can read."""
     (found,) = read([RENDERED / f"{name}.yaml"])
-    assert found.setup().autoscaler.utilisations.keys() <= container(name)["resources"]["requests"].keys()
+    assert (
+        found.setup().autoscaler.utilisations.keys()
+        <= container(name)["resources"]["requests"].keys()
+    )
 
 
 def test_keda_scales_within_the_hpas_bounds_at_its_pace():
     """The component changes what is measured, and nothing else."""
     hpa, keda = scaler("prod")["spec"], scaler("keda")["spec"]
-    assert (keda["minReplicaCount"], keda["maxReplicaCount"]) == (hpa["minReplicas"], hpa["maxReplicas"])
+    assert (keda["minReplicaCount"], keda["maxReplicaCount"]) == (
+        hpa["minReplicas"],
+        hpa["maxReplicas"],
+    )
     assert keda["advanced"]["horizontalPodAutoscalerConfig"]["behavior"] == hpa["behavior"]
     assert hpa["minReplicas"] <= keda["fallback"]["replicas"] <= hpa["maxReplicas"]
     (trigger,) = keda["triggers"]
     assert trigger["metricType"] == "AverageValue"  # fallback knows no other
-    assert trigger["authenticationRef"]["name"] == the_only("keda", "TriggerAuthentication")["metadata"]["name"]
+    assert (
+        trigger["authenticationRef"]["name"]
+        == the_only("keda", "TriggerAuthentication")["metadata"]["name"]
+    )
 
 
 def test_keda_asks_for_a_metric_that_there_is():
     """By the names of our /metrics, in our namespace, often enough scraped for its range."""
     (trigger,) = scaler("keda")["spec"]["triggers"]
     query = trigger["metadata"]["query"]
-    found = re.fullmatch(r'sum\(rate\((\w+)\{namespace="([\w-]+)",stage="(\w+)"\}\[(\d+)m\]\)\)', query)
+    found = re.fullmatch(
+        r'sum\(rate\((\w+)\{namespace="([\w-]+)",stage="(\w+)"\}\[(\d+)m\]\)\)', query
+    )
     assert found
     metric, namespace, stage, minutes = found.groups()
     assert namespace == scaler("keda")["metadata"]["namespace"]
@@ -63,7 +82,8 @@ def test_keda_asks_for_a_metric_that_there_is():
 
 @each_rendering
 def test_a_node_can_always_be_drained_and_one_replica_stays(name: str):
-    """The budget lets one pod go, with as few replicas as the scaler may leave; two stay up to serve in turn."""
+    """The budget lets one pod go, with as few replicas as the scaler may leave; two stay up to
+    serve in turn."""
     spec = the_only(name, "PodDisruptionBudget")["spec"]
     least = scaler(name)["spec"].get("minReplicas", scaler(name)["spec"].get("minReplicaCount"))
     assert spec["maxUnavailable"] == 1
@@ -77,5 +97,8 @@ def test_a_node_can_always_be_drained_and_one_replica_stays(name: str):
 def test_pods_are_spread_over_zones_and_nodes(name: str):
     """As well as can be: where a zone is down, they start in the others."""
     constraints = pod(name)["topologySpreadConstraints"]
-    assert [each["topologyKey"] for each in constraints] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    assert [each["topologyKey"] for each in constraints] == [
+        "topology.kubernetes.io/zone",
+        "kubernetes.io/hostname",
+    ]
     assert {each["whenUnsatisfiable"] for each in constraints} == {"ScheduleAnyway"}

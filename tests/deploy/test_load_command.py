@@ -25,9 +25,25 @@ ENV = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 
 def load(url: str, model: Path, out: Path, *words: str, **env: str) -> subprocess.Popen[str]:
-    command = [*MLOPS, "load", url, "--model-dir", str(model), "--out", str(out), "--connections", "20", *words]
+    command = [
+        *MLOPS,
+        "load",
+        url,
+        "--model-dir",
+        str(model),
+        "--out",
+        str(out),
+        "--connections",
+        "20",
+        *words,
+    ]
     return subprocess.Popen(
-        command, env=ENV | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=ENV | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -52,12 +68,15 @@ def answered(server: Server) -> float:
 
 
 def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_path: Path):
-    """The server counts the same requests; the page has the verdict, the files beside it the figures."""
+    """The server counts the same requests; the page has the verdict, the files beside it the
+    figures."""
     before = answered(server)
     process = load(server.url, demo_model, tmp_path, "--stages", "1s@40,1s@80", *GENEROUS)
     output = ended(process)
     assert process.returncode == 0, output
-    until(lambda: answered(server) == before + 1 + 120, "all are counted, and the one that went ahead")
+    until(
+        lambda: answered(server) == before + 1 + 120, "all are counted, and the one that went ahead"
+    )
     requests = requests_of(tmp_path)
     assert [sum(row["stage"] == stage for row in requests) for stage in "01"] == [40, 80]
     assert {row["kind"] for row in requests} == set(Kind)
@@ -69,8 +88,11 @@ def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_pa
     assert output.endswith(f"within the SLO; {tmp_path / 'report.html'}\n")
 
 
-def test_a_server_that_stalls_is_charged_for_what_would_have_come(server: Server, demo_model: Path, tmp_path: Path):
-    """With two connections, a stall holds up two requests; but a hundred a second are due all the while."""
+def test_a_server_that_stalls_is_charged_for_what_would_have_come(
+    server: Server, demo_model: Path, tmp_path: Path
+):
+    """With two connections, a stall holds up two requests; but a hundred a second are due all the
+    while."""
     before = answered(server)
     words = ("--stages", "3s@100", "--connections", "2", "--mix", "good=1", "--p95-ms", "9")
     process = load(server.url, demo_model, tmp_path, *words)
@@ -93,10 +115,26 @@ def test_a_server_that_stalls_is_charged_for_what_would_have_come(server: Server
 
 
 def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Path, tmp_path: Path):
-    """Over TLS that is checked; behind its 424 is the model's own status; the key is nowhere to be read."""
+    """Over TLS that is checked; behind its 424 is the model's own status; the key is nowhere to be
+    read."""
     with managed(server, tmp_path) as front:
-        words = ("--stages", "1s@40", "--mix", "good=1,bad=1", "--key-env", "SCORING_KEY", *GENEROUS)
-        process = load(front.url, demo_model, tmp_path / "out", *words, **managed_env(tmp_path), SCORING_KEY=KEY)
+        words = (
+            "--stages",
+            "1s@40",
+            "--mix",
+            "good=1,bad=1",
+            "--key-env",
+            "SCORING_KEY",
+            *GENEROUS,
+        )
+        process = load(
+            front.url,
+            demo_model,
+            tmp_path / "out",
+            *words,
+            **managed_env(tmp_path),
+            SCORING_KEY=KEY,
+        )
         output = ended(process)
     assert process.returncode == 0, output
     statuses = {(row["kind"], row["status"]) for row in requests_of(tmp_path / "out")}
@@ -130,7 +168,9 @@ def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tm
     assert not generator.is_running()
 
 
-def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(server: Server, demo_model: Path, tmp_path: Path):
+def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(
+    server: Server, demo_model: Path, tmp_path: Path
+):
     """There is nothing to report."""
     process = load(server.url, demo_model, tmp_path, "--stages", "1m@0.1", "--connections", "500")
     until(lambda: psutil.Process(process.pid).children(), "it is under way")

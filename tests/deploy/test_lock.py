@@ -1,4 +1,5 @@
-"""`make lock`, with a resolver that needs no network: what it is given, and what becomes of its answer."""
+"""`make lock`, with a resolver that needs no network: what it is given, and what becomes of its
+answer."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ if "uv" in words:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """With an environment that is newer than its requirements, so that nothing but the lock is made."""
+    """With an environment that is newer than its requirements, so that nothing but the lock is
+    made."""
     for name in ("Makefile", "setup.cfg"):
         shutil.copy(REPOSITORY / name, tmp_path)
     shutil.copytree(REPOSITORY / "environment", tmp_path / "environment")
@@ -59,15 +61,21 @@ def wanted(checkout: Path) -> list[str]:
 
 
 def test_a_package_is_added_here_and_to_both_images(checkout: Path):
-    """By one command: it is in the lock, which the image installs, in conda.yml, and installed here."""
+    """By one command: it is in the lock, which the image installs, in conda.yml, and installed
+    here."""
     done = lock(checkout, "lightgbm xgboost>=3")
     assert done.returncode == 0, done.stderr
     assert wanted(checkout) == ["lightgbm", "xgboost>=3"]
     assert "lightgbm==1.0 \\" in (checkout / "environment" / "requirements.txt").read_text()
-    *_, by_pip = yaml.safe_load((checkout / "environment" / "conda.yml").read_text())["dependencies"]
+    *_, by_pip = yaml.safe_load((checkout / "environment" / "conda.yml").read_text())[
+        "dependencies"
+    ]
     assert by_pip == {"pip": ["scikit-learn==1.0", "lightgbm==1.0", "xgboost>=3==1.0"]}
     calls = (checkout / "calls.txt").read_text().splitlines()
-    assert any("-m pip" in call and "--require-hashes -r environment/requirements.txt" in call for call in calls)
+    assert any(
+        "-m pip" in call and "--require-hashes -r environment/requirements.txt" in call
+        for call in calls
+    )
 
 
 def test_a_package_stays_until_its_line_is_removed(checkout: Path):

@@ -14,7 +14,8 @@ HELPERS = {
     "container": (["mlops.rehearsal.container", "{parent}", "sleep", "600"], -signal.SIGKILL),
     "Redis": (["mlops", "local-redis", "{parent}"], 0),
 }
-"""How each is started, and its exit status: the container kills its whole group, itself included."""
+"""How each is started, and its exit status: the container kills its whole group, itself
+included."""
 
 
 @pytest.mark.parametrize("name", HELPERS)
@@ -24,5 +25,7 @@ def test_one_whose_parent_was_killed_meanwhile_ends(name: str):
         pass
     words, status = HELPERS[name]
     command = [sys.executable, "-m", *(word.format(parent=parent.pid) for word in words)]
-    done = subprocess.run(command, check=False, cwd=REPOSITORY, start_new_session=True, timeout=PATIENCE)
+    done = subprocess.run(
+        command, check=False, cwd=REPOSITORY, start_new_session=True, timeout=PATIENCE
+    )
     assert done.returncode == status

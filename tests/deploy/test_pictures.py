@@ -31,7 +31,8 @@ def show(request: pytest.FixtureRequest, tmp_path: Path) -> Show:
 
 
 def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
-    """The dashboard draws lines, on a desktop and on a phone in the dark; so does the report; no page is too wide."""
+    """The dashboard draws lines, on a desktop and on a phone in the dark; so does the report; no
+    page is too wide."""
     with serving(demo_model, tmp_path, **THREADS, SCORING_DASHBOARD="true") as server:
         process = load(server.url, demo_model, tmp_path, *show.load)
         with browsing(server.url) as (page, complaints):
@@ -46,7 +47,10 @@ def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
             page.set_viewport_size(PHONE)
             page.emulate_media(color_scheme="dark")
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-            assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 28)"
+            assert (
+                page.evaluate("getComputedStyle(document.body).backgroundColor")
+                == "rgb(18, 22, 28)"
+            )
             page.screenshot(path=show.folder / "dashboard-phone.png")
             assert not complaints, complaints
         output = ended(process)

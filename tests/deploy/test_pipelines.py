@@ -13,8 +13,13 @@ from deploy.checkout import REPOSITORY
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
 AZURE = REPOSITORY / "azure-pipelines.yml"
-SCHEMAS = {AZURE: "vendor.azure-pipelines", REPOSITORY / ".github" / "dependabot.yml": "vendor.dependabot"}
-SECRET = re.compile(r"secrets\.|password|client-secret|creds:|AZURE_CREDENTIALS|servicePrincipalKey", re.IGNORECASE)
+SCHEMAS = {
+    AZURE: "vendor.azure-pipelines",
+    REPOSITORY / ".github" / "dependabot.yml": "vendor.dependabot",
+}
+SECRET = re.compile(
+    r"secrets\.|password|client-secret|creds:|AZURE_CREDENTIALS|servicePrincipalKey", re.IGNORECASE
+)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -25,12 +30,18 @@ def load(path: Path) -> dict[str, Any]:
 def walk(data: object, key: str) -> list[Any]:
     """All values of a key, at any depth, in the file's order."""
     if isinstance(data, dict):
-        return [found for name, inner in data.items() for found in ([inner] if name == key else walk(inner, key))]
+        return [
+            found
+            for name, inner in data.items()
+            for found in ([inner] if name == key else walk(inner, key))
+        ]
     return [found for inner in data for found in walk(inner, key)] if isinstance(data, list) else []
 
 
 def run(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    return subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -52,7 +63,9 @@ def test_actions_are_pinned_by_commit(path: Path):
     """A tag can be moved to other code; the comment says which version it is."""
     used = re.findall(r"uses: (?!\./)(.*)", path.read_text())
     assert used
-    assert [line for line in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)] == []
+    assert [
+        line for line in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
+    ] == []
 
 
 def test_an_action_has_one_version_everywhere():
@@ -74,7 +87,9 @@ def test_a_job_may_do_what_it_needs_and_no_more():
         workflow = load(path)
         assert workflow["permissions"] == {"contents": "read"}
         for job in workflow["jobs"].values():
-            logs_in = any(step.get("uses", "").startswith("azure/login@") for step in job.get("steps", []))
+            logs_in = any(
+                step.get("uses", "").startswith("azure/login@") for step in job.get("steps", [])
+            )
             assert job.get("permissions", {}).get("id-token") == ("write" if logs_in else None)
             assert bool(job.get("environment")) == logs_in
             for step in job.get("steps", []):
@@ -83,7 +98,8 @@ def test_a_job_may_do_what_it_needs_and_no_more():
 
 
 def test_nothing_reaches_azure_before_the_tests_passed():
-    """Each job waits for the one before it: package, which fails without a model, then tests, register, rollout."""
+    """Each job waits for the one before it: package, which fails without a model, then tests,
+    register, rollout."""
     jobs = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
         "package": None,
@@ -91,14 +107,22 @@ def test_nothing_reaches_azure_before_the_tests_passed():
         "register": "ci",
         "rollout": "register",
     }
-    assert [stage["stage"] for stage in load(AZURE)["stages"]] == ["package", "test", "register", "rollout"]
+    assert [stage["stage"] for stage in load(AZURE)["stages"]] == [
+        "package",
+        "test",
+        "register",
+        "rollout",
+    ]
 
 
 def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
-    """By both pipelines, only if it had begun, and only what this run of the pipeline rolled out."""
+    """By both pipelines, only if it had begun, and only what this run of the pipeline rolled
+    out."""
     steps = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]["rollout"]["steps"]
     commands = [step.get("run") for step in steps]
-    assert commands.index("make rollback OWN=yes") > commands.index("make rollout TO=${{ inputs.deployment }}")
+    assert commands.index("make rollback OWN=yes") > commands.index(
+        "make rollout TO=${{ inputs.deployment }}"
+    )
     condition = "(failure() || cancelled()) && steps.rollout.outcome != 'skipped'"
     assert steps[commands.index("make rollback OWN=yes")]["if"] == condition
     *_, rollout, rollback = walk(load(AZURE)["stages"][-1], "steps")[0]
@@ -113,7 +137,8 @@ def test_both_pipelines_call_the_same_targets():
     """What they do is in the Makefile, where it can be tried."""
     makefile = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     called = [
-        set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files))) for files in (WORKFLOWS, [AZURE])
+        set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files)))
+        for files in (WORKFLOWS, [AZURE])
     ]
     assert called[0] == called[1] <= makefile
     assert called[0] == {
@@ -132,7 +157,13 @@ def test_both_pipelines_call_the_same_targets():
 
 def test_the_sbom_lists_what_is_installed(tmp_path: Path):
     """CycloneDX, each package of the lock with its version."""
-    done = run(BIN / "cyclonedx-py", "requirements", "environment/requirements.txt", "-o", tmp_path / "sbom.json")
+    done = run(
+        BIN / "cyclonedx-py",
+        "requirements",
+        "environment/requirements.txt",
+        "-o",
+        tmp_path / "sbom.json",
+    )
     assert done.returncode == 0, done.stderr
     bom = json.loads((tmp_path / "sbom.json").read_text())
     locked = re.findall(

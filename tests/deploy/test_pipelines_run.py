@@ -1,4 +1,5 @@
-"""Both pipelines, from clean folders, with a model that is not the demo's, against a stand-in for Azure."""
+"""Both pipelines, from clean folders, with a model that is not the demo's, against a stand-in for
+Azure."""
 
 from __future__ import annotations
 
@@ -86,21 +87,30 @@ def jobs(pipeline: str) -> list[list[Step]]:
     """Those with something that is run here."""
     read, _ = PIPELINES[pipeline]
     found = [list(job) for _, job in groupby(read(), key=lambda step: step.job)]
-    return [job for job in found if any(step.command not in NOT_RUN for step in job if step.command)]
+    return [
+        job for job in found if any(step.command not in NOT_RUN for step in job if step.command)
+    ]
 
 
 def test_every_step_is_run_here_or_has_a_reason():
-    """A job is left out only with all its commands, each of them for a reason that the table tells."""
+    """A job is left out only with all its commands, each of them for a reason that the table
+    tells."""
     every = {step.command for read, _ in PIPELINES.values() for step in read() if step.command}
-    taken = {step.command for pipeline in PIPELINES for job in jobs(pipeline) for step in job if step.command}
+    taken = {
+        step.command
+        for pipeline in PIPELINES
+        for job in jobs(pipeline)
+        for step in job
+        if step.command
+    }
     assert taken.isdisjoint(NOT_RUN)
     assert every == taken | NOT_RUN.keys()
 
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository of somebody with a model of his own, after `make artifact` and `make names`, as docs/deploy.md
-    tells him."""
+    """The repository of somebody with a model of his own, after `make artifact` and `make names`,
+    as docs/deploy.md tells him."""
     needs("make")
     folder = check_out(REPOSITORY, tmp_path_factory.mktemp("mine") / "repository")
     estimator, frame = support.codes()
@@ -117,7 +127,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Run:
-    """A pipeline that is run: ``failed`` is the first command that did not succeed, after which nothing more ran."""
+    """A pipeline that is run: ``failed`` is the first command that did not succeed, after which
+    nothing more ran."""
 
     there: Cloud
     agent: Agent
@@ -136,8 +147,15 @@ class Run:
 
 def begun(pipeline: str, source: Path, folder: Path, there: Cloud) -> Run:
     values = PIPELINES[pipeline][1]
-    agent = Agent(source, folder, values | {"Pipeline.Workspace": str(folder / "store")}, there.surroundings | QUICK)
-    return Run(there, agent, [step for job in jobs(pipeline) for step in job if step.condition is None])
+    agent = Agent(
+        source,
+        folder,
+        values | {"Pipeline.Workspace": str(folder / "store")},
+        there.surroundings | QUICK,
+    )
+    return Run(
+        there, agent, [step for job in jobs(pipeline) for step in job if step.condition is None]
+    )
 
 
 def vanishing(rollout: Run, at: dict[str, int]) -> Callable[[dict[str, int]], None]:
@@ -156,12 +174,15 @@ def vanishing(rollout: Run, at: dict[str, int]) -> Callable[[dict[str, int]], No
 
 @pytest.fixture(scope="module")
 def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Both pipelines, at the same time; the machine of Azure's vanishes when half of the traffic is to move."""
+    """Both pipelines, at the same time; the machine of Azure's vanishes when half of the traffic is
+    to move."""
     with ExitStack() as stack:
         made = {}
         for name in PIPELINES:
             folder = tmp_path_factory.mktemp(name)
-            made[name] = begun(name, mine, folder, stack.enter_context(cloud(NAME, mine / "artifact", folder)))
+            made[name] = begun(
+                name, mine, folder, stack.enter_context(cloud(NAME, mine / "artifact", folder))
+            )
         made["azure"].there.watch = vanishing(made["azure"], {"blue": 50, "green": 50})
         with ThreadPoolExecutor() as both:
             list(both.map(lambda run: run(), made.values()))
@@ -169,7 +190,9 @@ def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
-def test_a_pipeline_registers_the_model_that_the_project_names(pipeline: str, runs: dict[str, Run], mine: Path):
+def test_a_pipeline_registers_the_model_that_the_project_names(
+    pipeline: str, runs: dict[str, Run], mine: Path
+):
     """Under its name, with its own file, from clean folders."""
     failed = runs[pipeline].failed
     assert failed is None or "make rollout" in failed[0], failed
@@ -181,7 +204,8 @@ def test_a_pipeline_registers_the_model_that_the_project_names(pipeline: str, ru
 
 
 def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
-    """To its last step: all traffic is the new deployment's, of the model of this run, and the old one is gone."""
+    """To its last step: all traffic is the new deployment's, of the model of this run, and the old
+    one is gone."""
     run = runs["github"]
     assert run.failed is None
     assert run.there.deployments.keys() == {"green"}
@@ -189,8 +213,11 @@ def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
     assert run.there.live == {"green": 100}
 
 
-def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(runs: dict[str, Run], tmp_path: Path):
-    """By the pipeline's own step, from a clean folder: all traffic is the old deployment's again."""
+def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(
+    runs: dict[str, Run], tmp_path: Path
+):
+    """By the pipeline's own step, from a clean folder: all traffic is the old deployment's
+    again."""
     run = runs["azure"]
     assert run.failed is not None
     assert run.failed[0].endswith("make rollout TO=${{ parameters.deployment }}\n"), run.failed[1]
@@ -219,6 +246,8 @@ def test_a_pipeline_without_a_model_fails_at_its_first_command(pipeline: str, tm
 
 def test_make_demo_leaves_your_artifact_alone():
     """It packages the demo elsewhere."""
-    done = subprocess.run(["make", "-n", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert "mlops demo --out build/demo/" in done.stdout
     assert "artifact" not in done.stdout

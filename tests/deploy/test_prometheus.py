@@ -1,4 +1,5 @@
-"""What is in kubernetes/monitoring/: tried by promtool, and by a real Prometheus that scrapes a real server."""
+"""What is in kubernetes/monitoring/: tried by promtool, and by a real Prometheus that scrapes a
+real server."""
 
 import json
 import math
@@ -13,21 +14,25 @@ import pytest
 import yaml
 
 import support
+from azureml_scoring.errors import ServiceError
 from blackbox.server import THREADS, needs, serving, until
 from deploy.alert_names import PROMETHEUS_ALERTS, RULES
 from deploy.checkout import REPOSITORY
-from errors import ServiceError
 
 MONITORING = REPOSITORY / "kubernetes" / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text())
-PANELS = {panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]}
+PANELS = {
+    panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]
+}
 NAME = re.compile(r"\b(?:job:)?scoring_\w+(?::\w+)*")
 OUTCOMES = re.compile(r'outcome=~"([^"]*)"')
 
 
 def promtool(*words: object) -> str:
     needs("promtool", "prometheus")
-    done = subprocess.run(["promtool", *map(str, words)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["promtool", *map(str, words)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -50,7 +55,9 @@ class Prometheus:
 
     def values(self, expression: str) -> list[float]:
         """Those that are numbers."""
-        found = [float(series["value"][1]) for series in self.get("/query", query=expression)["result"]]
+        found = [
+            float(series["value"][1]) for series in self.get("/query", query=expression)["result"]
+        ]
         return [value for value in found if not math.isnan(value)]
 
     def ready(self) -> bool:
@@ -70,10 +77,17 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     """After requests of several kinds, over a few scrapes."""
     needs("prometheus", "prometheus")
     folder, port = tmp_path_factory.mktemp("prometheus"), support.free_port()
-    env = THREADS | {"SCORING_CACHE": "memory", "SCORING_CACHE_MUST_PAY": "false", "WORKER_COUNT": "1"}
+    env = THREADS | {
+        "SCORING_CACHE": "memory",
+        "SCORING_CACHE_MUST_PAY": "false",
+        "WORKER_COUNT": "1",
+    }
     env |= {"SCORING_COLLECT_SAMPLE": "1"}  # drift is shown of 500 rows
     with serving(demo_model, folder, **env) as server:
-        scrape = {"job_name": "scoring", "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}
+        scrape = {
+            "job_name": "scoring",
+            "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}],
+        }
         configuration = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(MONITORING / "rules.yml")],
@@ -93,7 +107,13 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
         def seen() -> bool:
             assert process.poll() is None
-            for document in ([support.ROW] * 100, [support.ROW], [[*support.ROW[1:], 1.0]], [["text"]], {"rows": []}):
+            for document in (
+                [support.ROW] * 100,
+                [support.ROW],
+                [[*support.ROW[1:], 1.0]],
+                [["text"]],
+                {"rows": []},
+            ):
                 server.score(document)
             shown = ("job:scoring_cache_hits:ratio_rate5m", "scoring_feature_drift")
             return running.ready() and all(running.values(name) for name in shown)
@@ -108,18 +128,28 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_rules_are_right_and_do_what_they_say():
-    """By promtool: each file's syntax, and what is told when, in tests/prometheus/rules_test.yml."""
+    """By promtool: each file's syntax, and what is told when, in
+    tests/prometheus/rules_test.yml."""
     assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yml")
     promtool("test", "rules", REPOSITORY / "tests" / "prometheus" / "rules_test.yml")
 
 
 def test_each_alert_is_tried():
     """In promtool's tests: once where it tells, and once where it does not."""
-    tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())["tests"]
-    tried = [(case["alertname"], bool(case.get("exp_alerts"))) for test in tests for case in test["alert_rule_test"]]
+    tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())[
+        "tests"
+    ]
+    tried = [
+        (case["alertname"], bool(case.get("exp_alerts")))
+        for test in tests
+        for case in test["alert_rule_test"]
+    ]
     alerts = PROMETHEUS_ALERTS.keys()
     assert {name for name, told in tried if told} == alerts
-    assert {name for name, told in tried if not told} >= alerts - {"InferenceErrorBudget6h", "InferenceErrorBudget1d"}
+    assert {name for name, told in tried if not told} >= alerts - {
+        "InferenceErrorBudget6h",
+        "InferenceErrorBudget1d",
+    }
 
 
 def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
@@ -130,10 +160,17 @@ def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
     assert asked - shown == set()
     for label in ("outcome", "stage"):
         values = {
-            v for rule in RULES for found in re.findall(rf'{label}=~?"([^"]*)"', rule["expr"]) for v in found.split("|")
+            v
+            for rule in RULES
+            for found in re.findall(rf'{label}=~?"([^"]*)"', rule["expr"])
+            for v in found.split("|")
         }
         assert values - set(prometheus.get(f"/label/{label}/values")) == set()
-    health = {rule["name"]: rule["health"] for group in prometheus.get("/rules")["groups"] for rule in group["rules"]}
+    health = {
+        rule["name"]: rule["health"]
+        for group in prometheus.get("/rules")["groups"]
+        for rule in group["rules"]
+    }
     assert set(health.values()) == {"ok"}
     assert len(health) == len(RULES)
 
@@ -142,7 +179,10 @@ def test_recordings_have_values(prometheus: Prometheus):
     """Of each of them there is a number for the server that is scraped."""
     for rule in RULES:
         if "record" in rule:
-            until(lambda name=rule["record"]: len(prometheus.values(f'{name}{{job="scoring"}}')) == 1, rule["record"])
+            until(
+                lambda name=rule["record"]: len(prometheus.values(f'{name}{{job="scoring"}}')) == 1,
+                rule["record"],
+            )
 
 
 @pytest.mark.parametrize("title", PANELS)
@@ -175,13 +215,21 @@ def test_failures_are_those_of_the_service():
 def test_what_is_mounted_is_there():
     """All that kustomize puts into the cluster: what to scrape, the rules and the dashboard."""
     kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text())
-    named = [*kustomization["resources"], *(f for one in kustomization["configMapGenerator"] for f in one["files"])]
-    assert sorted(named) == sorted(path.name for path in MONITORING.iterdir() if path.name != "kustomization.yaml")
+    named = [
+        *kustomization["resources"],
+        *(f for one in kustomization["configMapGenerator"] for f in one["files"]),
+    ]
+    assert sorted(named) == sorted(
+        path.name for path in MONITORING.iterdir() if path.name != "kustomization.yaml"
+    )
     monitor = yaml.safe_load((MONITORING / "pod-monitor.yaml").read_text())
     assert monitor["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
 
 
 def test_pods_are_asked_once():
     """Whether this or KEDA's component is applied, or both: one object of one name."""
-    texts = [folder / "pod-monitor.yaml" for folder in (MONITORING, MONITORING.parent / "components" / "keda")]
+    texts = [
+        folder / "pod-monitor.yaml"
+        for folder in (MONITORING, MONITORING.parent / "components" / "keda")
+    ]
     assert texts[0].read_text() == texts[1].read_text()

@@ -24,7 +24,9 @@ def test_every_version_that_is_taken_is_tested_in_both_pipelines():
     github = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text())
     assert github["jobs"]["test"]["strategy"]["matrix"]["python"] == VERSIONS
     azure = yaml.safe_load((REPOSITORY / "azure-pipelines.yml").read_text())
-    (test,) = [job for stage in azure["stages"] for job in stage["jobs"] if job.get("job") == "test"]
+    (test,) = [
+        job for stage in azure["stages"] for job in stage["jobs"] if job.get("job") == "test"
+    ]
     assert [each["python"] for each in test["strategy"]["matrix"].values()] == VERSIONS
     assert f"{SENTENCE} and `make`" in (REPOSITORY / "README.md").read_text()
 
@@ -38,7 +40,8 @@ def make(tmp_path: Path, version: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "environment" / name).touch()
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\n[ "$1" = -c ] || exit 1\nexec {sys.executable} -c "import sys; sys.version_info = '
+        f'#!/bin/sh\n[ "$1" = -c ] || exit 1\nexec {sys.executable} -c "import sys; '
+        f"sys.version_info = "
         f'({version.replace(".", ", ")}); $2"\n'
     )
     python.chmod(0o755)
@@ -52,7 +55,8 @@ def test_another_version_is_refused_with_what_to_do(tmp_path: Path, version: str
     done = make(tmp_path, version)
     assert done.returncode
     assert done.stdout == (
-        f"{SENTENCE} is needed (for 3.14 there is no pysimdjson yet); install it, or name it: make setup "
+        f"{SENTENCE} is needed (for 3.14 there is no pysimdjson yet); install it, or name it: make "
+        f"setup "
         "PYTHON=/path/to/python3.12\n"
     )
 

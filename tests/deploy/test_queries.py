@@ -1,4 +1,5 @@
-"""The queries of infrastructure/queries/: right by Microsoft's parser, and run over what a real server logged."""
+"""The queries of infrastructure/queries/: right by Microsoft's parser, and run over what a real
+server logged."""
 
 import json
 from datetime import datetime, timedelta
@@ -27,8 +28,11 @@ def test_queries_are_right_by_microsofts_parser(queries: dict[str, Query], name:
 
 
 def test_both_packs_answer_the_same_questions():
-    """Whichever of the tables the lines land in; but for what only a cluster, or only a managed endpoint, can tell."""
-    pods, managed = ({name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS)
+    """Whichever of the tables the lines land in; but for what only a cluster, or only a managed
+    endpoint, can tell."""
+    pods, managed = (
+        {name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS
+    )
     assert pods - {"InferenceAbsent"} == managed - {"InferenceEndpointSilent"}
     assert pods >= {"InferenceSLOMetrics", "InferenceErrorRate", "InferenceRequest"}
 
@@ -45,7 +49,8 @@ def test_the_parser_finds_what_is_wrong():
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, pack: str):
-    """Percentiles of the requests that were answered, by five minutes. Kusto's is the nearest rank."""
+    """Percentiles of the requests that were answered, by five minutes. Kusto's is the nearest
+    rank."""
     found = run(queries[f"{pack}/InferenceSLOMetrics"], logged.tables)
     expected = []
     for i, window in enumerate(logged.windows):
@@ -55,14 +60,16 @@ def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, p
             ranks = np.percentile(took, [50, 95, 99], method="inverted_cdf")
             expected.append((MIDNIGHT + i * WINDOW, *ranks, len(took)))
     assert [
-        tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests")) for row in found
+        tuple(row[name] for name in ("TimeGenerated", "P50", "P95", "P99", "Requests"))
+        for row in found
     ] == expected
     assert sum(row[-1] for row in expected) == GOOD + CACHED + BYPASSED
 
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Logged, pack: str):
-    """Failures of ours make the rate; a client's errors do not, also where Azure hid both behind a 424."""
+    """Failures of ours make the rate; a client's errors do not, also where Azure hid both behind a
+    424."""
     found = run(queries[f"{pack}/InferenceErrorRate"], logged.tables)
     status = np.array([[answer["status"] for answer in window] for window in logged.windows])
     ours, clients = (status >= 500).sum(axis=1), ((status >= 400) & (status < 500)).sum(axis=1)
@@ -76,7 +83,9 @@ def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Log
 
 
 @pytest.mark.parametrize("pack", PACKS)
-def test_the_cache_hit_rate_is_what_clients_were_told(queries: dict[str, Query], logged: Logged, pack: str):
+def test_the_cache_hit_rate_is_what_clients_were_told(
+    queries: dict[str, Query], logged: Logged, pack: str
+):
     """In the metadata of their answers, by five minutes."""
     found = run(queries[f"{pack}/InferenceCacheHitRate"], logged.tables)
     told = [[answer.get("cache") for answer in window] for window in logged.windows]
@@ -99,24 +108,39 @@ def test_the_slowest_stage_stands_first(queries: dict[str, Query], logged: Logge
         for stage, took in line["stages"].items():
             stages.setdefault(stage, []).append(took)
     expected = {
-        stage: [*np.percentile(took, [50, 95, 99], method="inverted_cdf"), len(took)] for stage, took in stages.items()
+        stage: [*np.percentile(took, [50, 95, 99], method="inverted_cdf"), len(took)]
+        for stage, took in stages.items()
     }
-    assert {row["Stage"]: [row[name] for name in ("P50", "P95", "P99", "Requests")] for row in found} == expected
-    assert [row["SumMs"] for row in found] == pytest.approx([sum(stages[row["Stage"]]) for row in found])
+    assert {
+        row["Stage"]: [row[name] for name in ("P50", "P95", "P99", "Requests")] for row in found
+    } == expected
+    assert [row["SumMs"] for row in found] == pytest.approx(
+        [sum(stages[row["Stage"]]) for row in found]
+    )
     assert found[0]["Stage"] == "predict"
     assert [row["P95"] for row in found] == sorted((row["P95"] for row in found), reverse=True)
 
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
-    """By any of its ids: its line, the endpoint's, the gateway's and its spans, oldest first, and nobody else's."""
+    """By any of its ids: its line, the endpoint's, the gateway's and its spans, oldest first, and
+    nobody else's."""
     line = logged.lines[7]
     at = MIDNIGHT + timedelta(hours=1)
     span = {"TimeGenerated": at, "Name": "predict", "ResultCode": "", "DurationMs": 1.5}
     tables = logged.tables | {
-        "AppDependencies": [span | {"OperationId": line["trace"]}, span | {"OperationId": logged.lines[8]["trace"]}],
+        "AppDependencies": [
+            span | {"OperationId": line["trace"]},
+            span | {"OperationId": logged.lines[8]["trace"]},
+        ],
         "ApiManagementGatewayLogs": [
-            {"TimeGenerated": at, "CorrelationId": id_, "ResponseCode": 200, "BackendResponseCode": 200, "TotalTime": 9}
+            {
+                "TimeGenerated": at,
+                "CorrelationId": id_,
+                "ResponseCode": 200,
+                "BackendResponseCode": 200,
+                "TotalTime": 9,
+            }
             for id_ in (line["request_id"], "another")
         ],
     }
@@ -136,8 +160,11 @@ def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "BurnRate" in name])
-def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logged: Logged, name: str):
-    """As many times as fast as 99.9 % allows, over the hours before now and over the time before the newest line."""
+def test_the_burn_is_the_lesser_of_both_windows(
+    queries: dict[str, Query], logged: Logged, name: str
+):
+    """As many times as fast as 99.9 % allows, over the hours before now and over the time before
+    the newest line."""
     long, short = {
         "1h": (timedelta(hours=1), timedelta(minutes=5)),
         "6h": (timedelta(hours=6), timedelta(minutes=30)),
@@ -147,10 +174,13 @@ def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logge
     ended = logged.answers[::-1]
     for answers in (logged.answers, ended, ended[1:] + ended[:1]):
         lines = {
-            answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
+            answer["request_id"]: json.dumps(line)
+            for answer, line in zip(logged.answers, logged.lines, strict=True)
         }
         tables = workspace(
-            ContainerLogV2=arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
+            ContainerLogV2=arrived(
+                container_log, [lines[answer["request_id"]] for answer in answers]
+            ),
             AmlOnlineEndpointTrafficLog=arrived(traffic_log, answers),
         )
         failed = np.array([answer["status"] >= 500 for answer in answers])
@@ -158,15 +188,19 @@ def test_the_burn_is_the_lesser_of_both_windows(queries: dict[str, Query], logge
             within = times > (now - MIDNIGHT - long).total_seconds()
             recent = within & (times > times[-1] - short.total_seconds())
             expected = min(failed[within].mean(), failed[recent].mean()) / 0.001
-            assert [row["Burn"] for row in run(queries[name], tables, now)] == [pytest.approx(expected)]
+            assert [row["Burn"] for row in run(queries[name], tables, now)] == [
+                pytest.approx(expected)
+            ]
 
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_few_failures_in_little_traffic_are_no_burn(queries: dict[str, Query], pack: str):
-    """Four of ten requests at night; the fifth failure is one, since then it may be all that there is."""
+    """Four of ten requests at night; the fifth failure is one, since then it may be all that there
+    is."""
     for failures, burns in ((4, False), (5, True)):
         answers = [
-            {"status": 500 if i < failures else 200, "duration_ms": 1.0, "request_id": str(i)} for i in range(10)
+            {"status": 500 if i < failures else 200, "duration_ms": 1.0, "request_id": str(i)}
+            for i in range(10)
         ]
         lines = [json.dumps(answer | {"deployment": "blue"}) for answer in answers]
         arrivals = timedelta(seconds=20)
@@ -190,29 +224,41 @@ def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query]
     assert sum(row["Requests"] for row in by_window) == len(requests)
     (burn,) = run(queries["containerlogv2/InferenceBurnRate1h"], tables, logged.end)
     assert (burn["Requests"], burn["Failures"]) == (len(requests), OURS)
-    (rate,) = run(queries["containerlogv2/InferenceErrorRate30m"], tables, MIDNIGHT + timedelta(minutes=29))
+    (rate,) = run(
+        queries["containerlogv2/InferenceErrorRate30m"], tables, MIDNIGHT + timedelta(minutes=29)
+    )
     assert (rate["Requests"], rate["Failures"]) == (len(requests), OURS)
 
 
 @pytest.mark.parametrize("pack", PACKS)
-def test_the_half_hour_counts_as_the_five_minutes_do(queries: dict[str, Query], logged: Logged, pack: str):
+def test_the_half_hour_counts_as_the_five_minutes_do(
+    queries: dict[str, Query], logged: Logged, pack: str
+):
     """Requests and failures of ours, and the share less three standard deviations."""
     now = MIDNIGHT + timedelta(minutes=30) - timedelta(seconds=1)
     for answers in (logged.answers, logged.answers[::-1]):
         lines = {
-            answer["request_id"]: json.dumps(line) for answer, line in zip(logged.answers, logged.lines, strict=True)
+            answer["request_id"]: json.dumps(line)
+            for answer, line in zip(logged.answers, logged.lines, strict=True)
         }
         tables = workspace(
-            ContainerLogV2=arrived(container_log, [lines[answer["request_id"]] for answer in answers]),
+            ContainerLogV2=arrived(
+                container_log, [lines[answer["request_id"]] for answer in answers]
+            ),
             AmlOnlineEndpointTrafficLog=arrived(traffic_log, answers),
         )
-        within = {name: [row for row in table if row["TimeGenerated"] < now] for name, table in tables.items()}
+        within = {
+            name: [row for row in table if row["TimeGenerated"] < now]
+            for name, table in tables.items()
+        }
         (found,) = run(queries[f"{pack}/InferenceErrorRate30m"], within, now)
         by_window = run(queries[f"{pack}/InferenceErrorRate"], within)
         assert found["Requests"] == sum(row["Requests"] for row in by_window)
         assert found["Failures"] == sum(row["Failures"] for row in by_window)
         share = found["Failures"] / found["Requests"]
-        assert found["Surely"] == pytest.approx(share - 3 * (share * (1 - share) / found["Requests"]) ** 0.5)
+        assert found["Surely"] == pytest.approx(
+            share - 3 * (share * (1 - share) / found["Requests"]) ** 0.5
+        )
 
 
 @pytest.mark.parametrize(
@@ -234,9 +280,12 @@ def test_the_half_hour_counts_as_the_five_minutes_do(queries: dict[str, Query], 
 def test_who_is_to_blame_at_a_managed_endpoint(
     queries: dict[str, Query], code: str, model: int | None, ours: int, clients: int
 ):
-    """By the endpoint's code and the model's: what the platform cut off or turned down for load is ours."""
+    """By the endpoint's code and the model's: what the platform cut off or turned down for load is
+    ours."""
     row = traffic_log([{"status": 200, "duration_ms": 1, "request_id": "a"}], moments(WINDOW))[0]
-    tables = workspace(AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}])
+    tables = workspace(
+        AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}]
+    )
     (rate,) = run(queries["managed/InferenceErrorRate"], tables)
     assert (rate["Failures"], rate["ClientErrors"]) == (ours, clients)
     for name in ("InferenceBurnRate1h", "InferenceErrorRate30m"):
@@ -248,7 +297,11 @@ def test_burn_rates_differ_in_their_windows_only():
     """So that what is right of one is right of all."""
     for pack in PACKS:
         texts = {
-            "\n".join(line for line in (QUERIES / f"{name}.kql").read_text().splitlines() if "Window =" not in line)
+            "\n".join(
+                line
+                for line in (QUERIES / f"{name}.kql").read_text().splitlines()
+                if "Window =" not in line
+            )
             for name in FILES
             if name.startswith(f"{pack}/InferenceBurnRate")
         }

@@ -33,7 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("green", GREENS)
 def test_each_green_ends_as_it_must(green: str, folder: Path):
-    """And no client fails beyond the share of the traffic that the step gives the new deployment."""
+    """And no client fails beyond the share of the traffic that the step gives the new
+    deployment."""
     done = rehearse(green, folder, progress.follow)
     assert not done.problems
     page = folder / f"{green}.html"
@@ -58,7 +59,9 @@ def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
         yield made
 
 
-def test_two_deployments_are_compared(endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_two_deployments_are_compared(
+    endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     """With a table and a picture."""
     since = time.time()
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))

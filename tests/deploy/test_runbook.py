@@ -13,6 +13,7 @@ import yaml
 
 import support
 from azure_cli.parser import AzureCliError
+from azureml_scoring.errors import StartupError
 from blackbox.server import needs
 from cluster.objects import PODS
 from cluster.server import Cluster, serving
@@ -20,7 +21,6 @@ from deploy.alert_names import LOG_ALERTS, METRIC_ALERTS, PROMETHEUS_ALERTS, ale
 from deploy.checkout import REPOSITORY
 from deploy.command_checks import Checks, check_environment
 from deploy.pasted import Shell
-from errors import StartupError
 from kusto.parser import FILES, Query
 
 PAGE = (REPOSITORY / "docs" / "runbook.md").read_text()
@@ -58,7 +58,9 @@ class Operator(NamedTuple):
             kubernetes_validate.validate(manifest, "1.33", strict=True)
             if manifest["kind"] == "Deployment":
                 (container,) = manifest["spec"]["template"]["spec"]["containers"]
-                check_environment({each["name"]: each["value"] for each in container["env"] if "value" in each})
+                check_environment(
+                    {each["name"]: each["value"] for each in container["env"] if "value" in each}
+                )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,9 @@ def operator(
             "--query id ": f"{PROVIDERS}/{endpoint}",
         }
         yield Operator(
-            Shell(folder, {"KUBECONFIG": str(kubeconfig)}, answers, SET_UP), Checks(folder, queries), cluster
+            Shell(folder, {"KUBECONFIG": str(kubeconfig)}, answers, SET_UP),
+            Checks(folder, queries),
+            cluster,
         )
 
 
@@ -97,14 +101,19 @@ def test_the_table_at_the_top_leads_to_each_entry_and_knows_its_severity():
     shown: dict[str, str] = {}
     for names, severities in re.findall(r"^\| (\[.+?\)) \| ([\d, ]+) \|", PAGE, re.MULTILINE):
         shown |= zip(re.findall(r"\(#(\w+)\)", names), severities.split(", "), strict=True)
-    azure = {name.lower(): str(alert["severity"]) for name, alert in (LOG_ALERTS | METRIC_ALERTS).items()}
-    prometheus = {name.lower(): alert["labels"]["severity"] for name, alert in PROMETHEUS_ALERTS.items()}
+    azure = {
+        name.lower(): str(alert["severity"]) for name, alert in (LOG_ALERTS | METRIC_ALERTS).items()
+    }
+    prometheus = {
+        name.lower(): alert["labels"]["severity"] for name, alert in PROMETHEUS_ALERTS.items()
+    }
     assert shown == azure | prometheus == prometheus | azure
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_an_entry_has_all_that_one_needs_at_night(name: str):
-    """Who may, what it means, what clients see, how to find the cause, what to do, when it is over: in this order."""
+    """Who may, what it means, what clients see, how to find the cause, what to do, when it is over:
+    in this order."""
     titles = re.split(r"^\*\*([A-Z][a-z ]+)\*\*\s", ENTRIES[name], flags=re.MULTILINE)
     parts = dict(zip(titles[1::2], titles[2::2], strict=True))
     assert list(parts) == PARTS
@@ -122,7 +131,9 @@ def test_an_entry_asks_what_its_alert_asks(name: str):
 @pytest.mark.parametrize("name", ENTRIES)
 def test_access_names_roles_of_the_table(name: str):
     """Or another entry, which does."""
-    roles = re.findall(r"^\| [^|]+ \| ([^|]+) \|", SECTIONS["Set up"].partition("### Variables")[0], re.MULTILINE)
+    roles = re.findall(
+        r"^\| [^|]+ \| ([^|]+) \|", SECTIONS["Set up"].partition("### Variables")[0], re.MULTILINE
+    )
     access = re.findall(r"^\*\*Access\*\* (.*)", ENTRIES[name], re.MULTILINE)[0]
     other = re.match(r"As for \[(\w+)\]", access)
     assert other[1] in ENTRIES if other else any(role in access for role in roles[1:])
@@ -133,7 +144,10 @@ def test_the_pages_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
         file, _, anchor = target.partition("#")
         text = (REPOSITORY / "docs" / (file or "runbook.md")).read_text()
-        anchors = {heading.lower().replace(" ", "-") for heading in re.findall(r"^##+ (.+)$", text, re.MULTILINE)}
+        anchors = {
+            heading.lower().replace(" ", "-")
+            for heading in re.findall(r"^##+ (.+)$", text, re.MULTILINE)
+        }
         assert anchor in {"", *anchors}, target
 
 
@@ -141,7 +155,9 @@ def test_what_is_set_up_can_be_pasted(operator: Operator):
     """Access, variables, sign-in, and the functions that the other blocks use."""
     assert {call.program for call in operator.shell.calls} == {"az", "kubelogin"}
     assert operator.shell.calls[0].words == ["login"]
-    endpoint = yaml.safe_load((REPOSITORY / "endpoints" / "online-endpoint.yml").read_text())["name"]
+    endpoint = yaml.safe_load((REPOSITORY / "endpoints" / "online-endpoint.yml").read_text())[
+        "name"
+    ]
     assert operator.shell.calls[0].env["ENDPOINT"] == endpoint
     for call in operator.shell.calls:
         operator.checks.check(call)
@@ -163,7 +179,9 @@ def test_the_request_through_the_gateway_is_one_that_it_takes(operator: Operator
     """The sample request, as JSON, at the gateway's address."""
     (block,) = [block for block in BLOCKS.values() if "--json @" in block]
     operator.paste(block)
-    assert operator.cluster.scored == [json.loads((REPOSITORY / "endpoints" / "sample-request.json").read_text())]
+    assert operator.cluster.scored == [
+        json.loads((REPOSITORY / "endpoints" / "sample-request.json").read_text())
+    ]
 
 
 @pytest.mark.parametrize(
@@ -183,8 +201,10 @@ def test_the_request_through_the_gateway_is_one_that_it_takes(operator: Operator
         'az ml online-endpoint update --name x --traffic "blue=90 green=0"',
         "az monitor metrics list --metrics RequestsPerMinute",
         'az monitor metrics list --resource "$ENDPOINT_ID" --metrics Capacity',
-        "az ml online-deployment update --name b --endpoint-name e --set environment_variables.SCORING_CASH=1",
-        "az ml online-deployment update --name b --endpoint-name e --set environment_variables.SCORING_SLOTS=1",
+        "az ml online-deployment update --name b --endpoint-name e --set "
+        "environment_variables.SCORING_CASH=1",
+        "az ml online-deployment update --name b --endpoint-name e --set "
+        "environment_variables.SCORING_SLOTS=1",
         "az ml online-deployment update --name b --endpoint-name e --set instances=6",
         "az monitor autoscale show --name blue",
         ".venv/bin/mlops rollback",
@@ -210,12 +230,16 @@ def test_what_the_pages_name_is_there(text: str):
     for path in re.findall(r"\b(?:infrastructure|kubernetes|tests|endpoints)/[\w./-]*\w", text):
         assert (REPOSITORY / path).exists(), path
     settings = (REPOSITORY / "docs" / "settings.md").read_text()
-    assert [name for name in re.findall(r"\bSCORING_\w+", text) if f"`{name}`" not in settings] == []
+    assert [
+        name for name in re.findall(r"\bSCORING_\w+", text) if f"`{name}`" not in settings
+    ] == []
 
 
 def test_every_query_is_told_of():
     """On the page that lists them, all packs at once."""
     listed = re.sub(
-        r"(`InferenceBurnRate)1h.kql`, `6h`, `1d`", r"\g<1>1h.kql` \g<1>6h.kql` \g<1>1d.kql`", OBSERVABILITY
+        r"(`InferenceBurnRate)1h.kql`, `6h`, `1d`",
+        r"\g<1>1h.kql` \g<1>6h.kql` \g<1>1d.kql`",
+        OBSERVABILITY,
     )
     assert set(re.findall(r"\b(\w+)\.kql\b", listed)) == {Path(name).name for name in FILES}

@@ -26,7 +26,8 @@ RATE, PHASE_S = 40, 2
 
 
 def test_no_fault_costs_a_request(tmp_path: Path):
-    """Redis freezes, a worker is killed, an instance restarted: all are answered but what the dead worker had."""
+    """Redis freezes, a worker is killed, an instance restarted: all are answered but what the dead
+    worker had."""
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)
@@ -49,7 +50,9 @@ def test_no_fault_costs_a_request(tmp_path: Path):
 def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
     """Neither its servers nor its Redis."""
     command = [sys.executable, "-m", "mlops", "slo", "--out", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY
+    ) as process:
         soak = psutil.Process(process.pid)
         until((tmp_path / "two-2.log").exists, "its servers are started")
         started = soak.children(recursive=True)
@@ -63,7 +66,9 @@ def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
 def calm() -> Soaked:
     """Nothing went wrong."""
     asked = [
-        Asked(place, Kind.GOOD, place + i / 100, 0.0, 2.0, 200) for place in range(len(PHASES)) for i in range(100)
+        Asked(place, Kind.GOOD, place + i / 100, 0.0, 2.0, 200)
+        for place in range(len(PHASES))
+        for i in range(100)
     ]
     stages = [Stage(1, 100)] * len(PHASES)
     result = Result("http://h/score", "now", stages, Objectives(), Done(asked, 0.1))
@@ -71,10 +76,15 @@ def calm() -> Soaked:
 
 
 def with_one(soaked: Soaked, phase: str, status: int) -> Soaked:
-    asked = [*soaked.result.done.asked, Asked(PHASES.index(phase), Kind.GOOD, 1.0, 0.0, 2.0, status)]
+    asked = [
+        *soaked.result.done.asked,
+        Asked(PHASES.index(phase), Kind.GOOD, 1.0, 0.0, 2.0, status),
+    ]
     stages = [stage for stage, _, _ in soaked.result.stages]
     objectives = Objectives(error_rate=0.5, availability=0.5)
-    return dataclasses.replace(soaked, result=Result("http://h/score", "now", stages, objectives, Done(asked, 0.1)))
+    return dataclasses.replace(
+        soaked, result=Result("http://h/score", "now", stages, objectives, Done(asked, 0.1))
+    )
 
 
 def test_a_calm_soak_holds(calm: Soaked):
@@ -93,7 +103,9 @@ def test_one_lost_request_is_one_too_many(calm: Soaked, phase: str):
 def test_memory_that_grows_is_told(calm: Soaked):
     """By more than a tenth since the first phase."""
     assert dataclasses.replace(calm, memory=[100, 105, 107, 108, 109]).problems == []
-    assert dataclasses.replace(calm, memory=[100, 105, 107, 110, 120]).problems == ["the memory grew by 20%"]
+    assert dataclasses.replace(calm, memory=[100, 105, 107, 110, 120]).problems == [
+        "the memory grew by 20%"
+    ]
 
 
 def test_the_table_has_its_place_in_the_page(tmp_path: Path):
@@ -112,9 +124,13 @@ def test_the_table_has_its_place_in_the_page(tmp_path: Path):
         (BEGIN + END, "page.md/out", "Not a directory; choose another"),
     ],
 )
-def test_what_can_not_be_written_is_told_before_the_minutes(tmp_path: Path, page: str, out: str, said: str):
+def test_what_can_not_be_written_is_told_before_the_minutes(
+    tmp_path: Path, page: str, out: str, said: str
+):
     """And the page stays as it is."""
     (tmp_path / "page.md").write_text(page)
-    done = CliRunner().invoke(main, ["slo", "--write", str(tmp_path / "page.md"), "--out", str(tmp_path / out)])
+    done = CliRunner().invoke(
+        main, ["slo", "--write", str(tmp_path / "page.md"), "--out", str(tmp_path / out)]
+    )
     assert (done.exit_code, said in done.output) == (1, True), done.output
     assert (tmp_path / "page.md").read_text() == page

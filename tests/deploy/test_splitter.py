@@ -1,4 +1,5 @@
-"""A rehearsal's endpoint treats clients as a managed online endpoint of Azure does, and leaves nothing running."""
+"""A rehearsal's endpoint treats clients as a managed online endpoint of Azure does, and leaves
+nothing running."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -30,11 +31,18 @@ class Rehearsed:
 
     def ask(self, value: float, deployment: str | None = None) -> httpx.Response:
         headers = {NAMED: deployment} if deployment else {}
-        return httpx.post(f"{self.endpoint.url}/score", json={"data": [[value]]}, headers=headers, timeout=PATIENCE)
+        return httpx.post(
+            f"{self.endpoint.url}/score",
+            json={"data": [[value]]},
+            headers=headers,
+            timeout=PATIENCE,
+        )
 
     def seen(self, deployment: str, since: int = 0) -> list[int]:
         """The statuses of its requests."""
-        return [each.status for each in self.endpoint.observations(0) if each.deployment == deployment][since:]
+        return [
+            each.status for each in self.endpoint.observations(0) if each.deployment == deployment
+        ][since:]
 
     def processes(self, deployment: str) -> list[psutil.Process]:
         """Its container first."""
@@ -47,11 +55,16 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     folder = tmp_path_factory.mktemp("splitter")
     environment = {"PYTHONPATH": str(support.MODELS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
     kinds = {OLD: "Steady", NEW: "Scripted"}
-    artifacts = {name: Artifact(support.scripted(folder / name, kind), environment) for name, kind in kinds.items()} | {
-        "broken": Artifact(folder / "nowhere")
-    }
+    artifacts = {
+        name: Artifact(support.scripted(folder / name, kind), environment)
+        for name, kind in kinds.items()
+    } | {"broken": Artifact(folder / "nowhere")}
     with stage(folder) as url:
-        (process,) = [each for each in psutil.Process().children() if "mlops.rehearsal.stage" in each.cmdline()]
+        (process,) = [
+            each
+            for each in psutil.Process().children()
+            if "mlops.rehearsal.stage" in each.cmdline()
+        ]
         yield Rehearsed(LocalEndpoint(url, artifacts), process)
 
 
@@ -186,8 +199,8 @@ def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["container", "server", "worker"])
 def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
-    """Its clients get 502; a worker that dies alone is replaced, at the cost of what it was answering and of what has
-    waited too long by then, which is turned down."""
+    """Its clients get 502; a worker that dies alone is replaced, at the cost of what it was
+    answering and of what has waited too long by then, which is turned down."""
     direct(rehearsed.endpoint, Traffic({OLD: 50, NEW: 50}))
     processes = rehearsed.processes(NEW)
     with Load(rehearsed.endpoint.url, [[0.0]], rate=50) as load:
@@ -206,7 +219,11 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
 
 def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
     """Nor of its deployments."""
-    artifacts = {OLD: Artifact(support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)})}
+    artifacts = {
+        OLD: Artifact(
+            support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)}
+        )
+    }
     with stage(tmp_path) as url:
         endpoint = LocalEndpoint(url, artifacts)
         endpoint.deploy(OLD)

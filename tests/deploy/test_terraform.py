@@ -42,7 +42,8 @@ def unresolved(module: Module) -> Iterator[str]:
             or schema is None
             or (
                 found["attribute"]
-                and found["attribute"] not in {**schema["attributes"], **schema.get("block_types", {})}
+                and found["attribute"]
+                not in {**schema["attributes"], **schema.get("block_types", {})}
             )
         ):
             yield found[0]
@@ -58,7 +59,9 @@ def test_resources_keep_to_the_providers_schema(address: str):
     """Known names, nothing missing, blocks where blocks belong: at all depths."""
     block = BLOCKS[address]
     schema = of_type(block.section, block.type)
-    assert schema is not None, "The snapshot lacks this type; write it anew: tests/terraform/snapshot.py says how."
+    assert schema is not None, (
+        "The snapshot lacks this type; write it anew: tests/terraform/snapshot.py says how."
+    )
     assert list(problems(address, block.body, schema)) == []
 
 
@@ -112,11 +115,20 @@ def test_every_reference_is_to_something():
 
 @pytest.mark.parametrize(
     "expression",
-    ["var.nothing", "local.nothing", "azurerm_resource_group.nothing.id", "data.azurerm_client_config.x.nothing"],
+    [
+        "var.nothing",
+        "local.nothing",
+        "azurerm_resource_group.nothing.id",
+        "data.azurerm_client_config.x.nothing",
+    ],
 )
 def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
     """Also inside text, functions and conditions."""
-    inside = (f'"a-${{{expression}}}"', f"merge({{}}, {expression})", f'"${{true ? "b" : {expression}}}"')
+    inside = (
+        f'"a-${{{expression}}}"',
+        f"merge({{}}, {expression})",
+        f'"${{true ? "b" : {expression}}}"',
+    )
     for written in (expression, *inside):
         text = f'data "azurerm_client_config" "x" {{\n}}\noutput "x" {{\n  value = {written}\n}}'
         assert list(unresolved(module_of(tmp_path, text))) == [expression]
@@ -131,7 +143,9 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
         for part in ("resource_schemas", "data_source_schemas")
         for name in provider[part]
     }
-    assert held >= {(block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"}
+    assert held >= {
+        (block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"
+    }
     (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
     for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
         assert asked[name]["version"] == version
@@ -166,15 +180,20 @@ def test_tfvars_name_declared_variables(path: Path):
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_terraform_tests_are_readable(path: Path):
-    """Only declared variables, and each run asserts or expects a failure. CI runs them with the real providers."""
+    """Only declared variables, and each run asserts or expects a failure. CI runs them with the
+    real providers."""
     tree = parse(path.read_text())
     runs = [(name, body) for one in tree["run"] for name, body in one.items()]
     assert runs
     for _, body in runs:
         assert body.get("assert") or body["expect_failures"]
         for variables in body.get("variables", []):
-            assert {name for name in variables if not name.startswith("__")} <= MODULE.variables().keys()
-    assert {body["command"] for _, body in runs} == ({"apply", "plan"} if path.name == "apply.tftest.hcl" else {"plan"})
+            assert {
+                name for name in variables if not name.startswith("__")
+            } <= MODULE.variables().keys()
+    assert {body["command"] for _, body in runs} == (
+        {"apply", "plan"} if path.name == "apply.tftest.hcl" else {"plan"}
+    )
 
 
 def test_each_combination_of_flags_has_a_run():
@@ -200,7 +219,12 @@ def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
             RequestsTransport(connection_verify=str(folder / "authority.pem")) as transport,
         ):
             client = MLClient(
-                Credential(), SUBSCRIPTION, GROUP, WORKSPACE, **cloud_options(server.url), transport=transport
+                Credential(),
+                SUBSCRIPTION,
+                GROUP,
+                WORKSPACE,
+                **cloud_options(server.url),
+                transport=transport,
             )
             client.online_endpoints.begin_create_or_update(load_online_endpoint(file)).result()
             (request,) = [one for one in server.sent("PUT") if "/onlineEndpoints/" in one.path]
@@ -209,25 +233,33 @@ def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
 def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so that either may make it."""
+    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so that either may make
+    it."""
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
     sent = sent_by_azure_ai_ml(tmp_path, REPOSITORY / "endpoints" / "online-endpoint.yml")
-    assert {key: value for key, value in sent["properties"].items() if value} == ENDPOINT["body"]["properties"]
+    assert {key: value for key, value in sent["properties"].items() if value} == ENDPOINT["body"][
+        "properties"
+    ]
     assert sent["identity"]["type"].lower() == ENDPOINT["identity"][0]["type"].lower()
     assert sent["name"] == MODULE.variables()["endpoint_name"]["default"]
 
 
 def test_terraform_leaves_traffic_and_deployments_to_rollouts():
-    """An apply never changes what is served, nor updates the endpoint: azapi would send it without its traffic."""
+    """An apply never changes what is served, nor updates the endpoint: azapi would send it without
+    its traffic."""
     assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
     given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
     (lifecycle,) = ENDPOINT["lifecycle"]
-    assert given - {name.strip("${}") for name in lifecycle["ignore_changes"]} == {"name", "parent_id"}
+    assert given - {name.strip("${}") for name in lifecycle["ignore_changes"]} == {
+        "name",
+        "parent_id",
+    }
     assert not any("/deployments@" in block.body.get("type", "") for block in BLOCKS.values())
 
 
 def test_quota_by_key_is_only_where_the_tier_has_it():
-    """Classic tiers count by key, v2 tiers by product; Consumption, which has no rates by key either, is refused."""
+    """Classic tiers count by key, v2 tiers by product; Consumption, which has no rates by key
+    either, is refused."""
     policies = INFRASTRUCTURE / "policies"
     assert "<quota-by-key" in (policies / "product.xml").read_text()
     v2 = (policies / "product-v2.xml").read_text()
@@ -244,17 +276,26 @@ def test_no_role_is_wider_than_its_job():
     texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
     roles = set(re.findall(r'(?:role_definition_name|name)\s*= "([A-Z][^"]*)"', texts))
     assert {"AzureML Data Scientist", "AcrPull"} <= roles
-    assert not roles & {"Owner", "Contributor", "User Access Administrator", "Key Vault Administrator"}
+    assert not roles & {
+        "Owner",
+        "Contributor",
+        "User Access Administrator",
+        "Key Vault Administrator",
+    }
     (permissions,) = BLOCKS["azurerm_role_definition.scorer"].body["permissions"]
     actions = ["Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action"]
-    assert {key: value for key, value in permissions.items() if key != "__is_block__"} == {"actions": actions}
+    assert {key: value for key, value in permissions.items() if key != "__is_block__"} == {
+        "actions": actions
+    }
 
 
 def test_no_file_holds_a_secret():
     """Passwords and keys come from Azure, and subscriptions from who runs it."""
     for path in [*INFRASTRUCTURE.glob("*.tf*"), *INFRASTRUCTURE.glob("*.example")]:
         text = path.read_text()
-        assert not re.search(r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE), path.name
+        assert not re.search(
+            r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE
+        ), path.name
         assert not re.search(r'subscription_id\s*=\s*"', text), path.name
 
 
@@ -269,7 +310,9 @@ def variables_of(environment: str) -> dict[str, Any]:
 
 def test_each_environment_can_have_its_endpoint():
     """An endpoint's name is unique within a region: another name, or another region."""
-    endpoints = [(given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)]
+    endpoints = [
+        (given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)
+    ]
     assert len(set(endpoints)) == len(endpoints) == len(TFVARS)
 
 
@@ -277,17 +320,29 @@ def private_endpoints(environment: str) -> int:
     if not variables_of(environment)["private_network_enabled"]:
         return 0
     return (
-        len(re.findall(r"^      \w+ += \{ resource = ", (INFRASTRUCTURE / "network.tf").read_text(), re.MULTILINE)) + 1
+        len(
+            re.findall(
+                r"^      \w+ += \{ resource = ",
+                (INFRASTRUCTURE / "network.tf").read_text(),
+                re.MULTILINE,
+            )
+        )
+        + 1
     )
 
 
 def test_the_cost_on_the_page_adds_up():
-    """Quantities are those of the environments' variables and of endpoints/; a month has 730 hours."""
+    """Quantities are those of the environments' variables and of endpoints/; a month has 730
+    hours."""
     number = r"\**([\d.]+)\**"
-    rows = re.findall(rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(
+        rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE
+    )
     sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
     assert sums is not None
-    instances = yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())["instance_count"]
+    instances = yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())[
+        "instance_count"
+    ]
     for column, environment in zip((2, 4), ENVIRONMENTS, strict=True):
         given = variables_of(environment)
         nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
@@ -297,7 +352,9 @@ def test_the_cost_on_the_page_adds_up():
             "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
             "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),
             "API Management, Standard v2": int(given["api_management_sku"] == "StandardV2_1"),
-            "Azure Managed Redis, B0 without a replica": int(given["managed_redis_sku"] == "Balanced_B0"),
+            "Azure Managed Redis, B0 without a replica": int(
+                given["managed_redis_sku"] == "Balanced_B0"
+            ),
             "Azure Managed Redis, B1": int(given["managed_redis_sku"] == "Balanced_B1"),
             "container registry, Standard": int(not given["private_network_enabled"]),
             "container registry, Premium": int(given["private_network_enabled"]),
@@ -311,18 +368,34 @@ def test_the_cost_on_the_page_adds_up():
 
 def test_each_environment_has_a_state_of_its_own():
     """The page initialises it just before it plans with that environment's variables."""
-    assert "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
-    planned = re.findall(r"-backend-config=key=(\S+).*\nterraform -chdir=infrastructure plan -var-file=(\S+)", PAGE)
+    assert (
+        "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
+    )
+    planned = re.findall(
+        r"-backend-config=key=(\S+).*\nterraform -chdir=infrastructure plan -var-file=(\S+)", PAGE
+    )
     project = MODULE.variables()["project"]["default"]
     assert {name for _, name in planned} == {path.name for path in TFVARS}
     for state, name in planned:
-        assert state == f"{project}-{parse((INFRASTRUCTURE / name).read_text())['environment']}.tfstate"
+        assert (
+            state
+            == f"{project}-{parse((INFRASTRUCTURE / name).read_text())['environment']}.tfstate"
+        )
 
 
 def test_the_page_names_what_is_there():
     """Files, variables and outputs."""
-    files = re.findall(r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`", PAGE)
+    files = re.findall(
+        r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`",
+        PAGE,
+    )
     assert len(files) > 10
-    assert [name for name in files if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))] == []
-    shown = set(re.findall(r"`((?:enable|aks|api|redis|private|agents|existing|endpoint)_\w+)[ `=]", PAGE))
+    assert [
+        name
+        for name in files
+        if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))
+    ] == []
+    shown = set(
+        re.findall(r"`((?:enable|aks|api|redis|private|agents|existing|endpoint)_\w+)[ `=]", PAGE)
+    )
     assert shown <= MODULE.variables().keys() | MODULE.outputs().keys()

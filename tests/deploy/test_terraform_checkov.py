@@ -19,11 +19,27 @@ CHECKS = 60
 
 def checked(variables: Path) -> dict[str, Any]:
     if not CHECKOV.exists():
-        pytest.fail("checkov is missing: `make deployfiles` installs it first, in an environment of its own.")
-    words = ["--directory", INFRASTRUCTURE, "--var-file", variables, "--framework", "terraform", "--output", "json"]
+        pytest.fail(
+            "checkov is missing: `make deployfiles` installs it first, in an environment of its "
+            "own."
+        )
+    words = [
+        "--directory",
+        INFRASTRUCTURE,
+        "--var-file",
+        variables,
+        "--framework",
+        "terraform",
+        "--output",
+        "json",
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [CHECKOV, *map(str, words), "--skip-download"], capture_output=True, text=True, check=False, env=environment
+        [CHECKOV, *map(str, words), "--skip-download"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
     )
     report: dict[str, Any] = json.loads(done.stdout)
     return report
@@ -44,7 +60,8 @@ def test_production_is_clean(tmp_path: Path, tier: str):
 def test_what_is_skipped_has_a_reason():
     """In the resource itself, one sentence."""
     skips = re.findall(
-        r"#checkov:skip=([^:\n]*)(.*)", "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
+        r"#checkov:skip=([^:\n]*)(.*)",
+        "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf")),
     )
     assert skips
     assert [name for name, reason in skips if not re.fullmatch(r":\w.{10,}", reason)] == []

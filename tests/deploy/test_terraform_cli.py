@@ -1,4 +1,5 @@
-"""``infrastructure/`` as Terraform itself takes it, with stand-ins for the providers: tests/terraform/provider.py."""
+"""``infrastructure/`` as Terraform itself takes it, with stand-ins for the providers:
+tests/terraform/provider.py."""
 
 import os
 import shutil
@@ -20,7 +21,8 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
     program = shutil.which("terraform")
     if program is None:
         pytest.fail(
-            "Terraform is missing: .ci/terraform puts it in place, or see developer.hashicorp.com/terraform/install."
+            "Terraform is missing: .ci/terraform puts it in place, or see "
+            "developer.hashicorp.com/terraform/install."
         )
     folder = tmp_path_factory.mktemp("terraform")
     with providers(folder) as found:
@@ -48,7 +50,9 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
 def copy(tmp_path: Path) -> Path:
     """To make mistakes in."""
     return Path(
-        shutil.copytree(INFRASTRUCTURE, tmp_path / "infrastructure", ignore=shutil.ignore_patterns(".terraform"))
+        shutil.copytree(
+            INFRASTRUCTURE, tmp_path / "infrastructure", ignore=shutil.ignore_patterns(".terraform")
+        )
     )
 
 
@@ -58,7 +62,9 @@ def test_files_are_formatted(terraform: Terraform):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("name", ["terraform.tfvars.dev-edge-learning", "terraform.tfvars.prod", "backend.tf.example"])
+@pytest.mark.parametrize(
+    "name", ["terraform.tfvars.dev-edge-learning", "terraform.tfvars.prod", "backend.tf.example"]
+)
 def test_files_that_fmt_does_not_know_are_formatted(terraform: Terraform, copy: Path, name: str):
     """Under a name that it knows."""
     (copy / name).rename(copy / "named.tf")
@@ -76,9 +82,19 @@ def test_the_module_is_valid(terraform: Terraform):
 @pytest.mark.parametrize(
     ("name", "before", "after", "said"),
     [
-        ("cache.tf", "eviction_policy ", "evicting_policy ", 'argument named "evicting_policy" is not expected'),
+        (
+            "cache.tf",
+            "eviction_policy ",
+            "evicting_policy ",
+            'argument named "evicting_policy" is not expected',
+        ),
         ("aks.tf", "node_provisioning_profile {", "node_provisioning {", "Unsupported block type"),
-        ("identity.tf", "workload[0].principal_id", "workload[0].principal", "Unsupported attribute"),
+        (
+            "identity.tf",
+            "workload[0].principal_id",
+            "workload[0].principal",
+            "Unsupported attribute",
+        ),
         ("ml.tf", "local.names.workspace", "local.names.work_space", "Unsupported attribute"),
     ],
 )
@@ -108,9 +124,7 @@ def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy
     mocks = flags[: flags.index("variables {")]
     for path in (copy / "tests").iterdir():
         path.unlink()
-    run = (
-        'variables {\n  subscription_id = "00000000-0000-0000-0000-000000000000"\n}\nrun "all" {\n  command = plan\n}\n'
-    )
+    run = 'variables {\n  subscription_id = "00000000-0000-0000-0000-000000000000"\n}\nrun "all" {\n  command = plan\n}\n'
     (copy / "tests" / "environment.tftest.hcl").write_text(mocks + run)
     assert terraform(copy, "init", "-backend=false").returncode == 0
     done = terraform(copy, "test", f"-var-file=terraform.tfvars.{name}")

@@ -47,7 +47,8 @@ def allowed(role: str) -> list[str]:
 
 
 def action(request: Request) -> str:
-    """The right that Azure Resource Manager demands: the resource's type without its names, and a verb."""
+    """The right that Azure Resource Manager demands: the resource's type without its names, and a
+    verb."""
     provider, _, rest = request.path.partition("/providers/")[2].partition("/")
     return "/".join([provider, *rest.split("/")[0::2], VERBS[request.method]])
 
@@ -55,7 +56,9 @@ def action(request: Request) -> str:
 def refused(requests: Sequence[Request], role: str) -> list[str]:
     actions = [one.lower() for one in allowed(role)]
     return [
-        one for one in map(action, requests) if not any(fnmatch.fnmatch(one.lower(), pattern) for pattern in actions)
+        one
+        for one in map(action, requests)
+        if not any(fnmatch.fnmatch(one.lower(), pattern) for pattern in actions)
     ]
 
 
@@ -67,7 +70,13 @@ def registry(others: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
         if path == "/datastores/workspaceblobstore":
             return Reply(200, STORE)
         if path.startswith("/models/") and request.method == "PUT":
-            held = {"description": "", "flavors": {}, "tags": {}, "properties": {}, **request.document["properties"]}
+            held = {
+                "description": "",
+                "flavors": {},
+                "tags": {},
+                "properties": {},
+                **request.document["properties"],
+            }
             return Reply(201, {"id": request.path, "name": "1", "properties": held})
         return others(request)
 
@@ -92,16 +101,22 @@ def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any,
     certificates = folder / "authority.pem"
     authority.cert_pem.write_to_path(certificates)
     assert ssl.create_default_context(cafile=str(certificates))
-    with azure(authority) as (cloud, server), RequestsTransport(connection_verify=str(certificates)) as transport:
+    with (
+        azure(authority) as (cloud, server),
+        RequestsTransport(connection_verify=str(certificates)) as transport,
+    ):
         yield transport, cloud, server
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
-@pytest.mark.parametrize("path", ["artifact", "azureml://datastores/workspaceblobstore/paths/artifact"])
+@pytest.mark.parametrize(
+    "path", ["artifact", "azureml://datastores/workspaceblobstore/paths/artifact"]
+)
 def test_the_job_that_registers_may_do_what_registering_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ):
-    """A folder's upload begins, and what is uploaded becomes a version of the model; nothing else is asked of Azure."""
+    """A folder's upload begins, and what is uploaded becomes a version of the model; nothing else
+    is asked of Azure."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml import MLClient, load_model
@@ -109,14 +124,23 @@ def test_the_job_that_registers_may_do_what_registering_asks(
         (tmp_path / "artifact").mkdir()
         (tmp_path / "artifact" / "model.joblib").write_bytes(b"model")
         file = tmp_path / "model.yml"
-        file.write_text(f"name: diabetes-classifier\nversion: '1'\ntype: custom_model\npath: {path}\n")
+        file.write_text(
+            f"name: diabetes-classifier\nversion: '1'\ntype: custom_model\npath: {path}\n"
+        )
         with client(tmp_path, monkeypatch) as (transport, _, server):
             server.application = registry(server.application)
             ml = MLClient(
-                Credential(), SUBSCRIPTION, GROUP, WORKSPACE, **cloud_options(server.url), transport=transport
+                Credential(),
+                SUBSCRIPTION,
+                GROUP,
+                WORKSPACE,
+                **cloud_options(server.url),
+                transport=transport,
             )
             if path == "artifact":
-                monkeypatch.setattr("azure.ai.ml._artifacts._artifact_utilities.get_storage_client", uploads)
+                monkeypatch.setattr(
+                    "azure.ai.ml._artifacts._artifact_utilities.get_storage_client", uploads
+                )
                 with pytest.raises(UploadBegins):
                     ml.models.create_or_update(load_model(file))
             else:
@@ -136,7 +160,12 @@ def test_a_rollout_may_hand_autoscale_settings_on(tmp_path: Path, monkeypatch: p
     with client(tmp_path, monkeypatch) as (transport, cloud, server):
         cloud.autoscale.settings["credit-blue"] = setting("credit-blue", "blue")
         calls: Any = AzureCalls(None, "credit", 60)  # type: ignore[arg-type]
-        names = {"subscription": SUBSCRIPTION, "resource_group": GROUP, "workspace": WORKSPACE, "endpoint": "credit"}
+        names = {
+            "subscription": SUBSCRIPTION,
+            "resource_group": GROUP,
+            "workspace": WORKSPACE,
+            "endpoint": "credit",
+        }
         arm = resource_manager(Credential(), server.url, transport=transport)
         autoscale = AzureAutoscale(calls, arm, **names)
         found = autoscale.of("blue")
@@ -163,7 +192,13 @@ def test_each_job_acts_as_the_identity_of_its_environment():
     workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "deploy.yml").read_text())
     assert {job["environment"] for job in workflow["jobs"].values() if "environment" in job} == jobs
     pipeline = (REPOSITORY / "azure-pipelines.yml").read_text()
-    stages = dict(zip(("package", "test", "register", "production"), pipeline.split("- stage: ")[1:], strict=True))
+    stages = dict(
+        zip(
+            ("package", "test", "register", "production"),
+            pipeline.split("- stage: ")[1:],
+            strict=True,
+        )
+    )
     for job in jobs:
         assert set(re.findall(r"azureSubscription: (\S+)", stages[job])) == {job}
 

@@ -1,4 +1,5 @@
-"""Becomes the command that is given, without capabilities: even root may then not write where permissions say no."""
+"""Becomes the command that is given, without capabilities: even root may then not write where
+permissions say no."""
 
 import ctypes
 import os
@@ -9,5 +10,7 @@ PR_CAPBSET_DROP = 24
 
 libc = ctypes.CDLL(None)
 for capability in range(CAPABILITIES):
-    libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # refused to those who have none, who need none dropped
+    libc.prctl(
+        PR_CAPBSET_DROP, capability, 0, 0, 0
+    )  # refused to those who have none, who need none dropped
 os.execvp(sys.argv[1], sys.argv[1:])

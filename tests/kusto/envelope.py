@@ -62,7 +62,8 @@ def console_log(lines: Iterable[str], arrivals: Iterator[datetime]) -> Table:
 
 
 def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetime]) -> Table:
-    """``answers``: the model's own ``status``, ``duration_ms``, ``request_id`` and perhaps the ``client_request_id``.
+    """``answers``: the model's own ``status``, ``duration_ms``, ``request_id`` and perhaps the
+    ``client_request_id``.
 
     Azure answers 424 for whatever the model did not answer with 200.
     """
@@ -83,7 +84,8 @@ def traffic_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetim
 
 
 def gateway_log(answers: Iterable[Mapping[str, Any]], arrivals: Iterator[datetime]) -> Table:
-    """``answers``: the client's ``status``; ``backend``, the endpoint's, or None; perhaps a ``reason``."""
+    """``answers``: the client's ``status``; ``backend``, the endpoint's, or None; perhaps a
+    ``reason``."""
     return [
         {
             "TimeGenerated": at,

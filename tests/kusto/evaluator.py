@@ -1,7 +1,7 @@
 """Runs a query over rows: just the operators and functions that our queries use, and no others.
 
-``percentile()`` is the nearest rank, as Kusto defines it; Kusto estimates it by T-Digest, off by at most one per cent
-of the ranks at the median and less towards the ends
+``percentile()`` is the nearest rank, as Kusto defines it; Kusto estimates it by T-Digest, off by at
+most one per cent of the ranks at the median and less towards the ends
 (https://learn.microsoft.com/kusto/query/percentiles-aggregation-function).
 """
 
@@ -20,7 +20,8 @@ Values = Sequence[Any]
 
 
 def nearest_rank(values: Iterable[Any], percent: int) -> Any:
-    """The smallest value that at least so many per cent are less than or equal to. Nulls do not count."""
+    """The smallest value that at least so many per cent are less than or equal to. Nulls do not
+    count."""
     ordered = sorted(value for value in values if value is not None)
     return ordered[max(1, -(-len(ordered) * percent // 100)) - 1] if ordered else None
 
@@ -28,13 +29,19 @@ def nearest_rank(values: Iterable[Any], percent: int) -> Any:
 AGGREGATES: dict[str, Callable[..., Any]] = {
     "count": len,
     "countif": lambda rows, found: sum(value is True for value in found),
-    "make_list": lambda rows, found, most: [value for value in found if value is not None][: most[0]],
-    "make_set": lambda rows, found, most: list(dict.fromkeys(value for value in found if value is not None))[: most[0]],
+    "make_list": lambda rows, found, most: [value for value in found if value is not None][
+        : most[0]
+    ],
+    "make_set": lambda rows, found, most: list(
+        dict.fromkeys(value for value in found if value is not None)
+    )[: most[0]],
     "max": lambda rows, found: max((value for value in found if value is not None), default=None),
     "min": lambda rows, found: min((value for value in found if value is not None), default=None),
     "percentile": lambda rows, found, percents: nearest_rank(found, percents[0]) if found else None,
     "sum": lambda rows, found: sum(value for value in found if value is not None),
-    "sumif": lambda rows, found, chosen: sum(v for v, yes in zip(found, chosen, strict=True) if yes is True),
+    "sumif": lambda rows, found, chosen: sum(
+        v for v, yes in zip(found, chosen, strict=True) if yes is True
+    ),
 }
 
 
@@ -43,7 +50,8 @@ def _arguments(call: Node) -> list[Node]:
 
 
 class Evaluator:
-    """``tables``: rows by the table's name. ``now``: what ``ago()`` counts from and ``now()`` is."""
+    """``tables``: rows by the table's name. ``now``: what ``ago()`` counts from and ``now()``
+    is."""
 
     def __init__(self, tables: dict[str, Table], now: datetime) -> None:
         self._names: dict[str, Any] = dict(tables)
@@ -102,23 +110,34 @@ class Evaluator:
     def _order(self, rows: Table, step: Node) -> Table:
         (ordered,) = step.children[-1].children
         expression, clause = ordered.children
-        return sorted(rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc")
+        return sorted(
+            rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc"
+        )
 
     def _top(self, rows: Table, step: Node) -> Table:
         most, ordered = step.children
         expression, clause = ordered.children
-        rows = sorted(rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc")
+        rows = sorted(
+            rows, key=lambda row: self._value(expression, row), reverse=clause.text == "desc"
+        )
         return rows[: self._value(most, {})]
 
     def _mv_expand(self, rows: Table, step: Node) -> Table:
         *parameters, expansions = step.children
-        if [part.text for listed in parameters for part in listed.children[0].children] != ["kind", "array"]:
+        if [part.text for listed in parameters for part in listed.children[0].children] != [
+            "kind",
+            "array",
+        ]:
             raise NotSupportedError("mv-expand of another kind than array")
         name, source = expansions.children[0].children[0].children
         expanded = []
         for row in rows:
             bag = self._value(source, row)
-            pairs = [[key, value] for key, value in bag.items()] if isinstance(bag, dict) and bag else [None]
+            pairs = (
+                [[key, value] for key, value in bag.items()]
+                if isinstance(bag, dict) and bag
+                else [None]
+            )
             expanded += [row | {name.text: pair} for pair in pairs]
         return expanded
 
@@ -140,11 +159,15 @@ class Evaluator:
         name = call.children[0].text
         if name not in AGGREGATES:
             raise NotSupportedError(f"{name}()")
-        return AGGREGATES[name](rows, *([self._value(argument, row) for row in rows] for argument in _arguments(call)))
+        return AGGREGATES[name](
+            rows, *([self._value(argument, row) for row in rows] for argument in _arguments(call))
+        )
 
     def _columns(self, listed: Node, row: Row) -> dict[str, Any]:
         return {
-            self._name(each): self._value(each.children[1] if each.kind == "SimpleNamedExpression" else each, row)
+            self._name(each): self._value(
+                each.children[1] if each.kind == "SimpleNamedExpression" else each, row
+            )
             for each in listed.children
         }
 

@@ -16,7 +16,8 @@ from kusto.envelope import MIDNIGHT, console_log, container_log, moments, traffi
 from kusto.evaluator import Table
 
 GOOD, CACHED, BYPASSED, CLIENT, OURS = 120, 30, 30, 25, 15
-"""Requests of each kind: computed, answered by the cache, kept from it by the client, refused, failed."""
+"""Requests of each kind: computed, answered by the cache, kept from it by the client, refused,
+failed."""
 
 APART, IN_A_WINDOW = timedelta(seconds=15), 20
 """Requests are sent within seconds; they arrive in windows of five minutes with so many each."""
@@ -42,11 +43,18 @@ def documents() -> Iterator[tuple[Any, dict[str, str]]]:
 
 
 class Logged:
-    """``lines`` of requests and ``answers`` that their clients had, in the order in which they were sent."""
+    """``lines`` of requests and ``answers`` that their clients had, in the order in which they were
+    sent."""
 
     def __init__(self, folder: Path) -> None:
-        env = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "memory", "SCORING_CACHE_MUST_PAY": "false"}
-        with serving(support.scripted(folder, "Remembered"), folder, **env, DEPLOYMENT_NAME="blue") as server:
+        env = THREADS | {
+            "WORKER_COUNT": "1",
+            "SCORING_CACHE": "memory",
+            "SCORING_CACHE_MUST_PAY": "false",
+        }
+        with serving(
+            support.scripted(folder, "Remembered"), folder, **env, DEPLOYMENT_NAME="blue"
+        ) as server:
             self.answers = [self._ask(server, *one) for one in documents()]
             until(lambda: server.log.count("duration_ms") == len(self.answers), "all are logged")
             written = server.log.splitlines()
@@ -55,17 +63,26 @@ class Logged:
         self.lines = sorted(requests, key=lambda line: order.index(line["request_id"]))
         for answer, line in zip(self.answers, self.lines, strict=True):
             answer["duration_ms"] = line["duration_ms"]
-        texts = [*map(json.dumps, self.lines), *(line for line in written if "duration_ms" not in line)]
+        texts = [
+            *map(json.dumps, self.lines),
+            *(line for line in written if "duration_ms" not in line),
+        ]
         self.tables = workspace(
             ContainerLogV2=arrived(container_log, texts),
             AmlOnlineEndpointConsoleLog=arrived(console_log, texts),
             AmlOnlineEndpointTrafficLog=arrived(traffic_log, self.answers),
         )
-        self.windows = [self.answers[i : i + IN_A_WINDOW] for i in range(0, len(self.answers), IN_A_WINDOW)]
+        self.windows = [
+            self.answers[i : i + IN_A_WINDOW] for i in range(0, len(self.answers), IN_A_WINDOW)
+        ]
         self.end = MIDNIGHT + len(self.answers) * APART
 
     @staticmethod
     def _ask(server: Server, document: Any, headers: dict[str, str]) -> dict[str, Any]:
         answer = server.score(document, headers=headers)
         client = headers.get("x-ms-client-request-id", "")
-        return {"status": answer.status_code, "client_request_id": client, **answer.json()["metadata"]}
+        return {
+            "status": answer.status_code,
+            "client_request_id": client,
+            **answer.json()["metadata"],
+        }

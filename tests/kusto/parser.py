@@ -15,7 +15,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 QUERIES = REPOSITORY / "infrastructure" / "queries"
 PACKS = ("containerlogv2", "managed")
-FILES = sorted(path.relative_to(QUERIES).with_suffix("").as_posix() for path in QUERIES.glob("*/*.kql"))
+FILES = sorted(
+    path.relative_to(QUERIES).with_suffix("").as_posix() for path in QUERIES.glob("*/*.kql")
+)
 """Of both packs, without their ending."""
 
 PARSER = REPOSITORY / "build" / "kusto" / "node_modules"
@@ -24,7 +26,8 @@ TABLES: dict[str, str] = json.loads((HERE / "tables.json").read_text())["tables"
 
 
 class Query(NamedTuple):
-    """``columns``: type by name, of the result. ``tree``: of ``[kind, *children]``; a token is ``[kind, text]``."""
+    """``columns``: type by name, of the result. ``tree``: of ``[kind, *children]``; a token is
+    ``[kind, text]``."""
 
     errors: list[str]
     columns: dict[str, str]
@@ -33,7 +36,9 @@ class Query(NamedTuple):
 
 def parse(queries: dict[str, str]) -> dict[str, Query]:
     """By name, against the tables of ``tables.json``."""
-    node = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    node = shutil.which(
+        "node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
     if node is None or not PARSER.is_dir():
         pytest.fail("Microsoft's Kusto parser is not installed; get it by `make kusto`")
     done = subprocess.run(

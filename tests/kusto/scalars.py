@@ -1,6 +1,8 @@
-"""What an expression of a query is, for one row. Null is None; whatever is not known here is refused, not guessed.
+"""What an expression of a query is, for one row. Null is None; whatever is not known here is
+refused, not guessed.
 
-Dynamic values are what ``json.loads`` makes of them. A whole number divided by a whole number is whole, as in Kusto.
+Dynamic values are what ``json.loads`` makes of them. A whole number divided by a whole number is
+whole, as in Kusto.
 """
 
 from __future__ import annotations
@@ -35,7 +37,10 @@ def literal(node: Node) -> Any:
     if kind == "String" and re.fullmatch(r'"[^"\\]*"', text):
         return text[1:-1]
     if kind == "Timespan" and (found := re.fullmatch(r"(\d+)([dhms])", text)):
-        return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
+        return (
+            int(found[1])
+            * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
+        )
     raise NotSupportedError(f"{node.kind} {text}")
 
 
@@ -94,7 +99,10 @@ def divide(left: Any, right: Any) -> Any:
 
 def has(text: Any, term: str) -> bool:
     """Whether the term stands in the text by itself, not as a part of a longer one."""
-    return re.search(rf"(?<![0-9a-z]){re.escape(term.lower())}(?![0-9a-z])", tostring(text).lower()) is not None
+    return (
+        re.search(rf"(?<![0-9a-z]){re.escape(term.lower())}(?![0-9a-z])", tostring(text).lower())
+        is not None
+    )
 
 
 def _without_case(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
@@ -128,7 +136,12 @@ def binary(kind: str, left: Any, right: Any) -> Any:
     if left is None or right is None:
         return None
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
-    if kind not in TEXTS and not numbers and type(left) is not type(right) and not isinstance(left, datetime):
+    if (
+        kind not in TEXTS
+        and not numbers
+        and type(left) is not type(right)
+        and not isinstance(left, datetime)
+    ):
         raise NotSupportedError(f"{kind} of {left!r} and {right!r}")
     return BINARY[kind](left, right)
 

@@ -1,6 +1,8 @@
-"""Stand-ins for estimators of other libraries, with what those tell of themselves and how they answer.
+"""Stand-ins for estimators of other libraries, with what those tell of themselves and how they
+answer.
 
-Each as the library has it: LightGBM 4.7, XGBoost 3.2, CatBoost 1.2.10 and statsmodels 0.15, which the tests do without.
+Each as the library has it: LightGBM 4.7, XGBoost 3.2, CatBoost 1.2.10 and statsmodels 0.15, which
+the tests do without.
 """
 
 import json
@@ -10,7 +12,8 @@ import pandas as pd
 
 
 class LightgbmBooster:
-    """``lightgbm.Booster``: no tags, no ``n_features_in_``. Adds to each number the length of the category's name."""
+    """``lightgbm.Booster``: no tags, no ``n_features_in_``. Adds to each number the length of the
+    category's name."""
 
     pandas_categorical = (["blue", "red"],)
 
@@ -27,7 +30,9 @@ class LightgbmBooster:
 
     def predict(self, X):
         if self.pandas_categorical:
-            assert [list(X[c].cat.categories) for c in X.select_dtypes("category")] == self.pandas_categorical
+            assert [
+                list(X[c].cat.categories) for c in X.select_dtypes("category")
+            ] == self.pandas_categorical
             return X["size"].to_numpy() + X["colour"].map(len).to_numpy(dtype=float)
         return np.asarray(X)[:, 0]
 
@@ -53,7 +58,9 @@ class XgboostBooster:
     def __init__(self, cats=True):
         text = b"bluered"
         encoded = [{"offsets": [], "values": []}, {"offsets": [0, 4, 7], "values": list(text)}]
-        self._model = {"learner": {"gradient_booster": {"model": {"cats": {"enc": encoded}} if cats else {}}}}
+        self._model = {
+            "learner": {"gradient_booster": {"model": {"cats": {"enc": encoded}} if cats else {}}}
+        }
 
     def save_raw(self, form):
         assert form == "json"
@@ -95,11 +102,15 @@ class CatboostEstimator:
     def predict(self, X):
         if not self._categories:
             return np.asarray(X)[:, 0]
-        return X["size"].to_numpy(dtype=float) + X["colour"].map(lambda value: len(str(value))).to_numpy()
+        return (
+            X["size"].to_numpy(dtype=float)
+            + X["colour"].map(lambda value: len(str(value))).to_numpy()
+        )
 
 
 class StatsmodelsResults:
-    """``OLSResults``: neither tags nor a number of features, and ``params`` in place of ``coef_``."""
+    """``OLSResults``: neither tags nor a number of features, and ``params`` in place of
+    ``coef_``."""
 
     def __init__(self, params):
         self.params = np.array(params)

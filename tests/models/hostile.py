@@ -70,7 +70,8 @@ def _deep():
 
 
 class Hostile:
-    """Two features. It raises ``how`` at ``step``, or at its ``call``-th prediction; or its answers are ``how``."""
+    """Two features. It raises ``how`` at ``step``, or at its ``call``-th prediction; or its answers
+    are ``how``."""
 
     cacheable = False
 

@@ -1,4 +1,5 @@
-"""A model that does as it is told by the first value of a request, so that tests decide what happens and when."""
+"""A model that does as it is told by the first value of a request, so that tests decide what
+happens and when."""
 
 import gc
 import os
@@ -13,7 +14,8 @@ COMPUTE = 10_000.0
 
 
 class Scripted:
-    """One feature: for how many seconds a prediction sleeps, or those above COMPUTE, holds the interpreter.
+    """One feature: for how many seconds a prediction sleeps, or those above COMPUTE, holds the
+    interpreter.
 
     The constants above misbehave.
     """
@@ -52,7 +54,8 @@ class Scripted:
 
 
 class SlowToLoad(Scripted):
-    """Unpickling takes the seconds in the environment variable LOAD_SECONDS, or fails if that is negative."""
+    """Unpickling takes the seconds in the environment variable LOAD_SECONDS, or fails if that is
+    negative."""
 
     def __setstate__(self, state):
         seconds = float(os.environ.get("LOAD_SECONDS", "0"))

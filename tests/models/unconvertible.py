@@ -1,4 +1,5 @@
-"""Estimators whose converters to ONNX misbehave, each in its own way. They register themselves with skl2onnx."""
+"""Estimators whose converters to ONNX misbehave, each in its own way. They register themselves with
+skl2onnx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An agent of both services: runs the commands of a pipeline's steps with bash, each job in a checkout of its own."""
+"""An agent of both services: runs the commands of a pipeline's steps with bash, each job in a
+checkout of its own."""
 
 from __future__ import annotations
 
@@ -26,11 +27,15 @@ ITS_OWN = {
 }
 """What the services do before a job's commands: code, Python and a sign-in are there already."""
 
-PUBLISH, DOWNLOAD = {"actions/upload-artifact", "publish"}, {"actions/download-artifact", "download"}
+PUBLISH, DOWNLOAD = (
+    {"actions/upload-artifact", "publish"},
+    {"actions/download-artifact", "download"},
+)
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """What a commit of all that lies in ``folder`` would hold: git's own and what .gitignore names is left out."""
+    """What a commit of all that lies in ``folder`` would hold: git's own and what .gitignore names
+    is left out."""
     ignored = GitIgnoreSpec.from_lines([".git/", *(folder / ".gitignore").read_text().splitlines()])
     for place, folders, names in os.walk(folder):
         below = Path(place).relative_to(folder)
@@ -54,7 +59,8 @@ def check_out(source: Path, target: Path) -> Path:
 
 @dataclass
 class Agent:
-    """``values``: of the service's expressions. ``surroundings``: variables of the agent's machine."""
+    """``values``: of the service's expressions. ``surroundings``: variables of the agent's
+    machine."""
 
     source: Path
     folder: Path
@@ -81,12 +87,15 @@ class Agent:
         )
 
     def take(self, step: Step) -> subprocess.CompletedProcess[str] | None:
-        """Run the step, if it has a command; keep or fetch what it hands to other jobs. Raises KeyError for others."""
+        """Run the step, if it has a command; keep or fetch what it hands to other jobs. Raises
+        KeyError for others."""
         if step.command is not None:
             return self.bash(step.job, step)
         store = self.folder / "store" / str(step.inputs.get("name", step.inputs.get("artifact")))
         if step.does in PUBLISH:
-            shutil.copytree(self.checkout(step.job) / (step.inputs.get("path") or step.inputs["publish"]), store)
+            shutil.copytree(
+                self.checkout(step.job) / (step.inputs.get("path") or step.inputs["publish"]), store
+            )
         elif step.does == "actions/download-artifact":
             shutil.copytree(store, self.checkout(step.job) / step.inputs["path"])
         elif step.does not in ITS_OWN | DOWNLOAD:

@@ -1,4 +1,5 @@
-"""A stand-in for Azure that a pipeline's commands reach by Azure's own names, with an endpoint that serves a model."""
+"""A stand-in for Azure that a pipeline's commands reach by Azure's own names, with an endpoint that
+serves a model."""
 
 from __future__ import annotations
 
@@ -14,25 +15,31 @@ from typing import Any
 
 import trustme
 
-import model as models
 from arm.azure import Azure, azure
 from arm.https import HttpsServer, Reply, Request
 from arm.proxy import proxy
 from arm.workspace import PREFIX, SUBSCRIPTION, WORKSPACE
-from errors import ClientError
-from golden import UNLIMITED
-from settings import Settings
+from azureml_scoring.errors import ClientError
+from azureml_scoring.models import loading as models
+from azureml_scoring.models.golden_rows import UNLIMITED
+from azureml_scoring.settings import Settings
 from validation import validate
 
 SHIMS = Path(__file__).parent
-HOSTS = ("management.azure.com", "api.loganalytics.io", "*.blob.core.windows.net", "*.api.azureml.ms")
+HOSTS = (
+    "management.azure.com",
+    "api.loganalytics.io",
+    "*.blob.core.windows.net",
+    "*.api.azureml.ms",
+)
 SKU = {"name": "Default", "capacity": 3}
 TOKEN = {"authorization": "Bearer of whoever set it up"}
 
 
 @dataclass
 class Cloud:
-    """``name``: of the endpoint, and of its model. ``watch`` is told of each traffic before it is set."""
+    """``name``: of the endpoint, and of its model. ``watch`` is told of each traffic before it is
+    set."""
 
     azure: Azure
     server: HttpsServer
@@ -42,11 +49,16 @@ class Cloud:
 
     @property
     def deployments(self) -> dict[str, Any]:
-        return {name: one["properties"] for name, one in self.azure.workspace.deployments[self.name].items()}
+        return {
+            name: one["properties"]
+            for name, one in self.azure.workspace.deployments[self.name].items()
+        }
 
     @property
     def live(self) -> dict[str, int]:
-        traffic: dict[str, int] = self.azure.workspace.endpoints[self.name]["properties"].get("traffic") or {}
+        traffic: dict[str, int] = (
+            self.azure.workspace.endpoints[self.name]["properties"].get("traffic") or {}
+        )
         return {name: share for name, share in traffic.items() if share}
 
     def registered(self, version: str) -> dict[str, bytes]:
@@ -61,19 +73,36 @@ class Cloud:
         return self.azure(request)
 
     def _write_traffic_log(self) -> None:
-        """Two hundred requests to each deployment with traffic, whenever somebody looks, in place of clients."""
+        """Two hundred requests to each deployment with traffic, whenever somebody looks, in place
+        of clients."""
         properties = self.azure.workspace.endpoints[self.name]["properties"]
         for deployment in {**self.live, **(properties.get("mirrorTraffic") or {})}:
-            self.azure.logs.rows += [_logged(self.name, deployment, 20.0 + number % 10) for number in range(200)]
+            self.azure.logs.rows += [
+                _logged(self.name, deployment, 20.0 + number % 10) for number in range(200)
+            ]
 
     def serve(self, model_version: int) -> None:
         """An endpoint with all traffic on blue."""
         path = f"{PREFIX}/onlineEndpoints/{self.name}"
-        model = {"model": f"{PREFIX}/models/{self.name}/versions/{model_version}", "endpointComputeType": "Managed"}
-        closed, opened = ({"authMode": "AADToken", "traffic": traffic} for traffic in ({}, {"blue": 100}))
-        for place, properties in ((path, closed), (f"{path}/deployments/blue", model), (path, opened), (path, opened)):
-            body = json.dumps({"location": "westeurope", "sku": SKU, "properties": properties}).encode()
-            while (said := self.azure.workspace(Request("PUT", place, {}, TOKEN, body))).status == 409:
+        model = {
+            "model": f"{PREFIX}/models/{self.name}/versions/{model_version}",
+            "endpointComputeType": "Managed",
+        }
+        closed, opened = (
+            {"authMode": "AADToken", "traffic": traffic} for traffic in ({}, {"blue": 100})
+        )
+        for place, properties in (
+            (path, closed),
+            (f"{path}/deployments/blue", model),
+            (path, opened),
+            (path, opened),
+        ):
+            body = json.dumps(
+                {"location": "westeurope", "sku": SKU, "properties": properties}
+            ).encode()
+            while (
+                said := self.azure.workspace(Request("PUT", place, {}, TOKEN, body))
+            ).status == 409:
                 pass
             assert said.status in (200, 201), said.body
 
@@ -107,7 +136,10 @@ def _answering(model_dir: Path) -> Callable[[Request], Reply]:
 
     def answer(request: Request) -> Reply:
         try:
-            return Reply(200, {"predictions": loaded.predict(validate(request.body, loaded.contract, UNLIMITED))})
+            return Reply(
+                200,
+                {"predictions": loaded.predict(validate(request.body, loaded.contract, UNLIMITED))},
+            )
         except ClientError as error:
             return Reply(error.status, {"error": error.message})
 

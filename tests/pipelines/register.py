@@ -14,7 +14,9 @@ parser.add_argument("words", nargs=3)
 for option in ("--file", "--version", "--resource-group", "--workspace-name"):
     parser.add_argument(option, required=True)
 given = parser.parse_args()
-client = MLClient(AzureCliCredential(), os.environ["AZ_SUBSCRIPTION"], given.resource_group, given.workspace_name)
+client = MLClient(
+    AzureCliCredential(), os.environ["AZ_SUBSCRIPTION"], given.resource_group, given.workspace_name
+)
 model = load_model(given.file, params_override=[{"version": given.version}])
 made = client.models.create_or_update(model)
 print(f"{made.name} {made.version}")

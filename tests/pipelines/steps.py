@@ -17,8 +17,8 @@ AZURE = REPOSITORY / "azure-pipelines.yml"
 
 @dataclass(frozen=True)
 class Step:
-    """``command``: what bash runs; None for an action or a task of the service itself, which ``does`` names, with its
-    ``inputs``. ``condition``: when it runs, if not after a success."""
+    """``command``: what bash runs; None for an action or a task of the service itself, which
+    ``does`` names, with its ``inputs``. ``condition``: when it runs, if not after a success."""
 
     job: str
     does: str
@@ -39,7 +39,9 @@ def github(file: str = "deploy.yml", inside: str = "") -> Iterator[Step]:
         for step in job.get("steps", []):
             env = {**job.get("env", {}), **step.get("env", {})}
             does = step.get("uses", "run").partition("@")[0]
-            yield Step(inside + name, does, step.get("run"), step.get("with", {}), env, step.get("if"))
+            yield Step(
+                inside + name, does, step.get("run"), step.get("with", {}), env, step.get("if")
+            )
 
 
 def azure() -> Iterator[Step]:
@@ -49,7 +51,11 @@ def azure() -> Iterator[Step]:
             name = f"{stage['stage']}/{job.get('job') or job['deployment']}"
             steps = job.get("steps") or job["strategy"]["runOnce"]["deploy"]["steps"]
             for step in steps:
-                does = next(key for key in step if key in ("script", "task", "publish", "download", "checkout"))
+                does = next(
+                    key
+                    for key in step
+                    if key in ("script", "task", "publish", "download", "checkout")
+                )
                 inputs = step.get("inputs", {}) if does == "task" else step
                 command = inputs.get("inlineScript", step.get("script"))
                 named = step["task"] if does == "task" else does
@@ -57,6 +63,7 @@ def azure() -> Iterator[Step]:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """With the service's expressions replaced. Raises KeyError for a GitHub one that has no value."""
+    """With the service's expressions replaced. Raises KeyError for a GitHub one that has no
+    value."""
     text = re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda found: values[found[1]], text)
     return re.sub(r"\$\(([\w.]+)\)", lambda found: values.get(found[1], found[0]), text)

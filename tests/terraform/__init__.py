@@ -1,1 +1,2 @@
-"""What is needed to check ``infrastructure/`` without Azure and without the registry of providers."""
+"""What is needed to check ``infrastructure/`` without Azure and without the registry of
+providers."""

@@ -64,15 +64,23 @@ class Module:
         return {name: body for one in self.each("variable") for name, body in one.items()}
 
     def locals(self) -> dict[str, Any]:
-        return {name: value for one in self.each("locals") for name, value in one.items() if name != "__is_block__"}
+        return {
+            name: value
+            for one in self.each("locals")
+            for name, value in one.items()
+            if name != "__is_block__"
+        }
 
     def outputs(self) -> dict[str, Any]:
         return {name: body for one in self.each("output") for name, body in one.items()}
 
     def references(self) -> Iterator[re.Match[str]]:
-        """Of all expressions, but those to ``each``, ``path``, names of for-expressions, what is moved or removed."""
+        """Of all expressions, but those to ``each``, ``path``, names of for-expressions, what is
+        moved or removed."""
         for tree in self.trees.values():
-            for text in texts({name: part for name, part in tree.items() if name not in ("moved", "removed")}):
+            for text in texts(
+                {name: part for name, part in tree.items() if name not in ("moved", "removed")}
+            ):
                 yield from REFERENCE.finditer(code(text))
 
 

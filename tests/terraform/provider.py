@@ -1,9 +1,10 @@
-"""Stands in for a provider where the registry is out of reach: it knows the snapshot's schemas and makes nothing.
+"""Stands in for a provider where the registry is out of reach: it knows the snapshot's schemas and
+makes nothing.
 
-Terraform's own ``validate``, and ``test`` with mocked providers, ask a provider for no more than that. They find it by
-the environment variable TF_REATTACH_PROVIDERS and speak protocol 6 of
-https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it, over a socket. Enums and ranges, which
-only the real provider knows, are not checked.
+Terraform's own ``validate``, and ``test`` with mocked providers, ask a provider for no more than
+that. They find it by the environment variable TF_REATTACH_PROVIDERS and speak protocol 6 of
+https://github.com/hashicorp/terraform/tree/main/docs/plugin-protocol with it, over a socket. Enums
+and ranges, which only the real provider knows, are not checked.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ VALIDATIONS = ("ValidateProviderConfig", "ValidateResourceConfig", "ValidateData
 
 @contextmanager
 def providers(folder: Path) -> Iterator[dict[str, str]]:
-    """Environment variables for Terraform, while the providers are up. ``folder``: where their sockets go."""
+    """Environment variables for Terraform, while the providers are up. ``folder``: where their
+    sockets go."""
     with ExitStack() as stack:
         addresses = {}
         for name, one in schemas().items():
@@ -47,7 +49,10 @@ def providers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _handlers(schema: bytes) -> grpc.GenericRpcHandler:
-    answers = {"GetProviderSchema": schema, **dict.fromkeys((*VALIDATIONS, "ConfigureProvider", "StopProvider"), b"")}
+    answers = {
+        "GetProviderSchema": schema,
+        **dict.fromkeys((*VALIDATIONS, "ConfigureProvider", "StopProvider"), b""),
+    }
     return grpc.method_handlers_generic_handler(
         f"tfplugin{PROTOCOL}.Provider",
         {
@@ -60,7 +65,10 @@ def _handlers(schema: bytes) -> grpc.GenericRpcHandler:
 def _answer(schema: dict[str, Any]) -> bytes:
     parts = [_field(1, _schema(schema["provider"]))]
     for number, part in ((2, "resource_schemas"), (3, "data_source_schemas")):
-        parts += [_field(number, _field(1, name) + _field(2, _schema(one))) for name, one in schema[part].items()]
+        parts += [
+            _field(number, _field(1, name) + _field(2, _schema(one)))
+            for name, one in schema[part].items()
+        ]
     return b"".join(parts)
 
 
@@ -82,7 +90,9 @@ def _attribute(name: str, attribute: dict[str, Any]) -> bytes:
 
 def _nested(name: str, nested: dict[str, Any]) -> bytes:
     limits = b"".join(
-        _field(number, nested[key]) for key, number in (("min_items", 4), ("max_items", 5)) if key in nested
+        _field(number, nested[key])
+        for key, number in (("min_items", 4), ("max_items", 5))
+        if key in nested
     )
     return _field(1, name) + _field(2, _block(nested["block"])) + _field(3, LIST) + limits
 

@@ -1,4 +1,5 @@
-"""The providers' schemas, as far as ``infrastructure/`` uses them, and what a block has wrong by them."""
+"""The providers' schemas, as far as ``infrastructure/`` uses them, and what a block has wrong by
+them."""
 
 from __future__ import annotations
 
@@ -40,18 +41,28 @@ def of_type(section: str, kind: str) -> dict[str, Any] | None:
     return found
 
 
-def problems(where: str, body: dict[str, Any], schema: dict[str, Any], own: set[str] = META) -> Iterator[str]:
-    """Unknown names, missing ones, blocks in place of arguments and the other way round; at all depths."""
+def problems(
+    where: str, body: dict[str, Any], schema: dict[str, Any], own: set[str] = META
+) -> Iterator[str]:
+    """Unknown names, missing ones, blocks in place of arguments and the other way round; at all
+    depths."""
     attributes, blocks = schema["attributes"], schema.get("block_types", {})
-    given = {name: value for name, value in body.items() if not name.startswith("__") and name not in own}
+    given = {
+        name: value for name, value in body.items() if not name.startswith("__") and name not in own
+    }
     dynamic = {
-        name: one["content"] for part in given.pop("dynamic", []) for name, one in part.items() if name[0] != "_"
+        name: one["content"]
+        for part in given.pop("dynamic", [])
+        for name, one in part.items()
+        if name[0] != "_"
     }
     for name in dynamic.keys() & given.keys():
         yield f"{where}.{name} is given twice"
     for name, value in {**given, **dynamic}.items():
         here = f"{where}.{name}"
-        is_block = isinstance(value, list) and any(isinstance(one, dict) and "__is_block__" in one for one in value)
+        is_block = isinstance(value, list) and any(
+            isinstance(one, dict) and "__is_block__" in one for one in value
+        )
         if name in blocks:
             if not is_block:
                 yield f"{here} is a block, not an argument"
@@ -66,7 +77,9 @@ def problems(where: str, body: dict[str, Any], schema: dict[str, Any], own: set[
             yield f"{here} is an argument, not a block"
         elif not attributes[name].keys() & {"required", "optional"}:
             yield f"{here} can't be set"
-        elif isinstance(value, bool) != (attributes[name]["type"] == "bool") and not is_expression(value):
+        elif isinstance(value, bool) != (attributes[name]["type"] == "bool") and not is_expression(
+            value
+        ):
             yield f"{here} is not a {attributes[name]['type']}"
     needed = {name for name, one in attributes.items() if one.get("required")}
     needed |= {name for name, one in blocks.items() if one.get("min_items")}

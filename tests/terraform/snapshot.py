@@ -1,12 +1,13 @@
 """Writes ``schemas.json``: the schemas of the resources that ``infrastructure/`` uses.
 
-They are read off the bindings that CDK Terrain generates from the providers' own schemas; those are parsed, not
-imported. After a change of the resource types used, or of a provider's version:
+They are read off the bindings that CDK Terrain generates from the providers' own schemas; those are
+parsed, not imported. After a change of the resource types used, or of a provider's version:
 
-    python -m pip install --no-deps --target build/cdktn cdktn-provider-azurerm==18.9.0 cdktn-provider-azapi==1.0.0
-    PYTHONPATH=tests python -m terraform.snapshot build/cdktn
+    python -m pip install --no-deps --target build/cdktn cdktn-provider-azurerm==18.9.0
+cdktn-provider-azapi==1.0.0 PYTHONPATH=tests python -m terraform.snapshot build/cdktn
 
-The bindings do not tell lists from sets, enums, ranges, nor what is sensitive: the last is taken from the names.
+The bindings do not tell lists from sets, enums, ranges, nor what is sensitive: the last is taken
+from the names.
 """
 
 from __future__ import annotations
@@ -36,11 +37,15 @@ SCALARS = {"builtins.str": "string", "jsii.Number": "number", "builtins.bool": "
 SENSITIVE = re.compile(
     r"access_key|connection_string|shared_key|password|instrumentation_key|kube_config|client_secret"
 )
-PROVIDERS = {"azurerm": "registry.terraform.io/hashicorp/azurerm", "azapi": "registry.terraform.io/azure/azapi"}
+PROVIDERS = {
+    "azurerm": "registry.terraform.io/hashicorp/azurerm",
+    "azapi": "registry.terraform.io/azure/azapi",
+}
 
 
 class Bindings:
-    """One module of the bindings: a resource, a data source or the provider, with its blocks by class name."""
+    """One module of the bindings: a resource, a data source or the provider, with its blocks by
+    class name."""
 
     def __init__(self, module: Path) -> None:
         tree = ast.parse(module.read_text())
@@ -85,12 +90,18 @@ class Bindings:
         if owner not in self._classes:
             return []
         body = self._classes[owner].body
-        constructor = next(node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__init__")
+        constructor = next(
+            node for node in body if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+        )
         docs = ast.get_docstring(constructor) or ""
         found = []
-        for argument, default in zip(constructor.args.kwonlyargs, constructor.args.kw_defaults, strict=True):
+        for argument, default in zip(
+            constructor.args.kwonlyargs, constructor.args.kw_defaults, strict=True
+        ):
             is_block = f":param {argument.arg}: {argument.arg.rstrip('_')} block." in docs
-            found.append((argument.arg.rstrip("_"), source(argument.annotation), default is None, is_block))
+            found.append(
+                (argument.arg.rstrip("_"), source(argument.annotation), default is None, is_block)
+            )
         return found
 
     def _computed(self, owner: str) -> list[tuple[str, str]]:
@@ -100,7 +111,8 @@ class Bindings:
         found = {
             node.name: source(node.returns)
             for node in self._classes[owner].body
-            if isinstance(node, ast.FunctionDef) and "builtins.property" in map(ast.unparse, node.decorator_list)
+            if isinstance(node, ast.FunctionDef)
+            and "builtins.property" in map(ast.unparse, node.decorator_list)
         }
         return [
             (name, text)
@@ -112,12 +124,23 @@ class Bindings:
         if found := re.search(r'"([A-Z]\w+)List"', text):
             return [
                 "list",
-                ["object", {key: self._type(one) for key, one in self._computed(f"{found[1]}OutputReference")}],
+                [
+                    "object",
+                    {
+                        key: self._type(one)
+                        for key, one in self._computed(f"{found[1]}OutputReference")
+                    },
+                ],
             ]
         if "typing.Any" in text or "AnyMap" in text:
             return "dynamic"
         scalar = next(
-            (name for key, name in SCALARS.items() if key in text.replace("Mapping[builtins.str,", "")), "string"
+            (
+                name
+                for key, name in SCALARS.items()
+                if key in text.replace("Mapping[builtins.str,", "")
+            ),
+            "string",
         )
         if "Mapping[" in text or "Map" in text:
             return ["map", scalar]
@@ -147,13 +170,23 @@ def main() -> None:
             "version": version(packages, provider),
             "provider": Bindings(modules / "provider" / "__init__.py").provider(),
         }
-        for section, part, prefix in (("resource", "resource_schemas", ""), ("data", "data_source_schemas", "data_")):
+        for section, part, prefix in (
+            ("resource", "resource_schemas", ""),
+            ("data", "data_source_schemas", "data_"),
+        ):
             names = sorted(
-                {block.type for block in used if block.section == section and block.type.startswith(f"{provider}_")}
+                {
+                    block.type
+                    for block in used
+                    if block.section == section and block.type.startswith(f"{provider}_")
+                }
             )
-            folders = {name: name if prefix else name.removeprefix(f"{provider}_") for name in names}
+            folders = {
+                name: name if prefix else name.removeprefix(f"{provider}_") for name in names
+            }
             providers[provider][part] = {
-                name: Bindings(modules / (prefix + folder) / "__init__.py").schema() for name, folder in folders.items()
+                name: Bindings(modules / (prefix + folder) / "__init__.py").schema()
+                for name, folder in folders.items()
             }
     text = json.dumps({"provider_schemas": providers}, sort_keys=True)
     # One type a line, so that a change shows.

@@ -6,17 +6,20 @@ from typing import Any
 import pytest
 import trustme
 
-import settings
+from azureml_scoring import settings
+from azureml_scoring.caching.redis_client import connector
 from mlops.converter import hand_over
 from mlops.graphs import Converted, each
 from mlops.parity import Say
-from redis_client import connector
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
 
 @pytest.fixture(autouse=True)
-def _converted_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process for each conversion costs seconds; tests/unit/test_converter.py is about that process."""
+def _converted_in_this_process(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process for each conversion costs seconds; tests/unit/test_converter.py is about that
+    process."""
     if "own_process" not in request.fixturenames:
         monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
 
@@ -56,7 +59,11 @@ def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of Debian's Redis, made of the settings that a user would give."""
     folder = tmp_path_factory.mktemp("tls")
     with redis_over_tls(folder, trustme.CA()) as port:
-        env = {"REDIS_HOST": "localhost", "REDIS_PORT": str(port), "REDIS_SSL_CA_CERTS": str(folder / "ca.pem")}
+        env = {
+            "REDIS_HOST": "localhost",
+            "REDIS_PORT": str(port),
+            "REDIS_SSL_CA_CERTS": str(folder / "ca.pem"),
+        }
         yield connector(settings.load(env | {"SCORING_CACHE_BUDGET_MS": "5000"}))()
 
 

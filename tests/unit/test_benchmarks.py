@@ -1,10 +1,11 @@
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from places import REPOSITORY
+
+BENCHMARKS = REPOSITORY / "benchmarks"
 
 
 @pytest.fixture
@@ -52,7 +53,11 @@ def test_the_picture_is_xml_with_the_longest_bar_first(monkeypatch: pytest.Monke
     root = ElementTree.fromstring(bars({"a & b": [("small", 1.0, False), ("<large>", 10.0, True)]}))
     texts = [element.text for element in root if element.tag.endswith("text")]
     assert texts == ["a & b", "<large>", "10", "small", "1"]
-    widths = [int(element.attrib["width"]) for element in root if "x" in element.attrib and "fill" in element.attrib]
+    widths = [
+        int(element.attrib["width"])
+        for element in root
+        if "x" in element.attrib and "fill" in element.attrib
+    ]
     assert widths == [560, 56]
 
 
@@ -68,8 +73,9 @@ def test_turns_tell_each_ratio_by_its_median_and_its_spread(monkeypatch: pytest.
         }
         for rate in (2000, 3000, 7000)
     ]
-    assert "| ours / FastAPI + ONNX Runtime, one row | at least 2.5 | 3.00 | 2.00 to 7.00 | reached |" in turns.ratios(
-        taken
+    assert (
+        "| ours / FastAPI + ONNX Runtime, one row | at least 2.5 | 3.00 | 2.00 to 7.00 | reached |"
+        in turns.ratios(taken)
     )
     assert "| ours, as make serve starts it | logistic | 1 | 3,000 | 50 |" in turns.costs(taken)
 
@@ -77,7 +83,9 @@ def test_turns_tell_each_ratio_by_its_median_and_its_spread(monkeypatch: pytest.
 def test_each_peer_is_pinned():
     """Or the figures of two runs would be of different software."""
     for file in BENCHMARKS.glob("peers/*/requirements.txt"):
-        lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
+        lines = [
+            line for line in file.read_text().splitlines() if line and not line.startswith("#")
+        ]
         assert lines
         assert all("==" in line for line in lines), file
 

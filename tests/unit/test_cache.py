@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import support
-from cache import ANYTHING, CacheState
+from azureml_scoring.errors import ModelFailed
+from azureml_scoring.request import ANYTHING, CacheState
 from counted_cache import NO_CACHE, NO_STORE, Setup, until
-from errors import ModelFailed
 from redis_server import Valkey
 
 TIERS = ["off", "memory", "redis", "memory and redis"]
@@ -17,12 +17,16 @@ TIERS = ["off", "memory", "redis", "memory and redis"]
 
 @pytest.fixture(params=TIERS)
 def setup(request: pytest.FixtureRequest) -> Setup:
-    return Setup(request.param, request.getfixturevalue("redis_server") if "redis" in request.param else None)
+    return Setup(
+        request.param, request.getfixturevalue("redis_server") if "redis" in request.param else None
+    )
 
 
 @pytest.fixture(params=TIERS[1:])
 def caching(request: pytest.FixtureRequest) -> Setup:
-    return Setup(request.param, request.getfixturevalue("redis_server") if "redis" in request.param else None)
+    return Setup(
+        request.param, request.getfixturevalue("redis_server") if "redis" in request.param else None
+    )
 
 
 def test_answers_do_not_depend_on_the_cache(setup: Setup):

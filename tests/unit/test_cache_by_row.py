@@ -1,4 +1,5 @@
-"""A cache of rows: which of a request are computed, and that its answer is what the model would say."""
+"""A cache of rows: which of a request are computed, and that its answer is what the model would
+say."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,12 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 import support
-from cache import ANYTHING, CacheState, Directive
-from cache_scoring import Computed
+from azureml_scoring.caching.lookup import Computed
+from azureml_scoring.errors import ModelFailed
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.request import ANYTHING, CacheState, Directive
 from counted_cache import NO_CACHE, NO_STORE, Setup
-from errors import ModelFailed
 from redis_server import Valkey
-from validation import Batch
 
 
 def by_row(tiers: str, server: Valkey | None = None) -> Setup:
@@ -47,7 +48,9 @@ def test_by_row_answers_keep_the_order_of_the_request(batches: list[list[int]]):
     """Whatever was asked before, and no row is computed twice."""
     setup = by_row("memory")
     for batch in batches:
-        assert setup.ask([[float(value), 0.0] for value in batch])[0] == [2.0 * value for value in batch]
+        assert setup.ask([[float(value), 0.0] for value in batch])[0] == [
+            2.0 * value for value in batch
+        ]
     assert len(setup.compute.rows) == len(set(setup.compute.rows))
 
 
@@ -63,7 +66,8 @@ def test_by_row_overlapping_requests_in_flight_do_not_wait_for_each_other_in_a_c
 
 
 class Contract(RuleBasedStateMachine):
-    """Any sequence of requests, models and directives: the answer is always what the model would say."""
+    """Any sequence of requests, models and directives: the answer is always what the model would
+    say."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,7 +89,9 @@ class Contract(RuleBasedStateMachine):
 
         batch = Batch(np.array([[float(value), 0.0] for value in values]), "predict")
         try:
-            answer = self.setup.cache.predictions(support.model(version=version), batch, directive, compute, 0)
+            answer = self.setup.cache.predictions(
+                support.model(version=version), batch, directive, compute, 0
+            )
         except ModelFailed:
             return
         assert orjson.loads(answer.json) == [float(factor * value) for value in values]

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import support
-from errors import StartupError
-
-SRC = Path(__file__).parents[2] / "src"
+from azureml_scoring.errors import StartupError
+from places import SRC
 
 
 @pytest.fixture
@@ -68,7 +67,10 @@ def test_the_counters_are_attributes(score: ModuleType):
 def test_the_probes_are_functions(score: ModuleType):
     """Each gives a body and a status."""
     assert score.health()[0]["model_version"] == "v1.2.3"
-    assert (score.readiness(), score.liveness()) == (({"status": "ready"}, 200), ({"status": "alive"}, 200))
+    assert (score.readiness(), score.liveness()) == (
+        ({"status": "ready"}, 200),
+        ({"status": "alive"}, 200),
+    )
 
 
 def test_before_init_everything_says_so(monkeypatch: pytest.MonkeyPatch):
@@ -97,11 +99,17 @@ def test_a_failed_init_is_one_plain_sentence(tmp_path: Path):
 
 
 def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
-    """In the container's file for that, in place of what stood in it; where there is no such file, none is made."""
+    """In the container's file for that, in place of what stood in it; where there is no such file,
+    none is made."""
     code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import score; score.init()"
     log = tmp_path / "termination-log"
-    env = {"SCORING_TERMINATION_LOG": str(log), "SCORING_NO": "1"}  # the settings themselves are wrong
-    run = functools.partial(subprocess.run, [sys.executable, "-c", code], env=env, capture_output=True, check=False)
+    env = {
+        "SCORING_TERMINATION_LOG": str(log),
+        "SCORING_NO": "1",
+    }  # the settings themselves are wrong
+    run = functools.partial(
+        subprocess.run, [sys.executable, "-c", code], env=env, capture_output=True, check=False
+    )
     assert run().returncode
     assert not log.exists()
     log.write_text("x" * 1000)

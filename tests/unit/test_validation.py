@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import errors
-from contract import Contract, Feature
-from payload import Limits
-from validation import Batch, validate
+from azureml_scoring import errors
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.payload import Limits
+from validation import validate
 
 NAMED = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))
 UNNAMED = Contract((Feature(None), Feature(None)), ("predict",))
@@ -43,7 +44,10 @@ def test_numbers_arrive_as_they_were_sent(rows: list[tuple[float, float]]):
 @given(st.permutations([0, 1]), st.booleans())
 def test_columns_are_matched_by_name(order: list[int], extra: bool):
     """Their order does not matter, and columns that the model does not know are left out."""
-    columns, row = [NAMED.names[i] for i in order] + ["id"] * extra, [order[0], order[1]] + ["abc"] * extra
+    columns, row = (
+        [NAMED.names[i] for i in order] + ["id"] * extra,
+        [order[0], order[1]] + ["abc"] * extra,
+    )
     result = batch({"input_data": {"columns": columns, "data": [row]}})
     assert result.X.tolist() == [[0.0, 1.0]]
     assert result.X.flags.c_contiguous
@@ -51,7 +55,8 @@ def test_columns_are_matched_by_name(order: list[int], extra: bool):
 
 @pytest.mark.parametrize("columns", [["a", "b"], ["b", "a"]])
 def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: list[str]):
-    """By the dict or the JSON of ``orient="split"``, by itself or as ``input_data``: never by position."""
+    """By the dict or the JSON of ``orient="split"``, by itself or as ``input_data``: never by
+    position."""
     frame = pd.DataFrame({"a": [1.0, 3.0], "b": [2.0, 4.0]}, index=["x", "y"])[columns]
     for document in (frame.to_dict("split"), orjson.loads(frame.to_json(orient="split"))):
         for sent in (document, {"input_data": document}):
@@ -61,7 +66,8 @@ def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: lis
 @pytest.mark.parametrize("key", ["names", "column_names", "feature_names", "schema", "params"])
 @pytest.mark.parametrize("where", ["beside data", "beside input_data", "inside"])
 def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: str):
-    """Without them the values would be taken by position: the error says which key the names go under."""
+    """Without them the values would be taken by position: the error says which key the names go
+    under."""
     table = {"data": [[2, 1]], key: ["b", "a"]}
     sent = {
         "beside data": table,
@@ -75,9 +81,13 @@ def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: st
 
 
 def test_what_an_error_says_about_columns_does_not_make_it_wrong():
-    """A model that was fitted without names goes by the places of its values: who sends names is told so."""
+    """A model that was fitted without names goes by the places of its values: who sends names is
+    told so."""
     error = refusal({"columns": ["b", "a"], "data": [[2, 1]]}, UNNAMED)
-    assert "by their place in its fit, 0 to 1. Put the values of each row in the order of the fit" in error.message
+    assert (
+        "by their place in its fit, 0 to 1. Put the values of each row in the order of the fit"
+        in error.message
+    )
     assert batch({"columns": [1, 0], "data": [[2, 1]]}, UNNAMED).X.tolist() == [[1.0, 2.0]]
 
 
@@ -91,15 +101,25 @@ WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predic
         ({"data": [{"x": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
         ({"data": [1, 2]}, one("int64"), '{"data": [[1], [2]]}'),
         ({"data": [True, False]}, one("bool"), '{"data": [[true], [false]]}'),
-        ({"instances": [["red"]]}, one("category", categories=("red",)), '{"data": [[...], [...]]}: each row'),
+        (
+            {"instances": [["red"]]},
+            one("category", categories=("red",)),
+            '{"data": [[...], [...]]}: each row',
+        ),
         ({"data": [{"a": 1, "b": 2}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
-        ({"data": [1, 2, 3]}, NAMED, "2 values in each row, in the order that the model was fitted with"),
+        (
+            {"data": [1, 2, 3]},
+            NAMED,
+            "2 values in each row, in the order that the model was fitted with",
+        ),
         ([{"a": 1}], UNNAMED, '{"data": [[...], [...]]}, with 2 values in each row'),
         ({"data": [[1]]}, WIDE, r'{"columns": ["col\"0", "col\"1", "col\"2", ...], "data"'),
         ("text", NAMED, '"columns": ["a", "b"]'),
     ],
 )
-def test_an_error_about_the_form_shows_the_form_of_this_model(document: object, contract: Contract, shown: str):
+def test_an_error_about_the_form_shows_the_form_of_this_model(
+    document: object, contract: Contract, shown: str
+):
     """With its own columns, three at most."""
     assert shown in refusal(document, contract).message
 
@@ -112,7 +132,9 @@ def test_the_form_that_an_error_shows_is_taken(dtype: str):
     assert len(batch(orjson.loads(example), one(dtype)).X) == 2
 
 
-@pytest.mark.parametrize("contract", [NAMED, Contract((Feature("a"), Feature("b", "any")), ("predict",))])
+@pytest.mark.parametrize(
+    "contract", [NAMED, Contract((Feature("a"), Feature("b", "any")), ("predict",))]
+)
 def test_a_byte_order_mark_changes_nothing(contract: Contract):
     """Windows' tools put it in front of a file that they write as UTF-8."""
     body = orjson.dumps({"data": [[1, 2]]})
@@ -122,22 +144,34 @@ def test_a_byte_order_mark_changes_nothing(contract: Contract):
 
 def test_a_model_without_names_takes_positions_as_columns():
     """The index of a pandas DataFrame without names is a name too."""
-    assert batch({"input_data": {"columns": [1, 0], "data": [[5, 6]]}}, UNNAMED).X.tolist() == [[6.0, 5.0]]
+    assert batch({"input_data": {"columns": [1, 0], "data": [[5, 6]]}}, UNNAMED).X.tolist() == [
+        [6.0, 5.0]
+    ]
 
 
 def test_names_that_are_whole_numbers_are_numbers_or_texts():
     """As JSON's writers have them, of a model with such names and of one without any."""
     numbered = Contract((Feature("3"), Feature("5")), ("predict",))
     for columns, contract in (([5, 3], numbered), (["5", "3"], numbered), (["1", "0"], UNNAMED)):
-        assert batch({"input_data": {"columns": columns, "data": [[5, 6]]}}, contract).X.tolist() == [[6.0, 5.0]]
+        assert batch(
+            {"input_data": {"columns": columns, "data": [[5, 6]]}}, contract
+        ).X.tolist() == [[6.0, 5.0]]
     twice = refusal({"input_data": {"columns": [3, "3"], "data": [[5, 6]]}}, numbered)
     assert "named more than once" in twice.message
 
 
 def test_equal_moments_are_equal_bytes():
     """A date, a time and its fractions, each in whichever of its spellings."""
-    spellings = ["2025-11-09", "2025-11-09T00:00", "2025-11-09 00:00:00", "2025-11-09T00:00:00.000000000"]
-    assert batch([[text] for text in spellings], one("datetime")).X.tolist() == [["2025-11-09T00:00:00.000000000"]] * 4
+    spellings = [
+        "2025-11-09",
+        "2025-11-09T00:00",
+        "2025-11-09 00:00:00",
+        "2025-11-09T00:00:00.000000000",
+    ]
+    assert (
+        batch([[text] for text in spellings], one("datetime")).X.tolist()
+        == [["2025-11-09T00:00:00.000000000"]] * 4
+    )
     assert batch([[None]], one("datetime", missing=True)).X.tolist() == [[None]]
 
 
@@ -147,7 +181,8 @@ def test_equal_moments_are_equal_bytes():
      "2025-11-09T10:00:00+01:00", "1677-12-31", "2262-01-01", "٢٠٢٥-11-09", "2025-11-09\n", 1762646400, True, 1.5],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(value: object):
-    """Nor one in a time zone: the model's is not known, and a guess would be a wrong answer in silence."""
+    """Nor one in a time zone: the model's is not known, and a guess would be a wrong answer in
+    silence."""
     told = refusal([[value]], one("datetime"))
     assert isinstance(told, errors.WrongType)
     assert told.message.startswith(
@@ -175,8 +210,18 @@ def test_a_method_that_the_model_has_not_is_refused(method: object):
         ({"data": [[1]]}, NAMED, errors.WrongFeatures, "/data"),
         ({"data": [[1, 2, 3]]}, NAMED, errors.WrongFeatures, "/data"),
         ({"data": [[]]}, NAMED, errors.WrongFeatures, "/data"),
-        ({"input_data": {"columns": ["a"], "data": [[1]]}}, NAMED, errors.WrongFeatures, "/input_data/columns"),
-        ({"input_data": {"columns": ["a", "a"], "data": [[1, 2]]}}, NAMED, errors.WrongFeatures, "/input_data/columns"),
+        (
+            {"input_data": {"columns": ["a"], "data": [[1]]}},
+            NAMED,
+            errors.WrongFeatures,
+            "/input_data/columns",
+        ),
+        (
+            {"input_data": {"columns": ["a", "a"], "data": [[1, 2]]}},
+            NAMED,
+            errors.WrongFeatures,
+            "/input_data/columns",
+        ),
         (
             {"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}},
             UNNAMED,
@@ -187,7 +232,12 @@ def test_a_method_that_the_model_has_not_is_refused(method: object):
         ({"data": [[1, True]]}, NAMED, errors.WrongType, "/data/0/1"),
         ({"data": [1, None]}, NAMED, errors.MissingValue, "/data/1"),
         ([[1, None]], NAMED, errors.MissingValue, "/0/1"),
-        ({"input_data": {"columns": ["b", "a"], "data": [["x", 1]]}}, NAMED, errors.WrongType, "/input_data/data/0/0"),
+        (
+            {"input_data": {"columns": ["b", "a"], "data": [["x", 1]]}},
+            NAMED,
+            errors.WrongType,
+            "/input_data/data/0/0",
+        ),
         ([[1.5]], one("int64"), errors.OutOfRange, "/0/0"),
         ([[2**63]], one("int64"), errors.OutOfRange, "/0/0"),
         ([[300]], one("uint8"), errors.OutOfRange, "/0/0"),
@@ -198,7 +248,9 @@ def test_a_method_that_the_model_has_not_is_refused(method: object):
         ([["green"]], one("category", categories=("red", "blue")), errors.WrongType, "/0/0"),
     ],
 )
-def test_a_value_that_breaks_the_contract_is_named(document: object, contract: Contract, error: type, location: str):
+def test_a_value_that_breaks_the_contract_is_named(
+    document: object, contract: Contract, error: type, location: str
+):
     """The location is where the client sent it, also where columns were reordered."""
     refused = refusal(document, contract)
     assert (type(refused), refused.location) == (error, location)
@@ -234,7 +286,12 @@ def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
 @given(st.text(min_size=3, alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))
 def test_no_message_echoes_a_value(secret: str):
     """What a client sent never comes back in an error, nor goes to the log with it."""
-    for document in ([[secret, 1]], {"data": [[1, 2]], "method": secret}, {secret: 1}, {"input_data": {secret: 1}}):
+    for document in (
+        [[secret, 1]],
+        {"data": [[1, 2]], "method": secret},
+        {secret: 1},
+        {"input_data": {secret: 1}},
+    ):
         assert secret not in refusal(document, NAMED).message
     columns = {"input_data": {"columns": [secret], "data": [[1]]}}
     assert secret not in refusal(columns, NAMED).message

@@ -10,7 +10,10 @@ import numpy as np
 
 
 @bentoml.service(
-    workers=1, logging={"access": {"enabled": False}}, tracing={"sample_rate": 0.0}, metrics={"enabled": False}
+    workers=1,
+    logging={"access": {"enabled": False}},
+    tracing={"sample_rate": 0.0},
+    metrics={"enabled": False},
 )
 class Score:
     def __init__(self) -> None:

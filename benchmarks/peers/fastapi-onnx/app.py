@@ -1,6 +1,8 @@
-"""What an expert writes by hand for speed: no pydantic, orjson both ways, ONNX Runtime on one thread in the event loop.
+"""What an expert writes by hand for speed: no pydantic, orjson both ways, ONNX Runtime on one
+thread in the event loop.
 
-It checks nothing, logs nothing and answers the predictions alone; the graph is the one that our package made.
+It checks nothing, logs nothing and answers the predictions alone; the graph is the one that our
+package made.
 """
 
 import os
@@ -29,5 +31,6 @@ async def score(request: Request) -> Response:
     rows = np.array(orjson.loads(await request.body())["data"], dtype=DTYPE)
     (labels,) = session.run([LABEL], {X.name: rows})
     return Response(
-        orjson.dumps({"predictions": labels}, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
+        orjson.dumps({"predictions": labels}, option=orjson.OPT_SERIALIZE_NUMPY),
+        media_type="application/json",
     )

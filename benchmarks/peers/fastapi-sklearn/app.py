@@ -1,4 +1,5 @@
-"""FastAPI as its tutorial has it: a pydantic model, and a plain function that FastAPI runs in a thread."""
+"""FastAPI as its tutorial has it: a pydantic model, and a plain function that FastAPI runs in a
+thread."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""The limit of granian: one thread answers a constant as long as an answer of ours and does nothing else."""
+"""The limit of granian: one thread answers a constant as long as an answer of ours and does nothing
+else."""
 
 from collections.abc import Callable
 from typing import Any

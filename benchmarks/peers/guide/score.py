@@ -1,4 +1,5 @@
-"""The scoring script of the guide's sketches, put together and nothing added: what a user of it would run."""
+"""The scoring script of the guide's sketches, put together and nothing added: what a user of it
+would run."""
 
 import json
 import logging

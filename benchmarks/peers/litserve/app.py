@@ -26,7 +26,9 @@ class Score(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    server = litserve.LitServer(Score(api_path="/score"), accelerator="cpu", workers_per_device=1, fast_queue=True)
+    server = litserve.LitServer(
+        Score(api_path="/score"), accelerator="cpu", workers_per_device=1, fast_queue=True
+    )
     server.run(
         host="127.0.0.1",
         port=int(sys.argv[1]),

@@ -1,4 +1,5 @@
-"""The endpoint behind the gateway: what it answers when it fails, and what the caller gets to see of that."""
+"""The endpoint behind the gateway: what it answers when it fails, and what the caller gets to see
+of that."""
 
 from __future__ import annotations
 
@@ -20,10 +21,16 @@ def test_backend_slow(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("raised", "status", "code", "retry"),
-    [(ConnectionError(), 502, "backend_unreachable", None), (CircuitOpen(), 503, "backend_unavailable", "10")],
+    [
+        (ConnectionError(), 502, "backend_unreachable", None),
+        (CircuitOpen(), 503, "backend_unavailable", "10"),
+    ],
 )
-def test_backend_gone(world: World, raised: Exception, status: int, code: str, retry: str | None) -> None:
-    """An endpoint that can't be reached is 502, one that the circuit breaker spares 503 with Retry-After."""
+def test_backend_gone(
+    world: World, raised: Exception, status: int, code: str, retry: str | None
+) -> None:
+    """An endpoint that can't be reached is 502, one that the circuit breaker spares 503 with
+    Retry-After."""
     world.raises = raised
     response = world.call()
     refusal(response, status, code)
@@ -35,14 +42,23 @@ def test_our_refusals_pass(world: World, status: int) -> None:
     """What the scoring server itself refuses, on AKS, comes back as it was written."""
     world.fails(status, OUR_REFUSAL, Retry_After="3")
     response = world.call(x_request_id="order-17")
-    assert (response.status, response.body, response.headers["Retry-After"]) == (status, OUR_REFUSAL, "3")
+    assert (response.status, response.body, response.headers["Retry-After"]) == (
+        status,
+        OUR_REFUSAL,
+        "3",
+    )
     assert response.headers["x-correlation-id"] == "order-17"
 
 
 @pytest.mark.parametrize("real", [400, 413, 422, 500, 503, 504])
 def test_424_is_translated(world: World, real: int) -> None:
     """A managed endpoint's 424 becomes the status that the scoring server gave, with its body."""
-    world.fails(424, OUR_REFUSAL, ms_azureml_model_error_statuscode=str(real), ms_azureml_model_error_reason="Why")
+    world.fails(
+        424,
+        OUR_REFUSAL,
+        ms_azureml_model_error_statuscode=str(real),
+        ms_azureml_model_error_reason="Why",
+    )
     response = world.call()
     assert (response.status, response.reason, response.body) == (real, "Why", OUR_REFUSAL)
     assert response.headers.get("Retry-After") == ("10" if real == 503 else "")
@@ -58,7 +74,8 @@ def test_424_without_a_status(world: World, header: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 408, 424, 429, 500, 503])
 def test_platform_errors_are_put_in_our_format(world: World, status: int) -> None:
-    """What Azure ML refuses before the model's server is asked keeps its status and gets our format."""
+    """What Azure ML refuses before the model's server is asked keeps its status and gets our
+    format."""
     world.fails(status)
     response = world.call()
     refusal(response, status, "backend_error")
@@ -69,7 +86,8 @@ def test_platform_errors_are_put_in_our_format(world: World, status: int) -> Non
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_of_the_endpoint_is_kept(world: World, status: int) -> None:
-    """When to come back is the endpoint's to say, in its own words or in ours; if it does not, it is 10 seconds."""
+    """When to come back is the endpoint's to say, in its own words or in ours; if it does not, it
+    is 10 seconds."""
     world.fails(status, Retry_After="7")
     assert world.call().headers["Retry-After"] == "7"
     world.fails(status, OUR_REFUSAL, Retry_After="7")

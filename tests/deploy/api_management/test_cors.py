@@ -27,14 +27,22 @@ READ_BY_PAGES = {
 }
 
 
-def preflight(world: World, origin: str, method: str = "POST", headers: str = "content-type") -> Response:
-    asked = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers}
+def preflight(
+    world: World, origin: str, method: str = "POST", headers: str = "content-type"
+) -> Response:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": headers,
+    }
     return world.gateway.handle(Request("OPTIONS", headers=Headers(asked)))
 
 
 def test_preflight(world: World) -> None:
     """A browser on an allowed origin may POST with a key and an id; no key is needed to ask."""
-    response = preflight(world, ORIGIN, headers="Content-Type, Ocp-Apim-Subscription-Key, X-Correlation-Id")
+    response = preflight(
+        world, ORIGIN, headers="Content-Type, Ocp-Apim-Subscription-Key, X-Correlation-Id"
+    )
     assert (response.status, response.body) == (200, None)
     assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert response.headers["Access-Control-Allow-Methods"] == "POST"
@@ -56,13 +64,17 @@ def test_preflight(world: World) -> None:
     ],
 )
 def test_preflight_refused(world: World, origin: str, method: str, headers: str) -> None:
-    """Any other origin, method or header gets no permission, by which the browser does not send the request."""
+    """Any other origin, method or header gets no permission, by which the browser does not send the
+    request."""
     assert dict(preflight(world, origin, method, headers).headers.items()) == {}
 
 
 def test_cors_of_real_requests(world: World) -> None:
-    """A page of an allowed origin may read answers and refusals, ids and limits included; another page neither."""
+    """A page of an allowed origin may read answers and refusals, ids and limits included; another
+    page neither."""
     for response in (world.call(Origin=ORIGIN), world.call(Origin=ORIGIN, length=None)):
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert set(response.headers["Access-Control-Expose-Headers"].split(",")) == READ_BY_PAGES
-    assert "Access-Control-Allow-Origin" not in world.call(Origin="https://evil.example.com").headers
+    assert (
+        "Access-Control-Allow-Origin" not in world.call(Origin="https://evil.example.com").headers
+    )

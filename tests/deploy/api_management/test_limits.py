@@ -6,16 +6,22 @@ from datetime import datetime, timedelta
 
 import pytest
 
-import errors
 from apim.counters import BEGINNING
 from apim.messages import Headers, Request
 from apim.world import LIMIT, PRODUCTS, START, World, refusal
+from azureml_scoring import errors
 
 
 def test_no_key(world: World) -> None:
-    """Without a subscription key, or with a wrong one, 401 in our format; the endpoint hears nothing."""
+    """Without a subscription key, or with a wrong one, 401 in our format; the endpoint hears
+    nothing."""
     none = Request(headers=Headers({"Content-Length": "20", "x-request-id": "order-17"}))
-    assert refusal(world.gateway.handle(none), 401, "subscription_key_missing")["metadata"]["request_id"] == "order-17"
+    assert (
+        refusal(world.gateway.handle(none), 401, "subscription_key_missing")["metadata"][
+            "request_id"
+        ]
+        == "order-17"
+    )
     refusal(world.call(Ocp_Apim_Subscription_Key="stolen"), 401, "subscription_key_invalid")
     assert world.seen == []
 
@@ -33,7 +39,8 @@ def test_no_key(world: World) -> None:
     ],
 )
 def test_size(world: World, length: int | str | None, status: int, code: str) -> None:
-    """5 MiB exactly pass, one byte more does not, nor what says no size: a chunked body could be of any."""
+    """5 MiB exactly pass, one byte more does not, nor what says no size: a chunked body could be of
+    any."""
     response = world.call(length=length)
     if code:
         refusal(response, status, code)
@@ -46,7 +53,8 @@ def test_same_code_as_the_server() -> None:
 
 
 def test_rate(world: World) -> None:
-    """100 calls in a minute by address pass, the 101st is told when to come back; another address is not concerned."""
+    """100 calls in a minute by address pass, the 101st is told when to come back; another address
+    is not concerned."""
     for call in range(100):
         response = world.call()
         assert response.status == 200
@@ -83,12 +91,14 @@ def test_refused_calls_do_not_prolong(world: World) -> None:
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_quota(product: str) -> None:
-    """The 1,000,001st call of a subscription in 30 days gets 403 and when to come back; another subscription is served,
-    and so is this one in the next period. In all tiers alike."""
+    """The 1,000,001st call of a subscription in 30 days gets 403 and when to come back; another
+    subscription is served, and so is this one in the next period. In all tiers alike."""
     world = World(product)
     assert world.call().status == 200
     (quota,) = world.gateway.loader.quotas
-    assert quota.spend("a", 999_998, start=BEGINNING if product == "product.xml" else START - timedelta(days=10))
+    assert quota.spend(
+        "a", 999_998, start=BEGINNING if product == "product.xml" else START - timedelta(days=10)
+    )
     assert world.call().status == 200
     refused = world.call()
     refusal(refused, 403, "quota_exceeded")
@@ -100,16 +110,20 @@ def test_quota(product: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("product", "start"), [("product.xml", BEGINNING), ("product-v2.xml", START - timedelta(days=10))]
+    ("product", "start"),
+    [("product.xml", BEGINNING), ("product-v2.xml", START - timedelta(days=10))],
 )
 def test_month(product: str, start: datetime) -> None:
-    """A month is 30 days: by product from the subscription's start on, ten of which have passed here, by key from a
-    fixed date."""
+    """A month is 30 days: by product from the subscription's start on, ten of which have passed
+    here, by key from a fixed date."""
     world = World(product)
     (quota,) = world.gateway.loader.quotas
     assert quota.spend("a", 1_000_000, start=start)
     month = timedelta(days=30)
-    assert int(world.call().headers["Retry-After"]) == (month - (START - start) % month).total_seconds()
+    assert (
+        int(world.call().headers["Retry-After"])
+        == (month - (START - start) % month).total_seconds()
+    )
 
 
 def test_refused_calls_cost_no_quota(world: World) -> None:
@@ -117,6 +131,8 @@ def test_refused_calls_cost_no_quota(world: World) -> None:
     (quota,) = world.gateway.loader.quotas
     assert world.call(length=None).status == 411
     assert world.call(length=LIMIT + 1).status == 413
-    assert [world.call().status for _ in range(120)].count(200) == 98  # these two do count towards the minute
+    assert [world.call().status for _ in range(120)].count(
+        200
+    ) == 98  # these two do count towards the minute
     assert quota.spend("a", 1_000_000 - 98)
     assert not quota.spend("a", 1)

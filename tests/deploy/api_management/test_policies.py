@@ -31,7 +31,10 @@ def test_schema(name: str) -> None:
     ("bad", "said"),
     [
         ("<policies><inbound><rate-limit-by-key calls='many'/></inbound></policies>", "many"),
-        ("<policies><inbound><choose><when condition='@(1 +)'/></choose></inbound></policies>", "not C#"),
+        (
+            "<policies><inbound><choose><when condition='@(1 +)'/></choose></inbound></policies>",
+            "not C#",
+        ),
         ("<fragment><set-footer name='x'/></fragment>", "no such policy"),
     ],
 )
@@ -44,7 +47,8 @@ def test_tiers() -> None:
     """Every tier but Consumption takes the API's policy, and the product's that is meant for it."""
     for sku, tier in SKUS.items():
         api, by_key, by_product = (
-            not_in_tier(document(name, [ORIGIN]), f"{sku}_1") for name in ("api.xml", "product.xml", "product-v2.xml")
+            not_in_tier(document(name, [ORIGIN]), f"{sku}_1")
+            for name in ("api.xml", "product.xml", "product-v2.xml")
         )
         assert api == (["rate-limit-by-key"] if tier == "consumption" else [])
         assert by_key == ([] if tier == "classic" else ["quota-by-key"])
@@ -52,8 +56,11 @@ def test_tiers() -> None:
 
 
 def test_template() -> None:
-    """Terraform's `templatefile` has one value to fill in, and takes no C# for a template of its own."""
-    assert re.findall(r"[$%]\{[^}]*\}?", (POLICIES / "api.xml").read_text()) == ["${allowed_origins}"]
+    """Terraform's `templatefile` has one value to fill in, and takes no C# for a template of its
+    own."""
+    assert re.findall(r"[$%]\{[^}]*\}?", (POLICIES / "api.xml").read_text()) == [
+        "${allowed_origins}"
+    ]
 
 
 def test_cors_is_first() -> None:
@@ -66,7 +73,8 @@ def test_cors_is_first() -> None:
 @pytest.mark.parametrize(
     "policy",
     [
-        "<validate-content unspecified-content-type-action='prevent' max-size='1' size-exceeded-action='prevent'/>",
+        "<validate-content unspecified-content-type-action='prevent' max-size='1' "
+        "size-exceeded-action='prevent'/>",
         "<set-header name='x' expression='@(1)'/>",
         "<rate-limit-by-key calls='1' renewal-period='301' counter-key='x'/>",
         "<quota calls='1' renewal-period='300'/>",
@@ -81,7 +89,8 @@ def test_cors_is_first() -> None:
     ],
 )
 def test_unknown_is_refused(policy: str) -> None:
-    """The tests' gateway runs nothing that it does not know: a policy, an attribute, a place, a value, C#."""
+    """The tests' gateway runs nothing that it does not know: a policy, an attribute, a place, a
+    value, C#."""
     loader = Loader(Services(lambda: START, {}, str), FACTORIES, {})
     text = f"<policies><inbound>{policy}</inbound></policies>"
 
@@ -94,7 +103,13 @@ def test_unknown_is_refused(policy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['@((int)"1")', '@(int.Parse("x"))', '@("a".Substring(0, 2))', "@(context.Response.StatusCode)"]
+    "text",
+    [
+        '@((int)"1")',
+        '@(int.Parse("x"))',
+        '@("a".Substring(0, 2))',
+        "@(context.Response.StatusCode)",
+    ],
 )
 def test_csharp_throws(text: str) -> None:
     """An expression that throws in .NET throws here."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from apim.messages import Headers, Request
 from apim.world import ANSWER, GUID, MOMENT, World, refusal
-from http_request import REQUEST_ID
+from azureml_scoring.http.request_reader import REQUEST_ID
 
 SHARED = World()
 
@@ -26,9 +26,13 @@ def test_success(world: World) -> None:
 
 
 def test_endpoint_is_given(world: World) -> None:
-    """The endpoint gets the correlation id under all its names, the time, and the gateway's token; neither the caller's
-    token, nor their key, nor a choice of deployment."""
-    world.call(Authorization="Bearer callers", azureml_model_deployment="green", Content_Type="application/json")
+    """The endpoint gets the correlation id under all its names, the time, and the gateway's token;
+    neither the caller's token, nor their key, nor a choice of deployment."""
+    world.call(
+        Authorization="Bearer callers",
+        azureml_model_deployment="green",
+        Content_Type="application/json",
+    )
     headers = dict(world.seen[0].headers.items())
     assert headers == {
         "authorization": "Bearer token for https://ml.azure.com",
@@ -71,10 +75,16 @@ def test_next_correlation_id_is_taken(world: World) -> None:
 
 
 def test_id_and_trace_of_a_refusal(world: World) -> None:
-    """A refusal names the caller's id and trace; without a trace, the id that the gateway's own log has."""
+    """A refusal names the caller's id and trace; without a trace, the id that the gateway's own log
+    has."""
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    response = world.call(length=None, x_request_id="order-17", traceparent=f"00-{trace}-00f067aa0ba902b7-01")
+    response = world.call(
+        length=None, x_request_id="order-17", traceparent=f"00-{trace}-00f067aa0ba902b7-01"
+    )
     body = refusal(response, 411, "length_required")
     assert (body["trace"], response.headers["x-correlation-id"]) == (trace, "order-17")
     for unusable in ("", f"ff-{trace}-00f067aa0ba902b7-01", f"00-{'0' * 32}-00f067aa0ba902b7-01"):
-        assert refusal(world.call(length=None, traceparent=unusable), 411, "length_required")["trace"] == GUID.hex
+        assert (
+            refusal(world.call(length=None, traceparent=unusable), 411, "length_required")["trace"]
+            == GUID.hex
+        )

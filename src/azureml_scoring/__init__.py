@@ -1,0 +1,1 @@
+"""The scoring service: everything behind score.py, validation.py and cache.py."""

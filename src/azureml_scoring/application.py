@@ -1,0 +1,177 @@
+"""Puts the parts together for one worker process: settings in, a service with its probes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from azureml_scoring.admission import Admission
+from azureml_scoring.allocator import give_back_what_is_freed
+from azureml_scoring.body_budget import SHARE, BodyBudget, container_memory
+from azureml_scoring.caching.setup import response_cache
+from azureml_scoring.errors import StartupError
+from azureml_scoring.http import process
+from azureml_scoring.http.body_reader import BodyReader
+from azureml_scoring.http.flask_routes import HttpScoring, mount, pages_of
+from azureml_scoring.http.request_reader import RequestReader
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.lifecycle import Lifecycle
+from azureml_scoring.models.loading import load
+from azureml_scoring.models.micro_batching import MicroBatcher
+from azureml_scoring.models.model import Model
+from azureml_scoring.request import Hook
+from azureml_scoring.service import Service
+from azureml_scoring.settings import Settings
+from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.shared.scoreboard import Scoreboard
+from azureml_scoring.signals import data_sinks, tracing
+from azureml_scoring.signals.data_collection import DataCollection
+from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.health import Health, RequestCounter
+from azureml_scoring.signals.metrics import Metrics
+from azureml_scoring.signals.request_log import RequestLog
+
+RESERVED_THREADS = 4
+"""Of a worker's threads, kept from scoring: they answer probes and turn requests down while every
+score is busy."""
+
+
+@dataclass(frozen=True)
+class Application:
+    service: Service
+    health: Health
+    metrics: Metrics
+    lifecycle: Lifecycle
+    reader: RequestReader
+    http: HttpScoring
+
+    def run(self, request: Any) -> Any:
+        """``score.run()``: a WSGI request of the server's -> its response; anything else -> the
+        answer as a dict."""
+        if hasattr(request, "environ"):
+            return self.http(request)
+        return orjson.loads(self.service.score(self.reader.plain(request)).body)
+
+
+def build(settings: Settings) -> Application:
+    """Everything but the model, which ``start`` loads. Raises StartupError."""
+    board = Scoreboard(process.master_pid())
+    lifecycle = Lifecycle(lambda: board.mine)
+    cache_counts = CacheCounts(lambda: board.mine)
+    cache = response_cache(settings, cache_counts)
+    limits = Limits.of(settings)
+    deadline = settings.scoring_deadline_ms / 1000
+    admission = Admission(
+        lambda: board.mine,
+        slots=settings.scoring_slots or settings.processors,
+        max_in_flight=in_flight_limit(settings, process.threads()),
+        queue_timeout=settings.scoring_queue_timeout_ms / 1000,
+        deadline=deadline,
+    )
+    log = RequestLog(
+        expose_traceback=settings.scoring_expose_traceback,
+        share=settings.scoring_log_sample,
+        deployment=settings.deployment_name,
+    )
+    drift = Drift(board, lambda: lifecycle.loaded)
+    hooks: list[Hook] = [RequestCounter(board, cache_counts), log]
+    hooks += _data_collections(settings, board, lifecycle, drift)
+    if traces := tracing.find(settings.deployment_name):
+        hooks.append(traces)
+    service = Service(
+        lifecycle,
+        admission,
+        cache,
+        limits,
+        batcher=_batcher(settings, admission),
+        deployment=settings.deployment_name,
+        null_for_non_finite=settings.scoring_non_finite_output == "null",
+        expose_traceback=settings.scoring_expose_traceback,
+        hooks=hooks,
+    )
+    health = Health(
+        board,
+        lifecycle,
+        deployment=settings.deployment_name,
+        cache_tiers=cache.tier_names,
+        saturated_after=deadline,
+        stuck_after=settings.scoring_stuck_after_ms / 1000,
+    )
+    workers = settings.worker_count
+    budget = BodyBudget(
+        settings.scoring_max_body_bytes_in_flight or container_memory() // SHARE // workers,
+        patience=deadline,
+    )
+    body = BodyReader(limits, budget, timeout=settings.scoring_body_timeout_ms / 1000)
+    reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
+    metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
+    return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
+
+
+def _data_collections(
+    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: Drift
+) -> Iterator[DataCollection]:
+    """Azure ML's collector takes a share of its own, by the deployment's YAML."""
+
+    def drop() -> None:
+        board.mine.data_dropped += 1
+
+    if data_sinks.azure_wanted():
+        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), drop=drop)
+    if share := settings.scoring_collect_sample:
+        yield DataCollection(drift.open_sink, share=share, drop=drop)
+        if folder := settings.scoring_collect_folder:
+            yield DataCollection(
+                lambda: data_sinks.files(lifecycle.model, folder), share=share, drop=drop
+            )
+
+
+def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
+    if not settings.scoring_micro_batch_ms:
+        return None
+    window = settings.scoring_micro_batch_ms / 1000
+    return MicroBatcher(
+        admission.compute, window=window, max_rows=settings.scoring_micro_batch_rows
+    )
+
+
+def start(settings: Settings) -> Application:
+    """Raises StartupError."""
+    if process.worker():
+        give_back_what_is_freed()
+    if settings.scoring_fast_worker:
+        process.take_over()
+    application = build(settings)
+    if settings.scoring_model_load == "background":
+        if settings.worker_preload:
+            raise StartupError(
+                "SCORING_MODEL_LOAD=background does not go with WORKER_PRELOAD=true; unset one of "
+                "them."
+            )
+        application.lifecycle.load_in_background(lambda: _load(settings))
+    else:
+        application.lifecycle.load(lambda: _load(settings))
+    pages = pages_of(
+        application.health, application.metrics, with_dashboard=settings.scoring_dashboard
+    )
+    mount(application.http, pages, lean=settings.scoring_lean_lane)
+    process.let_probes_through()
+    if not settings.scoring_access_log:
+        process.drop_access_log()
+    process.drain_on_sigterm(settings.scoring_drain_ms / 1000, application.lifecycle.drain)
+    return application
+
+
+def _load(settings: Settings) -> Model:
+    model = load(settings)
+    process.spare_start_up_from_collection()
+    return model
+
+
+def in_flight_limit(settings: Settings, threads: int | None) -> int:
+    if threads is None or threads == 1:  # a sync worker holds one request anyway
+        return settings.scoring_max_in_flight
+    return max(1, min(settings.scoring_max_in_flight, threads - RESERVED_THREADS))

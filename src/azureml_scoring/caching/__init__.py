@@ -1,0 +1,1 @@
+"""The response cache's parts: keys, tiers, leases, and the link to Redis."""

@@ -1,0 +1,88 @@
+"""The tier in Redis, shared by workers and pods: one round trip to look up, one to store that
+nobody waits for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from azureml_scoring.caching.redis_link import RedisLink
+from azureml_scoring.caching.value import LONGEST, Corrupt, Entry, Seal
+from azureml_scoring.shared.cache_counts import CacheCounts
+
+
+class RedisTier:
+    """``secret``: what values are signed with; ``clock`` is in seconds since the epoch, as expiries
+    are."""
+
+    name, nearby = "redis", False
+
+    def __init__(
+        self,
+        link: RedisLink,
+        counts: CacheCounts,
+        *,
+        secret: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._link = link
+        self._counts = counts
+        self._seal = Seal(secret)
+        self._clock = clock
+
+    def available(self) -> bool:
+        return self._link.available()
+
+    def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
+        """Raises Unavailable."""
+        wanted = list(keys)
+        values = self._link.ask(lambda client: _read(client, wanted))
+        found, corrupt = {}, []
+        for key, value in zip(wanted, values, strict=True):
+            try:
+                if (
+                    value is not None
+                    and (entry := self._seal.open(key, value, rows)).expires > self._clock()
+                ):
+                    found[key] = entry
+            except Corrupt:
+                corrupt.append(key)
+        if corrupt:
+            self._counts.add(redis_corrupt=len(corrupt))
+            self._link.tell(lambda client: _remove(client, corrupt))
+        return found
+
+    def put(self, entries: Mapping[bytes, Entry]) -> None:
+        self._link.tell(lambda client: self._write(client, entries))
+
+    def _write(self, client: Any, entries: Mapping[bytes, Entry]) -> None:
+        with client.pipeline(transaction=False) as pipe:
+            for key, entry in entries.items():
+                lifetime = round((entry.expires - self._clock()) * 1000)
+                if lifetime > 0 and len(entry.predictions) <= LONGEST:
+                    pipe.set(key, self._seal.close(key, entry), px=lifetime)
+            pipe.execute()
+
+
+def _read(client: Any, keys: list[bytes]) -> list[bytes | None]:
+    """The commands are apart because the keys may be on several nodes of a cluster."""
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.get(key)
+        return [_value(answer) for answer in pipe.execute(raise_on_error=False)]
+
+
+def _value(answer: object) -> bytes | None:
+    if answer is None or isinstance(answer, bytes):
+        return answer
+    if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
+        raise answer
+    return b""  # no value of ours: corrupt
+
+
+def _remove(client: Any, keys: list[bytes]) -> None:
+    with client.pipeline(transaction=False) as pipe:
+        for key in keys:
+            pipe.unlink(key)
+        pipe.execute()

@@ -1,0 +1,181 @@
+"""HTTP/1.1 on one connection: uvicorn's, strict in what it reads, and bounded.
+
+A head has a greatest size, a client that has said all still reads its answer, and what is malformed
+disturbs no answer before it. When a connection ends is in connection_ends.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead
+from azureml_scoring.http import head as http_head
+from azureml_scoring.http.connection_ends import CyclesTransport, EndingConnection
+from azureml_scoring.http.head import LONGEST_HEAD
+
+CUT_OFF = "scoring.cut_off"
+"""In the ``state`` of a request's scope: its body broke off where it seems to end."""
+
+REFUSED = "scoring.refused"
+"""In the ``state`` of a request's scope: the ClientError that its head makes."""
+
+MALFORMED = "The request is not HTTP/1.1 as RFC 9112 has it; send it by an HTTP client."
+
+
+STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+"""What the parser raises where it stops."""
+
+
+class Closing(Exception):
+    """Nothing is read any more: the last answer has been given."""
+
+
+class HttpConnection(EndingConnection):
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._piece = self._first_piece = 0
+        """Bytes that came at once, last and where the request begins."""
+
+    def data_received(self, data: bytes) -> None:
+        if self._ended is not None:
+            return
+        self._piece = len(data)
+        self._unaccounted += self._piece
+        try:
+            self.parser.feed_data(data)
+        except STOPS as error:
+            self._go_on(error, data)
+        else:
+            if self._unaccounted > LONGEST_HEAD:
+                self._refuse(HeadTooLarge(http_head.TOO_LARGE))
+
+    def on_message_begin(self) -> None:
+        if self._over:
+            raise Closing
+        self._since = self.loop.time()
+        self._first_piece = self._piece
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        version = self.parser.get_http_version()
+        refused = http_head.refusal(version, self.url, self.headers)
+        if isinstance(refused, HeadTooLarge):
+            self._cut_down()
+        super().on_headers_complete()
+        cycle = self.cycle
+        cycle.transport = cast(asyncio.Transport, CyclesTransport(self))
+        if refused:
+            cycle.scope["state"][REFUSED] = refused
+            cycle.keep_alive = False
+        elif self.server_state.draining:
+            cycle.keep_alive = False
+        elif version == "1.0" and self.parser.should_keep_alive():
+            cycle.keep_alive = True
+            cycle.default_headers = [*cycle.default_headers, (b"connection", b"keep-alive")]
+
+    def on_body(self, body: bytes) -> None:
+        self._unaccounted = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._unaccounted = 0
+        if self.parser.should_upgrade():
+            return
+        super().on_message_complete()
+        if not self.parser.should_keep_alive():  # as a trailer may have said
+            self.drain()
+            if self.idle and not self._over:
+                self.end()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """A client that will send no more may still read its answer."""
+        if self.idle:
+            return None
+        self._cut_off()
+        return True
+
+    def _refuse(self, error: BaseException) -> None:
+        """What comes can't be read. Answers that are due are still given; then the connection
+        ends."""
+        if isinstance(error, Closing) or self._over:
+            return
+        self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
+        if not self.idle:
+            self._cut_off()
+            return
+        told = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
+        body, status = http_head.body(told), told.status
+        lines = [
+            b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
+            *(b"%b: %b" % header for header in self.server_state.default_headers),
+            b"content-type: application/json",
+            b"content-length: %d" % len(body),
+            b"connection: close",
+        ]
+        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        self.end()
+
+    def _cut_down(self) -> None:
+        """A head that is too large, to what can be looked at."""
+        self.url = self.url[: http_head.LONGEST_LINE]
+        self.headers[:] = [field for field in self.headers if http_head.fits(b"", [field])][
+            : http_head.MOST_HEADERS
+        ]
+
+    def _cut_off(self) -> None:
+        """The body of the last request ends here, whole or not."""
+        cycle = self.cycle
+        cycle.keep_alive = False
+        if cycle.more_body:
+            cycle.scope["state"][CUT_OFF] = True
+            super().on_message_complete()
+
+    def _go_on(self, error: Exception | None, data: bytes) -> None:
+        """Past each offer to speak another protocol; at anything else that the parser stops at,
+        nothing more is read.
+
+        Clients that would rather speak HTTP/2, as Java's, go on in HTTP/1.1. The parser takes what
+        follows for the other protocol, so a new one reads the request again without the offer.
+        """
+        rest = memoryview(data)
+        while (
+            isinstance(error, httptools.HttpParserUpgrade)
+            and self.parser.get_method() != b"CONNECT"
+        ):
+            rest = rest[error.args[0] :]
+            head = self._head_without_offer()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            error = self._stopped_at(head) or self._stopped_at(rest)
+        if error:
+            self._refuse(error.__context__ or error)
+
+    def _stopped_at(self, data: bytes | memoryview) -> Exception | None:
+        try:
+            self.parser.feed_data(data)
+        except STOPS as error:
+            return error
+        return None
+
+    def _head_without_offer(self) -> bytes:
+        kept = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        line = b"%b %b HTTP/%b" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+        )
+        return b"\r\n".join([line, *(name + b": " + value for name, value in kept), b"", b""])

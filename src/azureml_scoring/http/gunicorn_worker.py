@@ -1,0 +1,90 @@
+"""What we need to know of gunicorn, the server under ``azmlinfsrv``: our worker's master and
+threads, and how it stops.
+
+A gunicorn worker sets its SIGTERM handler, a bound method, before it calls ``init()``: that is how
+it is found here.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from azureml_scoring.http import listener
+
+LONGEST_QUEUE = 5.0
+"""Seconds in which a worker that stops takes the connections that wait for it."""
+
+
+class GunicornWorker:
+    """See ``process.Worker``."""
+
+    def __init__(self, worker: Any) -> None:
+        self.worker = worker
+        self.master: int = worker.ppid
+        self.threads: int = worker.cfg.threads
+
+    @property
+    def standard(self) -> bool:
+        """One that ``azmlinfsrv`` has by itself or with ``--threads``; and without TLS, which it
+        leaves to proxies."""
+        return (
+            type(self.worker).__module__ in ("gunicorn.workers.sync", "gunicorn.workers.gthread")
+            and not self.worker.cfg.is_ssl
+        )
+
+    @classmethod
+    def find(cls) -> GunicornWorker | None:
+        owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        return cls(owner) if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
+
+    def drop_access_log(self) -> None:
+        """By its logger's method: the setting was read long ago, and ``azmlinfsrv`` leaves no way
+        to change it."""
+        self.worker.log.access = lambda *request: None
+
+    def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
+        """gunicorn alone closes the port at once."""
+        signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+        drained = threading.Event()
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            """Interrupts any line of the main thread, so it takes no lock that one may hold: a
+            SimpleQueue has none."""
+            if drained.is_set():
+                self.worker.handle_exit(number, frame)
+            else:
+                signals.put(number)
+
+        def drain_then_stop() -> None:
+            signals.get()
+            drain()
+            self.worker.max_keepalived = 0  # each answer is the last of its connection
+            time.sleep(seconds)
+            self._close_to_new_connections()
+            drained.set()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
+        signal.signal(signal.SIGTERM, handle)
+        signal.siginterrupt(
+            signal.SIGTERM, False
+        )  # a request that is being read or answered goes on
+
+    def _close_to_new_connections(self) -> None:
+        """Where no other worker goes on; those that have been opened are taken meanwhile."""
+        last = [
+            each for each in self.worker.sockets if not listener.is_shared(each.sock, self.master)
+        ]
+        for each in last:
+            listener.take_no_more(each.sock)
+        time.sleep(listener.HANDSHAKE)
+        limit = time.monotonic() + LONGEST_QUEUE
+        while any(each.get_backlog() > 0 for each in last) and time.monotonic() < limit:
+            time.sleep(listener.HANDSHAKE)

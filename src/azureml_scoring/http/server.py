@@ -1,0 +1,126 @@
+"""uvicorn's server as a gunicorn worker needs it: it drains on SIGTERM, ends with its master, and
+looks after timeouts.
+
+When it stops, what the kernel has accepted for it is answered too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Protocol, cast
+
+import uvicorn
+
+from azureml_scoring.http import listener
+from azureml_scoring.http.connections import MOST_CONNECTIONS, Connections
+from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.fair_accept import SUPPORTED, FairServer
+
+TICKS = 10
+"""Of uvicorn's, in a second."""
+
+
+class Worker(Protocol):
+    """``workers``: of the server; ``drain``: told once, ``drain_seconds`` before the server
+    stops."""
+
+    master: int
+    workers: int
+    drain_seconds: float
+    drain: Callable[[], None]
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Before there was a loop to be told."""
+
+
+class Server(uvicorn.Server):
+    server_state: Connections
+
+    def __init__(
+        self, config: uvicorn.Config, worker: Worker, most_connections: int = MOST_CONNECTIONS
+    ) -> None:
+        super().__init__(config)
+        self.server_state = Connections(most_connections)
+        self._worker = worker
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.drain_then_stop)
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            loop.add_signal_handler(number, self.stop)
+        yield
+
+    def drain_then_stop(self) -> None:
+        """The signal may come twice, from the master and to the process group: the second changes
+        nothing."""
+        if not self.server_state.draining:
+            self._worker.drain()
+            self._drain()
+            asyncio.get_running_loop().call_later(self._worker.drain_seconds, self.stop)
+
+    def stop(self) -> None:
+        """What is in flight is still answered."""
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._worker.workers == 1 or not SUPPORTED:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        self.servers += [
+            cast(asyncio.Server, FairServer(each, self._protocol)) for each in sockets or []
+        ]
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % TICKS == 0:
+            self._look()
+            if os.getppid() != self._worker.master or self._worker.told_to_stop:
+                self.drain_then_stop()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """What the kernel has accepted for this worker is answered too."""
+        self._drain()
+        await self._close_listeners(sockets or [])
+        self.server_state.stopping = True
+        looking = asyncio.create_task(self._keep_looking())
+        await super().shutdown(sockets)
+        looking.cancel()
+
+    def _drain(self) -> None:
+        self.server_state.draining = True
+        for connection in list(self.server_state.connections):
+            cast(FrontProtocol, connection).drain()
+
+    async def _close_listeners(self, sockets: list[socket.socket]) -> None:
+        """Those that wait in them are taken: only this worker may have been woken for them."""
+        for each in sockets:
+            if not listener.is_shared(each, self._worker.master):
+                listener.take_no_more(each)
+        await asyncio.sleep(listener.HANDSHAKE)
+        accepted = [waiting for each in sockets for waiting in listener.waiting(each)]
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        for waiting in accepted:
+            await loop.connect_accepted_socket(self._protocol, waiting)
+
+    def _protocol(self) -> FrontProtocol:
+        return FrontProtocol(self.config, self.server_state, {})
+
+    async def _keep_looking(self) -> None:
+        while True:
+            self._look()
+            await asyncio.sleep(1 / TICKS)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            cast(FrontProtocol, connection).look(now)

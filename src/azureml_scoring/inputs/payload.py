@@ -1,0 +1,221 @@
+"""The bytes of a request -> a table of values as they were sent, in whichever of the accepted
+forms.
+
+Checked in this order, the cheap before the dear: bytes, depth, JSON, the form, two dimensions,
+elements, rows, features. What the values must be is the model's contract: validation.py. No message
+holds a value from the request.
+"""
+
+from __future__ import annotations
+
+import codecs
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from azureml_scoring.errors import (
+    EmptyBatch,
+    EmptyBody,
+    MalformedJson,
+    PayloadTooLarge,
+    TooManyElements,
+    TooManyFeatures,
+    TooManyRows,
+    UnknownForm,
+    WrongShape,
+    WrongType,
+)
+from azureml_scoring.inputs.body_bounds import check_bounds
+
+if TYPE_CHECKING:
+    from azureml_scoring.settings import Settings
+
+BOM = codecs.BOM_UTF8
+"""Windows' tools write it. What follows is JSON as any other."""
+
+SPLIT = {"columns", "data", "index"}
+"""What ``DataFrame.to_dict("split")`` makes."""
+
+SCALARS = {int, float, str, bool, type(None)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``max_bytes`` counts the decompressed body, ``max_elements`` all values of a request."""
+
+    max_bytes: int = 10_000_000
+    max_depth: int = 32
+    max_elements: int = 100_000
+    max_rows: int = 100
+    max_features: int = 1_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> Limits:
+        return cls(
+            settings.scoring_max_bytes,
+            settings.scoring_max_depth,
+            settings.scoring_max_elements,
+            settings.scoring_max_batch_size,
+            settings.scoring_max_features,
+        )
+
+    @property
+    def max_parts(self) -> int:
+        """Lists, objects and commas of a document with as much as the others allow; the index of a
+        DataFrame may have as many again."""
+        return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
+
+    def check_bytes(self, count: int) -> None:
+        if count > self.max_bytes:
+            raise PayloadTooLarge(f"Request payload too large (>{self.max_bytes / 1_000_000:g}MB)")
+
+
+class Table(NamedTuple):
+    """Rows of scalars, all of one width. ``types`` are those of all values; ``columns`` and
+    ``method`` as sent, if they were. ``flat``: the one row came as a list of values."""
+
+    rows: list[list[Any]]
+    width: int
+    types: set[type]
+    pointer: str
+    flat: bool
+    columns: list[Any] | None
+    method: Any
+
+    def location(self, row: int, column: int) -> str:
+        return f"{self.pointer}/{column}" if self.flat else f"{self.pointer}/{row}/{column}"
+
+
+def parse(body: bytes, limits: Limits) -> Table:
+    """Raises ClientError. UnknownForm and WrongShape leave it to the caller to say what to send."""
+    limits.check_bytes(len(body))
+    body = body.removeprefix(BOM)
+    check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
+    data, pointer, columns, method = _form(_json(body))
+    rows, flat = _rows(data, pointer)
+    types = _scalar_types(rows, pointer, flat)
+    width = len(columns) if columns is not None else len(rows[0]) if rows else 0
+    _check_shape(
+        rows,
+        width,
+        pointer,
+        limits,
+        "there are columns" if columns is not None else "are in the first row",
+    )
+    return Table(rows, width, types, pointer, flat, columns, method)
+
+
+def _json(body: bytes) -> Any:
+    if not body or body.isspace():
+        raise EmptyBody("Request body is empty or None", "")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(f"The request body is not valid JSON: {error}", "") from None
+    if document is None:
+        raise EmptyBody("Request body is empty or None", "")
+    return document
+
+
+def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
+    """-> rows as sent, pointer to them, columns or None, method or None."""
+    if isinstance(document, list):
+        return document, "", None, None
+    if not isinstance(document, dict):
+        raise UnknownForm("The request body must be an object or a list.", "")
+    if len(document.keys() & {"data", "input_data"}) != 1:
+        raise UnknownForm(
+            'The request body must have either the key "data" or the key "input_data".', ""
+        )
+    method = document.get("method")
+    if "data" in document:
+        return *_split(document, "", SPLIT | {"method"}), method
+    if document.keys() - {"input_data", "method"}:
+        raise UnknownForm(
+            'Only "method" may stand beside "input_data"; put "columns" and "index" inside it.', ""
+        )
+    inner = document["input_data"]
+    if not isinstance(inner, dict):
+        return inner, "/input_data", None, method
+    return *_split(inner, "/input_data", SPLIT), method
+
+
+def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str, list[Any] | None]:
+    """A DataFrame as pandas splits it -> rows, pointer to them, columns or None.
+
+    Unknown keys are refused, and nobody is told to leave them out: they may hold the names of the
+    columns.
+    """
+    if "data" not in table:
+        raise UnknownForm(
+            '"input_data" must be a list of rows, or an object with the key "data".', place
+        )
+    if table.keys() - known:
+        taken = ", ".join(f'"{key}"' for key in sorted(known))
+        raise UnknownForm(f"A key is unknown: only {taken} are taken here.", place)
+    columns = table.get("columns")
+    if columns is not None and not (
+        isinstance(columns, list) and all(type(name) in (str, int) for name in columns)
+    ):
+        raise WrongType('"columns" must be a list of names.', f"{place}/columns")
+    return table["data"], f"{place}/data", columns
+
+
+def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
+    """A list of rows, or (True) one row as a flat list."""
+    if not isinstance(data, list):
+        raise WrongShape("The data must be a list of rows, or one row.", pointer)
+    types = set(map(type, data))
+    if types and list not in types:
+        return [data], True
+    if types - {list}:
+        index = next(i for i, row in enumerate(data) if not isinstance(row, list))
+        raise WrongShape("Some rows are lists and this one is not.", f"{pointer}/{index}")
+    return data, False
+
+
+def _scalar_types(rows: list[list[Any]], pointer: str, flat: bool) -> set[type]:
+    types = set(map(type, itertools.chain.from_iterable(rows)))
+    if not types <= SCALARS:
+        i, j = next(
+            (i, j)
+            for i, row in enumerate(rows)
+            for j, value in enumerate(row)
+            if type(value) not in SCALARS
+        )
+        nested = isinstance(rows[i][j], list)
+        place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
+        if flat and types == {dict}:
+            raise WrongShape("A row must be a list of values; this one is an object.", place)
+        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
+        raise WrongShape(
+            f"A value must be a number, text, boolean or null; this one is {what}.", place
+        )
+    return types
+
+
+def _check_shape(
+    rows: list[list[Any]], width: int, pointer: str, limits: Limits, as_wide_as: str
+) -> None:
+    sizes = list(map(len, rows))
+    elements, widest = sum(sizes), max([width, *sizes])
+    if elements > limits.max_elements:
+        raise TooManyElements(
+            f"Input array too large: {elements} elements. Maximum {limits.max_elements:,} allowed.",
+            pointer,
+        )
+    if len(rows) > limits.max_rows:
+        raise TooManyRows(
+            f"Too many rows: {len(rows)}. Maximum {limits.max_rows:,} allowed.", pointer
+        )
+    if widest > limits.max_features:
+        raise TooManyFeatures(
+            f"Too many features: {widest}. Maximum {limits.max_features:,} allowed.", pointer
+        )
+    if not rows:
+        raise EmptyBatch("There are no rows; send at least one.", pointer)
+    if sizes.count(width) != len(rows):
+        index = next(i for i, size in enumerate(sizes) if size != width)
+        raise WrongShape(f"A row must have as many values as {as_wide_as}.", f"{pointer}/{index}")

@@ -1,0 +1,1 @@
+"""Models: found, verified, loaded, tried, and asked."""

@@ -1,0 +1,1 @@
+"""What computes a compiled model: numpy or ONNX Runtime."""

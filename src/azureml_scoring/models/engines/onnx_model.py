@@ -1,0 +1,206 @@
+"""A model compiled to ONNX: what packaging proved to answer like the estimator, and how it is
+asked.
+
+It is asked only where it is proven. The methods that ONNX lacks, numbers beyond its floats and
+answers that are not finite are the estimator's, which so also decides what is refused
+(docs/adr/0006).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from azureml_scoring import log
+from azureml_scoring.errors import ModelFailed, StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.engines import onnx_session
+from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.joint_predict import Each
+
+if TYPE_CHECKING:
+    from azureml_scoring.models.engines.onnx_session import Session
+
+INPUT = "X"
+DIGITS = 6
+"""Of probabilities in float32: beyond lie rounding errors."""
+
+LEAST_COMPARED = 1_000
+"""Answers that packaging must have compared: with fewer, nothing is proven."""
+
+TIE_DIGITS = 5
+"""As far as classes are compared: the sum over a forest's trees is off by more than the last
+digit."""
+
+LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
+"""What the one can hold, and the other has been tried with."""
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """As the manifest holds it.
+
+    ``outputs``: method -> the graph's output. ``labels``: what the most probable class is called,
+    where ``predict`` is read off the probabilities. ``flat``: an answer is a number, not a list.
+    ``missing``: rows with NaN are proven, too. ``parity``: how many rows were compared, and how far
+    the answers were apart. ``numpy``: proven with numpy, too. ``largest``: the largest number it is
+    proven for, either side of zero; None in manifests of before.
+    """
+
+    file: str
+    dtype: Literal["float32", "float64"]
+    outputs: dict[str, str]
+    labels: list[Any] | None
+    flat: bool
+    missing: bool
+    parity: dict[str, Any]
+    numpy: bool = False
+    largest: float | None = None
+
+
+class GraphFailed(ModelFailed):
+    """The compiled model raised an exception, as one does that meets an unknown category."""
+
+
+class OnnxPredictor:
+    """``predictor(batch)`` -> one JSON-ready answer per row; ``estimator`` answers what ONNX
+    can't."""
+
+    def __init__(
+        self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]
+    ) -> None:
+        self._model = model
+        self._session = session
+        self._largest = model.largest or LARGEST[model.dtype]
+        self._size = self._largest**2
+        self._estimator = estimator
+        self._failed = False
+        self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
+
+    def __call__(self, batch: Batch) -> list[Any]:
+        return (self.at_once(batch) or self._estimator)(batch)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Those that the graph answers."""
+        return tuple(self._model.outputs)
+
+    @property
+    def runtime(self) -> dict[str, str]:
+        """What computes, for what depends on the last digits of an answer."""
+        return {"graph": onnx_session.described(self._session)}
+
+    def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
+        """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is
+        to."""
+        return self._compiled if self._proven_for(batch) else None
+
+    @property
+    def each(self) -> Each | None:
+        """See ``joint_predict``. ONNX Runtime adds up the rows of a larger batch in another
+        order."""
+        return self._each if isinstance(self._session, NumpyGraph) else None
+
+    def _each(self, batches: Sequence[Batch]) -> list[list[Any]]:
+        (method, *others), graph = (
+            {batch.method for batch in batches},
+            cast(NumpyGraph, self._session),
+        )
+        if len(batches) > 1 and not others:
+            X = np.concatenate([batch.X for batch in batches])
+            answers = graph.each_row(
+                self._model.outputs[method], X.astype(self._model.dtype, copy=False)
+            )
+            if answers.dtype.kind != "f" or np.isfinite(answers).all():
+                return [[row] for row in self._rows(method, answers).tolist()]
+        return [self._compiled(batch) for batch in batches]
+
+    def _compiled(self, batch: Batch) -> list[Any]:
+        try:
+            return self._answers(batch)
+        except GraphFailed as error:
+            if not self._failed:  # said once: a log line for each request would say no more
+                self._failed = True
+                log.event(f"{error}; scikit-learn answers requests like this one.", logging.WARNING)
+            return self._estimator(batch)
+
+    def strictly(self, batch: Batch) -> list[Any]:
+        """As a call, but the estimator does not step in where the graph fails. Raises
+        GraphFailed."""
+        return self._answers(batch) if self._proven_for(batch) else self._estimator(batch)
+
+    def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
+        """Which rows the graph answers itself, as a mask, and its answers to those. Raises
+        GraphFailed."""
+        own = self._proven_rows(batch.X)
+        if not own.any():
+            return own, []
+        answers = self._run(batch.method, batch.X[own])
+        finite = np.ones(len(answers), dtype=bool)
+        if answers.dtype.kind == "f":
+            finite = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
+        own[own] = finite
+        return own, self._rows(batch.method, answers[finite]).tolist()
+
+    def _answers(self, batch: Batch) -> list[Any]:
+        answers = self._run(batch.method, batch.X)
+        if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+            return self._estimator(batch)
+        rows: list[Any] = self._rows(batch.method, answers).tolist()
+        return rows
+
+    def _run(self, method: str, X: np.ndarray) -> np.ndarray:
+        outputs, inputs = (
+            [self._model.outputs[method]],
+            {INPUT: X.astype(self._model.dtype, copy=False)},
+        )
+        try:
+            (answers,) = self._session.run(outputs, inputs)
+        except Exception as error:  # ONNX Runtime's have no base of their own
+            raise GraphFailed(f"The compiled model failed ({type(error).__name__})") from error
+        found: np.ndarray = answers
+        return found
+
+    def _proven_for(self, batch: Batch) -> bool:
+        if batch.method not in self._model.outputs:
+            return False
+        X = batch.X
+        # The cheapest look at all values, which NaN does not pass; "d" is float64: others would
+        # overflow.
+        return (X.dtype.char == "d" and bool(np.vdot(X, X) <= self._size)) or bool(
+            self._proven_rows(X).all()
+        )
+
+    def _proven_rows(self, X: np.ndarray) -> np.ndarray:
+        X = X.astype(np.float64, copy=False)
+        proven: np.ndarray = ~(np.abs(X) > self._largest).any(axis=1)
+        return proven if self._model.missing else proven & ~np.isnan(X).any(axis=1)
+
+    def _rows(self, method: str, answers: np.ndarray) -> np.ndarray:
+        labels = self._labels if method == "predict" else None
+        if answers.dtype == np.float32:
+            answers = answers.astype(np.float64)
+            if labels is not None or method == "predict_proba":
+                answers = answers.round(DIGITS if labels is None else TIE_DIGITS)
+        if labels is not None:
+            answers = labels[answers.argmax(axis=1)]
+        return (
+            answers[:, 0]
+            if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1
+            else answers
+        )
+
+
+def check_compared(model: OnnxModel) -> None:
+    """Raises StartupError where hardly anything is proven, as versions before this one let pass."""
+    rows = model.parity["rows"]
+    if rows < LEAST_COMPARED:
+        raise StartupError(
+            f"{model.file} was compared with its estimator on {rows:,} answers only, fewer than "
+            f"{LEAST_COMPARED:,}; "
+            "package the model again with `mlops package`."
+        )

@@ -1,0 +1,158 @@
+"""The features of a model that neither a manifest nor a signature describes: names, dtypes and how
+many there are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.models.estimators.booster_features import (
+    PACKAGE,
+    booster_features,
+    booster_names,
+    check_categories,
+    named,
+)
+from azureml_scoring.models.estimators.fitted_columns import NOTHING, NUMBER, fitted_columns
+
+EXACT = 2**53
+"""Below, a float64 holds each whole number."""
+
+NESTED = 100
+"""Pipelines and searches within each other."""
+
+
+def features_of(estimator: Any) -> tuple[Feature, ...]:
+    """Raises StartupError where the estimator does not even tell how many columns it takes."""
+    if takes_texts(estimator):
+        return (Feature(None, TEXT),)
+    first = first_step(estimator)
+    if told := booster_features(first):
+        check_categories(first, told)
+        return told
+    count = getattr(estimator, "n_features_in_", None)
+    if not isinstance(count, int | np.integer) or count < 1:
+        _refuse_unfitted(estimator)
+        raise StartupError(
+            f"The model ({type(estimator).__name__}) does not tell how many features it takes; "
+            f"{PACKAGE}."
+        )
+    return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
+
+
+def with_fitted(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
+    """Those of a signature, or in their place what the estimator was fitted on, where it knows
+    better.
+
+    To MLflow pandas' categories are texts, and somebody's signature may say anything: an encoder
+    that ignores what it does not know would answer each request, and wrongly.
+    """
+    names = names_of(estimator)
+    fitted = fitted_columns(estimator, len(signed if names is None else names))
+    if names is not None:
+        by_name = dict(zip(names, fitted, strict=True))
+        fitted = [by_name.get(feature.name or "", NOTHING) for feature in signed]
+    return tuple(map(_corrected, signed, fitted))
+
+
+def _corrected(signed: Feature, fitted: Feature) -> Feature:
+    if not fitted.categories or fitted.dtype in (ANY, signed.dtype):
+        return signed
+    if fitted.dtype == CATEGORY:
+        return replace(_taken(fitted), name=signed.name)
+    if TEXT in (signed.dtype, fitted.dtype) or signed.dtype == ANY:
+        return replace(_taken(fitted), name=signed.name, missing=signed.missing)
+    return signed
+
+
+def _of_columns(estimator: Any, count: int) -> list[Feature]:
+    """Numbers, unless others may come. Where a model takes missing values in some columns only, it
+    is left to it."""
+    fitted = fitted_columns(estimator, count)
+    if _takes_anything(estimator) or any(map(_no_number, fitted)):
+        return [_taken(feature) for feature in fitted]
+    return [Feature(None)] * count
+
+
+def _no_number(fitted: Feature) -> bool:
+    return fitted.dtype in (TEXT, BOOLEAN, CATEGORY, DATETIME) or any(
+        isinstance(known, str | bool) for known in fitted.categories
+    )
+
+
+def _taken(fitted: Feature) -> Feature:
+    if fitted.dtype == NUMBER and all(-EXACT < float(known) < EXACT for known in fitted.categories):
+        return Feature(None, missing=True)
+    if fitted.dtype == CATEGORY and fitted.categories:
+        return replace(fitted, missing=True)
+    return Feature(
+        None, fitted.dtype if fitted.dtype in (TEXT, BOOLEAN, DATETIME) else ANY, missing=True
+    )
+
+
+def _refuse_unfitted(estimator: Any) -> None:
+    """Of scikit-learn's own: those of others need not show it. Raises StartupError."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    last = estimator
+    while getattr(last, "steps", None):
+        last = last.steps[-1][1]
+    if type(last).__module__.startswith("sklearn."):
+        try:
+            check_is_fitted(last)
+        except NotFittedError:
+            raise StartupError(
+                f"The model ({type(estimator).__name__}) is not fitted; call its fit() and save it "
+                f"again."
+            ) from None
+
+
+def names_of(estimator: Any) -> list[str] | None:
+    """The columns' names, whole numbers as text; None where it tells none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = booster_names(first_step(estimator))
+    return None if names is None else [str(name) for name in names]
+
+
+def first_step(estimator: Any) -> Any:
+    """What meets the input: inside pipelines and searches, the first step."""
+    for _ in range(NESTED):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif getattr(estimator, "steps", None):
+            estimator = estimator.steps[0][1]
+        else:
+            break
+    return estimator
+
+
+def takes_texts(estimator: Any) -> bool:
+    """A list of them, as vectorizers do, in place of a table."""
+    tags = _input_tags(estimator)
+    return bool(tags and tags.string and not tags.two_d_array)
+
+
+def _takes_anything(estimator: Any) -> bool:
+    """Its columns may hold texts: each has a transformer of its own, or categories are what it is
+    made for."""
+    first, tags = first_step(estimator), _input_tags(estimator)
+    return (
+        hasattr(first, "transformers")
+        or hasattr(first, "transformer_list")
+        or bool(tags and tags.categorical)
+    )
+
+
+def _input_tags(estimator: Any) -> Any:
+    try:
+        from sklearn.utils import get_tags
+
+        return get_tags(first_step(estimator)).input_tags
+    except Exception:  # estimators of other libraries need not have tags, and raise what they like
+        return None

@@ -1,0 +1,1 @@
+"""A model's folder: its files, its manifest, and what may be wrong with them."""

@@ -1,0 +1,171 @@
+"""Finds the model: what to load, under which name and version, and what is known of it before it is
+loaded."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models.files import manifest, mlflow_folder
+from azureml_scoring.models.files.file_kinds import SUFFIXES, may_hold_a_model, of_another_kind
+from azureml_scoring.models.files.manifest import Manifest
+from azureml_scoring.models.files.mlflow_folder import MlflowModel
+from azureml_scoring.settings import Settings
+
+LISTED = 20
+"""How many files an error lists."""
+
+VERSION = re.compile(r"v?\d+([.\-]\d+)*")
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The name that Azure ML gives to a model that is not registered."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model file with its folder's manifest or MLflow description, where it has one. Nothing is
+    loaded yet."""
+
+    file: Path
+    name: str
+    version: str
+    manifest: Manifest | None = None
+    mlflow: MlflowModel | None = None
+
+
+def find(settings: Settings) -> Artifact:
+    """The one model that the settings point at. Raises StartupError, with a listing where there is
+    none or several."""
+    try:
+        place = _open(_candidate(settings))
+    except OSError as error:
+        raise StartupError(
+            f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
+        ) from None
+    if kind := of_another_kind(place.file):
+        raise StartupError(f"{place.file} is {kind}.")
+    name, version = _from_path(settings.azureml_model_dir)
+    packaged = place.manifest
+    return Artifact(
+        place.file,
+        settings.model_name or name or (packaged.model_name if packaged else place.name),
+        settings.model_version
+        or version
+        or (packaged.model_version if packaged else place.version),
+        packaged,
+        place.mlflow,
+    )
+
+
+def _candidate(settings: Settings) -> Path:
+    root, explicit = settings.azureml_model_dir, settings.scoring_model_path
+    if explicit is not None:
+        path = (root or Path()) / explicit
+        if not path.exists():
+            raise StartupError(
+                f"SCORING_MODEL_PATH names {path}, which does not exist; correct "
+                f"it.{_listing(root)}"
+            )
+        return path
+    if root is None:
+        raise StartupError("No model was named; set AZUREML_MODEL_DIR to the folder that holds it.")
+    if root.is_file():
+        return root
+    if not root.is_dir():
+        raise StartupError(
+            f"AZUREML_MODEL_DIR is {root}, which does not exist; set it to where the model is."
+        )
+    candidates = _candidates(root) or [
+        found for below in _folders(root) for found in _candidates(below)
+    ]
+    if not candidates:
+        described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
+        raise StartupError(
+            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, "
+            f"{described}); "
+            f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
+        )
+    if len(candidates) > 1:
+        more = ", ..." if len(candidates) > LISTED else ""
+        found = ", ".join(str(path.relative_to(root)) for path in candidates[:LISTED]) + more
+        raise StartupError(
+            f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or, if "
+            f"they are parts of "
+            "one, such as a vectorizer and a classifier, save them together as a Pipeline."
+        )
+    return candidates[0]
+
+
+def _folders(root: Path) -> list[Path]:
+    return [path for path in sorted(root.iterdir()) if path.is_dir()]
+
+
+def _candidates(folder: Path) -> list[Path]:
+    if _is_described(folder):
+        return [folder]
+    return sorted(path for path in folder.iterdir() if may_hold_a_model(path))
+
+
+def _others(root: Path) -> str:
+    """What the first file is that holds a model of another kind."""
+    files = (
+        path
+        for folder in (root, *_folders(root))
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    )
+    return next(
+        (f" {path.name} is {kind}." for path in files if (kind := of_another_kind(path))), ""
+    )
+
+
+def _is_described(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (manifest.FILE_NAME, mlflow_folder.FILE_NAME))
+
+
+def _open(path: Path) -> Artifact:
+    if path.name in (manifest.FILE_NAME, mlflow_folder.FILE_NAME):
+        path = path.parent
+    folder = path if path.is_dir() else path.parent
+    unnamed = Artifact(path, path.stem, "unknown")
+    if (folder / manifest.FILE_NAME).is_file():
+        packaged = Manifest.read(folder)
+        file = (
+            folder / packaged.model_file if path.is_dir() else path
+        )  # one that it does not list is refused later
+        return Artifact(file, unnamed.name, unnamed.version, manifest=packaged)
+    if (folder / mlflow_folder.FILE_NAME).is_file():
+        described = MlflowModel.read(folder)
+        if path in (folder, folder / described.model_file):
+            return Artifact(
+                folder / described.model_file, unnamed.name, unnamed.version, mlflow=described
+            )
+    if path.is_dir():
+        raise StartupError(
+            f"{path} is a folder that describes no model; name the model's file, in a service by "
+            f"SCORING_MODEL_PATH."
+            f"{_listing(path)}"
+        )
+    return unnamed
+
+
+def _from_path(root: Path | None) -> tuple[str | None, str | None]:
+    """Azure ML mounts a registered model at ``.../<name>/<version>``."""
+    if root is not None and root.is_file():
+        root = root.parent
+    if root is None or len(root.parts) < 3:
+        return None, None
+    name, version = root.parts[-2:]
+    registered = "azureml-models" in root.parts[:-2] or VERSION.fullmatch(version)
+    return (name, version) if registered and not GUID.fullmatch(name) else (None, None)
+
+
+def _listing(root: Path | None) -> str:
+    if root is None or not root.is_dir():
+        return ""
+    files = (path.relative_to(root).as_posix() for path in sorted(root.rglob("*")))
+    shown = list(itertools.islice(files, LISTED + 1))
+    more = ", ..." if len(shown) > LISTED else ""
+    return f" Found: {', '.join(shown[:LISTED]) + more if shown else 'nothing'}."

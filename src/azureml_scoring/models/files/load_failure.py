@@ -1,0 +1,158 @@
+"""What is wrong with a model's file that can't be loaded, and what to do, in one sentence."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import pickle
+import re
+import struct
+import zipfile
+import zlib
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+from azureml_scoring.errors import reason
+from azureml_scoring.models.files.manifest import running_versions
+
+DAMAGED = (
+    EOFError, IndexError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
+"""What readers of pickles and archives raise where bytes are missing or make no sense."""
+
+VERSION = re.compile(
+    rb"_sklearn_version(?:q.|r.{4}|\x94|\np\d+)?(?:X.{4}|\x8c.|\nV)(\d+(?:\.\d+)+(?:(?:\.dev|\.post|a|b|rc)\d+)?)",
+    re.DOTALL,
+)
+"""A pickle's text and the one that follows it, in each protocol: scikit-learn's estimators all hold
+this one."""
+
+OF_THE_SAME_NAME = (
+    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan", "imodels", "interpret",
+    "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk", "numba", "optuna", "polars", "prophet",
+    "pyod", "sktime", "skorch", "skrub", "spacy", "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
+    "xgboost",
+)  # fmt: skip
+PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
+    "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn", "skimage": "scikit-image",
+    "skopt": "scikit-optimize", "sksurv": "scikit-survival", "umap": "umap-learn", "yaml": "PyYAML",
+}  # fmt: skip
+"""Top of a module's name -> the package on PyPI."""
+
+LFS_POINTER = b"version https://git-lfs"
+LOOKED_AT = 64_000_000
+"""Bytes, once they are decompressed."""
+
+SERVED_FROM = (1, 5)
+"""The oldest scikit-learn that setup.cfg lets be installed here."""
+
+
+def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
+    """``saved``: package -> version, as far as it is known without the file."""
+    return f"{file.name} {_of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)}."
+
+
+def _of_bytes(error: BaseException, file: Path) -> str | None:
+    start = _start(file)
+    if start.startswith(LFS_POINTER):
+        return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
+    if _damaged(error) or _incomplete(file, start):
+        why = "" if _unknown_opcode(error) else f" ({reason(error)})"
+        return f"is damaged or incomplete, or no model that can be loaded{why}; save the model and upload it again"
+    if isinstance(error, MemoryError):
+        return "takes more memory than there is; give the container more"
+    return None
+
+
+def _of_code(error: BaseException) -> str | None:
+    if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
+        return (
+            f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
+        )
+    if isinstance(error, AttributeError) and "__main__" in str(error):
+        return (
+            f"needs a class of the script that it was trained in ({error}); put it into a module "
+            f"beside score.py, "
+            "import it from there when training, and save the model again"
+        )
+    return None
+
+
+def _source_of(module: str) -> str:
+    """Anybody may have registered a package of a module's name: only what is known for it is
+    named."""
+    if package := PACKAGES.get(module):
+        return f"add its package, here and to the images, by `make lock ADD={package}` in the repository"
+    return (
+        f"if {module} is a module of your own, put its source beside score.py; if it comes from a "
+        f"package, add that "
+        "package, here and to the images, by `make lock ADD=PACKAGE` in the repository"
+    )
+
+
+def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str:
+    versions = ", ".join(f"{package} {number}" for package, number in saved.items())
+    install = (
+        f"is it a scikit-learn model? If so install {versions or 'the versions it was saved with'}"
+    )
+    return f"can't be loaded ({reason(error)}); {way_out(file, saved) or install}"
+
+
+def way_out(file: Path, saved: dict[str, str]) -> str | None:
+    """From the scikit-learn that the file was saved with to the one that runs, as the end of a
+    sentence; None where that is the same, or not known."""
+    version, running = (
+        saved.get("scikit-learn") or _saved_version(file),
+        running_versions()["scikit-learn"],
+    )
+    if version in (None, running):
+        return None
+    again = f"it was saved with scikit-learn {version} and {running} runs here: train and save it again with {running}"
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < SERVED_FROM:
+        return f"{again}, for no version that serves here reads it"
+    return f"{again}, or install scikit-learn {version}"
+
+
+def _saved_version(file: Path) -> str | None:
+    """Off a pickle that is not loaded."""
+    found = VERSION.search(_start(file))
+    return found[1].decode() if found else None
+
+
+def _missing(error: ModuleNotFoundError) -> str | None:
+    """The top of the module's name; None where that is installed, in a version that lacks the
+    module."""
+    package = (error.name or "").partition(".")[0]
+    return package if package and find_spec(package) is None else None
+
+
+def _damaged(error: BaseException) -> bool:
+    array_cut = isinstance(error, ValueError) and "EOF: reading array data" in str(error)
+    return isinstance(error, DAMAGED) or _unknown_opcode(error) or array_cut
+
+
+def _unknown_opcode(error: BaseException) -> bool:
+    return isinstance(error, KeyError) and bool(error.args) and isinstance(error.args[0], int)
+
+
+def _incomplete(file: Path, start: bytes) -> bool:
+    """A pickle ends with its opcode STOP. Of a large one only the start was read."""
+    pickled = file.suffix.lower() != ".skops" and len(start) < LOOKED_AT
+    return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
+
+
+def _start(file: Path) -> bytes:
+    """Decompressed, where joblib compressed it."""
+    start = b""
+    with suppress(OSError), file.open("rb") as opened:
+        start = opened.read(LOOKED_AT)
+    for reader in (
+        zlib.decompressobj(wbits=47),
+        bz2.BZ2Decompressor(),
+        lzma.LZMADecompressor(),
+    ):  # 47: zlib's, gzip's
+        with suppress(OSError, lzma.LZMAError, zlib.error):
+            return reader.decompress(start, LOOKED_AT)
+    return start

@@ -1,0 +1,165 @@
+"""The manifest beside a packaged model: what the files must be before anything is unpickled, and
+how to call the model.
+
+It shows that the artifact is the one that was packaged, whole and unchanged; it does not show who
+packaged it (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.contract import Contract, Method, Scalar
+from azureml_scoring.models.baseline import Baseline
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.files.inside import inside
+
+FILE_NAME = "manifest.json"
+SCHEMA = 1
+REPACKAGE = "package the model again with `mlops package`"
+RETRAIN = "train the model with the versions that run here, and package that one"
+"""Packaged again as it is, what it answers under these versions would be taken for right."""
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True)
+class Manifest:
+    """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``:
+    method -> answers.
+
+    ``cacheable``: equal requests are answered alike, so that an answer may be given twice.
+    ``onnx``: the model compiled, where that was proven to answer like the estimator. ``baselines``:
+    of each feature, the sample.
+    """
+
+    model_name: str
+    model_version: str
+    model_file: str
+    files: dict[str, Sha256]
+    versions: dict[str, str]
+    contract: Contract
+    golden_rows: list[list[Scalar | None]]
+    golden_answers: dict[Method, list[Any]]
+    cacheable: bool = True
+    onnx: OnnxModel | None = None
+    baselines: tuple[Baseline, ...] = ()
+
+    def write(self, folder: Path) -> Path:
+        path = folder / FILE_NAME
+        document = {"schema": SCHEMA} | self._document()
+        path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        return path
+
+    def _document(self) -> dict[str, Any]:
+        compiled = self.onnx and dataclasses.asdict(self.onnx)
+        parts = {"contract": self.contract.to_json(), "onnx": compiled}
+        return (
+            vars(self) | parts | {"baselines": [baseline.to_json() for baseline in self.baselines]}
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Raises StartupError where the manifest is not one that this version can read, or one of
+        its files lies elsewhere."""
+        path = folder / FILE_NAME
+        try:
+            document = orjson.loads(path.read_bytes())
+            if document.pop("schema") != SCHEMA:
+                raise StartupError(
+                    f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}."
+                )
+            made: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
+            made._check(document)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StartupError(
+                f"There is no {path}; name a folder that `mlops package` wrote."
+            ) from None
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise StartupError(
+                f"{path} is damaged (at {place}: {first['msg']}); {REPACKAGE}."
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StartupError(
+                f"{path} is damaged ({type(error).__name__}); {REPACKAGE}."
+            ) from None
+        for name in (made.model_file, *made.files, *([made.onnx.file] if made.onnx else [])):
+            inside(folder, name)
+        return made
+
+    def _check(self, read: dict[str, Any]) -> None:
+        """That nothing of what was read is lost, that no default stands in for it but for what
+        older versions did not write, and that the parts fit each other. Raises ValueError."""
+        written = orjson.loads(orjson.dumps(self._document()))
+        optional = {
+            field.name
+            for field in dataclasses.fields(self)
+            if field.default is not dataclasses.MISSING
+        }
+        read = {name: written[name] for name in optional} | read
+        if written["onnx"] and read["onnx"]:
+            read["onnx"] = written["onnx"] | read["onnx"]
+        if written != read or not self.golden_answers.keys() <= set(self.contract.methods):
+            raise ValueError
+        if self.onnx and [type(self.onnx.parity[key]) for key in ("rows", "tolerance")] != [
+            int,
+            float,
+        ]:
+            raise ValueError
+        for baseline, feature in zip(
+            self.baselines, self.contract.features, strict=bool(self.baselines)
+        ):
+            if not baseline.whole or (baseline.values is None) != feature.numeric:
+                raise ValueError
+
+    def verify(self, name: str, digest: str) -> None:
+        """``digest``: the sha256 of the file that is about to be loaded. Raises StartupError."""
+        expected = self.files.get(name)
+        if expected is None:
+            raise StartupError(
+                f"{name} is not in the manifest, so it is not loaded; if it is the model that you "
+                f"trained, {REPACKAGE}."
+            )
+        if digest != expected:
+            raise StartupError(
+                f"{name} is not the file that was packaged: its sha256 differs from the "
+                f"manifest's. "
+                f"Upload the artifact folder again; only if you changed the file yourself, "
+                f"{REPACKAGE}."
+            )
+
+
+def running_versions() -> dict[str, str]:
+    """Of Python and of the packages whose changes alter a model."""
+    found = {"python": platform.python_version()}
+    for package in ("scikit-learn", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def version_skew(saved: dict[str, str]) -> dict[str, str]:
+    """Package -> a line on each whose version is not that of packaging; of Python, only major and
+    minor count."""
+    skew = {}
+    for package, now in running_versions().items():
+        then = saved.get(package, now)
+        significant = 2 if package == "python" else 3
+        if then.split(".")[:significant] != now.split(".")[:significant]:
+            skew[package] = f"{package}: saved with {then}, running {now}"
+    return skew

@@ -1,0 +1,152 @@
+"""Counters of all worker processes of one server, and what each is at, in a small file that they
+map into memory.
+
+Each worker writes its own row and reads all of them, so nothing is locked on the way of a request.
+A worker that takes the place of a dead one goes on with its row: the counts stay, and requests that
+died with it count as errors of ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import mmap
+import os
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from azureml_scoring.errors import InternalError, StartupError
+from azureml_scoring.shared.measures import OUTCOMES, Measures, Tally
+from azureml_scoring.shared.shared_file import name_of, open_shared, process_born
+
+WORKERS = 256
+
+
+class Phase:
+    """What a worker is at: STARTING takes no requests yet, LOADING does and has to turn them
+    down."""
+
+    STARTING, LOADING, READY, FAILED, DRAINING = range(5)
+
+
+class CacheRow(ctypes.Structure):
+    """What a worker's response cache counts. The counters stay when the worker dies, the gauges do
+    not."""
+
+    COUNTERS = (
+        "hits", "misses", "bypasses", "coalesced", "memory_hits", "memory_evictions",
+        "redis_hits", "redis_errors", "redis_timeouts", "redis_corrupt", "redis_dropped",
+    )  # fmt: skip
+    GAUGES = (
+        "memory_entries", "memory_bytes", "memory_bypassed", "memory_look_up_us",
+        "redis_bypassed", "redis_look_up_us", "redis_breaker_open", "compute_us",
+    )  # fmt: skip
+    _fields_ = [(name, ctypes.c_int64) for name in COUNTERS + GAUGES]
+
+
+class Row(ctypes.Structure):
+    """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0 is
+    never."""
+
+    pid: int
+    born: int
+    phase: int
+    non_finite: int
+    data_dropped: int
+    in_flight: int
+    oldest_start: float
+    full_since: float
+    cache: CacheRow
+    measures: Measures
+    _fields_ = [
+        ("pid", ctypes.c_int64),
+        ("born", ctypes.c_int64),
+        ("phase", ctypes.c_int64),
+        ("non_finite", ctypes.c_int64),
+        ("data_dropped", ctypes.c_int64),
+        ("in_flight", ctypes.c_int64),
+        ("oldest_start", ctypes.c_double),
+        ("full_since", ctypes.c_double),
+        ("cache", CacheRow),
+        ("measures", Measures),
+    ]
+
+    @property
+    def alive(self) -> bool:
+        return self.pid != 0 and self.born == process_born(self.pid)
+
+
+class _Board(ctypes.Structure):
+    started_at: float
+    rows: ctypes.Array[Row]
+    _fields_ = [("started_at", ctypes.c_double), ("rows", Row * WORKERS)]
+
+
+class Scoreboard:
+    """``server_pid`` is the process whose workers share the board, or this process's own pid."""
+
+    def __init__(self, server_pid: int) -> None:
+        self._server_pid = server_pid
+        self._name = name_of(server_pid)
+        self._file = open_shared(self._name, ctypes.sizeof(_Board))
+        self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
+        self.mine: Row
+        self.tally: Tally
+        self.index: int
+        self.claim(Phase.STARTING)
+        os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
+
+    def claim(self, phase: int) -> None:
+        """Take a free row, or go on with a dead worker's."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            self.index, self.mine = self._free_row()
+            if not self._board.started_at:
+                self._board.started_at = time.time()
+            self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
+            self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
+            for gauge in CacheRow.GAUGES:
+                setattr(self.mine.cache, gauge, 0)
+            self.tally = Tally(self.mine.measures)
+            self.mine.phase = phase
+            self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def _free_row(self) -> tuple[int, Row]:
+        for index, row in enumerate(self._board.rows):
+            if not row.alive:
+                return index, row
+        raise StartupError(f"More than {WORKERS} workers; lower WORKER_COUNT.")
+
+    def beside(self, name: str, width: int) -> np.ndarray:
+        """More counters of all workers, (workers, ``width``) of int64, of which each writes its own
+        row, ``index``.
+
+        Raises StartupError.
+        """
+        size = WORKERS * width * 8
+        # Of another width is another file: made shorter, it would kill whoever has mapped all of
+        # it.
+        file = open_shared(f"{self._name}-{name}-{width}", size)
+        try:
+            return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
+        finally:
+            os.close(file)
+
+    @property
+    def started_at(self) -> float:
+        """When the first worker started, in seconds since the epoch."""
+        return self._board.started_at
+
+    def rows(self) -> Iterator[Row]:
+        """Of all workers that there ever were."""
+        return (row for row in self._board.rows if row.pid)
+
+    def workers(self) -> Iterator[Row]:
+        """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is
+        none."""
+        living = [row for row in self.rows() if row.alive]
+        return iter([row for row in living if row.pid != self._server_pid] or living)

@@ -1,0 +1,1 @@
+"""What people are told: health, metrics, logs, traces, drift."""

@@ -1,0 +1,139 @@
+"""``/metrics`` for Prometheus: the scoreboard of all workers, those that died included, so that no
+counter goes back.
+
+Labels come from lists in the code and from the deployment: no request can make a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import Metric
+
+from azureml_scoring.models.lifecycle import Lifecycle
+from azureml_scoring.request import Answer
+from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES
+from azureml_scoring.shared.scoreboard import CacheRow, Row, Scoreboard
+from azureml_scoring.signals.drift import Drift
+
+PREFIX = "scoring"
+
+
+class Metrics:
+    """``metrics.answer()`` -> what a scrape gets."""
+
+    def __init__(
+        self, board: Scoreboard, lifecycle: Lifecycle, drift: Drift, *, deployment: str
+    ) -> None:
+        self._board = board
+        self._drift = drift
+        self._lifecycle = lifecycle
+        self._deployment = deployment
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def answer(self) -> Answer:
+        return Answer(200, generate_latest(self._registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    def collect(self) -> Iterator[Metric]:
+        """As prometheus_client wants it."""
+        rows, living = list(self._board.rows()), list(self._board.workers())
+        yield _by_outcome(rows)
+        yield _counter(
+            "rows", "Rows of requests that were valid.", sum(row.measures.rows for row in rows)
+        )
+        yield _durations(rows)
+        yield _counter(
+            "non_finite",
+            "Predictions that were NaN or infinite.",
+            sum(row.non_finite for row in rows),
+        )
+        for name in CacheRow.COUNTERS:
+            yield _counter(
+                f"cache_{name}",
+                "Of the response cache.",
+                sum(getattr(row.cache, name) for row in rows),
+            )
+        opened = sum(row.cache.redis_breaker_open for row in living)
+        yield _gauge(
+            "cache_redis_breaker_open", "Workers that leave Redis alone, since it fails.", opened
+        )
+        yield _gauge(
+            "in_flight", "Requests that are being answered.", sum(row.in_flight for row in living)
+        )
+        yield _gauge("workers", "Worker processes that live.", len(living))
+        yield _gauge(
+            "start_time_seconds", "When the server started, since 1970.", self._board.started_at
+        )
+        dropped = sum(row.data_dropped for row in rows)
+        yield _counter(
+            "data_dropped", "Requests whose data was to be collected, and was not.", dropped
+        )
+        yield from self._model()
+
+    def _model(self) -> Iterator[Metric]:
+        model = self._lifecycle.loaded
+        yield _gauge("model_loaded", "1 where this worker has its model.", int(model is not None))
+        if model is None:
+            return
+        labels = {
+            "model_name": model.name,
+            "model_version": model.version,
+            "deployment": self._deployment,
+            "backend": model.backend,
+        }
+        family = GaugeMetricFamily(
+            f"{PREFIX}_model_info", "The model that answers; always 1.", labels=list(labels)
+        )
+        family.add_metric(list(labels.values()), 1)
+        yield family
+        drift = GaugeMetricFamily(
+            f"{PREFIX}_feature_drift",
+            "Population stability index against the training data.",
+            labels=["feature"],
+        )
+        for feature, index in self._drift.indices():
+            drift.add_metric([feature], index)
+        yield drift
+        yield _gauge(
+            "model_version_skew",
+            "Packages whose versions differ from packaging.",
+            len(model.version_skew),
+        )
+
+
+def _by_outcome(rows: Iterable[Row]) -> Metric:
+    total = [sum(counts) for counts in zip(*(row.measures.outcomes for row in rows), strict=True)]
+    family = CounterMetricFamily(
+        f"{PREFIX}_requests", "Requests by outcome: ok, or the error's code.", labels=["outcome"]
+    )
+    for outcome, count in zip(OUTCOMES, total or [0] * len(OUTCOMES), strict=True):
+        family.add_metric([outcome], count)
+    return family
+
+
+def _durations(rows: Iterable[Row]) -> Metric:
+    family = HistogramMetricFamily(
+        f"{PREFIX}_duration_seconds",
+        "How long requests took, and each stage of them.",
+        labels=["stage"],
+    )
+    everyone = list(rows)
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    for index, stage in enumerate(STAGES):
+        counts = map(sum, zip(*(row.measures.counts(index) for row in everyone), strict=True))
+        seconds = sum(row.measures.seconds[index] for row in everyone)
+        family.add_metric([stage], list(zip(bounds, accumulate(counts), strict=True)), seconds)
+    return family
+
+
+def _counter(name: str, told: str, value: float) -> Metric:
+    return CounterMetricFamily(f"{PREFIX}_{name}", told, value=value)
+
+
+def _gauge(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", told, value=value)

@@ -1,0 +1,343 @@
+"""HTTP/1.1 on one connection of our worker, whichever way its requests take: what is read and
+answered."""
+
+import asyncio
+
+import pytest
+import uvloop
+from uvicorn.config import Config
+
+from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.connections import Connections
+from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.head import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
+from azureml_scoring.inputs.payload import Limits
+from fake_connection import BODY, PATIENCE, Connection, Lane, flask, request, run
+
+
+@run
+async def test_a_chunked_body_is_joined():
+    """Its trailers are left out."""
+    connection = Connection(Lane())
+    connection.send(
+        request(b"2\r\nab\r\n1\r\nc\r\n0\r\nX-Trailer: x\r\n\r\n", "Transfer-Encoding: chunked")
+    )
+    assert await connection.answers(1) == [200]
+    assert connection.transport.sent.endswith(b"\r\n\r\nabc")
+
+
+@run
+async def test_a_client_that_asks_first_is_told_to_go_on():
+    """Expect: 100-continue."""
+    connection = Connection(Lane())
+    head, _, body = request(BODY, "Expect: 100-continue").partition(b"\r\n\r\n")
+    connection.send(head + b"\r\n\r\n")
+    await connection_says(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+    connection.send(body)
+    assert await connection.answers(2) == [100, 200]
+
+
+async def connection_says(connection: Connection, sent: bytes) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not connection.transport.sent.startswith(sent):
+            await asyncio.sleep(0.001)
+
+
+@run
+async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
+    """As Java's, which offer it with every first request. Their body is no second request."""
+    offer = (
+        "Connection: Upgrade, HTTP2-Settings",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAMAAABkAAQAAP__",
+    )
+    for lane in (Lane(), Lane(quick=False)):
+        connection = Connection(lane)
+        connection.send(request(BODY, *offer) + request(b"2"))
+        assert await connection.answers(2) == [200, 200]
+        assert connection.transport.sent.count(BODY) == 1
+        assert connection.transport.sent.endswith(b"2")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"nonsense\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: "
+        b"chunked\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nHost: h\r\nA: b\r\n c: d\r\n\r\n",
+        b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /liveness\r\n\r\n",
+        b"GET /liveness HTTP/2.0\r\nHost: h\r\n\r\n",
+        b"GET /liveness HTTP/1.1\r\n\r\n",
+        b"GET /liveness HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n",
+        b"POST /score HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        request(BODY, "Host: other"),
+        request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 5000),
+        request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 25),
+    ],
+    ids=[
+        "nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "HTTP/0.9", "HTTP/2.0", "no host",
+        "two hosts", "no host, express", "two hosts, express", "5,000 zeros", "25 zeros",
+    ],
+)  # fmt: skip
+def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
+    """400, in JSON, and the connection ends: what follows could be anything. Also byte by byte."""
+
+    @run
+    async def test() -> None:
+        for pieces in ([head], [head[i : i + 1] for i in range(len(head))]):
+            connection = Connection(Lane())
+            connection.send(*pieces, request())
+            assert await connection.answers(1) == [400]
+            assert connection.transport.ended
+            assert connection.transport.sent.count(b"malformed_head") == 1
+
+    test()
+
+
+def header_of(size: int) -> bytes:
+    return b"GET /liveness HTTP/1.1\r\nHost: h\r\nX: " + b"x" * (size - 1) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        header_of(LONGEST_LINE + 1),
+        header_of(LONGEST_HEAD),
+        b"GET /" + b"x" * LONGEST_LINE + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /" + b"x" * LONGEST_HEAD + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        request(BODY, "X: " + "x" * LONGEST_LINE),
+        request(BODY, *["X: y"] * MOST_HEADERS),
+        request(BODY, *["X: " + "y" * 8000] * 9),
+        request(BODY, "Content-Type: application/json;" + ";" * 64_000),
+    ],
+    ids=[
+        "long header",
+        "giant header",
+        "long line",
+        "giant line",
+        "express",
+        "many",
+        "much together",
+        "64 KB",
+    ],
+)
+def test_a_head_that_is_too_large_is_told(head: bytes):
+    """431, and nothing looks inside: however it comes, and whatever came before it on the
+    connection."""
+
+    @run
+    async def test() -> None:
+        for pieces in (
+            [head],
+            [head[i : i + 1000] for i in range(0, len(head), 1000)],
+            [request() + head],
+        ):
+            connection = Connection(Lane())
+            connection.send(*pieces)
+            expected = [200] * (pieces[0] != head and len(pieces) == 1) + [431]
+            assert await connection.answers(len(expected)) == expected
+            assert b"head_too_large" in connection.transport.sent
+            assert connection.transport.ended
+
+    test()
+
+
+@run
+async def test_a_head_at_the_limits_is_taken():
+    """A header of 8 KiB, or a hundred small ones."""
+    for head in (header_of(LONGEST_LINE), request(BODY, *["X: y"] * (MOST_HEADERS - 3))):
+        connection = Connection(Lane())
+        connection.send(head)
+        assert await connection.answers(1) == [200]
+        assert not connection.transport.ended
+
+
+@run
+async def test_a_head_is_bounded_whatever_it_grows_in():
+    """Its line, a header's name, or trailers behind a chunked body; nothing is kept of it."""
+    chunked = request(b"1\r\na\r\n0\r\n", "Transfer-Encoding: chunked")
+    for start, status in ((b"GET /", 431), (b"GET / HTTP/1.1\r\nX", 431), (chunked + b"X: ", 400)):
+        connection = Connection(Lane())
+        connection.send(start)
+        for _ in range(LONGEST_HEAD // 1000 + 1):
+            assert connection.statuses == []
+            connection.send(b"x" * 1000)
+        assert await connection.answers(1) == [status]
+        assert connection.transport.ended
+
+
+@run
+async def test_http_1_0_is_spoken_without_a_host_and_kept_alive_where_it_asks():
+    """As `ab -k` does, which waits for ever where it is not told. With the express lane or
+    without."""
+    for lane in (Lane(), Lane(quick=False)):
+        connection = Connection(lane)
+        old = request(BODY, "Connection: keep-alive", line="POST /score HTTP/1.0")
+        connection.send(old)
+        assert await connection.answers(1) == [200]
+        assert connection.transport.sent.count(b"connection: keep-alive\r\n") == 1
+        connection.send(old)
+        assert await connection.answers(2) == [200, 200]
+        assert not connection.transport.ended
+    connection = Connection(Lane())
+    connection.send(b"GET /liveness HTTP/1.0\r\n\r\n")
+    assert await connection.answers(1) == [200]
+    assert connection.transport.ended
+
+
+@run
+async def test_an_offer_of_another_protocol_is_passed_over_on_a_connection_that_is_not_kept_alive():
+    """It is answered in HTTP/1.1, and then the connection ends."""
+    for sent in (
+        request(BODY, "Connection: upgrade, close", "Upgrade: h2c"),
+        request(BODY, "Connection: upgrade", "Upgrade: h2c", line="POST /score HTTP/1.0"),
+        b"GET /liveness HTTP/1.1\r\nHost: h\r\nConnection: upgrade, close\r\nUpgrade: "
+        b"websocket\r\n\r\n",
+    ):
+        connection = Connection(Lane())
+        connection.send(sent)
+        assert await connection.answers(1) == [200]
+        assert connection.transport.ended
+
+
+@run
+async def test_many_offers_of_another_protocol_in_one_piece_are_answered():
+    """However many: 3,000 of them are more than Python's stack holds."""
+    connection = Connection(Lane())
+    connection.send(request(b"1", "Connection: Upgrade", "Upgrade: h2c") * 3000)
+    assert await connection.answers(3000) == [200] * 3000
+
+
+@run
+async def test_a_trailer_may_say_that_the_request_is_the_last():
+    """It is answered, what follows is not, and the connection ends: whether the answer waited for
+    the body or not."""
+    trailer = b"1\r\na\r\n0\r\nConnection: close\r\n\r\n"
+    for line, status in (("POST /score HTTP/1.1", 200), ("POST /other HTTP/1.1", 404)):
+        connection = Connection(Lane())
+        sent = request(trailer, "Transfer-Encoding: chunked", line=line)
+        connection.send(sent[: -len(trailer)])
+        if status == 404:
+            assert await connection.answers(1) == [status]
+        connection.send(trailer, request())
+        assert await connection.answers(1) == [status]
+        assert connection.transport.ended
+
+
+@run
+async def test_what_is_malformed_behind_a_request_does_not_disturb_its_answer():
+    """It comes whole, as the last one."""
+    lane = Lane(quick=False)
+    lane.hold.clear()
+    connection = Connection(lane)
+    connection.send(request(), b"nonsense\r\n\r\n", b"more")
+    lane.hold.set()
+    assert await connection.answers(1) == [200]
+    assert connection.transport.sent.endswith(BODY)
+    assert connection.transport.ended
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize(
+    ("sent", "rest"),
+    [
+        (request()[:-1], None),
+        (request(b"2\r\nab\r\n", "Transfer-Encoding: chunked"), None),
+        (request(b"2\r\nab\r\n", "Transfer-Encoding: chunked"), b"zz\r\n"),
+    ],
+    ids=["cut", "cut between chunks", "no size"],
+)
+def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(
+    quick: bool, sent: bytes, rest: bytes | None
+):
+    """It is told, and the connection ends."""
+
+    @run
+    async def test() -> None:
+        connection = Connection(Lane(quick=quick))
+        connection.send(sent)
+        if rest is None:
+            assert connection.protocol.eof_received() is True
+        else:
+            connection.send(rest)
+        assert await connection.answers(1) == [400]
+        assert connection.transport.sent.endswith(b"incomplete_body")
+        assert connection.transport.ended
+
+    test()
+
+
+@run
+async def test_a_client_that_does_not_read_is_not_written_to_for_ever():
+    """Its next answers wait until it does."""
+    connection = Connection(Lane())
+    connection.protocol.pause_writing()
+    connection.send(request(b"1"), request(b"2"))
+    await asyncio.sleep(0.01)
+    assert connection.transport.sent == b""
+    connection.protocol.resume_writing()
+    assert await connection.answers(2) == [200, 200]
+
+
+@run
+async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
+    """It is skipped where Flask answers without it."""
+    connection = Connection(Lane())
+    head, _, body = request(b"x" * 1000, line="POST /other HTTP/1.1").partition(b"\r\n\r\n")
+    connection.send(head + b"\r\n\r\n")
+    assert await connection.answers(1) == [404]
+    connection.send(body, request())
+    assert await connection.answers(2) == [404, 200]
+
+
+def over_a_socket(lane: Lane, sent: bytes, *, says_all: bool) -> bytes:
+    """What a client of a real server gets to read until its connection ends."""
+    front = Front(flask, lane, Limits(max_bytes=100_000), PATIENCE)  # type: ignore[arg-type]
+    config = Config(
+        front, http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", log_config=None
+    )
+    config.proxy_headers = False
+    config.load()
+
+    async def talk() -> bytes:
+        loop, state = asyncio.get_running_loop(), Connections()
+        async with await loop.create_server(
+            lambda: FrontProtocol(config, state, {}), "127.0.0.1", 0
+        ) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(sent)
+            if says_all:
+                writer.write_eof()
+            async with asyncio.timeout(PATIENCE):
+                read = await reader.read()
+            writer.close()
+            return read
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(talk())
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_real_connection_carries_many_requests_until_the_last(quick: bool):
+    """In their order, and to the last byte of the last answer."""
+    bodies = [b"%d" % number * 500 for number in range(100)]
+    sent = b"".join(map(request, bodies)) + request(b"last", "Connection: close")
+    read = over_a_socket(Lane(quick=quick), sent, says_all=False)
+    assert [part.partition(b"\r\n\r\n")[2] for part in read.split(b"HTTP/1.1 ")[1:]] == [
+        *bodies,
+        b"last",
+    ]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize(
+    ("sent", "status"), [(request(), 200), (request()[:-1], 400)], ids=["whole", "cut"]
+)
+def test_a_real_client_reads_its_answer_after_it_has_said_all(
+    quick: bool, sent: bytes, status: int
+):
+    """Half a connection is enough for that."""
+    assert over_a_socket(Lane(quick=quick), sent, says_all=True).split(b" ")[1] == b"%d" % status

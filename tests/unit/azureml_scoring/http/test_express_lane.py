@@ -1,0 +1,192 @@
+"""Which requests the express lane answers, and that they are answered as by every other way."""
+
+import asyncio
+import logging.handlers
+
+import pytest
+
+from azureml_scoring.http.asgi import SMALL
+from fake_connection import BODY, KEEP_ALIVE, Connection, Lane, request, run
+
+
+@run
+async def test_a_request_in_one_piece_is_answered_on_the_spot():
+    """By no task; and it counts as in flight meanwhile."""
+    lane = Lane()
+    connection = Connection(lane)
+    connection.send(request())
+    assert lane.threads == ["MainThread"]
+    await asyncio.sleep(0)
+    assert (
+        connection.transport.sent
+        == b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 15\r\n\r\n" + BODY
+    )
+    assert (lane.in_flight, connection.state.tasks) == (0, set())
+    assert not connection.transport.ended
+
+
+@run
+async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there():
+    """Wherever it was cut."""
+    whole = request()
+    for cut in range(1, len(whole)):
+        lane = Lane()
+        connection = Connection(lane)
+        connection.send(whole[:cut])
+        assert lane.threads == []
+        connection.send(whole[cut:])
+        assert await connection.answers(1) == [200]
+        assert connection.transport.sent.endswith(BODY)
+
+
+@run
+async def test_pipelined_requests_are_answered_in_their_order():
+    """Whichever way each takes, and however they were cut."""
+    whole = (
+        request(b"1")
+        + request(b"2", "Content-Encoding: identity")
+        + request(b"3")
+        + request(line="GET /liveness HTTP/1.1")
+    )
+    for cut in (1, len(whole) // 3, len(whole) // 2, len(whole)):
+        connection = Connection(Lane())
+        connection.send(whole[:cut], whole[cut:])
+        assert await connection.answers(4) == [200] * 4
+        bodies = [
+            part.partition(b"\r\n\r\n")[2]
+            for part in connection.transport.sent.split(b"HTTP/1.1 ")[1:]
+        ]
+        assert bodies == [b"1", b"2", b"3", b"alive"]
+
+
+@run
+async def test_answers_to_requests_that_came_together_are_sent_together():
+    """Or each would wake its client before the next one is begun."""
+    connections = [Connection(Lane()) for _ in range(3)]
+    for connection in connections:
+        connection.send(request())
+        assert not connection.transport.sent
+    await asyncio.sleep(0)
+    assert all(connection.transport.sent.endswith(BODY) for connection in connections)
+
+
+@run
+async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once():
+    """Whoever ends it, and whatever is answered behind it."""
+    for end in (
+        lambda connection: connection.protocol.eof_received(),
+        lambda connection: connection.protocol.shutdown(),
+        lambda connection: connection.later(KEEP_ALIVE + 1),
+        lambda connection: connection.send(b"nonsense\r\n\r\n"),
+        lambda connection: connection.send(request(b"2", "Connection: close")),
+        lambda connection: connection.send(
+            request(b"2", "Connection: close", "Content-Encoding: identity")
+        ),
+    ):
+        connection = Connection(Lane())
+        connection.send(request())
+        end(connection)
+        await connection.answers(1)
+        assert connection.transport.sent.partition(b"\r\n\r\n")[2].startswith(BODY)
+
+
+@run
+async def test_a_body_that_does_not_come_is_told():
+    """408, as SCORING_BODY_TIMEOUT_MS has it, though the request was one for the express lane."""
+    connection = Connection(Lane(), body_timeout=0.01)
+    connection.send(request()[:-1])
+    connection.later(1)
+    assert await connection.answers(1) == [408]
+
+
+@run
+async def test_a_body_that_comes_late_is_answered_once():
+    """Those parts included that came before the connection was looked at."""
+    connection = Connection(Lane())
+    connection.send(request()[:-2])
+    connection.later(1)
+    connection.send(request()[-2:-1])
+    await asyncio.sleep(0)
+    connection.send(request()[-1:])
+    assert await connection.answers(1) == [200]
+    assert connection.transport.sent.endswith(BODY)
+
+
+@run
+async def test_what_must_wait_after_all_is_answered_by_a_thread():
+    """With its whole body, and without being tried twice."""
+    lane = Lane(must_wait=True)
+    connection = Connection(lane)
+    connection.send(request())
+    assert await connection.answers(1) == [200]
+    assert connection.transport.sent.endswith(BODY)
+    assert lane.threads == ["MainThread", "request"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "thread"),
+    [
+        (request(b"x" * SMALL), "MainThread"),
+        (request(b"x" * (SMALL + 1)), "request"),
+        (request(BODY, "Content-Encoding: gzip"), "request"),
+        (request(BODY, "x-request-id: " + "i" * 101), "MainThread"),
+    ],
+    ids=["small", "large", "gzip", "unusual"],
+)
+def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, thread: str):
+    """Others would make a probe wait."""
+
+    @run
+    async def test() -> None:
+        lane = Lane()
+        connection = Connection(lane)
+        connection.send(sent)
+        assert await connection.answers(1) == [200]
+        assert lane.threads == [thread]
+
+    test()
+
+
+@run
+async def test_headers_sent_twice_are_joined_and_disguised_ones_left_out():
+    """As every way here reads them."""
+    lane = Lane()
+    Connection(lane).send(
+        request(BODY, "x-request-id: a", "X-Request-Id: b", "x_ms_client_request_id: spoof")
+    )
+    assert lane.environ["HTTP_X_REQUEST_ID"] == "a,b"
+    assert "HTTP_X_MS_CLIENT_REQUEST_ID" not in lane.environ
+
+
+@run
+async def test_a_client_that_breaks_off_in_its_body_is_nobodys_to_wait_for():
+    """The connection may be looked at once more before its end is told."""
+    connection = Connection(Lane())
+    connection.send(request()[:-1])
+    connection.transport.close()
+    connection.later(1)
+    connection.protocol.connection_lost(ConnectionResetError())
+    assert await connection.answers(0) == []
+
+
+@run
+async def test_with_an_access_log_each_request_takes_the_way_that_writes_it():
+    """The express lane writes none."""
+    lane = Lane()
+    log = logging.handlers.BufferingHandler(10)
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+    connection = Connection(lane, access_log=[log])
+    connection.send(request())
+    assert await connection.answers(1) == [200]
+    assert [record.getMessage() for record in log.buffer] == [
+        '10.0.0.2:4711 - "POST /score HTTP/1.1" 200'
+    ]
+
+
+@run
+async def test_requests_by_either_way_count_for_gunicorns_max_requests():
+    """So that a worker may be replaced after so many."""
+    connection = Connection(Lane())
+    connection.send(request(), request(line="GET /liveness HTTP/1.1"))
+    await connection.answers(2)
+    assert connection.state.total_requests == 2

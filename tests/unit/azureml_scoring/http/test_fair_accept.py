@@ -1,0 +1,84 @@
+"""Several loops that accept from one socket, as the workers of a server do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import cast
+
+import pytest
+import uvloop
+
+from azureml_scoring.http.fair_accept import FairServer
+
+CONNECTIONS = 40
+PATIENCE = 60
+
+
+@contextmanager
+def accepting(listener: socket.socket, name: bytes) -> Iterator[None]:
+    """A loop of its own, in a thread; each of its connections is told its name."""
+
+    class Named(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            transports.append(cast(asyncio.Transport, transport))
+            transports[-1].write(name)
+
+    loop = uvloop.new_event_loop()
+    started, stopped = threading.Event(), asyncio.Event()
+    transports = list[asyncio.Transport]()
+
+    async def run() -> None:
+        server = FairServer(listener, Named)
+        started.set()
+        await stopped.wait()
+        server.close()
+        server.close()
+        for transport in transports:
+            transport.abort()
+        await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    assert started.wait(PATIENCE)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(PATIENCE)
+        loop.close()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_connections_are_shared(at_once: bool):
+    """Whether they come one by one or all together, no worker takes most of those that clients
+    keep."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS) as listener,
+        ExitStack() as stack,
+    ):
+        for name in (b"a", b"b"):
+            stack.enter_context(accepting(listener, name))
+        took = []
+        connections = []
+        for _ in range(CONNECTIONS):
+            connections.append(
+                stack.enter_context(socket.create_connection(listener.getsockname(), PATIENCE))
+            )
+            if not at_once:
+                took.append(connections[-1].recv(1))
+        took += [connection.recv(1) for connection in connections if at_once]
+        assert CONNECTIONS // 5 <= took.count(b"a") <= CONNECTIONS * 4 // 5
+
+
+def test_a_closed_server_leaves_connections_to_the_others():
+    """A worker that stops takes none any more, also where it was in a pause."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, accepting(listener, b"a"):
+        with accepting(listener, b"b"):
+            pass
+        for _ in range(4):
+            with socket.create_connection(listener.getsockname(), PATIENCE) as connection:
+                assert connection.recv(1) == b"a"

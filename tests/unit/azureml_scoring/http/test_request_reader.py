@@ -1,0 +1,124 @@
+import io
+import multiprocessing
+import os
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_scoring.body_budget import BodyBudget
+from azureml_scoring.errors import IncompleteBody
+from azureml_scoring.http.body_reader import BodyReader
+from azureml_scoring.http.request_reader import REQUEST_ID, RequestReader
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.request import Directive, Request
+
+BODY = BodyReader(Limits(), BodyBudget(10**9, patience=0))
+
+
+def read(**environ: str | None) -> Request:
+    return RequestReader(BODY, now=lambda: 1699564800.123)({"REQUEST_METHOD": "POST"} | environ)
+
+
+@pytest.mark.parametrize(
+    ("header", "directive"),
+    [
+        (None, Directive()),
+        ("max-age=60", Directive()),
+        ("no-cache", Directive(look_up=False)),
+        ("No-Cache, max-age=0", Directive(look_up=False)),
+        ("private,no-store", Directive(look_up=False, store=False)),
+        ('x="no-store"', Directive()),
+        (",;= ,", Directive()),
+    ],
+)
+def test_cache_control_says_what_the_cache_may_do(header: str | None, directive: Directive):
+    """By RFC 9111's names, in any case, among others."""
+    assert read(HTTP_CACHE_CONTROL=header).cache == directive
+
+
+def test_the_body_is_read_when_it_is_asked_for():
+    """From the server's stream, or as it was received; who was refused before that is told so
+    then."""
+    environ = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "3"}
+    reader, stream = RequestReader(BODY), io.BytesIO(b"[1]")
+    request = reader(environ | {"wsgi.input": stream})
+    assert stream.tell() == 0
+    assert request.read() == b"[1]"
+    assert reader.received(environ, b"[2]", due=0.0).read() == b"[2]"
+    for broken in (
+        reader.received(environ, IncompleteBody("Short."), due=0.0),
+        reader.refused(environ, IncompleteBody("Short.")),
+    ):
+        with pytest.raises(IncompleteBody):
+            broken.read()
+
+
+def test_the_clients_id_is_taken_up():
+    """x-request-id first, which Azure sets; the client's own beside it."""
+    request = read(HTTP_X_REQUEST_ID="azure", HTTP_X_MS_CLIENT_REQUEST_ID="client")
+    assert (request.request_id, request.client_request_id) == ("azure", "client")
+    assert read(HTTP_X_MS_CLIENT_REQUEST_ID="client").request_id == "client"
+
+
+@pytest.mark.parametrize("given_id", ["", "a b", 'x" failed in', "1\n2", "ü", "a" * 101])
+def test_an_id_that_could_forge_a_log_line_is_replaced(given_id: str):
+    """By a new one."""
+    assert read(HTTP_X_REQUEST_ID=given_id).request_id == "1699564800123-1"
+
+
+@given(st.text())
+def test_whatever_clients_call_themselves_an_id_is_safe_to_write(sent: str):
+    """Into a log line, JSON and headers."""
+    request = read(HTTP_X_REQUEST_ID=sent, HTTP_X_MS_CLIENT_REQUEST_ID=sent)
+    assert REQUEST_ID.fullmatch(request.request_id)
+    assert request.client_request_id in (None, request.request_id)
+
+
+def test_ids_of_forked_workers_never_meet():
+    """Under WORKER_PRELOAD the reader is made before the workers are."""
+    master = os.getpid()
+    reader = RequestReader(
+        BODY, first=lambda: 1 if os.getpid() == master else 2, step=2, now=lambda: 1.0
+    )
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=lambda: sender.send(reader.new_id()))
+    child.start()
+    child.join()
+    assert receiver.recv() == "1000-2"
+    assert reader.new_id() == "1000-1"
+
+
+def test_ids_of_two_workers_never_meet():
+    """Each counts in its own steps."""
+    readers = [
+        RequestReader(BODY, first=lambda first=first: first, step=2, now=lambda: 1.0)
+        for first in (1, 2)
+    ]
+    ids = [reader.new_id() for reader in readers for _ in range(5)]
+    assert len(set(ids)) == 10
+    assert all(re.fullmatch(r"1000-\d+", one) for one in ids)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_trace_is_the_callers():
+    """W3C traceparent, also of a later version."""
+    assert read(HTTP_TRACEPARENT=f"00-{TRACE}-00f067aa0ba902b7-01").trace == TRACE
+    assert read(HTTP_TRACEPARENT=f"cc-{TRACE}-00f067aa0ba902b7-01-what").trace == TRACE
+
+
+@given(
+    st.none()
+    | st.text()
+    | st.just(f"ff-{TRACE}-00f067aa0ba902b7-01")
+    | st.just(f"00-{'0' * 32}-00f067aa0ba902b7-01")
+)
+def test_a_bad_traceparent_gives_a_new_trace(header: str | None):
+    """An id there is always."""
+    trace = read(HTTP_TRACEPARENT=header).trace
+    assert re.fullmatch("[0-9a-f]{32}", trace)
+    assert trace != TRACE

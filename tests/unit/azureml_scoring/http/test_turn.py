@@ -1,0 +1,255 @@
+"""What becomes of the requests of one turn of the event loop."""
+
+import contextlib
+import io
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from azureml_scoring.http import turn
+from azureml_scoring.http.turn import Pending, Turn
+from azureml_scoring.log import JsonLines
+from azureml_scoring.request import Answer
+
+
+class Loop:
+    """Calls back when it is told to."""
+
+    def __init__(self) -> None:
+        self.soon: list[Any] = []
+
+    def call_soon(self, callback: Any) -> None:
+        self.soon.append(callback)
+
+    def run(self) -> None:
+        soon, self.soon = self.soon, []
+        for callback in soon:
+            callback()
+
+
+class Transport:
+    def __init__(self, done: list[str]) -> None:
+        self.written: list[bytes] = []
+        self.closed = False
+        self.done = done
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+        self.done.append(f"send {data.decode()}")
+
+
+class Place:
+    """``done``: what has been, in order; ``in_flight``: how many requests were, each time."""
+
+    def __init__(self) -> None:
+        self.loop = Loop()
+        self.done: list[str] = []
+        self.in_flight: list[int] = []
+        stream = io.StringIO()
+        self.log, self.told = JsonLines(stream), stream.getvalue
+        self.turn = Turn(self.at_once, self.log)
+
+    @contextlib.contextmanager
+    def at_once(self, count: int) -> Iterator[None]:
+        self.in_flight.append(count)
+        yield
+
+    def transport(self) -> Any:
+        return Transport(self.done)
+
+    def steps(self, name: str) -> Iterator[Answer | None]:
+        self.done.append(f"read {name}")
+        yield None
+        self.done.append(f"predict {name}")
+        yield None
+        yield Answer(200, name.encode())
+        self.done.append(f"tell {name}")
+        self.log.write(f"line {name}\n")
+
+    def turned_down(self, name: str) -> Iterator[Answer | None]:
+        yield Answer(422, name.encode())
+        self.done.append(f"tell {name}")
+
+    def add(self, transport: Any, steps: Iterator[Answer | None], ago: float = 0.0) -> None:
+        self.turn.add(  # type: ignore[arg-type]
+            Pending(
+                transport, time.perf_counter() - ago, next(steps), steps, lambda answer: answer.body
+            ),
+            self.loop,
+        )
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def test_the_requests_of_a_turn_take_each_step_together(place: Place):
+    """And are told of when all have their answers; the log is written in one piece."""
+    first, second = place.transport(), place.transport()
+    place.add(first, place.steps("1"))
+    place.add(second, place.steps("2"))
+    assert (first.written, place.in_flight) == ([], [])
+    place.loop.run()
+    assert place.done == [
+        "read 1",
+        "read 2",
+        "predict 1",
+        "predict 2",
+        "send 1",
+        "send 2",
+        "tell 1",
+        "tell 2",
+    ]
+    assert place.told() == "line 1\nline 2\n"
+    assert place.in_flight == [2]
+
+
+def test_answers_keep_their_order_on_a_connection(place: Place):
+    """Also where one was turned down before those ahead of it were computed."""
+    transport = place.transport()
+    place.add(transport, place.steps("1"))
+    place.add(transport, place.turned_down("2"))
+    place.add(transport, place.steps("3"))
+    place.loop.run()
+    assert transport.written == [b"1", b"2", b"3"]
+    assert place.done[-3:] == ["tell 1", "tell 2", "tell 3"]
+
+
+def test_the_next_turn_is_as_the_first(place: Place):
+    """Nothing is said twice, and nothing is kept."""
+    transport = place.transport()
+    for name in ("1", "2"):
+        place.add(transport, place.steps(name))
+        place.loop.run()
+    assert transport.written == [b"1", b"2"]
+    assert place.told() == "line 1\nline 2\n"
+    place.log.write("between turns\n")
+    assert place.told().endswith("between turns\n")
+
+
+def test_each_turn_has_its_own_joint_prediction(place: Place):
+    """A row is computed with those that are answered with it."""
+    first = place.turn.joint
+    place.add(place.transport(), place.steps("1"))
+    assert place.turn.joint is first
+    place.loop.run()
+    assert place.turn.joint is not first
+
+
+def test_a_turn_may_end_before_its_time(place: Place):
+    """Where something else is to be written; what comes after is said all the same."""
+    transport = place.transport()
+    place.add(transport, place.steps("1"))
+    place.turn.end()
+    assert transport.written == [b"1"]
+    place.add(transport, place.steps("2"))
+    place.loop.run()
+    assert transport.written == [b"1", b"2"]
+
+
+def test_few_requests_wait_for_one_another(place: Place):
+    """A turn of many begins to answer before it has computed all."""
+    transports = [place.transport() for _ in range(turn.MOST)]
+    for transport in transports:
+        assert not transport.written
+        place.add(transport, place.steps("answer"))
+    assert all(transport.written == [b"answer"] for transport in transports)
+
+
+def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pytest.MonkeyPatch):
+    """From the second turn on: the first shows what they take; and they may get quicker."""
+    transports = [place.transport() for _ in range(4)]
+    for dear, transport, written in zip(
+        (-1.0, 60.0, 60.0, 60.0), transports, (0, 1, 0, 0), strict=True
+    ):
+        monkeypatch.setattr(turn, "DEAR", dear)
+        place.add(transport, place.steps("answer"))
+        assert len(transport.written) == written
+        if dear < 0:
+            place.loop.run()
+    place.loop.run()
+    assert all(transport.written == [b"answer"] for transport in transports)
+
+
+def test_what_took_long_to_read_does_not_let_others_wait(place: Place):
+    """A large body keeps an answer as a large model does."""
+    slow, quick = place.transport(), place.transport()
+    place.add(slow, place.steps("1"), ago=60.0)
+    place.loop.run()
+    place.add(quick, place.steps("2"))
+    assert quick.written == [b"2"]
+
+
+def test_who_has_gone_is_not_answered(place: Place):
+    """The others are."""
+    gone, there = place.transport(), place.transport()
+    gone.closed = True
+    place.add(gone, place.steps("1"))
+    place.add(there, place.steps("2"))
+    place.loop.run()
+    assert (gone.written, there.written) == ([], [b"2"])
+
+
+def test_lines_of_other_threads_wait_for_no_turn(place: Place):
+    """They have none, and must not get lost between two."""
+    told: list[str] = []
+
+    def steps() -> Iterator[Answer | None]:
+        yield None
+        yield Answer(200, b"")
+        thread = threading.Thread(target=place.log.write, args=("theirs\n",))
+        thread.start()
+        thread.join()
+        told.append(place.told())
+
+    place.add(place.transport(), steps())
+    place.loop.run()
+    assert told == ["theirs\n"]
+
+
+def test_a_turn_that_fails_leaves_no_client_waiting(
+    place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Should what never fails do so: the log says why, and the next turn is as any other."""
+    monkeypatch.setattr(turn, "logger", logging.getLogger("test"))
+
+    def broken() -> Iterator[Answer | None]:
+        yield None
+        raise ZeroDivisionError
+
+    transports = [place.transport() for _ in range(2)]
+    place.add(transports[0], broken())
+    place.add(transports[1], place.steps("2"))
+    place.loop.run()
+    assert all(transport.closed for transport in transports)
+    assert "ZeroDivisionError" in caplog.text
+    after = place.transport()
+    place.add(after, place.steps("3"))
+    place.loop.run()
+    assert after.written == [b"3"]
+
+
+def test_lines_are_written_even_of_a_turn_that_is_broken_off(place: Place):
+    """By a signal, for one."""
+
+    def stopped() -> Iterator[Answer | None]:
+        yield None
+        place.log.write("before\n")
+        raise KeyboardInterrupt
+
+    place.add(place.transport(), stopped())
+    with pytest.raises(KeyboardInterrupt):
+        place.loop.run()
+    place.log.write("after\n")
+    assert place.told() == "before\nafter\n"

@@ -1,0 +1,111 @@
+"""The bounds that hold before a parser makes objects, beside what the parser finds."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_scoring.errors import ClientError, TooDeep, TooManyElements
+from azureml_scoring.inputs import body_bounds
+from azureml_scoring.inputs.body_bounds import check_bounds
+from azureml_scoring.inputs.payload import Limits, parse
+
+TEXTS = st.text('[]{},"\\é😀a', max_size=8)
+JSON = st.recursive(
+    st.none() | st.integers(-9, 9) | TEXTS,
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
+    max_leaves=30,
+)
+PIECES = st.integers(1, 9)
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    before = body_bounds.PIECE
+    yield
+    body_bounds.PIECE = before
+
+
+def depth_and_parts(value: Any) -> tuple[int, int]:
+    """Of a parsed document, by walking through it."""
+    if not isinstance(value, list | dict):
+        return 0, 0
+    inner = [
+        depth_and_parts(item) for item in (value.values() if isinstance(value, dict) else value)
+    ]
+    return 1 + max((depth for depth, _ in inner), default=0), 1 + max(len(inner) - 1, 0) + sum(
+        parts for _, parts in inner
+    )
+
+
+@given(JSON, PIECES, st.booleans())
+def test_depth_and_parts_are_those_of_the_document(document: Any, piece: int, ascii_only: bool):
+    """What stands in strings counts for nothing, wherever the pieces of the body end."""
+    body_bounds.PIECE = piece
+    body = json.dumps(document, ensure_ascii=ascii_only).encode()
+    depth, parts = depth_and_parts(document)
+    check_bounds(body, max_depth=depth, max_parts=parts)
+    if depth:
+        with pytest.raises(TooDeep):
+            check_bounds(body, max_depth=depth - 1, max_parts=parts)
+    if parts > 1:
+        with pytest.raises(TooManyElements):
+            check_bounds(body * 2, max_depth=depth, max_parts=2 * parts - 1)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-9, 9) | TEXTS
+TABLES = st.integers(1, 4).flatmap(
+    lambda width: st.fixed_dictionaries(
+        {
+            "data": st.lists(
+                st.lists(SCALARS, min_size=width, max_size=width), min_size=1, max_size=6
+            )
+        },
+        optional={
+            "columns": st.lists(TEXTS, min_size=width, max_size=width),
+            "index": st.lists(st.lists(TEXTS, max_size=2), max_size=6),
+        },
+    )
+)
+
+
+@given(TABLES, PIECES)
+def test_no_table_within_the_limits_is_refused(table: dict[str, Any], piece: int):
+    """With each limit at exactly what the table has, and an index of two levels beside it."""
+    body_bounds.PIECE = piece
+    rows = table["data"]
+    limits = Limits(
+        max_depth=4, max_elements=sum(map(len, rows)), max_rows=len(rows), max_features=len(rows[0])
+    )
+    parse(orjson.dumps({"input_data": table}), limits)
+
+
+@pytest.mark.parametrize("inner", [b"[]", b"{}", b'""', b"1", b'{"":[]}', b'"\\""', b"[1,2,3]"])
+def test_millions_of_values_are_refused_before_they_are_objects(
+    inner: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    """Each takes a few bytes of a body and fifty or more as an object: no parser gets to see
+    them."""
+    monkeypatch.setattr(orjson, "loads", lambda body: pytest.fail("it was parsed"))
+    body = b'{"data":[' + b",".join([inner] * 400_000) + b"]}"
+    with pytest.raises(TooManyElements, match="send its rows in several requests"):
+        parse(body, Limits())
+
+
+def test_a_text_of_brackets_and_commas_is_one_value():
+    """Of any length: an address or a source file may be a feature."""
+    text = '[{",\\' * 400_000
+    assert parse(orjson.dumps([[text]]), Limits()).rows == [[text]]
+
+
+@given(st.binary(max_size=40) | st.text('[]{}",\\1:', max_size=40).map(str.encode), PIECES)
+def test_what_is_no_json_is_told_by_the_parser(body: bytes, piece: int):
+    """Any bytes pass or are refused; nothing else is raised."""
+    body_bounds.PIECE = piece
+    with contextlib.suppress(ClientError):
+        check_bounds(body, max_depth=3, max_parts=9)

@@ -1,0 +1,218 @@
+"""The quick way for rows of numbers, beside the one for everything."""
+
+import json
+import threading
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from azureml_scoring.body_budget import LARGE
+from azureml_scoring.errors import ClientError
+from azureml_scoring.inputs import payload
+from azureml_scoring.inputs.numeric_body import FEW, numbers
+from azureml_scoring.inputs.payload import Limits
+
+NUMBERS = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.integers(-(2**70), 2**70),
+    st.just(-0.0),
+    st.integers(-9, 9),
+)
+ODD = st.one_of(
+    NUMBERS,
+    st.none(),
+    st.booleans(),
+    st.text('[]{}"\\,a1', max_size=3),
+    st.lists(NUMBERS, max_size=2),
+)
+ROWS = st.lists(st.lists(NUMBERS, min_size=2, max_size=2), min_size=1, max_size=4)
+ODD_ROWS = st.lists(st.one_of(st.lists(ODD, max_size=3), ODD), max_size=4)
+DATA = st.one_of(ROWS, ODD_ROWS)
+METHODS = st.one_of(st.sampled_from(["predict", "é", "[", ""]), ODD)
+DOCUMENTS = st.one_of(
+    DATA,
+    st.fixed_dictionaries({"data": DATA}, optional={"method": METHODS}),
+    st.fixed_dictionaries({"input_data": DATA}, optional={"method": METHODS, "id": ODD}),
+    st.fixed_dictionaries({"data": DATA, "input_data": DATA}),
+    st.fixed_dictionaries(
+        {"data": DATA}, optional={"columns": st.lists(METHODS, max_size=2), "index": DATA}
+    ),
+)
+BITS = st.tuples(st.integers(0, 300), st.binary(max_size=2), st.integers(0, 2))
+
+
+def as_json(document: object) -> bytes:
+    """Whole numbers of any size, which orjson doesn't write."""
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
+    """By the way for everything: None where that refuses or finds other things than rows of two
+    numbers."""
+    try:
+        parsed = payload.parse(body, limits)
+    except ClientError:
+        return None
+    if parsed.flat or parsed.columns or not parsed.types <= {int, float} or parsed.width != 2:
+        return None
+    return np.array(parsed.rows, dtype=np.float64) + 0.0, parsed.method
+
+
+def same(body: bytes, limits: Limits = Limits()) -> bool:  # noqa: B008
+    """What the quick way says, with few bytes or many, is what the other says; True where it has
+    said something."""
+    return all(
+        [_same(body, limits), _same(body + b" " * FEW, limits), _same(body + b" " * LARGE, limits)]
+    )
+
+
+def _same(body: bytes, limits: Limits) -> bool:
+    found = numbers(body, 2, limits)
+    if found is None:
+        return False
+    expected = table(body, limits)
+    assert expected is not None
+    (X, method), (expected_X, expected_method) = found, expected
+    assert X.tobytes() == expected_X.tobytes()
+    assert X.shape == expected_X.shape
+    assert method == expected_method
+    return True
+
+
+@given(DOCUMENTS)
+@example({"data": [[[1], [2]]]})
+@example([[[1, 2], [3, 4]]])
+@example({"data": [[1, 2]], "method": None})
+@example({"data": [[1, 2], [3]]})
+def test_it_never_says_anything_else_than_the_way_for_everything(document: object):
+    """Not a bit of a value, nor a body taken that the other refuses."""
+    same(as_json(document))
+
+
+@given(ROWS, BITS)
+@example([[1, 2]], (0, b"\xef\xbb", 0))
+def test_a_broken_body_is_never_taken_for_a_good_one(
+    rows: list[list[float]], bits: tuple[int, bytes, int]
+):
+    """Whatever bytes stand in the middle of it."""
+    body = as_json({"data": rows})
+    at, inserted, removed = bits
+    same(body[:at] + inserted + body[at + removed :])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[[1,2]]",
+        b' { "data" :\n[ [1, 2.5e3],\t[-0, -0.0]]}',
+        b'{"input_data":[[1,2],[18446744073709551615,9007199254740993]]}',
+        b'{"data":[[1,2]],"method":"predict"}',
+    ],
+)
+def test_rows_of_numbers_go_the_quick_way(body: bytes):
+    """In each of the forms that has no columns."""
+    assert same(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf[[1,2]]",
+        b'{"data":[[1,2]],"method":"\xff"}',
+        b"[[1,2]]]",
+        b"[[1,1e999]]",
+        b"[[1,NaN]]",
+        b"[[1,2],[]]",
+        b"[[]]",
+        b"[[1,2],3]",
+        b"[[1 2,3]]",
+        b"[[,1]]",
+        b"[[",
+        b'{"da ta":[[1,2]]}',
+        b'{"dat1a":[[1,2]]}',
+        b'{"data":[["1",2]]}',
+        b'{"data":[[1,2]],"method":"x","data":5}',
+        b'{"data":[[1,2]],"method":1,"data":5}',
+        b'{"data":[[1,2]],"method":"x","method":"y"}',
+        b'{"data":[[1,2]],"mthod":"x"}',
+        b'{"data":[[1,2]],"":""}',
+    ],
+)
+def test_everything_else_does_not(body: bytes):
+    """Its mistakes, or its merits, are told by the other."""
+    assert numbers(body, 2, Limits()) is None
+    assert numbers(body + b" " * FEW, 2, Limits()) is None
+
+
+@pytest.mark.parametrize("body", [b"[[]]", b"[[],[1]]", b"[[1],[]]", b"[[[1]]]", b"[[1],1]"])
+def test_rows_of_one_number_are_told_from_others(body: bytes):
+    """Without a comma an empty row looks like them."""
+    assert numbers(b"[[1],[2]]", 1, Limits())
+    assert numbers(body, 1, Limits()) is None
+    assert numbers(body + b" " * FEW, 1, Limits()) is None
+
+
+@pytest.mark.parametrize(
+    "tail", [b'"method":"%s"', b'"method":"\\"%s"', b'"m%s":1', b'"method":"%s","data":[[9,9]]']
+)
+def test_what_stands_behind_the_rows_of_a_large_body_is_read_to_its_end(tail: bytes):
+    """Where it is no method, or a long one, the other way has it."""
+    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE) + b"}")
+
+
+def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():
+    """The last one, in a body of any size."""
+    same(b'{"data":[[1,2]],"data":[[3,4]]}')
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(max_bytes=18),
+        Limits(max_depth=2),
+        Limits(max_elements=3),
+        Limits(max_rows=1),
+        Limits(max_features=1),
+    ],
+)
+def test_what_is_beyond_a_limit_is_left_to_be_refused(limits: Limits):
+    """With the words of the other way."""
+    body = b'{"data":[[1,2],[3,4]]}'
+    assert numbers(body, 2, Limits())
+    assert numbers(body, 2, limits) is None
+    if limits.max_bytes > FEW:
+        assert numbers(body + b" " * FEW, 2, Limits())
+        assert numbers(body + b" " * FEW, 2, limits) is None
+
+
+def test_the_array_is_ours_to_write_to():
+    """A model may work in place; the next request of the thread doesn't change it."""
+    first = numbers(b"[[1,2]]" + b" " * FEW, 2, Limits())
+    second = numbers(b"[[3,4]]" + b" " * FEW, 2, Limits())
+    assert first
+    assert second
+    np.add(first[0], 1, out=first[0])
+    assert (first[0].tolist(), second[0].tolist()) == ([[2.0, 3.0]], [[3.0, 4.0]])
+    assert first[0].flags.c_contiguous
+
+
+def test_threads_do_not_disturb_each_other():
+    """Each gets the rows that it sent."""
+    wrong: list[int] = []
+
+    def send(value: int) -> None:
+        body = orjson.dumps([[value, value]] * 100)
+        for _ in range(200):
+            found = numbers(body, 2, Limits())
+            if found is None or not np.array_equal(found[0], [[value, value]] * 100):
+                wrong.append(value)
+
+    threads = [threading.Thread(target=send, args=(value,)) for value in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

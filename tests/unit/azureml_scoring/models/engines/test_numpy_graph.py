@@ -1,0 +1,181 @@
+"""Graphs of few dense operations, computed by numpy."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from azureml_scoring.models.engines import numpy_graph, numpy_operations, onnx_session
+from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+
+WIDTH = 3
+RNG = np.random.default_rng(0)
+OPSETS = [helper.make_opsetid("", 19), helper.make_opsetid("ai.onnx.ml", 3)]
+CLASSES = np.array([7, 8, 9])
+ONE_OF_EACH = {
+    "Add": RNG.normal(size=WIDTH), "Sub": RNG.normal(size=WIDTH), "Mul": RNG.normal(size=WIDTH),
+    "Div": RNG.uniform(1, 2, WIDTH), "MatMul": RNG.normal(size=(WIDTH, WIDTH)),
+}  # fmt: skip
+OF_ONE = ["Abs", "Neg", "Relu", "Sigmoid", "Tanh"]
+ENDS: dict[str, dict[str, Any]] = {
+    "ArgMax": {"axis": 1, "keepdims": 0},
+    "Cast": {"to": TensorProto.FLOAT},
+    "ReduceSum": {"keepdims": 1},
+    "Softmax": {},
+}
+
+
+def graph_of(nodes: list[tuple[str, dict[str, Any]]], *outputs: int) -> bytes:
+    """A chain; ``outputs``: the places of nodes whose results are told, the last one's if none is
+    named."""
+    constants, made, before = [], [], "X"
+    for i, (kind, given_) in enumerate(nodes):
+        inputs, attributes = [before], given_
+        if kind in ONE_OF_EACH:
+            constants.append(numpy_helper.from_array(ONE_OF_EACH[kind], f"c{i}"))
+            inputs.append(f"c{i}")
+        if kind == "ReduceSum":
+            constants.append(numpy_helper.from_array(np.array([1]), f"c{i}"))
+            inputs.append(f"c{i}")
+        if kind == "Reshape":
+            constants.append(numpy_helper.from_array(np.array([-1]), f"c{i}"))
+            inputs.append(f"c{i}")
+        if kind == "ArrayFeatureExtractor":
+            constants.append(numpy_helper.from_array(CLASSES, f"c{i}"))
+            inputs.insert(0, f"c{i}")
+            attributes = {"domain": "ai.onnx.ml"}
+        made.append(helper.make_node(kind, inputs, [before := f"y{i}"], **attributes))
+    told = [helper.make_empty_tensor_value_info(f"y{i}") for i in outputs or (len(nodes) - 1,)]
+    rows = helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, WIDTH])
+    graph = helper.make_graph(made, "test", [rows], told, constants)
+    return onnx.helper.make_model(graph, opset_imports=OPSETS, ir_version=9).SerializeToString()
+
+
+@given(
+    st.lists(st.sampled_from([*ONE_OF_EACH, *OF_ONE]), min_size=1, max_size=6),
+    st.sampled_from([*ENDS, None]),
+    st.lists(st.lists(st.floats(-5, 5), min_size=WIDTH, max_size=WIDTH), min_size=1, max_size=3),
+)
+def test_it_answers_as_onnx_runtime_does(
+    kinds: list[str], end: str | None, rows: list[list[float]]
+):
+    """Any chain of the operations that it knows, one row or more: shape, type and values."""
+    last = len(kinds) - (end is None)
+    graph = graph_of(
+        [(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else []),
+        *{len(kinds) - 1, last},
+    )
+    dense = NumpyGraph.of(graph)
+    assert dense
+    inputs = {"X": np.array(rows)}
+    (answer,), (expected,) = (
+        it.run([f"y{last}"], inputs) for it in (dense, onnx_session.open_session(graph))
+    )
+    assert (answer.shape, answer.dtype) == (expected.shape, expected.dtype)
+    if end == "ArgMax":  # a tie to the last bit is anybody's
+        (scores,) = dense.run([f"y{last - 1}"], inputs)
+        answer, expected = (scores[np.arange(len(rows)), places] for places in (answer, expected))
+    np.testing.assert_allclose(answer, expected, rtol=1e-6, atol=1e-9)
+
+
+@given(
+    st.lists(st.sampled_from([*ONE_OF_EACH, *OF_ONE]), min_size=1, max_size=6),
+    st.sampled_from([*ENDS, None]),
+    st.lists(st.lists(st.floats(-5, 5), min_size=WIDTH, max_size=WIDTH), min_size=1, max_size=9),
+)
+def test_a_row_among_others_is_answered_as_it_is_alone(
+    kinds: list[str], end: str | None, rows: list[list[float]]
+):
+    """Where it is asked to: to the last bit, so that nobody can tell who asked at the same time."""
+    dense = NumpyGraph.of(
+        graph_of([(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else []))
+    )
+    assert dense
+    (output,) = dense._plans
+    alone = [dense.run([output], {"X": np.array([row])})[0] for row in rows]
+    assert dense.each_row(output, np.array(rows)).tobytes() == np.concatenate(alone).tobytes()
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3, 17])
+@pytest.mark.parametrize("features", [1, 2, 5, 10, 64, 257])
+def test_a_row_of_any_width_is_answered_as_it_is_alone(features: int, outputs: int):
+    """However the library adds up the products of a matrix."""
+    X, matrix = RNG.normal(size=(8, features)), RNG.normal(size=(features, outputs))
+    alone = np.concatenate([np.dot(row, matrix) for row in X[:, None]])
+    for count in range(1, 9):
+        assert (
+            numpy_operations.BY_ROW[np.dot](X[:count], matrix).tobytes() == alone[:count].tobytes()
+        )
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        [],
+        ["Cast"],
+        ["Reshape"],
+        ["Cast", "Reshape"],
+        ["Reshape", "Cast"],
+        ["Cast", "Abs", "Reshape"],
+    ],
+    ids=lambda tail: ", ".join(tail) or "alone",
+)
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_labels_are_looked_up_as_onnx_runtime_does(tail: list[str], keepdims: int):
+    """Whatever is done to them after: shape, type and values."""
+    kinds = ["MatMul", "ArgMax", "ArrayFeatureExtractor", *tail]
+    attributes = {"ArgMax": {"axis": 1, "keepdims": keepdims}, "Cast": {"to": TensorProto.DOUBLE}}
+    graph = graph_of([(kind, attributes.get(kind, {})) for kind in kinds])
+    dense = NumpyGraph.of(graph)
+    assert dense
+    for count in (1, 3):
+        asked = [f"y{len(kinds) - 1}"], {"X": RNG.normal(size=(count, WIDTH))}
+        (answer,), (expected,) = (
+            it.run(*asked) for it in (dense, onnx_session.open_session(graph))
+        )
+        assert (answer.shape, answer.dtype, answer.tolist()) == (
+            expected.shape,
+            expected.dtype,
+            expected.tolist(),
+        )
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [("Erf", {})],
+        [("ArgMax", {"select_last_index": 1})],
+        [("Abs", {})] * (numpy_graph.MOST_NODES + 1),
+    ],
+    ids=["an operation it lacks", "a way of it that it lacks", "a large graph"],
+)
+def test_other_graphs_are_onnx_runtimes(nodes: list[tuple[str, dict[str, Any]]]):
+    """As a whole: no graph is computed by both."""
+    assert NumpyGraph.of(graph_of(nodes)) is None
+
+
+def test_what_an_output_does_not_need_is_not_computed(monkeypatch: pytest.MonkeyPatch):
+    """Labels don't pay for probabilities."""
+    computed = []
+    monkeypatch.setitem(
+        numpy_operations.PLAIN, "Tanh", lambda x: computed.append("Tanh") or np.tanh(x)
+    )
+    dense = NumpyGraph.of(graph_of([("Abs", {}), ("Neg", {}), ("Tanh", {})], 1, 2))
+    assert dense
+    dense.run(["y1"], {"X": np.ones((1, WIDTH))})
+    assert not computed
+    dense.run(["y2"], {"X": np.ones((1, WIDTH))})
+    assert computed
+
+
+def test_numbers_beyond_all_bounds_are_infinite_without_a_word():
+    """The estimator is asked then; a line of numpy's on standard error would tell nobody
+    anything."""
+    dense = NumpyGraph.of(graph_of([("Mul", {}), ("Exp", {})]))
+    assert dense
+    (answer,) = dense.run(["y1"], {"X": np.full((1, WIDTH), -1e308)})
+    assert np.isinf(answer).any()

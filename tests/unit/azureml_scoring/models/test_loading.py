@@ -1,0 +1,355 @@
+import hashlib
+import json
+import logging
+import pickle
+import shutil
+from pathlib import Path
+
+import joblib
+import numpy as np
+import onnx
+import pytest
+from sklearn.linear_model import LinearRegression
+from threadpoolctl import ThreadpoolController
+
+import support
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.engines import onnx_session
+from azureml_scoring.models.golden_rows import batch
+from azureml_scoring.models.loading import load
+from azureml_scoring.models.model import Model
+from azureml_scoring.settings import Settings
+from places import DATA
+
+
+def from_(path: Path, **options: object) -> Model:
+    return load(Settings(scoring_model_path=path, **options))
+
+
+def change_manifest(folder: Path, **changes: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.fixture
+def copy(demo_model: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(demo_model, tmp_path / "artifact"))
+
+
+def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
+    """Ready means that it answered its golden rows."""
+    model = from_(demo_model)
+    assert (model.name, model.version, model.golden_rows, model.version_skew) == (
+        "diabetes-classifier",
+        "v1.2.3",
+        10,
+        (),
+    )
+    assert model.predict(batch([support.ROW], model.contract)) == [1]
+
+
+@pytest.mark.parametrize("backend", ["auto", "sklearn", "onnx"])
+def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, backend: str):
+    """With the same answers; methods that ONNX lacks are there all the same."""
+    model = from_(demo_model, scoring_backend=backend)
+    assert model.backend == ("sklearn" if backend == "sklearn" else "onnx")
+    rows = batch([support.ROW], model.contract)
+    assert model.predict(rows) == [1]
+    estimator = joblib.load(demo_model / "model.joblib")
+    for method in model.contract.methods:
+        expected = getattr(estimator, method)(support.diabetes()[0].iloc[:1])
+        given = model.predict(type(rows)(support.diabetes()[0].to_numpy()[:1], method))
+        np.testing.assert_allclose(given, expected, rtol=1e-5)
+
+
+def test_numpys_threads_are_a_workers_share_of_the_container(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Else a container of two processors on a machine of 64 computes with 64 threads, and is held
+    up for it."""
+    numpys = ThreadpoolController().select(user_api="blas")
+    with numpys.limit(limits=4):
+        monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+        from_(demo_model, worker_count=2)
+        assert {library["num_threads"] for library in numpys.info()} == {1}
+
+
+def test_only_a_compiled_model_that_takes_microseconds_is_quick(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Measured at start: it is computed where it is asked, with nothing to watch over it."""
+    quick = from_(demo_model).quick
+    assert quick
+    X = support.diabetes()[0].to_numpy()[:1]
+    assert quick(Batch(X, "predict"))
+    assert not quick(Batch(X, "predict_log_proba"))  # ONNX has none
+    assert not from_(demo_model, scoring_backend="sklearn").quick
+    monkeypatch.setattr("azureml_scoring.models.loading.QUICK", 0.0)
+    assert not from_(demo_model).quick
+
+
+def test_the_backend_is_part_of_what_the_cache_knows_a_model_by(demo_model: Path):
+    """Their answers differ in the last digits."""
+    assert from_(demo_model).runtime != from_(demo_model, scoring_backend="sklearn").runtime
+
+
+def test_onnx_that_was_not_packaged_is_not_run(copy: Path):
+    """Whatever lies there in its place; SCORING_BACKEND=sklearn does without."""
+    (copy / "model.onnx").write_bytes(b"other bytes")
+    with pytest.raises(StartupError, match=r"model\.onnx is not the file that was packaged"):
+        from_(copy)
+    assert from_(copy, scoring_backend="sklearn").backend == "sklearn"
+    (copy / "model.onnx").unlink()
+    with pytest.raises(StartupError, match="can't be read"):
+        from_(copy)
+
+
+def test_onnx_that_answers_otherwise_than_when_packaged_is_left_alone(copy: Path):
+    """scikit-learn answers in its place; where ONNX was insisted on, the start fails."""
+    onnx = json.loads((copy / "manifest.json").read_text())["onnx"]
+    change_manifest(
+        copy,
+        onnx=onnx | {"outputs": onnx["outputs"] | {"predict": onnx["outputs"]["predict_proba"]}},
+    )
+    assert from_(copy).backend == "sklearn"
+    with pytest.raises(StartupError, match="answers its golden rows otherwise"):
+        from_(copy, scoring_backend="onnx")
+
+
+@pytest.mark.parametrize("failing", ["opened", "asked"])
+def test_onnx_that_fails_leaves_the_model_to_scikit_learn(
+    copy: Path, failing: str, caplog: pytest.LogCaptureFixture
+):
+    """With a warning in the log; where ONNX was insisted on, the start fails."""
+    graph = b"no graph" if failing == "opened" else _refusing_graph(copy)
+    (copy / "model.onnx").write_bytes(graph)
+    manifest = json.loads((copy / "manifest.json").read_text())
+    files = manifest["files"] | {"model.onnx": hashlib.sha256(graph).hexdigest()}
+    change_manifest(copy, files=files, onnx=manifest["onnx"] | {"numpy": False})
+    with caplog.at_level(logging.WARNING):
+        assert from_(copy).backend == "sklearn"
+    assert [
+        record.getMessage()
+        for record in caplog.records
+        if "in place of ONNX" in record.getMessage()
+    ]
+    with pytest.raises(StartupError, match=r"can't run the model|fails on its golden rows"):
+        from_(copy, scoring_backend="onnx")
+
+
+def _refusing_graph(folder: Path) -> bytes:
+    """The model's, but its input is reshaped to what it is not."""
+    graph = onnx.load(folder / "model.onnx")
+    name = graph.graph.input[0].name
+    for node in graph.graph.node:
+        node.input[:] = ["reshaped" if given == name else given for given in node.input]
+    graph.graph.node.insert(0, onnx.helper.make_node("Reshape", [name, "shape"], ["reshaped"]))
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([7, 77]), "shape"))
+    return bytes(graph.SerializeToString())
+
+
+@pytest.mark.parametrize(("rows", "backend"), [(8_800, "onnx"), (400, "sklearn")])
+def test_a_manifest_of_before_is_read(copy: Path, rows: int, backend: str):
+    """It lacks what is proven now; where hardly anything was compared, scikit-learn answers."""
+    known = json.loads((copy / "manifest.json").read_text())["onnx"]
+    parity = {"rows": rows, "largest_difference": 0.0, "tolerance": 1e-5}
+    change_manifest(
+        copy, onnx={key: known[key] for key in known if key != "largest"} | {"parity": parity}
+    )
+    assert from_(copy).backend == backend
+    if backend == "sklearn":
+        with pytest.raises(StartupError, match="compared with its estimator on 400 answers only"):
+            from_(copy, scoring_backend="onnx")
+
+
+def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
+    """And says how to get it."""
+    estimator, _ = support.plain_regression()
+    with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
+        from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
+
+
+def test_a_gpu_that_would_compute_nothing_stops_the_start(
+    demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Also where scikit-learn would answer: who names a GPU pays for it."""
+    monkeypatch.setitem(
+        onnx_session.PROVIDERS, "cuda", "AzureExecutionProvider"
+    )  # which takes no node
+    with pytest.raises(StartupError, match="no part of this model can run there"):
+        from_(demo_model, scoring_onnx_provider="cuda")
+    estimator, _ = support.plain_regression()
+    with pytest.raises(
+        StartupError, match=r"SCORING_ONNX_PROVIDER=cuda, but model\.joblib has no proven ONNX"
+    ):
+        from_(support.dump(estimator, tmp_path), scoring_onnx_provider="cuda")
+
+
+def test_nothing_unverified_is_unpickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A tampered file is refused before a byte of it runs."""
+    note = tmp_path / "note"
+    monkeypatch.setenv("NOTE", str(note))
+    folder = support.scripted(tmp_path / "m", "Noted")
+    from_(folder / "model.joblib")
+    assert note.exists()  # unpickling does leave the note
+    _, frame = support.plain_regression()
+    artifact = support.packaged(LinearRegression().fit(frame, [1.0] * 6), frame, tmp_path / "p")
+    shutil.copyfile(folder / "model.joblib", artifact / "model.joblib")
+    note.unlink()
+    with pytest.raises(StartupError, match="its sha256 differs"):
+        from_(artifact)
+    assert not note.exists()
+
+
+def test_a_manifest_can_be_demanded(tmp_path: Path):
+    """SCORING_REQUIRE_MANIFEST refuses a bare pickle, and says how to package it."""
+    file = support.dump(support.demo_estimator(), tmp_path)
+    assert from_(file).golden_rows == 0
+    with pytest.raises(StartupError, match=r"has no manifest .* `mlops package"):
+        from_(file, scoring_require_manifest=True)
+
+
+def test_version_skew_is_shown_and_can_be_fatal(copy: Path):
+    """By the manifest, before the file is unpickled."""
+    versions = json.loads((copy / "manifest.json").read_text())["versions"]
+    change_manifest(copy, versions=versions | {"scikit-learn": "1.2.0"})
+    assert from_(copy).version_skew == (
+        f"scikit-learn: saved with 1.2.0, running {versions['scikit-learn']}",
+    )
+    with pytest.raises(
+        StartupError, match=r"saved with other versions \(scikit-learn: saved with 1\.2\.0"
+    ):
+        from_(copy, scoring_fail_on_version_skew=True)
+
+
+def test_scikit_learns_own_warning_is_skew_too(tmp_path: Path):
+    """A bare pickle tells its version only while it is read."""
+
+    class Aged(LinearRegression):
+        def __getstate__(self) -> dict[str, object]:
+            return super().__getstate__() | {"_sklearn_version": "0.24.2"}
+
+        def __reduce__(self) -> tuple[object, ...]:
+            return LinearRegression, (), self.__getstate__()
+
+    file = support.dump(Aged().fit([[1.0], [2.0]], [1.0, 2.0]), tmp_path)
+    assert [line.partition(",")[0] for line in from_(file).version_skew] == [
+        "scikit-learn: saved with 0.24.2"
+    ]
+    with pytest.raises(StartupError, match="saved with other versions"):
+        from_(file, scoring_fail_on_version_skew=True)
+
+
+@pytest.mark.parametrize("protocol", ["joblib", "pickle", "compressed"])
+def test_each_way_to_pickle_is_read(tmp_path: Path, protocol: str):
+    """joblib with and without compression, and pickle itself."""
+    model, _ = support.plain_regression()
+    file = tmp_path / "model.pkl"
+    if protocol == "pickle":
+        file.write_bytes(pickle.dumps(model))
+    else:
+        joblib.dump(model, file, compress=3 if protocol == "compressed" else 0)
+    assert from_(file).predict(batch([[1.0, 2.0]], from_(file).contract)) == pytest.approx([3.0])
+
+
+@pytest.mark.parametrize("folder", ["mlflow-skops", "mlflow-tensor"])
+def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
+    """As MLflow 3 writes it, with skops; its signature is the contract."""
+    model = from_(DATA / folder)
+    assert model.predict(batch([support.ROW], model.contract)) == [1]
+    assert model.contract.names == (tuple(support.NAMES) if folder == "mlflow-skops" else None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is damaged or incomplete"),
+        (b"not a pickle", "is damaged or incomplete"),
+        (
+            b"cno_such_module\nModel\n.",
+            "needs the Python module no_such_module, which is not installed",
+        ),
+        (
+            b"cno_such_module.inner\nModel\n.",
+            "if no_such_module is a module of your own, put its source beside score.py",
+        ),
+        (b"cskopt.inner\nModel\n.", "`make lock ADD=scikit-optimize`"),
+        (b'{"rows": [[1]]}', r"no model that can be loaded; save"),
+        (b"corjson.no_such\nModel\n.", "can't be loaded .ModuleNotFoundError"),
+        (b"c__main__\nMine\n.", "put it into a module beside score.py"),
+        (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
+    ],
+)
+def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes, message: str):
+    """One sentence, whatever unpickling raises."""
+    (tmp_path / "model.pkl").write_bytes(content)
+    with pytest.raises(StartupError, match=message):
+        from_(tmp_path / "model.pkl")
+
+
+def test_no_package_is_named_for_a_module_that_may_be_the_users(tmp_path: Path):
+    """Anybody may have registered a package of that name."""
+    (tmp_path / "model.pkl").write_bytes(b"cutils_of_mine.inner\nModel\n.")
+    with pytest.raises(StartupError, match=r"`make lock ADD=PACKAGE`") as caught:
+        from_(tmp_path / "model.pkl")
+    assert "utils-of-mine" not in str(caught.value)
+    assert "ADD=utils" not in str(caught.value)
+
+
+def test_a_file_beside_a_manifest_is_not_loaded_past_it(copy: Path):
+    """Naming another file in a packaged folder does not get around the verification."""
+    shutil.copy(copy / "model.joblib", copy / "other.joblib")
+    with pytest.raises(StartupError, match=r"other\.joblib is not in the manifest"):
+        from_(copy / "other.joblib")
+
+
+def test_a_file_that_is_gone_is_named(copy: Path):
+    """As after half an upload."""
+    (copy / "model.joblib").unlink()
+    with pytest.raises(
+        StartupError, match=r"model\.joblib can't be read \(No such file or directory\)"
+    ):
+        from_(copy)
+
+
+def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
+    """Its first request is not the slow one, and its first refusal is known for what it is."""
+    from scripted import Scripted
+
+    from azureml_scoring.errors import ModelRefusedInput
+
+    model = from_(support.dump(Scripted(), tmp_path))
+    huge = batch([[1e300]], model.contract)  # time.sleep(1e300) raises OverflowError
+    with pytest.raises(ModelRefusedInput):
+        model.predict(huge)
+    assert np.isfinite(model.warmup_ms)
+
+
+@pytest.mark.parametrize("rows", [None, "9000", True, 8_800.5])
+def test_a_proof_that_is_damaged_stops_the_start(copy: Path, rows: object):
+    """How many answers were compared decides who answers."""
+    onnx = json.loads((copy / "manifest.json").read_text())["onnx"]
+    onnx["parity"] = {"tolerance": 1e-5, "largest_difference": 0.0} | (
+        {} if rows is None else {"rows": rows}
+    )
+    change_manifest(copy, onnx=onnx)
+    with pytest.raises(StartupError, match="damaged"):
+        from_(copy)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(
+    tmp_path: Path, broken: bool, packed: bool
+):
+    """Or not: then it is to blame for NaN, and otherwise the row is."""
+    estimator, frame = support.plain_regression()
+    if broken:
+        estimator.intercept_ = np.nan
+    folder = (
+        support.packaged(estimator, frame, tmp_path)
+        if packed
+        else support.dump(estimator, tmp_path).parent
+    )
+    assert load(Settings(azureml_model_dir=folder)).proven is not broken

@@ -1,0 +1,132 @@
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from azureml_scoring.errors import Overloaded, WrongType
+from azureml_scoring.models.lifecycle import Lifecycle
+from azureml_scoring.request import Outcome
+from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.signals.health import Health, RequestCounter
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Scoreboard(os.getpid())
+
+
+class Probes(Health):
+    def __init__(self, board: Scoreboard, lifecycle: Lifecycle) -> None:
+        super().__init__(
+            board, lifecycle, deployment="blue", saturated_after=10, stuck_after=20,
+            clock=lambda: 100.0, now=lambda: board.started_at + 60,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def lifecycle(board: Scoreboard) -> Lifecycle:
+    contract = SimpleNamespace(features=(), methods=("predict",))
+    model = SimpleNamespace(
+        name="m",
+        version="1",
+        contract=contract,
+        version_skew=("numpy: old",),
+        golden_rows=1,
+        warmup_ms=1.0,
+        digest="0" * 64,
+        cacheable=True,
+        backend="sklearn",
+        runtime={"numpy": "2.4"},
+    )
+    lifecycle = Lifecycle(lambda: board.mine)
+    lifecycle.load(lambda: model)
+    return lifecycle
+
+
+def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
+    """Model, uptime, counts; why it is not ready, version skew, cache state."""
+    count = RequestCounter(board, CacheCounts(lambda: board.mine))
+    for error in (None, WrongType("a"), Overloaded("b")):
+        count(Outcome("id", None, "trace", error=error))
+    count(Outcome("id", None, "trace", non_finite=2))
+    body, status = Probes(board, lifecycle).health()
+    assert status == 200
+    assert body == {
+        "status": "healthy",
+        "model_loaded": True,
+        "model_name": "m",
+        "model_version": "1",
+        "backend": "sklearn",
+        "runtime": {"numpy": "2.4"},
+        "deployment": "blue",
+        "uptime_seconds": 60.0,
+        "total_requests": 4,
+        "error_count": 1,
+        "client_error_count": 1,
+        "error_rate_percent": 25.0,
+        "non_finite_count": 2,
+        "in_flight": 0,
+        "not_ready": None,
+        "version_skew": ["numpy: old"],
+        "cache": {"state": "off"},
+    }
+
+
+def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
+    """Not loaded yet is no reason to restart."""
+    probes = Probes(board, Lifecycle(lambda: board.mine))
+    assert probes.health()[1] == 503
+    assert probes.readiness() == (
+        {"status": "not ready", "reason": "The model is still loading."},
+        503,
+    )
+    assert probes.liveness() == ({"status": "alive"}, 200)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "ready", "alive"),
+    [
+        ("phase", Phase.READY, 200, 200),
+        ("phase", Phase.LOADING, 503, 200),
+        ("phase", Phase.DRAINING, 503, 200),
+        ("phase", Phase.FAILED, 503, 503),
+        ("full_since", 95.0, 200, 200),
+        ("full_since", 85.0, 503, 200),
+        ("oldest_start", 85.0, 200, 200),
+        ("oldest_start", 75.0, 503, 503),
+    ],
+)
+def test_what_turns_a_probe(
+    board: Scoreboard, lifecycle: Lifecycle, field: str, value: float, ready: int, alive: int
+):
+    """Busy is neither unready nor dead; slots overdue make unready, a stuck score makes dead."""
+    setattr(board.mine, field, value)
+    probes = Probes(board, lifecycle)
+    assert (probes.readiness()[1], probes.liveness()[1]) == (ready, alive)
+
+
+@pytest.mark.parametrize("field", ["full_since", "oldest_start"])
+def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
+    board: Scoreboard, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch, field: str
+):
+    """Another process writes at any moment: what was running is not taken for running since the
+    epoch."""
+    values = iter([99.0, 0.0] * 10)
+    idle = {"phase": Phase.READY, "full_since": 0.0, "oldest_start": 0.0}
+    busy = type("Busy", (), idle | {field: property(lambda self: next(values))})
+    monkeypatch.setattr(board, "workers", lambda: [busy()])
+    probes = Probes(board, lifecycle)
+    assert (probes.readiness()[1], probes.liveness()[1]) == (200, 200)
+
+
+def test_a_stuck_worker_is_seen_by_its_siblings(board: Scoreboard, lifecycle: Lifecycle):
+    """Whichever worker answers the probe tells of the whole server."""
+    stuck = board._board.rows[5]
+    stuck.pid, stuck.born, stuck.oldest_start = board.mine.pid, board.mine.born, 75.0
+    assert Probes(board, lifecycle).liveness()[1] == 503
+    stuck.born += 1  # it has died: its row says nothing any more
+    assert Probes(board, lifecycle).liveness()[1] == 200

@@ -1,0 +1,120 @@
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+
+from azureml_scoring.errors import ScoringError
+from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, Measures, Tally
+from azureml_scoring.shared.scoreboard import Scoreboard
+from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.metrics import Metrics
+
+FORK = multiprocessing.get_context("fork")
+NO_TIME = [0.0] * len(STAGES)
+
+
+@pytest.fixture
+def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return Scoreboard(os.getpid())
+
+
+def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
+    """What Prometheus' own parser makes of it: (name, label values by name...) -> value."""
+    drift = Drift(board, lambda: model)
+    answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
+    assert answer.content_type.startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for sample in family.samples
+    }
+
+
+def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
+    """So that no counter ever goes back."""
+
+    def worker() -> None:
+        theirs = Scoreboard(os.getppid())
+        theirs.tally.add("overloaded", 0, NO_TIME)
+        theirs.tally.add("ok", 5, NO_TIME)
+        theirs.mine.in_flight = 3
+
+    board.tally.add("ok", 2, NO_TIME)
+    child = FORK.Process(target=worker)
+    child.start()
+    child.join()
+    found = scraped(board)
+    assert found["scoring_requests_total", "ok"] == 2
+    assert found["scoring_requests_total", "overloaded"] == 1
+    assert found["scoring_rows_total",] == 7
+    assert (found["scoring_in_flight",], found["scoring_workers",]) == (0, 1)
+
+
+def test_workers_that_leave_redis_alone_are_counted(board: Scoreboard):
+    """While they live: an alert rings on it."""
+    assert scraped(board)["scoring_cache_redis_breaker_open",] == 0
+    board.mine.cache.redis_breaker_open = 1
+    assert scraped(board)["scoring_cache_redis_breaker_open",] == 1
+
+
+def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboard):
+    """As /health counts it."""
+    board.mine.in_flight = 2
+    board.mine.pid = 0
+    board.claim(0)
+    assert scraped(board)["scoring_requests_total", "internal_error"] == 2
+
+
+@given(st.lists(st.floats(1e-6, 100), max_size=50))
+def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[float]):
+    """The bound itself included, as Prometheus has it."""
+    measures = Measures()
+    tally = Tally(measures)
+    for took in seconds:
+        tally.add("ok", 1, [took, *NO_TIME[1:]])
+    counts = measures.counts(0)
+    for i, bound in enumerate(BUCKETS):
+        assert sum(counts[: i + 1]) == sum(took <= bound for took in seconds)
+    assert sum(counts) == len(seconds)
+    assert measures.seconds[0] == pytest.approx(sum(seconds))
+    assert sum(measures.counts(1)) == 0
+
+
+def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboard):
+    """A quantile is right where a bound is."""
+    board.tally.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    found = scraped(board)
+    assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 1
+    assert found["scoring_duration_seconds_bucket", "0.1", "request"] == 0
+    assert found["scoring_duration_seconds_count", "validate"] == 1
+    assert found["scoring_duration_seconds_count", "queue"] == 0
+    assert found["scoring_duration_seconds_sum", "request"] == pytest.approx(0.15)
+
+
+def test_every_error_has_its_outcome():
+    """No request can bring a label that is not in the list."""
+
+    def kinds(error: type[ScoringError]) -> list[type[ScoringError]]:
+        return [error, *(kind for each in error.__subclasses__() for kind in kinds(each))]
+
+    codes = {kind.code for kind in kinds(ScoringError) if "code" in vars(kind)}
+    assert {*OUTCOMES} == {"ok", *codes}
+
+
+def test_the_model_is_told(board: Scoreboard):
+    """With its version, and whether packages differ from those of packaging."""
+    model = SimpleNamespace(
+        name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",), baselines=()
+    )
+    found = scraped(board, model)
+    assert found["scoring_model_info", "onnx", "blue", "m", "v7"] == 1
+    assert (found["scoring_model_loaded",], found["scoring_model_version_skew",]) == (1, 1)
+    assert scraped(board)["scoring_model_loaded",] == 0

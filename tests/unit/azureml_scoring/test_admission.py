@@ -1,0 +1,112 @@
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from azureml_scoring.admission import Admission
+from azureml_scoring.errors import DeadlineExceeded, Overloaded
+from azureml_scoring.shared.scoreboard import Row
+
+
+def admission(row: Row, **options: float) -> Admission:
+    limits = {"slots": 1, "max_in_flight": 2, "queue_timeout": 0.05, "deadline": 30.0} | options
+    return Admission(lambda: row, **limits)
+
+
+@contextmanager
+def occupied(limits: Admission) -> Iterator[None]:
+    """One score that runs until the block ends."""
+    running, release = threading.Event(), threading.Event()
+
+    def score() -> None:
+        running.set()
+        release.wait()
+
+    def request() -> None:
+        with limits.admit() as due:
+            limits.compute(score, due)
+
+    thread = threading.Thread(target=request)
+    thread.start()
+    assert running.wait(10)
+    try:
+        yield
+    finally:
+        release.set()
+        thread.join()
+
+
+def test_the_result_or_the_error_of_the_score_comes_back():
+    """And the place in flight is free again."""
+    row = Row()
+    limits = admission(row)
+    with limits.admit() as due:
+        assert row.in_flight == 1
+        assert limits.compute(lambda: 42, due) == 42
+    with pytest.raises(ZeroDivisionError), limits.admit() as due:
+        limits.compute(lambda: 1 // 0, due)
+    assert (row.in_flight, row.oldest_start, row.full_since) == (0, 0.0, 0.0)
+
+
+def test_past_the_in_flight_limit_a_request_is_turned_down_at_once():
+    """Without waiting for a slot."""
+    limits = admission(Row(), queue_timeout=1000.0)
+    with limits.admit(), limits.admit(), pytest.raises(Overloaded), limits.admit():
+        pass
+
+
+def test_those_answered_at_once_need_no_place():
+    """They leave the others theirs, and need none themselves; all of them are in flight."""
+    row = Row()
+    limits = admission(row)
+    with limits.at_once(1), limits.admit(), limits.admit():
+        with pytest.raises(Overloaded), limits.admit():
+            pass
+        with limits.at_once(2):
+            assert row.in_flight == 5
+        assert row.in_flight == 3
+    assert row.in_flight == 0
+
+
+def test_past_the_queue_time_a_request_is_turned_down():
+    """A slot that does not come free in time is not waited for."""
+    limits = admission(Row())
+    with occupied(limits), pytest.raises(Overloaded), limits.admit() as due:
+        limits.compute(lambda: None, due)
+    with limits.admit() as due:  # free again
+        limits.compute(lambda: None, due)
+
+
+def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
+    """What runs can't be stopped, so its slot is not given to another one."""
+    row, release = Row(), threading.Event()
+    limits = admission(row, deadline=0.05)
+    with pytest.raises(DeadlineExceeded), limits.admit() as due:
+        limits.compute(release.wait, due)
+    assert row.in_flight == 0
+    assert row.oldest_start > 0
+    with pytest.raises(Overloaded), limits.admit() as due:
+        limits.compute(lambda: None, due)
+    release.set()
+    until = time.monotonic() + 10
+    while row.oldest_start and time.monotonic() < until:
+        time.sleep(0.01)
+    assert row.oldest_start == 0.0
+
+
+def test_the_row_tells_since_when_the_oldest_score_runs_and_all_slots_are_taken():
+    """So that another process can tell that this one is stuck."""
+    row = Row()
+    limits = admission(row, slots=2, max_in_flight=3)
+    with occupied(limits):
+        oldest = row.oldest_start
+        assert (oldest > 0, row.full_since) == (True, 0.0)
+        with occupied(limits):
+            assert row.oldest_start == oldest
+            assert row.full_since >= oldest
+        until = time.monotonic() + 10
+        while row.full_since and time.monotonic() < until:
+            time.sleep(0.01)
+        assert row.full_since == 0.0

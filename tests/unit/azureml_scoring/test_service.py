@@ -1,0 +1,360 @@
+import datetime
+import gc
+import re
+import threading
+import weakref
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from azureml_scoring.admission import Admission
+from azureml_scoring.body_budget import LARGE, BodyBudget
+from azureml_scoring.errors import NotReady, Overloaded
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.joint_predict import JointPredict
+from azureml_scoring.request import CacheState, MustWait, Outcome, Request
+from azureml_scoring.service import Service
+from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.shared.measures import STAGES
+from azureml_scoring.shared.scoreboard import Row
+from cache import Predictions, ResponseCache
+
+NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
+
+
+class Source:
+    def __init__(self, predict: Any) -> None:
+        self._model = SimpleNamespace(
+            quick=None,
+            each=None,
+            name="m",
+            version="v1.2.3",
+            contract=Contract((Feature("a"),), ("predict",)),
+            predict=predict,
+            cacheable=True,
+            proven=False,
+        )
+
+    @property
+    def version(self) -> str:
+        return "v1.2.3"
+
+    @property
+    def loaded(self) -> Any:
+        return self._model
+
+    def model(self) -> Any:
+        return self._model
+
+
+def service(
+    predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any = None, **options: Any
+) -> Service:
+    row = Row()
+    admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
+    cache = ResponseCache([], CacheCounts(lambda: row))
+    return Service(
+        source or Source(predict),
+        admission,
+        cache,
+        Limits(),
+        deployment="production",
+        now=lambda: NOW,
+        **options,
+    )
+
+
+def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:
+    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))
+    return answer.status, orjson.loads(answer.body)
+
+
+def test_an_answer_has_the_documented_shape():
+    """Predictions first, then metadata with exactly these fields."""
+    now = [1.0]
+
+    def predict(batch: Any) -> Any:
+        now[0] += 0.01234
+        return batch.X[:, 0].tolist()
+
+    status, body = ask(service(predict, clock=lambda: now[0]))
+    assert status == 200
+    assert list(body) == ["predictions", "metadata"]
+    assert body == {
+        "predictions": [1.5, 2.5],
+        "metadata": {
+            "model_name": "m",
+            "model_version": "v1.2.3",
+            "deployment": "production",
+            "request_id": "id-1",
+            "inference_time_ms": 12.34,
+            "timestamp": "2025-11-09T10:00:00.000Z",
+            "num_predictions": 2,
+            "cache": "off",
+        },
+    }
+
+
+def test_the_stages_of_a_request_are_timed():
+    """They add up to it; a stage that it has none of is nought."""
+    seen: list[Outcome] = []
+    now = [0.0]
+
+    def predict(batch: Any) -> Any:
+        now[0] += 0.5
+        return batch.X[:, 0].tolist()
+
+    ask(service(predict, clock=lambda: now[0], hooks=[seen.append]))
+    (outcome,) = seen
+    assert dict(zip(STAGES, outcome.seconds, strict=True)) == {
+        "request": 0.5, "read": 0.0, "validate": 0.0, "queue": 0.0, "predict": 0.5, "cache": 0.0, "serialise": 0.0,
+    }  # fmt: skip
+
+
+def test_an_error_has_the_documented_shape():
+    """Message, code, status, place, trace, metadata."""
+    status, body = ask(service(), {"data": [["x"]]})
+    assert status == 422
+    assert body == {
+        "error": "Feature a must be a number.",
+        "code": "wrong_type",
+        "status": 422,
+        "location": "/data/0/0",
+        "trace": "t" * 32,
+        "metadata": {
+            "request_id": "id-1",
+            "timestamp": "2025-11-09T10:00:00.000Z",
+            "model_version": "v1.2.3",
+        },
+    }
+
+
+def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
+    """By row it may compute twice."""
+    seen: list[Outcome] = []
+
+    class Twice:
+        def predictions(
+            self, model: Any, batch: Any, directive: Any, compute: Any, due: float
+        ) -> Any:
+            first, second = compute(batch), compute(batch)
+            assert [first.shareable, second.shareable] == [False, False]
+            return Predictions(b"[null]", CacheState.MISS)
+
+    asked = service(lambda batch: [float("nan")], null_for_non_finite=True, hooks=[seen.append])
+    asked._cache = Twice()  # type: ignore[assignment]
+    ask(asked, {"data": [[1.0]]})
+    assert seen[0].non_finite == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown"),
+    [
+        ([np.float64(0.5), np.int64(3)], [0.5, 3]),
+        ([[np.bool_(True)], ["text"]], [[True], ["text"]]),
+        ([2**53 + 1, None], [2**53 + 1, None]),
+    ],
+)
+def test_numpy_types_become_json(answers: list[object], shown: list[object]):
+    """Also inside of lists, as object arrays have them."""
+    assert ask(service(lambda batch: answers))[1]["predictions"] == shown
+
+
+@pytest.mark.parametrize("answers", [[float("nan")], [[1.0, float("inf")]]])
+def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object]):
+    """Invalid JSON it never becomes."""
+    status, body = ask(service(lambda batch: answers))
+    assert (status, body["code"]) == (500, "non_finite_prediction")
+    seen: list[Outcome] = []
+    status, body = ask(
+        service(lambda batch: answers, null_for_non_finite=True, hooks=[seen.append])
+    )
+    assert seen[0].non_finite == 1
+    assert status == 200
+    assert body["predictions"] in ([None], [[1.0, None]])
+
+
+@pytest.mark.parametrize("proof", ["golden rows", "a request"])
+def test_a_client_can_not_make_a_good_model_fail(proof: str):
+    """What a model that has answered with numbers can't answer with one is the row's fault: 422, no
+    error of ours."""
+
+    def predict(batch: Any) -> Any:
+        with np.errstate(divide="ignore"):
+            return np.log(batch.X[:, 0]).tolist()
+
+    source = Source(predict)
+    source._model.proven = proof == "golden rows"
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    if proof == "a request":
+        assert ask(asked, {"data": [[1.0]]})[0] == 200
+    status, body = ask(asked, {"data": [[1.0], [0.0]]})
+    assert (status, body["code"]) == (422, "model_refused_input")
+    assert "SCORING_NON_FINITE_OUTPUT=null" in body["error"]
+    assert seen[-1].non_finite == 1
+
+
+@pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
+def test_what_json_has_not_is_the_models_failure(answers: list[object]):
+    """Named as such, with the request id to look it up."""
+    assert ask(service(lambda batch: answers))[1]["code"] == "model_failed"
+
+
+def test_a_bug_of_ours_is_a_plain_500():
+    """No traceback, no message of the exception."""
+    status, body = ask(service(lambda batch: 1 // 0))
+    assert (status, body["code"]) == (500, "internal_error")
+    assert "division" not in orjson.dumps(body).decode()
+
+
+def test_the_traceback_is_shown_where_development_asks_for_it():
+    """And only there, in ``trace``."""
+    _, body = ask(service(lambda batch: 1 // 0, expose_traceback=True))
+    assert "ZeroDivisionError" in body["trace"]
+
+
+def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
+    """Never a 4xx for a request that may be right."""
+
+    class Loading:
+        version = None
+
+        def model(self) -> Any:
+            raise NotReady("The model is still loading.")
+
+    answer = service(source=Loading()).score(Request("id", "t", lambda: b""))
+    assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
+    assert orjson.loads(answer.body)["metadata"]["model_version"] is None
+
+
+def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
+    """Not when a garbage collection finds the error, its traceback, and in that the request, some
+    seconds later."""
+
+    def read() -> bytes:
+        return b'{"data": "a large body"}'
+
+    let_go, asked = weakref.ref(read), service(hooks=[lambda outcome: None])
+    gc.disable()
+    try:
+        assert asked.score(Request("id-1", "t" * 32, read)).status == 422
+        del read
+        assert let_go() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("first", "status"), [(b"1.5", 200), (b'"x"', 422)])
+def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
+    """While the model computes it is held, but others may be parsed; in the end all of it is given
+    back."""
+    budget = BodyBudget(LARGE * 2, patience=0)
+    held, other = budget.hold(), budget.hold()
+
+    def read() -> bytes:
+        held.take(LARGE * 2)
+        held.turn()
+        return b'{"data": [[%s]]}' % first + b" " * LARGE
+
+    def predict(batch: Any) -> Any:
+        other.turn()
+        other.end_turn()
+        with pytest.raises(Overloaded):
+            other.take(1)
+        return [0]
+
+    assert service(predict).score(Request("id-1", "t" * 32, read, held=held)).status == status
+    other.turn()
+    other.take(LARGE * 2)
+
+
+def test_hooks_are_told_what_became_of_each_request():
+    """Once each, with what logs and counters need."""
+    seen: list[Outcome] = []
+    watched = service(hooks=[seen.append])
+    ask(watched)
+    ask(watched, {"data": [[None]]})
+    good, bad = seen
+    assert (good.status, good.rows, good.error, good.model_name) == (200, 2, None, "m")
+    assert (bad.status, bad.error and bad.error.code) == (422, "missing_value")
+    assert all(
+        outcome.duration_ms > 0 and re.fullmatch("id-1", outcome.request_id) for outcome in seen
+    )
+
+
+def test_a_quick_model_is_computed_on_the_requests_own_thread():
+    """Handing it over would take several times as long; the others leave the thread free for their
+    deadline."""
+    for quick in (True, False):
+        source = Source(lambda batch: [threading.get_ident()])
+        predict = source.loaded.predict
+        source.loaded.quick = (lambda batch, predict=predict: predict) if quick else None
+        asked = service(source=source)
+        status, body = ask(asked, {"data": [[1]]}.items())
+        assert status == 200
+        assert (body["predictions"] == [threading.get_ident()]) is quick
+        assert asked.quick is quick
+
+
+def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
+    """And where nothing may wait, nothing has become of it."""
+    source = Source(lambda batch: [threading.get_ident()])
+    source.loaded.quick = lambda batch: None
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    _, body = ask(asked, {"data": [[1]]}.items())
+    assert body["predictions"] != [threading.get_ident()]
+    with pytest.raises(MustWait):
+        asked.score(Request("id-1", "t" * 32, lambda: b"[[1]]", at_once=True))
+    assert len(seen) == 1
+
+
+def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
+    """Of two rows a request is computed by itself; and each gets its own answers."""
+    source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
+
+    def each(batches: Sequence[Batch]) -> list[list[Any]]:
+        calls.append(len(batches))
+        return [batch.X[:, 0].tolist() for batch in batches]
+
+    source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
+    asked, joint = service(source=source), JointPredict()
+    bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
+    requests = [Request("id", "t" * 32, lambda body=body: body, at_once=True) for body in bodies]
+    steps = [asked.steps(request, 1e9, joint) for request in requests]
+    assert [next(each_steps) for each_steps in steps] == [None] * 3
+    assert not calls
+    assert [next(each_steps) for each_steps in steps] == [None] * 3
+    answers = [next(each_steps) for each_steps in steps]
+    assert [orjson.loads(answer.body)["predictions"] for answer in answers if answer] == [
+        [1.0],
+        [2.0, 3.0],
+        [4.0],
+    ]
+    assert calls == [2]
+
+
+def test_nothing_is_quick_with_a_cache_far_away():
+    """Looking up waits for another machine."""
+    source = Source(lambda batch: [1])
+    source.loaded.quick = lambda batch: source.loaded.predict
+    asked = service(source=source)
+    assert asked.quick
+    asked._cache = ResponseCache([SimpleNamespace(nearby=False)], asked._cache._counts)  # type: ignore[list-item]
+    assert not asked.quick
+
+
+def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
+    """It would hold two places."""
+    asked = service()
+    with asked.admission.admit(), asked.admission.admit() as due:
+        request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
+        assert asked.score(request).status == 503
+        assert asked.score(request._replace(due=due)).status == 200

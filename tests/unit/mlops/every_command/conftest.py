@@ -1,0 +1,64 @@
+"""What commands are given where nothing is wrong, and surroundings in which none starts a
+server."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import support
+from azureml_scoring.errors import StartupError
+from hostile_server import answer, hostile
+from mlops.rollout import targets
+from mlops.soak.table import BEGIN, END
+from places import REPOSITORY
+from still_endpoint import GREEN, Described, Still
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("good")
+    estimator, frame = support.plain_regression()
+    frame.columns = ["a", "b"]
+    support.packaged(estimator, frame, folder)
+    frame.to_csv(folder / "rows.csv", index=False)
+    (folder / "green.yml").write_text(GREEN)
+    (folder / "load.csv").write_text("seconds,requests_per_second\n0,5\n60,5\n")
+    (folder / "page.md").write_text(f"{BEGIN}{END}")
+    base = REPOSITORY / "kubernetes" / "base"
+    manifests = [(base / name).read_text() for name in ("ml-inference-hpa.yaml", "deployment.yaml")]
+    (folder / "hpa.yml").write_text("\n---\n".join(manifests))
+    return folder
+
+
+def in_place_of_the_server(*_: object) -> None:
+    raise StartupError("What the server says of its model is tested with real ones.")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """An endpoint that is there, a server that never starts, a folder in which nothing lies but a
+    project file."""
+    here = tmp_path_factory.mktemp("here")
+    (here / "scoring.toml").write_text(
+        '[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n'
+    )
+    monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
+    monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
+    monkeypatch.setattr(os, "execv", in_place_of_the_server)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
+    monkeypatch.chdir(here)
+    yield
+    logging.disable(logging.NOTSET)  # a command that has a process of its own may silence it
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[str]:
+    with hostile(lambda _: [answer(b'{"error": "No."}', status="400 Bad Request")]) as url:
+        yield url

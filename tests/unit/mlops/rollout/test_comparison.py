@@ -1,0 +1,63 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlops.rollout.comparison import Row, compare, lines
+from mlops.rollout.judge import Agreement, Tally
+
+
+def tally(seed: int, requests: int = 2000, *, slower: float = 1.0, failed: int = 0) -> Tally:
+    latencies = np.random.default_rng(seed).lognormal(3, 0.4, requests) * slower
+    return Tally(requests, failed, 0, latencies[failed:])
+
+
+def rows(new: Tally, old: Tally, agreement: Agreement | None = None) -> dict[str, Row]:
+    return {row.what: row for row in compare(new, old, agreement)}
+
+
+def test_what_differs_is_told_with_its_interval():
+    """Here a third slower and failing more."""
+    found = rows(tally(1, slower=1.33, failed=60), tally(2, failed=20))
+    assert found["P95"].told == "higher"
+    assert found["P95"].low < 0.33 * 38.8 < found["P95"].high  # the true difference
+    assert found["errors"].told == "higher"
+    assert found["errors"].low < 2.0 < found["errors"].high
+
+
+def test_twins_show_no_difference():
+    """The intervals hold nought."""
+    found = rows(tally(3), tally(4))
+    assert {row.told for row in found.values()} == {"no difference shown"}
+
+
+def test_predictions_that_differ_have_an_interval_too():
+    """By Wilson: never below nought, and not of length nought for none in a few rows."""
+    found = rows(tally(5), tally(6), Agreement(20, 20))["predictions that differ"]
+    assert found.difference == 0
+    assert found.low == pytest.approx(0, abs=1e-9)
+    assert found.high > 10
+
+
+def test_the_interval_holds_the_true_difference_as_often_as_it_says():
+    """In 95 of 100, give or take what 200 trials can tell."""
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(200):
+        new, old = (
+            Tally(400, int(rng.binomial(400, rate)), 0, np.array([])) for rate in (0.05, 0.03)
+        )
+        row = rows(new, old)["errors"]
+        held += row.low <= 2.0 <= row.high
+    assert held >= 180
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 3), st.integers(0, 3))
+def test_nothing_to_compare_is_no_failure(new: int, old: int):
+    """It says so."""
+    table = compare(tally(8, new), tally(9, old), None)
+    assert all(math.isnan(row.low) or row.low <= row.high for row in table)
+    assert "difference" in lines(table, "blue", "green")[0]

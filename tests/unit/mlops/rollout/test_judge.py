@@ -1,0 +1,193 @@
+"""Verdicts on simulated requests: a sound deployment passes, a worse one is found, chance is taken
+for neither."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops.rollout.endpoint import Observation
+from mlops.rollout.judge import (
+    Agreement,
+    Finding,
+    Rules,
+    Slo,
+    Standing,
+    Tally,
+    breaches,
+    judge,
+    proven,
+)
+
+RULES = Rules()
+
+
+def tally(
+    rng: np.random.Generator, requests: int, *, median: float = 20.0, failing: float = 0.0
+) -> Tally:
+    """Latencies with a long tail, as those of services are."""
+    latencies = median * rng.lognormal(0, 0.5, requests)
+    failed = int((rng.random(requests) < failing).sum())
+    return Tally(requests, failed, 0, latencies[failed:])
+
+
+def verdict(
+    new: Tally, old: Tally, agreement: Agreement | None = None, rules: Rules = RULES
+) -> dict[str, Finding]:
+    return {finding.check: finding for finding in judge(new, old, agreement, rules)}
+
+
+def test_one_as_good_as_the_old_is_proven():
+    """With requests enough."""
+    rng = np.random.default_rng(1)
+    assert proven(judge(tally(rng, 600), tally(rng, 600), Agreement(100, 100), RULES))
+
+
+def test_nothing_is_proven_with_few_requests():
+    """To either of the two."""
+    rng = np.random.default_rng(2)
+    for new, old in ((499, 5000), (5000, 499), (0, 0)):
+        findings = judge(tally(rng, new), tally(rng, old), None, RULES)
+        assert not proven(findings)
+        assert not breaches(findings)
+
+
+def test_few_requests_are_enough_to_find_one_that_always_fails():
+    """It is not left in service until there are more."""
+    rng = np.random.default_rng(3)
+    new = Tally(4, 4, 0, np.array([]))
+    assert verdict(new, tally(rng, 400))["errors"].standing is Standing.BREACH
+
+
+@pytest.mark.parametrize(
+    ("check", "worse"),
+    [
+        ("errors", {"failing": 0.04}),
+        ("errors against the old one", {"failing": 0.04}),
+        ("P95", {"median": 120.0}),
+        ("P99", {"median": 220.0}),
+        ("P95 against the old one", {"median": 50.0}),
+    ],
+)
+def test_a_worse_one_is_found(check: str, worse: dict[str, float]):
+    """By the check that is made for it."""
+    rng = np.random.default_rng(4)
+    assert verdict(tally(rng, 1000, **worse), tally(rng, 1000))[check].standing is Standing.BREACH
+
+
+def test_a_little_slower_is_allowed():
+    """As much as the rules say, and no more."""
+    rng = np.random.default_rng(5)
+    new, old = tally(rng, 3000, median=30.0), tally(rng, 3000, median=20.0)
+    assert (
+        verdict(new, old, rules=Rules(slower_by=0.5))["P95 against the old one"].standing
+        is Standing.FINE
+    )
+    strict = Rules(slower_by=0.0, slower_by_ms=0.0)
+    assert verdict(new, old, rules=strict)["P95 against the old one"].standing is Standing.BREACH
+
+
+def test_just_beyond_the_objective_is_neither_proven_nor_a_breach():
+    """More requests will tell."""
+    new, old = Tally(500, 6, 0, np.full(494, 20.0)), Tally(500, 6, 0, np.full(494, 20.0))
+    assert verdict(new, old)["errors"].standing is Standing.OPEN
+
+
+def test_what_the_client_did_wrong_is_no_error_of_the_deployment():
+    """Unless the old one takes what the new one refuses."""
+    rng = np.random.default_rng(6)
+    new, old = (Tally(1000, 0, 100, tally(rng, 900).latencies) for _ in range(2))
+    assert not breaches(judge(new, old, None, RULES))
+    assert breaches(judge(new, tally(rng, 1000), None, RULES))[0].startswith(
+        "refusals 10.00% against 0.00%"
+    )
+
+
+@pytest.mark.parametrize(
+    ("agreement", "standing"),
+    [
+        (Agreement(95, 100), Standing.FINE),
+        (Agreement(94, 100), Standing.BREACH),
+        (Agreement(95, 95, old_silent=5), Standing.FINE),
+        (Agreement(94, 94, old_silent=6), Standing.OPEN),
+        (Agreement(94, 94, new_silent=6), Standing.OPEN),
+        (Agreement(0, 0, old_silent=100), Standing.OPEN),
+        (Agreement(0, 6, old_silent=94), Standing.BREACH),
+        (Agreement(90, 90, left_out=10), Standing.FINE),
+    ],
+)
+def test_predictions_are_proven_by_rows_that_agree(agreement: Agreement, standing: Standing):
+    """Other predictions are a breach beyond the share that the rules allow; rows without an answer
+    prove nothing."""
+    rng = np.random.default_rng(7)
+    assert verdict(tally(rng, 600), tally(rng, 600), agreement)["predictions"].standing is standing
+
+
+def test_what_was_not_compared_is_told():
+    """By whom it was not answered, and never as agreement."""
+    rng = np.random.default_rng(9)
+    text = verdict(tally(rng, 9), tally(rng, 9), Agreement(80, 80, 12, 8, 3))["predictions"].text
+    assert text == (
+        "predictions agree on 80 of 100 rows (at least 95% wanted), the new one does not answer 8, "
+        "the old one does "
+        "not answer 12, 3 more were left out, as the old one did not answer them"
+    )
+    assert verdict(tally(rng, 9), tally(rng, 9), None)["predictions"].standing is Standing.UNCHECKED
+
+
+def test_an_old_one_that_died_unproves_nothing():
+    """Once the rows were compared; but the new one must still answer."""
+    rng = np.random.default_rng(10)
+    sides = tally(rng, 600), tally(rng, 600)
+    for agreement, standing in (
+        (Agreement(0, 0, old_silent=9), Standing.UNCHECKED),
+        (Agreement(0, 0, new_silent=9), Standing.OPEN),
+        (Agreement(0, 3, old_silent=6), Standing.BREACH),
+    ):
+        assert judge(*sides, agreement, RULES, compared=True)[-1].standing is standing
+
+
+def test_none_need_agree_where_none_was_asked_to():
+    """But something must have been compared."""
+    rng = np.random.default_rng(11)
+    sides, lenient = (tally(rng, 600), tally(rng, 600)), Rules(agreement=0)
+    assert judge(*sides, Agreement(0, 10), lenient)[-1].standing is Standing.FINE
+    assert judge(*sides, Agreement(0, 0, old_silent=10), lenient)[-1].standing is Standing.OPEN
+
+
+def test_chance_alone_hardly_ever_ends_a_rollout():
+    """Two hundred rollouts of twins, each looked at ten times while requests come in: one breach at
+    most."""
+    rng = np.random.default_rng(8)
+    broken = 0
+    for _ in range(200):
+        new, old = tally(rng, 1000, failing=0.005), tally(rng, 1000, failing=0.005)
+        looks = (_first(new, n) for n in range(100, 1001, 100))
+        broken += any(
+            breaches(judge(look, _first(old, look.requests), None, RULES)) for look in looks
+        )
+    assert broken <= 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 200, 400, 422, 429, 500, 503, 504]), st.floats(0, 1e6)),
+        max_size=60,
+    )
+)
+def test_any_requests_can_be_judged(seen: list[tuple[int, float]]):
+    """None, one, only failures; and what is proven is never a breach too."""
+    observed = Tally.of(Observation(0.0, "green", status, latency) for status, latency in seen)
+    findings = judge(observed, observed, None, Rules(Slo(), requests=1))
+    assert not (breaches(findings) and proven(findings))
+    assert (
+        observed.requests
+        == len(seen)
+        == observed.failed + observed.refused + len(observed.latencies)
+    )
+
+
+def _first(whole: Tally, requests: int) -> Tally:
+    """The first of them, failures spread evenly."""
+    failed = whole.failed * requests // whole.requests
+    return Tally(requests, failed, 0, whole.latencies[: requests - failed])

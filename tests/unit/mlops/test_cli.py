@@ -1,0 +1,142 @@
+import json
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import support
+from mlops.cli import main
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_help_lists_the_commands():
+    """Each with a line."""
+    shown = run("--help").output
+    for command in ("demo", "example", "package", "rollout", "serve", "simulate", "slo"):
+        assert f"  {command}  " in shown
+    assert "announce" not in shown
+
+
+def test_a_command_waits_for_no_library_that_it_does_without():
+    """scikit-learn alone takes a second to import."""
+    code = "import sys; from mlops.cli import main; main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sklearn", "pandas", "scipy"} & {*done.stdout.split()}
+
+
+@pytest.mark.parametrize("command", ["demo", "example", "package", "serve"])
+def test_each_command_has_help(command: str):
+    """With its options and defaults."""
+    result = run(command, "-h")
+    assert (result.exit_code, "Usage:" in result.output) == (0, True)
+
+
+def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
+    """Progress on the way, a command at the end."""
+    X, y = support.diabetes()
+    X.assign(target=y).to_csv(tmp_path / "train.csv", index=False)
+    file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
+    result = run(
+        "package",
+        file,
+        "--sample",
+        tmp_path / "train.csv",
+        "--drop",
+        "target",
+        "--out",
+        tmp_path / "out",
+    )
+    assert result.exit_code == 0, result.output
+    steps = [
+        "Loading",
+        "Measuring",
+        "Asking 10 rows of the sample",
+        "golden rows: 10 like the sample's, of which none",
+    ]
+    for step in [*steps, "Writing", "Packaged churn 1. Serve it: mlops serve"]:
+        assert step in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sample", "SAMPLE", "--out", "OUT"], "model.pkl is damaged or incomplete, or no model"),
+        (
+            ["--sample", "SAMPLE", "--out", "OUT", "--drop", "no"],
+            "--drop names no, which the sample lacks; it has a",
+        ),
+        (["--sample", "MODEL", "--out", "OUT"], "is not a sample that can be read"),
+        (["--sample", "missing.csv", "--out", "OUT"], "does not exist"),
+        (["--sample", "SAMPLE"], "Missing option '--out'"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_a_non_zero_exit(
+    tmp_path: Path, arguments: list[str], message: str
+):
+    """Never a traceback."""
+    (tmp_path / "sample.csv").write_text("a\n1\n")
+    (tmp_path / "model.pkl").write_text("no pickle")
+    places = {
+        "SAMPLE": tmp_path / "sample.csv",
+        "MODEL": tmp_path / "model.pkl",
+        "OUT": tmp_path / "out",
+    }
+    result = run(
+        "package",
+        tmp_path / "model.pkl",
+        *(places.get(argument, argument) for argument in arguments),
+    )
+    assert result.exit_code not in (0, None)
+    assert message in " ".join(result.output.split())
+    assert "Traceback" not in result.output
+
+
+def test_demo_makes_the_demo_model(tmp_path: Path):
+    """diabetes-classifier, ten features, two classes."""
+    result = run("demo", "--out", tmp_path / "demo")
+    assert result.exit_code == 0, result.output
+    manifest = json.loads((tmp_path / "demo" / "manifest.json").read_text())
+    assert manifest["model_name"] == "diabetes-classifier"
+    assert [f["name"] for f in manifest["contract"]["features"]] == support.NAMES
+    assert set(manifest["golden_answers"]["predict"]) == {0, 1}
+
+
+def test_example_is_a_request_of_the_model(demo_model: Path, tmp_path: Path):
+    """Golden rows where there are some, else zeros; as JSON or as a curl command."""
+    assert json.loads(run("example", demo_model).output)["data"][0] == support.ROW
+    estimator, _ = support.plain_regression()
+    folder = support.dump(estimator, tmp_path).parent
+    assert json.loads(run("example", folder).output) == {"data": [[0, 0]]}
+    for url in ("http://localhost:1", "http://localhost:1/", "http://localhost:1/score"):
+        words = shlex.split(run("example", folder, "--url", url).output)
+        assert words[:2] == ["curl", "http://localhost:1/score"]
+    assert json.loads(words[-1]) == {"data": [[0, 0]]}
+
+
+def test_serve_names_a_port_that_is_taken(demo_model: Path):
+    """Before anything is started."""
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        result = run("serve", "--model-dir", demo_model, "--port", taken.getsockname()[1])
+    assert result.exit_code == 1
+    assert "can't be used (Address already in use); choose another one." in result.output
+
+
+def test_serve_tells_of_a_wrong_folder_before_the_server_starts(tmp_path: Path):
+    """The sentence alone, not among the server's lines."""
+    result = run("serve", "--model-dir", tmp_path, "--port", support.free_port())
+    assert result.exit_code == 1
+    assert f"No model in {tmp_path}" in result.output
+
+
+def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
+    """Not a traceback."""
+    result = run("demo", "--out", "/proc/nowhere/artifact")
+    assert result.exit_code == 1
+    assert "choose another place" in result.output

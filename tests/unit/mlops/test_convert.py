@@ -1,0 +1,214 @@
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import CategoricalNB, GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+import support
+from azureml_scoring.errors import ScoringError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.engines.onnx_model import LARGEST, LEAST_COMPARED, OnnxPredictor
+from azureml_scoring.models.engines.onnx_session import open_session
+from azureml_scoring.models.estimators.estimator import Predictor, contract_of, methods_of
+from mlops.convert import convert
+from mlops.graphs import each
+from mlops.parity import TOLERANCE, NotProven, Parity
+from mlops.proof_rows import rows_of_all_kinds
+
+FRAME, LABELS = support.diabetes()
+X, y = FRAME.to_numpy(), LABELS.to_numpy()
+WORDS = np.where(y == 1, "yes", "no")
+THREE = np.digitize(X[:, 2], [24, 28])
+
+REGRESSION = X[:, 3]
+
+PROVEN: dict[str, tuple[Any, np.ndarray]] = {
+    "linear": (LinearRegression(), REGRESSION),
+    "logistic": (make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), y),
+    "logistic, three classes": (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        THREE,
+    ),
+    "logistic, words": (make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), WORDS),
+    "forest": (RandomForestClassifier(50, random_state=0), y),
+    "forest behind a scaler": (
+        make_pipeline(StandardScaler(), RandomForestClassifier(30, random_state=0)),
+        y,
+    ),
+    "forest regressor": (RandomForestRegressor(20, random_state=0), REGRESSION),
+    "extra trees": (ExtraTreesClassifier(20, random_state=0), y),
+    "boosting": (GradientBoostingClassifier(n_estimators=20, random_state=0), y),
+    "boosting regressor": (GradientBoostingRegressor(n_estimators=20, random_state=0), REGRESSION),
+    "tree": (DecisionTreeClassifier(random_state=0), y),
+    "tree regressor": (DecisionTreeRegressor(random_state=0), REGRESSION),
+    "imputer": (make_pipeline(SimpleImputer(), StandardScaler(), Ridge()), REGRESSION),
+    "support vectors": (make_pipeline(StandardScaler(), SVC()), y),
+    "neighbours": (KNeighborsClassifier(), y),
+    "network": (
+        make_pipeline(StandardScaler(), MLPClassifier((8,), max_iter=50, random_state=0)),
+        y,
+    ),
+    "naive Bayes": (GaussianNB(), y),
+    "components": (PCA(3), y),
+    "several targets": (MultiOutputClassifier(LogisticRegression(max_iter=5000)), np.c_[y, 1 - y]),
+    "clusters": (KMeans(3, n_init=1, random_state=0), y),
+}
+
+BY_NUMPY = {
+    "linear",
+    "logistic",
+    "logistic, three classes",
+    "logistic, words",
+    "network",
+    "components",
+}
+"""Those of few dense operations."""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("name", PROVEN)
+def test_compiled_it_answers_as_scikit_learn_does(name: str):
+    """On rows that the proof has not seen, within the tolerance, labels exactly."""
+    unfitted, target = PROVEN[name]
+    estimator = unfitted.fit(X, target)
+    contract = contract_of(estimator)
+    model, graph = convert(estimator, contract, X, each(estimator, X.shape[1]))
+    assert model.parity["rows"] > LEAST_COMPARED
+    direct = Predictor(estimator, contract)
+    assert model.numpy == (name in BY_NUMPY)
+    sessions = [open_session(graph), *([NumpyGraph.of(graph)] if model.numpy else [])]
+    rows = np.random.default_rng(7).normal(X.mean(axis=0), 2 * X.std(axis=0), (300, X.shape[1]))
+    for method, session in itertools.product(model.outputs, sessions):
+        compiled = OnnxPredictor(model, session, direct)
+        answers, expected = compiled(Batch(rows, method)), direct(Batch(rows, method))
+        if np.asarray(expected).dtype.kind == "f":
+            np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
+        else:
+            assert answers == expected
+
+
+def test_what_is_not_proven_is_not_compiled_and_says_why():
+    """Its trees compare float64, which ONNX' trees don't."""
+    estimator = HistGradientBoostingClassifier(max_iter=10).fit(X, y)
+    with pytest.raises(NotProven, match="at the splits of its trees"):
+        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
+
+
+CODES = np.tile([[3.0, 1.0], [5.0, 2.0], [9.0, 3.0], [5.0, 4.0]], (60, 1))
+
+REFUSING = {
+    "ordinal codes": make_pipeline(OrdinalEncoder(), Ridge()),
+    "one-hot codes": make_pipeline(OneHotEncoder(), Ridge()),
+    "codes of a column": make_pipeline(
+        make_column_transformer((OrdinalEncoder(), [0]), ("passthrough", [1])), Ridge()
+    ),
+    "categories": CategoricalNB(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSING)
+def test_what_scikit_learn_refuses_a_compiled_model_does_not_answer(name: str):
+    """Unknown codes, what lies between codes: where the graph would answer them there is no
+    ONNX."""
+    estimator = REFUSING[name].fit(CODES, CODES[:, 0])
+    contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
+    with pytest.raises(NotProven, match=r"answers what scikit-learn refuses|ONNX Runtime fails"):
+        convert(estimator, contract, CODES, each(estimator, 2))
+
+
+def test_codes_that_are_taken_though_unknown_are_compared():
+    """Those between them as well."""
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+    estimator = make_pipeline(encoder, Ridge()).fit(CODES, CODES[:, 0])
+    contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
+    try:
+        model, graph = convert(estimator, contract, CODES, each(estimator, 2))
+    except NotProven:
+        return
+    assert model.parity["left_to_the_estimator"] == 0
+    direct = Predictor(estimator, contract)
+    rows = Batch(np.array([[4.0, 1.0], [3.7, 1.0], [3.0, 99.0], [-3.0, 2.0]]), "predict")
+    assert OnnxPredictor(model, open_session(graph), direct)(rows) == pytest.approx(direct(rows))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "largest"),
+    [
+        (Ridge(), 1e100),
+        (RandomForestRegressor(5, random_state=0), LARGEST["float32"]),
+        (make_pipeline(StandardScaler(), RandomForestRegressor(5, random_state=0)), 1e30),
+    ],
+    ids=["linear", "trees", "trees behind a scaler"],
+)
+def test_numbers_too_large_for_the_estimator_are_left_to_it(estimator: Any, largest: float):
+    """scikit-learn's trees refuse what is beyond float32, behind a scaler before it."""
+    estimator.fit(X / 1e3, REGRESSION)
+    contract = contract_of(estimator)
+    model, graph = convert(estimator, contract, X / 1e3, each(estimator, X.shape[1]))
+    assert model.largest == largest
+    direct = Predictor(estimator, contract)
+    compiled = OnnxPredictor(model, open_session(graph), direct)
+    for size in 10.0 ** np.arange(0, 300, 7):
+        batch = Batch(X[:1] * size, "predict")
+        assert outcome(compiled, batch) == pytest.approx(outcome(direct, batch))
+
+
+def outcome(predict: Any, batch: Batch) -> Any:
+    try:
+        return predict(batch)
+    except ScoringError as error:
+        return error.code
+
+
+def test_few_answers_prove_nothing():
+    """Where nearly all rows are the estimator's."""
+    estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
+    with pytest.raises(NotProven):
+        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
+
+
+def test_a_graph_that_answers_otherwise_is_found():
+    """Be it in one row of a hundred, in the last bit beside a split."""
+    estimator = DecisionTreeClassifier(max_depth=1, random_state=0).fit(X, y)
+    contract = Contract(contract_of(estimator).features, ("predict",))
+    direct = Predictor(estimator, contract)
+    tree = estimator.tree_
+    split = (int(tree.feature[0]), float(tree.threshold[0]))
+
+    def slightly_wrong(batch: Batch) -> list[Any]:
+        moved = batch.X.copy()
+        moved[moved[:, split[0]] == split[1], split[0]] -= 1e-3
+        return direct(Batch(moved, batch.method))
+
+    class SlightlyWrong:
+        def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
+            return np.ones(len(batch.X), dtype=bool), slightly_wrong(batch)
+
+    *others, at_splits = rows_of_all_kinds(X, [split])
+    parity = Parity(direct, contract, X)
+    parity.compare(SlightlyWrong(), ("predict",), others)
+    with pytest.raises(NotProven, match="at the splits"):
+        parity.compare(SlightlyWrong(), ("predict",), [at_splits])

@@ -1,0 +1,138 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import unconvertible
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.tree import DecisionTreeClassifier
+
+import support  # noqa: F401  puts tests/models on the path
+from mlops import converter as converters
+from mlops.converter import converter
+from mlops.graphs import DTYPES
+from mlops.parity import NotProven
+
+X = np.arange(12.0).reshape(6, 2)
+GAPS = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 2.0], [np.nan, 3.0]] * 10)
+
+
+def results(estimator: Any, limit: float = 60.0) -> list[Any]:
+    with converter(limit) as convert:
+        return [graph for _, graph in convert(estimator, 2, print)]
+
+
+def test_an_estimator_is_converted_to_a_graph_of_each_dtype():
+    """By another process, which is gone afterwards."""
+    before = set(psutil.Process().children(recursive=True))
+    found = results(LinearRegression().fit(X, X[:, 0]))
+    assert len(found) == len(DTYPES)
+    assert all(isinstance(graph, bytes) for graph in found)
+    assert set(psutil.Process().children(recursive=True)) <= before
+
+
+def test_a_conversion_that_never_ends_is_ended():
+    """The reason names the limit; no process is left."""
+    with pytest.raises(NotProven, match="took longer than 3 seconds"):
+        results(unconvertible.Endless(), limit=3.0)
+    assert not [
+        child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()
+    ]
+
+
+def test_a_conversion_that_dies_takes_nothing_with_it():
+    """As of one that the system kills for its memory."""
+    with pytest.raises(NotProven, match="died"):
+        results(unconvertible.Dying())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(FunctionTransformer(lambda X: X), LinearRegression()).fit(X, X[:, 0]),
+        unconvertible.Homebound(),
+    ],
+    ids=["can't be pickled", "can't be read by the other process"],
+)
+def test_what_the_other_process_can_not_have_is_not_converted(estimator: Any):
+    """The reason says so, be it on this side or on the other."""
+    assert "can't be handed" in outcome(estimator)
+
+
+def outcome(estimator: Any) -> str:
+    try:
+        [told] = set(map(str, results(estimator)))
+    except NotProven as error:
+        return str(error)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("estimator", "reason"),
+    [
+        (
+            DecisionTreeClassifier(random_state=0).fit(GAPS, np.isnan(GAPS[:, 0])),
+            "split at infinity",
+        ),
+        (DecisionTreeClassifier(random_state=0).fit(X, X[:, 0] > 4), "more than 2 nodes"),
+    ],
+    ids=["infinite thresholds", "too many nodes"],
+)
+def test_trees_that_would_take_for_ever_are_told_beforehand(
+    estimator: Any, reason: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Wherever in the model they are."""
+    monkeypatch.setattr(converters, "MOST_NODES", 2)
+    with pytest.raises(NotProven, match=reason):
+        results(make_pipeline(FunctionTransformer(), estimator))
+
+
+def test_nothing_need_be_converted():
+    """A model on texts never is; the process that waits for it ends."""
+    with converter():
+        pass
+    assert not [
+        child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()
+    ]
+
+
+def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
+    """Before they are converted."""
+    monkeypatch.setattr(converters, "SECONDS_PER_NODE", 10.0)
+    told: list[str] = []
+    with converter() as convert:
+        convert(DecisionTreeClassifier(random_state=0).fit(X, X[:, 0] > 4), 2, told.append)
+        assert told == ["  converting its trees, about 30 s"]
+
+
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name
+)
+def test_the_converting_process_ends_with_the_one_that_started_it(
+    tmp_path: Path, how: signal.Signals
+):
+    """However that one ends: killed, told to, by Ctrl-C."""
+    script = "import signal, unconvertible\nfrom mlops.converter import converter\n"
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores Ctrl-C
+    script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
+    note = tmp_path / "note"
+    env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, "-c", script], env=env) as parent:
+        wait_until(lambda: note.exists() and note.read_text())
+        parent.send_signal(how)
+    wait_until(lambda: not psutil.pid_exists(int(note.read_text())))
+
+
+def wait_until(condition: Any) -> None:
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)

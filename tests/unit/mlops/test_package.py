@@ -1,0 +1,385 @@
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import orjson
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import KMeans
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import HistGradientBoostingRegressor, IsolationForest, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import CategoricalNB
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+import support
+from azureml_scoring.errors import ModelRefusedInput, StartupError
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED
+from azureml_scoring.models.files.manifest import Manifest
+from azureml_scoring.models.golden_rows import batch
+from azureml_scoring.models.loading import load
+from azureml_scoring.models.model import Model
+from azureml_scoring.settings import Settings
+from mlops.package import package
+from mlops.parity import TOLERANCE
+from mlops.sample import load as read_sample
+from places import DATA
+from validation import validate
+
+
+def served(folder: Path) -> Model:
+    return load(Settings(scoring_model_path=folder, scoring_require_manifest=True))
+
+
+@pytest.mark.filterwarnings(
+    "ignore:divide by zero:RuntimeWarning"
+)  # the forest's, of log-probabilities
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        RandomForestClassifier(5),
+        GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]}),
+        HistGradientBoostingRegressor(max_iter=5),
+        IsolationForest(n_estimators=5),
+        KMeans(2),
+        KNeighborsRegressor(),
+        PCA(2),
+        SVC(),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_any_estimator_is_packaged_and_served_with_the_same_answers(
+    estimator: BaseEstimator, named: bool, tmp_path: Path
+):
+    """Fitted on a DataFrame or on an array, with each method that it has."""
+    X, y = support.diabetes()
+    estimator = clone(estimator).fit(X if named else X.to_numpy(), y)
+    model = served(support.packaged(estimator, X, tmp_path))
+    rows = X.iloc[:5]
+    for method in model.contract.methods:
+        asked = batch(rows.to_numpy().tolist(), model.contract)
+        given = model.predict(type(asked)(asked.X, method))
+        expected = getattr(estimator, method)(rows if named else rows.to_numpy())
+        np.testing.assert_allclose(given, expected, rtol=TOLERANCE, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    "make", [support.mixed, support.categories, support.texts, support.plain_regression]
+)
+def test_what_a_json_request_gives_is_what_the_estimator_gives(make: object, tmp_path: Path):
+    """Mixed columns with gaps, categories, texts and plain arrays."""
+    estimator, frame = make()
+    model = served(support.packaged(estimator, frame, tmp_path))
+    rows = orjson.loads(frame.head(8).to_json(orient="values"))
+    given = model.predict(validate(orjson.dumps({"data": rows}), model.contract, Limits()))
+    direct = (
+        frame["text"]
+        if "text" in frame
+        else frame
+        if hasattr(estimator, "feature_names_in_")
+        else frame.to_numpy()
+    )
+    assert given == pytest.approx(
+        list(estimator.predict(direct.iloc[:8] if hasattr(direct, "iloc") else direct[:8]))
+    )
+
+
+def test_several_targets_are_answered_row_by_row(tmp_path: Path):
+    """predict_proba of a multi-output model is a list of arrays."""
+    X, y = support.diabetes()
+    estimator = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2)).fit(X, np.c_[y, 1 - y])
+    model = served(support.packaged(estimator, X, tmp_path))
+    asked = batch([support.ROW], model.contract)
+    ((first, second),) = model.predict(type(asked)(asked.X, "predict_proba"))
+    assert first == pytest.approx(second[::-1])
+
+
+def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
+    """An imputed column takes null, a scaled one does not."""
+    estimator, frame = support.mixed()
+    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
+    assert {f.name: f.missing for f in contract.features} == {
+        "income": True, "city": False, "member": False, "visits": False,
+    }  # fmt: skip
+
+
+def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
+    """Where an array gives the same answers; one that picks its columns by name keeps its frame."""
+    X, y = support.diabetes()
+    plain = support.packaged(support.demo_estimator(), X, tmp_path / "plain")
+    by_name = make_pipeline(
+        make_column_transformer((StandardScaler(), ["age", "bmi"])), LinearRegression()
+    ).fit(X, y)
+    picky = support.packaged(by_name, X, tmp_path / "picky")
+    assert [Manifest.read(folder).contract.container for folder in (plain, picky)] == [
+        "array",
+        "frame",
+    ]
+
+
+def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
+    """An encoder that raises on it does not count as our failure."""
+    estimator, frame = support.mixed()
+    model = served(support.packaged(estimator, frame, tmp_path))
+    with pytest.raises(ModelRefusedInput) as caught:
+        model.predict(batch([[50.0, "Atlantis", True, 3]], model.contract))
+    assert "Atlantis" not in caught.value.message
+
+
+def test_the_contract_has_the_samples_types(tmp_path: Path):
+    """Numbers, texts, booleans and whole numbers are told apart."""
+    estimator, frame = support.mixed()
+    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
+    assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "float64"]
+
+
+def codes() -> tuple[object, pd.DataFrame]:
+    """A model that reads whole numbers as texts, so that 1.0 is not 1 to it."""
+    frame = pd.DataFrame({"code": [1, 2, 3] * 10})
+    as_text = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": str})
+    model = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
+    return model.fit(frame, frame["code"] > 1), frame
+
+
+def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_path: Path):
+    """Elsewhere a column that happened to hold whole numbers takes 45.5 too."""
+    estimator, frame = codes()
+    model = served(support.packaged(estimator, frame, tmp_path))
+    assert model.contract.features[0].dtype == "int64"
+    assert model.predict(batch([[1], [2]], model.contract)) == [False, True]
+
+
+def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
+    """Also where its only text is missing."""
+    frame = pd.DataFrame({"n": [0.1, 0.2, 0.9, 0.8] * 5, "opt": ["u", None, "v", None] * 5})
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["opt"]), remainder="passthrough"
+    )
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 0, 1, 1] * 5)
+    model = served(support.packaged(estimator, frame, tmp_path))
+    assert model.predict(batch([[0.1, None]], model.contract)) == [0]
+    assert model.predict(batch([[0.1, None], [0.9, "v"]], model.contract)) == [0, 1]
+
+
+def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
+    """One fitted on both None and NaN, which a request can't tell apart. One fitted on either is
+    packaged."""
+    encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
+    frame = pd.DataFrame({"opt": pd.Series(["u", None, np.nan, "v", "u"] * 4, dtype=object)})
+    with pytest.raises(StartupError, match="otherwise when it comes as JSON"):
+        support.packaged(encoded.fit(frame, [0, 1, 0, 1, 0] * 4), frame, tmp_path / "both")
+    frame = pd.DataFrame({"opt": pd.Series(["u", None, "u", "v", "u"] * 4, dtype=object)})
+    model = served(
+        support.packaged(encoded.fit(frame, [0, 1, 0, 0, 0] * 4), frame, tmp_path / "none")
+    )
+    assert model.predict(batch([["u"], [None], ["v"]], model.contract)) == [0, 1, 0]
+
+
+def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
+    """No request can hold it."""
+    X = pd.DataFrame({"a": [1.0, np.inf, 3.0, 4.0] * 10})
+    estimator = HistGradientBoostingRegressor(max_iter=3).fit(X, range(40))
+    kept = Manifest.read(support.packaged(estimator, X, tmp_path, golden_rows="sample")).golden_rows
+    assert len(kept) == 10
+    with pytest.raises(StartupError, match="Each row of the sample holds infinity"):
+        support.packaged(estimator, X.iloc[1:2], tmp_path / "other")
+
+
+def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
+    """A sample with the target and an id still in it works for a model that knows its columns."""
+    X, y = support.diabetes()
+    said: list[str] = []
+    file = support.dump(support.demo_estimator(), tmp_path)
+    made = package(file, X.assign(target=y), tmp_path / "out", say=said.append)
+    assert made.contract.names == tuple(support.NAMES)
+    assert any("left out: target" in line for line in said)
+
+
+def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_path: Path):
+    """And is packaged all the same, with a note."""
+    from scripted import Dice
+
+    said: list[str] = []
+    file = support.dump(Dice(), tmp_path)
+    made = package(file, pd.DataFrame([[0.0]] * 3), tmp_path / "out", say=said.append)
+    assert made.golden_answers == {}
+    assert any("no golden answers" in line for line in said)
+    assert any("not be cached" in line for line in said)
+    assert not served(tmp_path / "out").cacheable
+    assert served(tmp_path / "out").golden_rows > 0
+
+
+def test_a_model_that_is_declared_not_cacheable_is_not(tmp_path: Path):
+    """By whoever packages it, or by itself; others are."""
+    estimator, frame = support.plain_regression()
+    file = support.dump(estimator, tmp_path)
+    package(file, frame, tmp_path / "yes")
+    package(file, frame, tmp_path / "no", cacheable=False)
+    estimator.cacheable = False
+    package(support.dump(estimator, tmp_path / "own"), frame, tmp_path / "itself")
+    assert [served(tmp_path / name).cacheable for name in ("yes", "no", "itself")] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        (pd.DataFrame({"age": [1.0]}), "lacks columns that the model was fitted on: sex, bmi"),
+        (pd.DataFrame({name: ["x"] for name in support.NAMES}), "The model fails on the sample"),
+        (
+            pd.DataFrame({name: [pd.Timedelta(0)] for name in support.NAMES}),
+            "Column age of the sample holds timedelta64",
+        ),
+    ],
+)
+def test_a_sample_that_does_not_fit_says_why(sample: pd.DataFrame, message: str, tmp_path: Path):
+    """One sentence with the names of the columns; and nothing is written."""
+    file = support.dump(support.demo_estimator(), tmp_path)
+    with pytest.raises(StartupError, match=message):
+        package(file, sample, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_names_needs_the_right_number_of_columns(tmp_path: Path):
+    """The message says how to drop the target."""
+    estimator, frame = support.plain_regression()
+    with pytest.raises(StartupError, match=r"has 3 columns .* the model takes 2; .*--drop"):
+        package(support.dump(estimator, tmp_path), frame.assign(target=1.0), tmp_path / "out")
+
+
+def test_an_artifact_is_replaced_only_if_forced(tmp_path: Path):
+    """The message says how."""
+    estimator, frame = support.plain_regression()
+    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
+    package(file, frame, out)
+    with pytest.raises(StartupError, match=r"exists and is not empty.*--force"):
+        package(file, frame, out)
+    package(file, frame, out, force=True, version="2")
+    assert Manifest.read(out).model_version == "2"
+
+
+@pytest.mark.parametrize("artifact", [False, True])
+def test_other_files_are_never_removed(tmp_path: Path, artifact: bool):
+    """Not even by force: a wrong --out costs nothing."""
+    estimator, frame = support.plain_regression()
+    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
+    if artifact:
+        package(file, frame, out)
+    out.mkdir(exist_ok=True)
+    (out / "precious").touch()
+    with pytest.raises(StartupError, match="holds more than an artifact"):
+        package(file, frame, out, force=True)
+    assert (out / "precious").exists()
+
+
+def test_an_mlflow_folder_is_packaged(tmp_path: Path):
+    """It gets golden rows and checksums like any other."""
+    X, _ = support.diabetes()
+    package(DATA / "mlflow-skops", X, tmp_path / "out", name="m")
+    assert served(tmp_path / "out").name == "m"
+
+
+def test_one_row_is_sample_enough(tmp_path: Path):
+    """Golden rows lie around it."""
+    estimator = LinearRegression().fit([[1.0, 2.0], [2.0, 1.0]], [0.0, 1.0])
+    rows = Manifest.read(
+        support.packaged(estimator, pd.DataFrame([[1.0, 2.0]]), tmp_path)
+    ).golden_rows
+    assert rows
+    assert [1.0, 2.0] not in rows
+
+
+@pytest.mark.parametrize(
+    "encoder", [OrdinalEncoder(), OneHotEncoder(sparse_output=False)], ids=["codes", "one-hot"]
+)
+def test_an_unknown_code_is_refused_though_the_model_is_on_numbers(
+    encoder: BaseEstimator, tmp_path: Path
+):
+    """A compiled model may neither invent a number for it nor fail."""
+    frame = pd.DataFrame({"branch": [3, 5, 9] * 80, "rooms": [1, 2, 3, 4] * 60})
+    estimator = make_pipeline(encoder, LinearRegression()).fit(frame, frame["branch"])
+    model = served(support.packaged(estimator, frame, tmp_path))
+    known = pd.DataFrame({"branch": [5], "rooms": [2]})
+    assert model.predict(batch([[5, 2]], model.contract)) == pytest.approx(estimator.predict(known))
+    for row in ([4, 2], [3.7, 2], [-3, 2], [0, 2], [2**31, 2], [5, 9]):
+        with pytest.raises(ModelRefusedInput):
+            model.predict(batch([row], model.contract))
+
+
+def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fails(tmp_path: Path):
+    """Naive Bayes looks it up, and gets an IndexError."""
+    frame = pd.DataFrame({"branch": [0, 1, 2] * 80, "rooms": [1, 2, 3, 4] * 60})
+    model = served(support.packaged(CategoricalNB().fit(frame, frame["branch"]), frame, tmp_path))
+    assert model.predict(batch([[1, 2]], model.contract)) == [1]
+    for row in ([7, 2], [1, 99]):
+        with pytest.raises(ModelRefusedInput):
+            model.predict(batch([row], model.contract))
+
+
+def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
+    """Without ONNX, whose converter does not end with them."""
+    frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
+    told: list[str] = []
+    estimator = DecisionTreeClassifier(random_state=0).fit(frame, frame["a"].isna())
+    model = served(support.packaged(estimator, frame, tmp_path, say=told.append))
+    assert any("no ONNX" in line and "infinity" in line for line in told)
+    assert model.predict(batch([[None, 1], [2.0, 1]], model.contract)) == [True, False]
+
+
+def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_process: None):
+    """By a conversion in a process of its own, as users have it."""
+    estimator, frame = support.plain_regression()
+    told: list[str] = []
+    folder = support.packaged(estimator, frame, tmp_path, say=told.append)
+    onnx = Manifest.read(folder).onnx
+    assert onnx
+    assert onnx.parity["rows"] >= LEAST_COMPARED
+    assert any(
+        f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told
+    )
+
+
+def test_packaging_shows_no_warnings_of_the_model(tmp_path: Path):
+    """A forest's are of log-probabilities of 0, on each sample; and its method is offered for all
+    that."""
+    X, y = support.diabetes()
+    with warnings.catch_warnings(record=True, action="always") as shown:
+        folder = support.packaged(RandomForestClassifier(5).fit(X, y), X, tmp_path)
+    assert not shown
+    assert "predict_log_proba" in Manifest.read(folder).contract.methods
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet"])
+def test_dates_that_the_model_was_fitted_on_are_dates_in_each_sample(form: str, tmp_path: Path):
+    """An encoder that ignores what it does not know would answer texts, and wrongly."""
+    days = pd.DataFrame(
+        {"day": pd.date_range("2024-01-01", periods=7).repeat(40), "size": np.arange(280) % 3}
+    )
+    weekend = days["day"].dt.day_of_week >= 5
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["day"]), ("passthrough", ["size"])
+    )
+    joblib.dump(
+        make_pipeline(columns, LogisticRegression()).fit(days, weekend), tmp_path / "model.joblib"
+    )
+    sample = tmp_path / f"sample.{form}"
+    texts = days.assign(day=days["day"].dt.strftime("%Y-%m-%d"))
+    {"csv": lambda: texts.to_csv(sample, index=False), "parquet": lambda: days.to_parquet(sample),
+     "json": lambda: texts.to_json(sample, orient="records")}[form]()  # fmt: skip
+    told = package(tmp_path / "model.joblib", read_sample(sample), tmp_path / "out")
+    assert told.contract.features[0].dtype == "datetime"
+    assert len(set(told.golden_answers["predict"])) == 2

@@ -1,0 +1,318 @@
+"""`mlops score` against servers that answer what no scoring server should."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sklearn.linear_model import LinearRegression
+
+import support
+from azureml_scoring.errors import ClientError
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.payload import Limits
+from hostile_server import Pieces, answer, bomb, hostile
+from mlops import score_client
+from mlops.answer import ANSWER_BYTES
+from mlops.cli import main
+from validation import validate
+
+MODEL_STATUS = "ms-azureml-model-error-statuscode"
+CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,"
+ESCAPES = "\x1b]0;title\x07\x1b[31m red\nsecond line\r\x9b2J\u202e"
+
+
+def score(url: str, file: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["score", "--url", url, *options, str(file)])
+
+
+def table(folder: Path, rows: int) -> Path:
+    path = folder / "rows.csv"
+    path.write_text("a,b\n" + "".join(f"{number}.0,1.0\n" for number in range(rows)))
+    return path
+
+
+def refusal(result: Result) -> str:
+    """The one sentence, where the command refuses as it should."""
+    assert isinstance(result.exception, SystemExit), result.exc_info
+    assert result.exit_code == 1
+    message = result.stderr
+    assert message.startswith("Error: ")
+    assert message.count("\n") == 1
+    assert message.rstrip("\n").isprintable()
+    assert len(message) < 2000
+    return message
+
+
+ANSWERS = {
+    "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions to 3 rows"),
+    "more": (answer(b'{"predictions": [1, 2, 3, 4, 5, 6, 7]}'), "answered 7 predictions to 3 rows"),
+    "none": (answer(b'{"predictions": []}'), "answered 0 predictions to 3 rows"),
+    "an empty list": (answer(b"[]"), "answered 0 predictions to 3 rows"),
+    "an error with 200": (answer(b'{"error": "x"}'), "answered 200 with an error: x"),
+    "an error beside predictions": (
+        answer(b'{"error": "x", "predictions": [1, 2, 3]}'),
+        "with an error: x",
+    ),
+    "another object": (answer(b'{"result": [1, 2, 3]}'), "without a list of predictions"),
+    "predictions that are no list": (
+        answer(b'{"predictions": {"0": 1}}'),
+        "without a list of predictions",
+    ),
+    "predictions that are a text": (
+        answer(b'{"predictions": "abc"}'),
+        "without a list of predictions",
+    ),
+    "a number": (answer(b"1"), "without a list of predictions"),
+    "null": (answer(b"null"), "without a list of predictions"),
+    "a page": (answer(b"<html>sign in</html>"), "without a list of predictions"),
+    "nothing": (answer(b""), "without a list of predictions"),
+    "NaN": (answer(b'{"predictions": [NaN, 1, 2]}'), "without a list of predictions"),
+    "bytes that are no text": (answer(b'["\xff\xfe", 1, 2]'), "without a list of predictions"),
+    "nested deeper than JSON is read": (answer(b"[" * 100_000), "without a list of predictions"),
+    "nested 1,000 deep": (answer(b"[1,2," + b"[" * 1000 + b"]" * 1000 + b"]"), "nested too deep"),
+    "no content": (answer(b"", status="204 No Content"), "answered 204"),
+    "a redirect": (
+        answer(b"", "Location: http://127.0.0.1:1/", status="302 Found"),
+        "is not followed",
+    ),
+    "a redirect with another method": (
+        answer(b"", "Location: //", status="303 See Other"),
+        "is not followed",
+    ),
+    "cut off": (CUT, "can't be reached"),
+    "a cut gzip": (answer(bomb(1), "Content-Encoding: gzip"), "half of a gzip"),
+    "a gzip that is none": (answer(b"[1, 2, 3]", "Content-Encoding: gzip"), "no gzip"),
+    "another encoding": (answer(b"[1, 2, 3]", "Content-Encoding: br"), "another encoding"),
+    "packed twice": (answer(bomb(1), "Content-Encoding: gzip, gzip"), "another encoding"),
+    "no HTTP": (b"\x00\xff\x1b[31m\r\n\r\n", "can't be reached"),
+    "a status that is none": (b"HTTP/1.1 9999999999 OK\r\n\r\n", "can't be reached"),
+    "a length that is none": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n[1,2,3]",
+        "can't be reached",
+    ),
+    "endless headers": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000, "can't be reached"),
+    "a hidden status that is none": (
+        answer(b"", f"{MODEL_STATUS}: \xb2", status="424 F"),
+        "answered 424",
+    ),
+    "a hidden status of 5,000 digits": (
+        answer(b"", f"{MODEL_STATUS}: {'4' * 5000}", status="424 F"),
+        "answered 424",
+    ),
+    "a hidden 200": (answer(b"[1, 2, 3]", f"{MODEL_STATUS}: 200", status="424 F"), "answered 424"),
+    "an error that is no text": (answer(b'{"error": {"a": 1}}', status="400 B"), "answered 400"),
+    "an error with odd parts": (
+        answer(b'{"error": "No.", "code": [1], "location": {"a": 1}}', status="400 B"),
+        "No. (400)",
+    ),
+    "a row of 5,000 digits": (
+        answer(
+            json.dumps({"error": "No.", "location": f"/input_data/data/{'9' * 5000}/0"}).encode(),
+            status="422 U",
+        ),
+        "No. (422 at /input_data/data/999",
+    ),
+    "an error of 4 MiB": (
+        answer(json.dumps({"error": "x" * 2**22}).encode(), status="400 B"),
+        "xxx ... (400)",
+    ),
+    "an error in another encoding": (
+        answer(b"??", "Content-Encoding: zstd", status="401 U"),
+        "check the key",
+    ),
+    "escapes": (
+        answer(
+            json.dumps({"error": ESCAPES, "code": ESCAPES, "location": ESCAPES}).encode(),
+            status="400 B",
+        ),
+        "]0;title [31m red second line 2J (400 ]0;title",
+    ),
+    "escapes with 200": (
+        answer(json.dumps({"error": ESCAPES}).encode()),
+        "]0;title [31m red second line 2J",
+    ),
+}
+
+
+@pytest.mark.parametrize(("reply", "said"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_that_is_none_is_one_sentence(tmp_path: Path, reply: bytes, said: str):
+    """Nothing of it is printed as a prediction, and the exit status is 1."""
+    with hostile(lambda _: [reply]) as url:
+        result = score(url, table(tmp_path, 3))
+    assert said in refusal(result)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "\xb2",
+        "9" * 5000,
+        "-1",
+        "soon",
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+        f"Mon, {'9' * 20} Jan 2026",
+        "0x10",
+        "1e3",
+        "",
+    ],
+)
+def test_a_pause_that_is_none_does_no_harm(
+    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+):
+    """It counts as not given, or as too long; the server is busy, and that is said."""
+    monkeypatch.setattr(score_client, "LONGEST_PAUSE_S", 0.0)
+    with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
+        result = score(url, table(tmp_path, 3))
+    assert "answered 503; it is busy" in refusal(result)
+
+
+def drip(head: bytes) -> Pieces:
+    yield head
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        time.sleep(0.05)
+        yield b" "
+
+
+DRIPS = {
+    "a body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
+    "a head": b"HTTP/1.1 200 OK\r\nX: ",
+    "an error": b"HTTP/1.1 400 Bad\r\nContent-Length: 1000000\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", DRIPS.values(), ids=DRIPS)
+def test_an_answer_without_an_end_has_a_deadline(
+    tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    """For all of it together: one byte after the other does not keep a client waiting."""
+    monkeypatch.setattr(score_client, "TIMEOUT_S", 1)
+    with hostile(lambda _: drip(head)) as url:
+        result = score(url, table(tmp_path, 3))
+    assert "has not answered within 1 s" in refusal(result)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status: str):
+    """2 GiB, plain or packed into 2 MiB: a few times the limit is the most that they take here."""
+
+    def reply(_: int) -> Pieces:
+        if packed:
+            yield answer(bomb(2048), "Content-Encoding: gzip", status=status)
+        else:
+            yield f"HTTP/1.1 {status}\r\nContent-Length: {2**31}\r\n\r\n".encode()
+            for _ in range(2048):
+                yield b"[" * 2**20
+
+    with hostile(reply) as url:
+        score(url, table(tmp_path, 3))  # what is imported once is no part of it
+        tracemalloc.start()
+        try:
+            result = score(url, table(tmp_path, 3))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert ("more than 32 MiB" if status == "200 OK" else "answered 400") in refusal(result)
+    assert peak < 4 * ANSWER_BYTES
+
+
+def test_it_is_said_how_far_it_got(tmp_path: Path):
+    """What was printed before stays, each line the prediction of its row; nothing of the bad answer
+    is."""
+
+    def reply(number: int) -> Pieces:
+        yield answer(json.dumps({"predictions": [number] * (100 if number < 2 else 99)}).encode())
+
+    with hostile(reply) as url:
+        result = score(url, table(tmp_path, 450))
+    assert refusal(result).endswith("The predictions of rows 1 to 200 are printed.\n")
+    assert result.stdout == "0\n" * 100 + "1\n" * 100
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (b"[[1], [2]]", 2),
+        (b'{"data": [[1], [2]]}', 2),
+        (b'{"input_data": [{"a": 1}, {"a": 2}, {"a": 3}]}', 3),
+        (b'{"input_data": {"columns": ["a"], "data": [[1], [2]]}}', 2),
+    ],
+)
+def test_a_body_of_ones_own_is_counted_where_its_rows_can_be_told(
+    tmp_path: Path, body: bytes, rows: int
+):
+    """As those of a table are."""
+    (tmp_path / "body.json").write_bytes(body)
+    with hostile(lambda _: [answer(b'{"predictions": [1]}')]) as url:
+        assert f"answered 1 predictions to {rows} rows" in refusal(
+            score(url, tmp_path / "body.json")
+        )
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"data": [1, 2]}', b'{"inputs": [[1], [2]]}', b"no JSON", b'{"data": {"a": 1}}']
+)
+def test_a_body_in_a_form_that_is_not_ours_is_left_to_the_server(tmp_path: Path, body: bytes):
+    """Only it can tell how many rows there are; no prediction at all is still no answer."""
+    (tmp_path / "body.json").write_bytes(body)
+    with hostile(
+        lambda number: [answer(b'{"predictions": [1]}' if number == 0 else b'{"predictions": []}')]
+    ) as url:
+        assert score(url, tmp_path / "body.json").stdout == "1\n"
+        assert "answered 0 predictions" in refusal(score(url, tmp_path / "body.json"))
+
+
+def test_a_predictions_own_escapes_stay_json(tmp_path: Path):
+    """Printed as escapes, so that a terminal obeys none and the text is the same when it is
+    read."""
+    labels = ["\x1b[31m", "\x9b2J\x7f\u202e", "Zürich \U000e0001"]
+    with hostile(lambda _: [answer(json.dumps(labels).encode())]) as url:
+        result = score(url, table(tmp_path, 3))
+    assert [json.loads(line) for line in result.stdout.splitlines()] == labels
+    assert result.stdout.replace("\n", "").isprintable()
+    assert "Zürich" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["grün", "two\nlines", "", " green"])
+def test_a_deployment_that_no_header_can_name_is_told(tmp_path: Path, name: str):
+    """Before anything is sent."""
+    result = score("http://127.0.0.1:1/score", table(tmp_path, 3), "--deployment", name)
+    assert (result.exit_code, "--deployment holds signs" in result.output) == (2, True)
+
+
+@pytest.fixture(autouse=True)
+def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Nor a word past click, on the real streams."""
+    yield
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_csv_with_names_for_a_model_without_them_says_what_to_write(tmp_path: Path):
+    """First that the order must be that of the fit: sent by position, another order would be
+    answered wrongly."""
+    contract = Contract((Feature(None),) * 2, ("predict",))
+    with pytest.raises(ClientError) as refused:
+        validate(b'{"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}', contract, Limits())
+    document = {
+        "error": refused.value.message,
+        "code": refused.value.code,
+        "location": refused.value.location,
+    }
+    reply = answer(json.dumps(document).encode(), status="422 Unprocessable Entity")
+    model = support.dump(LinearRegression().fit([[1.0, 2.0]], [3.0]), tmp_path)
+    with hostile(lambda _: [reply]) as url:
+        for options in ([], ["--model-dir", str(model)]):
+            message = refusal(score(url, table(tmp_path, 3), *options))
+            assert (
+                "In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ..."
+                in message
+            )
+            assert "name the model's folder" not in message

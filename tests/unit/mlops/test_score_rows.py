@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from azureml_scoring.errors import ClientError, StartupError
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.payload import Limits
+from mlops.score import asked
+from mlops.score_client import ScoreRefused, refusal_of
+from mlops.score_rows import Rows, batches
+from validation import validate
+
+ROWS = st.lists(
+    st.tuples(st.integers(-(2**53), 2**53), st.text("ab\u00e9 ", min_size=1)),
+    min_size=1,
+    max_size=450,
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(ROWS)
+def test_every_row_is_sent_once_and_in_order(tmp_path: Path, rows: list[tuple[int, str]]):
+    """By a hundred at most, under the file's column names, each batch knowing where it begins."""
+    file = tmp_path / "rows.jsonl"
+    file.write_bytes(
+        b"\n".join(orjson.dumps({"number": number, "text": text}) for number, text in rows)
+    )
+    made = batches(file)
+    tables = [orjson.loads(part.body)["input_data"] for part in made]
+    assert [tuple(row) for table in tables for row in table["data"]] == rows
+    assert all(table["columns"] == ["number", "text"] for table in tables)
+    assert [part.count for part in made] == [len(table["data"]) for table in tables]
+    assert max(part.count for part in made) <= 100
+    assert [part.first for part in made] == list(range(1, len(rows) + 1, 100))
+
+
+def test_all_kinds_of_tables_are_read(tmp_path: Path):
+    """CSV, Parquet and JSON lines give the same request; what is missing is null."""
+    frame = pd.DataFrame({"age": [59.0, None], "city": ["Rome", "Oslo"]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    frame.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    expected = {
+        "input_data": {"columns": ["age", "city"], "data": [[59.0, "Rome"], [None, "Oslo"]]}
+    }
+    for kind in ("csv", "parquet", "jsonl"):
+        (only,) = batches(tmp_path / f"rows.{kind}")
+        assert orjson.loads(only.body) == expected
+
+
+def test_a_table_without_names_is_sent_without(tmp_path: Path):
+    """Its columns are then taken by position."""
+    (tmp_path / "rows.csv").write_text("1,2\n3,4\n")
+    (only,) = batches(tmp_path / "rows.csv")
+    assert orjson.loads(only.body) == {"input_data": [[1, 2], [3, 4]]}
+
+
+def test_what_json_can_not_hold_is_refused(tmp_path: Path):
+    """Infinity would arrive as null, a duration not at all; a date arrives as ISO 8601."""
+    pd.DataFrame({"x": [1.0, math.inf]}).to_parquet(tmp_path / "infinite.parquet")
+    pd.DataFrame({"x": pd.to_datetime(["2026-01-01"])}).to_parquet(tmp_path / "date.parquet")
+    pd.DataFrame({"x": pd.to_timedelta([1], unit="s")}).to_parquet(tmp_path / "duration.parquet")
+    with pytest.raises(StartupError, match=r"Row 2 of .* infinite number"):
+        batches(tmp_path / "infinite.parquet")
+    with pytest.raises(StartupError, match=r"Column x .* timedelta"):
+        batches(tmp_path / "duration.parquet")
+    (only,) = batches(tmp_path / "date.parquet")
+    assert orjson.loads(only.body)["input_data"]["data"] == [["2026-01-01T00:00:00"]]
+
+
+def test_a_column_that_the_model_leaves_open_is_told(tmp_path: Path):
+    """Where its cells could be texts, and only there: they are sent as numbers or booleans."""
+    (tmp_path / "rows.csv").write_text("code,flag,city,age\n1,True,Rome,5\n2,False,Oslo,6\n")
+    features = [Feature(name, "any") for name in ("code", "flag", "city")] + [
+        Feature("age", "float64")
+    ]
+    said: list[str] = []
+    batches(tmp_path / "rows.csv", features, say=said.append)
+    assert said[0].startswith("note: by their cells, code, flag are read as numbers or booleans")
+    batches(
+        tmp_path / "rows.csv",
+        features,
+        {"code": Feature("code", "str"), "flag": Feature("flag", "bool")},
+        said.append,
+    )
+    batches(tmp_path / "rows.csv", say=said.append)
+    assert len(said) == 1
+
+
+class Client:
+    """Validates as the service does, and tells how often it was asked."""
+
+    def __init__(self, *features: Feature) -> None:
+        self._contract = Contract(features, ("predict",))
+        self.times = 0
+
+    def score(
+        self,
+        body: bytes,
+        rows: int | None = None,
+        place: Callable[[int], str | None] = lambda row: None,
+    ) -> Any:
+        self.times += 1
+        try:
+            return validate(body, self._contract, Limits()).X.tolist()
+        except ClientError as error:
+            document = {"error": error.message, "code": error.code, "location": error.location}
+            raise refusal_of(document, 422, place) from None
+
+
+def refused(client: Client, rows: Rows) -> str:
+    with pytest.raises(ScoreRefused) as caught:
+        asked(client, rows, set())
+    return str(caught.value)
+
+
+def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Path):
+    """Words for nothing and all; several columns, each asked for once in a file."""
+    (tmp_path / "rows.csv").write_text("a,b,c\n" + "1,true,x\n" * 100 + "2.5,NA,y\nNA,false,z\n")
+    client = Client(
+        Feature("a", missing=True), Feature("b", "bool", missing=True), Feature("c", "str")
+    )
+    by_cell: set[int] = set()
+    first, second = batches(tmp_path / "rows.csv")
+    assert asked(client, first, by_cell) == [[1, True, "x"]] * 100
+    assert str(asked(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
+    assert client.times == 4
+
+
+@pytest.mark.parametrize(
+    ("feature", "cells", "row"),
+    [
+        (Feature("a", "category", categories=("1", "2", "x")), ("1", "2", "x", "7"), 4),
+        (Feature("a", "str"), ("5", "6"), 1),
+        (Feature("a"), ("1", "2", "two", "three"), 3),
+        (Feature("a", "datetime"), ("2025-01-01", "5", "soon"), 2),
+        (Feature("a", "bool"), ("true", "False", "yes"), 3),
+    ],
+)
+def test_the_error_that_got_farthest_is_told(
+    tmp_path: Path, feature: Feature, cells: tuple[str, ...], row: int
+):
+    """Of a column as text, and as what each cell looks like: what the server takes names the row
+    that it does not."""
+    (tmp_path / "rows.csv").write_text("\n".join(("a,b", *(f"{cell},1" for cell in cells))))
+    (rows,) = batches(tmp_path / "rows.csv")
+    assert f"in row {row}, line {row + 1} of the file)" in refused(
+        Client(feature, Feature("b")), rows
+    )
+
+
+def test_the_error_of_another_column_is_told_once_the_first_is_read(tmp_path: Path):
+    """Whichever row it lies in."""
+    (tmp_path / "rows.csv").write_text("a,b\n1,soon\n2,later\nNA,then\n")
+    (rows,) = batches(tmp_path / "rows.csv")
+    said = refused(Client(Feature("a", missing=True), Feature("b", "bool")), rows)
+    assert said == "Feature b must be true or false. (422 wrong_type in row 1, line 2 of the file)"
+
+
+def test_a_server_that_fails_the_second_time_is_told(tmp_path: Path):
+    """In place of the refusal that was being mended."""
+
+    class Failing(Client):
+        def score(self, *given: Any) -> Any:
+            if self.times:
+                raise ScoreRefused("it is busy")
+            return super().score(*given)
+
+    (tmp_path / "rows.csv").write_text("a,b\n1,1\n2,1\nNA,1\n")
+    (rows,) = batches(tmp_path / "rows.csv")
+    assert refused(Failing(Feature("a"), Feature("b")), rows) == "it is busy"
