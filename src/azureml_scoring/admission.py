@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from azureml_scoring.errors import DeadlineExceeded, Overloaded
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Admission:
 
     def __init__(
         self,
-        row: Callable[[], Row],
+        row: Callable[[], WorkerRow],
         *,
         slots: int,
         max_in_flight: int,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 
 class CacheCounts:
     """``names`` are the ``cache_`` fields of the scoreboard's row. Thread-safe."""
 
-    def __init__(self, row: Callable[[], Row]) -> None:
+    def __init__(self, row: Callable[[], WorkerRow]) -> None:
         self._row = row
         self._lock = threading.Lock()
 

@@ -24,7 +24,7 @@ from azureml_scoring.shared.shared_file import name_of, open_shared, process_bor
 WORKERS = 256
 
 
-class Phase:
+class WorkerPhase:
     """What a worker is at: STARTING takes no requests yet, LOADING does and has to turn them
     down."""
 
@@ -46,7 +46,7 @@ class CacheRow(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in COUNTERS + GAUGES]
 
 
-class Row(ctypes.Structure):
+class WorkerRow(ctypes.Structure):
     """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0 is
     never."""
 
@@ -80,8 +80,8 @@ class Row(ctypes.Structure):
 
 class _Board(ctypes.Structure):
     started_at: float
-    rows: ctypes.Array[Row]
-    _fields_ = [("started_at", ctypes.c_double), ("rows", Row * WORKERS)]
+    rows: ctypes.Array[WorkerRow]
+    _fields_ = [("started_at", ctypes.c_double), ("rows", WorkerRow * WORKERS)]
 
 
 class Scoreboard:
@@ -92,10 +92,10 @@ class Scoreboard:
         self._name = name_of(server_pid)
         self._file = open_shared(self._name, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
-        self.mine: Row
+        self.mine: WorkerRow
         self.tally: Tally
         self.index: int
-        self.claim(Phase.STARTING)
+        self.claim(WorkerPhase.STARTING)
         os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
 
     def claim(self, phase: int) -> None:
@@ -115,7 +115,7 @@ class Scoreboard:
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
-    def _free_row(self) -> tuple[int, Row]:
+    def _free_row(self) -> tuple[int, WorkerRow]:
         for index, row in enumerate(self._board.rows):
             if not row.alive:
                 return index, row
@@ -141,11 +141,11 @@ class Scoreboard:
         """When the first worker started, in seconds since the epoch."""
         return self._board.started_at
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[WorkerRow]:
         """Of all workers that there ever were."""
         return (row for row in self._board.rows if row.pid)
 
-    def workers(self) -> Iterator[Row]:
+    def workers(self) -> Iterator[WorkerRow]:
         """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is
         none."""
         living = [row for row in self.rows() if row.alive]

@@ -18,7 +18,7 @@ from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import CacheState, Outcome
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import OK
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.signals.cache_report import report
 
 Probe = tuple[dict[str, Any], int]
@@ -107,9 +107,11 @@ class Health:
 
     def _why_not_ready(self) -> str | None:
         phase, workers, now = self._lifecycle.phase, list(self._board.workers()), self._clock()
-        if phase == Phase.DRAINING:
+        if phase == WorkerPhase.DRAINING:
             return "The server is shutting down."
-        if phase == Phase.STARTING or any(worker.phase == Phase.LOADING for worker in workers):
+        if phase == WorkerPhase.STARTING or any(
+            worker.phase == WorkerPhase.LOADING for worker in workers
+        ):
             return "The model is still loading."
         if any(_longer(worker.full_since, now, self._saturated_after) for worker in workers):
             return "Every slot has been taken for longer than the deadline."
@@ -119,7 +121,7 @@ class Health:
         workers, now = list(self._board.workers()), self._clock()
         if self._lifecycle.failure:
             return self._lifecycle.failure
-        if any(worker.phase == Phase.FAILED for worker in workers):
+        if any(worker.phase == WorkerPhase.FAILED for worker in workers):
             return "The model did not load in another worker; the log says why."
         if any(_longer(worker.oldest_start, now, self._stuck_after) for worker in workers):
             return f"A score has been running for more than {self._stuck_after:g} seconds."

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Answer
 from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES
-from azureml_scoring.shared.scoreboard import CacheRow, Row, Scoreboard
+from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
 from azureml_scoring.signals.drift import Drift
 
 PREFIX = "scoring"
@@ -106,7 +106,7 @@ class Metrics:
         )
 
 
-def _by_outcome(rows: Iterable[Row]) -> Metric:
+def _by_outcome(rows: Iterable[WorkerRow]) -> Metric:
     total = [sum(counts) for counts in zip(*(row.measures.outcomes for row in rows), strict=True)]
     family = CounterMetricFamily(
         f"{PREFIX}_requests", "Requests by outcome: ok, or the error's code.", labels=["outcome"]
@@ -116,7 +116,7 @@ def _by_outcome(rows: Iterable[Row]) -> Metric:
     return family
 
 
-def _durations(rows: Iterable[Row]) -> Metric:
+def _durations(rows: Iterable[WorkerRow]) -> Metric:
     family = HistogramMetricFamily(
         f"{PREFIX}_duration_seconds",
         "How long requests took, and each stage of them.",

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD, MemoryTier
 from azureml_scoring.caching.value import Entry
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from places import SRC
 
 SOURCE = SRC
 ROOM_FOR_THREE = 3 * (ENTRY_OVERHEAD + 4)
 
 
-def tier(max_bytes: int, row: Row | None = None, **options: object) -> MemoryTier:
-    counts = row or Row()
+def tier(max_bytes: int, row: WorkerRow | None = None, **options: object) -> MemoryTier:
+    counts = row or WorkerRow()
     return MemoryTier(max_bytes, CacheCounts(lambda: counts), clock=lambda: 0.0, **options)
 
 
@@ -29,7 +29,7 @@ def entry(predictions: bytes = b"[1]") -> Entry:
 
 def test_the_least_recently_used_goes_first():
     """Asking for an entry keeps it."""
-    memory = tier(ROOM_FOR_THREE, row := Row())
+    memory = tier(ROOM_FOR_THREE, row := WorkerRow())
     for name in (b"a", b"b", b"c"):
         memory.put({name: entry()})
     memory.get([b"a"])
@@ -49,7 +49,7 @@ def test_an_entry_larger_than_the_tier_is_not_kept():
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1000)), max_size=60))
 def test_the_bound_holds_whatever_is_put(puts: list[tuple[int, int]]):
     """In bytes, as published."""
-    memory = tier(5_000, row := Row())
+    memory = tier(5_000, row := WorkerRow())
     for name, size in puts:
         memory.put({b"%d" % name: entry(b"x" * size)})
         assert row.cache.memory_bytes <= 5_000
@@ -63,13 +63,13 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD, MemoryTier
 from azureml_scoring.caching.value import Entry
 from azureml_scoring.models.predictions import to_json
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 max_bytes, rows = int(sys.argv[2]), int(sys.argv[3])
-row, rng = Row(), np.random.default_rng(0)
+row, rng = WorkerRow(), np.random.default_rng(0)
 memory = MemoryTier(max_bytes, CacheCounts(lambda: row), clock=lambda: 0.0)
 before = most = resident()
 put = number = 0
@@ -104,7 +104,7 @@ def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
     """It makes room when its turn comes."""
     now = [0.0]
     memory = MemoryTier(2 * (ENTRY_OVERHEAD + 4), CacheCounts(lambda: row), clock=lambda: now[0])
-    row = Row()
+    row = WorkerRow()
     memory.put({b"a": Entry(b"[1]", 5.0)})
     memory.put({b"b": Entry(b"[2]", 50.0)})
     now[0] = 10.0
@@ -116,7 +116,7 @@ def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
 
 def test_an_entry_that_is_put_again_counts_once():
     """With what it holds now."""
-    memory = tier(ROOM_FOR_THREE, row := Row())
+    memory = tier(ROOM_FOR_THREE, row := WorkerRow())
     for predictions in (b"[1]", b"[1,2]", b"[3]"):
         memory.put({b"a": entry(predictions)})
     assert memory.get([b"a"])[b"a"].predictions == b"[3]"
@@ -125,7 +125,7 @@ def test_an_entry_that_is_put_again_counts_once():
 
 def test_threads_may_share_it():
     """Nothing is lost or mixed up under eight of them, and the counts agree with what is kept."""
-    memory, wrong = tier(20_000, row := Row()), []
+    memory, wrong = tier(20_000, row := WorkerRow()), []
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
 

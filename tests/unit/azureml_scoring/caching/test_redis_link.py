@@ -13,13 +13,13 @@ from azureml_scoring.caching import redis_link
 from azureml_scoring.caching.redis_link import FAILURES, PENDING, READERS, RedisLink
 from azureml_scoring.caching.value import Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from redis_server import Valkey
 
 
 @pytest.fixture
-def row() -> Row:
-    return Row()
+def row() -> WorkerRow:
+    return WorkerRow()
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ class Fake:
         return "answer"
 
 
-def link(fake: Any, row: Row, budget: float = 5.0) -> RedisLink:
+def link(fake: Any, row: WorkerRow, budget: float = 5.0) -> RedisLink:
     return RedisLink(lambda: fake, lambda client: client(), CacheCounts(lambda: row), budget=budget)
 
 
@@ -62,7 +62,7 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_what_redis_answers_is_handed_on(row: Row):
+def test_what_redis_answers_is_handed_on(row: WorkerRow):
     """From a thread of the link's."""
     assert link(Fake(), row).ask(
         lambda client: (client(), threading.current_thread().name[:10])
@@ -72,7 +72,7 @@ def test_what_redis_answers_is_handed_on(row: Row):
     )
 
 
-def test_nothing_is_connected_before_it_is_needed(row: Row):
+def test_nothing_is_connected_before_it_is_needed(row: WorkerRow):
     """Start-up does not need Redis."""
 
     def connect() -> Any:
@@ -85,7 +85,7 @@ def test_nothing_is_connected_before_it_is_needed(row: Row):
         lazy.ask(lambda client: client())
 
 
-def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(row: Row):
+def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(row: WorkerRow):
     """Not even where no timeout of a socket strikes, as in DNS, and not where all threads are taken
     by such calls."""
     never, asked = threading.Event(), link(Fake(), row, budget=0.05)
@@ -98,7 +98,7 @@ def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(r
     never.set()
 
 
-def test_waiting_for_a_thread_is_no_failure_of_redis(row: Row):
+def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
     """Many look-ups at once do not open the breaker: none of those that only queued was ever
     asked."""
     release = threading.Event()
@@ -110,7 +110,7 @@ def test_waiting_for_a_thread_is_no_failure_of_redis(row: Row):
     release.set()
 
 
-def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: Row):
+def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: WorkerRow):
     """The trial is nobody's request, and comes each second."""
     fake = Fake()
     asked = link(fake, row)
@@ -128,7 +128,7 @@ def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row:
     assert asked.ask(lambda client: client()) == "answer"
 
 
-def test_single_failures_change_nothing(row: Row):
+def test_single_failures_change_nothing(row: WorkerRow):
     """Only failures in a row open the breaker."""
     fake = Fake()
     asked = link(fake, row)
@@ -149,7 +149,7 @@ def test_single_failures_change_nothing(row: Row):
         exceptions.ResponseError("MISCONF can't persist"),
     ],
 )
-def test_redis_that_refuses_writes_is_still_read(row: Row, refusal: Exception):
+def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Exception):
     """Full, a replica, or without its disk: counted, but the breaker stays closed."""
     fake = Fake()
     asked = link(fake, row)
@@ -160,7 +160,7 @@ def test_redis_that_refuses_writes_is_still_read(row: Row, refusal: Exception):
     assert asked.available()
 
 
-def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
+def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
     """Each request would wait for a read in vain."""
     fake = Fake()
     asked = link(fake, row)
@@ -175,7 +175,7 @@ def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
     assert not asked.available()
 
 
-def test_redis_that_is_always_just_too_late_is_left_alone(row: Row):
+def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
     """Each request would wait for the whole budget, and get nothing."""
     asked = link(Fake(), row, budget=0.02)
     waits = 0
@@ -187,7 +187,7 @@ def test_redis_that_is_always_just_too_late_is_left_alone(row: Row):
     assert row.cache.redis_errors == 0
 
 
-def test_a_slow_failure_counts_once(row: Row):
+def test_a_slow_failure_counts_once(row: WorkerRow):
     """Not when the request gives up and again when the socket does."""
     asked = link(Fake(), row, budget=0.02)
     failed = threading.Semaphore(0)
@@ -206,7 +206,7 @@ def test_a_slow_failure_counts_once(row: Row):
     assert asked.available()
 
 
-def test_writes_that_wait_while_redis_fails_are_dropped(row: Row):
+def test_writes_that_wait_while_redis_fails_are_dropped(row: WorkerRow):
     """They neither ask it, nor hold up the end of the process."""
     fake = Fake()
     asked = link(fake, row)
@@ -222,7 +222,7 @@ def test_writes_that_wait_while_redis_fails_are_dropped(row: Row):
     assert fake.calls == calls
 
 
-def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
+def test_nothing_is_asked_while_the_interpreter_shuts_down(row: WorkerRow):
     """A request that is still being answered then does without."""
     asked = link(Fake(), row)
     asked._readers.shutdown()
@@ -231,7 +231,7 @@ def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
     asked.tell(lambda client: client())
 
 
-def test_writes_keep_their_order_and_nobody_waits_for_them(row: Row):
+def test_writes_keep_their_order_and_nobody_waits_for_them(row: WorkerRow):
     """Also where the first takes long."""
     release, done = threading.Event(), list[int]()
     asked = link(Fake(), row)
@@ -244,7 +244,7 @@ def test_writes_keep_their_order_and_nobody_waits_for_them(row: Row):
     assert done == list(range(20))
 
 
-def test_writes_beyond_the_queue_are_dropped_and_counted(row: Row):
+def test_writes_beyond_the_queue_are_dropped_and_counted(row: WorkerRow):
     """Memory is bounded while Redis is slow."""
     release = threading.Event()
     asked = link(Fake(), row)
@@ -255,7 +255,7 @@ def test_writes_beyond_the_queue_are_dropped_and_counted(row: Row):
 
 
 def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
-    row: Row, logged: Callable[[], list[str]]
+    row: WorkerRow, logged: Callable[[], list[str]]
 ):
     """Once a minute a kind; the error's own words may hold an address or a password."""
     fake = Fake()
@@ -269,7 +269,7 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
 
 
 def test_the_log_says_once_a_minute_that_redis_still_fails(
-    row: Row, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    row: WorkerRow, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ):
     """As long as somebody would ask it: RedisDown counts these lines."""
     monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
@@ -297,7 +297,7 @@ def test_the_log_says_once_a_minute_that_redis_still_fails(
     assert told_after_a_trial() == 2
 
 
-def test_an_answer_that_comes_too_late_is_counted(row: Row, monkeypatch: pytest.MonkeyPatch):
+def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: pytest.MonkeyPatch):
     """A trial's too, which nobody waits for: else a Redis that is only slow would show no
     failures."""
     monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
@@ -312,7 +312,7 @@ def test_an_answer_that_comes_too_late_is_counted(row: Row, monkeypatch: pytest.
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_worker_connects_anew(row: Row, redis_server: Valkey):
+def test_a_forked_worker_connects_anew(row: WorkerRow, redis_server: Valkey):
     """Threads and connections of the parent are of no use to it."""
     asked = RedisLink(redis_server.connect, lambda client: None, CacheCounts(lambda: row), budget=5)
     parents = asked.ask(lambda client: client.client_id())

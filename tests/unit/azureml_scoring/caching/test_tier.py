@@ -15,7 +15,7 @@ from azureml_scoring.caching.redis_tier import RedisTier
 from azureml_scoring.caching.tier import MeasuredTier, Tier
 from azureml_scoring.caching.value import LONGEST, Entry, Seal, Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from redis_server import HAS_REDIS, Valkey
 
 HOUR = 3600.0
@@ -27,12 +27,12 @@ def link(connect: Callable[[], Any], counts: CacheCounts, budget: float = 5.0) -
 
 
 @pytest.fixture
-def row() -> Row:
-    return Row()
+def row() -> WorkerRow:
+    return WorkerRow()
 
 
 @pytest.fixture(params=["memory", "redis", "cluster", *(["redis over TLS"] if HAS_REDIS else [])])
-def tier(request: pytest.FixtureRequest, row: Row) -> Tier:
+def tier(request: pytest.FixtureRequest, row: WorkerRow) -> Tier:
     counts = CacheCounts(lambda: row)
     if request.param == "memory":
         return MemoryTier(1_000_000, counts)
@@ -97,7 +97,7 @@ def test_answers_and_keys_of_all_kinds_are_kept_as_they_are(tier: Tier):
 
 
 @pytest.fixture
-def redis_tier(redis_server: Valkey, row: Row) -> RedisTier:
+def redis_tier(redis_server: Valkey, row: WorkerRow) -> RedisTier:
     counts = CacheCounts(lambda: row)
     return RedisTier(link(redis_server.connect, counts), counts)
 
@@ -115,7 +115,7 @@ def redis_tier(redis_server: Valkey, row: Row) -> RedisTier:
     ],
 )
 def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
-    redis_tier: RedisTier, redis_server: Valkey, row: Row, value: bytes
+    redis_tier: RedisTier, redis_server: Valkey, row: WorkerRow, value: bytes
 ):
     """Also a foreign or truncated one; others of the same look-up are not touched by it."""
     redis_server.admin.set(b"key", value)
@@ -129,7 +129,9 @@ def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
     assert redis_server.admin.exists(b"good")
 
 
-def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(redis_server: Valkey, row: Row):
+def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(
+    redis_server: Valkey, row: WorkerRow
+):
     """An unsigned value, however well it is made, is a miss."""
     counts = CacheCounts(lambda: row)
     signing = RedisTier(link(redis_server.connect, counts), counts, secret="out of the vault")
@@ -148,7 +150,7 @@ def test_what_would_not_be_taken_is_not_stored(redis_tier: RedisTier, redis_serv
 
 
 def test_a_key_of_another_type_is_a_miss_and_removed(
-    redis_tier: RedisTier, redis_server: Valkey, row: Row
+    redis_tier: RedisTier, redis_server: Valkey, row: WorkerRow
 ):
     """As if somebody had made a list of that name."""
     redis_server.admin.rpush(b"key", b"value")
@@ -157,7 +159,7 @@ def test_a_key_of_another_type_is_a_miss_and_removed(
 
 
 @pytest.mark.parametrize("answer", [7, [b"a"], "text"])
-def test_an_answer_of_another_type_is_a_miss(row: Row, answer: object):
+def test_an_answer_of_another_type_is_a_miss(row: WorkerRow, answer: object):
     """As a peer gives that is out of step."""
 
     class Peer:
@@ -183,7 +185,9 @@ def test_an_entry_never_lives_for_ever_in_redis(redis_tier: RedisTier, redis_ser
     assert 90_000 < redis_server.admin.pttl(b"key") <= 100_000
 
 
-def test_a_look_up_and_a_store_of_100_rows_are_one_round_trip_each(redis_server: Valkey, row: Row):
+def test_a_look_up_and_a_store_of_100_rows_are_one_round_trip_each(
+    redis_server: Valkey, row: WorkerRow
+):
     """However many keys there are."""
     client = redis_server.connect()
     counts = CacheCounts(lambda: row)
@@ -223,7 +227,7 @@ class Scripted:
         pass
 
 
-def measured(tier: Scripted, row: Row, **options: bool) -> MeasuredTier:
+def measured(tier: Scripted, row: WorkerRow, **options: bool) -> MeasuredTier:
     return MeasuredTier(tier, CacheCounts(lambda: row), clock=lambda: tier.now, **options)
 
 
@@ -238,7 +242,7 @@ def use(tier: MeasuredTier, requests: int, compute: float) -> int:
     return asked
 
 
-def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row: Row):
+def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row: WorkerRow):
     """One request in a hundred still asks; once looking up has become cheap, all do again."""
     tier = Scripted()
     tested = measured(tier, row)
@@ -253,7 +257,7 @@ def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row:
     assert use(tested, 100, compute=0.001) == 100
 
 
-def test_single_slow_look_ups_do_not_count(row: Row):
+def test_single_slow_look_ups_do_not_count(row: WorkerRow):
     """The median decides, not the worst."""
     tier = Scripted()
     tested = measured(tier, row)
@@ -262,7 +266,7 @@ def test_single_slow_look_ups_do_not_count(row: Row):
         assert use(tested, 1, compute=0.001) == 1
 
 
-def test_bypassing_can_be_switched_off(row: Row):
+def test_bypassing_can_be_switched_off(row: WorkerRow):
     """Then a tier is asked whatever it costs."""
     tier = Scripted()
     tier.seconds = 1.0
@@ -270,7 +274,7 @@ def test_bypassing_can_be_switched_off(row: Row):
     assert row.cache.memory_bypassed == 0
 
 
-def test_a_tier_that_fails_is_as_good_as_none(row: Row):
+def test_a_tier_that_fails_is_as_good_as_none(row: WorkerRow):
     """No error reaches the request, and failures do not count as look-ups."""
     tier = Scripted()
     tier.fails = True

@@ -11,7 +11,7 @@ import pytest
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.shared import shared_file
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.shared.shared_file import process_born
 from places import SRC
 
@@ -82,11 +82,11 @@ def test_another_server_has_a_board_of_its_own():
 def test_a_fork_gets_a_row_of_its_own():
     """Under WORKER_PRELOAD the board is made before the workers are."""
     board = Scoreboard(os.getpid())
-    board.mine.phase = Phase.READY
+    board.mine.phase = WorkerPhase.READY
 
     def work() -> None:
         assert board.mine.pid == os.getpid()
-        assert board.mine.phase == Phase.READY
+        assert board.mine.phase == WorkerPhase.READY
         assert [row.pid for row in board.workers()] == [
             os.getpid()
         ]  # the master answers no requests

@@ -9,7 +9,7 @@ from azureml_scoring.errors import Overloaded, WrongType
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.signals.health import Health, RequestCounter
 
 
@@ -90,10 +90,10 @@ def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
 @pytest.mark.parametrize(
     ("field", "value", "ready", "alive"),
     [
-        ("phase", Phase.READY, 200, 200),
-        ("phase", Phase.LOADING, 503, 200),
-        ("phase", Phase.DRAINING, 503, 200),
-        ("phase", Phase.FAILED, 503, 503),
+        ("phase", WorkerPhase.READY, 200, 200),
+        ("phase", WorkerPhase.LOADING, 503, 200),
+        ("phase", WorkerPhase.DRAINING, 503, 200),
+        ("phase", WorkerPhase.FAILED, 503, 503),
         ("full_since", 95.0, 200, 200),
         ("full_since", 85.0, 503, 200),
         ("oldest_start", 85.0, 200, 200),
@@ -116,7 +116,7 @@ def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
     """Another process writes at any moment: what was running is not taken for running since the
     epoch."""
     values = iter([99.0, 0.0] * 10)
-    idle = {"phase": Phase.READY, "full_since": 0.0, "oldest_start": 0.0}
+    idle = {"phase": WorkerPhase.READY, "full_since": 0.0, "oldest_start": 0.0}
     busy = type("Busy", (), idle | {field: property(lambda self: next(values))})
     monkeypatch.setattr(board, "workers", lambda: [busy()])
     probes = Probes(board, lifecycle)
