@@ -78,7 +78,7 @@ class Measures(ctypes.Structure):
         return self.buckets[stage * WIDTH : (stage + 1) * WIDTH]
 
 
-class Tally:
+class MeasureRecorder:
     """Adds to measures, by their bytes: a field of ctypes is an object that is made anew each time
     it is asked for."""
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from azureml_scoring.errors import InternalError, StartupError
-from azureml_scoring.shared.measures import OUTCOMES, Measures, Tally
+from azureml_scoring.shared.measures import OUTCOMES, MeasureRecorder, Measures
 from azureml_scoring.shared.shared_file import name_of, open_shared, process_born
 
 WORKERS = 256
@@ -93,7 +93,7 @@ class Scoreboard:
         self._file = open_shared(self._name, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
         self.mine: WorkerRow
-        self.tally: Tally
+        self.recorder: MeasureRecorder
         self.index: int
         self.claim(WorkerPhase.STARTING)
         os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
@@ -109,7 +109,7 @@ class Scoreboard:
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
                 setattr(self.mine.cache, gauge, 0)
-            self.tally = Tally(self.mine.measures)
+            self.recorder = MeasureRecorder(self.mine.measures)
             self.mine.phase = phase
             self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
         finally:

@@ -141,7 +141,7 @@ class RequestCounter:
 
     def __call__(self, outcome: Outcome) -> None:
         with self._lock:
-            self._board.tally.add(
+            self._board.recorder.add(
                 outcome.error.code if outcome.error else OK, outcome.rows, outcome.seconds
             )
             if outcome.non_finite:

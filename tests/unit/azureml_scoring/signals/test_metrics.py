@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from azureml_scoring.errors import ScoringError
-from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, Measures, Tally
+from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, MeasureRecorder, Measures
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.drift import Drift
 from azureml_scoring.signals.metrics import Metrics
@@ -43,11 +43,11 @@ def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
 
     def worker() -> None:
         theirs = Scoreboard(os.getppid())
-        theirs.tally.add("overloaded", 0, NO_TIME)
-        theirs.tally.add("ok", 5, NO_TIME)
+        theirs.recorder.add("overloaded", 0, NO_TIME)
+        theirs.recorder.add("ok", 5, NO_TIME)
         theirs.mine.in_flight = 3
 
-    board.tally.add("ok", 2, NO_TIME)
+    board.recorder.add("ok", 2, NO_TIME)
     child = FORK.Process(target=worker)
     child.start()
     child.join()
@@ -77,9 +77,9 @@ def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboa
 def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[float]):
     """The bound itself included, as Prometheus has it."""
     measures = Measures()
-    tally = Tally(measures)
+    recorder = MeasureRecorder(measures)
     for took in seconds:
-        tally.add("ok", 1, [took, *NO_TIME[1:]])
+        recorder.add("ok", 1, [took, *NO_TIME[1:]])
     counts = measures.counts(0)
     for i, bound in enumerate(BUCKETS):
         assert sum(counts[: i + 1]) == sum(took <= bound for took in seconds)
@@ -90,7 +90,7 @@ def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[flo
 
 def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboard):
     """A quantile is right where a bound is."""
-    board.tally.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    board.recorder.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
     found = scraped(board)
     assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 1
     assert found["scoring_duration_seconds_bucket", "0.1", "request"] == 0
