@@ -25,7 +25,7 @@ LOG_EVERY, LOGGED = 900.0, 10
 """Seconds between two log lines of a worker, and how many features such a line names at most."""
 
 
-class Drift:
+class DriftMonitor:
     """``model``: None as long as it is not loaded."""
 
     def __init__(

@@ -18,7 +18,7 @@ from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Answer
 from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES
 from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 
 PREFIX = "scoring"
 
@@ -27,7 +27,7 @@ class Metrics:
     """``metrics.answer()`` -> what a scrape gets."""
 
     def __init__(
-        self, board: Scoreboard, lifecycle: Lifecycle, drift: Drift, *, deployment: str
+        self, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor, *, deployment: str
     ) -> None:
         self._board = board
         self._drift = drift

@@ -14,7 +14,7 @@ from azureml_scoring.models.baseline import DRIFTED, FEW, WATCH, Baseline
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import drift
 from azureml_scoring.signals.data_collection import Collected
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 
 MOVED = np.array([1.0, 2.0])
 """Standard deviations, of either feature."""
@@ -47,8 +47,10 @@ def test_the_rows_of_all_workers_count(board: Scoreboard):
     for number in range(2):
         another = Scoreboard(os.getpid())
         another.index = number
-        Drift(another, lambda: found).open_sink()(collected(drawn(FEW // 2, mean=1.0, seed=number)))
-    indices = dict(Drift(board, lambda: found).indices())
+        DriftMonitor(another, lambda: found).open_sink()(
+            collected(drawn(FEW // 2, mean=1.0, seed=number))
+        )
+    indices = dict(DriftMonitor(board, lambda: found).indices())
     assert indices.keys() == {"age", "bmi"}
     assert min(indices.values()) > DRIFTED
 
@@ -56,11 +58,11 @@ def test_the_rows_of_all_workers_count(board: Scoreboard):
 def test_of_few_rows_nothing_is_told(board: Scoreboard):
     """Nor without a model, or one that tells nothing of its training data."""
     found = model("age", "bmi")
-    few = Drift(board, lambda: found)
+    few = DriftMonitor(board, lambda: found)
     few.open_sink()(collected(drawn(FEW - 1, seed=1)))
     assert list(few.indices()) == []
     for none in (None, SimpleNamespace(baselines=())):
-        nothing = Drift(board, lambda none=none: none)
+        nothing = DriftMonitor(board, lambda none=none: none)
         nothing.open_sink()(collected(drawn(FEW)))
         assert list(nothing.indices()) == []
 
@@ -68,7 +70,7 @@ def test_of_few_rows_nothing_is_told(board: Scoreboard):
 def test_what_is_long_past_is_forgotten(board: Scoreboard):
     """After a few windows of other data the old does not show."""
     found = model("age", "bmi")
-    seen = Drift(board, lambda: found)
+    seen = DriftMonitor(board, lambda: found)
     take = seen.open_sink()
     take(collected(drawn(drift.WINDOW, mean=2.0)))
     assert dict(seen.indices())["age"] > DRIFTED
@@ -86,7 +88,7 @@ def test_the_log_names_what_has_moved(
     monkeypatch.setattr(log.logger, "propagate", False)
     caplog.set_level(logging.INFO, "scoring")
     found, clock = model("age", "bmi"), [1000.0]
-    seen = Drift(board, lambda: found, clock=lambda: clock[0])
+    seen = DriftMonitor(board, lambda: found, clock=lambda: clock[0])
     take = seen.open_sink()
     take(collected(drawn(FEW)))
     clock[0] += drift.LOG_EVERY
@@ -109,7 +111,7 @@ def test_no_more_features_are_shown_than_prometheus_bears(
     """The first ones."""
     monkeypatch.setattr(drift, "FEATURES", 1)
     found = model("age", "bmi")
-    seen = Drift(board, lambda: found)
+    seen = DriftMonitor(board, lambda: found)
     seen.open_sink()(collected(drawn(FEW)))
     assert [feature for feature, _ in seen.indices()] == ["age"]
 
@@ -122,4 +124,4 @@ def test_a_full_disk_leaves_the_other_metrics(board: Scoreboard, monkeypatch: py
 
     monkeypatch.setattr("os.pwrite", full)
     found = model("age", "bmi")
-    assert list(Drift(board, lambda: found).indices()) == []
+    assert list(DriftMonitor(board, lambda: found).indices()) == []

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, MeasureRecorder, Measures
 from azureml_scoring.shared.scoreboard import Scoreboard
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.metrics import Metrics
 
 FORK = multiprocessing.get_context("fork")
@@ -28,7 +28,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
     """What Prometheus' own parser makes of it: (name, label values by name...) -> value."""
-    drift = Drift(board, lambda: model)
+    drift = DriftMonitor(board, lambda: model)
     answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     return {
