@@ -17,7 +17,7 @@ from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.caching.lookup import CachedScoring, Compute
 from azureml_scoring.caching.single_flight import SingleFlight
 from azureml_scoring.caching.tier import MeasuredTier
-from azureml_scoring.caching.units import Rows, Units, WholeBatch
+from azureml_scoring.caching.units import RowUnits, Units, WholeBatch
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import to_json
@@ -126,7 +126,7 @@ class ResponseCache:
         keys = self._keys
         if keys is None or keys.model is not model:
             keys = self._keys = KeyMaker(model, self._prefix)
-        return (Rows if self._by_row else WholeBatch)(keys, batch)
+        return (RowUnits if self._by_row else WholeBatch)(keys, batch)
 
     def _expiry(self) -> float:
         return self._now() + self._ttl * (1 - JITTER * random.random())  # noqa: S311 nothing secret

@@ -111,11 +111,11 @@ def _sharing(context: ssl.SSLContext) -> type[redis.SSLConnection]:
     the same.
     """
 
-    class Connection(redis.SSLConnection):
+    class SharedContextConnection(redis.SSLConnection):
         def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
             return context.wrap_socket(sock, server_hostname=self.host)
 
-    return Connection
+    return SharedContextConnection
 
 
 def _secret(value: SecretStr | None) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class KeyClaim:
     """``mine``: keys that the caller leads; ``theirs``: keys that another thread is at."""
 
     mine: dict[bytes, Future[bytes | None]] = field(default_factory=dict)
@@ -39,10 +39,10 @@ class SingleFlight:
         self._flights: dict[bytes, Future[bytes | None]] = {}
 
     @contextmanager
-    def claim(self, keys: Iterable[bytes]) -> Iterator[Claim]:
+    def claim(self, keys: Iterable[bytes]) -> Iterator[KeyClaim]:
         """On leaving, whatever the reason, keys that have not landed are released, so that nobody
         waits in vain."""
-        claim = Claim()
+        claim = KeyClaim()
         try:
             with self._lock:
                 for key in keys:

@@ -43,7 +43,7 @@ class WholeBatch:
         return known[self.keys[0]]
 
 
-class Rows:
+class RowUnits:
     """A row that stands in the batch twice is one unit."""
 
     def __init__(self, keys: KeyMaker, batch: Batch) -> None:
