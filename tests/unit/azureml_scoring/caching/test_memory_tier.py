@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD, MemoryTier
+from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD_BYTES, MemoryTier
 from azureml_scoring.caching.value import Entry
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import WorkerRow
 from places import SRC
 
 SOURCE = SRC
-ROOM_FOR_THREE = 3 * (ENTRY_OVERHEAD + 4)
+ROOM_FOR_THREE = 3 * (ENTRY_OVERHEAD_BYTES + 4)
 
 
 def tier(max_bytes: int, row: WorkerRow | None = None, **options: object) -> MemoryTier:
@@ -60,7 +60,7 @@ import os, sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD, MemoryTier
+from azureml_scoring.caching.memory_tier import ENTRY_OVERHEAD_BYTES, MemoryTier
 from azureml_scoring.caching.value import Entry
 from azureml_scoring.models.predictions import to_json
 from azureml_scoring.shared.scoreboard import WorkerRow
@@ -77,7 +77,7 @@ while put < 10 * max_bytes:
     json = to_json(rng.random(rows).tolist())
     key = b"azureml-scoring:diabetes-classifier:v1.2.3:%044d" % number
     memory.put({key: Entry(json, 3600.0 - number % 360)})
-    put, number = put + len(key) + len(json) + ENTRY_OVERHEAD, number + 1
+    put, number = put + len(key) + len(json) + ENTRY_OVERHEAD_BYTES, number + 1
     if number % 500 == 0:
         most = max(most, resident())
 print(most - before, row.cache.memory_bytes)
@@ -103,7 +103,9 @@ def test_the_process_grows_by_no_more_than_the_setting_and_a_tenth(rows: int):
 def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
     """It makes room when its turn comes."""
     now = [0.0]
-    memory = MemoryTier(2 * (ENTRY_OVERHEAD + 4), CacheCounts(lambda: row), clock=lambda: now[0])
+    memory = MemoryTier(
+        2 * (ENTRY_OVERHEAD_BYTES + 4), CacheCounts(lambda: row), clock=lambda: now[0]
+    )
     row = WorkerRow()
     memory.put({b"a": Entry(b"[1]", 5.0)})
     memory.put({b"b": Entry(b"[2]", 50.0)})
@@ -120,7 +122,7 @@ def test_an_entry_that_is_put_again_counts_once():
     for predictions in (b"[1]", b"[1,2]", b"[3]"):
         memory.put({b"a": entry(predictions)})
     assert memory.get([b"a"])[b"a"].predictions == b"[3]"
-    assert row.cache.memory_bytes == len(b"a") + len(b"[3]") + ENTRY_OVERHEAD
+    assert row.cache.memory_bytes == len(b"a") + len(b"[3]") + ENTRY_OVERHEAD_BYTES
 
 
 def test_threads_may_share_it():
@@ -153,5 +155,5 @@ def test_threads_may_share_it():
     kept = memory.get([b"%d" % i for i in range(60)])
     assert row.cache.memory_entries == len(kept)
     assert row.cache.memory_bytes == sum(
-        len(key) + len(found.predictions) + ENTRY_OVERHEAD for key, found in kept.items()
+        len(key) + len(found.predictions) + ENTRY_OVERHEAD_BYTES for key, found in kept.items()
     )

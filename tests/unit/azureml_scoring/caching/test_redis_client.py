@@ -105,9 +105,9 @@ def test_timeouts_are_small_and_nothing_is_retried():
     ("environ", "hint"),
     [
         ({"REDIS_URL": "rediss://h?ssl_cert_reqs=none"}, "without a query"),
-        ({"REDIS_URL": "http://h"}, "looks like"),
-        ({"REDIS_URL": "rediss://:secret@"}, "looks like"),
-        ({"REDIS_URL": "rediss://:secret@h:port"}, "looks like"),
+        ({"REDIS_URL": "http://h"}, "write it as"),
+        ({"REDIS_URL": "rediss://:secret@"}, "write it as"),
+        ({"REDIS_URL": "rediss://:secret@h:port"}, "write it as"),
         ({"REDIS_URL": "rediss://:secret@h", "REDIS_HOST": "h"}, "unset one"),
         (
             {"REDIS_HOST": "h", "REDIS_AUTH": "entra", "REDIS_SSL": "false"},

@@ -9,8 +9,9 @@ import pytest
 from redis import exceptions
 
 from azureml_scoring import log
-from azureml_scoring.caching import redis_link
-from azureml_scoring.caching.redis_link import FAILURES, PENDING, READERS, RedisLink
+from azureml_scoring.caching import redis_breaker
+from azureml_scoring.caching.redis_breaker import FAILURES_TO_OPEN
+from azureml_scoring.caching.redis_link import MAX_PENDING_WRITES, MAX_READER_THREADS, RedisLink
 from azureml_scoring.caching.value import Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import WorkerRow
@@ -49,7 +50,7 @@ def link(fake: Any, row: WorkerRow, budget: float = 5.0) -> RedisLink:
     return RedisLink(lambda: fake, lambda client: client(), CacheCounts(lambda: row), budget=budget)
 
 
-def fail(asked: RedisLink, times: int = FAILURES) -> None:
+def fail(asked: RedisLink, times: int = FAILURES_TO_OPEN) -> None:
     for _ in range(times):
         with pytest.raises(Unavailable):
             asked.ask(lambda client: client())
@@ -89,12 +90,12 @@ def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(r
     """Not even where no timeout of a socket strikes, as in DNS, and not where all threads are taken
     by such calls."""
     never, asked = threading.Event(), link(Fake(), row, budget=0.05)
-    for _ in range(READERS + 2):
+    for _ in range(MAX_READER_THREADS + 2):
         with pytest.raises(Unavailable):
             asked.ask(lambda client: never.wait(60))
     assert not never.is_set()
     assert not asked.available()
-    assert row.cache.redis_timeouts == READERS + 2
+    assert row.cache.redis_timeouts == MAX_READER_THREADS + 2
     never.set()
 
 
@@ -103,9 +104,9 @@ def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
     asked."""
     release = threading.Event()
     asked = link(Fake(), row, budget=0.05)
-    for _ in range(READERS):
+    for _ in range(MAX_READER_THREADS):
         asked._readers.submit(release.wait, 60)
-    fail(asked, 2 * FAILURES)
+    fail(asked, 2 * FAILURES_TO_OPEN)
     assert asked.available()
     release.set()
 
@@ -132,13 +133,13 @@ def test_single_failures_change_nothing(row: WorkerRow):
     """Only failures in a row open the breaker."""
     fake = Fake()
     asked = link(fake, row)
-    for _ in range(3 * FAILURES):
+    for _ in range(3 * FAILURES_TO_OPEN):
         fake.error = exceptions.ConnectionError()
-        fail(asked, FAILURES - 1)
+        fail(asked, FAILURES_TO_OPEN - 1)
         fake.error = None
         asked.ask(lambda client: client())
     assert asked.available()
-    assert row.cache.redis_errors == 3 * FAILURES * (FAILURES - 1)
+    assert row.cache.redis_errors == 3 * FAILURES_TO_OPEN * (FAILURES_TO_OPEN - 1)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +155,9 @@ def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Except
     fake = Fake()
     asked = link(fake, row)
     fake.error = refusal
-    for _ in range(3 * FAILURES):
+    for _ in range(3 * FAILURES_TO_OPEN):
         asked.tell(lambda client: client())
-    eventually(lambda: row.cache.redis_errors == 3 * FAILURES)
+    eventually(lambda: row.cache.redis_errors == 3 * FAILURES_TO_OPEN)
     assert asked.available()
 
 
@@ -164,7 +165,7 @@ def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
     """Each request would wait for a read in vain."""
     fake = Fake()
     asked = link(fake, row)
-    for _ in range(FAILURES):
+    for _ in range(FAILURES_TO_OPEN):
         assert asked.available()
         written = threading.Event()
         asked.tell(lambda client, written=written: written.set())
@@ -183,7 +184,7 @@ def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
         with pytest.raises(Unavailable):
             asked.ask(lambda client: time.sleep(0.04))
         waits += 1
-    assert waits <= FAILURES
+    assert waits <= FAILURES_TO_OPEN
     assert row.cache.redis_errors == 0
 
 
@@ -197,12 +198,12 @@ def test_a_slow_failure_counts_once(row: WorkerRow):
         failed.release()
         raise exceptions.TimeoutError
 
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         with pytest.raises(Unavailable):
             asked.ask(slow_failure)
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         failed.acquire(timeout=30)
-    eventually(lambda: row.cache.redis_errors == FAILURES - 1)
+    eventually(lambda: row.cache.redis_errors == FAILURES_TO_OPEN - 1)
     assert asked.available()
 
 
@@ -248,7 +249,7 @@ def test_writes_beyond_the_queue_are_dropped_and_counted(row: WorkerRow):
     """Memory is bounded while Redis is slow."""
     release = threading.Event()
     asked = link(Fake(), row)
-    for _ in range(PENDING + 10):
+    for _ in range(MAX_PENDING_WRITES + 10):
         asked.tell(lambda client: release.wait(60))
     assert row.cache.redis_dropped == 10
     release.set()
@@ -261,7 +262,7 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.AuthenticationError("WRONGPASS for hunter2")
-    fail(asked, 2 * FAILURES)
+    fail(asked, 2 * FAILURES_TO_OPEN)
     (line,) = [message for message in logged() if "AuthenticationError" in message]
     assert "check REDIS_PASSWORD" in line
     assert "hunter2" not in "".join(logged())
@@ -272,7 +273,7 @@ def test_the_log_says_once_a_minute_that_redis_still_fails(
     row: WorkerRow, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ):
     """As long as somebody would ask it: RedisDown counts these lines."""
-    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake, clock = Fake(), [1000.0]
     asked = RedisLink(
         lambda: fake,
@@ -300,7 +301,7 @@ def test_the_log_says_once_a_minute_that_redis_still_fails(
 def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: pytest.MonkeyPatch):
     """A trial's too, which nobody waits for: else a Redis that is only slow would show no
     failures."""
-    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.ConnectionError()

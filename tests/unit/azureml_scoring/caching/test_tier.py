@@ -9,11 +9,11 @@ import pytest
 import redis
 
 from azureml_scoring.caching.memory_tier import MemoryTier
-from azureml_scoring.caching.payoff import RETEST_EVERY, WINDOW
+from azureml_scoring.caching.payoff import MEDIAN_TIMINGS, RETEST_EVERY_REQUESTS
 from azureml_scoring.caching.redis_link import RedisLink
 from azureml_scoring.caching.redis_tier import RedisTier
 from azureml_scoring.caching.tier import MeasuredTier, Tier
-from azureml_scoring.caching.value import LONGEST, Entry, Seal, Unavailable
+from azureml_scoring.caching.value import MAX_JSON_BYTES, Entry, Seal, Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import WorkerRow
 from redis_server import HAS_REDIS, Valkey
@@ -144,7 +144,7 @@ def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(
 
 def test_what_would_not_be_taken_is_not_stored(redis_tier: RedisTier, redis_server: Valkey):
     """An answer of tens of megabytes is computed anew."""
-    redis_tier.put({b"long": entry(b" " * (LONGEST + 1)), b"short": entry()})
+    redis_tier.put({b"long": entry(b" " * (MAX_JSON_BYTES + 1)), b"short": entry()})
     settled(redis_tier, [b"short"], 1)
     assert not redis_server.admin.exists(b"long")
 
@@ -247,12 +247,12 @@ def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row:
     tier = Scripted()
     tested = measured(tier, row)
     tier.seconds = 0.010
-    use(tested, 3 * WINDOW, compute=0.001)
+    use(tested, 3 * MEDIAN_TIMINGS, compute=0.001)
     assert row.cache.memory_bypassed == 1
-    assert use(tested, 10 * RETEST_EVERY, compute=0.001) == 10
+    assert use(tested, 10 * RETEST_EVERY_REQUESTS, compute=0.001) == 10
     assert (row.cache.memory_look_up_us, row.cache.compute_us) == (10_000, 1_000)
     tier.seconds = 0.0001
-    use(tested, 30 * RETEST_EVERY, compute=0.001)
+    use(tested, 30 * RETEST_EVERY_REQUESTS, compute=0.001)
     assert row.cache.memory_bypassed == 0
     assert use(tested, 100, compute=0.001) == 100
 
@@ -261,7 +261,7 @@ def test_single_slow_look_ups_do_not_count(row: WorkerRow):
     """The median decides, not the worst."""
     tier = Scripted()
     tested = measured(tier, row)
-    for i in range(20 * WINDOW):
+    for i in range(20 * MEDIAN_TIMINGS):
         tier.seconds = 1.0 if i % 5 == 0 else 0.0001
         assert use(tested, 1, compute=0.001) == 1
 

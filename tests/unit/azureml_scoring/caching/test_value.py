@@ -93,7 +93,7 @@ def test_answers_to_another_number_of_rows_are_foreign(predictions: bytes):
 def test_a_value_is_never_parsed_beyond_a_bound(monkeypatch: pytest.MonkeyPatch):
     """50 MB of JSON would hold up every other request for a second."""
     monkeypatch.setattr(orjson, "loads", lambda text: pytest.fail("it was parsed"))
-    long = b"[%s]" % (b" " * cache_value.LONGEST)
+    long = b"[%s]" % (b" " * cache_value.MAX_JSON_BYTES)
     with pytest.raises(Corrupt):
         PLAIN.open(b"key", PLAIN.close(b"key", Entry(long, 2e9)), 0)
 
