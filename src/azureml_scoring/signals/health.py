@@ -1,8 +1,8 @@
 """The probes, and the counters behind them, summed over all workers of the server.
 
-Busy is not dead: liveness fails only where loading failed or a score is stuck; readiness also while
-loading, draining or with every slot taken for longer than the deadline. Neither asks anything
-outside of these processes.
+Busy is not dead: liveness fails only if loading failed or a score is stuck. Readiness also fails
+while the model loads, while the server drains, and when every slot has been taken for longer than
+the deadline. Neither depends on anything outside of these processes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Probe = tuple[dict[str, Any], int]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Since the server started, over all its workers, those that died included."""
+    """Counts since the server started, over all its workers, the dead ones included."""
 
     requests: int
     client_errors: int
@@ -37,7 +37,7 @@ class Counts:
 
 
 class Health:
-    """Times in seconds; ``clock`` is the monotonic one that the scoreboard's times are of."""
+    """Answers the probes. Times in seconds; ``clock``: the monotonic clock of the scoreboard."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Health:
         )
 
     def health(self) -> Probe:
-        """200 where the model is loaded, else 503."""
+        """Return 200 if the model is loaded, else 503, and the counters."""
         model, counts = self._lifecycle.loaded, self.counts()
         body = {
             "status": "healthy" if model else "unhealthy",
@@ -128,11 +128,11 @@ class Health:
         return None
 
 
-COUNTED = {CacheState.HIT: "hits", CacheState.MISS: "misses", CacheState.BYPASS: "bypasses"}
+CACHE_COUNTERS = {CacheState.HIT: "hits", CacheState.MISS: "misses", CacheState.BYPASS: "bypasses"}
 
 
 class RequestCounter:
-    """A hook for ``Service``."""
+    """A hook for ``Service`` that counts each request in the scoreboard."""
 
     def __init__(self, board: Scoreboard, cache: CacheCounts) -> None:
         self._board = board
@@ -147,11 +147,12 @@ class RequestCounter:
             if outcome.non_finite:
                 self._board.mine.non_finite += outcome.non_finite
         if outcome.cache is not CacheState.OFF:
-            self._cache.add(**{COUNTED[outcome.cache]: 1})
+            self._cache.add(**{CACHE_COUNTERS[outcome.cache]: 1})
 
 
 def _longer(since: float, now: float, limit: float) -> bool:
-    """``since`` is read once: the other process may set it to 0.0, never, at any moment."""
+    """True if ``since`` is longer ago than ``limit``. It is an argument because it must be read
+    once: another process may set it to 0.0, never, at any moment."""
     return since != 0.0 and now - since > limit
 
 

@@ -164,7 +164,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def other(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only other folder that is tried."""
     folder = tmp_path_factory.mktemp("other")
-    monkeypatch.setattr(shared_file, "FOLDERS", (folder, folder / "missing"))
+    monkeypatch.setattr(shared_file, "FALLBACK_FOLDERS", (folder, folder / "missing"))
     return folder
 
 

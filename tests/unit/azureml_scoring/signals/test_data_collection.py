@@ -36,7 +36,7 @@ class Sink:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_collection, "EVERY", 0.01)
+    monkeypatch.setattr(data_collection, "HAND_OVER_INTERVAL_S", 0.01)
 
 
 @pytest.fixture
@@ -67,8 +67,8 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
         return lambda taken: None
 
     hook = DataCollection(never, drop=lambda: dropped.append(1))
-    quarter = data_collection.CAPACITY // 4 - 2 * data_collection.A_REQUEST
-    rows = quarter // data_collection.A_VALUE // 2
+    quarter = data_collection.MAX_WAITING_BYTES // 4 - 2 * data_collection.REQUEST_BYTES
+    rows = quarter // data_collection.VALUE_BYTES // 2
     for number in range(6):
         hook(
             outcome(bytes_in=quarter) if number % 2 else outcome(rows=rows)

@@ -43,7 +43,7 @@ def test_a_file_is_for_its_owner_alone(tmp_path: Path):
 
 def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The last two are kept."""
-    monkeypatch.setattr(data_sinks, "LARGEST", 1000)
+    monkeypatch.setattr(data_sinks, "MAX_FILE_BYTES", 1000)
     sink = data_sinks.files(lambda: MODEL, tmp_path)
     for _ in range(50):
         sink([ONE])
@@ -113,7 +113,7 @@ def test_azure_s_collector_is_used_where_the_deployment_says_so(
     told: list[str] = []
     monkeypatch.setattr("azureml_scoring.log.event", lambda message, *_: told.append(message))
     monkeypatch.setattr(
-        data_sinks, "PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such"
+        data_sinks, "COLLECTOR_PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such"
     )
     assert data_sinks.azure_wanted(environment) is found
     assert bool(told) is says

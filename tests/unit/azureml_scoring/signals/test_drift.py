@@ -72,10 +72,10 @@ def test_what_is_long_past_is_forgotten(board: Scoreboard):
     found = model("age", "bmi")
     seen = DriftMonitor(board, lambda: found)
     take = seen.open_sink()
-    take(collected(drawn(drift.WINDOW, mean=2.0)))
+    take(collected(drawn(drift.HALVING_ROWS, mean=2.0)))
     assert dict(seen.indices())["age"] > DRIFTED
     for seed in range(6):
-        take(collected(drawn(drift.WINDOW, seed=seed)))
+        take(collected(drawn(drift.HALVING_ROWS, seed=seed)))
     assert dict(seen.indices())["age"] < WATCH
 
 
@@ -91,7 +91,7 @@ def test_the_log_names_what_has_moved(
     seen = DriftMonitor(board, lambda: found, clock=lambda: clock[0])
     take = seen.open_sink()
     take(collected(drawn(FEW)))
-    clock[0] += drift.LOG_EVERY
+    clock[0] += drift.LOG_INTERVAL_S
     take(collected(drawn(10 * FEW) + MOVED))
     take(collected(drawn(FEW) + MOVED))
     (line,) = caplog.records
@@ -100,7 +100,7 @@ def test_the_log_names_what_has_moved(
     assert list(logged) == ["bmi", "age"]
     assert logged == pytest.approx(indices, rel=0.2)
     assert line.message.startswith("Features have drifted from the training data: bmi ")
-    clock[0] += drift.LOG_EVERY
+    clock[0] += drift.LOG_INTERVAL_S
     take(collected(drawn(FEW)))
     assert len(caplog.records) == 2
 
@@ -109,7 +109,7 @@ def test_no_more_features_are_shown_than_prometheus_bears(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch
 ):
     """The first ones."""
-    monkeypatch.setattr(drift, "FEATURES", 1)
+    monkeypatch.setattr(drift, "MAX_FEATURES", 1)
     found = model("age", "bmi")
     seen = DriftMonitor(board, lambda: found)
     seen.open_sink()(collected(drawn(FEW)))

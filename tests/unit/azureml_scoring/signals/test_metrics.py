@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from azureml_scoring.errors import ScoringError
-from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, MeasureRecorder, Measures
+from azureml_scoring.shared.measures import (
+    BUCKET_BOUNDS_S,
+    OUTCOMES,
+    STAGES,
+    MeasureRecorder,
+    Measures,
+)
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.metrics import Metrics
@@ -81,7 +87,7 @@ def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[flo
     for took in seconds:
         recorder.add("ok", 1, [took, *NO_TIME[1:]])
     counts = measures.counts(0)
-    for i, bound in enumerate(BUCKETS):
+    for i, bound in enumerate(BUCKET_BOUNDS_S):
         assert sum(counts[: i + 1]) == sum(took <= bound for took in seconds)
     assert sum(counts) == len(seconds)
     assert measures.seconds[0] == pytest.approx(sum(seconds))

@@ -120,4 +120,4 @@ def test_there_is_one_provider(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("azureml_scoring.log.event", lambda message, *_: told.append(message))
     monkeypatch.setattr(trace, "get_tracer_provider", TracerProvider)
     assert tracing.find("blue", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}) is None
-    assert "has traces of its own" in told[0]
+    assert "makes traces of its own" in told[0]
