@@ -28,7 +28,7 @@ def entry(predictions: bytes = b"[1]") -> Entry:
 
 
 def test_the_least_recently_used_goes_first():
-    """Asking for an entry keeps it."""
+    """A look-up keeps an entry."""
     memory = tier(ROOM_FOR_THREE, row := WorkerRow())
     for name in (b"a", b"b", b"c"):
         memory.put({name: entry()})
@@ -39,7 +39,7 @@ def test_the_least_recently_used_goes_first():
 
 
 def test_an_entry_larger_than_the_tier_is_not_kept():
-    """And pushes nothing else out."""
+    """It evicts no other entry."""
     memory = tier(ROOM_FOR_THREE)
     memory.put({b"small": entry()})
     memory.put({b"large": entry(b"x" * ROOM_FOR_THREE)})
@@ -48,7 +48,7 @@ def test_an_entry_larger_than_the_tier_is_not_kept():
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 1000)), max_size=60))
 def test_the_bound_holds_whatever_is_put(puts: list[tuple[int, int]]):
-    """In bytes, as published."""
+    """The size in bytes is bounded, and published."""
     memory = tier(5_000, row := WorkerRow())
     for name, size in puts:
         memory.put({b"%d" % name: entry(b"x" * size)})
@@ -89,8 +89,7 @@ print(most - before, row.cache.memory_bytes)
     not Path("/proc/self/statm").exists(), reason="Only Linux tells there what a process occupies."
 )
 def test_the_process_grows_by_no_more_than_the_setting_and_a_tenth(rows: int):
-    """Filled ten times over, with the answers to single rows and to batches as they are really
-    made."""
+    """The tier is filled ten times over, with real answers to single rows and to batches."""
     max_bytes = 24_000_000
     command = [sys.executable, "-c", SOAK, SOURCE, str(max_bytes), str(rows)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -101,7 +100,7 @@ def test_the_process_grows_by_no_more_than_the_setting_and_a_tenth(rows: int):
 
 
 def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
-    """It makes room when its turn comes."""
+    """An expired entry is removed when its turn comes."""
     now = [0.0]
     memory = MemoryTier(
         2 * (ENTRY_OVERHEAD_BYTES + 4), CacheCounts(lambda: row), clock=lambda: now[0]
@@ -117,7 +116,7 @@ def test_what_has_expired_is_not_found_and_its_going_is_no_eviction():
 
 
 def test_an_entry_that_is_put_again_counts_once():
-    """With what it holds now."""
+    """Its size is that of the new value."""
     memory = tier(ROOM_FOR_THREE, row := WorkerRow())
     for predictions in (b"[1]", b"[1,2]", b"[3]"):
         memory.put({b"a": entry(predictions)})
@@ -126,7 +125,7 @@ def test_an_entry_that_is_put_again_counts_once():
 
 
 def test_threads_may_share_it():
-    """Nothing is lost or mixed up under eight of them, and the counts agree with what is kept."""
+    """With eight threads nothing is lost or mixed up, and the counts agree with the entries."""
     memory, wrong = tier(20_000, row := WorkerRow()), []
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

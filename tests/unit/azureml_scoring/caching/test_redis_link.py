@@ -33,7 +33,7 @@ def logged(
 
 
 class Fake:
-    """In place of Redis: the client is this object, an operation calls it."""
+    """A stand-in for Redis: the client is this object, and an operation calls it."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -64,7 +64,7 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 def test_what_redis_answers_is_handed_on(row: WorkerRow):
-    """From a thread of the link's."""
+    """An operation runs on a thread of the link and returns its result."""
     assert link(Fake(), row).ask(
         lambda client: (client(), threading.current_thread().name[:10])
     ) == (
@@ -87,8 +87,8 @@ def test_nothing_is_connected_before_it_is_needed(row: WorkerRow):
 
 
 def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(row: WorkerRow):
-    """Not even where no timeout of a socket strikes, as in DNS, and not where all threads are taken
-    by such calls."""
+    """This holds without any timeout of a socket, as in DNS, and with all threads taken by such
+    calls."""
     never, asked = threading.Event(), link(Fake(), row, budget=0.05)
     for _ in range(MAX_READER_THREADS + 2):
         with pytest.raises(Unavailable):
@@ -100,8 +100,7 @@ def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(r
 
 
 def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
-    """Many look-ups at once do not open the breaker: none of those that only queued was ever
-    asked."""
+    """Many look-ups at once do not open the breaker: those that only queued never reached Redis."""
     release = threading.Event()
     asked = link(Fake(), row, budget=0.05)
     for _ in range(MAX_READER_THREADS):
@@ -112,7 +111,7 @@ def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
 
 
 def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: WorkerRow):
-    """The trial is nobody's request, and comes each second."""
+    """A trial is sent each second, and no request waits for it."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.ConnectionError()
@@ -151,7 +150,8 @@ def test_single_failures_change_nothing(row: WorkerRow):
     ],
 )
 def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Exception):
-    """Full, a replica, or without its disk: counted, but the breaker stays closed."""
+    """If Redis is full, a replica, or without its disk, writes fail and are counted, but the
+    breaker stays closed."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = refusal
@@ -162,7 +162,7 @@ def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Except
 
 
 def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
-    """Each request would wait for a read in vain."""
+    """The breaker opens, so that requests do not wait for reads in vain."""
     fake = Fake()
     asked = link(fake, row)
     for _ in range(FAILURES_TO_OPEN):
@@ -177,7 +177,7 @@ def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
 
 
 def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
-    """Each request would wait for the whole budget, and get nothing."""
+    """The breaker opens, so that requests do not wait for the whole budget in vain."""
     asked = link(Fake(), row, budget=0.02)
     waits = 0
     while asked.available():
@@ -189,7 +189,7 @@ def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
 
 
 def test_a_slow_failure_counts_once(row: WorkerRow):
-    """Not when the request gives up and again when the socket does."""
+    """It does not count when the request gives up and again when the socket does."""
     asked = link(Fake(), row, budget=0.02)
     failed = threading.Semaphore(0)
 
@@ -208,7 +208,7 @@ def test_a_slow_failure_counts_once(row: WorkerRow):
 
 
 def test_writes_that_wait_while_redis_fails_are_dropped(row: WorkerRow):
-    """They neither ask it, nor hold up the end of the process."""
+    """They are not sent, and do not delay the end of the process."""
     fake = Fake()
     asked = link(fake, row)
     release = threading.Event()
@@ -224,7 +224,7 @@ def test_writes_that_wait_while_redis_fails_are_dropped(row: WorkerRow):
 
 
 def test_nothing_is_asked_while_the_interpreter_shuts_down(row: WorkerRow):
-    """A request that is still being answered then does without."""
+    """A request that is still being answered does without Redis."""
     asked = link(Fake(), row)
     asked._readers.shutdown()
     asked._writer.shutdown()
@@ -233,7 +233,7 @@ def test_nothing_is_asked_while_the_interpreter_shuts_down(row: WorkerRow):
 
 
 def test_writes_keep_their_order_and_nobody_waits_for_them(row: WorkerRow):
-    """Also where the first takes long."""
+    """This holds even if the first write takes long."""
     release, done = threading.Event(), list[int]()
     asked = link(Fake(), row)
     asked.tell(lambda client: release.wait(60))
@@ -258,7 +258,8 @@ def test_writes_beyond_the_queue_are_dropped_and_counted(row: WorkerRow):
 def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
     row: WorkerRow, logged: Callable[[], list[str]]
 ):
-    """Once a minute a kind; the error's own words may hold an address or a password."""
+    """Each kind is logged once a minute, without the error's message: it may hold an address or a
+    password."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.AuthenticationError("WRONGPASS for hunter2")
@@ -272,7 +273,7 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
 def test_the_log_says_once_a_minute_that_redis_still_fails(
     row: WorkerRow, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ):
-    """As long as somebody would ask it: RedisDown counts these lines."""
+    """The lines go on while requests need Redis: RedisDown counts them."""
     monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake, clock = Fake(), [1000.0]
     asked = RedisLink(
@@ -299,7 +300,7 @@ def test_the_log_says_once_a_minute_that_redis_still_fails(
 
 
 def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: pytest.MonkeyPatch):
-    """A trial's too, which nobody waits for: else a Redis that is only slow would show no
+    """A trial's counts too, though nobody waits for it: else a slow Redis would show no
     failures."""
     monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake = Fake()
@@ -314,7 +315,7 @@ def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: p
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_worker_connects_anew(row: WorkerRow, redis_server: Valkey):
-    """Threads and connections of the parent are of no use to it."""
+    """It can't use the threads and connections of its parent."""
     asked = RedisLink(redis_server.connect, lambda client: None, CacheCounts(lambda: row), budget=5)
     parents = asked.ask(lambda client: client.client_id())
     reader, writer = os.pipe()

@@ -53,7 +53,7 @@ def entry(predictions: bytes = b"[1]", lifetime: float = HOUR) -> Entry:
 
 
 def settled(tier: Tier, keys: list[bytes], count: int) -> dict[bytes, Entry]:
-    """What is found once writes that nobody waits for have been done."""
+    """The entries, once all pending writes are done."""
     until = time.monotonic() + 10
     while len(found := tier.get(keys)) < count and time.monotonic() < until:
         time.sleep(0.01)
@@ -61,20 +61,20 @@ def settled(tier: Tier, keys: list[bytes], count: int) -> dict[bytes, Entry]:
 
 
 def test_what_comes_back_is_what_was_put(tier: Tier):
-    """Several at once, each under its key."""
+    """Several entries can be put and read at once, each under its key."""
     put = {b"key-%d" % i: entry(b"[%d]" % i) for i in range(20)}
     tier.put(put)
     assert settled(tier, [*put, b"unknown"], len(put)) == put
 
 
 def test_an_unknown_key_is_no_error(tier: Tier):
-    """Nothing is known of it, nor of no key at all."""
+    """An unknown key gives no entry, and neither do no keys at all."""
     assert tier.get([b"unknown"]) == {}
     assert tier.get([]) == {}
 
 
 def test_a_later_value_replaces_an_earlier_one(tier: Tier):
-    """Never a mixture."""
+    """A look-up never gives a mixture of both."""
     tier.put({b"key": entry(b"[1]")})
     tier.put({b"key": (second := entry(b"[2]")), b"other": second})
     assert settled(tier, [b"other"], 1)
@@ -82,7 +82,7 @@ def test_a_later_value_replaces_an_earlier_one(tier: Tier):
 
 
 def test_an_expired_entry_is_gone(tier: Tier):
-    """Whether it expires while kept or had already."""
+    """It may expire in the tier or before it is put."""
     tier.put({b"late": entry(lifetime=-1), b"soon": entry(lifetime=0.05), b"kept": entry()})
     settled(tier, [b"kept"], 1)
     time.sleep(0.1)
@@ -117,7 +117,7 @@ def redis_tier(redis_server: Valkey, row: WorkerRow) -> RedisTier:
 def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
     redis_tier: RedisTier, redis_server: Valkey, row: WorkerRow, value: bytes
 ):
-    """Also a foreign or truncated one; others of the same look-up are not touched by it."""
+    """So is a foreign or truncated one; other keys of the same look-up are not affected."""
     redis_server.admin.set(b"key", value)
     redis_server.admin.set(b"good", SEAL.close(b"good", good := entry()))
     assert redis_tier.get([b"key", b"good"], rows=1) == {b"good": good}
@@ -132,7 +132,7 @@ def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
 def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(
     redis_server: Valkey, row: WorkerRow
 ):
-    """An unsigned value, however well it is made, is a miss."""
+    """An unsigned value is a miss, even if it is well formed."""
     counts = CacheCounts(lambda: row)
     signing = RedisTier(link(redis_server.connect, counts), counts, secret="out of the vault")
     signing.put({b"mine": (mine := entry())})
@@ -143,7 +143,7 @@ def test_what_is_shared_under_a_secret_is_taken_from_nobody_else(
 
 
 def test_what_would_not_be_taken_is_not_stored(redis_tier: RedisTier, redis_server: Valkey):
-    """An answer of tens of megabytes is computed anew."""
+    """An answer of tens of megabytes is computed each time."""
     redis_tier.put({b"long": entry(b" " * (MAX_JSON_BYTES + 1)), b"short": entry()})
     settled(redis_tier, [b"short"], 1)
     assert not redis_server.admin.exists(b"long")
@@ -152,7 +152,7 @@ def test_what_would_not_be_taken_is_not_stored(redis_tier: RedisTier, redis_serv
 def test_a_key_of_another_type_is_a_miss_and_removed(
     redis_tier: RedisTier, redis_server: Valkey, row: WorkerRow
 ):
-    """As if somebody had made a list of that name."""
+    """Somebody may have stored a list under that key."""
     redis_server.admin.rpush(b"key", b"value")
     assert redis_tier.get([b"key"]) == {}
     assert (row.cache.redis_corrupt, row.cache.redis_errors) == (1, 0)
@@ -160,7 +160,7 @@ def test_a_key_of_another_type_is_a_miss_and_removed(
 
 @pytest.mark.parametrize("answer", [7, [b"a"], "text"])
 def test_an_answer_of_another_type_is_a_miss(row: WorkerRow, answer: object):
-    """As a peer gives that is out of step."""
+    """A peer of another version may have stored it."""
 
     class Peer:
         def pipeline(self, transaction: bool) -> Any:
@@ -179,7 +179,7 @@ def test_an_answer_of_another_type_is_a_miss(row: WorkerRow, answer: object):
 
 
 def test_an_entry_never_lives_for_ever_in_redis(redis_tier: RedisTier, redis_server: Valkey):
-    """Redis has the expiry too, so that unused entries go."""
+    """Redis knows the expiry too, so that unused entries are removed."""
     redis_tier.put({b"key": entry(lifetime=100)})
     settled(redis_tier, [b"key"], 1)
     assert 90_000 < redis_server.admin.pttl(b"key") <= 100_000
@@ -188,7 +188,7 @@ def test_an_entry_never_lives_for_ever_in_redis(redis_tier: RedisTier, redis_ser
 def test_a_look_up_and_a_store_of_100_rows_are_one_round_trip_each(
     redis_server: Valkey, row: WorkerRow
 ):
-    """However many keys there are."""
+    """The number of keys does not matter."""
     client = redis_server.connect()
     counts = CacheCounts(lambda: row)
     tier = RedisTier(link(lambda: client, counts), counts)
@@ -205,7 +205,7 @@ def test_a_look_up_and_a_store_of_100_rows_are_one_round_trip_each(
 
 
 class Scripted:
-    """Its clock, not its work, says how long a look-up took."""
+    """A tier whose clock, not its work, says how long a look-up took."""
 
     name, nearby = "memory", True
     seconds = 0.0
@@ -232,7 +232,7 @@ def measured(tier: Scripted, row: WorkerRow, **options: bool) -> MeasuredTier:
 
 
 def use(tier: MeasuredTier, requests: int, compute: float) -> int:
-    """-> how many of the requests asked the tier."""
+    """Make requests; return how many of them asked the tier."""
     asked = 0
     for _ in range(requests):
         if tier.worth_asking():
@@ -243,7 +243,7 @@ def use(tier: MeasuredTier, requests: int, compute: float) -> int:
 
 
 def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row: WorkerRow):
-    """One request in a hundred still asks; once looking up has become cheap, all do again."""
+    """One request in a hundred still asks it; once looking up is cheap again, all do."""
     tier = Scripted()
     tested = measured(tier, row)
     tier.seconds = 0.010
@@ -258,7 +258,7 @@ def test_a_tier_that_costs_more_than_computing_is_bypassed_and_tested_again(row:
 
 
 def test_single_slow_look_ups_do_not_count(row: WorkerRow):
-    """The median decides, not the worst."""
+    """The median decides, not the worst case."""
     tier = Scripted()
     tested = measured(tier, row)
     for i in range(20 * MEDIAN_TIMINGS):
@@ -267,7 +267,7 @@ def test_single_slow_look_ups_do_not_count(row: WorkerRow):
 
 
 def test_bypassing_can_be_switched_off(row: WorkerRow):
-    """Then a tier is asked whatever it costs."""
+    """The tier is then asked at any cost."""
     tier = Scripted()
     tier.seconds = 1.0
     assert use(measured(tier, row, must_pay=False), 200, compute=0.001) == 200

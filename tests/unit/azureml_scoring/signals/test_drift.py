@@ -42,7 +42,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 
 def test_the_rows_of_all_workers_count(board: Scoreboard):
-    """Each has too few to be judged by; together they are enough."""
+    """Each worker has too few rows to be judged by; together they are enough."""
     found = model("age", "bmi")
     for number in range(2):
         another = Scoreboard(os.getpid())
@@ -56,7 +56,7 @@ def test_the_rows_of_all_workers_count(board: Scoreboard):
 
 
 def test_of_few_rows_nothing_is_told(board: Scoreboard):
-    """Nor without a model, or one that tells nothing of its training data."""
+    """The same is true without a model, or without a baseline of its training data."""
     found = model("age", "bmi")
     few = DriftMonitor(board, lambda: found)
     few.open_sink()(collected(drawn(FEW - 1, seed=1)))
@@ -68,7 +68,7 @@ def test_of_few_rows_nothing_is_told(board: Scoreboard):
 
 
 def test_what_is_long_past_is_forgotten(board: Scoreboard):
-    """After a few windows of other data the old does not show."""
+    """After a few windows of other data the old rows no longer show."""
     found = model("age", "bmi")
     seen = DriftMonitor(board, lambda: found)
     take = seen.open_sink()
@@ -82,8 +82,8 @@ def test_what_is_long_past_is_forgotten(board: Scoreboard):
 def test_the_log_names_what_has_moved(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """Every quarter of an hour, the furthest first, as on a managed endpoint nobody scrapes;
-    nothing where none has."""
+    """It does so every quarter of an hour, the largest drift first, since nobody scrapes a managed
+    endpoint. Without drift it has no line."""
     monkeypatch.setattr(log.logger, "handlers", [caplog.handler])
     monkeypatch.setattr(log.logger, "propagate", False)
     caplog.set_level(logging.INFO, "scoring")
@@ -108,7 +108,7 @@ def test_the_log_names_what_has_moved(
 def test_no_more_features_are_shown_than_prometheus_bears(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch
 ):
-    """The first ones."""
+    """The first features are shown."""
     monkeypatch.setattr(drift, "MAX_FEATURES", 1)
     found = model("age", "bmi")
     seen = DriftMonitor(board, lambda: found)
@@ -117,7 +117,7 @@ def test_no_more_features_are_shown_than_prometheus_bears(
 
 
 def test_a_full_disk_leaves_the_other_metrics(board: Scoreboard, monkeypatch: pytest.MonkeyPatch):
-    """The drift is missing, nothing else."""
+    """Only the drift is missing."""
 
     def full(*_: object) -> int:
         raise OSError

@@ -48,7 +48,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
 
 
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
-    """Model, uptime, counts; why it is not ready, version skew, cache state."""
+    """It has model, uptime, counts, why the server is not ready, version skew and cache state."""
     count = RequestCounter(board, CacheCounts(lambda: board.mine))
     for error in (None, WrongType("a"), Overloaded("b")):
         count(Outcome("id", None, "trace", error=error))
@@ -77,7 +77,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
 
 
 def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
-    """Not loaded yet is no reason to restart."""
+    """A model that is not loaded yet is no reason to restart."""
     probes = Probes(board, Lifecycle(lambda: board.mine))
     assert probes.health()[1] == 503
     assert probes.readiness() == (
@@ -103,7 +103,8 @@ def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
 def test_what_turns_a_probe(
     board: Scoreboard, lifecycle: Lifecycle, field: str, value: float, ready: int, alive: int
 ):
-    """Busy is neither unready nor dead; slots overdue make unready, a stuck score makes dead."""
+    """A busy server is ready and alive; overdue slots make it unready, and a stuck score makes
+    liveness fail."""
     setattr(board.mine, field, value)
     probes = Probes(board, lifecycle)
     assert (probes.readiness()[1], probes.liveness()[1]) == (ready, alive)
@@ -113,8 +114,8 @@ def test_what_turns_a_probe(
 def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
     board: Scoreboard, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch, field: str
 ):
-    """Another process writes at any moment: what was running is not taken for running since the
-    epoch."""
+    """Another process may write at any moment: a score that just ended does not seem to run since
+    the epoch."""
     values = iter([99.0, 0.0] * 10)
     idle = {"phase": WorkerPhase.READY, "full_since": 0.0, "oldest_start": 0.0}
     busy = type("Busy", (), idle | {field: property(lambda self: next(values))})
@@ -124,7 +125,7 @@ def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
 
 
 def test_a_stuck_worker_is_seen_by_its_siblings(board: Scoreboard, lifecycle: Lifecycle):
-    """Whichever worker answers the probe tells of the whole server."""
+    """Every worker answers probes for the whole server."""
     stuck = board._board.rows[5]
     stuck.pid, stuck.born, stuck.oldest_start = board.mine.pid, board.mine.born, 75.0
     assert Probes(board, lifecycle).liveness()[1] == 503

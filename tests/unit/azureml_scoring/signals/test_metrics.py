@@ -33,7 +33,7 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 
 def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
-    """What Prometheus' own parser makes of it: (name, label values by name...) -> value."""
+    """Parse a scrape with Prometheus' own parser: (name, label values by name...) -> value."""
     drift = DriftMonitor(board, lambda: model)
     answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
     assert answer.content_type.startswith("text/plain; version=0.0.4")
@@ -45,7 +45,7 @@ def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float
 
 
 def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
-    """So that no counter ever goes back."""
+    """No counter ever falls."""
 
     def worker() -> None:
         theirs = Scoreboard(os.getppid())
@@ -65,14 +65,14 @@ def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
 
 
 def test_workers_that_leave_redis_alone_are_counted(board: Scoreboard):
-    """While they live: an alert rings on it."""
+    """Only living workers count: an alert depends on it."""
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 0
     board.mine.cache.redis_breaker_open = 1
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 1
 
 
 def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboard):
-    """As /health counts it."""
+    """/health counts it in the same way."""
     board.mine.in_flight = 2
     board.mine.pid = 0
     board.claim(0)
@@ -81,7 +81,7 @@ def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboa
 
 @given(st.lists(st.floats(1e-6, 100), max_size=50))
 def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[float]):
-    """The bound itself included, as Prometheus has it."""
+    """The bound itself is included, as in Prometheus."""
     measures = Measures()
     recorder = MeasureRecorder(measures)
     for took in seconds:
@@ -95,7 +95,7 @@ def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[flo
 
 
 def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboard):
-    """A quantile is right where a bound is."""
+    """A quantile is exact at a bound."""
     board.recorder.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
     found = scraped(board)
     assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 1
@@ -106,7 +106,7 @@ def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboar
 
 
 def test_every_error_has_its_outcome():
-    """No request can bring a label that is not in the list."""
+    """No request can make a label that is not in the list."""
 
     def kinds(error: type[ScoringError]) -> list[type[ScoringError]]:
         return [error, *(kind for each in error.__subclasses__() for kind in kinds(each))]
@@ -116,7 +116,7 @@ def test_every_error_has_its_outcome():
 
 
 def test_the_model_is_told(board: Scoreboard):
-    """With its version, and whether packages differ from those of packaging."""
+    """Its version is shown, and whether packages differ from those at packaging."""
     model = SimpleNamespace(
         name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",), baselines=()
     )
