@@ -74,7 +74,7 @@ class Settings:
     """`auto`: use the model compiled to ONNX if packaging proved that it gives the same answers."""
 
     scoring_onnx_provider: Literal["cpu", "cuda"] = "cpu"
-    """Where ONNX Runtime computes; `cuda` needs onnxruntime-gpu, and is faster for few models
+    """Device of ONNX Runtime; `cuda` needs onnxruntime-gpu, and is faster for few models
     ([which](adr/0006-onnx.md))."""
 
     scoring_lean_lane: bool = True
@@ -103,8 +103,8 @@ class Settings:
     """Most values in one row."""
 
     scoring_non_finite_output: Literal["fail", "null"] = "fail"
-    """For a prediction that is NaN or infinite: answer 422 (500 before any was finite), or write
-    `null`."""
+    """Answer to a prediction that is NaN or infinite: fail with 422 (500 before any was finite), or
+    write `null`."""
 
     scoring_slots: CountOrZero = 0
     """Scores that a worker computes at once. 0: processors ÷ `WORKER_COUNT`."""
@@ -189,7 +189,7 @@ class Settings:
     """Certificates to trust in place of the system's."""
 
     redis_cluster: bool = False
-    """For the OSS cluster policy of Azure Managed Redis, and other clusters."""
+    """Connect to a cluster, such as Azure Managed Redis with the OSS cluster policy."""
 
     scoring_log_sample: Share = 1.0
     """Share of the successful requests that get a log line; errors always do."""

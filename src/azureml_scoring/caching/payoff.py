@@ -12,7 +12,7 @@ MEDIAN_TIMINGS = 25
 
 JUDGE_EVERY_REQUESTS = 10
 RETEST_EVERY_REQUESTS = 100
-"""While looking up does not pay, one request in so many looks up anyway, to see a change."""
+"""One request in so many looks up although that does not pay, to see whether it does by now."""
 
 
 class Payoff:

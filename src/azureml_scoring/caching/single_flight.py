@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class KeyClaim:
-    """``mine``: keys for the caller to compute; ``theirs``: keys that another thread computes."""
+    """Keys that a thread has claimed. ``mine``: for the claimant to compute; ``theirs``: computed
+    by other threads."""
 
     mine: dict[bytes, Future[bytes | None]] = field(default_factory=dict)
     theirs: dict[bytes, Future[bytes | None]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from azureml_scoring.shared.scoreboard import CacheRow
 
 Totals = Mapping[str, int]
 Gauges = Mapping[str, Sequence[int]]
-"""By name, one value for each worker that lives."""
+"""Values of each gauge, one for each worker that lives."""
 
 
 def report(
