@@ -3,13 +3,15 @@ that names the place."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from azureml_scoring.errors import (
+    ClientError,
     MissingValue,
     OutOfRange,
     UnknownForm,
@@ -43,7 +45,9 @@ ACCEPTED_TYPES: dict[str, set[type]] = {
     DATETIME: {str},
     ANY: {int, float, str, bool},
 }
-"""Types of JSON values by dtype. Numbers take int and float."""
+"""Types of JSON values by dtype, for all but numbers."""
+
+NUMBER_TYPES: set[type] = {int, float}
 
 DESCRIPTIONS = {
     TEXT: "text",
@@ -131,31 +135,29 @@ def _method(method: Any, contract: Contract) -> str:
 def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
     """Check one column and return it in canonical form; null becomes NaN among numbers. Raises
     ClientError at a bad value."""
-    types = ACCEPTED_TYPES.get(feature.dtype, {int, float})
     values = [row[position] for row in table.rows]
     for i, value in enumerate(values):
-        place = table.location(i, position)
-        if value is None:
-            if not feature.missing:
-                raise MissingValue(
-                    f"{label} must not be null: the model takes no missing values there.", place
-                )
-        elif type(value) not in types:
-            raise WrongType(f"{label} must be {described(feature)}.", place)
-        elif feature.dtype == CATEGORY and value not in feature.categories:
-            raise WrongType(
-                f"{label} must be one of the {len(feature.categories)} categories of the fit.",
-                place,
-            )
-        elif feature.dtype == DATETIME and moment(value) is None:
-            raise WrongType(
-                f"{label} must be {described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}.", place
-            )
-        elif feature.numeric and not _fits(value, np.dtype(feature.dtype)):
-            raise OutOfRange(
-                f"{label} must be {described(feature)} that fits {feature.dtype}.", place
-            )
+        if broken := _broken_rule(feature, value):
+            error, rule = broken
+            raise error(f"{label} must {rule}.", table.location(i, position))
     return [_canonical(feature, value) for value in values]
+
+
+def _broken_rule(feature: Feature, value: Any) -> tuple[type[ClientError], str] | None:
+    """Return the error and the rule of the contract that a value breaks, or None."""
+    broken: tuple[type[ClientError], str] | None = None
+    if value is None:
+        if not feature.missing:
+            broken = MissingValue, "not be null: the model takes no missing values there"
+    elif type(value) not in ACCEPTED_TYPES.get(feature.dtype, NUMBER_TYPES):
+        broken = WrongType, f"be {described(feature)}"
+    elif feature.dtype == CATEGORY and value not in feature.categories:
+        broken = WrongType, f"be one of the {len(feature.categories)} categories of the fit"
+    elif feature.dtype == DATETIME and moment(value) is None:
+        broken = WrongType, f"be {described(feature)}, from {FIRST_YEAR} to {LAST_YEAR}"
+    elif feature.numeric and not _fits(value, feature.dtype):
+        broken = OutOfRange, f"be {described(feature)} that fits {feature.dtype}"
+    return broken
 
 
 def _canonical(feature: Feature, value: Any) -> Any:
@@ -166,7 +168,7 @@ def _canonical(feature: Feature, value: Any) -> Any:
         return feature.categories[feature.categories.index(value)]
     if feature.dtype == DATETIME:
         return moment(value)
-    if feature.numeric and not np.issubdtype(feature.dtype, np.floating):
+    if feature.numeric and _number_range(feature.dtype).whole:
         return int(value)
     return float(value) + 0.0 if feature.numeric or type(value) is float else value
 
@@ -184,12 +186,25 @@ def moment(text: str) -> str | None:
 def described(feature: Feature) -> str:
     """Say what the values of a feature must be, as the end of "must be ..."."""
     if feature.numeric:
-        return "a number" if np.issubdtype(feature.dtype, np.floating) else "a whole number"
+        return "a whole number" if _number_range(feature.dtype).whole else "a number"
     return DESCRIPTIONS[feature.dtype]
 
 
-def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+class _NumberRange(NamedTuple):
+    least: float
+    most: float
+    whole: bool
+
+
+@functools.lru_cache
+def _number_range(dtype: str) -> _NumberRange:
     if np.issubdtype(dtype, np.floating):
-        return abs(value) <= float(np.finfo(dtype).max)
+        most = float(np.finfo(dtype).max)
+        return _NumberRange(-most, most, whole=False)
     info = np.iinfo(dtype)
-    return value == int(value) and info.min <= value <= info.max
+    return _NumberRange(info.min, info.max, whole=True)
+
+
+def _fits(value: float, dtype: str) -> bool:
+    least, most, whole = _number_range(dtype)
+    return least <= value <= most and (not whole or value == int(value))
