@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.fitted_columns import NUMBER
-from validation import moment
 
 MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
 BOOLEANS = {"true": True, "false": False}

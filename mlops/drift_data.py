@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.column import described, moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
-from validation import described, moment
 
 IS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, str),

@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.fitted_columns import NUMBER, fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
 from mlops.column_types import MISSING, are_codes, stray
 from mlops.csv_file import CsvFile, Types
 from mlops.sample import dtype_of
-from validation import moment
 
 NAMED = 8
 """How many columns a line names, and how many have a note."""

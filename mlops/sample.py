@@ -12,10 +12,10 @@ import orjson
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops.column_types import BadCell, typed
 from mlops.csv_file import CsvFile
-from validation import moment
 
 
 def read(
