@@ -42,7 +42,7 @@ from azureml_scoring.inputs.batch import Batch  # noqa: E402
 from azureml_scoring.request import ANYTHING  # noqa: E402
 from azureml_scoring.settings import Settings  # noqa: E402
 from azureml_scoring.shared.cache_counts import CacheCounts  # noqa: E402
-from azureml_scoring.shared.scoreboard import Row  # noqa: E402
+from azureml_scoring.shared.scoreboard import WorkerRow  # noqa: E402
 from blackbox.server import THREADS, Server, serving  # noqa: E402
 from cache import ResponseCache  # noqa: E402
 from redis_server import valkey  # noqa: E402
@@ -144,7 +144,7 @@ def stampede(model: Path, backend: str) -> int:
 
 def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
     """Percent, of a stream whose rows are drawn by Zipf's law with exponent 1.1."""
-    row = Row()
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(max_bytes, counts)
     cache = ResponseCache([MeasuredTier(memory, counts, must_pay=False)], counts)
@@ -164,7 +164,7 @@ def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
 
 def bytes_per_entry() -> tuple[float, int]:
     """In a worker's memory, and in Redis, for the demo's answer to one row."""
-    row = Row()
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(10**9, counts)
     count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"

@@ -25,7 +25,7 @@ UNTOLD = (
     "column by --text or "
     "--dtype."
 )
-NAMELESS = "tells no names"
+NAMELESS = "has no column names"
 UNNAMED = (
     ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its "
     "header; one that holds "

@@ -29,7 +29,7 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import data_sinks, tracing
 from azureml_scoring.signals.data_collection import DataCollection
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.health import Health, RequestCounter
 from azureml_scoring.signals.metrics import Metrics
 from azureml_scoring.signals.request_log import RequestLog
@@ -76,7 +76,7 @@ def build(settings: Settings) -> Application:
         share=settings.scoring_log_sample,
         deployment=settings.deployment_name,
     )
-    drift = Drift(board, lambda: lifecycle.loaded)
+    drift = DriftMonitor(board, lambda: lifecycle.loaded)
     hooks: list[Hook] = [RequestCounter(board, cache_counts), log]
     hooks += _data_collections(settings, board, lifecycle, drift)
     if traces := tracing.find(settings.deployment_name):
@@ -112,7 +112,7 @@ def build(settings: Settings) -> Application:
 
 
 def _data_collections(
-    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: Drift
+    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor
 ) -> Iterator[DataCollection]:
     """Azure ML's collector takes a share of its own, by the deployment's YAML."""
 

@@ -22,7 +22,7 @@ from azureml_scoring.request import CacheState, MustWait, Outcome, Request
 from azureml_scoring.service import Service
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import STAGES
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from cache import Predictions, ResponseCache
 
 NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
@@ -56,7 +56,7 @@ class Source:
 def service(
     predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any = None, **options: Any
 ) -> Service:
-    row = Row()
+    row = WorkerRow()
     admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
     cache = ResponseCache([], CacheCounts(lambda: row))
     return Service(
