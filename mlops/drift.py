@@ -10,7 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.baseline import DRIFTED, FEW, LEAST_KNOWN, WATCH, Baseline
+from azureml_scoring.models.baseline import (
+    DRIFTED_PSI,
+    MIN_BASELINE_ROWS,
+    MIN_JUDGED_ROWS,
+    WATCH_PSI,
+    Baseline,
+)
 from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
 from mlops import drift_data
 
@@ -24,11 +30,17 @@ class Drift:
 
     @property
     def index(self) -> float:
-        return self.baseline.index(self.now)
+        return self.baseline.psi(self.now)
 
     @property
     def verdict(self) -> str:
-        return "drifted" if self.index > DRIFTED else "watch" if self.index > WATCH else "stable"
+        return (
+            "drifted"
+            if self.index > DRIFTED_PSI
+            else "watch"
+            if self.index > WATCH_PSI
+            else "stable"
+        )
 
 
 def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
@@ -39,7 +51,7 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
         raise StartupError(
             f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample "
             f"of at least "
-            f"{LEAST_KNOWN} rows."
+            f"{MIN_BASELINE_ROWS} rows."
         )
     names = [baseline.name for baseline in baselines]
     counted = [
@@ -61,8 +73,8 @@ def table(drifts: Sequence[Drift]) -> str:
     lines = [
         f"{drift.baseline.name:{width}}  {drift.index:7.3f}  {drift.verdict}" for drift in drifts
     ]
-    if rows < FEW:
+    if rows < MIN_JUDGED_ROWS:
         lines.append(
-            f"Of {rows:,} rows only: chance alone may have moved them. Give {FEW:,} or more."
+            f"Of {rows:,} rows only: chance alone may have moved them. Give {MIN_JUDGED_ROWS:,} or more."
         )
     return "\n".join([f"{'feature':{width}}      PSI  of {rows:,} rows", *lines])

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from azureml_scoring.models.baseline import DRIFTED, WATCH, Baseline
+from azureml_scoring.models.baseline import DRIFTED_PSI, WATCH_PSI, Baseline
 from mlops import output
 from mlops.drift import Drift
 from mlops.svg import picture
@@ -47,7 +47,7 @@ def _indices(axes: Axes, drifts: Sequence[Drift]) -> None:
         [drift.index for drift in drifts][::-1],
         color=[COLOURS[d.verdict] for d in drifts][::-1],
     )
-    for limit in (WATCH, DRIFTED):
+    for limit in (WATCH_PSI, DRIFTED_PSI):
         axes.axvline(limit, color="#777777", linewidth=0.8, linestyle="--")
     axes.set_xlabel("population stability index")
 

@@ -16,7 +16,7 @@ from azureml_scoring.errors import ModelFailed, ScoringError, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_rows as golden
-from azureml_scoring.models.baseline import LEAST_KNOWN, Baseline
+from azureml_scoring.models.baseline import MIN_BASELINE_ROWS, Baseline
 from azureml_scoring.models.estimators.estimator import (
     Predictor,
     cacheable,
@@ -140,9 +140,9 @@ def _measured(
 
 
 def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Baseline, ...]:
-    if len(rows) < LEAST_KNOWN:
+    if len(rows) < MIN_BASELINE_ROWS:
         say(
-            f"  note: {len(rows)} rows are too few to measure drift against; give {LEAST_KNOWN} or "
+            f"  note: {len(rows)} rows are too few to measure drift against; give {MIN_BASELINE_ROWS} or "
             f"more"
         )
         return ()

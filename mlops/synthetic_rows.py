@@ -1,7 +1,7 @@
 """Draws rows like a sample's, each column by itself, so that a row is in the sample only by chance.
 
 Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words
-and codes are those that at least ``stability.SHARED`` rows have; a placeholder replaces others.
+and codes are those that at least ``baseline.MIN_ROWS_PER_VALUE`` rows have; a placeholder replaces others.
 Categories are the contract's.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
-from azureml_scoring.models.baseline import BINS, SHARED
+from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
 
 Row = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
@@ -93,9 +93,11 @@ class SyntheticRows:
         return ways[min(way, len(ways) - 1)]
 
 
-def shared(values: Sequence[Hashable], most: int = BINS) -> list[Any]:
+def shared(values: Sequence[Hashable], most: int = MAX_BINS) -> list[Any]:
     """Return the ``most`` frequent values that at least SHARED rows have."""
-    return [value for value, count in Counter(values).most_common(most) if count >= SHARED]
+    return [
+        value for value, count in Counter(values).most_common(most) if count >= MIN_ROWS_PER_VALUE
+    ]
 
 
 def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
@@ -126,7 +128,7 @@ def _one_of(choices: Sequence[Any]) -> Draw:
 def _numbers(values: Sequence[Any]) -> Draw:
     common = shared(values)
     have_them = sum(value in common for value in values)
-    if len(set(values)) <= BINS and have_them >= CODES * len(values):
+    if len(set(values)) <= MAX_BINS and have_them >= CODES * len(values):
         return _one_of(common)
     numbers = np.array(values, dtype=float)
     decimals = _decimals(numbers)
@@ -138,7 +140,7 @@ def _numbers(values: Sequence[Any]) -> Draw:
 
 def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
     low, high = numbers.min(), numbers.max()
-    if low == high and len(numbers) < SHARED:  # somebody's own
+    if low == high and len(numbers) < MIN_ROWS_PER_VALUE:  # somebody's own
         numbers = np.array([low - max(abs(low) / 10, 1), high + max(abs(high) / 10, 1)])
     return lambda ranks, rng: [
         made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)

@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 from pydantic import FiniteFloat, NonNegativeInt
 
-BINS = 10
+MAX_BINS = 10
 """Of a feature, at most, beside the one for what is missing."""
 
-LEAST = 0.01
+MIN_BIN_SHARE = 0.01
 """Share of the rows that a value has which is a bin of its own."""
 
-SHARED = 5
+MIN_ROWS_PER_VALUE = 5
 """Rows that must have a value before a manifest keeps it: then it identifies nobody."""
 
-WATCH, DRIFTED = 0.1, 0.25
+WATCH_PSI, DRIFTED_PSI = 0.1, 0.25
 
-LEAST_KNOWN = 200
+MIN_BASELINE_ROWS = 200
 """Rows: of fewer, chance alone puts a baseline's bins so far off that everything seems to have
 moved."""
 
-FEW = 500
+MIN_JUDGED_ROWS = 500
 """Rows: chance alone makes some 0.04 of fewer."""
 
 
@@ -58,7 +58,7 @@ class Baseline:
         return cls(name, bounds, values, tuple(empty.count(column).tolist()))
 
     @property
-    def whole(self) -> bool:
+    def consistent(self) -> bool:
         """Its parts fit each other, as those of a damaged one may not."""
         ends = self.bounds if self.values is None else self.values
         ordered = all(low < high for low, high in itertools.pairwise(self.bounds))
@@ -85,7 +85,7 @@ class Baseline:
         found = [other + 1 if _missing(value) else place.get(str(value), other) for value in column]
         return np.bincount(found, minlength=other + 2)
 
-    def index(self, now: np.ndarray) -> float:
+    def psi(self, now: np.ndarray) -> float:
         """The PSI of ``now``, rows by bin. An empty bin counts as half a row: a share of nothing
         has no logarithm."""
         then = np.array(self.counts)
@@ -101,10 +101,10 @@ def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
     numbers = np.asarray(column, dtype=float)
     ordered = np.sort(numbers[~np.isnan(numbers)])
     distinct = np.unique(ordered)
-    ends = np.arange(1, BINS) * len(ordered) // BINS
+    ends = np.arange(1, MAX_BINS) * len(ordered) // MAX_BINS
     below, above = (
         (distinct[:-1], distinct[1:])
-        if len(distinct) <= BINS
+        if len(distinct) <= MAX_BINS
         else (ordered[ends - 1], ordered[ends])
     )
     return tuple(np.unique(below / 2 + above / 2).tolist())  # the sum may be beyond a float
@@ -113,9 +113,11 @@ def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
     """None of a free text, where each value is there once."""
     counts = Counter(str(value) for value in column if not _missing(value))
-    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MAX_BINS]
     return tuple(
-        value for value, count in most if count >= SHARED and count > counts.total() * LEAST
+        value
+        for value, count in most
+        if count >= MIN_ROWS_PER_VALUE and count > counts.total() * MIN_BIN_SHARE
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.baseline import FEW, WATCH, Baseline
+from azureml_scoring.models.baseline import MIN_JUDGED_ROWS, WATCH_PSI, Baseline
 from azureml_scoring.models.model import Model
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.data_collection import Collected, Sink
@@ -56,8 +56,8 @@ class Drift:
         ):  # no room for the counters, which the sink tells; there is more in /metrics
             return
         for baseline, bins in _parts(baselines):
-            if now[bins].sum() >= FEW:
-                yield baseline.name, baseline.index(now[bins])
+            if now[bins].sum() >= MIN_JUDGED_ROWS:
+                yield baseline.name, baseline.psi(now[bins])
 
     def _take(self, taken: Sequence[Collected]) -> None:
         baselines = self._baselines()
@@ -77,7 +77,7 @@ class Drift:
         """Log the features that moved, for InferenceDrift.kql: nobody scrapes a managed endpoint's
         metrics."""
         moved = sorted(
-            ((index, name) for name, index in self.indices() if index > WATCH), reverse=True
+            ((index, name) for name, index in self.indices() if index > WATCH_PSI), reverse=True
         )[:LOGGED]
         if moved:
             said = ", ".join(f"{name} {index:.2f}" for index, name in moved)

@@ -122,7 +122,7 @@ class Manifest:
         for baseline, feature in zip(
             self.baselines, self.contract.features, strict=bool(self.baselines)
         ):
-            if not baseline.whole or (baseline.values is None) != feature.numeric:
+            if not baseline.consistent or (baseline.values is None) != feature.numeric:
                 raise ValueError
 
     def verify(self, name: str, digest: str) -> None:
