@@ -22,28 +22,24 @@ from mlops import drift_data
 
 
 @dataclass(frozen=True)
-class Drift:
+class FeatureDrift:
     """Of one feature. ``now``: rows by bin, as ``baseline.counts``."""
 
     baseline: Baseline
     now: np.ndarray
 
     @property
-    def index(self) -> float:
+    def psi(self) -> float:
         return self.baseline.psi(self.now)
 
     @property
     def verdict(self) -> str:
         return (
-            "drifted"
-            if self.index > DRIFTED_PSI
-            else "watch"
-            if self.index > WATCH_PSI
-            else "stable"
+            "drifted" if self.psi > DRIFTED_PSI else "watch" if self.psi > WATCH_PSI else "stable"
         )
 
 
-def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
+def compare(artifact: Path, files: Iterable[Path]) -> list[FeatureDrift]:
     """The features, the most drifted first. Raises StartupError."""
     packaged = Manifest.read(artifact)
     baselines = packaged.baselines
@@ -61,17 +57,17 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[Drift]:
         )
     ]
     found = [
-        Drift(baseline, np.sum(counts, axis=0))
+        FeatureDrift(baseline, np.sum(counts, axis=0))
         for baseline, *counts in zip(baselines, *counted, strict=True)
     ]
-    return sorted(found, key=lambda drift: -drift.index)
+    return sorted(found, key=lambda drift: -drift.psi)
 
 
-def table(drifts: Sequence[Drift]) -> str:
+def table(drifts: Sequence[FeatureDrift]) -> str:
     width = max(len("feature"), *(len(drift.baseline.name) for drift in drifts))
     rows = int(drifts[0].now.sum())
     lines = [
-        f"{drift.baseline.name:{width}}  {drift.index:7.3f}  {drift.verdict}" for drift in drifts
+        f"{drift.baseline.name:{width}}  {drift.psi:7.3f}  {drift.verdict}" for drift in drifts
     ]
     if rows < MIN_JUDGED_ROWS:
         lines.append(

@@ -13,7 +13,7 @@ from mlops import extras, output
 from mlops.quantity_options import QuantityType
 
 if TYPE_CHECKING:
-    from mlops.drift import Drift
+    from mlops.drift import FeatureDrift
 
 
 @click.command()
@@ -46,11 +46,11 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
     click.echo(table(found))
     if plot:
         _draw(plot, found)
-    if limit is not None and found[0].index > limit:
+    if limit is not None and found[0].psi > limit:
         raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
 
 
-def _draw(plot: Path, found: Sequence[Drift]) -> None:
+def _draw(plot: Path, found: Sequence[FeatureDrift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:

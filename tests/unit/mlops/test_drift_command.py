@@ -11,7 +11,7 @@ from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import drift_picture
 from mlops.cli import main
-from mlops.drift import Drift
+from mlops.drift import FeatureDrift
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def test_a_picture_takes_any_name_and_value(tmp_path: Path):
     """Amounts of dollars are not formulas."""
     baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
     drift_picture.write(
-        tmp_path / "drift.svg", [Drift(baseline, baseline.count(["$10^ - $20"] * 500))]
+        tmp_path / "drift.svg", [FeatureDrift(baseline, baseline.count(["$10^ - $20"] * 500))]
     )
     assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()
 
