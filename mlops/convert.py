@@ -21,8 +21,8 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 from azureml_scoring.models.engines.onnx_model import (
-    LARGEST,
-    LEAST_COMPARED,
+    MAX_MAGNITUDE,
+    MIN_COMPARED_ANSWERS,
     OnnxModel,
     OnnxPredictor,
 )
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FILE_NAME = "model.onnx"
 NOT_COMPARED = "its answers can't be compared"
 
-FURTHEST = (LARGEST["float32"], 1e30, 1e15)
+FURTHEST = (MAX_MAGNITUDE["float32"], 1e30, 1e15)
 """Numbers up to which a model may be proven that is not proven for all."""
 
 
@@ -138,7 +138,7 @@ class _Proof:
         """Numbers up to which it may be proven, the largest first, the last being not far beyond
         the sample's."""
         near = 10 * float(np.nanmax(np.abs(self._sample), initial=1.0))
-        largest = LARGEST[model.dtype]
+        largest = MAX_MAGNITUDE[model.dtype]
         return [
             largest,
             *(number for number in FURTHEST if near < number < largest),
@@ -148,10 +148,10 @@ class _Proof:
     def _proven(self, model: OnnxModel) -> OnnxModel:
         kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
         compared = self._compare(model, kinds)
-        if compared.answers < LEAST_COMPARED:
+        if compared.answers < MIN_COMPARED_ANSWERS:
             raise NotProven(
                 f"only {compared.answers:,} answers could be compared, fewer than "
-                f"{LEAST_COMPARED:,}"
+                f"{MIN_COMPARED_ANSWERS:,}"
             )
         model = dataclasses.replace(model, parity=compared.to_json())
         missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from azureml_scoring.models.engines.onnx_model import INPUT
+from azureml_scoring.models.engines.onnx_model import INPUT_NAME
 from mlops.parity import NotProven
 
 Dtype = Literal["float64", "float32"]
@@ -39,7 +39,7 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
         warnings.simplefilter("ignore")
         try:
             graph = to_onnx(
-                estimator, initial_types=[(INPUT, kind([None, width]))], options=options
+                estimator, initial_types=[(INPUT_NAME, kind([None, width]))], options=options
             )
         except Exception as error:  # converters of many authors fail in many ways
             raise NotProven(f"skl2onnx can't convert it ({type(error).__name__})") from error

@@ -14,7 +14,7 @@ import numpy as np
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED, GraphFailed
+from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS, GraphFailed
 from mlops.proof_rows import Kind, as_taken
 
 TOLERANCE = 1e-5
@@ -100,7 +100,7 @@ class Parity:
         begun = reported = self.clock()
         for part in parts:
             now = self.clock()
-            done = part.turn > 1 and result.answers >= LEAST_COMPARED
+            done = part.turn > 1 and result.answers >= MIN_COMPARED_ANSWERS
             if done and self.spent + now - begun > SECONDS:
                 break
             if result.seen and now - reported > REPORT_EVERY:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import LARGEST
+from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE
 
 GENERATED = 1_000
 """Rows of each kind, unless they are wide."""
@@ -20,7 +20,7 @@ ELEMENTS = 1_000_000
 SPLITS = 1_000
 """Of trees, on whose both sides, to the last bit, rows are put."""
 
-HUGE = LARGEST["float64"]
+HUGE = MAX_MAGNITUDE["float64"]
 """Beyond, the generated rows would overflow."""
 
 Kind = tuple[str, np.ndarray]

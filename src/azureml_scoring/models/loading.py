@@ -152,7 +152,7 @@ def _compiled(
             "there is none, or remove the setting."
         )
     compiled = packaged.onnx
-    graph = onnx_session.read(found.file.parent, compiled)
+    graph = onnx_session.read_graph(found.file.parent, compiled)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
 
     def on(threads: int) -> OnnxPredictor:

@@ -30,7 +30,11 @@ from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import LARGEST, LEAST_COMPARED, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import (
+    MAX_MAGNITUDE,
+    MIN_COMPARED_ANSWERS,
+    OnnxPredictor,
+)
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator import Predictor, contract_of, methods_of
 from mlops.convert import convert
@@ -96,7 +100,7 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
     estimator = unfitted.fit(X, target)
     contract = contract_of(estimator)
     model, graph = convert(estimator, contract, X, each(estimator, X.shape[1]))
-    assert model.parity["rows"] > LEAST_COMPARED
+    assert model.parity["rows"] > MIN_COMPARED_ANSWERS
     direct = Predictor(estimator, contract)
     assert model.numpy == (name in BY_NUMPY)
     sessions = [open_session(graph), *([NumpyGraph.of(graph)] if model.numpy else [])]
@@ -158,7 +162,7 @@ def test_codes_that_are_taken_though_unknown_are_compared():
     ("estimator", "largest"),
     [
         (Ridge(), 1e100),
-        (RandomForestRegressor(5, random_state=0), LARGEST["float32"]),
+        (RandomForestRegressor(5, random_state=0), MAX_MAGNITUDE["float32"]),
         (make_pipeline(StandardScaler(), RandomForestRegressor(5, random_state=0)), 1e30),
     ],
     ids=["linear", "trees", "trees behind a scaler"],

@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 import support
 from azureml_scoring.errors import ModelRefusedInput, StartupError
 from azureml_scoring.inputs.payload import Limits
-from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED
+from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_rows import batch
 from azureml_scoring.models.loading import load
@@ -347,7 +347,7 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     folder = support.packaged(estimator, frame, tmp_path, say=told.append)
     onnx = Manifest.read(folder).onnx
     assert onnx
-    assert onnx.parity["rows"] >= LEAST_COMPARED
+    assert onnx.parity["rows"] >= MIN_COMPARED_ANSWERS
     assert any(
         f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told
     )

@@ -17,14 +17,14 @@ from azureml_scoring.models.engines.numpy_operations import (
     BY_ROW,
     Function,
     Lookup,
-    function_of,
-    lookup_of,
+    fold_label_lookup,
+    numpy_function,
 )
 
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-MOST_NODES = 32
+MAX_NODES = 32
 """Beyond, ONNX Runtime's call is no longer what costs."""
 
 
@@ -35,7 +35,7 @@ class NumpyGraph:
         """Raises NotImplementedError where the graph holds what is not known here."""
         from onnx import numpy_helper
 
-        if len(graph.node) > MOST_NODES:
+        if len(graph.node) > MAX_NODES:
             raise NotImplementedError("a large graph")
         constants = {
             constant.name: numpy_helper.to_array(constant) for constant in graph.initializer
@@ -44,10 +44,10 @@ class NumpyGraph:
         steps, lookups = [], dict[str, Lookup]()
         for node in graph.node:
             result = node.output[0]
-            if found := lookup_of(node, constants, lookups):
+            if found := fold_label_lookup(node, constants, lookups):
                 lookups[result], function, names = found, found.function, [found.places]
             else:
-                function, names = function_of(node, constants), node.input
+                function, names = numpy_function(node, constants), node.input
             steps.append(_Step(function, [place[name] for name in names], len(place)))
             place[result] = len(place)
         self._blank: list[Any] = [None, *map(_wide, constants.values()), *[None] * len(steps)]
@@ -79,7 +79,7 @@ class NumpyGraph:
         """Each to the last bit as if it were alone, which a product of matrices doesn't promise."""
         return self._compute(X, self._plans_by_row[output])
 
-    def _compute(self, X: np.ndarray, plan: Plan) -> np.ndarray:
+    def _compute(self, X: np.ndarray, plan: Program) -> np.ndarray:
         values = self._blank.copy()
         values[0] = X
         for function, arguments, result in plan:
@@ -96,12 +96,12 @@ class _Step(NamedTuple):
     result: int
 
 
-Plan = list[tuple[Function, Callable[[list[Any]], Sequence[np.ndarray]], int]]
+Program = list[tuple[Function, Callable[[list[Any]], Sequence[np.ndarray]], int]]
 
 
-def _plan(result: int, steps: list[_Step]) -> Plan:
+def _plan(result: int, steps: list[_Step]) -> Program:
     """The steps that lead to a result, each with what picks its arguments."""
-    plan: Plan = []
+    plan: Program = []
     wanted = {result}
     for step in reversed(steps):
         if step.result in wanted:

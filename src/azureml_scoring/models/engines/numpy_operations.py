@@ -23,7 +23,7 @@ warnings.filterwarnings(
 
 Function = Callable[..., np.ndarray]
 
-PLAIN: dict[str, Function] = {
+ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
     "Div": np.divide,
@@ -40,7 +40,7 @@ PLAIN: dict[str, Function] = {
 """Operations without attributes."""
 
 
-def function_of(node: NodeProto, constants: dict[str, np.ndarray]) -> Function:  # noqa: PLR0911 one for each kind
+def numpy_function(node: NodeProto, constants: dict[str, np.ndarray]) -> Function:  # noqa: PLR0911 one for each kind
     """Of the node's inputs. Raises NotImplementedError."""
     from onnx.helper import get_attribute_value, tensor_dtype_to_np_dtype
 
@@ -49,8 +49,8 @@ def function_of(node: NodeProto, constants: dict[str, np.ndarray]) -> Function: 
     known = [constants.get(name) for name in node.input]
     second = known[1].ravel().tolist() if len(known) == 2 and known[1] is not None else []
     match node.op_type:
-        case kind if kind in PLAIN and not attributes:
-            return PLAIN[kind]
+        case kind if kind in ELEMENTWISE and not attributes:
+            return ELEMENTWISE[kind]
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
         case "Cast":
@@ -101,7 +101,7 @@ class Lookup(NamedTuple):
         return values if self.flat else values.reshape(1, -1)
 
 
-def lookup_of(
+def fold_label_lookup(
     node: NodeProto, constants: dict[str, np.ndarray], lookups: dict[str, Lookup]
 ) -> Lookup | None:
     """A lookup, or what is done to all that one gives, which is done to its table instead, once."""
@@ -111,7 +111,7 @@ def lookup_of(
     if (before := lookups.get(first)) is None:
         return None
     if node.op_type == "Cast":
-        return before._replace(table=function_of(node, constants)(before.table))
+        return before._replace(table=numpy_function(node, constants)(before.table))
     if (
         node.op_type == "Reshape"
         and others[0] in constants

@@ -25,18 +25,18 @@ from azureml_scoring.models.joint_predict import Each
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
 
-INPUT = "X"
-DIGITS = 6
+INPUT_NAME = "X"
+PROBABILITY_DIGITS = 6
 """Of probabilities in float32: beyond lie rounding errors."""
 
-LEAST_COMPARED = 1_000
+MIN_COMPARED_ANSWERS = 1_000
 """Answers that packaging must have compared: with fewer, nothing is proven."""
 
 TIE_DIGITS = 5
 """As far as classes are compared: the sum over a forest's trees is off by more than the last
 digit."""
 
-LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
+MAX_MAGNITUDE = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
 """What the one can hold, and the other has been tried with."""
 
 
@@ -75,7 +75,7 @@ class OnnxPredictor:
     ) -> None:
         self._model = model
         self._session = session
-        self._largest = model.largest or LARGEST[model.dtype]
+        self._largest = model.largest or MAX_MAGNITUDE[model.dtype]
         self._size = self._largest**2
         self._estimator = estimator
         self._failed = False
@@ -92,7 +92,7 @@ class OnnxPredictor:
     @property
     def runtime(self) -> dict[str, str]:
         """What computes, for what depends on the last digits of an answer."""
-        return {"graph": onnx_session.described(self._session)}
+        return {"graph": onnx_session.runtime_description(self._session)}
 
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
         """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is
@@ -156,7 +156,7 @@ class OnnxPredictor:
     def _run(self, method: str, X: np.ndarray) -> np.ndarray:
         outputs, inputs = (
             [self._model.outputs[method]],
-            {INPUT: X.astype(self._model.dtype, copy=False)},
+            {INPUT_NAME: X.astype(self._model.dtype, copy=False)},
         )
         try:
             (answers,) = self._session.run(outputs, inputs)
@@ -185,7 +185,7 @@ class OnnxPredictor:
         if answers.dtype == np.float32:
             answers = answers.astype(np.float64)
             if labels is not None or method == "predict_proba":
-                answers = answers.round(DIGITS if labels is None else TIE_DIGITS)
+                answers = answers.round(PROBABILITY_DIGITS if labels is None else TIE_DIGITS)
         if labels is not None:
             answers = labels[answers.argmax(axis=1)]
         return (
@@ -198,9 +198,9 @@ class OnnxPredictor:
 def check_compared(model: OnnxModel) -> None:
     """Raises StartupError where hardly anything is proven, as versions before this one let pass."""
     rows = model.parity["rows"]
-    if rows < LEAST_COMPARED:
+    if rows < MIN_COMPARED_ANSWERS:
         raise StartupError(
             f"{model.file} was compared with its estimator on {rows:,} answers only, fewer than "
-            f"{LEAST_COMPARED:,}; "
+            f"{MIN_COMPARED_ANSWERS:,}; "
             "package the model again with `mlops package`."
         )

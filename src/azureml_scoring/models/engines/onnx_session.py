@@ -71,7 +71,7 @@ def placement(session: InferenceSession) -> dict[str, int]:
     return dict(Counter(part.ep_name for part in parts for _ in part.get_nodes()))
 
 
-def described(session: Session) -> str:
+def runtime_description(session: Session) -> str:
     """What computes: ``numpy``, or ONNX Runtime with its version and where the graph's nodes
     run."""
     if isinstance(session, NumpyGraph):
@@ -85,7 +85,7 @@ def described(session: Session) -> str:
     return f"{runtime} {first} {nodes[first]} of {sum(nodes.values())} nodes"
 
 
-def read(folder: Path, model: OnnxModel) -> bytes:
+def read_graph(folder: Path, model: OnnxModel) -> bytes:
     """Raises StartupError."""
     try:
         return (folder / model.file).read_bytes()
