@@ -37,7 +37,7 @@ from azureml_scoring.models.model import Model, Predict, Quick
 from azureml_scoring.models.predictions import non_finite
 from azureml_scoring.settings import Settings
 
-QUICK = 0.005
+INLINE_PREDICT_LIMIT_S = 0.005
 """Seconds."""
 
 NOT_PACKAGED = (
@@ -105,10 +105,12 @@ def _tried(
     if packaged := found.manifest:
         golden.check(packaged, predict)
         if not packaged.golden_answers:  # it answers differently each time
-            warm_up.answered(contract, predict, packaged.golden_rows)
+            warm_up.first_answered(contract, predict, packaged.golden_rows)
         return packaged.golden_rows
-    rows = warm_up.rows(estimator, contract, found.mlflow.example if found.mlflow else None)
-    row = warm_up.answered(
+    rows = warm_up.candidate_rows(
+        estimator, contract, found.mlflow.example if found.mlflow else None
+    )
+    row = warm_up.first_answered(
         contract, predict, rows, lambda: way_out(found.file, saved_versions(found))
     )
     log.event(NOT_PACKAGED)
@@ -170,7 +172,7 @@ def _compiled(
             raise
         log.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
-    if _full_batch_seconds(packaged, predict, settings) < QUICK:
+    if _full_batch_seconds(packaged, predict, settings) < INLINE_PREDICT_LIMIT_S:
         return predict, predict.at_once  # waking other threads would cost more than they do
     # Forked workers would lack the threads that a session starts.
     threads = 1 if settings.worker_preload else settings.processors

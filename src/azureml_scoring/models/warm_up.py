@@ -18,34 +18,34 @@ from azureml_scoring.models import golden_rows
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite
 
-Row = list[Any]
+InputRow = list[Any]
 
 ASSUMED: dict[str, tuple[Any, ...]] = {
     TEXT: ("", "a"), BOOLEAN: (False, True), DATETIME: ("2020-01-01",), ANY: (0, 1, "", "a", True),
 }  # fmt: skip
 NUMBERS = (0, 1, 0.5)
-TRIES = 5
-COMBINATIONS = 64
+MAX_ATTEMPTS = 5
+MAX_COMBINATIONS = 64
 """Rows of texts beside numbers that are tried at most; each takes as long as a prediction."""
 
-PACKAGE = (
+PACKAGE_ADVICE = (
     "package it with `mlops package MODEL --sample DATA --out DIR`, which tries rows of the sample"
 )
 
 
-def answered(
+def first_answered(
     contract: Contract,
     predict: Callable[[Batch], list[Any]],
-    rows: Iterable[Row],
+    rows: Iterable[InputRow],
     remedy: Callable[[], str | None] = lambda: None,
-) -> Row:
+) -> InputRow:
     """Return the first of ``rows`` that the model answers with finite numbers, else the first that
     it answers.
 
     Raises StartupError with the ``remedy`` where it answers none.
     """
     first: ScoringError | None = None
-    fallback: Row | None = None
+    fallback: InputRow | None = None
     for row in rows:
         try:
             if not non_finite(predict(golden_rows.batch([row], contract))):
@@ -59,19 +59,22 @@ def answered(
     raise StartupError(
         f"The model answers none of the rows that could be made for it ({contract.methods[0]}: "
         f"{reason(cause)}); "
-        f"{remedy() or PACKAGE}."
+        f"{remedy() or PACKAGE_ADVICE}."
     )
 
 
-def rows(
-    estimator: Any, contract: Contract, example: tuple[Row | None, list[Row]] | None = None
-) -> Iterator[Row]:
+def candidate_rows(
+    estimator: Any,
+    contract: Contract,
+    example: tuple[InputRow | None, list[InputRow]] | None = None,
+) -> Iterator[InputRow]:
     """Rows that a model may answer, the likeliest first. ``example``: the columns' names, or None,
     and rows."""
     if example is not None:
         yield from _by_name(contract, *example)
     assumed = [
-        [_assumed(feature, attempt) for feature in contract.features] for attempt in range(TRIES)
+        [_assumed(feature, attempt) for feature in contract.features]
+        for attempt in range(MAX_ATTEMPTS)
     ]
     known = [column.categories[:1] for column in fitted_columns(estimator, len(contract.features))]
     likely = [
@@ -83,14 +86,14 @@ def rows(
     untold = [
         j for j, feature in enumerate(contract.features) if feature.dtype == ANY and not known[j]
     ]
-    yield from itertools.islice(_texts_beside_numbers(likely[1], untold), COMBINATIONS)
+    yield from itertools.islice(_texts_beside_numbers(likely[1], untold), MAX_COMBINATIONS)
 
 
-def _texts_beside_numbers(row: Row, untold: Sequence[int]) -> Iterator[Row]:
+def _texts_beside_numbers(row: InputRow, untold: Sequence[int]) -> Iterator[InputRow]:
     """Each combination of texts and numbers in a few ``untold`` columns; one text, or one number,
     among many."""
     choices: Iterable[Sequence[Any]]
-    if 2 ** len(untold) <= COMBINATIONS:
+    if 2 ** len(untold) <= MAX_COMBINATIONS:
         choices = itertools.product(("a", 1), repeat=len(untold))
     else:
         pairs = (("a", 1), (1, "a"))
@@ -104,7 +107,9 @@ def _texts_beside_numbers(row: Row, untold: Sequence[int]) -> Iterator[Row]:
         yield [changed.get(place, value) for place, value in enumerate(row)]
 
 
-def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Iterator[Row]:
+def _by_name(
+    contract: Contract, columns: InputRow | None, given: list[InputRow]
+) -> Iterator[InputRow]:
     with suppress(Exception):  # somebody else's file may hold anything
         places: Sequence[int] = range(len(contract.features))
         if columns is not None and contract.names is not None:

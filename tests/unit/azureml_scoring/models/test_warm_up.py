@@ -159,7 +159,7 @@ def test_texts_and_numbers_are_tried_where_nothing_tells_which_is_which(
 def test_a_model_that_answers_nothing_is_asked_a_bounded_number_of_times():
     """However many columns there are of which nothing is known."""
     features = tuple(Feature(f"c{place}", "any") for place in range(500))
-    rows = list(warm_up.rows(Never(), Contract(features, ("predict",), "frame")))
+    rows = list(warm_up.candidate_rows(Never(), Contract(features, ("predict",), "frame")))
     assert len(rows) < 100
     assert {len(row) for row in rows} == {500}
 
