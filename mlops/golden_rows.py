@@ -13,7 +13,7 @@ import pandas as pd
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.estimator import Predictor
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite, to_json
@@ -154,7 +154,7 @@ class GoldenRows:
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Ask the model the rows; -> answers by method. Raises ScoringError."""
-        X = golden_rows.batch(rows, self._contract).X
+        X = golden_check.batch_of(rows, self._contract).X
         answers = {
             method: Predictor(self._estimator, self._contract)(Batch(X, method))
             for method in self._methods
@@ -182,7 +182,9 @@ class GoldenRows:
 
 def comparable(answers: list[Any]) -> bool:
     """Tell whether answers stay the same in a manifest: no NaN, no infinity and no times."""
-    return not non_finite(answers) and golden_rows.same(orjson.loads(to_json(answers)), answers)
+    return not non_finite(answers) and golden_check.same_answers(
+        orjson.loads(to_json(answers)), answers
+    )
 
 
 def spread(count: int, wanted: int) -> list[int]:

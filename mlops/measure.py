@@ -15,7 +15,7 @@ import pandas as pd
 from azureml_scoring.errors import ModelFailed, ScoringError, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models import golden_rows as golden
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.baseline import MIN_BASELINE_ROWS, Baseline
 from azureml_scoring.models.estimators.estimator import (
     Predictor,
@@ -127,7 +127,7 @@ def _measured(
     chooser = GoldenRows(estimator, contract, known)
     every = samples.rows_of(frame)
     rows = chooser.chosen(source, every, say)
-    compared = golden.batch(every[:COMPARED_ROWS] + rows, contract).X
+    compared = golden_check.batch_of(every[:COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
     return Measured(
         contract,
@@ -206,7 +206,7 @@ def _tried_answers(
     steady = True
     for method in contract.methods:
         try:
-            batch = Batch(golden.batch(rows, contract).X, method)
+            batch = Batch(golden_check.batch_of(rows, contract).X, method)
             first, second = (Predictor(estimator, contract)(batch) for _ in range(2))
             to_json(first)
         except ScoringError as error:
@@ -217,7 +217,7 @@ def _tried_answers(
             say(f"  note: {method} fails on the sample and is not offered")
             continue
         answers[method] = first
-        if steadily := comparable(first) and golden.same(second, first):
+        if steadily := comparable(first) and golden_check.same_answers(second, first):
             known[method] = first
         else:
             say(
@@ -239,7 +239,7 @@ def _check_against_estimator(
         expected = _direct(frame, estimator, contract, method)
         if expected is None:
             return
-        if not golden.same(given, expected):
+        if not golden_check.same_answers(given, expected):
             raise StartupError(
                 f"The model answers the sample otherwise when it comes as JSON ({method}): it "
                 f"tells values apart that "
@@ -295,12 +295,12 @@ def _answers_alike(
     rows: list[list[Any]], estimator: Any, contract: Contract, answers: dict[str, list[Any]]
 ) -> bool:
     """Whether the model may be called by another contract: where there is any doubt, not."""
-    batch = golden.batch(rows, contract)
+    batch = golden_check.batch_of(rows, contract)
     try:
         asked = [Predictor(estimator, contract)(Batch(batch.X, method)) for method in answers]
     except ScoringError:
         return False
-    return golden.same(_comparable(asked), _comparable(list(answers.values())))
+    return golden_check.same_answers(_comparable(asked), _comparable(list(answers.values())))
 
 
 def _comparable(answers: Any) -> Any:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.inputs.contract import Feature
-from azureml_scoring.models import golden_rows as golden
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
 from azureml_scoring.models.estimators.estimator import Predictor, asking
 from azureml_scoring.models.estimators.known_features import with_fitted
@@ -160,7 +160,10 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
     contract = measured.contract
     if compiled and contract.methods[0] in compiled.outputs:
         return
-    row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
+    row, predict = (
+        golden_check.batch_of(measured.rows[:1], contract),
+        Predictor(estimator, contract),
+    )
     with (
         contextlib.suppress(StartupError),
         asking("its n_jobs was looked for"),

@@ -15,7 +15,7 @@ import pandas as pd
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.estimator import Predictor
 from azureml_scoring.models.predictions import non_finite
 from mlops import sample as samples
@@ -81,7 +81,7 @@ def failure(rows: list[list[Any]], estimator: Any, contract: Contract) -> BaseEx
     are let through."""
     lenient = _lenient(contract)
     try:
-        Predictor(estimator, lenient)(golden_rows.batch(rows, lenient))
+        Predictor(estimator, lenient)(golden_check.batch_of(rows, lenient))
     except ScoringError as error:
         return _cause(error)
     return None
@@ -109,7 +109,7 @@ def _refusals(
 ) -> list[str | None]:
     """For each feature, tried out: why a row without its value is not answered."""
     lenient = _lenient(contract)
-    whole, count = golden_rows.batch([row], lenient), len(row)
+    whole, count = golden_check.batch_of([row], lenient), len(row)
     predict, why = _quickest(estimator, lenient, whole), list[str | None]()
     begun = time.perf_counter()
     for start in range(0, count, AT_ONCE):
@@ -133,7 +133,7 @@ def _quickest(estimator: Any, contract: Contract, row: Batch) -> Predictor:
     if contract.container == "frame" and contract.uniform:
         unnamed = Predictor(estimator, dataclasses.replace(contract, container="array"))
         with contextlib.suppress(ScoringError):
-            if golden_rows.same(unnamed(row), predict(row)):
+            if golden_check.same_answers(unnamed(row), predict(row)):
                 return unnamed
     return predict
 

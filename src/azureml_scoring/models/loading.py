@@ -17,8 +17,7 @@ from azureml_scoring import log
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models import golden_rows as golden
-from azureml_scoring.models import warm_up
+from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.engines import onnx_model, onnx_session
 from azureml_scoring.models.engines.onnx_model import OnnxPredictor
 from azureml_scoring.models.estimators.estimator import Predictor, asking, cacheable, contract_of
@@ -74,7 +73,7 @@ def load(settings: Settings) -> Model:
     with asking("it was tried"):
         example = _tried(found, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
-        proven = not non_finite(predict(golden.batch(list(example[:1]), contract)))
+        proven = not non_finite(predict(golden_check.batch_of(list(example[:1]), contract)))
         compiled, quick = _compiled(found, predict, settings)
     asked = len(packaged.golden_rows) if packaged else 0
     return Model(
@@ -103,7 +102,7 @@ def _tried(
     """Rows that the model has answered. Raises StartupError where it does not answer as it should,
     or at all."""
     if packaged := found.manifest:
-        golden.check(packaged, predict)
+        golden_check.check(packaged, predict)
         if not packaged.golden_answers:  # it answers differently each time
             warm_up.first_answered(contract, predict, packaged.golden_rows)
         return packaged.golden_rows
@@ -120,7 +119,10 @@ def _tried(
 def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
     """How long the largest batch takes, of golden rows that the graph answers: the least of a few
     times, the first being slower."""
-    known, method = golden.batch(packaged.golden_rows, packaged.contract).X, predict.methods[0]
+    known, method = (
+        golden_check.batch_of(packaged.golden_rows, packaged.contract).X,
+        predict.methods[0],
+    )
     own, _ = predict.own_answers(Batch(known, method))
     if not own.any():
         return math.inf
@@ -166,7 +168,7 @@ def _compiled(
     try:
         onnx_model.check_compared(compiled)
         predict = on(threads=1)
-        golden.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
+        golden_check.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
     except StartupError as error:
         if demanded:
             raise

@@ -14,7 +14,7 @@ from typing import Any
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite
 
@@ -48,7 +48,7 @@ def first_answered(
     fallback: InputRow | None = None
     for row in rows:
         try:
-            if not non_finite(predict(golden_rows.batch([row], contract))):
+            if not non_finite(predict(golden_check.batch_of([row], contract))):
                 return row
             fallback = fallback or row
         except ScoringError as error:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.estimator import Predictor
 from mlops import probe
 from mlops.measure import measure as measured
@@ -46,7 +46,7 @@ def test_each_of_many_features_is_tried_without_a_value(taken: int):
 def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytest.MonkeyPatch):
     """That took two minutes for 1,500 features."""
     asked: list[int] = []
-    read = golden_rows.batch
+    read = golden_check.batch_of
 
     def counting(rows: Any, contract: Any) -> Any:
         asked.append(len(rows))
@@ -103,7 +103,7 @@ def test_fractions_are_answered_though_the_sample_has_none(model: Any):
     """Also where log-probabilities are infinite on each row."""
     model.fit(AGES, AGES["age"] > 33)
     contract = measured(model, WHOLE, silent).contract
-    asked = golden_rows.batch([[40.5, 1], [20.25, 2.5]], contract)
+    asked = golden_check.batch_of([[40.5, 1], [20.25, 2.5]], contract)
     direct = model.predict(pd.DataFrame([[40.5, 1], [20.25, 2.5]], columns=AGES.columns))
     assert Predictor(model, contract)(asked) == direct.tolist()
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 import support
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import sample as samples
 from mlops.cli import main
@@ -281,7 +281,7 @@ def test_dates_have_not_moved(tmp_path: Path):
     assert "  numbers: n\n  dates or times: day\n" in result.output
     frame.to_parquet(tmp_path / "rows.parquet")
     packaged = Manifest.read(tmp_path / "out")
-    X = golden_rows.batch(samples.rows_of(frame), packaged.contract).X
+    X = golden_check.batch_of(samples.rows_of(frame), packaged.contract).X
     collected = [dict(zip(frame.columns, row, strict=True)) for row in X.tolist()]
     (tmp_path / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, collected)))
     for name in ("train.csv", "rows.parquet", "rows.jsonl"):

@@ -17,20 +17,20 @@ from azureml_scoring.inputs.payload import Limits
 from azureml_scoring.models.files.manifest import RETRAIN, Manifest
 from validation import validate
 
-RELATIVE, ABSOLUTE = 1e-6, 1e-9
+RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 1e-6, 1e-9
 """How far an answer may be off: processors differ in the last digits, models in the first."""
 
-UNLIMITED = Limits(*[sys.maxsize] * 5)
+NO_LIMITS = Limits(*[sys.maxsize] * 5)
 
 
 def check(
-    packaged: Manifest, predict: Callable[[Batch], list[Any]], tolerance: float = RELATIVE
+    packaged: Manifest, predict: Callable[[Batch], list[Any]], tolerance: float = RELATIVE_TOLERANCE
 ) -> None:
     """Raises StartupError."""
     saved = ", ".join(f"{package} {version}" for package, version in packaged.versions.items())
     for method, expected in packaged.golden_answers.items():
         try:
-            rows = batch(packaged.golden_rows, packaged.contract)
+            rows = batch_of(packaged.golden_rows, packaged.contract)
             answers = predict(Batch(rows.X, method))
         except ScoringError as error:
             raise StartupError(
@@ -38,7 +38,7 @@ def check(
                 f"{type(error.__cause__ or error).__name__}); "
                 f"install the versions it was packaged with ({saved}), or {RETRAIN}."
             ) from error
-        if not same(answers, expected, tolerance):
+        if not same_answers(answers, expected, tolerance):
             raise StartupError(
                 f"The model answers its golden rows otherwise than when it was packaged "
                 f"({method}); "
@@ -46,26 +46,27 @@ def check(
             )
 
 
-def batch(rows: list[list[Any]], contract: Contract) -> Batch:
+def batch_of(rows: list[list[Any]], contract: Contract) -> Batch:
     """Rows of plain values, by the way that a request takes, in spite of all limits. Raises
     ClientError."""
-    return validate(orjson.dumps({"data": rows}), contract, UNLIMITED)
+    return validate(orjson.dumps({"data": rows}), contract, NO_LIMITS)
 
 
-def same(answer: Any, wanted: Any, tolerance: float = RELATIVE) -> bool:
+def same_answers(answer: Any, wanted: Any, tolerance: float = RELATIVE_TOLERANCE) -> bool:
     """Numbers within a tolerance, relative or of the size 1, everything else equal, in nested
     lists."""
     if isinstance(wanted, list):
         if not isinstance(answer, list) or len(answer) != len(wanted):
             return False
         return all(
-            same(given, other, tolerance) for given, other in zip(answer, wanted, strict=True)
+            same_answers(given, other, tolerance)
+            for given, other in zip(answer, wanted, strict=True)
         )
     if isinstance(wanted, float) and isinstance(answer, float):
         return math.isclose(
             answer,
             wanted,
             rel_tol=tolerance,
-            abs_tol=ABSOLUTE if tolerance == RELATIVE else tolerance,
+            abs_tol=ABSOLUTE_TOLERANCE if tolerance == RELATIVE_TOLERANCE else tolerance,
         )
     return bool(answer == wanted)
