@@ -151,7 +151,7 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
-    from mlops import golden_rows as golden
+    from mlops import golden_selection
     from mlops import sample as samples
     from mlops.package import package as package_model
 
@@ -168,7 +168,7 @@ def package(
         rows.drop(columns=[columns[name] for name in drop]),
         out,
         told=told(text, dtype),
-        golden_rows=golden.given(golden_rows, drop),
+        golden_rows=golden_selection.parse_option(golden_rows, drop),
         name=name,
         version=version,
         force=force,

@@ -28,7 +28,7 @@ from azureml_scoring.models.predictions import non_finite, per_row, to_json
 from mlops import sample as samples
 from mlops.blame import failed
 from mlops.fit_categories import with_categories
-from mlops.golden_rows import GoldenRows, Source, comparable, spread
+from mlops.golden_selection import GoldenSelector, Source, comparable, spread
 from mlops.probe import with_container, with_missing
 from mlops.read_as import listed
 
@@ -124,9 +124,9 @@ def _measured(
     )  # a DataFrame costs more than many a prediction
     if contract.container == "frame" and contract.uniform and alike(unnamed):
         contract = unnamed
-    chooser = GoldenRows(estimator, contract, known)
+    chooser = GoldenSelector(estimator, contract, known)
     every = samples.rows_of(frame)
-    rows = chooser.chosen(source, every, say)
+    rows = chooser.select(source, every, say)
     compared = golden_check.batch_of(every[:COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
     return Measured(

@@ -27,7 +27,7 @@ from mlops import jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
-from mlops.golden_rows import Given
+from mlops.golden_selection import GoldenOption
 from mlops.measure import Measured, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
@@ -46,7 +46,7 @@ def package(
     force: bool = False,
     cacheable: bool = True,
     trust: Collection[str] = (),
-    golden_rows: Given = "synthetic",
+    golden_rows: GoldenOption = "synthetic",
     say: Say = lambda line: None,
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.

@@ -22,27 +22,27 @@ from mlops.csv_file import CsvFile
 from mlops.read_as import listed
 from mlops.synthetic_rows import Row, SyntheticRows
 
-COUNT = 10
-ENOUGH = 3
+GOLDEN_ROWS = 10
+MIN_NEW_ROWS = 3
 """Rows that are not in the sample. This many are enough, since columns of few values may give no
 more."""
 
-LOOKED_AT = 2_000
+MAX_SAMPLE_ROWS = 2_000
 """Rows of the sample that are looked at to draw others like them."""
 
-MOST = 100
+MAX_FILE_ROWS = 100
 """Rows that a file may have: each start of the service asks all of them."""
 
 Choice = Literal["synthetic", "sample"]
 CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
 Source = Choice | pd.DataFrame
-Given = Source | CsvFile
+GoldenOption = Source | CsvFile
 """A source; a CSV among them has yet to be read as the model was fitted."""
 
 Say = Callable[[str], None]
 
 
-def given(text: str, drop: Collection[str] = ()) -> Given:
+def parse_option(text: str, drop: Collection[str] = ()) -> GoldenOption:
     """Parse ``--golden-rows``. ``drop``: columns that a file may have beside the model's. Raises
     StartupError."""
     if text in CHOICES:
@@ -56,7 +56,7 @@ def given(text: str, drop: Collection[str] = ()) -> Given:
     return rows.drop(columns=[name for name in rows.columns if str(name) in drop])
 
 
-class GoldenRows:
+class GoldenSelector:
     """Chooses rows that the model answers. ``finite``: methods whose answers are kept, and so must
     be finite."""
 
@@ -66,12 +66,12 @@ class GoldenRows:
         self._finite = finite
         self._methods = list(finite) or contract.methods[:1]
 
-    def chosen(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
+    def select(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
         """Return the golden rows. Raises StartupError where the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
         if source == "sample":
-            kept = [sample[place] for place in spread(len(sample), COUNT)]
+            kept = [sample[place] for place in spread(len(sample), GOLDEN_ROWS)]
             say(f"  note: {len(kept)} rows of the sample are kept as golden rows")
             return kept
         return self._synthetic(sample, say)
@@ -89,10 +89,10 @@ class GoldenRows:
 
     def _of_file(self, frame: pd.DataFrame) -> list[Row]:
         rows = samples.rows_of(frame)
-        if len(rows) > MOST:
+        if len(rows) > MAX_FILE_ROWS:
             raise StartupError(
                 f"--golden-rows holds {len(rows):,} rows, and each start asks all of them; give "
-                f"{MOST} at most."
+                f"{MAX_FILE_ROWS} at most."
             )
         taken = len(self._answered(rows))
         if taken < len(rows):
@@ -109,15 +109,15 @@ class GoldenRows:
             for feature in fitted_columns(self._estimator, len(self._contract.features))
         ]
         columns = list(
-            zip(*(sample[place] for place in spread(len(sample), LOOKED_AT)), strict=True)
+            zip(*(sample[place] for place in spread(len(sample), MAX_SAMPLE_ROWS)), strict=True)
         )
         made = SyntheticRows(self._contract.features, columns, kept)
         rows, way = list[Row](), 0
         for each in range(made.ways):
-            found = self._like(made.drawn(each, COUNT), known, alone=len(sample) == 1)
+            found = self._like(made.drawn(each, GOLDEN_ROWS), known, alone=len(sample) == 1)
             if len(found) > len(rows):
                 rows, way = found, each
-            if len(rows) >= ENOUGH:
+            if len(rows) >= MIN_NEW_ROWS:
                 break
         if not rows:
             raise StartupError(
@@ -148,9 +148,9 @@ class GoldenRows:
             alike = repeated if tuple(row) in known else fresh
             if row not in alike:
                 alike.append(row)
-            if len(fresh) == COUNT:
+            if len(fresh) == GOLDEN_ROWS:
                 break
-        return fresh if len(fresh) >= ENOUGH or alone else [*fresh, *repeated][:COUNT]
+        return fresh if len(fresh) >= MIN_NEW_ROWS or alone else [*fresh, *repeated][:GOLDEN_ROWS]
 
     def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
         """Ask the model the rows; -> answers by method. Raises ScoringError."""
