@@ -22,7 +22,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Method, Scalar
 from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.engines.onnx_model import OnnxModel
-from azureml_scoring.models.files.inside import inside
+from azureml_scoring.models.files.safe_join import safe_join
 
 FILE_NAME = "manifest.json"
 SCHEMA = 1
@@ -97,7 +97,7 @@ class Manifest:
                 f"{path} is damaged ({type(error).__name__}); {REPACKAGE}."
             ) from None
         for name in (made.model_file, *made.files, *([made.onnx.file] if made.onnx else [])):
-            inside(folder, name)
+            safe_join(folder, name)
         return made
 
     def _check(self, read: dict[str, Any]) -> None:

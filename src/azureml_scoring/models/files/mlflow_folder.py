@@ -16,7 +16,7 @@ import numpy as np
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, METHODS, TEXT, Feature
 from azureml_scoring.models.files import bounded_yaml
-from azureml_scoring.models.files.inside import inside
+from azureml_scoring.models.files.safe_join import safe_join
 
 FILE_NAME = "MLmodel"
 
@@ -64,7 +64,9 @@ class MlflowModel:
             flavour = flavours["sklearn"]
             version = flavour.get("sklearn_version")
             return cls(
-                model_file=inside(folder, flavour["pickled_model"]).relative_to(folder).as_posix(),
+                model_file=safe_join(folder, flavour["pickled_model"])
+                .relative_to(folder)
+                .as_posix(),
                 sklearn_version=None if version is None else str(version),
                 features=_features((document.get("signature") or {}).get("inputs")),
                 method=_method(path, (flavours.get("python_function") or {}).get("predict_fn")),
@@ -144,7 +146,7 @@ def _example(folder: Path, saved: Any) -> tuple[list[Any] | None, list[Any]] | N
     """Rows of ``input_example`` in ``mlflow.sklearn.save_model``: a frame's or an array's. A folder
     does without."""
     try:
-        file = inside(folder, saved["artifact_path"])
+        file = safe_join(folder, saved["artifact_path"])
         document = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_EXAMPLE else {}
         if "inputs" in document:
             return None, list(document["inputs"])

@@ -7,7 +7,7 @@ from pathlib import Path
 from azureml_scoring.errors import StartupError
 
 
-def inside(folder: Path, name: str) -> Path:
+def safe_join(folder: Path, name: str) -> Path:
     """``folder / name``. Raises StartupError where that leads out: by ``..``, as an absolute path,
     or by a link."""
     try:
