@@ -10,7 +10,11 @@ from pathlib import Path
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files import manifest, mlflow_folder
-from azureml_scoring.models.files.file_kinds import SUFFIXES, may_hold_a_model, of_another_kind
+from azureml_scoring.models.files.file_formats import (
+    MODEL_SUFFIXES,
+    may_be_model_file,
+    other_format,
+)
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
 from azureml_scoring.settings import Settings
@@ -44,7 +48,7 @@ def find(settings: Settings) -> Artifact:
         raise StartupError(
             f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
         ) from None
-    if kind := of_another_kind(place.file):
+    if kind := other_format(place.file):
         raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)
     packaged = place.manifest
@@ -83,7 +87,7 @@ def _candidate(settings: Settings) -> Path:
     if not candidates:
         described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
         raise StartupError(
-            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, "
+            f"No model in {root} or one folder below (looked for {', '.join(MODEL_SUFFIXES)}, "
             f"{described}); "
             f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
@@ -105,7 +109,7 @@ def _folders(root: Path) -> list[Path]:
 def _candidates(folder: Path) -> list[Path]:
     if _is_described(folder):
         return [folder]
-    return sorted(path for path in folder.iterdir() if may_hold_a_model(path))
+    return sorted(path for path in folder.iterdir() if may_be_model_file(path))
 
 
 def _others(root: Path) -> str:
@@ -116,9 +120,7 @@ def _others(root: Path) -> str:
         for path in sorted(folder.iterdir())
         if path.is_file()
     )
-    return next(
-        (f" {path.name} is {kind}." for path in files if (kind := of_another_kind(path))), ""
-    )
+    return next((f" {path.name} is {kind}." for path in files if (kind := other_format(path))), "")
 
 
 def _is_described(folder: Path) -> bool:

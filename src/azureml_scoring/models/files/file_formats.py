@@ -5,14 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-PICKLES = (".pkl", ".pickle", ".p", ".joblib", ".sav")
-COMPRESSED = (".z", ".gz")
+PICKLE_SUFFIXES = (".pkl", ".pickle", ".p", ".joblib", ".sav")
+COMPRESSED_SUFFIXES = (".z", ".gz")
 """As joblib writes them by itself."""
 
-SUFFIXES = (*PICKLES, *COMPRESSED, ".skops")
+MODEL_SUFFIXES = (*PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops")
 """In whichever case."""
 
-DATA = {".csv", ".json", ".jsonl", ".log", ".ndjson", ".sql", ".tar", ".tsv", ".txt", ".xml"}
+DATA_SUFFIXES = {
+    ".csv",
+    ".json",
+    ".jsonl",
+    ".log",
+    ".ndjson",
+    ".sql",
+    ".tar",
+    ".tsv",
+    ".txt",
+    ".xml",
+}
 """What else is compressed, as in train.csv.gz."""
 
 XGBOOST = "a model in XGBoost's own format; save the fitted XGBClassifier or XGBRegressor with joblib.dump()"
@@ -23,30 +34,30 @@ NETWORK = "a neural network, which is not served here; only scikit-learn's estim
 ARCHIVE = "an archive; unpack it, and upload what is in it"
 PMML = "a model in PMML, which is not served here; save the estimator with joblib.dump()"
 
-OTHERS = {
+OTHER_FORMATS = {
     ".ubj": XGBOOST, ".bst": XGBOOST, ".cbm": CATBOOST, ".onnx": ONNX, ".pmml": PMML,
     ".h5": NETWORK, ".keras": NETWORK, ".pt": NETWORK, ".pth": NETWORK, ".safetensors": NETWORK,
     ".7z": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".zip": ARCHIVE,
 }  # fmt: skip
-STARTS = {".json": (b'"learner"', XGBOOST), ".txt": (b"tree\nversion", LIGHTGBM)}
+SIGNATURES = {".json": (b'"learner"', XGBOOST), ".txt": (b"tree\nversion", LIGHTGBM)}
 """Suffixes of much else: what is near the start of a model's."""
 
-NEAR = 100
+SIGNATURE_WITHIN_BYTES = 100
 
 
-def may_hold_a_model(path: Path) -> bool:
+def may_be_model_file(path: Path) -> bool:
     suffix = path.suffix.lower()
-    data = suffix in COMPRESSED and Path(path.stem).suffix.lower() in DATA
-    return suffix in SUFFIXES and not data and path.is_file()
+    data = suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() in DATA_SUFFIXES
+    return suffix in MODEL_SUFFIXES and not data and path.is_file()
 
 
-def of_another_kind(path: Path) -> str | None:
+def other_format(path: Path) -> str | None:
     """What a file is and what to do, as the end of a sentence; None where nothing is known."""
     suffix = path.suffix.lower()
-    if suffix in COMPRESSED and Path(path.stem).suffix.lower() == ".tar":
+    if suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() == ".tar":
         return ARCHIVE
-    if suffix in STARTS:
-        start, kind = STARTS[suffix]
+    if suffix in SIGNATURES:
+        start, kind = SIGNATURES[suffix]
         with suppress(OSError), path.open("rb") as file:
-            return kind if start in file.read(NEAR) else None
-    return OTHERS.get(suffix)
+            return kind if start in file.read(SIGNATURE_WITHIN_BYTES) else None
+    return OTHER_FORMATS.get(suffix)
