@@ -25,7 +25,7 @@ from azureml_scoring.inputs.contract import (
     Contract,
     Feature,
 )
-from azureml_scoring.models.estimators import no_estimator
+from azureml_scoring.models.estimators import not_an_estimator
 from azureml_scoring.models.estimators.fitted_columns import object_columns
 from azureml_scoring.models.estimators.known_features import features_of, takes_texts, with_fitted
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
@@ -191,7 +191,7 @@ def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
             "XGBClassifier or XGBRegressor."
         )
     if not methods or isinstance(estimator, type):
-        raise StartupError(no_estimator.sentence(estimator))
+        raise StartupError(not_an_estimator.message(estimator))
     if default is None:
         return methods
     if default not in methods:

@@ -10,12 +10,12 @@ from typing import Any
 
 from azureml_scoring.inputs.contract import METHODS
 
-NAMED = 5
-STEPS = 20
+MAX_NAMED = 5
+MAX_STEPS = 20
 """Of a recipe, at most."""
 
 
-def sentence(thing: Any) -> str:
+def message(thing: Any) -> str:
     """For something that has none of the methods that may be asked, or is a class that has them."""
     holds = f"The model file holds a {type(thing).__name__}"
     if isinstance(thing, type):
@@ -27,8 +27,10 @@ def sentence(thing: Any) -> str:
     shown = [
         f"{name}{type(part).__name__}"[:100]
         for name, part in zip(names, parts.values(), strict=True)
-    ][:NAMED]
-    listed = f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > NAMED else ''}"
+    ][:MAX_NAMED]
+    listed = (
+        f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > MAX_NAMED else ''}"
+    )
     return f"{listed}{_remedy(parts)}."
 
 
@@ -64,7 +66,7 @@ def _recipe(order: list[Any], parts: Mapping[Any, Any]) -> str:
     named = [repr(key) for key in order if isinstance(key, int | str)]
     if (
         len(named) < len(order)
-        or len(order) > STEPS
+        or len(order) > MAX_STEPS
         or max(map(len, named)) > 50
         or not _chained(steps)
     ):
@@ -101,8 +103,8 @@ def _lost(others: Mapping[Any, Any], estimator: Any) -> str:
     )
     if columns and not hasattr(estimator, "feature_names_in_"):
         ways.append("for the columns fit it on a DataFrame, so that it keeps their names and order")
-    names = ", ".join(f"{key}"[:50] for key in [*others][:NAMED]) + (
-        ", ..." if len(others) > NAMED else ""
+    names = ", ".join(f"{key}"[:50] for key in [*others][:MAX_NAMED]) + (
+        ", ..." if len(others) > MAX_NAMED else ""
     )
     return "; ".join([f"; a server does not apply what else the file holds ({names})", *ways])
 
