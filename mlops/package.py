@@ -16,7 +16,7 @@ from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
-from azureml_scoring.models.estimators.estimator import Predictor, asking
+from azureml_scoring.models.estimators.estimator import Predictor, startup_error_when
 from azureml_scoring.models.estimators.known_features import with_fitted
 from azureml_scoring.models.files import artifact, model_file
 from azureml_scoring.models.files.artifact import Artifact
@@ -67,14 +67,14 @@ def package(
     estimator, digest = _load(
         found, settings, f"mlops package {model} --sample DATA --out {out}", say
     )
-    with asking("it was measured on the sample"):
+    with startup_error_when("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
         sample = _read(sample, estimator, signature, told or {}, say)
         if not isinstance(golden_rows, str):
             golden_rows = _read(golden_rows, estimator, signature, told or {}, lambda line: None)
         check_whole(estimator, sample, say)
     with converter() as graphs:
-        with asking("it was measured on the sample"):
+        with startup_error_when("it was measured on the sample"):
             default = found.mlflow.method if found.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
             measured = measure(estimator, sample, say, default, signed, golden_rows)
@@ -166,7 +166,7 @@ def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None
     )
     with (
         contextlib.suppress(StartupError),
-        asking("its n_jobs was looked for"),
+        startup_error_when("its n_jobs was looked for"),
     ):  # no packaging fails for a note
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")

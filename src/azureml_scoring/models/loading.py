@@ -20,7 +20,12 @@ from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.engines import onnx_model, onnx_session
 from azureml_scoring.models.engines.onnx_model import OnnxPredictor
-from azureml_scoring.models.estimators.estimator import Predictor, asking, cacheable, contract_of
+from azureml_scoring.models.estimators.estimator import (
+    Predictor,
+    cacheable,
+    contract_of,
+    startup_error_when,
+)
 from azureml_scoring.models.files import artifact
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
@@ -65,12 +70,12 @@ def load(settings: Settings) -> Model:
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    with asking("it was asked what it takes"):
+    with startup_error_when("it was asked what it takes"):
         contract = packaged.contract if packaged else contract_of(estimator, found.mlflow)
         repeatable = packaged.cacheable if packaged else cacheable(estimator)
     predict = Predictor(estimator, contract)
     started = time.perf_counter()
-    with asking("it was tried"):
+    with startup_error_when("it was tried"):
         example = _tried(found, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         proven = not non_finite(predict(golden_check.batch_of(list(example[:1]), contract)))

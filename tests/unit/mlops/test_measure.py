@@ -52,7 +52,7 @@ def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytes
         asked.append(len(rows))
         return read(rows, contract)
 
-    monkeypatch.setattr(golden_rows, "batch", counting)
+    monkeypatch.setattr(golden_check, "batch_of", counting)
     measured(LinearRegression().fit(WIDE, WIDE["f0"]), WIDE, silent)
     assert len(asked) < 20
 

@@ -15,8 +15,10 @@ from typing import Any
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, CATEGORY, TEXT, Feature
 
-PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
-NUMBER = Feature(None, missing=True)
+PACKAGE_ADVICE = (
+    "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
+)
+NUMERIC = Feature(None, missing=True)
 
 
 def booster_features(first: Any) -> tuple[Feature, ...] | None:
@@ -33,11 +35,11 @@ def check_categories(first: Any, features: Sequence[Feature]) -> None:
         raise StartupError(
             f"The model (XGBoost's) does not hold the categories of its columns, as those saved by "
             f"3.1 and later do; "
-            f"{PACKAGE}."
+            f"{PACKAGE_ADVICE}."
         )
     if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not categories:
         raise StartupError(
-            f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}."
+            f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE_ADVICE}."
         )
 
 
@@ -58,7 +60,7 @@ def booster_names(first: Any) -> list[str] | None:
     return None if names in automatic else names
 
 
-def named(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
+def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
     if names is None:
         return tuple(features)
     return tuple(
@@ -76,11 +78,11 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
     params = booster.params
     places = params.get("categorical_column") or params.get("categorical_feature") or []
     if len(places) != len(categories) and categories:
-        return named(booster_names(first), [Feature(None, ANY)] * count)
-    features = [NUMBER] * count
+        return with_names(booster_names(first), [Feature(None, ANY)] * count)
+    features = [NUMERIC] * count
     for place, known in zip(sorted(places), categories, strict=False):
         features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)
 
 
 def _xgboost(first: Any) -> tuple[Feature, ...] | None:
@@ -92,10 +94,10 @@ def _xgboost(first: Any) -> tuple[Feature, ...] | None:
         return None
     categories = _xgboost_categories(booster, types) if "c" in types else itertools.repeat(())
     features = [
-        Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMBER
+        Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMERIC
         for kind, known in zip(types, categories, strict=False)
     ]
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)
 
 
 def _xgboost_booster(first: Any) -> Any:
@@ -132,9 +134,9 @@ def _catboost(first: Any) -> tuple[Feature, ...] | None:
     """Once it is loaded from a file, ``n_features_in_`` is 0."""
     if not hasattr(first, "get_cat_feature_indices") or not getattr(first, "feature_names_", None):
         return None
-    features = [NUMBER] * len(first.feature_names_)
+    features = [NUMERIC] * len(first.feature_names_)
     for place in first.get_cat_feature_indices():
         features[place] = Feature(None, ANY)
     for place in first.get_text_feature_indices():
         features[place] = Feature(None, TEXT)
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)

@@ -31,14 +31,21 @@ from azureml_scoring.models.estimators.known_features import features_of, takes_
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
 from azureml_scoring.models.predictions import non_finite, per_row
 
-REFUSALS = (ValueError, TypeError, LookupError, ArithmeticError, AssertionError, AttributeError)
+REFUSAL_ERRORS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+)
 """What code raises on a value that it can't work with. Other exceptions tell of the model or its
 machine."""
 
-BOOSTERS = {"catboost", "_catboost", "lightgbm", "xgboost"}
+BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise exceptions of their own in place of those."""
 
-KINDS = {str: str, bool: bool}
+VALUE_TYPES = {str: str, bool: bool}
 """Any other value is a number, or missing, which goes with numbers."""
 
 
@@ -136,13 +143,16 @@ def _alike(X: np.ndarray, untold: list[int]) -> list[list[int]]:
     a row alone, and no row is answered that would be refused alone."""
     found: dict[tuple[type, ...], list[int]] = defaultdict(list)
     for place, row in enumerate(X[:, untold].tolist()):
-        found[tuple(KINDS.get(type(value), float) for value in row)].append(place)
+        found[tuple(VALUE_TYPES.get(type(value), float) for value in row)].append(place)
     return list(found.values())
 
 
 def _refuses(error: BaseException) -> bool:
     kind = type(error)
-    return issubclass(kind, REFUSALS) or str(kind.__module__).partition(".")[0] in BOOSTERS
+    return (
+        issubclass(kind, REFUSAL_ERRORS)
+        or str(kind.__module__).partition(".")[0] in BOOSTER_PACKAGES
+    )
 
 
 def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
@@ -168,7 +178,7 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
 
 
 @contextmanager
-def asking(when: str) -> Iterator[None]:
+def startup_error_when(when: str) -> Iterator[None]:
     """Whatever a model raises meanwhile becomes one sentence, a StartupError."""
     try:
         yield

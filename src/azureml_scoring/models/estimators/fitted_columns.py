@@ -22,21 +22,28 @@ from azureml_scoring.models.estimators.booster_features import booster_features
 NUMBER = "number"
 """In place of a number's dtype: whole or not, the fit does not tell."""
 
-NOTHING = Feature(None, ANY)
+UNKNOWN = Feature(None, ANY)
 
-INSIDE = ("best_estimator_", "estimator_", "regressor_", "classifier_", "estimator")
+INNER_ATTRIBUTES = ("best_estimator_", "estimator_", "regressor_", "classifier_", "estimator")
 """What searches, transformed targets and others call the estimator that meets the same columns."""
 
-SEVERAL = ("estimators_", "calibrated_classifiers_")
+ENSEMBLE_ATTRIBUTES = ("estimators_", "calibrated_classifiers_")
 """What ensembles call theirs."""
 
-HOLDERS = {"steps", "transformers", "transformer_list", "estimators", "estimator", "regressor"}
+META_PARAMETERS = {
+    "steps",
+    "transformers",
+    "transformer_list",
+    "estimators",
+    "estimator",
+    "regressor",
+}
 """Parameters of what holds other estimators; its own tags do not tell what those take."""
 
-ALIKE = 10
+MAX_MEMBERS = 10
 """Members of an ensemble that are looked at; all met the same columns."""
 
-PARTS = 2_000
+MAX_PARTS = 2_000
 """Parts of an estimator that are looked at, of which there may be no end."""
 
 
@@ -56,7 +63,7 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
     The dtype is TEXT, BOOLEAN, CATEGORY, DATETIME or NUMBER, or ANY where nothing is told. With
     ANY, ``categories`` are what a later step knows: likely to be answered, and no promise.
     """
-    found = [NOTHING] * count
+    found = [UNKNOWN] * count
     with suppress(Exception):
         for part in _parts(estimator, count):
             for place, told in zip(part.places, _told(part), strict=False):
@@ -98,7 +105,7 @@ def by_scikit_learn(part: Any) -> bool:
 
 
 def _parts(estimator: Any, count: int) -> Iterator[Part]:
-    return itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), PARTS)
+    return itertools.islice(_walk(Part(estimator, range(count), as_sent=True)), MAX_PARTS)
 
 
 def _walk(whole: Part) -> Iterator[Part]:
@@ -148,12 +155,12 @@ def _children(whole: Any, places: Sequence[int]) -> Iterator[tuple[Any, Sequence
 
 
 def _members(whole: Any, places: Sequence[int]) -> Iterator[tuple[Any, Sequence[int], bool]]:
-    for name in INSIDE:
+    for name in INNER_ATTRIBUTES:
         if hasattr(getattr(whole, name, None), "get_params") or hasattr(
             getattr(whole, name, None), "predict"
         ):
             yield getattr(whole, name), places, True
-    for name in SEVERAL:
+    for name in ENSEMBLE_ATTRIBUTES:
         members = (
             np.ravel(several)
             if isinstance(several := getattr(whole, name, ()), np.ndarray)
@@ -162,7 +169,7 @@ def _members(whole: Any, places: Sequence[int]) -> Iterator[tuple[Any, Sequence[
         drawn = getattr(
             whole, "estimators_features_", itertools.repeat(range(len(places)))
         )  # by a bag
-        for inner, columns in itertools.islice(zip(members, drawn, strict=False), ALIKE):
+        for inner, columns in itertools.islice(zip(members, drawn, strict=False), MAX_MEMBERS):
             yield inner, [places[column] for column in columns], True
 
 
@@ -262,7 +269,7 @@ def _by_tags(part: Any) -> str | None:
     thought of."""
     from sklearn.utils import get_tags
 
-    if not by_scikit_learn(part) or HOLDERS & part.get_params(deep=False).keys():
+    if not by_scikit_learn(part) or META_PARAMETERS & part.get_params(deep=False).keys():
         return None
     tags = get_tags(part)
     if tags.input_tags.string and not tags.input_tags.two_d_array:

@@ -11,18 +11,18 @@ import numpy as np
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.booster_features import (
-    PACKAGE,
+    PACKAGE_ADVICE,
     booster_features,
     booster_names,
     check_categories,
-    named,
+    with_names,
 )
-from azureml_scoring.models.estimators.fitted_columns import NOTHING, NUMBER, fitted_columns
+from azureml_scoring.models.estimators.fitted_columns import NUMBER, UNKNOWN, fitted_columns
 
-EXACT = 2**53
+MAX_EXACT_INTEGER = 2**53
 """Below, a float64 holds each whole number."""
 
-NESTED = 100
+MAX_NESTING = 100
 """Pipelines and searches within each other."""
 
 
@@ -39,9 +39,11 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
         _refuse_unfitted(estimator)
         raise StartupError(
             f"The model ({type(estimator).__name__}) does not tell how many features it takes; "
-            f"{PACKAGE}."
+            f"{PACKAGE_ADVICE}."
         )
-    return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
+    return with_names(
+        getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count))
+    )
 
 
 def with_fitted(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
@@ -55,7 +57,7 @@ def with_fitted(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, .
     fitted = fitted_columns(estimator, len(signed if names is None else names))
     if names is not None:
         by_name = dict(zip(names, fitted, strict=True))
-        fitted = [by_name.get(feature.name or "", NOTHING) for feature in signed]
+        fitted = [by_name.get(feature.name or "", UNKNOWN) for feature in signed]
     return tuple(map(_corrected, signed, fitted))
 
 
@@ -85,7 +87,9 @@ def _no_number(fitted: Feature) -> bool:
 
 
 def _taken(fitted: Feature) -> Feature:
-    if fitted.dtype == NUMBER and all(-EXACT < float(known) < EXACT for known in fitted.categories):
+    if fitted.dtype == NUMBER and all(
+        -MAX_EXACT_INTEGER < float(known) < MAX_EXACT_INTEGER for known in fitted.categories
+    ):
         return Feature(None, missing=True)
     if fitted.dtype == CATEGORY and fitted.categories:
         return replace(fitted, missing=True)
@@ -122,7 +126,7 @@ def names_of(estimator: Any) -> list[str] | None:
 
 def first_step(estimator: Any) -> Any:
     """What meets the input: inside pipelines and searches, the first step."""
-    for _ in range(NESTED):
+    for _ in range(MAX_NESTING):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif getattr(estimator, "steps", None):

@@ -19,11 +19,11 @@ from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
 from azureml_scoring.settings import Settings
 
-LISTED = 20
+MAX_LISTED_FILES = 20
 """How many files an error lists."""
 
-VERSION = re.compile(r"v?\d+([.\-]\d+)*")
-GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+VERSION_PATTERN = re.compile(r"v?\d+([.\-]\d+)*")
+GUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The name that Azure ML gives to a model that is not registered."""
 
 
@@ -92,8 +92,10 @@ def _candidate(settings: Settings) -> Path:
             f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
-        more = ", ..." if len(candidates) > LISTED else ""
-        found = ", ".join(str(path.relative_to(root)) for path in candidates[:LISTED]) + more
+        more = ", ..." if len(candidates) > MAX_LISTED_FILES else ""
+        found = (
+            ", ".join(str(path.relative_to(root)) for path in candidates[:MAX_LISTED_FILES]) + more
+        )
         raise StartupError(
             f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or, if "
             f"they are parts of "
@@ -160,14 +162,14 @@ def _from_path(root: Path | None) -> tuple[str | None, str | None]:
     if root is None or len(root.parts) < 3:
         return None, None
     name, version = root.parts[-2:]
-    registered = "azureml-models" in root.parts[:-2] or VERSION.fullmatch(version)
-    return (name, version) if registered and not GUID.fullmatch(name) else (None, None)
+    registered = "azureml-models" in root.parts[:-2] or VERSION_PATTERN.fullmatch(version)
+    return (name, version) if registered and not GUID_PATTERN.fullmatch(name) else (None, None)
 
 
 def _listing(root: Path | None) -> str:
     if root is None or not root.is_dir():
         return ""
     files = (path.relative_to(root).as_posix() for path in sorted(root.rglob("*")))
-    shown = list(itertools.islice(files, LISTED + 1))
-    more = ", ..." if len(shown) > LISTED else ""
-    return f" Found: {', '.join(shown[:LISTED]) + more if shown else 'nothing'}."
+    shown = list(itertools.islice(files, MAX_LISTED_FILES + 1))
+    more = ", ..." if len(shown) > MAX_LISTED_FILES else ""
+    return f" Found: {', '.join(shown[:MAX_LISTED_FILES]) + more if shown else 'nothing'}."

@@ -20,22 +20,22 @@ from azureml_scoring.models.files.safe_join import safe_join
 
 FILE_NAME = "MLmodel"
 
-DTYPES = {
+MLFLOW_DTYPES = {
     "double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": BOOLEAN, "string": TEXT,
     "datetime": DATETIME,
 }  # fmt: skip
 
-BOOSTERS = {
+BOOSTER_CLASSES = {
     "lightgbm": "LGBMClassifier or LGBMRegressor",
     "xgboost": "XGBClassifier or XGBRegressor",
     "catboost": "CatBoostClassifier or CatBoostRegressor",
 }
 """Flavour -> classes that have scikit-learn's methods."""
 
-LARGEST_EXAMPLE = 10_000_000
+MAX_EXAMPLE_BYTES = 10_000_000
 """Bytes."""
 
-WIDEST = 1_000_000
+MAX_TENSOR_COLUMNS = 1_000_000
 """Columns of a tensor, beyond which the signature is taken for damaged."""
 
 
@@ -87,7 +87,7 @@ def _of_another_kind(path: Path, flavours: dict[str, Any]) -> str:
         or "python_function"
     )
     classes = next(
-        (classes for flavour, classes in BOOSTERS.items() if flavour in flavours),
+        (classes for flavour, classes in BOOSTER_CLASSES.items() if flavour in flavours),
         "scikit-learn estimator",
     )
     return (
@@ -127,7 +127,7 @@ def _of_tensor(dtype: str, shape: list[int]) -> tuple[Feature, ...] | None:
     """scikit-learn takes two dimensions; how many columns may be left open."""
     if len(shape) != 2 or shape[1] < 1:
         return None
-    if shape[1] > WIDEST:
+    if shape[1] > MAX_TENSOR_COLUMNS:
         raise ValueError
     numeric = np.dtype(dtype).kind in "iuf" and dtype != "float16"
     feature = Feature(None, dtype if numeric else BOOLEAN if dtype == "bool" else ANY)
@@ -135,7 +135,7 @@ def _of_tensor(dtype: str, shape: list[int]) -> tuple[Feature, ...] | None:
 
 
 def _dtype(kind: Any) -> str:
-    return DTYPES.get(kind, ANY)
+    return MLFLOW_DTYPES.get(kind, ANY)
 
 
 def _name(name: Any) -> str | None:
@@ -147,7 +147,7 @@ def _example(folder: Path, saved: Any) -> tuple[list[Any] | None, list[Any]] | N
     does without."""
     try:
         file = safe_join(folder, saved["artifact_path"])
-        document = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_EXAMPLE else {}
+        document = json.loads(file.read_bytes()) if file.stat().st_size <= MAX_EXAMPLE_BYTES else {}
         if "inputs" in document:
             return None, list(document["inputs"])
         return document.get("columns"), list(document["data"])
