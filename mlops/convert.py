@@ -29,8 +29,8 @@ from azureml_scoring.models.engines.onnx_model import (
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator import Predictor
 from mlops.graphs import Converted
-from mlops.parity import Compared, NotProven, Parity, Say
-from mlops.proof_rows import Kind, as_taken, huge, rows_of_all_kinds, with_gaps
+from mlops.parity import NotProven, Parity, ParityResult, Say
+from mlops.proof_rows import RowSet, as_accepted, huge_rows, row_sets, rows_with_gaps
 
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 FILE_NAME = "model.onnx"
 NOT_COMPARED = "its answers can't be compared"
 
-FURTHEST = (MAX_MAGNITUDE["float32"], 1e30, 1e15)
+FALLBACK_MAGNITUDES = (MAX_MAGNITUDE["float32"], 1e30, 1e15)
 """Numbers up to which a model may be proven that is not proven for all."""
 
 
@@ -119,7 +119,7 @@ class _Proof:
         self._direct = Predictor(estimator, contract)
         self._contract = contract
         self._sample = sample
-        self._kinds = list(rows_of_all_kinds(sample, _splits(graph)))
+        self._kinds = list(row_sets(sample, _splits(graph)))
         self._parity = Parity(self._direct, contract, sample, say)
 
     def of_any(self, readings: Iterable[OnnxModel]) -> OnnxModel:
@@ -141,12 +141,12 @@ class _Proof:
         largest = MAX_MAGNITUDE[model.dtype]
         return [
             largest,
-            *(number for number in FURTHEST if near < number < largest),
+            *(number for number in FALLBACK_MAGNITUDES if near < number < largest),
             *([near] if near < largest else []),
         ]
 
     def _proven(self, model: OnnxModel) -> OnnxModel:
-        kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
+        kinds = [*self._kinds, huge_rows(self._sample, model.largest or 0.0)]
         compared = self._compare(model, kinds)
         if compared.answers < MIN_COMPARED_ANSWERS:
             raise NotProven(
@@ -156,7 +156,7 @@ class _Proof:
         model = dataclasses.replace(model, parity=compared.to_json())
         missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
         if missing:
-            gaps = ("with missing values", with_gaps(self._sample, missing))
+            gaps = ("with missing values", rows_with_gaps(self._sample, missing))
             with contextlib.suppress(NotProven):  # then such rows are the estimator's
                 lenient = dataclasses.replace(model, missing=True)
                 self._compare(lenient, [gaps])
@@ -171,14 +171,16 @@ class _Proof:
     def _flat(self, method: str) -> bool:
         """Whether an answer is a number, not a list. Raises NotProven."""
         try:
-            first = self._direct(Batch(as_taken(self._sample[:1].copy(), self._contract), method))
+            first = self._direct(
+                Batch(as_accepted(self._sample[:1].copy(), self._contract), method)
+            )
         except ScoringError as error:
             raise NotProven(f"it has no answer to {method}") from error
         return not isinstance(first[0], list)
 
     def _compare(
-        self, model: OnnxModel, kinds: Iterable[Kind], session: Session | None = None
-    ) -> Compared:
+        self, model: OnnxModel, kinds: Iterable[RowSet], session: Session | None = None
+    ) -> ParityResult:
         compiled = OnnxPredictor(model, session or self._session, self._direct)
         return self._parity.compare(compiled, tuple(model.outputs), kinds)
 

@@ -20,21 +20,21 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from mlops.graphs import DTYPES, Converted, each
+from mlops.graphs import DTYPES, Converted, onnx_graphs
 from mlops.parity import NotProven, Say
 
-LIMIT = 120.0
+CONVERSION_LIMIT_S = 120.0
 """Seconds that a conversion may take."""
 
-MOST_NODES = 5_000_000
+MAX_TREE_NODES = 5_000_000
 """Of all trees together: some hundred seconds, and 3 GB of memory."""
 
-NO_HAND_OVER = "it can't be handed to the process that converts it"
+NOT_PICKLED = "it can't be handed to the process that converts it"
 
 SECONDS_PER_NODE = 2e-5
 """Measured on forests of half a million nodes and of a million."""
 
-WORTH_TELLING = 5.0
+PROGRESS_FROM_S = 5.0
 """Seconds."""
 
 Convert = Callable[[Any, int, Say], Iterator[Converted]]
@@ -43,7 +43,7 @@ there is none."""
 
 
 @contextmanager
-def converter(limit: float = LIMIT) -> Iterator[Convert]:
+def converter(limit: float = CONVERSION_LIMIT_S) -> Iterator[Convert]:
     """``with converter() as convert``: to be begun early, since what the process imports takes it a
     second.
 
@@ -86,7 +86,7 @@ def _convert(
     say: Say,
 ) -> Iterator[Converted]:
     seconds = hand_over(estimator, file) * SECONDS_PER_NODE
-    if seconds > WORTH_TELLING:
+    if seconds > PROGRESS_FROM_S:
         say(f"  converting its trees, about {seconds:.0f} s")
     with (
         contextlib.suppress(BrokenPipeError),
@@ -119,7 +119,7 @@ def hand_over(estimator: Any, file: IO[bytes]) -> int:
     except NotProven:
         raise
     except Exception as error:  # whatever its objects raise
-        raise NotProven(f"{NO_HAND_OVER} ({type(error).__name__})") from error
+        raise NotProven(f"{NOT_PICKLED} ({type(error).__name__})") from error
     return pickler.nodes
 
 
@@ -138,9 +138,9 @@ class _Pickler(pickle.Pickler):
         ).all():  # skl2onnx looks for the next float below infinity for ever
             raise NotProven("its trees split at infinity, as those fitted on data with gaps do")
         self.nodes += obj.node_count
-        if self.nodes > MOST_NODES:
+        if self.nodes > MAX_TREE_NODES:
             raise NotProven(
-                f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert"
+                f"its trees have more than {MAX_TREE_NODES:,} nodes, which takes too long to convert"
             )
 
 
@@ -158,11 +158,11 @@ def _main(parent: str, file: str, sender: str, limit: str) -> None:
         with open(int(file), "rb") as source:
             estimator = pickle.load(source)
     except Exception as error:  # a class that is nowhere to be imported from, say
-        failure = f"{NO_HAND_OVER} ({type(error).__name__})"
+        failure = f"{NOT_PICKLED} ({type(error).__name__})"
         for _ in DTYPES:
             results.send((failure, b""))
         return
-    for _, graph in each(estimator, width):
+    for _, graph in onnx_graphs(estimator, width):
         results.send((str(graph), b"") if isinstance(graph, NotProven) else (None, graph))
 
 

@@ -19,7 +19,7 @@ Converted = tuple[Dtype, bytes | NotProven]
 """A graph, or why there is none."""
 
 
-def each(estimator: Any, width: int) -> Iterator[Converted]:
+def onnx_graphs(estimator: Any, width: int) -> Iterator[Converted]:
     """A graph of each dtype. In this process: users have it by converter.py."""
     for dtype in DTYPES:
         try:

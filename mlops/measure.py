@@ -32,20 +32,20 @@ from mlops.golden_selection import GoldenSelector, Source, comparable, spread
 from mlops.probe import with_container, with_missing
 from mlops.read_as import listed
 
-TRIED = 10
+MAX_TRIED_ROWS = 10
 """Rows of the sample that the contract is measured on."""
 
 EXACT = 2**53
 """Up to here a float64 holds each whole number."""
 
-COMPARED_ROWS = 2_000
+MAX_COMPARED_ROWS = 2_000
 """How many rows of the sample a compiled model is compared on."""
 
 Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What the manifest holds of a model. ``rows``: the golden rows; ``answers``: method -> answers
     to them, where they are a test of the model; ``cacheable``: asked twice, it answered alike, and
     it does not say of itself that it might not; ``numbers``: the sample as the model takes it, of
@@ -67,7 +67,7 @@ def measure(
     default: str | None = None,
     signed: Sequence[str] = (),
     golden_rows: Source = "synthetic",
-) -> Measured:
+) -> Measurement:
     """``default``: the method to come first. ``signed``: the columns' names in a signature, for a
     model without names.
 
@@ -105,10 +105,10 @@ def _all_of_file(
 
 def _measured(
     estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source
-) -> Measured:
+) -> Measurement:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
-    tried = frame.iloc[spread(len(frame), TRIED)]
+    tried = frame.iloc[spread(len(frame), MAX_TRIED_ROWS)]
     rows = samples.rows_of(tried)
     say(f"Asking {len(rows)} rows of the sample for {', '.join(contract.methods)}")
     answers, known, steady = _tried_answers(frame, rows, estimator, contract, say)
@@ -127,9 +127,9 @@ def _measured(
     chooser = GoldenSelector(estimator, contract, known)
     every = samples.rows_of(frame)
     rows = chooser.select(source, every, say)
-    compared = golden_check.batch_of(every[:COMPARED_ROWS] + rows, contract).X
+    compared = golden_check.batch_of(every[:MAX_COMPARED_ROWS] + rows, contract).X
     kept = chooser.answers(rows)
-    return Measured(
+    return Measurement(
         contract,
         rows,
         kept,

@@ -28,7 +28,7 @@ from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
 from mlops.golden_selection import GoldenOption
-from mlops.measure import Measured, Say, measure
+from mlops.measure import Measurement, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
@@ -130,7 +130,7 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
 
 
 def _compile(
-    estimator: Any, measured: Measured, graphs: Convert, say: Say
+    estimator: Any, measured: Measurement, graphs: Convert, say: Say
 ) -> tuple[OnnxModel | None, bytes]:
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
@@ -155,7 +155,9 @@ def _compile(
     return compiled, graph
 
 
-def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None, say: Say) -> None:
+def _tell_of_jobs(
+    estimator: Any, measured: Measurement, compiled: OnnxModel | None, say: Say
+) -> None:
     """Where the estimator itself answers."""
     contract = measured.contract
     if compiled and contract.methods[0] in compiled.outputs:

@@ -15,20 +15,20 @@ from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS, GraphFailed
-from mlops.proof_rows import Kind, as_taken
+from mlops.proof_rows import RowSet, as_accepted
 
 TOLERANCE = 1e-5
 """Of a probability, and of other numbers relative to their own size or that of the sample's
 answers."""
 
-CHUNKS = (1, 100, 500)
+CHUNK_ROWS = (1, 100, 500)
 """Rows asked at once: one by itself, some of each kind, then the others by so many."""
 
-SECONDS = 60.0
+TIME_LIMIT_S = 60.0
 """After so long no more are compared, once there are enough answers, and the first two chunks of
 each kind."""
 
-REPORT_EVERY = 10.0
+REPORT_INTERVAL_S = 10.0
 """Seconds."""
 
 Estimator = Callable[[Batch], list[Any]]
@@ -46,7 +46,7 @@ class NotProven(Exception):
 
 
 @dataclass
-class Compared:
+class ParityResult:
     """How many answers were compared, how many rows the compiled model left to the estimator, how
     many were there to ask, and how far the answers were apart."""
 
@@ -59,9 +59,9 @@ class Compared:
     def seen(self) -> int:
         return self.answers + self.left
 
-    def __add__(self, other: Compared) -> Compared:
+    def __add__(self, other: ParityResult) -> ParityResult:
         apart = max(self.apart, other.apart)
-        return Compared(
+        return ParityResult(
             self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart
         )
 
@@ -89,30 +89,30 @@ class Parity:
     _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)
 
     def compare(
-        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[Kind]
-    ) -> Compared:
+        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[RowSet]
+    ) -> ParityResult:
         """Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
         parts.sort(
             key=lambda part: part.turn
         )  # some rows of each kind first: the time may not do for all
-        result = Compared(asked=sum(len(part.batch.X) for part in parts))
+        result = ParityResult(asked=sum(len(part.batch.X) for part in parts))
         begun = reported = self.clock()
         for part in parts:
             now = self.clock()
             done = part.turn > 1 and result.answers >= MIN_COMPARED_ANSWERS
-            if done and self.spent + now - begun > SECONDS:
+            if done and self.spent + now - begun > TIME_LIMIT_S:
                 break
-            if result.seen and now - reported > REPORT_EVERY:
+            if result.seen and now - reported > REPORT_INTERVAL_S:
                 reported = now
                 self.say(f"  {_progress(result, now - begun)}")
             self._compare(compiled, part, result)
         self.spent += self.clock() - begun
         return result
 
-    def _parts(self, kind: Kind, methods: tuple[str, ...]) -> Iterable[_Part]:
+    def _parts(self, kind: RowSet, methods: tuple[str, ...]) -> Iterable[_Part]:
         name, rows = kind
-        one, some, many = CHUNKS
+        one, some, many = CHUNK_ROWS
         starts = [0, one, *range(one + some, len(rows), many)]
         for (turn, start), method in itertools.product(enumerate(starts), methods):
             chunk = rows[start : [*starts, len(rows)][turn + 1]]
@@ -120,10 +120,10 @@ class Parity:
                 yield _Part(
                     turn,
                     f"{method} of rows {name}",
-                    Batch(as_taken(chunk.copy(), self.contract), method),
+                    Batch(as_accepted(chunk.copy(), self.contract), method),
                 )
 
-    def _compare(self, compiled: Compiled, part: _Part, result: Compared) -> None:
+    def _compare(self, compiled: Compiled, part: _Part, result: ParityResult) -> None:
         try:
             own, answers = compiled.own_answers(part.batch)
         except GraphFailed as error:
@@ -164,7 +164,7 @@ class Parity:
             return np.ones(1)
         try:
             answers = np.asarray(
-                self.estimator(Batch(as_taken(self.sample.copy(), self.contract), method))
+                self.estimator(Batch(as_accepted(self.sample.copy(), self.contract), method))
             )
         except ScoringError:  # of a sample with gaps that it does not take
             return np.zeros(1)
@@ -182,8 +182,8 @@ class _Part:
     batch: Batch
 
 
-def _progress(compared: Compared, seconds: float) -> str:
-    left = min(seconds / compared.seen * (compared.asked - compared.seen), SECONDS)
+def _progress(compared: ParityResult, seconds: float) -> str:
+    left = min(seconds / compared.seen * (compared.asked - compared.seen), TIME_LIMIT_S)
     return f"compared {compared.seen:,} of {compared.asked:,} answers, about {left:.0f} s to go"
 
 

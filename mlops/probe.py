@@ -22,17 +22,17 @@ from mlops import sample as samples
 from mlops.blame import failed
 from mlops.read_as import listed
 
-ROWS = 100
+MAX_SEARCHED_ROWS = 100
 """How many rows are looked through for some without gaps."""
 
-TRIED = 10
-AT_ONCE = 100
+MAX_TRIED_ROWS = 10
+FEATURES_PER_CALL = 100
 """Features whose missing values are tried in one call, where that tells the same as one by one."""
 
-WORTH_TELLING = 5.0
+PROGRESS_FROM_S = 5.0
 """Seconds to go that are told."""
 
-NAN = "it answers NaN"
+NAN_ANSWER = "it answers NaN"
 
 
 def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> Contract:
@@ -94,7 +94,7 @@ def _lenient(contract: Contract) -> Contract:
 
 def _why_not(predict: Predictor, batch: Batch) -> str | None:
     try:
-        return NAN if non_finite(predict(batch)) else None
+        return NAN_ANSWER if non_finite(predict(batch)) else None
     except ScoringError as error:
         return reason(_cause(error))
 
@@ -112,14 +112,14 @@ def _refusals(
     whole, count = golden_check.batch_of([row], lenient), len(row)
     predict, why = _quickest(estimator, lenient, whole), list[str | None]()
     begun = time.perf_counter()
-    for start in range(0, count, AT_ONCE):
-        places = range(start, min(start + AT_ONCE, count))
+    for start in range(0, count, FEATURES_PER_CALL):
+        places = range(start, min(start + FEATURES_PER_CALL, count))
         if lenient.uniform and not _why_not(predict, _without(whole, places, lenient)):
             why += [None] * len(places)
         else:
             why += [_why_not(predict, _without(whole, [place], lenient)) for place in places]
         left = (time.perf_counter() - begun) / len(why) * (count - len(why))
-        if left > WORTH_TELLING:
+        if left > PROGRESS_FROM_S:
             say(
                 f"  tried {len(why):,} of {count:,} features without a value, about {left:.0f} s "
                 f"to go"
@@ -159,6 +159,6 @@ def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[A
 
 def _rows(frame: pd.DataFrame) -> list[list[Any]]:
     """Some without gaps, if there are such among the first."""
-    first = frame.head(ROWS)
+    first = frame.head(MAX_SEARCHED_ROWS)
     whole = first[first.notna().all(axis=1)]
-    return samples.rows_of((first if whole.empty else whole).head(TRIED))
+    return samples.rows_of((first if whole.empty else whole).head(MAX_TRIED_ROWS))

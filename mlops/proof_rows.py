@@ -11,26 +11,26 @@ import numpy as np
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE
 
-GENERATED = 1_000
+MAX_ROWS_PER_SET = 1_000
 """Rows of each kind, unless they are wide."""
 
-ELEMENTS = 1_000_000
+MAX_VALUES_PER_SET = 1_000_000
 """Values of each kind; so there are fewer rows of more than a thousand features."""
 
-SPLITS = 1_000
+MAX_SPLITS = 1_000
 """Of trees, on whose both sides, to the last bit, rows are put."""
 
-HUGE = MAX_MAGNITUDE["float64"]
+MAX_GENERATED_VALUE = MAX_MAGNITUDE["float64"]
 """Beyond, the generated rows would overflow."""
 
-Kind = tuple[str, np.ndarray]
+RowSet = tuple[str, np.ndarray]
 """What the rows have in common, to go behind "predict", and the rows."""
 
-Odd = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+OddValue = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """A value of the sample, the next larger one of its column, the column's least and its largest ->
 another value."""
 
-ODD: tuple[Odd, ...] = (
+ODD_VALUES: tuple[OddValue, ...] = (
     lambda value, following, low, high: (value + following) / 2,
     lambda value, following, low, high: value + 0.25,
     lambda value, following, low, high: value + 0.7,  # a cast to whole numbers would undo it
@@ -50,15 +50,17 @@ ODD: tuple[Odd, ...] = (
 """Codes that the fit did not know, what lies between codes, numbers that casts change."""
 
 
-def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[Kind]:
+def row_sets(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
     """``splits``: features and thresholds of the model's trees, as far as it tells."""
     rng = np.random.default_rng(0)
-    known = np.ma.masked_invalid(sample.clip(-HUGE, HUGE))
+    known = np.ma.masked_invalid(sample.clip(-MAX_GENERATED_VALUE, MAX_GENERATED_VALUE))
     low, high = known.min(axis=0).filled(0.0), known.max(axis=0).filled(0.0)
     span = np.where(high > low, high - low, 1.0)
     shape = (_count(sample), sample.shape[1])
     whole = sample[~np.isnan(sample).any(axis=1)]
-    typical = (whole if len(whole) else np.nan_to_num(sample)).clip(-HUGE, HUGE)
+    typical = (whole if len(whole) else np.nan_to_num(sample)).clip(
+        -MAX_GENERATED_VALUE, MAX_GENERATED_VALUE
+    )
     if len(whole):
         yield "of the sample", whole
     yield "within the sample's range", rng.uniform(low, high, shape)
@@ -69,7 +71,7 @@ def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -
     yield "at the splits of its trees", _at_splits(typical[:1], splits)
 
 
-def huge(sample: np.ndarray, largest: float) -> Kind:
+def huge_rows(sample: np.ndarray, largest: float) -> RowSet:
     """Numbers up to ``largest``: in one place of half of the rows, everywhere in the others."""
     rng = np.random.default_rng(0)
     rows = np.nan_to_num(rng.choice(sample, _count(sample))).clip(-largest, largest)
@@ -82,7 +84,7 @@ def huge(sample: np.ndarray, largest: float) -> Kind:
     return f"with numbers up to {largest:.1e}", np.where(places, values, rows)
 
 
-def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
+def rows_with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
     """Rows that lack values of these features: one value in half of the rows, any number in the
     others."""
     rng = np.random.default_rng(0)
@@ -96,7 +98,7 @@ def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
     return rows
 
 
-def as_taken(rows: np.ndarray, contract: Contract) -> np.ndarray:
+def as_accepted(rows: np.ndarray, contract: Contract) -> np.ndarray:
     """The nearest rows that a request can hold: whole numbers where the model takes no others, and
     none too large."""
     dtypes = np.array([feature.dtype for feature in contract.features])
@@ -115,7 +117,7 @@ def as_taken(rows: np.ndarray, contract: Contract) -> np.ndarray:
 
 
 def _count(sample: np.ndarray) -> int:
-    return int(np.clip(ELEMENTS // sample.shape[1], 1, GENERATED))
+    return int(np.clip(MAX_VALUES_PER_SET // sample.shape[1], 1, MAX_ROWS_PER_SET))
 
 
 def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -124,11 +126,13 @@ def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     count, width = _count(sample), sample.shape[1]
     following = _following(sample)
     picked = rng.integers(len(sample), size=count)
-    pairs = np.resize(rng.permutation(len(ODD) * width), count)  # of an odd value and a feature
+    pairs = np.resize(
+        rng.permutation(len(ODD_VALUES) * width), count
+    )  # of an odd value and a feature
     kinds, places = np.divmod(pairs, width)
     everywhere = np.arange(count) % 5 == 0
     rows = sample[picked]
-    for kind, odd in enumerate(ODD):
+    for kind, odd in enumerate(ODD_VALUES):
         mine = kinds == kind
         values = odd(sample[picked[mine]], following[picked[mine]], low, high)
         here = everywhere[mine, None] | (places[mine, None] == np.arange(width))
@@ -152,7 +156,9 @@ def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarr
 
     Behind a transformer trees may have other features than the model, and more of them.
     """
-    places = list(itertools.islice((split for split in splits if split[0] < len(row[0])), SPLITS))
+    places = list(
+        itertools.islice((split for split in splits if split[0] < len(row[0])), MAX_SPLITS)
+    )
     rows = np.repeat(row, 3 * len(places), axis=0)
     for i, (feature, threshold) in enumerate(places):
         rows[3 * i : 3 * i + 3, feature] = (

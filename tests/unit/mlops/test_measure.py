@@ -60,7 +60,7 @@ def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytes
 def test_how_long_it_takes_is_told(monkeypatch: pytest.MonkeyPatch):
     """Where it is worth it."""
     told: list[str] = []
-    monkeypatch.setattr(probe, "WORTH_TELLING", 0.0)
+    monkeypatch.setattr(probe, "PROGRESS_FROM_S", 0.0)
     measured(LinearRegression().fit(WIDE, WIDE["f0"]), WIDE, told.append)
     [first, second] = [line for line in told if "without a value" in line]
     assert first.startswith("  tried 100 of 300 features without a value, about ")

@@ -5,10 +5,10 @@ from sklearn.linear_model import LinearRegression
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.engines import onnx_session
-from mlops.graphs import each
+from mlops.graphs import onnx_graphs
 
 X = np.arange(12.0).reshape(6, 2)
-LINEAR = next(each(LinearRegression().fit(X, X[:, 0]), 2))[1]
+LINEAR = next(onnx_graphs(LinearRegression().fit(X, X[:, 0]), 2))[1]
 
 
 @pytest.fixture
