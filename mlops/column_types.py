@@ -20,15 +20,17 @@ from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TE
 from azureml_scoring.models.estimators.fitted_columns import NUMBER
 from validation import moment
 
-MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
+MISSING_WORDS = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
 BOOLEANS = {"true": True, "false": False}
-CODED = BOOLEANS | {"1": True, "0": False}
-PLAIN = re.compile(r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII)
+BOOLEANS_AND_BITS = BOOLEANS | {"1": True, "0": False}
+PLAIN_NUMBER = re.compile(
+    r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII
+)
 """A number that is not a code: without leading zeros or a plus."""
 
-CODE = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*", re.ASCII)
-WHOLE = re.compile(r"\s*-?\d+\s*", re.ASCII)
-EXACT = 2**53
+DIGITS = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*", re.ASCII)
+WHOLE_NUMBER = re.compile(r"\s*-?\d+\s*", re.ASCII)
+MAX_EXACT_INTEGER = 2**53
 """Up to here a float64 holds each whole number."""
 
 
@@ -67,24 +69,24 @@ def inferred(cells: Collection[str]) -> str:
     given.discard("")
     if 0 < len(given) < 7 and {cell.lower() for cell in given} <= BOOLEANS.keys():
         return BOOLEAN
-    if not all(map(PLAIN.fullmatch, given)):
+    if not all(map(PLAIN_NUMBER.fullmatch, given)):
         return TEXT
-    whole = [int(cell) for cell in given if WHOLE.fullmatch(cell)]
-    limit = 2**63 - 1 if len(whole) == len(given) and not gaps else EXACT
+    whole = [int(cell) for cell in given if WHOLE_NUMBER.fullmatch(cell)]
+    limit = 2**63 - 1 if len(whole) == len(given) and not gaps else MAX_EXACT_INTEGER
     return NUMBER if all(abs(value) <= limit for value in whole) else TEXT
 
 
 def is_number(cell: str) -> bool:
-    return bool(PLAIN.fullmatch(cell))
+    return bool(PLAIN_NUMBER.fullmatch(cell))
 
 
 def are_codes(cells: Collection[str]) -> bool:
     """Each could be read as a number and is kept as text."""
     given = {*cells} - {""}
-    return bool(given) and all(map(CODE.fullmatch, given)) and inferred(cells) == TEXT
+    return bool(given) and all(map(DIGITS.fullmatch, given)) and inferred(cells) == TEXT
 
 
-def each_by_itself(cells: Sequence[str]) -> list[Any]:
+def parsed_cells(cells: Sequence[str]) -> list[Any]:
     """Read each cell by itself, as JSON may hold it: a number, a boolean or a text; None for a
     missing one."""
     values = {cell: _by_itself(cell) for cell in {*cells}}
@@ -92,17 +94,19 @@ def each_by_itself(cells: Sequence[str]) -> list[Any]:
 
 
 def _by_itself(cell: str) -> Any:
-    if cell in MISSING:
+    if cell in MISSING_WORDS:
         return None
     if not is_number(cell):
         return BOOLEANS.get(cell.lower(), cell)
     number = float(cell)
     if not math.isfinite(number):
         return cell
-    return int(cell) if WHOLE.fullmatch(cell) and abs(number) <= EXACT else number
+    return (
+        int(cell) if WHOLE_NUMBER.fullmatch(cell) and abs(number) <= MAX_EXACT_INTEGER else number
+    )
 
 
-def stray(cells: Sequence[str]) -> list[int]:
+def stray_cells(cells: Sequence[str]) -> list[int]:
     """Rows of the cells that alone keep a column from being numbers; none where few others are
     numbers."""
     other = {cell for cell in {*cells} - {""} if not is_number(cell)}
@@ -132,7 +136,7 @@ def _moments(cells: Sequence[str]) -> pd.Series:
 
 
 def _numbers(cells: Sequence[str]) -> pd.Series:
-    if all(map(WHOLE.fullmatch, {*cells})):
+    if all(map(WHOLE_NUMBER.fullmatch, {*cells})):
         values = np.array([*map(int, cells)])
         if values.dtype.kind == "i":
             return pd.Series(values)
@@ -141,7 +145,7 @@ def _numbers(cells: Sequence[str]) -> pd.Series:
 
 def _floats(cells: Sequence[str]) -> np.ndarray:
     try:
-        values = [np.nan if cell in MISSING else _float(cell) for cell in cells]
+        values = [np.nan if cell in MISSING_WORDS else _float(cell) for cell in cells]
     except ValueError:
         values = _each(cells, _float, "a number")  # which tells where
     return np.array(values, dtype=np.float64)
@@ -173,7 +177,7 @@ def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
     def category(cell: str) -> Any:
         return known[cell] if cell in known else numbers[_float(cell)]
 
-    words = MISSING if numbers else {""}
+    words = MISSING_WORDS if numbers else {""}
     found = _each(
         cells,
         category,
@@ -190,7 +194,7 @@ def _each(
     wanted: str,
     *,
     missing: Any = np.nan,
-    words: Collection[str] = MISSING,
+    words: Collection[str] = MISSING_WORDS,
 ) -> list[Any]:
     """Reads each different cell once. Raises BadCell for the first that can't be read."""
     values: dict[str, Any] = {}
@@ -206,7 +210,7 @@ def _each(
 
 
 def _bool(cell: str) -> bool:
-    return CODED[cell.strip().lower()]
+    return BOOLEANS_AND_BITS[cell.strip().lower()]
 
 
 def _float(cell: str) -> float:
@@ -216,7 +220,7 @@ def _float(cell: str) -> float:
 
 
 def _int(cell: str) -> int:
-    if WHOLE.fullmatch(cell):
+    if WHOLE_NUMBER.fullmatch(cell):
         return int(cell)
     value = _float(cell)
     if not value.is_integer():

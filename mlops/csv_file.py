@@ -15,10 +15,10 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from mlops.column_types import BadCell, is_number, typed
 
-LONGEST_CELL = 2**31 - 1
+MAX_CELL_CHARACTERS = 2**31 - 1
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
-Types = dict[str | int, Feature]
+ColumnTypes = dict[str | int, Feature]
 """What is known of columns, by name, or by place where there are no names."""
 
 
@@ -36,7 +36,7 @@ class CsvFile:
     def read(cls, path: Path) -> CsvFile:
         """Comma separated UTF-8, with or without a byte order mark. Raises StartupError, which
         names the line."""
-        csv.field_size_limit(LONGEST_CELL)
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
         try:
             with path.open(
                 encoding="utf-8-sig", newline="\n"
@@ -45,7 +45,7 @@ class CsvFile:
         except UnicodeDecodeError:
             raise StartupError(f"{path} is not in UTF-8; save it as a CSV in UTF-8.") from None
 
-    def frame(self, types: Types | None = None) -> pd.DataFrame:
+    def frame(self, types: ColumnTypes | None = None) -> pd.DataFrame:
         """Each column by its type where that is known, else by its cells. Raises StartupError with
         the line."""
         found = {}
@@ -66,7 +66,7 @@ class CsvFile:
             self, columns=[self.columns[j] for j in kept], cells=[self.cells[j] for j in kept]
         )
 
-    def by_column(self, features: Sequence[Feature]) -> Types:
+    def by_column(self, features: Sequence[Feature]) -> ColumnTypes:
         """Features by name; by place where either the file or the features have no names."""
         unnamed = any(isinstance(name, int) for name in self.columns) or any(
             f.name is None for f in features
@@ -79,7 +79,7 @@ class CsvFile:
             )
         return {feature.name: feature for feature in features if feature.name is not None}
 
-    def told(self, types: Mapping[str, Feature]) -> Types:
+    def told(self, types: Mapping[str, Feature]) -> ColumnTypes:
         """By column what the user tells. Raises StartupError for a column that the file does not
         have."""
         columns = {str(name): name for name in self.columns}

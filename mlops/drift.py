@@ -53,7 +53,7 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[FeatureDrift]:
     counted = [
         [baseline.count(column) for baseline, column in zip(baselines, columns, strict=True)]
         for columns in (
-            drift_data.columns(file, packaged.contract.features, names) for file in files
+            drift_data.feature_columns(file, packaged.contract.features, names) for file in files
         )
     ]
     found = [

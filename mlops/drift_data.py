@@ -17,7 +17,7 @@ from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TE
 from mlops import sample as samples
 from validation import described, moment
 
-IS: dict[str, Callable[[Any], bool]] = {
+DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, str),
     BOOLEAN: lambda value: isinstance(value, bool),
     DATETIME: lambda value: moment(str(value)) is not None,
@@ -26,7 +26,9 @@ IS: dict[str, Callable[[Any], bool]] = {
 """A feature's dtype -> whether a value is of it; dtypes that are not here are numbers."""
 
 
-def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> Iterator[list[Any]]:
+def feature_columns(
+    file: Path, features: Sequence[Feature], names: Sequence[str]
+) -> Iterator[list[Any]]:
     """Yield the values of each feature, in the order of ``names``, as the service counts them.
     Raises StartupError."""
     taken = [_as_it_is(feature) for feature in features]
@@ -99,7 +101,7 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
     if feature.numeric and pd.api.types.is_numeric_dtype(column):
         return list(column.to_numpy(float, na_value=np.nan))
     values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]
-    fits = IS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
+    fits = DTYPE_CHECKS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
     wrong = next(
         (row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None
     )
@@ -109,7 +111,7 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
         )
     if feature.numeric:
         return [np.nan if value is None else float(value) for value in values]
-    return samples.counted(feature, values)
+    return samples.canonical_values(feature, values)
 
 
 def _plain(value: Any) -> Any:

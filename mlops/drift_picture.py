@@ -16,8 +16,8 @@ from mlops import output
 from mlops.drift import FeatureDrift
 from mlops.svg import picture
 
-SHOWN = 20
-CLOSER = 3
+MAX_FEATURES = 20
+DETAILED_FEATURES = 3
 COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
@@ -29,7 +29,7 @@ def write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
 
 
 def _write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
-    shown, closer = drifts[:SHOWN], drifts[:CLOSER]
+    shown, closer = drifts[:MAX_FEATURES], drifts[:DETAILED_FEATURES]
     figure = Figure(
         figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained"
     )

@@ -20,7 +20,7 @@ from azureml_scoring.models.predictions import non_finite, to_json
 from mlops import sample as samples
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
-from mlops.synthetic_rows import Row, SyntheticRows
+from mlops.synthetic_rows import InputRow, SyntheticRows
 
 GOLDEN_ROWS = 10
 MIN_NEW_ROWS = 3
@@ -66,7 +66,7 @@ class GoldenSelector:
         self._finite = finite
         self._methods = list(finite) or contract.methods[:1]
 
-    def select(self, source: Source, sample: list[Row], say: Say) -> list[Row]:
+    def select(self, source: Source, sample: list[InputRow], say: Say) -> list[InputRow]:
         """Return the golden rows. Raises StartupError where the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
@@ -76,7 +76,7 @@ class GoldenSelector:
             return kept
         return self._synthetic(sample, say)
 
-    def answers(self, rows: list[Row]) -> dict[str, list[Any]]:
+    def answers(self, rows: list[InputRow]) -> dict[str, list[Any]]:
         """Ask the model; -> by method, the answers to keep. Raises StartupError."""
         try:
             answers = self._asked(rows)
@@ -87,7 +87,7 @@ class GoldenSelector:
             ) from error
         return {method: answers[method] for method in self._finite if comparable(answers[method])}
 
-    def _of_file(self, frame: pd.DataFrame) -> list[Row]:
+    def _of_file(self, frame: pd.DataFrame) -> list[InputRow]:
         rows = samples.rows_of(frame)
         if len(rows) > MAX_FILE_ROWS:
             raise StartupError(
@@ -102,7 +102,7 @@ class GoldenSelector:
             )
         return rows
 
-    def _synthetic(self, sample: list[Row], say: Say) -> list[Row]:
+    def _synthetic(self, sample: list[InputRow], say: Say) -> list[InputRow]:
         known = {tuple(row) for row in sample}
         kept = [
             feature.categories
@@ -112,7 +112,7 @@ class GoldenSelector:
             zip(*(sample[place] for place in spread(len(sample), MAX_SAMPLE_ROWS)), strict=True)
         )
         made = SyntheticRows(self._contract.features, columns, kept)
-        rows, way = list[Row](), 0
+        rows, way = list[InputRow](), 0
         for each in range(made.ways):
             found = self._like(made.drawn(each, GOLDEN_ROWS), known, alone=len(sample) == 1)
             if len(found) > len(rows):
@@ -139,11 +139,11 @@ class GoldenSelector:
         return place if name is None else name
 
     def _like(
-        self, drawn: Iterable[list[Row]], known: set[tuple[Any, ...]], *, alone: bool
-    ) -> list[Row]:
+        self, drawn: Iterable[list[InputRow]], known: set[tuple[Any, ...]], *, alone: bool
+    ) -> list[InputRow]:
         """Return rows that are answered and not ``known``; if fewer than ENOUGH, known ones too,
         unless ``alone``."""
-        fresh, repeated = list[Row](), list[Row]()
+        fresh, repeated = list[InputRow](), list[InputRow]()
         for row in (row for rows in drawn for row in self._answered(rows)):
             alike = repeated if tuple(row) in known else fresh
             if row not in alike:
@@ -152,7 +152,7 @@ class GoldenSelector:
                 break
         return fresh if len(fresh) >= MIN_NEW_ROWS or alone else [*fresh, *repeated][:GOLDEN_ROWS]
 
-    def _asked(self, rows: list[Row]) -> dict[str, list[Any]]:
+    def _asked(self, rows: list[InputRow]) -> dict[str, list[Any]]:
         """Ask the model the rows; -> answers by method. Raises ScoringError."""
         X = golden_check.batch_of(rows, self._contract).X
         answers = {
@@ -162,7 +162,7 @@ class GoldenSelector:
         to_json(answers)
         return answers
 
-    def _answered(self, rows: list[Row]) -> list[Row]:
+    def _answered(self, rows: list[InputRow]) -> list[InputRow]:
         """Return the rows that the model answers."""
         try:
             answers = self._asked(rows)

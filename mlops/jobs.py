@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-LONGEST_S = 2.0
-CALLS = 5
-MATTERS = 1.2
+MAX_TRIAL_S = 2.0
+MAX_CALLS = 5
+MIN_SLOWDOWN = 1.2
 """Slower by less may be chance."""
 
 
@@ -31,7 +31,7 @@ def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     finally:
         for part, jobs in zip(parts, before, strict=True):
             part.n_jobs = jobs
-    if as_it_is < MATTERS * alone:
+    if as_it_is < MIN_SLOWDOWN * alone:
         return None
     kinds = ", ".join(
         sorted(
@@ -91,7 +91,7 @@ def _seconds(ask: Callable[[], object]) -> float:
     """The median of a few calls; the first, which may start processes, is not counted."""
     ask()
     took: list[float] = []
-    while len(took) < CALLS and sum(took) < LONGEST_S:
+    while len(took) < MAX_CALLS and sum(took) < MAX_TRIAL_S:
         started = time.perf_counter()
         ask()
         took.append(time.perf_counter() - started)

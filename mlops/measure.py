@@ -26,7 +26,7 @@ from azureml_scoring.models.estimators.estimator import (
 from azureml_scoring.models.estimators.known_features import names_of
 from azureml_scoring.models.predictions import non_finite, per_row, to_json
 from mlops import sample as samples
-from mlops.blame import failed
+from mlops.blame import sample_failure
 from mlops.fit_categories import with_categories
 from mlops.golden_selection import GoldenSelector, Source, comparable, spread
 from mlops.probe import with_container, with_missing
@@ -150,7 +150,7 @@ def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Bas
     return tuple(
         Baseline.of(
             str(place) if feature.name is None else feature.name,
-            samples.counted(feature, column),
+            samples.canonical_values(feature, column),
             numeric=feature.numeric,
         )
         for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
@@ -211,7 +211,7 @@ def _tried_answers(
             to_json(first)
         except ScoringError as error:
             if method == contract.methods[0]:
-                raise failed(
+                raise sample_failure(
                     method, (isinstance(error, ModelFailed) and error.__cause__) or error, frame
                 ) from None
             say(f"  note: {method} fails on the sample and is not offered")

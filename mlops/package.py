@@ -32,7 +32,7 @@ from mlops.measure import Measurement, Say, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
-from mlops.sample import as_told
+from mlops.sample import apply_types
 
 
 def package(
@@ -109,7 +109,7 @@ def _read(
     """Read rows as the model was fitted and the user says. Raises StartupError."""
     if isinstance(rows, CsvFile):
         return as_fitted(rows, estimator, signature, told, say)
-    return as_told(rows, {**dates_of_the_fit(rows, estimator), **told})
+    return apply_types(rows, {**dates_of_the_fit(rows, estimator), **told})
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:

@@ -19,7 +19,7 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.estimator import Predictor
 from azureml_scoring.models.predictions import non_finite
 from mlops import sample as samples
-from mlops.blame import failed
+from mlops.blame import sample_failure
 from mlops.read_as import listed
 
 MAX_SEARCHED_ROWS = 100
@@ -154,7 +154,7 @@ def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[A
         if error is None:
             return row
         errors.append(error)
-    raise failed(contract.methods[0], errors[-1], frame)
+    raise sample_failure(contract.methods[0], errors[-1], frame)
 
 
 def _rows(frame: pd.DataFrame) -> list[list[Any]]:

@@ -11,15 +11,15 @@ import pandas as pd
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.fitted_columns import NUMBER, fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
-from mlops.column_types import MISSING, are_codes, stray
-from mlops.csv_file import CsvFile, Types
+from mlops.column_types import MISSING_WORDS, are_codes, stray_cells
+from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
 from validation import moment
 
-NAMED = 8
+MAX_NAMED = 8
 """How many columns a line names, and how many have a note."""
 
-KINDS = {
+KIND_NAMES = {
     NUMBER: "numbers",
     TEXT: "texts",
     BOOLEAN: "true or false",
@@ -27,7 +27,7 @@ KINDS = {
     DATETIME: "dates or times",
     ANY: "nothing at all",
 }
-MEANT = MISSING - {""}
+WORDS_FOR_MISSING = MISSING_WORDS - {""}
 
 
 def as_fitted(
@@ -44,14 +44,16 @@ def as_fitted(
     say(f"Read {file.path}: {len(frame)} rows")
     notes = list(_notes(file, frame, types))
     more = (
-        [f"note: {len(notes) - NAMED:,} columns more are like these"] if len(notes) > NAMED else []
+        [f"note: {len(notes) - MAX_NAMED:,} columns more are like these"]
+        if len(notes) > MAX_NAMED
+        else []
     )
-    for line in [*_kinds(frame), *notes[:NAMED], *more]:
+    for line in [*_kinds(frame), *notes[:MAX_NAMED], *more]:
         say(f"  {line}")
     return frame
 
 
-def fitted_types(estimator: Any, columns: Sequence[str | int]) -> Types:
+def fitted_types(estimator: Any, columns: Sequence[str | int]) -> ColumnTypes:
     """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the
     fit had no names."""
     names = names_of(estimator)
@@ -79,11 +81,13 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
     by_kind = defaultdict(list)
     for name in frame.columns:
         dtype = dtype_of(name, frame[name])
-        by_kind[dtype if dtype in KINDS else NUMBER].append(name)
-    return (f"{KINDS[kind]}: {listed(by_kind[kind])}" for kind in KINDS if kind in by_kind)
+        by_kind[dtype if dtype in KIND_NAMES else NUMBER].append(name)
+    return (
+        f"{KIND_NAMES[kind]}: {listed(by_kind[kind])}" for kind in KIND_NAMES if kind in by_kind
+    )
 
 
-def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
+def _notes(file: CsvFile, frame: pd.DataFrame, types: ColumnTypes) -> Iterator[str]:
     """On texts that may mean something else."""
     for name, cells in zip(file.columns, file.cells, strict=True):
         if dtype_of(name, frame[name]) == TEXT and (
@@ -95,14 +99,14 @@ def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
 def _note(
     name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]
 ) -> str | None:
-    rows, option = stray(cells), f"add --dtype {name}=float64"
+    rows, option = stray_cells(cells), f"add --dtype {name}=float64"
     if known is None and all_moments({*cells} - {""}):
         return f"is text: if the model was fitted on datetimes there, add --dtype {name}=datetime"
-    words = MEANT.intersection(cells) - {*(known.categories if known else ())}
+    words = WORDS_FOR_MISSING.intersection(cells) - {*(known.categories if known else ())}
     if known is None and are_codes(cells):
         return f"is text: its numbers have leading zeros, a plus or too many digits; if they are no codes, {option}"
     if known is None and rows:
-        told = f", or {option}" if MEANT.issuperset(cells[row] for row in rows) else ""
+        told = f", or {option}" if WORDS_FOR_MISSING.issuperset(cells[row] for row in rows) else ""
         place = f"{len(rows)} cells that are no numbers, the first in line {lines[rows[0]]}"
         return f"is text for {place}; leave them empty where values are missing{told}"
     if words:
@@ -118,5 +122,5 @@ def all_moments(given: Collection[Any]) -> bool:
 
 def listed(names: Sequence[Any]) -> str:
     """The first few, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(map(str, names[:NAMED])) + more
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(map(str, names[:MAX_NAMED])) + more

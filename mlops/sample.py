@@ -34,10 +34,10 @@ def typed_frame(
     """Type what ``load`` has found, as ``read`` does. Raises StartupError."""
     if isinstance(found, CsvFile):
         return found.frame(found.by_column(features) | found.told(told or {}))
-    return as_told(found, told or {})
+    return apply_types(found, told or {})
 
 
-def as_told(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
+def apply_types(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
     """With the datetimes and categories that a file such as JSON has no types for. Raises
     StartupError."""
     columns = {str(name): name for name in frame.columns}
@@ -122,7 +122,7 @@ def rows_of(frame: pd.DataFrame) -> list[list[Any]]:
     return [[_plain(value) for value in row] for row in zip(*plain, strict=True)]
 
 
-def counted(feature: Feature, column: Iterable[Any]) -> list[Any]:
+def canonical_values(feature: Feature, column: Iterable[Any]) -> list[Any]:
     """As the service counts the values of requests: a moment has several spellings, and it counts
     the canonical one."""
     if feature.dtype != DATETIME:

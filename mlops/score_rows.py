@@ -14,8 +14,8 @@ import pandas as pd
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, TEXT, Feature
 from mlops import sample
-from mlops.column_types import each_by_itself
-from mlops.csv_file import CsvFile, Types
+from mlops.column_types import parsed_cells
+from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.read_as import listed
 
 ROWS = 100
@@ -96,7 +96,7 @@ def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
 
 
 def _mixed(
-    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types
+    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: ColumnTypes
 ) -> dict[int, list[Any]]:
     """Read the cells of a CSV's columns that are text only because some cells are: column ->
     cells."""
@@ -107,7 +107,7 @@ def _mixed(
         for place, (name, feature) in enumerate(zip(found.columns, held, strict=True))
         if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
     ]
-    read = {place: each_by_itself(found.cells[place]) for place in texts}
+    read = {place: parsed_cells(found.cells[place]) for place in texts}
     return {
         place: values
         for place, values in read.items()

@@ -18,21 +18,21 @@ import pandas as pd
 from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
 from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
 
-Row = list[Any]
+InputRow = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 
-LOW, HIGH = 0.05, 0.95
+LOW_QUANTILE, HIGH_QUANTILE = 0.05, 0.95
 """Quantiles to draw between: beyond them are few rows, and the least and the largest value are
 somebody's."""
 
-CODES = 0.9
+MIN_CODES_SHARE = 0.9
 """Share of the rows from which a few frequent numbers count as codes: a number between two codes
 may mean nothing."""
 
-DAY = 86_400 * 10**9
-DECIMALS = 6
-WORDS = 50
+DAY_NS = 86_400 * 10**9
+MAX_DECIMALS = 6
+MAX_WORDS = 50
 """How many of the most frequent words texts are made of."""
 
 PLACEHOLDERS = ("text", "")
@@ -71,7 +71,7 @@ class SyntheticRows:
         """Places of the columns whose values the last way takes from the model."""
         return list(self._kept)
 
-    def drawn(self, way: int, count: int) -> Iterator[list[Row]]:
+    def drawn(self, way: int, count: int) -> Iterator[list[InputRow]]:
         """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range
         has a row."""
         for seed in range(ROUNDS):
@@ -115,7 +115,7 @@ def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
             yield _one_of(common)
         if words := shared(
             [word for value in values for word in dict.fromkeys(re.findall(r"\w+", str(value)))],
-            WORDS,
+            MAX_WORDS,
         ):
             yield _texts(words)
         yield _one_of([0] if feature.numeric else PLACEHOLDERS)
@@ -128,7 +128,7 @@ def _one_of(choices: Sequence[Any]) -> Draw:
 def _numbers(values: Sequence[Any]) -> Draw:
     common = shared(values)
     have_them = sum(value in common for value in values)
-    if len(set(values)) <= MAX_BINS and have_them >= CODES * len(values):
+    if len(set(values)) <= MAX_BINS and have_them >= MIN_CODES_SHARE * len(values):
         return _one_of(common)
     numbers = np.array(values, dtype=float)
     decimals = _decimals(numbers)
@@ -143,13 +143,14 @@ def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
     if low == high and len(numbers) < MIN_ROWS_PER_VALUE:  # somebody's own
         numbers = np.array([low - max(abs(low) / 10, 1), high + max(abs(high) / 10, 1)])
     return lambda ranks, rng: [
-        made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)
+        made(number)
+        for number in np.quantile(numbers, LOW_QUANTILE + (HIGH_QUANTILE - LOW_QUANTILE) * ranks)
     ]
 
 
 def _times(nanoseconds: np.ndarray) -> Draw:
     """Draw times as pandas writes them; days where the column has nothing else."""
-    unit = "s" if (nanoseconds % DAY).any() else "D"
+    unit = "s" if (nanoseconds % DAY_NS).any() else "D"
     return _between(nanoseconds, lambda number: pd.Timestamp(int(number)).floor(unit).isoformat())
 
 
@@ -164,7 +165,9 @@ def _decimals(numbers: np.ndarray) -> int:
     """Return as many decimals as the column has; for long ones, enough to show a millionth of their
     range."""
     exact = (
-        places for places in range(DECIMALS + 1) if np.array_equal(numbers.round(places), numbers)
+        places
+        for places in range(MAX_DECIMALS + 1)
+        if np.array_equal(numbers.round(places), numbers)
     )
     span = np.ptp(numbers) or abs(numbers[0]) or 1.0
-    return next(exact, max(0, DECIMALS - int(np.floor(np.log10(span)))))
+    return next(exact, max(0, MAX_DECIMALS - int(np.floor(np.log10(span)))))
