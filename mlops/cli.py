@@ -18,7 +18,7 @@ from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import PORT, PROCESS_ID, WORKERS
 from mlops import extras, failure
-from mlops.column_options import column_options, told
+from mlops.column_options import column_options, user_types
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
 
@@ -167,7 +167,7 @@ def package(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
         out,
-        told=told(text, dtype),
+        user_types=user_types(text, dtype),
         golden_rows=golden_selection.parse_option(golden_rows, drop),
         name=name,
         version=version,
@@ -276,7 +276,7 @@ def score_(
         raise click.ClickException(
             f"mlops score needs httpx; run `{extras.command('deploy')}`."
         ) from None
-    score(file, url, secret_env, deployment, model_dir, told(text, dtype))
+    score(file, url, secret_env, deployment, model_dir, user_types(text, dtype))
 
 
 @main.command()

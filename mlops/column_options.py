@@ -15,7 +15,7 @@ DTYPES = ("float64", "int64", "str", "bool", "category", "datetime")
 
 
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds both; the command gets ``text`` and ``dtype``, of which ``told`` makes types."""
+    """Adds both; the command gets ``text`` and ``dtype``, of which ``user_types`` makes types."""
     dtype = click.option(
         "--dtype",
         multiple=True,
@@ -32,7 +32,7 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return text(dtype(command))
 
 
-def told(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
+def user_types(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
     """Column -> what the two options say of it."""
     from azureml_scoring.inputs.contract import Feature
 

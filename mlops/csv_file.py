@@ -79,7 +79,7 @@ class CsvFile:
             )
         return {feature.name: feature for feature in features if feature.name is not None}
 
-    def told(self, types: Mapping[str, Feature]) -> ColumnTypes:
+    def user_types(self, types: Mapping[str, Feature]) -> ColumnTypes:
         """By column what the user tells. Raises StartupError for a column that the file does not
         have."""
         columns = {str(name): name for name in self.columns}

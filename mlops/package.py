@@ -40,7 +40,7 @@ def package(
     sample: pd.DataFrame | CsvFile,
     out: Path,
     *,
-    told: Mapping[str, Feature] | None = None,
+    user_types: Mapping[str, Feature] | None = None,
     name: str | None = None,
     version: str | None = None,
     force: bool = False,
@@ -51,7 +51,7 @@ def package(
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
 
-    ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops
+    ``user_types``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops
     file may hold beside those that skops trusts. ``golden_rows``: rows for the manifest, ``sample``
     for some of the sample's, ``synthetic`` for others like them.
     """
@@ -69,9 +69,11 @@ def package(
     )
     with startup_error_when("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
-        sample = _read(sample, estimator, signature, told or {}, say)
+        sample = _read(sample, estimator, signature, user_types or {}, say)
         if not isinstance(golden_rows, str):
-            golden_rows = _read(golden_rows, estimator, signature, told or {}, lambda line: None)
+            golden_rows = _read(
+                golden_rows, estimator, signature, user_types or {}, lambda line: None
+            )
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with startup_error_when("it was measured on the sample"):
@@ -103,13 +105,13 @@ def _read(
     rows: pd.DataFrame | CsvFile,
     estimator: Any,
     signature: Sequence[Feature],
-    told: Mapping[str, Feature],
+    user_types: Mapping[str, Feature],
     say: Say,
 ) -> pd.DataFrame:
     """Read rows as the model was fitted and the user says. Raises StartupError."""
     if isinstance(rows, CsvFile):
-        return as_fitted(rows, estimator, signature, told, say)
-    return apply_types(rows, {**dates_of_the_fit(rows, estimator), **told})
+        return as_fitted(rows, estimator, signature, user_types, say)
+    return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:

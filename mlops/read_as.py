@@ -34,12 +34,16 @@ def as_fitted(
     file: CsvFile,
     estimator: Any,
     signature: Sequence[Feature],
-    told: Mapping[str, Feature],
+    user_types: Mapping[str, Feature],
     say: Callable[[str], None],
 ) -> pd.DataFrame:
-    """``signature``: of an MLflow folder. ``told``: by the user, whose word comes first. Raises
+    """``signature``: of an MLflow folder. ``user_types``: by the user, whose word comes first. Raises
     StartupError."""
-    types = fitted_types(estimator, file.columns) | file.by_column(signature) | file.told(told)
+    types = (
+        fitted_types(estimator, file.columns)
+        | file.by_column(signature)
+        | file.user_types(user_types)
+    )
     frame = file.frame(types)
     say(f"Read {file.path}: {len(frame)} rows")
     notes = list(_notes(file, frame, types))
@@ -67,10 +71,10 @@ def fitted_types(estimator: Any, columns: Sequence[str | int]) -> ColumnTypes:
 
 def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
     """Columns of texts that were datetimes at the fit: JSON has no type for them."""
-    told = fitted_types(estimator, list(frame.columns))
+    types = fitted_types(estimator, list(frame.columns))
     return {
         str(name): feature
-        for name, feature in told.items()
+        for name, feature in types.items()
         if feature.dtype == DATETIME
         and name in frame.columns
         and dtype_of(name, frame[name]) == TEXT

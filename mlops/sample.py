@@ -19,29 +19,29 @@ from validation import moment
 
 
 def read(
-    path: Path, features: Sequence[Feature] = (), told: Mapping[str, Feature] | None = None
+    path: Path, features: Sequence[Feature] = (), user_types: Mapping[str, Feature] | None = None
 ) -> pd.DataFrame:
     """A CSV's columns as the contract's features and the user tell, else by their cells. Raises
     StartupError."""
-    return typed_frame(load(path), features, told)
+    return typed_frame(load(path), features, user_types)
 
 
 def typed_frame(
     found: CsvFile | pd.DataFrame,
     features: Sequence[Feature] = (),
-    told: Mapping[str, Feature] | None = None,
+    user_types: Mapping[str, Feature] | None = None,
 ) -> pd.DataFrame:
     """Type what ``load`` has found, as ``read`` does. Raises StartupError."""
     if isinstance(found, CsvFile):
-        return found.frame(found.by_column(features) | found.told(told or {}))
-    return apply_types(found, told or {})
+        return found.frame(found.by_column(features) | found.user_types(user_types or {}))
+    return apply_types(found, user_types or {})
 
 
-def apply_types(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFrame:
+def apply_types(frame: pd.DataFrame, user_types: Mapping[str, Feature]) -> pd.DataFrame:
     """With the datetimes and categories that a file such as JSON has no types for. Raises
     StartupError."""
     columns = {str(name): name for name in frame.columns}
-    for name, feature in told.items():
+    for name, feature in user_types.items():
         if feature.dtype not in (DATETIME, CATEGORY):
             raise StartupError(
                 "--text and --dtype are for a CSV; this file itself tells what its columns are, "
@@ -53,9 +53,11 @@ def apply_types(frame: pd.DataFrame, told: Mapping[str, Feature]) -> pd.DataFram
                 f"--dtype names {name}, which the sample lacks; it has {', '.join(columns)}."
             )
         column = frame[columns[name]]
-        told_as = _moments(name, column) if feature.dtype == DATETIME else column.astype("category")
+        converted = (
+            _moments(name, column) if feature.dtype == DATETIME else column.astype("category")
+        )
         frame = frame.copy(deep=False)
-        frame[columns[name]] = told_as
+        frame[columns[name]] = converted
     return frame
 
 

@@ -81,7 +81,11 @@ def batches(
             f"model does not tell "
             "whether it takes texts there; if it does, add --text COLUMN"
         )
-    known = found.by_column(features) | found.told(told or {}) if isinstance(found, CsvFile) else {}
+    known = (
+        found.by_column(features) | found.user_types(told or {})
+        if isinstance(found, CsvFile)
+        else {}
+    )
     return list(_split(frame, _lines(path, found), _mixed(found, held, known)))
 
 

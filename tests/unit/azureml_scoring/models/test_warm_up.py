@@ -374,7 +374,7 @@ def test_a_datetime_of_a_csv_is_packaged(tmp_path: Path):
     ):
         if not told:
             mlflow(path, [{"type": "datetime", "name": "day"}, {"type": "long", "name": "n"}])
-        package(path, samples.load(tmp_path / "sample.csv"), tmp_path / name, told=told)
+        package(path, samples.load(tmp_path / "sample.csv"), tmp_path / name, user_types=told)
         loaded = from_(tmp_path / name)
         assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
         assert loaded.predict(
