@@ -85,7 +85,7 @@ def test_only_a_compiled_model_that_takes_microseconds_is_quick(
     assert quick(Batch(X, "predict"))
     assert not quick(Batch(X, "predict_log_proba"))  # ONNX has none
     assert not from_(demo_model, scoring_backend="sklearn").quick
-    monkeypatch.setattr("azureml_scoring.models.loading.INLINE_PREDICT_LIMIT_S", 0.0)
+    monkeypatch.setattr("azureml_scoring.models.compiled_model.INLINE_PREDICT_LIMIT_S", 0.0)
     assert not from_(demo_model).quick
 
 

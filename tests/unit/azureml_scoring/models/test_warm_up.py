@@ -240,7 +240,7 @@ def test_one_line_says_what_packaging_would_add(
     from_(support.dump(support.demo_estimator(), tmp_path))
     (line,) = said
     assert line.startswith(
-        "This model is not packaged: `mlops package MODEL --sample DATA --out DIR` would add "
+        "This model is not packaged: `mlops package MODEL --sample DATA --out DIR` adds checksums, "
     )
 
 
