@@ -1,5 +1,8 @@
 """Graphs of few dense operations, computed by numpy."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -179,3 +182,23 @@ def test_numbers_beyond_all_bounds_are_infinite_without_a_word():
     assert dense
     (answer,) = dense.run(["y1"], {"X": np.full((1, WIDTH), -1e308)})
     assert np.isinf(answer).any()
+
+
+def test_an_overflow_writes_nothing_to_the_log():
+    """A row whose answer is not finite makes no RuntimeWarning, in a process without pytest."""
+    program = (
+        "import numpy as np, onnx.helper as h\n"
+        "from azureml_scoring.models.engines.numpy_graph import NumpyGraph\n"
+        "x, y = (h.make_tensor_value_info(n, 11, [None, 1]) for n in 'xy')\n"
+        "graph = h.make_graph([h.make_node('Exp', ['x'], ['y'])], 'g', [x], [y])\n"
+        "print(NumpyGraph(graph).run(['y'], {'x': np.array([[1e4]])}))\n"
+    )
+    process = subprocess.run(  # noqa: S603 our own program
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert "inf" in process.stdout
+    assert process.stderr == ""
