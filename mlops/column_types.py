@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from azureml_scoring.models.estimators.fitted_columns import NUMBER
+from azureml_scoring.models.estimators.known_values import NUMBER
 from validation import moment
 
 MISSING_WORDS = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}

@@ -27,7 +27,7 @@ from azureml_scoring.models.engines.onnx_model import (
     OnnxPredictor,
 )
 from azureml_scoring.models.engines.onnx_session import open_session
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.graphs import Converted
 from mlops.parity import NotProven, Parity, ParityResult, Say
 from mlops.proof_rows import RowSet, as_accepted, huge_rows, row_sets, rows_with_gaps

@@ -14,8 +14,8 @@ from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check
-from azureml_scoring.models.estimators.estimator import Predictor
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite, to_json
 from mlops import sample as samples
 from mlops.csv_file import CsvFile

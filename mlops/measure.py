@@ -17,13 +17,9 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.baseline import MIN_BASELINE_ROWS, Baseline
-from azureml_scoring.models.estimators.estimator import (
-    Predictor,
-    cacheable,
-    container_of,
-    methods_of,
-)
+from azureml_scoring.models.estimators.estimator_contract import cacheable, container_of, methods_of
 from azureml_scoring.models.estimators.known_features import names_of
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite, per_row, to_json
 from mlops import sample as samples
 from mlops.blame import sample_failure

@@ -16,8 +16,9 @@ from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
-from azureml_scoring.models.estimators.estimator import Predictor, startup_error_when
 from azureml_scoring.models.estimators.known_features import with_fitted
+from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact, model_file
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest, running_versions

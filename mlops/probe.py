@@ -16,7 +16,7 @@ from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite
 from mlops import sample as samples
 from mlops.blame import sample_failure

@@ -13,12 +13,9 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.compiled_model import open_compiled
-from azureml_scoring.models.estimators.estimator import (
-    Predictor,
-    cacheable,
-    contract_of,
-    startup_error_when,
-)
+from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
+from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
@@ -52,7 +49,7 @@ def load(settings: Settings) -> Model:
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    with startup_error_when("it was asked what it takes"):
+    with startup_error_when("its contract was read"):
         contract = packaged.contract if packaged else contract_of(estimator, source.mlflow)
         repeatable = packaged.cacheable if packaged else cacheable(estimator)
     predict = Predictor(estimator, contract)

@@ -36,7 +36,8 @@ from azureml_scoring.models.engines.onnx_model import (
     OnnxPredictor,
 )
 from azureml_scoring.models.engines.onnx_session import open_session
-from azureml_scoring.models.estimators.estimator import Predictor, contract_of, methods_of
+from azureml_scoring.models.estimators.estimator_contract import contract_of, methods_of
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.convert import convert
 from mlops.graphs import onnx_graphs
 from mlops.parity import TOLERANCE, NotProven, Parity

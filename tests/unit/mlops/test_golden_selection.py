@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder
 import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models import golden_check
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import sample as samples
 from mlops.cli import main

@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from azureml_scoring.models import golden_check
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops import probe
 from mlops.measure import measure as measured
 

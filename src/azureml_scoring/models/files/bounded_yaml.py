@@ -1,8 +1,8 @@
-"""Reads YAML within bounds: a small file must not become a large document, nor fail in a way that
-nobody expects.
+"""Reads YAML within bounds: a small file can't become a huge document, and every failure is a
+YAMLError.
 
-YAML's aliases name what stands elsewhere, so that nine lines of nine aliases each stand for 387
-million values.
+YAML's aliases repeat what stands elsewhere: nine lines of nine aliases each stand for 387 million
+values.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from typing import Any
 import yaml
 
 MAX_CHARACTERS = 2 * 2**20
-"""Characters. All of our Kubernetes manifests together are a tenth of it."""
+"""Characters of a document. All of our Kubernetes manifests together are a tenth of it."""
 
 MAX_DEPTH = 100
 MAX_VALUES = 100_000
-"""With each alias counted as what it stands for."""
+"""Values of a document, with each alias counted as what it stands for."""
 
 MAX_NUMBER_CHARACTERS = 100
-"""Characters. Python refuses to print whole numbers of more than 4,300 digits."""
+"""Python refuses to print whole numbers of more than 4,300 digits."""
 
 NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class Loader(yaml.SafeLoader):
-    """YAML's safe loader, with bounds. All that it raises is yaml.YAMLError."""
+    """YAML's safe loader, with bounds. It raises nothing but yaml.YAMLError."""
 
     def __init__(self, text: str) -> None:
         if len(text) > MAX_CHARACTERS:
@@ -35,7 +35,7 @@ class Loader(yaml.SafeLoader):
         self._size: dict[int, int] = {}
 
     def compose_document(self) -> yaml.Node | None:
-        self._size.clear()  # an identity may be another node's in the next document
+        self._size.clear()  # an id may belong to another node in the next document
         return super().compose_document()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -64,7 +64,7 @@ class Loader(yaml.SafeLoader):
         try:
             return super().construct_document(node)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError):
-            # the constructors rely on a value to be what its tag says
+            # The constructors rely on a value to match its tag.
             raise yaml.MarkedYAMLError(problem="a value is not of the kind of its tag") from None
 
     def _refuse(self, why: str) -> None:
@@ -72,10 +72,10 @@ class Loader(yaml.SafeLoader):
 
 
 def load(text: str) -> Any:
-    """The one document of ``text``. Raises yaml.YAMLError."""
+    """Parse the one document of ``text``. Raises yaml.YAMLError."""
     return yaml.load(text, Loader)  # noqa: S506  a safe loader
 
 
 def load_all(text: str) -> list[Any]:
-    """Raises yaml.YAMLError."""
+    """Parse all documents of ``text``. Raises yaml.YAMLError."""
     return list(yaml.load_all(text, Loader))

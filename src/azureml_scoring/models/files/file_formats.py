@@ -1,4 +1,4 @@
-"""Which files may hold a model, and what is known of those that hold one of another kind."""
+"""Tells model files from others, and names the formats that are not served."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".p", ".joblib", ".sav")
 COMPRESSED_SUFFIXES = (".z", ".gz")
-"""As joblib writes them by itself."""
+"""Suffixes by which joblib chooses its compression."""
 
 MODEL_SUFFIXES = (*PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops")
-"""In whichever case."""
+"""Suffixes of model files, in upper or lower case."""
 
 DATA_SUFFIXES = {
     ".csv",
@@ -24,13 +24,25 @@ DATA_SUFFIXES = {
     ".txt",
     ".xml",
 }
-"""What else is compressed, as in train.csv.gz."""
+"""Suffixes of data that is often compressed, as in train.csv.gz."""
 
-XGBOOST = "a model in XGBoost's own format; save the fitted XGBClassifier or XGBRegressor with joblib.dump()"
-LIGHTGBM = "a model in LightGBM's own format; save the fitted LGBMClassifier or LGBMRegressor with joblib.dump()"
-CATBOOST = "a model in CatBoost's own format; save the fitted CatBoostClassifier or CatBoostRegressor with joblib.dump()"
+XGBOOST = (
+    "a model in XGBoost's own format; save the fitted XGBClassifier or XGBRegressor with "
+    "joblib.dump()"
+)
+LIGHTGBM = (
+    "a model in LightGBM's own format; save the fitted LGBMClassifier or LGBMRegressor with "
+    "joblib.dump()"
+)
+CATBOOST = (
+    "a model in CatBoost's own format; save the fitted CatBoostClassifier or CatBoostRegressor "
+    "with joblib.dump()"
+)
 ONNX = "an ONNX graph by itself; package the estimator that it was made of, which compiles it again"
-NETWORK = "a neural network, which is not served here; only scikit-learn's estimators and others of their methods are"
+NETWORK = (
+    "a neural network, which is not served here; only scikit-learn's estimators and others of "
+    "their methods are"
+)
 ARCHIVE = "an archive; unpack it, and upload what is in it"
 PMML = "a model in PMML, which is not served here; save the estimator with joblib.dump()"
 
@@ -40,7 +52,7 @@ OTHER_FORMATS = {
     ".7z": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".zip": ARCHIVE,
 }  # fmt: skip
 SIGNATURES = {".json": (b'"learner"', XGBOOST), ".txt": (b"tree\nversion", LIGHTGBM)}
-"""Suffixes of much else: what is near the start of a model's."""
+"""Suffixes that other files share: what stands near the start of a model's file."""
 
 SIGNATURE_WITHIN_BYTES = 100
 
@@ -52,7 +64,7 @@ def may_be_model_file(path: Path) -> bool:
 
 
 def other_format(path: Path) -> str | None:
-    """What a file is and what to do, as the end of a sentence; None where nothing is known."""
+    """Return what the file is and what to do, as the end of a sentence; None if not known."""
     suffix = path.suffix.lower()
     if suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() == ".tar":
         return ARCHIVE

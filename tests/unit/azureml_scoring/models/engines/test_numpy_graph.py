@@ -98,7 +98,7 @@ def test_a_row_among_others_is_answered_as_it_is_alone(
         graph_of([(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else []))
     )
     assert dense
-    (output,) = dense._plans
+    (output,) = dense._programs
     alone = [dense.run([output], {"X": np.array([row])})[0] for row in rows]
     assert dense.each_row(output, np.array(rows)).tobytes() == np.concatenate(alone).tobytes()
 
