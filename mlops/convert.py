@@ -29,8 +29,9 @@ from azureml_scoring.models.engines.onnx_model import (
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.graphs import Converted
-from mlops.parity import NotProven, Parity, ParityResult, Say
+from mlops.parity import NotProven, Parity, ParityResult
 from mlops.proof_rows import RowSet, as_accepted, huge_rows, row_sets, rows_with_gaps
+from mlops.say import Say, silent
 
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
@@ -47,7 +48,7 @@ def convert(
     contract: Contract,
     sample: np.ndarray,
     graphs: Iterable[Converted],
-    say: Say = lambda line: None,
+    say: Say = silent,
 ) -> tuple[OnnxModel, bytes]:
     """``sample``: (rows, features), floats. Raises NotProven."""
     try:

@@ -21,7 +21,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from mlops.graphs import DTYPES, Converted, onnx_graphs
-from mlops.parity import NotProven, Say
+from mlops.parity import NotProven
+from mlops.say import Say
 
 CONVERSION_LIMIT_S = 120.0
 """Seconds that a conversion may take."""

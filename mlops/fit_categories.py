@@ -3,15 +3,12 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import CATEGORY, Feature
 from mlops.read_as import fitted_types, listed
-
-Say = Callable[[str], None]
+from mlops.say import Say
 
 
 def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.DataFrame:

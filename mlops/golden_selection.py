@@ -3,7 +3,7 @@ those of a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from azureml_scoring.models.predictions import non_finite, to_json
 from mlops import sample as samples
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
+from mlops.say import Say
 from mlops.synthetic_rows import InputRow, SyntheticRows
 
 GOLDEN_ROWS = 10
@@ -38,8 +39,6 @@ CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
 Source = Choice | pd.DataFrame
 GoldenOption = Source | CsvFile
 """A source; a CSV among them has yet to be read as the model was fitted."""
-
-Say = Callable[[str], None]
 
 
 def parse_option(text: str, drop: Collection[str] = ()) -> GoldenOption:

@@ -29,11 +29,12 @@ from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
 from mlops.golden_selection import GoldenOption
-from mlops.measure import Measurement, Say, measure
+from mlops.measure import Measurement, measure
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
 from mlops.sample import apply_types
+from mlops.say import Say, silent
 
 
 def package(
@@ -48,7 +49,7 @@ def package(
     cacheable: bool = True,
     trust: Collection[str] = (),
     golden_rows: GoldenOption = "synthetic",
-    say: Say = lambda line: None,
+    say: Say = silent,
 ) -> Manifest:
     """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
 
@@ -72,9 +73,7 @@ def package(
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
         sample = _read(sample, estimator, signature, user_types or {}, say)
         if not isinstance(golden_rows, str):
-            golden_rows = _read(
-                golden_rows, estimator, signature, user_types or {}, lambda line: None
-            )
+            golden_rows = _read(golden_rows, estimator, signature, user_types or {}, silent)
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with startup_error_when("it was measured on the sample"):

@@ -16,6 +16,7 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS, GraphFailed
 from mlops.proof_rows import RowSet, as_accepted
+from mlops.say import Say, silent
 
 TOLERANCE = 1e-5
 """Of a probability, and of other numbers relative to their own size or that of the sample's
@@ -32,7 +33,6 @@ REPORT_INTERVAL_S = 10.0
 """Seconds."""
 
 Estimator = Callable[[Batch], list[Any]]
-Say = Callable[[str], None]
 
 
 class Compiled(Protocol):
@@ -83,7 +83,7 @@ class Parity:
     estimator: Estimator
     contract: Contract
     sample: np.ndarray
-    say: Say = lambda line: None
+    say: Say = silent
     clock: Callable[[], float] = time.monotonic
     spent: float = 0.0
     _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)

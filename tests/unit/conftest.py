@@ -10,7 +10,7 @@ from azureml_scoring import settings
 from azureml_scoring.caching.redis_client import connector
 from mlops.converter import hand_over
 from mlops.graphs import Converted, onnx_graphs
-from mlops.parity import Say
+from mlops.say import Say
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
 
