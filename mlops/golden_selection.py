@@ -1,5 +1,4 @@
-"""Chooses the golden rows that go into the manifest: drawn like the sample's, the sample's own, or
-those of a file."""
+"""Selects the golden rows of a manifest: drawn like the sample's, the sample's own, or a file's."""
 
 from __future__ import annotations
 
@@ -25,25 +24,23 @@ from mlops.synthetic_rows import InputRow, SyntheticRows
 
 GOLDEN_ROWS = 10
 MIN_NEW_ROWS = 3
-"""Rows that are not in the sample. This many are enough, since columns of few values may give no
-more."""
+"""Rows that are not in the sample; columns of few values may give no more."""
 
 MAX_SAMPLE_ROWS = 2_000
-"""Rows of the sample that are looked at to draw others like them."""
+"""Rows of the sample from which others are drawn."""
 
 MAX_FILE_ROWS = 100
-"""Rows that a file may have: each start of the service asks all of them."""
+"""Rows that a file may have: the model must answer all of them at each start."""
 
 Choice = Literal["synthetic", "sample"]
 CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
 Source = Choice | pd.DataFrame
 GoldenOption = Source | CsvFile
-"""A source; a CSV among them has yet to be read as the model was fitted."""
+"""A source, or a CSV that is yet to be read with the types of the fit."""
 
 
 def parse_option(text: str, drop: Collection[str] = ()) -> GoldenOption:
-    """Parse ``--golden-rows``. ``drop``: columns that a file may have beside the model's. Raises
-    StartupError."""
+    """Parse ``--golden-rows``. ``drop``: columns of a file to leave out. Raises StartupError."""
     if text in CHOICES:
         return CHOICES[text]
     if not Path(text).is_file():
@@ -56,8 +53,10 @@ def parse_option(text: str, drop: Collection[str] = ()) -> GoldenOption:
 
 
 class GoldenSelector:
-    """Chooses rows that the model answers. ``finite``: methods whose answers are kept, and so must
-    be finite."""
+    """Selects rows that the model answers.
+
+    ``finite``: methods whose answers go into the manifest, and so must be finite.
+    """
 
     def __init__(self, estimator: Any, contract: Contract, finite: Collection[str]) -> None:
         self._estimator = estimator
@@ -66,7 +65,7 @@ class GoldenSelector:
         self._methods = list(finite) or contract.methods[:1]
 
     def select(self, source: Source, sample: list[InputRow], say: Say) -> list[InputRow]:
-        """Return the golden rows. Raises StartupError where the model does not answer them."""
+        """Return the golden rows. Raises StartupError if the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
         if source == "sample":
@@ -76,13 +75,13 @@ class GoldenSelector:
         return self._synthetic(sample, say)
 
     def answers(self, rows: list[InputRow]) -> dict[str, list[Any]]:
-        """Ask the model; -> by method, the answers to keep. Raises StartupError."""
+        """Return the answers to keep, by method. Raises StartupError."""
         try:
-            answers = self._asked(rows)
+            answers = self._predicted(rows)
         except ScoringError as error:
             raise StartupError(
                 f"The model fails on its golden rows ({reason(error.__cause__ or error)}); correct "
-                f"and save it again."
+                f"it and save it again."
             ) from error
         return {method: answers[method] for method in self._finite if comparable(answers[method])}
 
@@ -112,17 +111,17 @@ class GoldenSelector:
         )
         made = SyntheticRows(self._contract.features, columns, kept)
         rows, way = list[InputRow](), 0
-        for each in range(made.ways):
-            found = self._like(made.drawn(each, GOLDEN_ROWS), known, alone=len(sample) == 1)
-            if len(found) > len(rows):
-                rows, way = found, each
+        for attempt in range(made.ways):
+            drawn = self._like(made.drawn(attempt, GOLDEN_ROWS), known, alone=len(sample) == 1)
+            if len(drawn) > len(rows):
+                rows, way = drawn, attempt
             if len(rows) >= MIN_NEW_ROWS:
                 break
         if not rows:
             raise StartupError(
                 "The model answers none of the golden rows that were drawn like the sample's; give "
-                "rows of your own by "
-                "--golden-rows FILE, or keep some of the sample by --golden-rows sample."
+                "rows of your own by --golden-rows FILE, or keep some of the sample by "
+                "--golden-rows sample."
             )
         repeated = sum(tuple(row) in known for row in rows)
         say(
@@ -140,8 +139,10 @@ class GoldenSelector:
     def _like(
         self, drawn: Iterable[list[InputRow]], known: set[tuple[Any, ...]], *, alone: bool
     ) -> list[InputRow]:
-        """Return rows that are answered and not ``known``; if fewer than ENOUGH, known ones too,
-        unless ``alone``."""
+        """Return rows that are answered and not ``known``.
+
+        Fewer than MIN_NEW_ROWS are filled up with known ones, unless ``alone``.
+        """
         fresh, repeated = list[InputRow](), list[InputRow]()
         for row in (row for rows in drawn for row in self._answered(rows)):
             alike = repeated if tuple(row) in known else fresh
@@ -151,8 +152,8 @@ class GoldenSelector:
                 break
         return fresh if len(fresh) >= MIN_NEW_ROWS or alone else [*fresh, *repeated][:GOLDEN_ROWS]
 
-    def _asked(self, rows: list[InputRow]) -> dict[str, list[Any]]:
-        """Ask the model the rows; -> answers by method. Raises ScoringError."""
+    def _predicted(self, rows: list[InputRow]) -> dict[str, list[Any]]:
+        """Return the model's answers by method. Raises ScoringError."""
         X = golden_check.batch_of(rows, self._contract).X
         answers = {
             method: Predictor(self._estimator, self._contract)(Batch(X, method))
@@ -164,7 +165,7 @@ class GoldenSelector:
     def _answered(self, rows: list[InputRow]) -> list[InputRow]:
         """Return the rows that the model answers."""
         try:
-            answers = self._asked(rows)
+            answers = self._predicted(rows)
         except ScoringError:
             return [row for one in rows for row in self._answered([one])] if len(rows) > 1 else []
         finite = (
@@ -180,7 +181,7 @@ class GoldenSelector:
 
 
 def comparable(answers: list[Any]) -> bool:
-    """Tell whether answers stay the same in a manifest: no NaN, no infinity and no times."""
+    """Return whether answers stay the same in a manifest: no NaN, no infinity and no times."""
     return not non_finite(answers) and golden_check.same_answers(
         orjson.loads(to_json(answers)), answers
     )

@@ -1,4 +1,4 @@
-"""Makes an artifact folder of a model: the file, and a manifest measured on sample data."""
+"""Packages a model: writes its file and a manifest, measured on sample data, to a folder."""
 
 from __future__ import annotations
 
@@ -51,11 +51,14 @@ def package(
     golden_rows: GoldenOption = "synthetic",
     say: Say = silent,
 ) -> Manifest:
-    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
+    """Write the artifact folder ``out``.
 
-    ``user_types``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops
-    file may hold beside those that skops trusts. ``golden_rows``: rows for the manifest, ``sample``
-    for some of the sample's, ``synthetic`` for others like them.
+    The estimator is unpickled: package only what you trust. Raises StartupError.
+
+    user_types: what the user says of a CSV's columns.
+    trust: types that a skops file may hold, in addition to those that skops trusts.
+    golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
+        others like them.
     """
     check_out(out, force)
     say(f"Loading {model}")
@@ -81,7 +84,7 @@ def package(
             signed = [feature.name for feature in signature if feature.name is not None]
             measured = measure(estimator, sample, say, default, signed, golden_rows)
         compiled, graph = _compile(estimator, measured, graphs, say)
-    _tell_of_jobs(estimator, measured, compiled, say)
+    _note_on_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
         model_name=found.name,
         model_version=found.version if found.version != "unknown" else "1",
@@ -108,15 +111,17 @@ def _read(
     user_types: Mapping[str, Feature],
     say: Say,
 ) -> pd.DataFrame:
-    """Read rows as the model was fitted and the user says. Raises StartupError."""
+    """Read rows with the types of the fit and of the user. Raises StartupError."""
     if isinstance(rows, CsvFile):
         return as_fitted(rows, estimator, signature, user_types, say)
     return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
-    """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again.
-    Raises StartupError."""
+    """Return the estimator and the sha256 of its file.
+
+    ``command``: the user's own, which an error repeats with another option. Raises StartupError.
+    """
     try:
         estimator, digest, skew = model_file.read(found, settings)
     except UntrustedTypes as error:
@@ -144,7 +149,7 @@ def _compile(
         compiled, graph = convert(estimator, measured.contract, measured.numbers, asked, say)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # of the model, of converters, of what runs their graphs
+    except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
         why = error if isinstance(error, NotProven) else reason(error)
         say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
@@ -157,10 +162,10 @@ def _compile(
     return compiled, graph
 
 
-def _tell_of_jobs(
+def _note_on_jobs(
     estimator: Any, measured: Measurement, compiled: OnnxModel | None, say: Say
 ) -> None:
-    """Where the estimator itself answers."""
+    """Print a note if ``n_jobs`` makes the estimator slower, unless the compiled model answers."""
     contract = measured.contract
     if compiled and contract.methods[0] in compiled.outputs:
         return
@@ -168,10 +173,8 @@ def _tell_of_jobs(
         golden_check.batch_of(measured.rows[:1], contract),
         Predictor(estimator, contract),
     )
-    with (
-        contextlib.suppress(StartupError),
-        startup_error_when("its n_jobs was looked for"),
-    ):  # no packaging fails for a note
+    # Packaging must not fail because of a note.
+    with contextlib.suppress(StartupError), startup_error_when("its n_jobs was looked for"):
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")
 
@@ -213,7 +216,7 @@ def _is_artifact(folder: Path) -> bool:
 
 
 def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
-    """Beside ``out`` first, then in its place: nobody sees half of it."""
+    """Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "artifact"
@@ -231,6 +234,6 @@ def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
                 out.rename(replaced)
             folder.rename(out)
         except BaseException:
-            if replaced.exists() and not out.exists():  # an interrupt leaves the old one
+            if replaced.exists() and not out.exists():  # keep the old one after an interrupt
                 replaced.rename(out)
             raise

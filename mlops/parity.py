@@ -1,5 +1,4 @@
-"""Does a compiled model answer what its estimator answers, alike, and nothing that it refuses?
-Tried on rows."""
+"""Compares a compiled model with its estimator: equal answers, and none where it refuses."""
 
 from __future__ import annotations
 
@@ -19,36 +18,39 @@ from mlops.proof_rows import RowSet, as_accepted
 from mlops.say import Say, silent
 
 TOLERANCE = 1e-5
-"""Of a probability, and of other numbers relative to their own size or that of the sample's
-answers."""
+"""Largest difference of probabilities; of other numbers relative to their own size, or to that of
+the sample's answers."""
 
 CHUNK_ROWS = (1, 100, 500)
-"""Rows asked at once: one by itself, some of each kind, then the others by so many."""
+"""Rows per call: one alone, then some of each set, then all others."""
 
 TIME_LIMIT_S = 60.0
-"""After so long no more are compared, once there are enough answers, and the first two chunks of
-each kind."""
+"""The comparison ends after this time, if it has enough answers and two chunks of each set."""
 
 REPORT_INTERVAL_S = 10.0
-"""Seconds."""
 
 Estimator = Callable[[Batch], list[Any]]
 
 
 class Compiled(Protocol):
-    """As ``OnnxPredictor``."""
+    """The part of ``OnnxPredictor`` that is compared."""
 
     def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]: ...
 
 
 class NotProven(Exception):
-    """Why not, in a few words."""
+    """The compiled model is not proven equal; the message says why in a few words."""
 
 
 @dataclass
 class ParityResult:
-    """How many answers were compared, how many rows the compiled model left to the estimator, how
-    many were there to ask, and how far the answers were apart."""
+    """The outcome of a comparison.
+
+    answers: how many answers were compared.
+    left: rows that the compiled model left to the estimator.
+    asked: rows in all.
+    apart: the largest difference of two answers.
+    """
 
     answers: int = 0
     left: int = 0
@@ -77,8 +79,7 @@ class ParityResult:
 
 @dataclass
 class Parity:
-    """Compares compiled forms of one model with its estimator, which is asked once for all of
-    them."""
+    """Compares compiled forms of one model with its estimator, which is called once for all."""
 
     estimator: Estimator
     contract: Contract
@@ -91,11 +92,9 @@ class Parity:
     def compare(
         self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[RowSet]
     ) -> ParityResult:
-        """Raises NotProven."""
+        """Compare on all sets of rows, as far as time allows. Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
-        parts.sort(
-            key=lambda part: part.turn
-        )  # some rows of each kind first: the time may not do for all
+        parts.sort(key=lambda part: part.turn)  # some rows of each set before time runs out
         result = ParityResult(asked=sum(len(part.batch.X) for part in parts))
         begun = reported = self.clock()
         for part in parts:
@@ -153,7 +152,7 @@ class Parity:
         return self._known[key]
 
     def _scale(self, method: str) -> Any:
-        """Of the sample's answers, for each column of them; probabilities have one of their own."""
+        """Return the size of the sample's answers by column; 1 for probabilities."""
         key = ("scale", method)
         if key not in self._known:
             self._known[key] = self._measured_scale(method)
@@ -166,7 +165,7 @@ class Parity:
             answers = np.asarray(
                 self.estimator(Batch(as_accepted(self.sample.copy(), self.contract), method))
             )
-        except ScoringError:  # of a sample with gaps that it does not take
+        except ScoringError:  # the sample has gaps that the model does not take
             return np.zeros(1)
         return (
             np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
@@ -175,7 +174,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows to ask at once, in their turn."""
+    """Rows of one call, in order of ``turn``."""
 
     turn: int
     what: str
@@ -188,8 +187,10 @@ def _progress(compared: ParityResult, seconds: float) -> str:
 
 
 def _difference(answers: list[Any], wanted: np.ndarray, scale: Any, what: str) -> float:
-    """The largest, relative to the answer itself or, where that is larger, to ``scale``. Raises
-    NotProven."""
+    """Return the largest difference, relative to the larger of the answer and ``scale``.
+
+    Raises NotProven.
+    """
     found = np.asarray(answers)
     if found.shape != wanted.shape:
         raise NotProven(f"{what}: answers of another shape")

@@ -1,5 +1,4 @@
-"""Tries out how a model is best called: with a DataFrame or an array, and where it takes missing
-values."""
+"""Tries whether a model needs a DataFrame or an array, and where it takes missing values."""
 
 from __future__ import annotations
 
@@ -23,20 +22,20 @@ from mlops.blame import sample_failure
 from mlops.read_as import listed
 
 MAX_SEARCHED_ROWS = 100
-"""How many rows are looked through for some without gaps."""
+"""Rows searched for some without gaps."""
 
 MAX_TRIED_ROWS = 10
 FEATURES_PER_CALL = 100
-"""Features whose missing values are tried in one call, where that tells the same as one by one."""
+"""Features whose missing values are tried in one call; one by one only if that call fails."""
 
 PROGRESS_FROM_S = 5.0
-"""Seconds to go that are told."""
+"""Progress is printed if more time than this remains."""
 
 NAN_ANSWER = "it answers NaN"
 
 
 def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> Contract:
-    """A DataFrame, unless the model fails on it and not on an array."""
+    """Use a DataFrame, unless the model fails on it and not on an array."""
     if contract.container != "frame" or hasattr(estimator, "feature_names_in_"):
         return contract
     unnamed = dataclasses.replace(contract, container="array")
@@ -50,10 +49,9 @@ def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> C
 def with_missing(
     contract: Contract, estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]
 ) -> tuple[Contract, pd.DataFrame]:
-    """The contract tells where the model takes missing values; rows that lack others are left out
-    of the frame.
+    """Return a contract that says where values may be missing, and the rows that it allows.
 
-    Raises StartupError where no row is left.
+    Raises StartupError if no row is left.
     """
     why = _refusals(_answered(contract, estimator, frame), estimator, contract, say)
     features = tuple(
@@ -69,16 +67,21 @@ def with_missing(
     for refused in sorted({*gaps.values()}):
         names = [name for name in gaps if gaps[name] == refused]
         count = int(frame[names].isna().any(axis=1).sum())
-        told = f"{count:,} rows without a value in {listed(names)}, which the model does not take ({refused})"
+        left_out = (
+            f"{count:,} rows without a value in {listed(names)}, which the model does not take "
+            f"({refused})"
+        )
         if kept.empty:
-            raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
-        say(f"  note: left out are {told}")
+            raise StartupError(f"The sample has nothing but {left_out}; give rows that it answers.")
+        say(f"  note: left out are {left_out}")
     return dataclasses.replace(contract, features=features), kept
 
 
 def failure(rows: list[list[Any]], estimator: Any, contract: Contract) -> BaseException | None:
-    """Why the model does not answer these rows, None where it does, even with NaN. Missing values
-    are let through."""
+    """Return why the model does not answer these rows; None if it does, even with NaN.
+
+    Missing values are passed on to the model.
+    """
     lenient = _lenient(contract)
     try:
         Predictor(estimator, lenient)(golden_check.batch_of(rows, lenient))
@@ -100,14 +103,14 @@ def _why_not(predict: Predictor, batch: Batch) -> str | None:
 
 
 def _cause(error: ScoringError) -> BaseException:
-    """What a model raised, if it did."""
+    """Return the model's own exception, if there was one."""
     return error.__cause__ or error
 
 
 def _refusals(
     row: list[Any], estimator: Any, contract: Contract, say: Callable[[str], None]
 ) -> list[str | None]:
-    """For each feature, tried out: why a row without its value is not answered."""
+    """Try a row without each feature in turn; return why it is not answered, or None."""
     lenient = _lenient(contract)
     whole, count = golden_check.batch_of([row], lenient), len(row)
     predict, why = _quickest(estimator, lenient, whole), list[str | None]()
@@ -128,7 +131,7 @@ def _refusals(
 
 
 def _quickest(estimator: Any, contract: Contract, row: Batch) -> Predictor:
-    """A DataFrame of many columns costs more than many a prediction; an array may do."""
+    """Return a Predictor with an array if it answers alike: a wide DataFrame is slow to build."""
     predict = Predictor(estimator, contract)
     if contract.container == "frame" and contract.uniform:
         unnamed = Predictor(estimator, dataclasses.replace(contract, container="array"))
@@ -139,7 +142,7 @@ def _quickest(estimator: Any, contract: Contract, row: Batch) -> Predictor:
 
 
 def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
-    """The row once for each of these places, without the value there."""
+    """Repeat the row for each of these places, without the value there."""
     X = np.repeat(whole.X, len(places), axis=0)
     for row, place in enumerate(places):
         X[row, place] = np.nan if contract.features[place].numeric else None
@@ -147,7 +150,7 @@ def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
 
 
 def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
-    """A row that the model answers. Raises StartupError."""
+    """Return a row that the model answers. Raises StartupError."""
     errors = []
     for row in _rows(frame):
         error = failure([row], estimator, contract)
@@ -158,7 +161,7 @@ def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[A
 
 
 def _rows(frame: pd.DataFrame) -> list[list[Any]]:
-    """Some without gaps, if there are such among the first."""
+    """Return some rows, without gaps if there are any such among the first."""
     first = frame.head(MAX_SEARCHED_ROWS)
     whole = first[first.notna().all(axis=1)]
     return samples.rows_of((first if whole.empty else whole).head(MAX_TRIED_ROWS))

@@ -1,5 +1,5 @@
-"""The rows that a compiled model is tried with: like the sample, and as unlike it as a request may
-be."""
+"""Generates the rows that prove a compiled model: some like the sample, some as unlike it as a
+request may be."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE
 
 MAX_ROWS_PER_SET = 1_000
-"""Rows of each kind, unless they are wide."""
+"""Rows of one set, unless they are wide."""
 
 MAX_VALUES_PER_SET = 1_000_000
-"""Values of each kind; so there are fewer rows of more than a thousand features."""
+"""Values of one set; so rows of more than a thousand features are fewer."""
 
 MAX_SPLITS = 1_000
-"""Of trees, on whose both sides, to the last bit, rows are put."""
+"""Tree splits that get rows on both sides, one bit away."""
 
 MAX_GENERATED_VALUE = MAX_MAGNITUDE["float64"]
-"""Beyond, the generated rows would overflow."""
+"""Larger values would overflow in the generated rows."""
 
 RowSet = tuple[str, np.ndarray]
-"""What the rows have in common, to go behind "predict", and the rows."""
+"""What the rows have in common, worded to follow "predict of rows", and the rows."""
 
 OddValue = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""A value of the sample, the next larger one of its column, the column's least and its largest ->
-another value."""
+"""A sample's value, the next larger one in its column, the column's minimum and its maximum ->
+an odd value."""
 
 ODD_VALUES: tuple[OddValue, ...] = (
     lambda value, following, low, high: (value + following) / 2,
@@ -39,7 +39,7 @@ ODD_VALUES: tuple[OddValue, ...] = (
     lambda value, following, low, high: high + 1,
     lambda value, following, low, high: -value,
     lambda value, following, low, high: np.full_like(value, -1),
-    lambda value, following, low, high: np.zeros_like(value),  # which validation makes of -0.0
+    lambda value, following, low, high: np.zeros_like(value),  # validation turns -0.0 into this
     lambda value, following, low, high: np.full_like(value, 1e-300),
     lambda value, following, low, high: np.full_like(value, -1e-30),
     lambda value, following, low, high: np.full_like(
@@ -47,11 +47,11 @@ ODD_VALUES: tuple[OddValue, ...] = (
     ),  # beyond the usual whole numbers
     lambda value, following, low, high: np.full_like(value, -(2.0**31) - 1),
 )
-"""Codes that the fit did not know, what lies between codes, numbers that casts change."""
+"""Codes that the fit did not have, values between codes, and numbers that a cast changes."""
 
 
 def row_sets(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
-    """``splits``: features and thresholds of the model's trees, as far as it tells."""
+    """Yield sets of rows. ``splits``: features and thresholds of the model's trees."""
     rng = np.random.default_rng(0)
     known = np.ma.masked_invalid(sample.clip(-MAX_GENERATED_VALUE, MAX_GENERATED_VALUE))
     low, high = known.min(axis=0).filled(0.0), known.max(axis=0).filled(0.0)
@@ -72,7 +72,7 @@ def row_sets(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterato
 
 
 def huge_rows(sample: np.ndarray, largest: float) -> RowSet:
-    """Numbers up to ``largest``: in one place of half of the rows, everywhere in the others."""
+    """Return rows with numbers up to ``largest``: half of them in one place, half everywhere."""
     rng = np.random.default_rng(0)
     rows = np.nan_to_num(rng.choice(sample, _count(sample))).clip(-largest, largest)
     values = rng.choice([-1.0, 1.0], rows.shape) * largest ** rng.uniform(0.5, 1.0, rows.shape)
@@ -85,8 +85,7 @@ def huge_rows(sample: np.ndarray, largest: float) -> RowSet:
 
 
 def rows_with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
-    """Rows that lack values of these features: one value in half of the rows, any number in the
-    others."""
+    """Return rows with gaps in these features: half of them with one gap, half with any number."""
     rng = np.random.default_rng(0)
     rows = rng.choice(sample, _count(sample))
     rows[np.arange(len(rows)), rng.choice(features, len(rows))] = np.nan
@@ -99,16 +98,15 @@ def rows_with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
 
 
 def as_accepted(rows: np.ndarray, contract: Contract) -> np.ndarray:
-    """The nearest rows that a request can hold: whole numbers where the model takes no others, and
-    none too large."""
+    """Return the nearest rows that a request can hold: whole and within range where the contract
+    says so."""
     dtypes = np.array([feature.dtype for feature in contract.features])
     for dtype in np.unique(dtypes):
         columns = dtypes == dtype
         if np.issubdtype(dtype, np.integer):
             least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-            largest = (
-                float(most) if float(most) == most else np.nextafter(float(most), 0)
-            )  # of int64 it is rounded up
+            # float(int64's maximum) is rounded up, beyond it.
+            largest = float(most) if float(most) == most else np.nextafter(float(most), 0)
             rows[:, columns] = rows[:, columns].round().clip(float(least), largest)
         else:
             info = np.finfo(dtype)
@@ -121,14 +119,13 @@ def _count(sample: np.ndarray) -> int:
 
 
 def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Rows of the sample, with one odd value in most of them, and with nothing else in some."""
+    """Return rows of the sample with one odd value in most, and odd values only in some."""
     rng = np.random.default_rng(0)
     count, width = _count(sample), sample.shape[1]
     following = _following(sample)
     picked = rng.integers(len(sample), size=count)
-    pairs = np.resize(
-        rng.permutation(len(ODD_VALUES) * width), count
-    )  # of an odd value and a feature
+    # Each number stands for a pair of an odd value and a feature.
+    pairs = np.resize(rng.permutation(len(ODD_VALUES) * width), count)
     kinds, places = np.divmod(pairs, width)
     everywhere = np.arange(count) % 5 == 0
     rows = sample[picked]
@@ -141,7 +138,7 @@ def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _following(sample: np.ndarray) -> np.ndarray:
-    """To each value the next larger one in its column, to the largest itself."""
+    """Return for each value the next larger one in its column, for the largest itself."""
     result = np.empty_like(sample)
     for j, column in enumerate(sample.T):
         values = np.unique(column)
@@ -152,9 +149,9 @@ def _following(sample: np.ndarray) -> np.ndarray:
 
 
 def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarray:
-    """Rows that differ in one value: a threshold, or the next number on either side of it.
+    """Return rows that differ in one value: a threshold, or the next number on either side.
 
-    Behind a transformer trees may have other features than the model, and more of them.
+    Trees behind a transformer may have other features than the model, and more of them.
     """
     places = list(
         itertools.islice((split for split in splits if split[0] < len(row[0])), MAX_SPLITS)

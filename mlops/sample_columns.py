@@ -65,8 +65,8 @@ def _select(sample: pd.DataFrame, estimator: Any, signed: Sequence[str], say: Sa
         )
     if count > 1 and list(columns) != list(map(str, range(count))):
         say(
-            f"  note: the model has no column names, so the columns are taken in the sample's order "
-            f"({listed(list(sample.columns))}): check that it is the order of the fit"
+            f"  note: the model has no column names, so the columns are taken in the sample's "
+            f"order ({listed(list(sample.columns))}): check that it is the order of the fit"
         )
     return sample
 

@@ -1,8 +1,8 @@
 """Draws rows like a sample's, each column by itself, so that a row is in the sample only by chance.
 
 Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words
-and codes are those that at least ``baseline.MIN_ROWS_PER_VALUE`` rows have; a placeholder replaces others.
-Categories are the contract's.
+and codes are those that at least ``baseline.MIN_ROWS_PER_VALUE`` rows have; a placeholder replaces
+others. Categories are the contract's.
 """
 
 from __future__ import annotations
@@ -23,26 +23,28 @@ Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 
 LOW_QUANTILE, HIGH_QUANTILE = 0.05, 0.95
-"""Quantiles to draw between: beyond them are few rows, and the least and the largest value are
-somebody's."""
+"""Quantiles to draw between: beyond them lie few rows, and the extremes are somebody's data."""
 
 MIN_CODES_SHARE = 0.9
-"""Share of the rows from which a few frequent numbers count as codes: a number between two codes
-may mean nothing."""
+"""A few frequent numbers count as codes if this share of the rows has them: a number between two
+codes may mean nothing."""
 
 DAY_NS = 86_400 * 10**9
 MAX_DECIMALS = 6
 MAX_WORDS = 50
-"""How many of the most frequent words texts are made of."""
+"""Frequent words of which texts are made."""
 
 PLACEHOLDERS = ("text", "")
 ROUNDS = 10
-"""Tries of each way to draw."""
+"""Tries of each way to draw rows."""
 
 
 class SyntheticRows:
-    """Draws rows. ``columns``: the sample's, as in a request. ``kept``: by column, values that the
-    model keeps."""
+    """Draws rows.
+
+    columns: the sample's columns, with values as in a request.
+    kept: by column, values that the model file keeps, such as an encoder's categories.
+    """
 
     def __init__(
         self,
@@ -62,8 +64,8 @@ class SyntheticRows:
 
     @property
     def ways(self) -> int:
-        """The number of ways to draw a row, the best first; only the last uses values that the
-        model keeps."""
+        """How many ways there are to draw a row, the best first. Only the last uses values that
+        the model keeps."""
         return max(map(len, self._ways)) + bool(self._kept)
 
     @property
@@ -72,8 +74,10 @@ class SyntheticRows:
         return list(self._kept)
 
     def drawn(self, way: int, count: int) -> Iterator[list[InputRow]]:
-        """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range
-        has a row."""
+        """Yield ``count`` rows, ROUNDS times, the same at each call.
+
+        Ranks are spread evenly, so every part of a column's range gets a row.
+        """
         for seed in range(ROUNDS):
             rng = np.random.default_rng(seed)
             columns = [self._column(place, way, count, rng) for place in range(len(self._ways))]
@@ -162,8 +166,7 @@ def _texts(words: Sequence[str]) -> Draw:
 
 
 def _decimals(numbers: np.ndarray) -> int:
-    """Return as many decimals as the column has; for long ones, enough to show a millionth of their
-    range."""
+    """Return how many decimals a column has; for long ones, enough for a millionth of its range."""
     exact = (
         places
         for places in range(MAX_DECIMALS + 1)
