@@ -151,11 +151,10 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
-    from mlops import golden_selection
-    from mlops import sample as samples
+    from mlops import golden_selection, sample_file
     from mlops.package import package as package_model
 
-    rows = samples.load(sample)
+    rows = sample_file.load(sample)
     columns = {str(column): column for column in rows.columns}
     unknown = [name for name in drop if name not in columns]
     if unknown:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
-from mlops.column_types import BadCell, is_number, typed
+from mlops.cell_inference import is_number
+from mlops.column_types import BadCell, typed
 
 MAX_CELL_CHARACTERS = 2**31 - 1
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}

@@ -15,6 +15,7 @@ import pandas as pd
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
+from mlops import sample_file
 from validation import described, moment
 
 DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
@@ -54,7 +55,7 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
     if file.suffix.lower() != ".jsonl":
         return samples.read(file, features)
     try:
-        lines = samples.json_lines(file)
+        lines = sample_file.json_lines(file)
         if odd := next(
             (number for number, line in lines.items() if not isinstance(line, dict)), None
         ):

@@ -17,6 +17,7 @@ from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite, to_json
 from mlops import sample as samples
+from mlops import sample_file
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
 from mlops.say import Say
@@ -48,7 +49,7 @@ def parse_option(text: str, drop: Collection[str] = ()) -> GoldenOption:
             f"--golden-rows is {text}, which is not a file; give synthetic, sample or a file of "
             f"rows."
         )
-    rows = samples.load(Path(text))
+    rows = sample_file.load(Path(text))
     return rows.drop(columns=[name for name in rows.columns if str(name) in drop])
 
 

@@ -12,7 +12,7 @@ from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TE
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
 from azureml_scoring.models.estimators.known_values import NUMBER
-from mlops.column_types import MISSING_WORDS, are_codes, stray_cells
+from mlops.cell_inference import MISSING_WORDS, are_codes, stray_cells
 from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
 from validation import moment

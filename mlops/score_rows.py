@@ -13,8 +13,8 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, TEXT, Feature
-from mlops import sample
-from mlops.column_types import parsed_cells
+from mlops import sample, sample_file
+from mlops.cell_inference import parsed_cells
 from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.read_as import listed
 
@@ -72,7 +72,7 @@ def batches(
 
     ``features``: of the model's contract, ``told``: by the user, both of a CSV's columns.
     """
-    found = sample.load(path)
+    found = sample_file.load(path)
     frame = sample.typed_frame(found, features, told)
     held = check_json(frame, path)
     if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):

@@ -98,7 +98,7 @@ class SyntheticRows:
 
 
 def shared(values: Sequence[Hashable], most: int = MAX_BINS) -> list[Any]:
-    """Return the ``most`` frequent values that at least SHARED rows have."""
+    """Return the ``most`` frequent values that at least MIN_ROWS_PER_VALUE rows have."""
     return [
         value for value, count in Counter(values).most_common(most) if count >= MIN_ROWS_PER_VALUE
     ]

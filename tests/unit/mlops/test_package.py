@@ -32,7 +32,7 @@ from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 from mlops.package import package
 from mlops.parity import TOLERANCE
-from mlops.sample import load as read_sample
+from mlops.sample_file import load as read_sample
 from places import DATA
 from validation import validate
 

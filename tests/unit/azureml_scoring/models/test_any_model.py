@@ -23,7 +23,7 @@ from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 from mlops.fit_categories import with_categories
-from mlops.sample import load as load_sample
+from mlops.sample_file import load as load_sample
 
 FRAME = pd.DataFrame(
     {"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": pd.Categorical(["red", "blue"] * 10)}

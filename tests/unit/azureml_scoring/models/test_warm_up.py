@@ -34,7 +34,7 @@ from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
-from mlops import sample as samples
+from mlops import sample_file
 from mlops.package import package
 
 
@@ -374,7 +374,7 @@ def test_a_datetime_of_a_csv_is_packaged(tmp_path: Path):
     ):
         if not told:
             mlflow(path, [{"type": "datetime", "name": "day"}, {"type": "long", "name": "n"}])
-        package(path, samples.load(tmp_path / "sample.csv"), tmp_path / name, user_types=told)
+        package(path, sample_file.load(tmp_path / "sample.csv"), tmp_path / name, user_types=told)
         loaded = from_(tmp_path / name)
         assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
         assert loaded.predict(

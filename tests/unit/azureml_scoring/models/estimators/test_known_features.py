@@ -32,7 +32,7 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
-from mlops import sample as samples
+from mlops import sample_file
 from mlops.package import package
 from validation import validate
 
@@ -231,7 +231,7 @@ def test_an_encoder_knows_better_than_a_signature_how_a_csv_is_read(tmp_path: Pa
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     folder = signed_folder(estimator, {"a": "string", "b": "long"}, tmp_path / "mlflow")
     frame.to_csv(tmp_path / "sample.csv", index=False)
-    package(folder, samples.load(tmp_path / "sample.csv"), tmp_path / "packaged")
+    package(folder, sample_file.load(tmp_path / "sample.csv"), tmp_path / "packaged")
     loaded = load(Settings(scoring_model_path=tmp_path / "packaged"))
     assert loaded.predict(golden_check.batch_of([[3, "01"], [5, "02"]], loaded.contract)) == [0, 1]
     assert refused(loaded, "3", "01") == "wrong_type /data/0/0"
