@@ -1,5 +1,4 @@
-"""``mlops drift``: how far collected data, or any other, has moved from the data that a model was
-packaged with."""
+"""Compares data with the sample that a model was packaged with, for ``mlops drift``."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from mlops import drift_data
 
 @dataclass(frozen=True)
 class FeatureDrift:
-    """Of one feature. ``now``: rows by bin, as ``baseline.counts``."""
+    """The drift of one feature. ``now``: rows per bin, like ``baseline.counts``."""
 
     baseline: Baseline
     now: np.ndarray
@@ -40,14 +39,13 @@ class FeatureDrift:
 
 
 def compare(artifact: Path, files: Iterable[Path]) -> list[FeatureDrift]:
-    """The features, the most drifted first. Raises StartupError."""
+    """Return the features' drift, the largest first. Raises StartupError."""
     packaged = Manifest.read(artifact)
     baselines = packaged.baselines
     if not baselines:
         raise StartupError(
-            f"{artifact} tells nothing of the data it was trained on; {REPACKAGE}, with a sample "
-            f"of at least "
-            f"{MIN_BASELINE_ROWS} rows."
+            f"{artifact} says nothing of the data it was trained on; {REPACKAGE}, with a sample "
+            f"of at least {MIN_BASELINE_ROWS} rows."
         )
     names = [baseline.name for baseline in baselines]
     counted = [
@@ -56,14 +54,15 @@ def compare(artifact: Path, files: Iterable[Path]) -> list[FeatureDrift]:
             drift_data.feature_columns(file, packaged.contract.features, names) for file in files
         )
     ]
-    found = [
+    drifts = [
         FeatureDrift(baseline, np.sum(counts, axis=0))
         for baseline, *counts in zip(baselines, *counted, strict=True)
     ]
-    return sorted(found, key=lambda drift: -drift.psi)
+    return sorted(drifts, key=lambda drift: -drift.psi)
 
 
 def table(drifts: Sequence[FeatureDrift]) -> str:
+    """Return the drift of each feature as text."""
     width = max(len("feature"), *(len(drift.baseline.name) for drift in drifts))
     rows = int(drifts[0].now.sum())
     lines = [
@@ -71,6 +70,7 @@ def table(drifts: Sequence[FeatureDrift]) -> str:
     ]
     if rows < MIN_JUDGED_ROWS:
         lines.append(
-            f"Of {rows:,} rows only: chance alone may have moved them. Give {MIN_JUDGED_ROWS:,} or more."
+            f"Of {rows:,} rows only: chance alone may have moved them. Give "
+            f"{MIN_JUDGED_ROWS:,} or more."
         )
     return "\n".join([f"{'feature':{width}}      PSI  of {rows:,} rows", *lines])

@@ -1,5 +1,4 @@
-"""Reads the data that is compared with a model's training data: what the service or Azure ML
-collected, or a sample."""
+"""Reads data to compare with a model's sample: collected by the service or Azure ML, or a file."""
 
 from __future__ import annotations
 
@@ -24,14 +23,16 @@ DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     DATETIME: lambda value: moment(str(value)) is not None,
     ANY: lambda value: True,
 }
-"""A feature's dtype -> whether a value is of it; dtypes that are not here are numbers."""
+"""dtype -> a check that a value has it; dtypes that are not listed are numbers."""
 
 
 def feature_columns(
     file: Path, features: Sequence[Feature], names: Sequence[str]
 ) -> Iterator[list[Any]]:
     """Yield the values of each feature, in the order of ``names``, as the service counts them.
-    Raises StartupError."""
+
+    Raises StartupError.
+    """
     taken = [_as_it_is(feature) for feature in features]
     frame = _read(file, taken, names)
     frame.columns = frame.columns.astype(str)
@@ -41,8 +42,7 @@ def feature_columns(
 
 
 def _as_it_is(feature: Feature) -> Feature:
-    """Let a category column hold values that the fit did not have: here they are data, not a
-    mistake."""
+    """Let a category column hold values that the fit did not have: here they are drift."""
     if feature.dtype != CATEGORY:
         return feature
     return replace(
@@ -59,7 +59,7 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
         if odd := next(
             (number for number, line in lines.items() if not isinstance(line, dict)), None
         ):
-            raise ValueError(f"line {odd} is no object")
+            raise ValueError(f"line {odd} is not an object")
     except ValueError as error:
         raise StartupError(
             f"{file} is not JSON lines: {error}; give a file of the data collector."
@@ -72,14 +72,12 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
     if not rows:
         raise StartupError(f"{file} has no rows; give one that has.")
     _check_rows(file, rows, names)
-    return pd.DataFrame(
-        rows, dtype=object
-    )  # or a null would make numbers of a column's categories 1.0, 2.0
+    # By itself pandas turns a column's categories 1, 2 into 1.0, 2.0 if one value is null.
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse a row that lacks a column, which pandas would fill up; not a column that all rows
-    lack."""
+    """Refuse a row that lacks a column which others have: pandas would fill it up."""
     if all(isinstance(row, dict) for row in rows) and any(
         row.keys() != rows[0].keys() for row in rows
     ):

@@ -1,5 +1,4 @@
-"""Drift as a picture: the index of each feature, and the most drifted ones beside their
-baselines."""
+"""Draws drift: the PSI of each feature, and the most drifted ones beside their baselines."""
 
 from __future__ import annotations
 
@@ -22,9 +21,11 @@ COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
 def write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
-    """Write SVG or PNG, by the file's name. Raises StartupError where the file must not be
-    overwritten."""
-    with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
+    """Write SVG or PNG, by the file's name.
+
+    Raises StartupError if the file must not be overwritten.
+    """
+    with matplotlib.rc_context({"text.parse_math": False}):  # print a "$" in a name as it is
         _write(file, drifts)
 
 

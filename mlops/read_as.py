@@ -1,4 +1,4 @@
-"""Reads a CSV as the model takes it, and says what was read as what."""
+"""Reads a CSV with the types of the model's fit, and prints how each column was read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlops.sample import dtype_of
 from validation import moment
 
 MAX_NAMED = 8
-"""How many columns a line names, and how many have a note."""
+"""Columns that a line names, and notes that are printed."""
 
 KIND_NAMES = {
     NUMBER: "numbers",
@@ -38,8 +38,11 @@ def as_fitted(
     user_types: Mapping[str, Feature],
     say: Callable[[str], None],
 ) -> pd.DataFrame:
-    """``signature``: of an MLflow folder. ``user_types``: by the user, whose word comes first. Raises
-    StartupError."""
+    """Read the file's rows.
+
+    The user's types come first, then those of an MLflow ``signature``, then those of the fit.
+    Raises StartupError.
+    """
     types = (
         fitted_types(estimator, file.columns)
         | file.by_column(signature)
@@ -49,7 +52,7 @@ def as_fitted(
     say(f"Read {file.path}: {len(frame)} rows")
     notes = list(_notes(file, frame, types))
     more = (
-        [f"note: {len(notes) - MAX_NAMED:,} columns more are like these"]
+        [f"note: {len(notes) - MAX_NAMED:,} more columns are like these"]
         if len(notes) > MAX_NAMED
         else []
     )
@@ -59,19 +62,21 @@ def as_fitted(
 
 
 def fitted_types(estimator: Any, columns: Sequence[str | int]) -> ColumnTypes:
-    """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the
-    fit had no names."""
+    """Return column -> its type at the fit, where that is known.
+
+    ``columns``: the sample's, which are matched by place if the fit had no names.
+    """
     names = names_of(estimator)
     if names is None and getattr(estimator, "n_features_in_", len(columns)) != len(columns):
         return {}
     places = {str(column): column for column in columns}
     known = list(columns) if names is None else [places.get(name, name) for name in names]
-    told = zip(known, fitted_columns(estimator, len(known)), strict=True)
-    return {name: feature for name, feature in told if feature.dtype != ANY}
+    types = zip(known, fitted_columns(estimator, len(known)), strict=True)
+    return {name: feature for name, feature in types if feature.dtype != ANY}
 
 
 def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
-    """Columns of texts that were datetimes at the fit: JSON has no type for them."""
+    """Return the columns of texts that were datetimes at the fit: JSON has no type for them."""
     types = fitted_types(estimator, list(frame.columns))
     return {
         str(name): feature
@@ -93,12 +98,12 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
 
 
 def _notes(file: CsvFile, frame: pd.DataFrame, types: ColumnTypes) -> Iterator[str]:
-    """On texts that may mean something else."""
+    """Yield notes on columns read as text that may mean something else."""
     for name, cells in zip(file.columns, file.cells, strict=True):
         if dtype_of(name, frame[name]) == TEXT and (
-            said := _note(name, cells, types.get(name), file.lines)
+            note := _note(name, cells, types.get(name), file.lines)
         ):
-            yield f"note: {name} {said}"
+            yield f"note: {name} {note}"
 
 
 def _note(
@@ -109,23 +114,32 @@ def _note(
         return f"is text: if the model was fitted on datetimes there, add --dtype {name}=datetime"
     words = WORDS_FOR_MISSING.intersection(cells) - {*(known.categories if known else ())}
     if known is None and are_codes(cells):
-        return f"is text: its numbers have leading zeros, a plus or too many digits; if they are no codes, {option}"
+        return (
+            f"is text: its numbers have leading zeros, a plus or too many digits; if they are not "
+            f"codes, {option}"
+        )
     if known is None and rows:
-        told = f", or {option}" if WORDS_FOR_MISSING.issuperset(cells[row] for row in rows) else ""
-        place = f"{len(rows)} cells that are no numbers, the first in line {lines[rows[0]]}"
-        return f"is text for {place}; leave them empty where values are missing{told}"
+        advice = (
+            f", or {option}" if WORDS_FOR_MISSING.issuperset(cells[row] for row in rows) else ""
+        )
+        place = f"{len(rows)} cells that are not numbers, the first in line {lines[rows[0]]}"
+        return f"is text for {place}; leave them empty where values are missing{advice}"
     if words:
-        found = ", ".join(sorted(words))
-        return f"holds {found}, which is read as text; leave those cells empty where they mean that values are missing"
+        return (
+            f"holds {', '.join(sorted(words))}, which is read as text; leave those cells empty "
+            f"where they mean that values are missing"
+        )
     return None
 
 
-def all_moments(given: Collection[Any]) -> bool:
-    """Each is a text that could be a date or a time."""
-    return len(given) > 0 and all(isinstance(one, str) and moment(one) is not None for one in given)
+def all_moments(values: Collection[Any]) -> bool:
+    """Return whether all values are texts that could be dates or times."""
+    return len(values) > 0 and all(
+        isinstance(value, str) and moment(value) is not None for value in values
+    )
 
 
 def listed(names: Sequence[Any]) -> str:
-    """The first few, and how many more there are."""
+    """Return the first few names, and how many more there are, as text."""
     more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
     return ", ".join(map(str, names[:MAX_NAMED])) + more

@@ -145,7 +145,7 @@ def test_many_columns_take_a_line_a_kind(tmp_path: Path):
     result = package(tmp_path, own(), "\n".join(",".join(row) for row in (names, ["NA"] * 60)))
     assert (
         result.output.count("holds NA"),
-        "note: 52 columns more are like these" in result.output,
+        "note: 52 more columns are like these" in result.output,
     ) == (8, True)
 
 
@@ -166,7 +166,7 @@ def test_words_that_may_stand_for_nothing_are_told(tmp_path: Path):
     estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
     result = package(tmp_path, estimator, "\n".join(["age,city", *rows[:-1]]))
     assert (
-        "note: age is text for 1 cells that are no numbers, the first in line 22; leave them empty"
+        "note: age is text for 1 cells that are not numbers, the first in line 22; leave them empty"
         in result.output
     )
     assert "or add --dtype age=float64" in result.output
