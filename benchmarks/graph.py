@@ -46,8 +46,8 @@ def main() -> None:
         made.service.score(made.reader.plain(BODY))
 
     cases = {
-        ("by itself", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT: X}),
-        ("by itself", "numpy"): lambda: dense.run([output], {onnx_model.INPUT: X}),
+        ("by itself", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT_NAME: X}),
+        ("by itself", "numpy"): lambda: dense.run([output], {onnx_model.INPUT_NAME: X}),
         ("a request", "ONNX Runtime"): lambda: request(by_runtime),
         ("a request", "numpy"): lambda: request(by_numpy),
     }

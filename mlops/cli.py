@@ -18,7 +18,7 @@ from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import PORT, PROCESS_ID, WORKERS
 from mlops import extras, failure
-from mlops.column_options import column_options, told
+from mlops.column_options import column_options, user_types
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
 
@@ -151,11 +151,10 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
-    from mlops import golden_rows as golden
-    from mlops import sample as samples
+    from mlops import golden_selection, sample_file
     from mlops.package import package as package_model
 
-    rows = samples.load(sample)
+    rows = sample_file.load(sample)
     columns = {str(column): column for column in rows.columns}
     unknown = [name for name in drop if name not in columns]
     if unknown:
@@ -167,8 +166,8 @@ def package(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
         out,
-        told=told(text, dtype),
-        golden_rows=golden.given(golden_rows, drop),
+        user_types=user_types(text, dtype),
+        golden_rows=golden_selection.parse_option(golden_rows, drop),
         name=name,
         version=version,
         force=force,
@@ -276,7 +275,7 @@ def score_(
         raise click.ClickException(
             f"mlops score needs httpx; run `{extras.command('deploy')}`."
         ) from None
-    score(file, url, secret_env, deployment, model_dir, told(text, dtype))
+    score(file, url, secret_env, deployment, model_dir, user_types(text, dtype))
 
 
 @main.command()

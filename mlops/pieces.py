@@ -1,6 +1,6 @@
 """Tells half of a model, such as a vectorizer or the classifier behind it, from a whole one.
 
-A file that holds both is refused by ``no_estimator``, as it is where a model is served.
+A file that holds both is refused by ``not_an_estimator``, as it is where a model is served.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, TEXT, Feature
-from mlops import sample
-from mlops.column_types import each_by_itself
-from mlops.csv_file import CsvFile, Types
+from mlops import sample, sample_file
+from mlops.cell_inference import parsed_cells
+from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.read_as import listed
 
 ROWS = 100
@@ -72,7 +72,7 @@ def batches(
 
     ``features``: of the model's contract, ``told``: by the user, both of a CSV's columns.
     """
-    found = sample.load(path)
+    found = sample_file.load(path)
     frame = sample.typed_frame(found, features, told)
     held = check_json(frame, path)
     if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):
@@ -81,7 +81,11 @@ def batches(
             f"model does not tell "
             "whether it takes texts there; if it does, add --text COLUMN"
         )
-    known = found.by_column(features) | found.told(told or {}) if isinstance(found, CsvFile) else {}
+    known = (
+        found.by_column(features) | found.user_types(told or {})
+        if isinstance(found, CsvFile)
+        else {}
+    )
     return list(_split(frame, _lines(path, found), _mixed(found, held, known)))
 
 
@@ -96,7 +100,7 @@ def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
 
 
 def _mixed(
-    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: Types
+    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: ColumnTypes
 ) -> dict[int, list[Any]]:
     """Read the cells of a CSV's columns that are text only because some cells are: column ->
     cells."""
@@ -107,7 +111,7 @@ def _mixed(
         for place, (name, feature) in enumerate(zip(found.columns, held, strict=True))
         if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
     ]
-    read = {place: each_by_itself(found.cells[place]) for place in texts}
+    read = {place: parsed_cells(found.cells[place]) for place in texts}
     return {
         place: values
         for place, values in read.items()

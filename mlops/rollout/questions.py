@@ -13,7 +13,7 @@ import orjson
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
-from azureml_scoring.models.golden_rows import same
+from azureml_scoring.models.golden_check import same_answers
 from mlops import sample as samples
 from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
 from mlops.rollout.plan import Check
@@ -65,7 +65,7 @@ class Questions:
             if answer.status != 200:
                 return f"{request['method']} got status {answer.status}"
             given = predictions(answer)
-            if given is None or not same(given, wanted, TOLERANCE):
+            if given is None or not same_answers(given, wanted, TOLERANCE):
                 return f"{request['method']} got other predictions"
         return None
 

@@ -9,8 +9,8 @@ import trustme
 from azureml_scoring import settings
 from azureml_scoring.caching.redis_client import connector
 from mlops.converter import hand_over
-from mlops.graphs import Converted, each
-from mlops.parity import Say
+from mlops.graphs import Converted, onnx_graphs
+from mlops.say import Say
 from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 
 
@@ -26,7 +26,7 @@ def _converted_in_this_process(
 
 def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
     hand_over(estimator, io.BytesIO())
-    return each(estimator, width)
+    return onnx_graphs(estimator, width)
 
 
 @pytest.fixture
