@@ -249,8 +249,8 @@ def main() -> None:
         )
     distinct = 10_000
     print(
-        f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth "
-        f"fits |"
+        f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, "
+        "all fit | Hit rate, a tenth fits |"
     )
     print("|---:|---:|---:|")
     for requests in (10_000, 50_000, 200_000):

@@ -50,8 +50,8 @@ def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int)
     requests, micros, p50, p99, bad, broken = map(int, line.split()[1:])
     if bad or broken or not requests:
         raise BadAnswers(
-            f"of {requests} requests at {connections} connections {bad} got no 2xx, {broken} broke "
-            f"off"
+            f"of {requests} requests at {connections} connections {bad} "
+            f"got no 2xx, {broken} broke off"
         )
     return {
         "requests_per_second": requests / micros * 1e6,

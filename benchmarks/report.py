@@ -28,16 +28,14 @@ def key(server: str, model: str, rows: int, connections: int, workers: int = 1) 
 def machine() -> str:
     return (
         f"Python {platform.python_version()}, {os.cpu_count()} processors, uvicorn "
-        f"{version('uvicorn')}, "
-        f"onnxruntime {version('onnxruntime')}"
+        f"{version('uvicorn')}, onnxruntime {version('onnxruntime')}"
     )
 
 
 def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
     parts = [
         f"{machine()}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; "
-        f"one worker, four "
-        "connections, no cache.",
+        "one worker, four connections, no cache.",
         "## One row\n\n" + _summary(results),
         "## What we set out to reach\n\n" + _targets(results),
         "## Connections (logistic regression, one row)\n\n" + _grid(results, CONNECTIONS, "at {1}"),

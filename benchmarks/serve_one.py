@@ -66,8 +66,8 @@ def ready_folder(folder: Path, port: str) -> Path:
     file = folder / "model.pkl"
     if not file.is_file():
         sys.exit(
-            f"serve-one: {folder} has neither a manifest.json nor a model.pkl; name a folder that "
-            f"has one."
+            f"serve-one: {folder} has neither a manifest.json nor a model.pkl; "
+            "name a folder that has one."
         )
     sys.path.insert(0, str(REPOSITORY / "src"))
     from azureml_scoring.errors import StartupError

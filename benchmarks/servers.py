@@ -58,8 +58,7 @@ SERVERS = {
             "guide",
             "azmlinfsrv, the guide's script",
             "{repository}/.venv/bin/azmlinfsrv --entry_script "
-            "{repository}/benchmarks/peers/guide/score.py "
-            "--port {port} --model_dir {model}",
+            "{repository}/benchmarks/peers/guide/score.py --port {port} --model_dir {model}",
         ),
         Server(
             "azmlinfsrv",
@@ -111,8 +110,7 @@ SERVERS = {
             "granian",
             "granian, a constant",
             "{bin}/granian app:app --working-dir {app} --interface wsgi --host 127.0.0.1 --port "
-            "{port} "
-            "--workers 1 --blocking-threads 1 --no-access-log",
+            "{port} --workers 1 --blocking-threads 1 --no-access-log",
             peer="granian",
             constant=True,
         ),

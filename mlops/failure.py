@@ -28,6 +28,5 @@ def sentence(error: BaseException, command: str | None) -> str:
         return f"{place}{error.strerror}; choose another place."
     return (
         f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` "
-        f"shows where: if the "
-        "model and the files are right, report that."
+        "shows where: if the model and the files are right, report that."
     )

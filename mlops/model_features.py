@@ -27,8 +27,7 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
     except StartupError:
         raise StartupError(
             f"{model_dir} does not tell what its model takes; package the model, or leave "
-            f"--model-dir out and name "
-            "columns by --text and --dtype."
+            "--model-dir out and name columns by --text and --dtype."
         ) from None
 
 

@@ -42,8 +42,8 @@ def check(file: Path, known: Known = marked) -> None:
     be looked at."""
     if file.is_symlink():
         raise StartupError(
-            f"{file} is a symbolic link, which is not written through; name the file that it leads "
-            f"to."
+            f"{file} is a symbolic link, which is not written through; "
+            "name the file that it leads to."
         )
     if not file.exists():
         return

@@ -25,8 +25,8 @@ def check_whole(estimator: Any, frame: pd.DataFrame, say: Callable[[str], None])
     if (count := getattr(estimator, "n_features_in_", None) or 1) > 1 and _only_texts(frame):
         raise StartupError(
             f"The model takes {count:,} numbers and the sample has one column of text: what makes "
-            f"the one of the other "
-            f"is not in the model; {PIPELINE.format(first='vectorizer', last='model')}"
+            "the one of the other is not in the model; "
+            f"{PIPELINE.format(first='vectorizer', last='model')}"
         )
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict"):
         example = PIPELINE.format(first=type(estimator).__name__.lower(), last="model")

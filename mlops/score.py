@@ -22,14 +22,12 @@ from mlops.score_rows import Rows, batches
 WRONG = "wrong_type"
 UNTOLD = (
     "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the "
-    "column by --text or "
-    "--dtype."
+    "column by --text or --dtype."
 )
 NAMELESS = "tells no names"
 UNNAMED = (
     ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its "
-    "header; one that holds "
-    "only numbers may do without a header."
+    "header; one that holds only numbers may do without a header."
 )
 
 

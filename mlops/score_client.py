@@ -144,8 +144,7 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
         asked = f" to {rows} rows" if rows else ""
         raise ScoreRefused(
             f"{url} answered {len(predictions)} predictions{asked}, so none can be told to belong "
-            f"to its row; "
-            "correct the server."
+            "to its row; correct the server."
         )
     return predictions
 

@@ -78,8 +78,7 @@ def batches(
     if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):
         say(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the "
-            f"model does not tell "
-            "whether it takes texts there; if it does, add --text COLUMN"
+            "model does not tell whether it takes texts there; if it does, add --text COLUMN"
         )
     known = found.by_column(features) | found.told(told or {}) if isinstance(found, CsvFile) else {}
     return list(_split(frame, _lines(path, found), _mixed(found, held, known)))
@@ -121,8 +120,8 @@ def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
     infinite = np.isinf(frame.select_dtypes("number").to_numpy(float, na_value=np.nan))
     if infinite.any():
         raise StartupError(
-            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds an infinite number; JSON has "
-            f"none."
+            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds "
+            "an infinite number; JSON has none."
         )
     return held
 

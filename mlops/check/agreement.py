@@ -31,8 +31,7 @@ def deadlines(document: Document) -> Iterator[Problem]:
             TIMEOUT,
             f"is {timeout or f'{AZURES_TIMEOUT_MS}, as it is missing'}, not over our deadline",
             f"write {max(REQUEST_TIMEOUT_MS, ours.scoring_deadline_ms + 5_000)} or lower "
-            f"SCORING_DEADLINE_MS "
-            f"({ours.scoring_deadline_ms})",
+            f"SCORING_DEADLINE_MS ({ours.scoring_deadline_ms})",
         )
     if ours.scoring_queue_timeout_ms >= ours.scoring_deadline_ms:
         yield document.problem(
@@ -60,8 +59,8 @@ def concurrent_requests(document: Document) -> Iterator[Problem]:
         yield document.problem(
             CONCURRENT,
             f"is {given or '1, as it is missing'}, but an instance takes in {taken}",
-            f"write {taken}, which is WORKER_COUNT ({ours.worker_count}) times what a worker "
-            f"admits",
+            f"write {taken}, which is WORKER_COUNT ({ours.worker_count}) "
+            "times what a worker admits",
         )
 
 

@@ -27,8 +27,8 @@ def scoring_script(document: Document) -> Iterator[Problem]:
             environment = document.value("environment")
             yield document.problem(
                 key,
-                f"is missing, and nothing here says that {environment} is an image with a server "
-                f"of its own",
+                f"is missing, and nothing here says that {environment} is "
+                "an image with a server of its own",
                 f"{SCRIPT}, or put the environment's file, with inference_config, beside this one",
             )
         return

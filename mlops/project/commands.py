@@ -61,8 +61,7 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     if replaced and not force and not _is_ours(out):
         raise StartupError(
             f"{out} was not written by this command, so it is not replaced; move it away, or give "
-            f"--force "
-            "(make: FORCE=1)."
+            "--force (make: FORCE=1)."
         )
     if project.names.model == demo.NAME:
         click.echo(
@@ -124,8 +123,7 @@ def _check_model(options: Mapping[str, Any]) -> None:
         if not Path(options[name]).exists():
             raise StartupError(
                 f"{FILE}: model.{name} is {options[name]}, which is not here; correct it, or put "
-                f"the file there first, "
-                "in a pipeline by a step before this one."
+                "the file there first, in a pipeline by a step before this one."
             )
 
 

@@ -115,18 +115,18 @@ def _names(file: Path, table: Mapping[str, Any]) -> Names:
             )
         if name == "model" and not MODEL_NAME.fullmatch(value):
             raise StartupError(
-                f"{file}: names.model must be letters, digits, dots, dashes and underscores; write "
-                f"such."
+                f"{file}: names.model must be letters, digits, dots, dashes "
+                "and underscores; write such."
             )
         if name != "model" and not (3 <= len(value) <= 32 and ENDPOINT_NAME.fullmatch(value)):
             raise StartupError(
                 f"{file}: names.{name} must be 3 to 32 letters, digits and single dashes, a letter "
-                f"first; write such."
+                "first; write such."
             )
         if not isinstance(yaml.safe_load(value), str):
             raise StartupError(
-                f"{file}: names.{name} is a word that YAML does not take for a text; choose "
-                f"another."
+                f"{file}: names.{name} is a word that YAML does not "
+                "take for a text; choose another."
             )
     if table["endpoint"] == table["kubernetes_endpoint"]:
         raise StartupError(
@@ -140,6 +140,5 @@ def _only_known(file: Path, before: str, table: Mapping[str, Any], known: Iterab
     if unknown := [f"{before}{name}" for name in table if name not in known]:
         raise StartupError(
             f"{file} has unknown keys: {', '.join(unknown)}; remove or correct them, there are "
-            f"only "
-            f"{', '.join(f'{before}{name}' for name in known)}."
+            f"only {', '.join(f'{before}{name}' for name in known)}."
         )
