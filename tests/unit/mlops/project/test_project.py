@@ -18,7 +18,10 @@ from mlops.project import names, places, project_file, sample_requests
 from mlops.project.project_file import Names
 
 NAMES = '[names]\nmodel = "churn"\nendpoint = "churn-live"\nkubernetes_endpoint = "churn-aks"\n'
-MODEL = '[model]\nfile = "mine.joblib"\nsample = "train.csv"\ndrop = ["late", "target"]\ntext = ["city"]\n'
+MODEL = (
+    '[model]\nfile = "mine.joblib"\nsample = "train.csv"\n'
+    'drop = ["late", "target"]\ntext = ["city"]\n'
+)
 REPEATED = ("endpoints", "infrastructure", "kubernetes")
 
 
@@ -157,19 +160,19 @@ def test_nothing_but_an_artifact_is_ever_replaced(here: Path):
 
 
 MISTAKES = {
-    "model = 5": "scoring.toml: model stands outside of a table; put it below [model] or [names].",
-    "[modle]": "scoring.toml has unknown keys: modle; remove or correct them, there are only model, names.",
-    '[model]\ndorp = ["a"]\nx = 1': "scoring.toml has unknown keys: model.dorp, model.x; remove or correct them, there",
+    "model = 5": "scoring.toml: model is outside of a table; put it below [model] or [names].",
+    "[modle]": "unknown keys: modle; remove or correct them, there are only model, names.",
+    '[model]\ndorp = ["a"]\nx = 1': "unknown keys: model.dorp, model.x; remove or correct them, there",
     '[model]\nversion = "1"': "scoring.toml has unknown keys: model.version; remove",
-    "[model]\nfile = 5": 'scoring.toml: model.file must be a text; write file = "...".',
-    '[model]\nfile = ""': "scoring.toml: model.file must be a text",
-    '[model]\ndrop = "target"': 'scoring.toml: model.drop must be a list of texts; write drop = ["COLUMN"].',
+    "[model]\nfile = 5": 'scoring.toml: model.file must be text; write file = "...".',
+    '[model]\nfile = ""': "scoring.toml: model.file must be text",
+    '[model]\ndrop = "target"': 'model.drop must be a list of texts; write drop = ["COLUMN"].',
     "[model]\ndrop = [1]": "scoring.toml: model.drop must be a list of texts",
-    '[model]\nnot_cacheable = "yes"': "model.not_cacheable must be true or false; write not_cacheable = true.",
-    "[model]\ndtype = {city = 'str'}": 'model.dtype must be a list of texts; write dtype = ["COLUMN=DTYPE"].',
-    "[model": "scoring.toml is not TOML that can be read (",
-    "\ud800": "scoring.toml is not TOML that can be read (",
-    '[names]\nmodel = "m"': 'scoring.toml has no text for names.endpoint; write endpoint = "..." below [names].',
+    '[model]\nnot_cacheable = "yes"': "must be true or false; write not_cacheable = true.",
+    "[model]\ndtype = {city = 'str'}": 'a list of texts; write dtype = ["COLUMN=DTYPE"].',
+    "[model": "scoring.toml is not valid TOML (",
+    "\ud800": "scoring.toml is not valid TOML (",
+    '[names]\nmodel = "m"': 'no text for names.endpoint; write endpoint = "..." below [names].',
     NAMES.replace('"churn"', "5"): "scoring.toml has no text for names.model;",
     NAMES.replace(
         '"churn"', '"my churn"'
@@ -179,10 +182,10 @@ MISTAKES = {
     ): "names.endpoint must be 3 to 32 letters, digits and single dashes",
     NAMES.replace(
         "churn-live", "yes"
-    ): "names.endpoint is a word that YAML does not take for a text; choose another.",
+    ): "YAML does not read names.endpoint as text; choose another name.",
     NAMES.replace(
         '"churn"', '"1.5"'
-    ): "names.model is a word that YAML does not take for a text; choose another.",
+    ): "YAML does not read names.model as text; choose another name.",
     NAMES.replace(
         "churn-aks", "churn-live"
     ): "names.endpoint and names.kubernetes_endpoint are the same; give each",
@@ -353,9 +356,7 @@ def test_check_finds_a_variable_that_hides_what_the_manifest_says(repository: Pa
     )
     (told,) = names.check(repository, project_file.read().names)
     assert (told.path, told.line) == (file, text.splitlines().index("          env:") + 2)
-    assert f"is {variable}, which hides what the model's manifest says; remove the variable" in str(
-        told
-    )
+    assert f"is {variable}, which overrides the model's manifest; remove the variable" in str(told)
 
 
 def test_sample_requests_are_made_of_the_model(repository: Path):
