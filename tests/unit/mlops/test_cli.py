@@ -26,7 +26,10 @@ def test_help_lists_the_commands():
 
 def test_a_command_waits_for_no_library_that_it_does_without():
     """scikit-learn alone takes a second to import."""
-    code = "import sys; from mlops.cli import main; main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+    code = (
+        "import sys; from mlops.cli import main; "
+        "main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"sklearn", "pandas", "scipy"} & {*done.stdout.split()}
 

@@ -18,7 +18,7 @@ from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.inputs.payload import Limits
 from hostile_server import Pieces, answer, bomb, hostile
 from mlops import score_client
-from mlops.answer import ANSWER_BYTES
+from mlops.answer import MAX_ANSWER_BYTES
 from mlops.cli import main
 from validation import validate
 
@@ -50,10 +50,13 @@ def refusal(result: Result) -> str:
 
 
 ANSWERS = {
-    "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions to 3 rows"),
-    "more": (answer(b'{"predictions": [1, 2, 3, 4, 5, 6, 7]}'), "answered 7 predictions to 3 rows"),
-    "none": (answer(b'{"predictions": []}'), "answered 0 predictions to 3 rows"),
-    "an empty list": (answer(b"[]"), "answered 0 predictions to 3 rows"),
+    "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions for 3 rows"),
+    "more": (
+        answer(b'{"predictions": [1, 2, 3, 4, 5, 6, 7]}'),
+        "answered 7 predictions for 3 rows",
+    ),
+    "none": (answer(b'{"predictions": []}'), "answered 0 predictions for 3 rows"),
+    "an empty list": (answer(b"[]"), "answered 0 predictions for 3 rows"),
     "an error with 200": (answer(b'{"error": "x"}'), "answered 200 with an error: x"),
     "an error beside predictions": (
         answer(b'{"error": "x", "predictions": [1, 2, 3]}'),
@@ -86,8 +89,8 @@ ANSWERS = {
         "is not followed",
     ),
     "cut off": (CUT, "can't be reached"),
-    "a cut gzip": (answer(bomb(1), "Content-Encoding: gzip"), "half of a gzip"),
-    "a gzip that is none": (answer(b"[1, 2, 3]", "Content-Encoding: gzip"), "no gzip"),
+    "a cut gzip": (answer(bomb(1), "Content-Encoding: gzip"), "incomplete gzip"),
+    "a gzip that is none": (answer(b"[1, 2, 3]", "Content-Encoding: gzip"), "invalid gzip"),
     "another encoding": (answer(b"[1, 2, 3]", "Content-Encoding: br"), "another encoding"),
     "packed twice": (answer(bomb(1), "Content-Encoding: gzip, gzip"), "another encoding"),
     "no HTTP": (b"\x00\xff\x1b[31m\r\n\r\n", "can't be reached"),
@@ -167,7 +170,7 @@ def test_a_pause_that_is_none_does_no_harm(
     tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
 ):
     """It counts as not given, or as too long; the server is busy, and that is said."""
-    monkeypatch.setattr(score_client, "LONGEST_PAUSE_S", 0.0)
+    monkeypatch.setattr(score_client, "MAX_PAUSE_S", 0.0)
     with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
         result = score(url, table(tmp_path, 3))
     assert "answered 503; it is busy" in refusal(result)
@@ -221,7 +224,7 @@ def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status:
         finally:
             tracemalloc.stop()
     assert ("more than 32 MiB" if status == "200 OK" else "answered 400") in refusal(result)
-    assert peak < 4 * ANSWER_BYTES
+    assert peak < 4 * MAX_ANSWER_BYTES
 
 
 def test_it_is_said_how_far_it_got(tmp_path: Path):
@@ -252,7 +255,7 @@ def test_a_body_of_ones_own_is_counted_where_its_rows_can_be_told(
     """As those of a table are."""
     (tmp_path / "body.json").write_bytes(body)
     with hostile(lambda _: [answer(b'{"predictions": [1]}')]) as url:
-        assert f"answered 1 predictions to {rows} rows" in refusal(
+        assert f"answered 1 predictions for {rows} rows" in refusal(
             score(url, tmp_path / "body.json")
         )
 
@@ -285,7 +288,7 @@ def test_a_predictions_own_escapes_stay_json(tmp_path: Path):
 def test_a_deployment_that_no_header_can_name_is_told(tmp_path: Path, name: str):
     """Before anything is sent."""
     result = score("http://127.0.0.1:1/score", table(tmp_path, 3), "--deployment", name)
-    assert (result.exit_code, "--deployment holds signs" in result.output) == (2, True)
+    assert (result.exit_code, "--deployment has characters" in result.output) == (2, True)
 
 
 @pytest.fixture(autouse=True)

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.inputs.payload import Limits
-from mlops.score import asked
+from mlops.score import predictions_of
 from mlops.score_client import ScoreRefused, refusal_of
-from mlops.score_rows import Rows, batches
+from mlops.score_rows import RowsRequest, batches
 from validation import validate
 
 ROWS = st.lists(
@@ -117,9 +117,9 @@ class Client:
             raise refusal_of(document, 422, place) from None
 
 
-def refused(client: Client, rows: Rows) -> str:
+def refused(client: Client, rows: RowsRequest) -> str:
     with pytest.raises(ScoreRefused) as caught:
-        asked(client, rows, set())
+        predictions_of(client, rows, set())
     return str(caught.value)
 
 
@@ -131,8 +131,8 @@ def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Pat
     )
     by_cell: set[int] = set()
     first, second = batches(tmp_path / "rows.csv")
-    assert asked(client, first, by_cell) == [[1, True, "x"]] * 100
-    assert str(asked(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
+    assert predictions_of(client, first, by_cell) == [[1, True, "x"]] * 100
+    assert str(predictions_of(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
     assert client.times == 4
 
 

@@ -119,7 +119,7 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch):
     assert plain.output == (
         "Error: mlops demo failed unexpectedly (ZeroDivisionError: integer division or modulo by "
         "zero); `mlops --debug "
-        "demo ...` shows where: if the model and the files are right, report that.\n"
+        "demo ...` shows where. If the model and the files are right, report it.\n"
     )
     assert "Traceback" in debug.output
     assert debug.output.splitlines()[-1] == plain.output.rstrip()
