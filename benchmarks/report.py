@@ -34,7 +34,7 @@ def machine() -> str:
 
 def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
     parts = [
-        f"{machine()}; wrk with one thread, {how}, medians. Figures are requests/s unless stated "
+        f"{machine()}; wrk with one thread, {how}, medians.\nFigures are requests/s unless stated "
         "otherwise, with one worker, four connections and no cache.",
         "## One row\n\n" + _summary(results),
         "## Targets\n\n" + _targets(results),
@@ -59,10 +59,10 @@ def write(text: str, results: Results) -> None:
     head = (
         "# Benchmarks\n\n"
         "`make bench` writes this page. It runs our servers and their peers side by side. Compare "
-        "the ratios, not the figures, which hold for one machine at one time.\n\n"
+        "the ratios, not the\nfigures, which hold for one machine at one time.\n\n"
         "*The guide* is a Microsoft-style scoring script "
-        "([benchmarks/peers/guide](../benchmarks/peers/guide/score.py)): `init()` loads a pickle "
-        "with joblib, and `run()` parses JSON and calls `predict`.\n\n"
+        "([benchmarks/peers/guide](../benchmarks/peers/guide/score.py)):\n"
+        "`init()` loads a pickle with joblib, and `run()` parses JSON and calls `predict`.\n\n"
         "![Requests a second](benchmarks.svg)\n\n"
     )
     notes = DOCS / "benchmarks-notes.md"
