@@ -21,15 +21,15 @@ from mlops.score_rows import RowsRequest, batches
 
 WRONG_TYPE = "wrong_type"
 TYPES_ADVICE = (
-    "; a CSV does not distinguish text from numbers: give the model's folder with --model-dir, or "
+    "; a CSV does not distinguish text from numbers: name the model's folder with --model-dir, or "
     "the column's type with --text or --dtype."
 )
 NAMELESS = "tells no names"
 """Words of the service's error for column names when the model knows none."""
 
 NAMES_ADVICE = (
-    ". Put the CSV's columns in the order in which the model was fitted, and name them 0, 1, 2, "
-    "... in its header; a CSV of numbers alone needs no header."
+    ". In the CSV, put the columns in the order in which the model was fitted, and name them 0, 1, "
+    "2, ... in its header; a CSV of numbers alone needs no header."
 )
 
 

@@ -315,7 +315,7 @@ def test_a_csv_with_names_for_a_model_without_them_says_what_to_write(tmp_path: 
         for options in ([], ["--model-dir", str(model)]):
             message = refusal(score(url, table(tmp_path, 3), *options))
             assert (
-                "In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ..."
-                in message
+                "In the CSV, put the columns in the order in which the model was fitted, and "
+                "name them 0, 1, 2, ..." in message
             )
             assert "name the model's folder" not in message
