@@ -75,7 +75,7 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(
     assert done.returncode == 1
     assert "Feature postcode must be text" in done.stderr
     assert (
-        "name the model's folder by --model-dir, or the column by --text or --dtype" in done.stderr
+        "name the model's folder with --model-dir, or the column's type with --text" in done.stderr
     )
     done = mlops(*asked, "--model-dir", folder / "artifact")
     assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(
