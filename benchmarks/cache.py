@@ -64,7 +64,7 @@ CASES: dict[str, tuple[dict[str, str], bool, dict[str, str]]] = {
         {},
     ),
 }
-"""For each case: settings of the server, whether all requests have the same row, and headers."""
+"""The cases: settings of the server, whether all requests have the same row, and headers."""
 
 
 def servers(

@@ -163,7 +163,7 @@ def package(
             f"--drop names {', '.join(unknown)}, which the sample lacks; it has "
             f"{', '.join(columns)}."
         )
-    made = package_model(
+    manifest = package_model(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
         out,
@@ -176,7 +176,7 @@ def package(
         trust=trust,
         say=click.echo,
     )
-    _packaged(made.model_name, made.model_version, out, trust)
+    _packaged(manifest.model_name, manifest.model_version, out, trust)
 
 
 @main.command()
@@ -189,8 +189,8 @@ def demo(out: Path, version: str, force: bool) -> None:
     """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
     from mlops import demo as demos
 
-    made = demos.make(out, version=version, force=force, say=click.echo)
-    _packaged(made.model_name, made.model_version, out)
+    manifest = demos.make(out, version=version, force=force, say=click.echo)
+    _packaged(manifest.model_name, manifest.model_version, out)
 
 
 @main.command("example")

@@ -20,14 +20,14 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
 
     A model without a description is loaded, if the settings permit it.
     """
-    known = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
-    found = artifact.find(known)
-    if features := described(found):
+    configured = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
+    model = artifact.find(configured)
+    if features := described(model):
         return features
-    estimator, _, _ = model_file.read(found, known)
+    estimator, _, _ = model_file.read(model, configured)
     try:
         with asking("it was asked what it takes"):
-            return contract_of(estimator, found.mlflow).features
+            return contract_of(estimator, model.mlflow).features
     except StartupError:
         raise StartupError(
             f"{model_dir} does not say which features its model takes; package the model, or leave "
@@ -35,8 +35,8 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
         ) from None
 
 
-def described(found: artifact.Artifact) -> tuple[Feature, ...]:
+def described(model: artifact.Artifact) -> tuple[Feature, ...]:
     """Return the features that the manifest or the MLflow signature declares, if there is one."""
-    if found.manifest:
-        return found.manifest.contract.features
-    return (found.mlflow and found.mlflow.features) or ()
+    if model.manifest:
+        return model.manifest.contract.features
+    return (model.mlflow and model.mlflow.features) or ()

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at a key, and what to write instead, as one sentence. Lines count from 1."""
+    """A mistake at a key, and what to write instead, as one sentence. Lines count from 1."""
 
     path: Path
     line: int

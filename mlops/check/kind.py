@@ -1,4 +1,4 @@
-"""What a file describes, according to its ``$schema``."""
+"""The kinds of files that are checked, recognised by their ``$schema``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 
 
 class DocumentKind(StrEnum):
-    """What a file describes. The values are the names of Azure ML's schemas."""
+    """The kind of a file. The values are the names of Azure ML's schemas."""
 
     MANAGED_ENDPOINT = "managedOnlineEndpoint"
     KUBERNETES_ENDPOINT = "kubernetesOnlineEndpoint"
