@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mlops.rollout.claim import Claim
-from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import (
+from mlops.endpoint import (
     Answer,
     EndpointError,
     Observation,
@@ -19,6 +17,8 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
+from mlops.rollout.claim import Claim
+from mlops.rollout.controller import Rollout
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from mlops.cli import main
-from mlops.rollout.endpoint import Answer, Observation, Source, State, Status, Traffic
+from mlops.endpoint import Answer, Observation, Source, State, Status, Traffic
 from mlops.rollout.model_reference import Registered
 from mlops.rollout.record import Phase, Record
 

@@ -104,7 +104,7 @@ def simulate(
     from mlops.hpa import picture as pictures
     from mlops.hpa.pod import PodModel
     from mlops.hpa.simulation import simulate
-    from mlops.rollout.judge import Slo
+    from mlops.slo import Slo
 
     found = manifest.read(manifests)
     setups = [each.setup() for each in found]

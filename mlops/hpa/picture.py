@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mlops.hpa.results import by_minute, within
 from mlops.hpa.simulation import MINUTE, Timeline
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 from mlops.svg import picture
 
 

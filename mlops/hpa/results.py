@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlops.hpa.simulation import MINUTE, Timeline
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 
 
 def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> float:

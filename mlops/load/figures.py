@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops.load.run import Asked
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 
 UNAVAILABLE = frozenset({0, 408, 429, 502, 503, 504})
 """Statuses of a service that did not get to answer; 0 is no answer."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import aiohttp
 
 from mlops import output
-from mlops.rollout.endpoint import State
+from mlops.endpoint import State
 from mlops.serve import GUNICORN, command
 
 PATIENCE_S = 60

@@ -13,9 +13,7 @@ from typing import Any
 
 import httpx
 
-from mlops.rehearsal.deployment import Artifact
-from mlops.rehearsal.splitter import NAMED, STATUS
-from mlops.rollout.endpoint import (
+from mlops.endpoint import (
     Answer,
     EndpointError,
     Observation,
@@ -24,6 +22,8 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
+from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.splitter import NAMED, STATUS
 
 TIMEOUT_S = 120
 

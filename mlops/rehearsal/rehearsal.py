@@ -13,10 +13,10 @@ from pathlib import Path
 
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import output
+from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.load import Asked, Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rollout.endpoint import Traffic, direct
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules

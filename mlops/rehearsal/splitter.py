@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
+from mlops.endpoint import Observation, Traffic
 from mlops.rehearsal.shares import Shares
-from mlops.rollout.endpoint import Observation, Traffic
 
 NAMED = "azureml-model-deployment"
 STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"

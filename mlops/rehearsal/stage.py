@@ -14,9 +14,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from mlops.endpoint import State, Status, Traffic
 from mlops.rehearsal.deployment import Artifact, Deployment
 from mlops.rehearsal.splitter import Splitter
-from mlops.rollout.endpoint import State, Status, Traffic
 
 
 class Stage:

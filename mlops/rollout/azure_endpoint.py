@@ -13,13 +13,7 @@ from azure.ai.ml import MLClient, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
-from mlops.rollout import azure_autoscale
-from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
-from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.azure_deployments import AzureDeployments, load
-from mlops.rollout.azure_scoring import AzureScoring
-from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.rollout.endpoint import (
+from mlops.endpoint import (
     Answer,
     EndpointError,
     Observation,
@@ -28,6 +22,12 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
+from mlops.rollout import azure_autoscale
+from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
+from mlops.rollout.azure_calls import AzureCalls
+from mlops.rollout.azure_deployments import AzureDeployments, load
+from mlops.rollout.azure_scoring import AzureScoring
+from mlops.rollout.azure_traffic_log import AzureTrafficLog
 from mlops.score_client import TIMEOUT_S
 
 CHANGING_S = 5

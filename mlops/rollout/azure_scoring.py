@@ -7,9 +7,9 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
+from mlops.endpoint import Answer, EndpointError
 from mlops.model_status import model_status
 from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.endpoint import Answer, EndpointError
 
 
 class AzureScoring:

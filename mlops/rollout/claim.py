@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from mlops.rollout.endpoint import Endpoint, EndpointError, Status, Traffic, same
+from mlops.endpoint import Endpoint, EndpointError, Status, Traffic, same
 from mlops.rollout.plan import Plan
 from mlops.rollout.record import PREFIX, Phase, Record, Unreadable, whoever
 

@@ -9,10 +9,10 @@ import click
 
 from azureml_scoring.quantities import MINUTES
 from mlops import output
+from mlops.endpoint import Endpoint, EndpointError
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace
 from mlops.rollout.questions import Questions, table
 

@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
+from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.claim import Claim, Overtaken, check_free
 from mlops.rollout.ending import end
-from mlops.rollout.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
 from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked

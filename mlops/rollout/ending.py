@@ -3,8 +3,8 @@ back."""
 
 from __future__ import annotations
 
+from mlops.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.claim import Claim, Overtaken
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.plan import Action, Plan
 from mlops.rollout.record import Phase

@@ -19,10 +19,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mlops.endpoint import Endpoint, EndpointError
 from mlops.rollout.claim import Claim
 from mlops.rollout.controller import Interrupted, Rollout
 from mlops.rollout.ending import end
-from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan

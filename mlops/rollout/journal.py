@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops import output
-from mlops.rollout.endpoint import EndpointError
+from mlops.endpoint import EndpointError
 from mlops.rollout.events import Event, Outcome, read
 
 __all__ = ["Event", "Journal", "Outcome"]

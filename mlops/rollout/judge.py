@@ -14,25 +14,14 @@ from enum import StrEnum
 
 import numpy as np
 
+from mlops.endpoint import Observation
 from mlops.rollout import significance
-from mlops.rollout.endpoint import Observation
+from mlops.slo import Slo
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
 OURS = 500
 """Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are
 the client's."""
-
-
-@dataclass(frozen=True)
-class Slo:
-    """Times in milliseconds, the rate as a share."""
-
-    p95_ms: float = 200
-    p99_ms: float = 500
-    error_rate: float = 0.01
-
-    def limit(self, quantile: str) -> float:
-        return {"P95": self.p95_ms, "P99": self.p99_ms}[quantile]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mlops.rollout.endpoint import Traffic
+from mlops.endpoint import Traffic
 
 
 class Action(StrEnum):

@@ -15,7 +15,7 @@ from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_rows import same
 from mlops import sample as samples
-from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
+from mlops.endpoint import Answer, Endpoint, EndpointError
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
 from mlops.score_rows import check_json

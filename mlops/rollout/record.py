@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from mlops.rollout.endpoint import EndpointError, Source
+from mlops.endpoint import EndpointError, Source
 
 PREFIX = "rollout-"
 LONGEST = 256

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mlops.endpoint import Endpoint, EndpointError, Source, State, Status, Traffic, same
 from mlops.rollout.checkout import located
 from mlops.rollout.claim import Claim, Overtaken, between, by_hand
-from mlops.rollout.endpoint import Endpoint, EndpointError, Source, State, Status, Traffic, same
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.plan import Plan
 from mlops.rollout.record import Phase, Record, Unreadable, new_run, whoever

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
+from mlops.endpoint import EndpointError
 from mlops.rollout import progress, targets
 from mlops.rollout.checkout import origin
-from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.options import FILE, OUT, in_workspace, journal_of
 from mlops.rollout.rollback import Gone, Rollback

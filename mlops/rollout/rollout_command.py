@@ -17,11 +17,12 @@ from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Journal, Outcome
-from mlops.rollout.judge import Rules, Slo
+from mlops.rollout.judge import Rules
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
+from mlops.slo import Slo
 
 CHECK = click.Choice([str(check) for check in Check])
 SHARES = "10,50,100"

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mlops.rollout.endpoint import Answer
+from mlops.endpoint import Answer
 from mlops.score_rows import ROWS
 
 NOT_NOW = (408, 429)

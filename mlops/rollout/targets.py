@@ -15,7 +15,7 @@ import yaml
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files import bounded_yaml, mlflow_folder
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.questions import Questions, table
 from mlops.rollout.record import Phase, Record

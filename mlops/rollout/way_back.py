@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from mlops.endpoint import Endpoint, EndpointError, Status, same
 from mlops.rollout.claim import Claim, Overtaken
-from mlops.rollout.endpoint import Endpoint, EndpointError, Status, same
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.plan import Plan
 from mlops.rollout.record import Unreadable

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from azureml_scoring.errors import StartupError
 from mlops import output
+from mlops.endpoint import State, Traffic
 from mlops.rehearsal.deployment import Artifact, Deployment
 from mlops.rehearsal.splitter import Splitter
-from mlops.rollout.endpoint import State, Traffic
 
 ONE, TWO = "one", "two"
 PROBE_S = 0.25

@@ -13,11 +13,11 @@ from scripted import FAIL
 
 import support
 from blackbox.server import PATIENCE, until
+from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rehearsal.deployment import Artifact
 from mlops.rehearsal.load import Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.splitter import NAMED, REASON, STATUS
-from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
 
 OLD, NEW = "blue", "green"
 

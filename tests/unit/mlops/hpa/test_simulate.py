@@ -17,7 +17,7 @@ from mlops.hpa import loads, manifest, results
 from mlops.hpa.pod import PodModel
 from mlops.hpa.quantity import parse
 from mlops.hpa.simulation import Timeline, simulate
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 from places import REPOSITORY
 
 KUBERNETES = REPOSITORY / "kubernetes"

@@ -8,9 +8,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mlops.endpoint import Answer, EndpointError, State, Status, Traffic, direct
 from mlops.rollout import report
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import Answer, EndpointError, State, Status, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, Outcome
 from mlops.rollout.plan import Check, Plan, steps

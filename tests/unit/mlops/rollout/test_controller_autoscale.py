@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import EndpointError, Status
+from mlops.endpoint import EndpointError, Status
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Outcome
 from mlops.rollout.plan import Plan, steps

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import EndpointError, Traffic
+from mlops.endpoint import EndpointError, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Outcome
 from simulated_endpoint import (

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.cli import main
+from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout import progress, report, targets
 from mlops.rollout.claim import Claim
-from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Journal, Outcome
-from mlops.rollout.judge import Slo
 from mlops.rollout.plan import Action
+from mlops.slo import Slo
 from simulated_endpoint import NEW, OLD, PLAN, Simulated
 from still_endpoint import GREEN, ROLLING, WORKSPACE, Still
 

@@ -6,18 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import Observation
+from mlops.endpoint import Observation
 from mlops.rollout.judge import (
     Agreement,
     Finding,
     Rules,
-    Slo,
     Standing,
     Tally,
     breaches,
     judge,
     proven,
 )
+from mlops.slo import Slo
 
 RULES = Rules()
 

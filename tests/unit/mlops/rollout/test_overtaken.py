@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mlops.endpoint import EndpointError, Source, State, Status, Traffic
 from mlops.rollout import rollback, targets
-from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import steps
 from mlops.rollout.record import Phase, Record, whoever

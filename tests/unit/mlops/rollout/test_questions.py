@@ -9,7 +9,7 @@ import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
-from mlops.rollout.endpoint import Answer
+from mlops.endpoint import Answer
 from mlops.rollout.questions import Questions, table
 from mlops.rollout.same_rows import agreement
 from simulated_endpoint import NEW, OLD, Simulated

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import Source
+from mlops.endpoint import Source
 from mlops.rollout.record import LONGEST, NAMES, Phase, Record, Unreadable, whoever
 
 values = st.text(min_size=1, max_size=LONGEST)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mlops.endpoint import Source, State, Traffic
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Source, State, Traffic
 from mlops.rollout.record import Phase
 from still_endpoint import GREEN, ROLLING, Still, mlops, record
 

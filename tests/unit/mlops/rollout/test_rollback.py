@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from mlops.cli import main
+from mlops.endpoint import Source, State, Traffic
 from mlops.rollout import controller, targets
-from mlops.rollout.endpoint import Source, State, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.record import Phase, whoever
 from still_endpoint import ROLLING, WORKSPACE, Still, half_way, mlops, record

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.cli import main
+from mlops.endpoint import EndpointError, State, Status, Traffic
 from mlops.rollout import targets
 from mlops.rollout.claim import Claim, check_free
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import EndpointError, State, Status, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import Plan, steps

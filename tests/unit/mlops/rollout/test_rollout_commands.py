@@ -10,8 +10,8 @@ import pytest
 
 import support
 from deploy.checkout import NAMES
+from mlops.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout import compare_command, rollout_command, targets
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout.guard import Task
 from mlops.rollout.journal import Journal, Outcome
 from mlops.rollout.questions import Questions

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from mlops.rollout.endpoint import Answer, EndpointError
+from mlops.endpoint import Answer, EndpointError
 from mlops.rollout.judge import Agreement
 from mlops.rollout.questions import Questions
 from mlops.rollout.same_rows import agreement, answered

@@ -18,8 +18,8 @@ from arm.rollout import roll_out
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, Setting
 from arm.workspace import PREFIX
 from mlops.cli import main
+from mlops.endpoint import EndpointError, Source, State, Status, Traffic, direct
 from mlops.rollout import azure_endpoint, targets
-from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic, direct
 from mlops.rollout.journal import Outcome
 from mlops.rollout.record import Phase, Record
 from still_endpoint import WORKSPACE

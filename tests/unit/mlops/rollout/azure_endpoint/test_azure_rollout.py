@@ -9,7 +9,7 @@ from arm.https import Reply, Request
 from arm.rollout import roll_out
 from arm.scoring import Model
 from arm.setting import GREEN, Setting
-from mlops.rollout.endpoint import EndpointError, State
+from mlops.endpoint import EndpointError, State
 from mlops.rollout.journal import Outcome
 from mlops.rollout.questions import Questions
 
