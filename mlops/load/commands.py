@@ -107,7 +107,7 @@ def load(
         from mlops.load import report
         from mlops.load.figures import Objectives
         from mlops.load.progress import Progress
-        from mlops.load.run import Plan, run
+        from mlops.load.run import LoadPlan, run
         from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
@@ -132,12 +132,13 @@ def load(
         raise click.ClickException(str(error)) from None
     progress = Progress(stages_)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    done = run(
-        Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress
+    load_run = run(
+        LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections),
+        progress,
     )
-    progress.over(done.asked)
+    progress.over(load_run.requests)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
-    result = report.Result(address, begun, stages_, objectives, done)
+    result = report.Result(address, begun, stages_, objectives, load_run)
     page = report.write(result, out)
     for line in (*result.broken, result.note):
         if line:

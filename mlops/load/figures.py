@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.load.run import Asked
+from mlops.load.run import SentRequest
 from mlops.slo import Slo
 
 UNAVAILABLE = frozenset({0, 408, 429, 502, 503, 504})
@@ -53,23 +53,23 @@ class Check:
         return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({sign} {self.limit:g}{unit}{self.unit})"
 
 
-def figures_of(asked: Sequence[Asked]) -> Figures:
-    """``asked`` is not empty."""
-    latencies = np.array([each.latency_ms for each in asked])
+def figures_of(requests: Sequence[SentRequest]) -> Figures:
+    """``requests`` is not empty."""
+    latencies = np.array([request.latency_ms for request in requests])
     p50, p95, p99 = (
         float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
     )
-    due = np.array([each.due_s for each in asked])
+    due = np.array([request.due_s for request in requests])
     elapsed = float((due + latencies / 1000).max() - due.min())
     return Figures(
-        requests=len(asked),
-        rate=len(asked) / max(elapsed, 1e-9),
+        requests=len(requests),
+        rate=len(requests) / max(elapsed, 1e-9),
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
         worst_ms=float(latencies.max()),
-        error_rate=sum(not each.fine for each in asked) / len(asked),
-        availability=sum(each.status not in UNAVAILABLE for each in asked) / len(asked),
+        error_rate=sum(not request.fine for request in requests) / len(requests),
+        availability=sum(request.status not in UNAVAILABLE for request in requests) / len(requests),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from mlops.endpoint import (
+    DEPLOYMENT_HEADER,
     Answer,
     EndpointError,
     Observation,
@@ -23,7 +24,7 @@ from mlops.endpoint import (
     Traffic,
 )
 from mlops.rehearsal.deployment import Artifact
-from mlops.rehearsal.splitter import NAMED, STATUS
+from mlops.rehearsal.splitter import STATUS
 
 TIMEOUT_S = 120
 
@@ -75,7 +76,9 @@ class LocalEndpoint:
 
     def score(self, body: bytes, deployment: str | None = None) -> Answer:
         began = time.perf_counter()
-        headers = {"Content-Type": "application/json"} | ({NAMED: deployment} if deployment else {})
+        headers = {"Content-Type": "application/json"} | (
+            {DEPLOYMENT_HEADER: deployment} if deployment else {}
+        )
         answer = self._send("POST", "/score", content=body, headers=headers)
         status = int(answer.headers.get(STATUS, answer.status_code))
         return Answer(status, answer.content, (time.perf_counter() - began) * 1000)

@@ -14,8 +14,8 @@ from pathlib import Path
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import output
 from mlops.endpoint import Traffic, direct
+from mlops.rehearsal.clients import Clients, clients
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
-from mlops.rehearsal.load import Asked, Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, Outcome
@@ -81,16 +81,18 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             key=name,
             follow=_Killing(follow) if green.kills_controller else follow,
         )
-        with Load(url, rows, RATE) as load:
+        with clients(url, rows, RATE) as asking:
             outcome = guarded(task)
         live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]
     problems = [
         *_outcome_problems(green, outcome, str(ended["reason"]), dict(live)),
-        *_failures(load.asked, journal),
+        *_failures(asking, journal),
     ]
-    failures = sum(each.status != 200 for each in load.asked)
-    return Rehearsed(outcome, str(ended["reason"]), len(load.asked), failures, problems, journal)
+    failures = sum(request.status != 200 for request in asking.requests)
+    return Rehearsed(
+        outcome, str(ended["reason"]), len(asking.requests), failures, problems, journal
+    )
 
 
 class _Killing:
@@ -119,7 +121,7 @@ def _outcome_problems(
     return problems
 
 
-def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
+def _failures(asking: Clients, journal: Path) -> list[str]:
     """Whoever failed was among the new deployment's share of the step."""
     problems = []
     bounds = [
@@ -130,9 +132,11 @@ def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
     for (begin, share), (end, _) in zip(
         [(0.0, 0), *bounds], [*bounds, (float("inf"), 0)], strict=True
     ):
-        meanwhile = [each for each in asked if begin <= each.at < end]
-        failed = [each for each in meanwhile if each.status != 200]
-        strays = [each for each in failed if each.deployment != NEW]
+        meanwhile = [
+            request for request in asking.requests if begin <= asking.began + request.due_s < end
+        ]
+        failed = [request for request in meanwhile if request.status != 200]
+        strays = [request for request in failed if request.deployment != NEW]
         if strays or len(failed) > len(meanwhile) * share / 100 + 1:
             problems.append(
                 f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %"

@@ -12,10 +12,9 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
-from mlops.endpoint import Observation, Traffic
+from mlops.endpoint import DEPLOYMENT_HEADER, Observation, Traffic
 from mlops.rehearsal.shares import Shares
 
-NAMED = "azureml-model-deployment"
 STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
 REQUEST_TIMEOUT_S = 5
 """Azure's default."""
@@ -45,7 +44,7 @@ class Splitter:
 
     async def score(self, request: web.Request) -> web.Response:
         body = await request.read()
-        named = request.headers.get(NAMED)
+        named = request.headers.get(DEPLOYMENT_HEADER)
         if named is not None and named not in self.backends:
             return web.json_response({"error": f"There is no deployment {named}."}, status=404)
         name = named or self._live.pick()
@@ -81,7 +80,7 @@ class Splitter:
         )
         error = {STATUS: str(status), REASON: reason} if shown == 424 else {}
         told = {
-            NAMED: name,
+            DEPLOYMENT_HEADER: name,
             "x-request-id": headers["x-request-id"],
             "Content-Type": "application/json",
         }

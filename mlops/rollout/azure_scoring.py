@@ -7,7 +7,7 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
-from mlops.endpoint import Answer, EndpointError
+from mlops.endpoint import DEPLOYMENT_HEADER, Answer, EndpointError
 from mlops.model_status import model_status
 from mlops.rollout.azure_calls import AzureCalls
 
@@ -51,7 +51,7 @@ class AzureScoring:
         url, authorization = self._access
         headers = {"Content-Type": "application/json", "Authorization": authorization}
         if deployment:
-            headers["azureml-model-deployment"] = deployment
+            headers[DEPLOYMENT_HEADER] = deployment
         try:
             return self._http.post(url, content=body, headers=headers)
         except httpx.RequestError as error:

@@ -72,7 +72,7 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
     if not soaked.result.complete:
         raise click.Abort
-    progress.over(soaked.result.done.asked)
+    progress.over(soaked.result.run.requests)
     text = table(soaked)
     click.echo(f"\n{text}")
     report.write(soaked.result, out)

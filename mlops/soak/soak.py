@@ -16,7 +16,7 @@ from mlops import local_redis
 from mlops.load import mix
 from mlops.load.figures import Objectives
 from mlops.load.report import Result
-from mlops.load.run import Asked, Plan, run
+from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
 from mlops.rehearsal.deployment import Artifact
 from mlops.score_client import headers_of
@@ -50,9 +50,9 @@ class Soaked:
     @property
     def lost(self) -> list[int]:
         """Requests without an answer, by phase."""
-        asked = self.result.done.asked
+        requests = self.result.run.requests
         return [
-            sum(each.stage == place and each.status in LOST for each in asked)
+            sum(request.stage == place and request.status in LOST for request in requests)
             for place in range(len(PHASES))
         ]
 
@@ -79,7 +79,7 @@ def soak(
     *,
     rate: float,
     phase_s: float,
-    follow: Callable[[Asked], None],
+    follow: Callable[[SentRequest], None],
 ) -> Soaked:
     """``folder`` gets the logs. Raises StartupError."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -95,16 +95,16 @@ def soak(
         with portal.wrap_async_context_manager(balancer.serving()) as url:
             faults = Faults(balancer, portal, redis_pid, phase_s)
 
-            def heard(asked: Asked) -> None:
-                follow(asked)
-                faults.heard(asked.stage)
+            def heard(request: SentRequest) -> None:
+                follow(request)
+                faults.heard(request.stage)
 
-            plan = Plan(
+            plan = LoadPlan(
                 url, headers_of(None, None), stages, mix.DEFAULT, rows, connections=CONNECTIONS
             )
             try:
-                done = run(plan, heard)
+                load_run = run(plan, heard)
                 memory = faults.over()
             finally:
                 faults.thaw()
-    return Soaked(Result(url, begun, stages, Objectives(), done), memory)
+    return Soaked(Result(url, begun, stages, Objectives(), load_run), memory)

@@ -14,7 +14,7 @@ from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
 from mlops.load.mix import Kind, Mix, as_it_should
 from mlops.load.progress import Progress
-from mlops.load.run import Asked, Done
+from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import HEADER, model_status
 
@@ -23,13 +23,13 @@ ROWS = [[1.0, "a"], [2.0, "b"], [3.0, "c"]]
 
 def asked(
     latency_ms: float = 1.0, status: int = 200, *, due_s: float = 0.0, stage: int = 0
-) -> Asked:
-    return Asked(stage, Kind.GOOD, due_s, 0.0, latency_ms, status)
+) -> SentRequest:
+    return SentRequest(stage, Kind.GOOD, due_s, 0.0, latency_ms, status)
 
 
-def result(answers: list[Asked], *, cpu: float | None = 0.1) -> report.Result:
+def result(answers: list[SentRequest], *, cpu: float | None = 0.1) -> report.Result:
     return report.Result(
-        "http://h/score", "now", [Stage(1, 10), Stage(1, 20)], Objectives(), Done(answers, cpu)
+        "http://h/score", "now", [Stage(1, 10), Stage(1, 20)], Objectives(), LoadRun(answers, cpu)
     )
 
 
