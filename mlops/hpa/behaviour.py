@@ -26,7 +26,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ScalingRules:
     """``select``: which of the policies counts, the one that changes most, least, or none."""
 
     policies: tuple[Policy, ...]
@@ -34,15 +34,15 @@ class Rules:
     select: Literal["Max", "Min", "Disabled"] = "Max"
 
 
-UP = Rules((Policy("Pods", 4, 15), Policy("Percent", 100, 15)), window=0)
-DOWN = Rules((Policy("Percent", 100, 15),), window=DOWN_WINDOW)
+UP = ScalingRules((Policy("Pods", 4, 15), Policy("Percent", 100, 15)), window=0)
+DOWN = ScalingRules((Policy("Percent", 100, 15),), window=DOWN_WINDOW)
 """What Kubernetes takes where ``behavior`` leaves a direction, or a key of it, out."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    up: Rules = UP
-    down: Rules = DOWN
+    up: ScalingRules = UP
+    down: ScalingRules = DOWN
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,9 @@ def _stabilised(
     return min(max(current, lowest), highest)
 
 
-def _limit_up(rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float) -> int:
+def _limit_up(
+    rules: ScalingRules, current: int, changes: Iterable[tuple[float, int]], now: float
+) -> int:
     if rules.select == "Disabled":
         return current
     limits = []
@@ -129,7 +131,7 @@ def _limit_up(rules: Rules, current: int, changes: Iterable[tuple[float, int]], 
 
 
 def _limit_down(
-    rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float
+    rules: ScalingRules, current: int, changes: Iterable[tuple[float, int]], now: float
 ) -> int:
     if rules.select == "Disabled":
         return current

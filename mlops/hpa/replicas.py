@@ -41,7 +41,7 @@ USUAL = Tolerance()
 """The controller's ``--horizontal-pod-autoscaler-tolerance``."""
 
 
-class Phase(StrEnum):
+class PodPhase(StrEnum):
     """``DELETING`` is a pod that was told to stop, in whatever phase."""
 
     PENDING = "Pending"
@@ -59,7 +59,7 @@ class Pod:
     sample of it.
     """
 
-    phase: Phase = Phase.RUNNING
+    phase: PodPhase = PodPhase.RUNNING
     ready: bool = True
     age: float
     transition_age: float
@@ -123,9 +123,9 @@ def by_average_value(
 def _grouped(pods: Sequence[Pod], *, of_cpu: bool) -> _Groups:
     groups = _Groups()
     for pod in pods:
-        if pod.phase in (Phase.DELETING, Phase.FAILED):
+        if pod.phase in (PodPhase.DELETING, PodPhase.FAILED):
             continue
-        if pod.phase == Phase.PENDING:
+        if pod.phase == PodPhase.PENDING:
             groups.unready.append(pod)
         elif pod.usage is None:
             groups.missing.append(pod)

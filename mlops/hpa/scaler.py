@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml_scoring.errors import StartupError
-from mlops.hpa.behaviour import DOWN, UP, Behaviour, Policy, Rules
+from mlops.hpa.behaviour import DOWN, UP, Behaviour, Policy, ScalingRules
 from mlops.hpa.controller import Autoscaler
 from mlops.hpa.quantity import parse
 from mlops.hpa.replicas import USUAL, Tolerance
@@ -79,7 +79,7 @@ def _behaviour(given: Mapping[str, Any] | None) -> tuple[Behaviour | None, Toler
     return Behaviour(_rules(up, UP), _rules(down, DOWN)), tolerance
 
 
-def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
+def _rules(given: Mapping[str, Any], usual: ScalingRules) -> ScalingRules:
     policies = tuple(
         Policy(
             _one_of("A policy's type", policy["type"], "Percent", "Pods"),
@@ -94,7 +94,7 @@ def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
     select = _one_of(
         "selectPolicy", given.get("selectPolicy", usual.select), "Max", "Min", "Disabled"
     )
-    return Rules(policies or usual.policies, window, select)
+    return ScalingRules(policies or usual.policies, window, select)
 
 
 def _one_of(what: str, given: Any, *known: str) -> Any:

@@ -85,7 +85,7 @@ def load(
     url: str,
     model_dir: Path,
     stages_: tuple[stages.Stage, ...],
-    shares: dict[mix.Kind, int],
+    shares: dict[mix.RequestKind, int],
     p95_ms: float,
     p99_ms: float,
     errors: float,
@@ -127,7 +127,7 @@ def load(
         with ScoreClient(
             address, secret, deployment, attempts=1
         ) as client:  # a wrong key is told at once
-            client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
+            client.score(mix.Mix(rows, shares).body(mix.RequestKind.GOOD))
     except ScoreRefused as error:
         raise click.ClickException(str(error)) from None
     progress = Progress(stages_)

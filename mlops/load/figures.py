@@ -38,7 +38,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Check:
+class ObjectiveCheck:
     """``measured`` and ``limit`` are in ``unit``."""
 
     objective: str
@@ -73,7 +73,7 @@ def figures_of(requests: Sequence[SentRequest]) -> Figures:
     )
 
 
-def checks(figures: Figures, objectives: Objectives) -> list[Check]:
+def checks(figures: Figures, objectives: Objectives) -> list[ObjectiveCheck]:
     below = (
         ("P95", figures.p95_ms, objectives.p95_ms, "ms"),
         ("P99", figures.p99_ms, objectives.p99_ms, "ms"),
@@ -82,8 +82,8 @@ def checks(figures: Figures, objectives: Objectives) -> list[Check]:
     available, wanted = 100 * figures.availability, 100 * objectives.availability
     return [
         *(
-            Check(name, measured, limit, unit, measured < limit)
+            ObjectiveCheck(name, measured, limit, unit, measured < limit)
             for name, measured, limit, unit in below
         ),
-        Check("availability", available, wanted, "%", available > wanted),
+        ObjectiveCheck("availability", available, wanted, "%", available > wanted),
     ]

@@ -21,7 +21,7 @@ import aiohttp
 import orjson
 
 from mlops.endpoint import DEPLOYMENT_HEADER
-from mlops.load.mix import Kind, Mix
+from mlops.load.mix import Mix, RequestKind
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import model_status
 
@@ -35,7 +35,9 @@ class Generator:
     def __init__(self, plan: dict[str, Any], session: aiohttp.ClientSession) -> None:
         self._url = plan["url"]
         self._stages = [Stage(**stage) for stage in plan["stages"]]
-        self._mix = Mix(plan["rows"], {Kind(kind): share for kind, share in plan["shares"].items()})
+        self._mix = Mix(
+            plan["rows"], {RequestKind(kind): share for kind, share in plan["shares"].items()}
+        )
         self._free_connections = asyncio.Semaphore(plan["connections"])
         self._session = session
         self._began = time.perf_counter()
@@ -47,7 +49,7 @@ class Generator:
             await asyncio.sleep(max(0.0, self._began + due_s - time.perf_counter()))
             requests.create_task(self._send(stage, due_s, kind, body))
 
-    async def _send(self, stage: int, due_s: float, kind: Kind, body: bytes) -> None:
+    async def _send(self, stage: int, due_s: float, kind: RequestKind, body: bytes) -> None:
         status, deployment = 0, ""
         async with self._free_connections:
             waited_s = self._elapsed() - due_s

@@ -20,24 +20,24 @@ SHARE = COUNT.within(0, 1_000_000)
 """The weight of a kind beside the others'."""
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as
     the service takes. BAD: what it must refuse."""
 
     GOOD, CACHED, LARGE, BAD = "good", "cached", "large", "bad"
 
 
-DEFAULT = {Kind.GOOD: 70, Kind.CACHED: 20, Kind.LARGE: 5, Kind.BAD: 5}
+DEFAULT = {RequestKind.GOOD: 70, RequestKind.CACHED: 20, RequestKind.LARGE: 5, RequestKind.BAD: 5}
 
 
-def parse(text: str) -> dict[Kind, int]:
+def parse(text: str) -> dict[RequestKind, int]:
     """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says
     what to write."""
-    shares: dict[Kind, int] = {}
+    shares: dict[RequestKind, int] = {}
     for part in text.split(","):
         kind, _, share = part.partition("=")
         try:
-            shares[Kind(kind.strip())] = int(SHARE.parse(share))
+            shares[RequestKind(kind.strip())] = int(SHARE.parse(share))
         except ValueError:
             raise ValueError(
                 f"give the mix as good=70,cached=20,large=5,bad=5: kinds, each with {SHARE}."
@@ -47,32 +47,32 @@ def parse(text: str) -> dict[Kind, int]:
     return shares
 
 
-def as_it_should(kind: Kind, status: int) -> bool:
+def as_it_should(kind: RequestKind, status: int) -> bool:
     """``status``: the model's own, 0 for no answer."""
     refused = 400 <= status < 500 and status not in (408, 429)
-    return refused if kind is Kind.BAD else status == 200
+    return refused if kind is RequestKind.BAD else status == 200
 
 
 class Mix:
     """``rows``: as a request holds them, all of one model. The same each time it is made."""
 
-    def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[Kind, int]) -> None:
+    def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[RequestKind, int]) -> None:
         self._random = random.Random(SEED)  # noqa: S311
         self._rows = rows
         self._kinds, self._weights = list(shares), list(shares.values())
         self._count = 0
 
-    def next(self) -> tuple[Kind, bytes]:
+    def next(self) -> tuple[RequestKind, bytes]:
         (kind,) = self._random.choices(self._kinds, self._weights)
         return kind, self.body(kind)
 
-    def body(self, kind: Kind) -> bytes:
+    def body(self, kind: RequestKind) -> bytes:
         self._count += 1
-        if kind is Kind.CACHED:
+        if kind is RequestKind.CACHED:
             return _body([self._rows[0]])
-        if kind is Kind.LARGE:
+        if kind is RequestKind.LARGE:
             return _body([self._row() for _ in range(LARGE_ROWS)])
-        if kind is Kind.BAD:
+        if kind is RequestKind.BAD:
             row = self._row()
             return (b'{"data": [[', _body([[*row, *row]]), b'{"rows": []}')[self._count % 3]
         return _body([self._row()])

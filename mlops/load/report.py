@@ -14,7 +14,7 @@ import orjson
 
 from mlops import output
 from mlops.load import picture
-from mlops.load.figures import Check, Figures, Objectives, checks, figures_of
+from mlops.load.figures import Figures, ObjectiveCheck, Objectives, checks, figures_of
 from mlops.load.run import LoadRun
 from mlops.load.stages import Stage
 
@@ -49,7 +49,7 @@ class Result:
         self.objectives = objectives
         self.run = load_run
         self.total = figures_of(load_run.requests)
-        self.stages: list[tuple[Stage, Figures, list[Check]]] = []
+        self.stages: list[tuple[Stage, Figures, list[ObjectiveCheck]]] = []
         for place, stage in enumerate(stages):
             of_stage = [request for request in load_run.requests if request.stage == place]
             if of_stage:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from azureml_scoring.errors import StartupError
-from mlops.load.mix import Kind, as_it_should
+from mlops.load.mix import RequestKind, as_it_should
 from mlops.load.stages import Stage
 
 TIMEOUT_S = 30.0
@@ -26,7 +26,7 @@ class LoadPlan:
     url: str
     headers: dict[str, str]
     stages: Sequence[Stage]
-    shares: dict[Kind, int]
+    shares: dict[RequestKind, int]
     rows: Sequence[Sequence[Any]]
     connections: int = 200
     timeout_s: float = TIMEOUT_S
@@ -41,7 +41,7 @@ class SentRequest(NamedTuple):
     """
 
     stage: int
-    kind: Kind
+    kind: RequestKind
     due_s: float
     waited_ms: float
     latency_ms: float
@@ -129,5 +129,5 @@ def _request(
     stage: int, kind: str, due: str, waited: str, latency: str, status: str, deployment: str
 ) -> SentRequest:
     return SentRequest(
-        stage, Kind(kind), float(due), float(waited), float(latency), int(status), deployment
+        stage, RequestKind(kind), float(due), float(waited), float(latency), int(status), deployment
     )

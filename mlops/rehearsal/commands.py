@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Journal, RolloutOutcome
 
 
 @click.command()
@@ -47,7 +47,7 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         for problem in done.problems:
             click.echo(f"  PROBLEM: {problem}", err=True)
         wrong = wrong or bool(done.problems)
-        if done.outcome is Outcome.INTERRUPTED is not GREENS[name].ends:
+        if done.outcome is RolloutOutcome.INTERRUPTED is not GREENS[name].ends:
             break
     click.echo("\n" + "\n".join(rows))
     click.get_current_context().exit(wrong)

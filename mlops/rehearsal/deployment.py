@@ -24,7 +24,7 @@ LAST_LINES = 20
 
 
 @dataclass(frozen=True)
-class Artifact:
+class DeployedModel:
     """What is deployed: the folder of a packaged model, and settings beside ours."""
 
     folder: Path
@@ -44,7 +44,7 @@ class Deployment:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, artifact: Artifact, session: aiohttp.ClientSession) -> None:
+    async def start(self, artifact: DeployedModel, session: aiohttp.ClientSession) -> None:
         """Until it is ready or has failed."""
         ours = {
             "AZUREML_MODEL_DIR": str(artifact.folder.absolute()),

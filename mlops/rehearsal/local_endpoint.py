@@ -15,7 +15,7 @@ import httpx
 
 from mlops.endpoint import (
     DEPLOYMENT_HEADER,
-    Answer,
+    EndpointAnswer,
     EndpointError,
     Observation,
     Source,
@@ -23,7 +23,7 @@ from mlops.endpoint import (
     Status,
     Traffic,
 )
-from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.splitter import STATUS
 
 TIMEOUT_S = 120
@@ -34,7 +34,7 @@ class LocalEndpoint:
 
     name = "rehearsal"
 
-    def __init__(self, url: str, artifacts: Mapping[str, Artifact]) -> None:
+    def __init__(self, url: str, artifacts: Mapping[str, DeployedModel]) -> None:
         self._artifacts = artifacts
         self.url = url
 
@@ -74,14 +74,14 @@ class LocalEndpoint:
     def logs(self, deployment: str) -> str:
         return self._call("GET", f"/deployments/{deployment}/logs").text
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         began = time.perf_counter()
         headers = {"Content-Type": "application/json"} | (
             {DEPLOYMENT_HEADER: deployment} if deployment else {}
         )
         answer = self._send("POST", "/score", content=body, headers=headers)
         status = int(answer.headers.get(STATUS, answer.status_code))
-        return Answer(status, answer.content, (time.perf_counter() - began) * 1000)
+        return EndpointAnswer(status, answer.content, (time.perf_counter() - began) * 1000)
 
     def observations(self, since: float) -> Sequence[Observation]:
         return [

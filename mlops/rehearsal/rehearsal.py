@@ -18,7 +18,7 @@ from mlops.rehearsal.clients import Clients, clients
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rollout.guard import Task, guarded
-from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
@@ -33,10 +33,10 @@ RULES = Rules(requests=60)
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class RehearsalResult:
     """``problems``: what should not have been, in sentences."""
 
-    outcome: Outcome
+    outcome: RolloutOutcome
     reason: str
     requests: int
     failures: int
@@ -53,7 +53,7 @@ def check(name: str, folder: Path) -> None:
     Journal(place / JOURNAL).check()
 
 
-def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehearsed:
+def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> RehearsalResult:
     """``folder`` gets the models, the servers' logs and the journal. Raises StartupError,
     EndpointError."""
     green, place = GREENS[name], folder / name
@@ -90,7 +90,7 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
         *_failures(asking, journal),
     ]
     failures = sum(request.status != 200 for request in asking.requests)
-    return Rehearsed(
+    return RehearsalResult(
         outcome, str(ended["reason"]), len(asking.requests), failures, problems, journal
     )
 
@@ -108,9 +108,9 @@ class _Killing:
 
 
 def _outcome_problems(
-    green: Green, outcome: Outcome, reason: str, live: dict[str, int]
+    green: Green, outcome: RolloutOutcome, reason: str, live: dict[str, int]
 ) -> list[str]:
-    wanted = NEW if green.ends is Outcome.PROMOTED else OLD
+    wanted = NEW if green.ends is RolloutOutcome.PROMOTED else OLD
     problems = []
     if outcome is not green.ends:
         problems.append(f"it ended {outcome}, not {green.ends}")
@@ -147,6 +147,6 @@ def _failures(asking: Clients, journal: Path) -> list[str]:
 def _share(event: Event) -> int:
     """That the new deployment has from then on, at most."""
     if event["event"] == "ended":
-        return 100 if event["outcome"] == Outcome.PROMOTED else 0
+        return 100 if event["outcome"] == RolloutOutcome.PROMOTED else 0
     step = event["step"]
     return PLAN.traffic(Step(Action(step["action"]), step["percent"])).live.get(NEW, 0)

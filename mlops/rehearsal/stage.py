@@ -15,11 +15,11 @@ from pathlib import Path
 from aiohttp import web
 
 from mlops.endpoint import State, Status, Traffic
-from mlops.rehearsal.deployment import Artifact, Deployment
+from mlops.rehearsal.deployment import DeployedModel, Deployment
 from mlops.rehearsal.splitter import Splitter
 
 
-class Stage:
+class EndpointServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._deployments: dict[str, Deployment] = {}
@@ -75,7 +75,8 @@ class Stage:
             before = self._deployments.get(name)
             made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
             await made.start(
-                Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session
+                DeployedModel(Path(artifact["folder"]), artifact["environment"]),
+                self._splitter.session,
             )
             if made.state is State.READY:
                 self._urls[name] = made.url
@@ -111,7 +112,7 @@ class Stage:
 
 
 async def main(folder: Path) -> None:
-    runner = web.AppRunner(Stage(folder).application(), access_log=None)
+    runner = web.AppRunner(EndpointServer(folder).application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -14,7 +14,7 @@ from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
 from mlops.endpoint import (
-    Answer,
+    EndpointAnswer,
     EndpointError,
     Observation,
     Source,
@@ -172,7 +172,7 @@ class AzureEndpoint:
         """What Azure said when it failed, and the last lines of both its containers."""
         return self._deployments.logs(deployment)
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         return self._scoring.score(body, deployment)
 
     def observations(self, since: float) -> Sequence[Observation]:

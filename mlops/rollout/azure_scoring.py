@@ -7,7 +7,7 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
-from mlops.endpoint import DEPLOYMENT_HEADER, Answer, EndpointError
+from mlops.endpoint import DEPLOYMENT_HEADER, EndpointAnswer, EndpointError
 from mlops.model_status import model_status
 from mlops.rollout.azure_calls import AzureCalls
 
@@ -22,7 +22,7 @@ class AzureScoring:
         self._endpoint = endpoint
         self._access: tuple[str, str] | None = None
 
-    def score(self, body: bytes, deployment: str | None) -> Answer:
+    def score(self, body: bytes, deployment: str | None) -> EndpointAnswer:
         """408, 429 and 5xx are answers too; what no deployment could have answered raises
         EndpointError."""
         response = self._post(body, deployment)
@@ -40,7 +40,7 @@ class AzureScoring:
                 if deployment
                 else f"No deployment of {self._endpoint} takes traffic; set some first."
             )
-        return Answer(
+        return EndpointAnswer(
             model_status(response.status_code, response.headers),
             response.content,
             response.elapsed.total_seconds() * 1000,

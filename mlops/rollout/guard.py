@@ -20,10 +20,10 @@ from types import FrameType
 from typing import Any
 
 from mlops.endpoint import Endpoint, EndpointError
-from mlops.rollout.claim import Claim
+from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.controller import Interrupted, Rollout
 from mlops.rollout.ending import end
-from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan
 from mlops.rollout.questions import Questions
@@ -33,7 +33,7 @@ from mlops.rollout.way_back import put_back
 NOT_BEGUN = 64
 """Exit status of the inner process; the outcomes follow."""
 
-OUTCOMES = list(Outcome)
+OUTCOMES = list(RolloutOutcome)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -52,7 +52,7 @@ class Task:
     run: str = field(default_factory=new_run)
 
 
-def guarded(task: Task) -> Outcome:
+def guarded(task: Task) -> RolloutOutcome:
     """Raises EndpointError where the rollout can't begin."""
     journal = Journal(task.journal, follow=task.follow)
     with journal.alone():
@@ -83,9 +83,13 @@ def guarded(task: Task) -> Outcome:
                 signal.signal(number, handler)
 
 
-def _recovered(task: Task, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
+def _recovered(
+    task: Task, journal: Journal, reason: str, earlier: Sequence[Event]
+) -> RolloutOutcome:
     endpoint = task.connect()
-    return recover(endpoint, task.plan, journal, reason, earlier, claim=Claim(endpoint, task.run))
+    return recover(
+        endpoint, task.plan, journal, reason, earlier, claim=EndpointClaim(endpoint, task.run)
+    )
 
 
 def recover(
@@ -95,8 +99,8 @@ def recover(
     reason: str,
     earlier: Sequence[Event],
     *,
-    claim: Claim,
-) -> Outcome:
+    claim: EndpointClaim,
+) -> RolloutOutcome:
     """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's
     last rollout before that one. Raises EndpointError."""
     try:
@@ -105,19 +109,24 @@ def recover(
         EndpointError
     ) as error:  # it was readable before: what was proven since then is not to be guessed
         return put_back(
-            endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED, claim=claim
+            endpoint,
+            plan,
+            journal,
+            f"{reason}, and {error}",
+            RolloutOutcome.INTERRUPTED,
+            claim=claim,
         )
     if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
-        return Outcome(events[-1]["outcome"])
+        return RolloutOutcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):
         return put_back(
-            endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim
+            endpoint, plan, journal, back["reason"], RolloutOutcome(back["outcome"]), claim=claim
         )
     if any(event["event"] == "proven" and event["step"] == asdict(plan.last) for event in events):
         return end(endpoint, plan, journal, claim, reason, delete=False)
-    return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
+    return put_back(endpoint, plan, journal, reason, RolloutOutcome.INTERRUPTED, claim=claim)
 
 
 def _inner(task: Task, guard: int, trouble: Any) -> None:
@@ -130,7 +139,7 @@ def _inner(task: Task, guard: int, trouble: Any) -> None:
     sys.exit(NOT_BEGUN + 1 + OUTCOMES.index(outcome))
 
 
-def _rolled_out(task: Task, guard: int) -> Outcome:
+def _rolled_out(task: Task, guard: int) -> RolloutOutcome:
     """Raises EndpointError, OSError where it can't begin."""
     journal = Journal(task.journal, follow=task.follow)
     earlier, heard = journal.last(), _heard()

@@ -16,7 +16,7 @@ from aiohttp import web
 from azureml_scoring.errors import StartupError
 from mlops import output
 from mlops.endpoint import State, Traffic
-from mlops.rehearsal.deployment import Artifact, Deployment
+from mlops.rehearsal.deployment import DeployedModel, Deployment
 from mlops.rehearsal.splitter import Splitter
 
 ONE, TWO = "one", "two"
@@ -35,7 +35,7 @@ def check(folder: Path) -> None:
 class Balancer:
     """``folder`` gets the instances' logs."""
 
-    def __init__(self, artifact: Artifact, folder: Path) -> None:
+    def __init__(self, artifact: DeployedModel, folder: Path) -> None:
         self._artifact = artifact
         self._folder = folder
         self._instances: dict[str, Deployment] = {}

@@ -18,7 +18,7 @@ from mlops.load.figures import Objectives
 from mlops.load.report import Result
 from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
-from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.deployment import DeployedModel
 from mlops.score_client import headers_of
 from mlops.soak.balancer import Balancer
 from mlops.soak.faults import KILLED, PHASES, Faults
@@ -90,7 +90,8 @@ def soak(
         redis_pid = int(client.info()["process_id"])
     with start_blocking_portal() as portal:
         balancer = Balancer(
-            Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}), folder
+            DeployedModel(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}),
+            folder,
         )
         with portal.wrap_async_context_manager(balancer.serving()) as url:
             faults = Faults(balancer, portal, redis_pid, phase_s)

@@ -14,7 +14,7 @@ from blackbox.server import PATIENCE, until
 from deploy.checkout import REPOSITORY
 from mlops.cli import main
 from mlops.load.figures import Objectives
-from mlops.load.mix import Kind
+from mlops.load.mix import RequestKind
 from mlops.load.report import Result
 from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage
@@ -66,7 +66,7 @@ def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
 def calm() -> Soaked:
     """Nothing went wrong."""
     asked = [
-        SentRequest(place, Kind.GOOD, place + i / 100, 0.0, 2.0, 200)
+        SentRequest(place, RequestKind.GOOD, place + i / 100, 0.0, 2.0, 200)
         for place in range(len(PHASES))
         for i in range(100)
     ]
@@ -78,7 +78,7 @@ def calm() -> Soaked:
 def with_one(soaked: Soaked, phase: str, status: int) -> Soaked:
     asked = [
         *soaked.result.run.requests,
-        SentRequest(PHASES.index(phase), Kind.GOOD, 1.0, 0.0, 2.0, status),
+        SentRequest(PHASES.index(phase), RequestKind.GOOD, 1.0, 0.0, 2.0, status),
     ]
     stages = [stage for stage, _, _ in soaked.result.stages]
     objectives = Objectives(error_rate=0.5, availability=0.5)

@@ -15,7 +15,7 @@ import support
 from blackbox.server import PATIENCE, until
 from mlops.endpoint import DEPLOYMENT_HEADER, EndpointError, State, Traffic, direct
 from mlops.rehearsal.clients import clients
-from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.splitter import REASON, STATUS
 
@@ -56,9 +56,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     environment = {"PYTHONPATH": str(support.MODELS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
     kinds = {OLD: "Steady", NEW: "Scripted"}
     artifacts = {
-        name: Artifact(support.scripted(folder / name, kind), environment)
+        name: DeployedModel(support.scripted(folder / name, kind), environment)
         for name, kind in kinds.items()
-    } | {"broken": Artifact(folder / "nowhere")}
+    } | {"broken": DeployedModel(folder / "nowhere")}
     with stage(folder) as url:
         (process,) = [
             each
@@ -220,7 +220,7 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
 def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
     """Nor of its deployments."""
     artifacts = {
-        OLD: Artifact(
+        OLD: DeployedModel(
             support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)}
         )
     }
