@@ -1,5 +1,5 @@
-"""A simulation as a picture: load, replicas, CPU, queues, and what became of the requests, one
-below the other."""
+"""Draws a simulation: load, replicas, CPU, queues, shed requests and latency, one below the
+other."""
 
 from __future__ import annotations
 

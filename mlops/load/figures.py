@@ -1,5 +1,4 @@
-"""What a run came to: percentiles, errors and availability, of each stage, and whether the
-objectives were met."""
+"""The figures of a run: percentiles, errors and availability, and whether the objectives held."""
 
 from __future__ import annotations
 
@@ -11,21 +10,21 @@ import numpy as np
 from mlops.load.run import SentRequest
 from mlops.slo import Slo
 
-UNAVAILABLE = frozenset({0, 408, 429, 502, 503, 504})
-"""Statuses of a service that did not get to answer; 0 is no answer."""
+UNAVAILABLE_STATUSES = frozenset({0, 408, 429, 502, 503, 504})
+"""The service turned the request away, or gave no answer (0)."""
 
 
 @dataclass(frozen=True)
 class Objectives(Slo):
-    """``availability``: share of requests that the service got to answer."""
+    """The SLO, and the ``availability``: share of the requests that the service answered."""
 
     availability: float = 0.999
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of some requests; times in milliseconds, counted from when each was due. ``rate``: answers a
-    second."""
+    """The figures of some requests. Times are counted from when each request was due. ``rate``:
+    answers a second."""
 
     requests: int
     rate: float
@@ -39,7 +38,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class ObjectiveCheck:
-    """``measured`` and ``limit`` are in ``unit``."""
+    """One objective. ``measured`` and ``limit`` are in ``unit``."""
 
     objective: str
     measured: float
@@ -50,14 +49,16 @@ class ObjectiveCheck:
     def __str__(self) -> str:
         sign = ">" if self.objective == "availability" else "<"
         unit = "" if self.unit == "%" else " "
-        return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({sign} {self.limit:g}{unit}{self.unit})"
+        limit = f"{sign} {self.limit:g}{unit}{self.unit}"
+        return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({limit})"
 
 
 def figures_of(requests: Sequence[SentRequest]) -> Figures:
-    """``requests`` is not empty."""
+    """Compute the figures of ``requests``, which must not be empty."""
     latencies = np.array([request.latency_ms for request in requests])
     p50, p95, p99 = (
-        float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
+        float(percentile)
+        for percentile in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
     )
     due = np.array([request.due_s for request in requests])
     elapsed = float((due + latencies / 1000).max() - due.min())
@@ -69,7 +70,8 @@ def figures_of(requests: Sequence[SentRequest]) -> Figures:
         p99_ms=p99,
         worst_ms=float(latencies.max()),
         error_rate=sum(not request.fine for request in requests) / len(requests),
-        availability=sum(request.status not in UNAVAILABLE for request in requests) / len(requests),
+        availability=sum(request.status not in UNAVAILABLE_STATUSES for request in requests)
+        / len(requests),
     )
 
 

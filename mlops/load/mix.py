@@ -1,4 +1,4 @@
-"""What is asked: requests of four kinds by shares, made from rows that the model is known to
+"""Makes the requests of a load: four kinds by shares, from rows that the model is known to
 answer."""
 
 from __future__ import annotations
@@ -13,26 +13,31 @@ import orjson
 from azureml_scoring.quantities import COUNT
 
 LARGE_ROWS = 100
-"""The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
+"""The default of SCORING_MAX_BATCH_SIZE, the service's limit."""
 
 SEED = 7
 SHARE = COUNT.within(0, 1_000_000)
-"""The weight of a kind beside the others'."""
+"""The weight of a kind."""
 
 
 class RequestKind(StrEnum):
-    """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as
-    the service takes. BAD: what it must refuse."""
+    """A kind of request. GOOD: one row, different each time. CACHED: one row, always the same.
+    LARGE: as many rows as the service takes. BAD: a request that it must refuse."""
 
     GOOD, CACHED, LARGE, BAD = "good", "cached", "large", "bad"
 
 
-DEFAULT = {RequestKind.GOOD: 70, RequestKind.CACHED: 20, RequestKind.LARGE: 5, RequestKind.BAD: 5}
+DEFAULT_SHARES = {
+    RequestKind.GOOD: 70,
+    RequestKind.CACHED: 20,
+    RequestKind.LARGE: 5,
+    RequestKind.BAD: 5,
+}
 
 
 def parse(text: str) -> dict[RequestKind, int]:
-    """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says
-    what to write."""
+    """Read shares such as ``good=70,cached=20``; their sum does not matter. Raises ValueError,
+    whose message says what to write."""
     shares: dict[RequestKind, int] = {}
     for part in text.split(","):
         kind, _, share = part.partition("=")
@@ -48,13 +53,13 @@ def parse(text: str) -> dict[RequestKind, int]:
 
 
 def as_it_should(kind: RequestKind, status: int) -> bool:
-    """``status``: the model's own, 0 for no answer."""
+    """True if a request of this kind should get ``status``: the model's own, 0 for no answer."""
     refused = 400 <= status < 500 and status not in (408, 429)
     return refused if kind is RequestKind.BAD else status == 200
 
 
 class Mix:
-    """``rows``: as a request holds them, all of one model. The same each time it is made."""
+    """The requests made from ``rows``, by ``shares``; the same sequence each time."""
 
     def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[RequestKind, int]) -> None:
         self._random = random.Random(SEED)  # noqa: S311
@@ -78,8 +83,8 @@ class Mix:
         return _body([self._row()])
 
     def _row(self) -> list[Any]:
-        """Each value from a row of its own: of the right type and range, and hardly ever the same
-        row twice."""
+        """Return a row whose values come from different rows: of the right type and range, and
+        hardly ever the same twice."""
         return [self._random.choice(self._rows)[place] for place in range(len(self._rows[0]))]
 
 

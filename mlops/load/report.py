@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML page, and its raw figures as CSV and JSON."""
+"""Writes a run as one self-contained HTML page, and its raw figures as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mlops.load.figures import Figures, ObjectiveCheck, Objectives, checks, figu
 from mlops.load.run import LoadRun
 from mlops.load.stages import Stage
 
-BUSY = 0.9
-"""Of a processor: a generator that takes more may be what was measured."""
+BUSY_CPU = 0.9
+"""If the generator takes a larger share of a processor, its own limit may be what was measured."""
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
@@ -34,7 +34,7 @@ KNOWN = {
 
 
 class Result:
-    """A run with its verdict: the objectives hold where they do in request stage."""
+    """A run with its verdict: the objectives must hold in each stage."""
 
     def __init__(
         self,
@@ -81,34 +81,32 @@ class Result:
 
     @property
     def note(self) -> str:
-        if self.run.cpu is None or self.run.cpu < BUSY:
+        if self.run.cpu is None or self.run.cpu < BUSY_CPU:
             return ""
         return (
-            f"The generator itself took {self.run.cpu:.0%} of a processor, so these may be its "
-            f"own limits: "
-            "ask less of it, or from another machine."
+            f"The generator itself took {self.run.cpu:.0%} of a processor, so these may be its own "
+            "limits: send fewer requests, or send them from another machine."
         )
 
 
 def check(folder: Path) -> None:
-    """Refuse files that must not be overwritten, before the load, whose report would be lost.
-    Raises StartupError."""
+    """Refuse, before the load, files that must not be overwritten. Raises StartupError."""
     for name, known in KNOWN.items():
         output.check(folder / name, known)
 
 
 def write(result: Result, folder: Path) -> Path:
-    """Write ``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as
-    ``output.write``."""
-    drawn = io.StringIO(newline="")
-    writer = csv.writer(drawn)
+    """Write ``report.html``, ``requests.csv`` and ``figures.json``, and return the page. Raises as
+    ``output.write`` does."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
     writer.writerow(HEADER)
     writer.writerows(
         (*(getattr(request, name) for name in HEADER[:-1]), int(request.fine))
         for request in result.run.requests
     )
     contents: dict[str, str | bytes] = {
-        REQUESTS: drawn.getvalue(),
+        REQUESTS: table.getvalue(),
         FIGURES: orjson.dumps(_document(result), option=orjson.OPT_INDENT_2),
         PAGE: _page(result),
     }

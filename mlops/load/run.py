@@ -66,7 +66,8 @@ class Generator:
     ``cpu``: as in ``LoadRun``."""
 
     def __init__(self, process: subprocess.Popen[bytes], plan: LoadPlan) -> None:
-        assert process.stdin and process.stdout  # noqa: S101
+        assert process.stdin  # noqa: S101
+        assert process.stdout  # noqa: S101
         self._stdin, self._lines = process.stdin, process.stdout
         with contextlib.suppress(BrokenPipeError):
             self._stdin.write(orjson.dumps(asdict(plan), option=orjson.OPT_NON_STR_KEYS) + b"\n")
@@ -94,7 +95,7 @@ class Generator:
 @contextlib.contextmanager
 def generating(plan: LoadPlan) -> Iterator[Generator]:
     """Start the generator, and end it with the block. Raises StartupError."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [sys.executable, "-m", "mlops.load.generator"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -1,5 +1,4 @@
-"""New deployments to rehearse with: a good one, and those that go wrong once they are in
-service."""
+"""New deployments for rehearsals: a good one, and some that go wrong once they are in service."""
 
 from __future__ import annotations
 
@@ -25,20 +24,22 @@ from mlops.package import package
 from mlops.rehearsal.deployment import DeployedModel
 from mlops.rollout.journal import RolloutOutcome
 
-MISBEHAVES, AFTER = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
+MISBEHAVIOUR, AFTER_PREDICTIONS = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
+"""Variables of a deployment: what it does, and after how many predictions."""
+
 SLOW_S = 0.22
 
 
 class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
-    """A pipeline that does as its environment says, after so many predictions; packaging and golden
-    rows go well."""
+    """A pipeline that goes wrong as its environment says, after so many predictions; packaging and
+    golden rows go well."""
 
     _predictions = itertools.count()
 
     def predict(self, X: Any, **params: Any) -> Any:
         count = next(self._predictions)
-        if count >= int(os.environ.get(AFTER, "0")):
-            self._misbehave(os.environ.get(MISBEHAVES), count)
+        if count >= int(os.environ.get(AFTER_PREDICTIONS, "0")):
+            self._misbehave(os.environ.get(MISBEHAVIOUR), count)
         return super().predict(X, **params)
 
     def _misbehave(self, how: str | None, count: int) -> None:
@@ -53,7 +54,7 @@ class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Green:
-    """``why``: what the reason of the rollback must speak of."""
+    """A new deployment and how its rollout must end. ``why``: a part of the reason for that."""
 
     title: str
     ends: RolloutOutcome
@@ -64,7 +65,7 @@ class Green:
 
 
 def _misbehaving(how: str, after: int) -> dict[str, str]:
-    return {MISBEHAVES: how, AFTER: str(after), "SCORING_BACKEND": "sklearn"}
+    return {MISBEHAVIOUR: how, AFTER_PREDICTIONS: str(after), "SCORING_BACKEND": "sklearn"}
 
 
 GREENS = {
@@ -100,7 +101,8 @@ def data() -> tuple[pd.DataFrame, pd.Series]:
 
 
 def artifact(folder: Path, green: Green) -> DeployedModel:
-    """Train and package it below ``folder``, once for each kind of labels. Raises StartupError."""
+    """Train and package the model below ``folder``, once for each kind of labels. Raises
+    StartupError."""
     out = folder / green.labels
     if not out.exists():
         X, y = data()

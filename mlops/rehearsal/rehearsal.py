@@ -1,5 +1,5 @@
-"""The same controller as in Azure, against real servers on this machine: each green ends as it
-must, and no client fails beyond the share of the traffic that a step gives the new deployment."""
+"""Runs the rollouts' controller against real servers on this machine, and checks that each green
+ends as it must and that no more clients fail than the new deployment's share of the traffic."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
 JOURNAL = "journal.jsonl"
-RATE = 120
-"""Requests a second."""
+REQUESTS_PER_S = 120
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=2, patience_s=60, keep_s=2)
 RULES = Rules(requests=60)
@@ -34,7 +33,7 @@ RULES = Rules(requests=60)
 
 @dataclass(frozen=True)
 class RehearsalResult:
-    """``problems``: what should not have been, in sentences."""
+    """How a rehearsal went. ``problems``: what should not have happened, in sentences."""
 
     outcome: RolloutOutcome
     reason: str
@@ -45,8 +44,7 @@ class RehearsalResult:
 
 
 def check(name: str, folder: Path) -> None:
-    """Refuse a folder in which a rehearsal would overwrite what it did not write. Raises
-    StartupError."""
+    """Refuse a folder if a rehearsal would overwrite a file not its own. Raises StartupError."""
     place = folder / name
     for file in (folder / f"{name}.html", place / f"{OLD}.log", place / f"{NEW}.log"):
         output.check(file)
@@ -54,7 +52,7 @@ def check(name: str, folder: Path) -> None:
 
 
 def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> RehearsalResult:
-    """``folder`` gets the models, the servers' logs and the journal. Raises StartupError,
+    """Rehearse one green; models, logs and the journal go to ``folder``. Raises StartupError,
     EndpointError."""
     green, place = GREENS[name], folder / name
     check(name, folder)
@@ -81,7 +79,7 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             key=name,
             follow=_Killing(follow) if green.kills_controller else follow,
         )
-        with clients(url, rows, RATE) as asking:
+        with clients(url, rows, REQUESTS_PER_S) as asking:
             outcome = guarded(task)
         live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]
@@ -96,7 +94,7 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
 
 
 class _Killing:
-    """Follows a rollout and kills its process once half of the traffic is the new deployment's."""
+    """Follows a rollout, and kills its process once the new deployment has half of the traffic."""
 
     def __init__(self, follow: Callable[[Event], None]) -> None:
         self._follow = follow
@@ -122,7 +120,7 @@ def _outcome_problems(
 
 
 def _failures(asking: Clients, journal: Path) -> list[str]:
-    """Whoever failed was among the new deployment's share of the step."""
+    """Check that only requests in the new deployment's share of each step failed."""
     problems = []
     bounds = [
         (event["at"], _share(event))
@@ -145,7 +143,7 @@ def _failures(asking: Clients, journal: Path) -> list[str]:
 
 
 def _share(event: Event) -> int:
-    """That the new deployment has from then on, at most."""
+    """Return the new deployment's largest share of the traffic from ``event`` on, in percent."""
     if event["event"] == "ended":
         return 100 if event["outcome"] == RolloutOutcome.PROMOTED else 0
     step = event["step"]

@@ -1,8 +1,8 @@
-"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes by which
-they are managed.
+"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes to manage
+them.
 
-``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends when
-its standard input does. So a controller may die, and the endpoint is still there.
+``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends with
+its standard input. So the endpoint outlives a controller that dies.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class EndpointServer:
         return web.json_response(asdict(Status(self._splitter.traffic, self._tags)))
 
     async def _set_traffic(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
-        traffic = Traffic(**wanted["traffic"])
+        status = await request.json()
+        traffic = Traffic(**status["traffic"])
         if wrong := self._wrong(traffic):
             return web.Response(text=wrong, status=400)
         self._splitter.direct(traffic)
-        self._tags = wanted["tags"]
+        self._tags = status["tags"]
         return web.json_response({})
 
     def _wrong(self, traffic: Traffic) -> str | None:
-        """Azure's rules."""
+        """Return why Azure would refuse ``traffic``, or None."""
         live, mirror = (
             {name for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)
         )

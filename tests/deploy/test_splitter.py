@@ -232,5 +232,5 @@ def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
         assert len(below) == 3
         process.kill()
         until(lambda: not any(each.is_running() for each in below), "all have ended")
-        with pytest.raises(EndpointError, match="not to be reached"):
+        with pytest.raises(EndpointError, match="can't be reached"):
             endpoint.deployments()

@@ -19,7 +19,7 @@ from mlops.hpa.behaviour import (
     changed,
     normalise,
 )
-from mlops.hpa.controller import SYNC, Autoscaler, look
+from mlops.hpa.controller import SYNC_S, Autoscaler, look
 from mlops.hpa.replicas import NoMetrics, Pod, PodPhase, Tolerance, by_average_value, by_utilisation
 from mlops.hpa.scaler import autoscaler
 from places import DATA
@@ -164,7 +164,7 @@ def run(
     """The replicas after each look, the first ones first."""
     history, replicas = History(), [current]
     for number, raw in enumerate(raws):
-        now = number * SYNC
+        now = number * SYNC_S
         wanted, history = normalise(
             raw, replicas[-1], history, now, low=low, high=high, behaviour=behaviour
         )
@@ -234,7 +234,7 @@ def test_down_stops_at_the_most_asked_for_within_the_window(
     up, down = (behaviour.up.window, behaviour.down.window) if behaviour else (0, DOWN.window)
     for number, (before, after) in enumerate(itertools.pairwise(replicas)):
         recent = [
-            [raw for back, raw in enumerate(raws[number::-1]) if not back or back * SYNC < w]
+            [raw for back, raw in enumerate(raws[number::-1]) if not back or back * SYNC_S < w]
             for w in (up, down)
         ]
         if after < before:
@@ -264,7 +264,7 @@ def test_no_period_adds_more_pods_than_its_policy(raws: list[int], value: int, p
     """However the looks fall."""
     behaviour = Behaviour(ScalingRules((Policy("Pods", value, period),), window=0), DOWN)
     replicas = run(raws, 1, 1, 100, behaviour)
-    looks = -(-period // SYNC)
+    looks = -(-period // SYNC_S)
     for start in range(len(replicas) - 1):
         window = replicas[start : start + looks + 1]
         assert sum(

@@ -58,7 +58,7 @@ def test_arrivals_are_even_and_wait_for_nobody(given_: list[Stage]):
 def test_a_mix_makes_what_it_says():
     """Good rows are of known values, cached ones always the same, large ones as many as the service
     takes."""
-    made = Mix(ROWS, mix.DEFAULT)
+    made = Mix(ROWS, mix.DEFAULT_SHARES)
     values = list(zip(*ROWS, strict=True))
     for kind in (RequestKind.GOOD, RequestKind.LARGE) * 50:
         rows = orjson.loads(made.body(kind))["data"]
