@@ -69,10 +69,11 @@ test: | $(DEMO) ## everything that CI runs, three at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
 
-check: $(TESTING) ## format, lint, types
+check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	@$(PIP) check
 
 unit: $(TESTING) ## fast tests, with coverage
