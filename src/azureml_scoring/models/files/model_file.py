@@ -15,7 +15,7 @@ from typing import IO, Any
 import joblib
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.files import load_failure
+from azureml_scoring.models.files import load_failure, own_modules
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import version_skew
 from azureml_scoring.settings import Settings
@@ -45,7 +45,7 @@ def read(found: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]
         if found.manifest:
             found.manifest.verify(found.file.name, digest)
         try:
-            estimator = _loaded(file, found.file, settings)
+            estimator = _loaded(file, found, settings)
         except StartupError:
             raise
         except BaseException as error:  # a pickle can raise anything
@@ -69,7 +69,8 @@ def _opened(path: Path) -> BufferedReader:
         ) from None
 
 
-def _loaded(file: IO[bytes], path: Path, settings: Settings) -> Any:
+def _loaded(file: IO[bytes], found: Artifact, settings: Settings) -> Any:
+    path = found.file
     if path.suffix.lower() == ".skops":
         return _without_pickle(file.read(), path.name, settings.trusted_types)
     if not settings.scoring_allow_pickle:
@@ -78,6 +79,7 @@ def _loaded(file: IO[bytes], path: Path, settings: Settings) -> Any:
             f"skops.io.dump() as a "
             ".skops file, or remove the setting."
         )
+    own_modules.make_importable(found)
     return joblib.load(file)
 
 
