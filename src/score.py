@@ -67,7 +67,8 @@ def liveness() -> Probe:
 
 
 def __getattr__(name: str) -> Any:
-    counters = dict(REQUEST_COUNT="requests", ERROR_COUNT="service_errors", INIT_TIME="started_at")
+    counters = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors"}
+    counters |= {"INIT_TIME": "started_at"}
     if name in counters:
         return getattr(_running().health.counts(), counters[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops.check.document import Document, Problem
-from mlops.serve import PATIENCE
+from mlops.serve import LOAD_LIMIT_S
 
 PROBES = ("liveness_probe", "readiness_probe")
 DEFAULTS = {
@@ -53,11 +53,11 @@ def time_to_load(document: Document) -> Iterator[Problem]:
         for key in ("initial_delay", "period", "failure_threshold")
     )
     given = delay + period * failures
-    if given < PATIENCE:
+    if given < LOAD_LIMIT_S:
         yield document.problem(
             ("liveness_probe", "initial_delay"),
             f"gives a model {given} s to load before it is killed",
-            f"write {PATIENCE}",
+            f"write {LOAD_LIMIT_S}",
         )
 
 
