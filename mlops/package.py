@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
 from mlops.golden_rows import Given
 from mlops.measure import Measured, Say, measure
+from mlops.own_modules import not_deployed
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
@@ -115,6 +117,7 @@ def _read(
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
     """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again.
     Raises StartupError."""
+    imported = {*sys.modules}
     try:
         estimator, digest, skew = model_file.read(found, settings)
     except UntrustedTypes as error:
@@ -126,6 +129,8 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
+    for module in not_deployed(sorted({*sys.modules} - imported), found.file):
+        say(f"  note: the model needs {module}; put it beside src/score.py, to be deployed")
     return estimator, digest
 
 
