@@ -1,5 +1,5 @@
-"""What import-linter can't hold: two modules beside the package, and the list of what the wheel
-holds."""
+"""What import-linter can't hold: two modules beside the package, docs/architecture.md, and the list
+of what the wheel holds."""
 
 from __future__ import annotations
 
@@ -79,6 +79,27 @@ def test_an_upward_import_is_seen():
         "def run():\n    from azureml_scoring.service import Service",
     ):
         assert len(upward("validation", source)) == 1
+
+
+PAGE = (REPOSITORY / "docs" / "architecture.md").read_text()
+
+
+def test_the_page_on_the_architecture_names_files_that_exist():
+    """Each path in it, of the repository, of src/ or of the package."""
+    paths = re.findall(r"`((?:[\w.]+/)*[\w.]+(?:\.(?:py|md|html|cfg)|/))`", PAGE)
+    assert len(paths) > 40
+    folders = (REPOSITORY, SRC / "azureml_scoring")
+    assert [path for path in paths if not any((it / path).exists() for it in folders)] == []
+
+
+def test_the_page_on_the_architecture_lists_the_layers():
+    """In the order of setup.cfg, those in parentheses aside, which may be missing."""
+    table = PAGE.split("| layer |")[1]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    listed = [re.findall(r"`(\w+)`", row) for row in rows]
+    layers = CONFIG["importlinter:contract:layers"]["layers"].split("\n")
+    expected = [re.findall(r"\w+", line) for line in layers if line and line[0] != "("]
+    assert listed == expected
 
 
 def package(folder: Path) -> str:
