@@ -2,7 +2,7 @@
 
 PORT ?= 5001
 WORKER_COUNT ?= 1
-CACHE ?= memory
+CACHE ?= auto
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 VERSION ?= v1.0.0
@@ -26,7 +26,7 @@ export CHECKPOINT_DISABLE ?= 1
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -69,10 +69,11 @@ test: | $(DEMO) ## everything that CI runs, three at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
 
-check: $(TESTING) ## format, lint, types
+check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	@$(PIP) check
 
 unit: $(TESTING) ## fast tests, with coverage

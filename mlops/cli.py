@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -88,6 +89,8 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback when a command fails.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
+    if (folder := os.getcwd()) not in sys.path:  # of a training script, with the model's modules
+        sys.path.append(folder)
 
 
 @main.command()
@@ -221,9 +224,10 @@ def example_(model_dir: Path, url: str | None) -> None:
 )
 @click.option(
     "--cache",
-    type=click.Choice(["off", "memory", "redis"]),
-    default="memory",
-    help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
+    type=click.Choice(["auto", "off", "memory", "redis"]),
+    default="auto",
+    help="Response cache. auto: SCORING_CACHE; if unset, redis if REDIS_HOST or REDIS_URL is set, "
+    "else memory. redis: the one they name, else one that is started here.",
 )
 @click.option(
     "--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does."

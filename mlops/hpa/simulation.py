@@ -101,8 +101,17 @@ class _Seconds:
     @classmethod
     def of(cls, rate: np.ndarray, latencies: int) -> _Seconds:
         """``rate``: requests/s in each second. ``latencies``: how many ``later`` has."""
-        counts, shares = np.zeros((2, len(rate)), int), np.zeros((4, len(rate)))
-        return cls(rate, *counts, *shares, np.zeros((-(-len(rate) // MINUTE), latencies)))
+        seconds, minutes = len(rate), -(-len(rate) // MINUTE)
+        return cls(
+            rate=rate,
+            replicas=np.zeros(seconds, int),
+            ready=np.zeros(seconds, int),
+            cores=np.zeros(seconds),
+            in_flight=np.zeros(seconds),
+            shed=np.zeros(seconds),
+            waiting=np.zeros(seconds),
+            later=np.zeros((minutes, latencies)),
+        )
 
 
 def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
