@@ -22,16 +22,15 @@ def anchors(page: Path) -> set[str]:
 
 
 def broken(page: Path) -> list[str]:
+    """The links of a page to files and headings that do not exist."""
     links = re.findall(r"\]\(([^)\s]+)\)", prose(page))
-    found = []
-    for link in links:
-        file, _, anchor = link.partition("#")
-        target = page.parent / file if file else page
-        if "://" in link or link.startswith("mailto:"):
-            continue
-        if not target.exists() or (anchor and anchor not in anchors(target)):
-            found.append(link)
-    return found
+    return [link for link in links if "://" not in link and not exists(page, link)]
+
+
+def exists(page: Path, link: str) -> bool:
+    file, _, anchor = link.partition("#")
+    target = page.parent / file if file else page
+    return target.exists() and (not anchor or anchor in anchors(target))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
