@@ -16,7 +16,6 @@ CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-export PYTHONDONTWRITEBYTECODE ?= 1
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
