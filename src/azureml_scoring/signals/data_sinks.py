@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
-import pandas as pd
 
 from azureml_scoring import log
 from azureml_scoring.models.model import Model
@@ -28,6 +27,7 @@ LARGEST = 50_000_000
 
 def azure(model: Callable[[], Model]) -> Sink:
     """Azure ML's collector. Raises whatever it does."""
+    import pandas as pd
     from azureml.ai.monitoring import Collector
     from azureml.ai.monitoring.context import BasicCorrelationContext
 
