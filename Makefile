@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -74,7 +74,13 @@ check: $(TESTING) ## format, lint, types
 	@$(BIN)/mypy
 	@$(PIP) check
 
-unit: $(TESTING) ## fast tests, with coverage
+quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
+	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" --numprocesses=2 --dist=worksteal --hypothesis-profile=quick
+
+unit: $(TESTING) ## all unit tests
+	@$(BIN)/pytest tests/unit
+
+coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
 deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of the files that are deployed, queries and alerts included, and of the docs

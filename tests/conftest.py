@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("here", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("quick", settings.get_profile("here"), max_examples=10)
 settings.load_profile("here")
 
 
