@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from blackbox.server import PATIENCE, until
-from deploy.checkout import REPOSITORY
 from mlops.cli import main
 from mlops.load.figures import Objectives
 from mlops.load.mix import RequestKind
@@ -21,6 +20,7 @@ from mlops.load.stages import Stage
 from mlops.soak.faults import KILLED, PHASES
 from mlops.soak.soak import Soaked
 from mlops.soak.table import BEGIN, END, table, write
+from places import REPOSITORY
 
 RATE, PHASE_S = 40, 2
 
