@@ -97,12 +97,6 @@ class Settings:
             "([which](adr/0006-onnx.md))."
         ),
     ] = "cpu"
-    scoring_lean_lane: Annotated[
-        bool,
-        Field(
-            description="Answer `/score` and the probes ahead of Flask, unless the server needs it for more."
-        ),
-    ] = True
     scoring_fast_worker: Annotated[
         bool,
         Field(

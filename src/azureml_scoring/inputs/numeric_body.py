@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import simdjson
 
-from azureml_scoring.body_budget import LARGE
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.inputs.payload import Limits
 
 FEW = 256
@@ -46,7 +46,7 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
         return None
     form = (
         body.translate(None, FILLING)
-        if len(body) <= LARGE
+        if len(body) <= LARGE_BODY_BYTES
         else _form(body, limits.max_rows * (features + 2))
     )
     rows = form.count(b"[") - 1
@@ -74,8 +74,8 @@ def _form(body: bytes, most: int) -> bytes:
     """In pieces, so that no other thread waits long for the interpreter. Empty, where it is longer
     than that of so many rows with all that may stand around them."""
     form = bytearray()
-    for start in range(0, len(body), LARGE):
-        form += body[start : start + LARGE].translate(None, FILLING)
+    for start in range(0, len(body), LARGE_BODY_BYTES):
+        form += body[start : start + LARGE_BODY_BYTES].translate(None, FILLING)
         if len(form) > most + AROUND:
             return b""
     return bytes(form)
@@ -109,4 +109,4 @@ _parser = _Parser()
 def _parse(body: bytes) -> Any:
     """It keeps several times the largest body that it has met: too much in each thread for a large
     one."""
-    return (_parser if len(body) <= LARGE else simdjson.Parser()).parse(body)
+    return (_parser if len(body) <= LARGE_BODY_BYTES else simdjson.Parser()).parse(body)
