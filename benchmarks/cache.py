@@ -8,7 +8,6 @@ take turns of a few requests each, so that a change of the machine's speed affec
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import os
 import statistics
@@ -35,8 +34,8 @@ from azureml_scoring.caching.lookup import Computed  # noqa: E402
 from azureml_scoring.caching.memory_tier import MemoryTier  # noqa: E402
 from azureml_scoring.caching.tier import MeasuredTier  # noqa: E402
 from azureml_scoring.caching.value import Entry, Seal  # noqa: E402
-from azureml_scoring.http.flask_routes import pages_of  # noqa: E402
-from azureml_scoring.http.lean_lane import LeanLane  # noqa: E402
+from azureml_scoring.http.endpoint import ScoringEndpoint  # noqa: E402
+from azureml_scoring.http.pages import pages_of  # noqa: E402
 from azureml_scoring.inputs.batch import Batch  # noqa: E402
 from azureml_scoring.request import ANYTHING  # noqa: E402
 from azureml_scoring.settings import Settings  # noqa: E402
@@ -183,7 +182,7 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         log.set_up()
         application = start(settings)
         pages = pages_of(application.health, application.metrics)
-        lane = LeanLane(lambda *_: [], application.service, application.reader, pages)
+        endpoint = ScoringEndpoint(application.service, application.reader, pages)
         body = orjson.dumps({"data": [support.ROW]})
         asked = {
             "a hit": ("POST", "/score"),
@@ -192,15 +191,17 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         }
 
         def ask(method: str, path: str) -> None:
-            header = {
+            environ = {
                 "REQUEST_METHOD": method,
                 "PATH_INFO": path,
                 "CONTENT_TYPE": "application/json",
+                "CONTENT_LENGTH": str(len(body)),
             }
-            lane(
-                header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)},
-                lambda *_: None,
-            )
+            if endpoint.scores(environ):
+                with endpoint.at_once(1) as due:
+                    endpoint.score(environ, body, due, time.perf_counter())
+            else:
+                endpoint.page(environ)
 
         turns = [
             {
