@@ -77,9 +77,6 @@ class Settings:
     """Device of ONNX Runtime; `cuda` needs onnxruntime-gpu, and is faster for few models
     ([which](adr/0006-onnx.md))."""
 
-    scoring_lean_lane: bool = True
-    """Answer `/score` and the probes ahead of Flask, unless the server needs it for more."""
-
     scoring_fast_worker: bool = True
     """Use our worker in place of the server's own, which keeps probes waiting."""
 

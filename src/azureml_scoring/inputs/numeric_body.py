@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 import simdjson
 
-from azureml_scoring.body_budget import LARGE
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.inputs.payload import Limits
 
 SMALL_BODY_BYTES = 256
@@ -48,7 +48,7 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
         return None
     form = (
         body.translate(None, NUMBER_BYTES)
-        if len(body) <= LARGE
+        if len(body) <= LARGE_BODY_BYTES
         else _form(body, limits.max_rows * (features + 2))
     )
     rows = form.count(b"[") - 1
@@ -76,8 +76,8 @@ def _form(body: bytes, max_rows_bytes: int) -> bytes:
     """Return the form of a large body, or nothing if it is too long for the rows and what is around
     them. It is made in pieces, so that no other thread waits long for the interpreter."""
     form = bytearray()
-    for start in range(0, len(body), LARGE):
-        form += body[start : start + LARGE].translate(None, NUMBER_BYTES)
+    for start in range(0, len(body), LARGE_BODY_BYTES):
+        form += body[start : start + LARGE_BODY_BYTES].translate(None, NUMBER_BYTES)
         if len(form) > max_rows_bytes + MAX_BYTES_AROUND_ROWS:
             return b""
     return bytes(form)
@@ -110,4 +110,4 @@ _parser = _Parser()
 def _parse(body: bytes) -> Any:
     """Parse with the thread's parser, or with a new one if the body is large: a parser keeps memory
     for several times the largest body that it has parsed."""
-    return (_parser if len(body) <= LARGE else simdjson.Parser()).parse(body)
+    return (_parser if len(body) <= LARGE_BODY_BYTES else simdjson.Parser()).parse(body)

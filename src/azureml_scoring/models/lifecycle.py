@@ -1,5 +1,4 @@
-"""From start to stop: where the model comes from while it loads, and what the other processes see
-of it."""
+"""Loads a worker's model and keeps its phase, which the other processes see."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from azureml_scoring.shared.scoreboard import WorkerPhase, WorkerRow
 
 
 class Lifecycle:
-    """One worker's model and phase. ``failure`` says why loading failed, in one sentence."""
+    """One worker's model and phase. ``failure``: one sentence on why loading failed, or None."""
 
     def __init__(self, row: Callable[[], WorkerRow]) -> None:
         self._row = row
@@ -34,14 +33,14 @@ class Lifecycle:
         return self._model.version if self._model else None
 
     def model(self) -> Model:
-        """Raises NotReady."""
+        """Return the model. Raises NotReady."""
         if self._model is None:
             what = "did not load; see /liveness" if self.failure else "is still loading"
             raise NotReady(f"The model {what}.")
         return self._model
 
     def load(self, loader: Callable[[], Model]) -> None:
-        """Raises StartupError."""
+        """Load the model, log what it is, and become ready. Raises StartupError."""
         model = loader()
         self._model = model
         if self.phase != WorkerPhase.DRAINING:

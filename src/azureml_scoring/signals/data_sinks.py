@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
-import pandas as pd
 
 from azureml_scoring import log
 from azureml_scoring.models.model import Model
@@ -28,6 +27,7 @@ MAX_FILE_BYTES = 50_000_000
 
 def azure(model: Callable[[], Model]) -> Sink:
     """Return a sink to Azure ML's collector. Raises what the collector raises."""
+    import pandas as pd
     from azureml.ai.monitoring import Collector
     from azureml.ai.monitoring.context import BasicCorrelationContext
 

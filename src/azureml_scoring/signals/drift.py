@@ -10,7 +10,7 @@ import numpy as np
 
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.baseline import FEW, WATCH, Baseline
+from azureml_scoring.models.baseline import MIN_JUDGED_ROWS, WATCH_PSI, Baseline
 from azureml_scoring.models.model import Model
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.data_collection import Collected, Sink
@@ -55,8 +55,8 @@ class DriftMonitor:
         except StartupError:  # no room for the counters: the sink logs it, /metrics goes on without
             return
         for baseline, bins in _parts(baselines):
-            if counts[bins].sum() >= FEW:
-                yield baseline.name, baseline.index(counts[bins])
+            if counts[bins].sum() >= MIN_JUDGED_ROWS:
+                yield baseline.name, baseline.psi(counts[bins])
 
     def _take(self, requests: Sequence[Collected]) -> None:
         baselines = self._baselines()
@@ -76,7 +76,7 @@ class DriftMonitor:
         """Log the features that drifted, for InferenceDrift.kql: nobody scrapes a managed
         endpoint's metrics."""
         drifted = sorted(
-            ((index, name) for name, index in self.indices() if index > WATCH), reverse=True
+            ((index, name) for name, index in self.indices() if index > WATCH_PSI), reverse=True
         )[:MAX_LOGGED_FEATURES]
         if drifted:
             listing = ", ".join(f"{name} {index:.2f}" for index, name in drifted)

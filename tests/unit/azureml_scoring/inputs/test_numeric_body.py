@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from azureml_scoring.body_budget import LARGE
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs import payload
 from azureml_scoring.inputs.numeric_body import SMALL_BODY_BYTES, numbers
@@ -68,7 +68,7 @@ def same(body: bytes, limits: Limits = Limits()) -> bool:  # noqa: B008
         [
             _same(body, limits),
             _same(body + b" " * SMALL_BODY_BYTES, limits),
-            _same(body + b" " * LARGE, limits),
+            _same(body + b" " * LARGE_BODY_BYTES, limits),
         ]
     )
 
@@ -164,7 +164,7 @@ def test_rows_of_one_number_are_told_from_others(body: bytes):
 )
 def test_what_stands_behind_the_rows_of_a_large_body_is_read_to_its_end(tail: bytes):
     """Anything but a short method is left to the general parser."""
-    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE) + b"}")
+    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE_BODY_BYTES) + b"}")
 
 
 def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():

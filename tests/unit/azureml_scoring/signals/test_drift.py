@@ -10,7 +10,7 @@ import pytest
 
 from azureml_scoring import log
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.baseline import DRIFTED, FEW, WATCH, Baseline
+from azureml_scoring.models.baseline import DRIFTED_PSI, MIN_JUDGED_ROWS, WATCH_PSI, Baseline
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import drift
 from azureml_scoring.signals.data_collection import Collected
@@ -48,22 +48,22 @@ def test_the_rows_of_all_workers_count(board: Scoreboard):
         another = Scoreboard(os.getpid())
         another.index = number
         DriftMonitor(another, lambda: found).open_sink()(
-            collected(drawn(FEW // 2, mean=1.0, seed=number))
+            collected(drawn(MIN_JUDGED_ROWS // 2, mean=1.0, seed=number))
         )
     indices = dict(DriftMonitor(board, lambda: found).indices())
     assert indices.keys() == {"age", "bmi"}
-    assert min(indices.values()) > DRIFTED
+    assert min(indices.values()) > DRIFTED_PSI
 
 
 def test_of_few_rows_nothing_is_told(board: Scoreboard):
     """The same is true without a model, or without a baseline of its training data."""
     found = model("age", "bmi")
     few = DriftMonitor(board, lambda: found)
-    few.open_sink()(collected(drawn(FEW - 1, seed=1)))
+    few.open_sink()(collected(drawn(MIN_JUDGED_ROWS - 1, seed=1)))
     assert list(few.indices()) == []
     for none in (None, SimpleNamespace(baselines=())):
         nothing = DriftMonitor(board, lambda none=none: none)
-        nothing.open_sink()(collected(drawn(FEW)))
+        nothing.open_sink()(collected(drawn(MIN_JUDGED_ROWS)))
         assert list(nothing.indices()) == []
 
 
@@ -73,10 +73,10 @@ def test_what_is_long_past_is_forgotten(board: Scoreboard):
     seen = DriftMonitor(board, lambda: found)
     take = seen.open_sink()
     take(collected(drawn(drift.HALVING_ROWS, mean=2.0)))
-    assert dict(seen.indices())["age"] > DRIFTED
+    assert dict(seen.indices())["age"] > DRIFTED_PSI
     for seed in range(6):
         take(collected(drawn(drift.HALVING_ROWS, seed=seed)))
-    assert dict(seen.indices())["age"] < WATCH
+    assert dict(seen.indices())["age"] < WATCH_PSI
 
 
 def test_the_log_names_what_has_moved(
@@ -90,10 +90,10 @@ def test_the_log_names_what_has_moved(
     found, clock = model("age", "bmi"), [1000.0]
     seen = DriftMonitor(board, lambda: found, clock=lambda: clock[0])
     take = seen.open_sink()
-    take(collected(drawn(FEW)))
+    take(collected(drawn(MIN_JUDGED_ROWS)))
     clock[0] += drift.LOG_INTERVAL_S
-    take(collected(drawn(10 * FEW) + MOVED))
-    take(collected(drawn(FEW) + MOVED))
+    take(collected(drawn(10 * MIN_JUDGED_ROWS) + MOVED))
+    take(collected(drawn(MIN_JUDGED_ROWS) + MOVED))
     (line,) = caplog.records
     indices = dict(seen.indices())
     logged = line.fields["drift"]  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def test_the_log_names_what_has_moved(
     assert logged == pytest.approx(indices, rel=0.2)
     assert line.message.startswith("Features have drifted from the training data: bmi ")
     clock[0] += drift.LOG_INTERVAL_S
-    take(collected(drawn(FEW)))
+    take(collected(drawn(MIN_JUDGED_ROWS)))
     assert len(caplog.records) == 2
 
 
@@ -112,7 +112,7 @@ def test_no_more_features_are_shown_than_prometheus_bears(
     monkeypatch.setattr(drift, "MAX_FEATURES", 1)
     found = model("age", "bmi")
     seen = DriftMonitor(board, lambda: found)
-    seen.open_sink()(collected(drawn(FEW)))
+    seen.open_sink()(collected(drawn(MIN_JUDGED_ROWS)))
     assert [feature for feature, _ in seen.indices()] == ["age"]
 
 
