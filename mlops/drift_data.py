@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.column import described, moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
 from mlops import sample_file
-from validation import described, moment
 
 DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, str),
