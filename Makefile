@@ -107,7 +107,7 @@ sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse
 
-slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): docs/slo.md
+slo: $(TESTING) ## hold the demo to the objectives while things fail (four minutes): docs/slo.md
 	@$(BIN)/mlops slo --write docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
@@ -116,7 +116,7 @@ pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs
 
-bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (ten minutes; needs wrk): docs/benchmarks.md
+bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns of seconds (ten minutes; needs wrk)
 	@$(BIN)/python benchmarks/turns.py
 
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
@@ -138,13 +138,13 @@ sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 audit: $(TESTING) ## known vulnerabilities in the locked requirements (needs the network)
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r environment/requirements.txt
 
-artifact: $(SERVING) ## your model, which scoring.toml names, packaged into artifact/; MODEL=file SAMPLE=rows VERSION=v1.0.0 FORCE=1
+artifact: $(SERVING) ## package your model, which scoring.toml names, into artifact/; MODEL=file SAMPLE=rows VERSION=v1.0.0 FORCE=1
 	@$(BIN)/mlops artifact --version "$(VERSION)" $(if $(MODEL),--model "$(MODEL)") $(if $(SAMPLE),--sample "$(SAMPLE)") $(if $(FORCE),--force)
 
-demo: $(SERVING) ## the demo's model, packaged into build/demo
+demo: $(SERVING) ## package the demo's model into build/demo
 	@$(BIN)/mlops demo --out $(DEMO) --version "$(VERSION)" --force
 
-names: $(SERVING) ## the names in scoring.toml, written into endpoints/ and infrastructure/
+names: $(SERVING) ## write the names of scoring.toml into endpoints/ and infrastructure/
 	@$(BIN)/mlops names
 
 endpoints: $(TESTING) ## check endpoints/ before Azure does
@@ -160,10 +160,10 @@ terraform: ## check and test infrastructure/ with the real providers (needs terr
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 
-rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure); ROLLOUT_OPTIONS='--hold 10'
+rollout: $(TESTING) ## roll out to TO=blue|green, step by step (needs Azure); ROLLOUT_OPTIONS='--hold 10'
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact $(ROLLOUT_OPTIONS)
 
-rollback: $(TESTING) ## all traffic back to where it was before the last rollout, or to TO=blue|green; OWN=yes (needs Azure)
+rollback: $(TESTING) ## give all traffic back to the old deployment, or to TO=blue|green; OWN=yes (needs Azure)
 	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml) \
 		$(if $(filter command,$(origin TO)),--to $(TO)) $(if $(OWN),--own)
 
