@@ -23,16 +23,16 @@ def rows(
 def test_what_differs_is_told_with_its_interval():
     """Here a third slower and failing more."""
     found = rows(tally(1, slower=1.33, failed=60), tally(2, failed=20))
-    assert found["P95"].told == "higher"
+    assert found["P95"].verdict == "higher"
     assert found["P95"].low < 0.33 * 38.8 < found["P95"].high  # the true difference
-    assert found["errors"].told == "higher"
+    assert found["errors"].verdict == "higher"
     assert found["errors"].low < 2.0 < found["errors"].high
 
 
 def test_twins_show_no_difference():
     """The intervals hold nought."""
     found = rows(tally(3), tally(4))
-    assert {row.told for row in found.values()} == {"no difference shown"}
+    assert {row.verdict for row in found.values()} == {"no difference shown"}
 
 
 def test_predictions_that_differ_have_an_interval_too():

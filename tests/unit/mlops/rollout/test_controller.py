@@ -14,7 +14,7 @@ from mlops.rollout.controller import Rollout
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.plan import Check, Plan, steps
-from mlops.rollout.progress import said
+from mlops.rollout.progress import line_of
 from mlops.rollout.questions import Questions
 from mlops.rollout.way_back import put_back
 from simulated_endpoint import (
@@ -414,7 +414,7 @@ def test_predictions_that_were_compared_stay_so_when_the_old_one_dies(
     """The way on is the way out, and each look says what it could not check."""
     fails_once_new_has(endpoint, 50)
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
-    looks = [said(event) for event in all_events(tmp_path) if event["event"] == "look"]
+    looks = [line_of(event) for event in all_events(tmp_path) if event["event"] == "look"]
     assert "; predictions unchecked: predictions agree on 0 of 2 rows" in looks[-1]
     assert "unchecked" not in looks[0]
 
@@ -440,7 +440,7 @@ def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path
     assert plan.lines()[-1] == waived
     assert not any("golden" in line for line in plan.lines()[:-1])
     events = all_events(tmp_path)
-    lines = [said(event) for event in events]
+    lines = [line_of(event) for event in events]
     assert lines[0].endswith(waived)
     assert lines[-1].startswith(f"promoted: every step was proven; {waived}")
     assert not any("golden rows" in line for line in lines)

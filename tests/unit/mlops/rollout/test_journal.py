@@ -102,7 +102,7 @@ def read(file: Path) -> list[Any] | None:
         journal.promoted("k")
     except EndpointError:
         return None
-    assert all(progress.said(event) and progress.follow(event) is None for event in found)
+    assert all(progress.line_of(event) and progress.follow(event) is None for event in found)
     return found
 
 

@@ -276,7 +276,7 @@ def test_a_plan_needs_neither_a_workspace_nor_a_sign_in(
     assert "1. deploy green with no traffic" in told
     assert "8. delete the one that serves now" in told
     assert told.splitlines()[-1] == (
-        "what is asked is fetched before anything is changed, with the manifest of "
+        "the rows to ask are fetched before anything is changed, with the manifest of "
         "azureml:diabetes-classifier:2"
     )
     status, told = mlops("rollout", green, "--plan", "--artifact", artifact, env=NOWHERE)
@@ -306,7 +306,7 @@ def test_all_that_is_missing_of_the_workspace_is_named_at_once(
     status, told = mlops(*words, env=NOWHERE | {"AZURE_WORKSPACE": "w"})
     assert status == 2
     assert told.splitlines()[-1] == (
-        "Error: The workspace is not known; give --subscription (AZURE_SUBSCRIPTION_ID), "
+        "Error: The workspace is unknown; give --subscription (AZURE_SUBSCRIPTION_ID), "
         "--resource-group (AZURE_RESOURCE_GROUP), --log-workspace (LOG_ANALYTICS_WORKSPACE_ID)."
     )
 

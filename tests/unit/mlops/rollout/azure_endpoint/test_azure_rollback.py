@@ -156,7 +156,7 @@ def test_a_change_that_is_under_way_is_waited_for(
 ):
     """A rollout's machine vanished during an update: tags and traffic are read once Azure has
     finished it."""
-    monkeypatch.setattr(azure_endpoint, "CHANGING_S", 0)
+    monkeypatch.setattr(azure_endpoint, "POLL_S", 0)
     live.endpoint.deploy("green")
     direct(live.endpoint, Traffic({"blue": 100}))
     held = live.azure.workspace.endpoints["credit"]
