@@ -1,4 +1,4 @@
-"""What a command that failed says: one sentence, whatever was raised."""
+"""Explains a failed command in one sentence, whatever was raised."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from mlops import extras
 from mlops.endpoint import EndpointError
 from mlops.plain_text import plain
 
+EXTRAS = {"load": "load", "slo": "load"}
+"""Command -> the extra with its packages, where that is not ``deploy``."""
+
 PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
-"""What click itself ends a command by."""
+"""Exceptions by which click itself ends a command."""
 
 
 def sentence(error: BaseException, command: str | None) -> str:
-    """``command``: the one that failed."""
+    """Return why ``command`` failed, and what to do."""
     if isinstance(error, StartupError | EndpointError):
         return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
-        return f"This needs {error.name}; run `{extras.command('deploy')}`."
+        install = extras.command(EXTRAS.get(command or "", "deploy"))
+        return f"This needs {error.name}; run `{install}`."
     if (
         isinstance(error, OSError)
         and error.strerror
@@ -28,6 +32,5 @@ def sentence(error: BaseException, command: str | None) -> str:
         return f"{place}{error.strerror}; choose another place."
     return (
         f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` "
-        f"shows where: if the "
-        "model and the files are right, report that."
+        "shows where: if the model and the files are right, report that."
     )

@@ -44,28 +44,31 @@ def missing(error: Exception) -> bool:
 def sentence(what: str, error: Exception, role: str = ROLE) -> str:
     """Return the error as one sentence. ``what``: the call, such as "delete deployment blue".
     ``role``: the role that allows it."""
-    status, said = _status(error), reason(error)
+    status, message = _status(error), reason(error)
     if isinstance(error, ClientAuthenticationError) or status == 401:
-        said, advice = (
+        message, advice = (
             "nobody is signed in to Azure",
             "run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
         )
     elif status == 403:
         advice = f"ask for the role {role}"
     elif isinstance(error, ServiceRequestError):
-        said, advice = f"Azure can't be reached ({said})", "check the network and the proxy"
+        message, advice = f"Azure can't be reached ({message})", "check the network and the proxy"
     elif pause(error) is not None:
-        said, advice = (
-            f"{BUSY_STATUSES.get(status, said)}, still after waiting",
+        message, advice = (
+            f"{BUSY_STATUSES.get(status, message)}, still after waiting",
             "look in Azure ML studio and try again later",
         )
-    elif "quota" in said.lower():
+    elif "quota" in message.lower():
         advice = "take a smaller instance_type or fewer instances, or ask for more quota"
-    elif "unique within a region" in said:
-        said, advice = "another endpoint in this region has that name", "choose a name of your own"
+    elif "unique within a region" in message:
+        message, advice = (
+            "another endpoint in this region has that name",
+            "choose a name of your own",
+        )
     else:
         advice = "correct that and try again"
-    return f"Can't {what}: {said}; {advice}."
+    return f"Can't {what}: {message}; {advice}."
 
 
 def reason(error: Exception) -> str:

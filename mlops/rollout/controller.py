@@ -246,12 +246,16 @@ class Rollout:
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
-        seen = self._endpoint.observations(min(begin, since))
+        requests = self._endpoint.observations(min(begin, since))
         new = RequestTally.of(
-            each for each in seen if each.deployment == self._plan.new and each.at >= since
+            request
+            for request in requests
+            if request.deployment == self._plan.new and request.at >= since
         )
         old = RequestTally.of(
-            each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end
+            request
+            for request in requests
+            if request.deployment == self._plan.old and begin <= request.at <= end
         )
         agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
         findings = judge(new, old, agreed, self._rules, compared=self._compared)

@@ -42,11 +42,11 @@ class Questions:
         rows."""
         names = packaged.contract.names
         golden = cls(rows=packaged.golden_rows, columns=names and list(names))
-        asked = [
+        golden_requests = [
             (golden.request(packaged.golden_rows) | {"method": method}, answers)
             for method, answers in packaged.golden_answers.items()
         ]
-        return replace(sample if sample and sample.rows else golden, golden=asked)
+        return replace(sample if sample and sample.rows else golden, golden=golden_requests)
 
     def request(self, rows: Sequence[list[Any]]) -> dict[str, Any]:
         return (
