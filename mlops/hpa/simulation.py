@@ -101,8 +101,10 @@ class _Seconds:
     @classmethod
     def of(cls, rate: np.ndarray, latencies: int) -> _Seconds:
         """``rate``: requests/s in each second. ``latencies``: how many ``later`` has."""
-        counts, shares = np.zeros((2, len(rate)), int), np.zeros((4, len(rate)))
-        return cls(rate, *counts, *shares, np.zeros((-(-len(rate) // MINUTE), latencies)))
+        replicas, ready = np.zeros((2, len(rate)), int)
+        cores, in_flight, shed, waiting = np.zeros((4, len(rate)))
+        later = np.zeros((-(-len(rate) // MINUTE), latencies))
+        return cls(rate, replicas, ready, cores, in_flight, shed, waiting, later)
 
 
 def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
