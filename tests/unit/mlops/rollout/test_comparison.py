@@ -36,7 +36,7 @@ def test_twins_show_no_difference():
 
 
 def test_predictions_that_differ_have_an_interval_too():
-    """By Wilson: never below nought, and not of length nought for none in a few rows."""
+    """Wilson's is never below 0, and has a length even if none of a few rows differ."""
     found = rows(tally(5), tally(6), Agreement(20, 20))["predictions that differ"]
     assert found.difference == 0
     assert found.low == pytest.approx(0, abs=1e-9)
@@ -44,7 +44,7 @@ def test_predictions_that_differ_have_an_interval_too():
 
 
 def test_the_interval_holds_the_true_difference_as_often_as_it_says():
-    """In 95 of 100, give or take what 200 trials can tell."""
+    """It does in 95 of 100 cases, as far as 200 trials can show."""
     rng = np.random.default_rng(7)
     held = 0
     for _ in range(200):

@@ -35,7 +35,7 @@ others = st.dictionaries(
 
 @given(records, others)
 def test_what_is_written_is_read(record: Record, tags: dict[str, str]):
-    """Beside other people's tags, which stay; and Azure may change the case of a tag's name."""
+    """Other people's tags stay, and Azure may change the case of a tag's name."""
     written = record.on(tags)
     assert Record.read(written, "credit") == record
     assert Record.read({name.upper(): value for name, value in written.items()}, "credit") == record
