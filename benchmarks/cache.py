@@ -8,7 +8,6 @@ take turns of a few requests each, so that a change of the machine's speed affec
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import os
 import statistics
@@ -35,13 +34,13 @@ from azureml_scoring.caching.lookup import Computed  # noqa: E402
 from azureml_scoring.caching.memory_tier import MemoryTier  # noqa: E402
 from azureml_scoring.caching.tier import MeasuredTier  # noqa: E402
 from azureml_scoring.caching.value import Entry, Seal  # noqa: E402
-from azureml_scoring.http.flask_routes import pages_of  # noqa: E402
-from azureml_scoring.http.lean_lane import LeanLane  # noqa: E402
+from azureml_scoring.http.endpoint import ScoringEndpoint  # noqa: E402
+from azureml_scoring.http.pages import pages_of  # noqa: E402
 from azureml_scoring.inputs.batch import Batch  # noqa: E402
 from azureml_scoring.request import ANYTHING  # noqa: E402
 from azureml_scoring.settings import Settings  # noqa: E402
 from azureml_scoring.shared.cache_counts import CacheCounts  # noqa: E402
-from azureml_scoring.shared.scoreboard import Row  # noqa: E402
+from azureml_scoring.shared.scoreboard import WorkerRow  # noqa: E402
 from blackbox.server import THREADS, Server, serving  # noqa: E402
 from cache import ResponseCache  # noqa: E402
 from redis_server import valkey  # noqa: E402
@@ -139,7 +138,7 @@ def stampede(model: Path, backend: str) -> int:
 
 def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
     """Return the hit rate, in percent, for rows drawn by Zipf's law with exponent 1.1."""
-    row = Row()
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(max_bytes, counts)
     cache = ResponseCache([MeasuredTier(memory, counts, must_pay=False)], counts)
@@ -159,7 +158,7 @@ def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
 
 def bytes_per_entry() -> tuple[float, int]:
     """Return the bytes of the demo's answer to one row, in a worker's memory and in Redis."""
-    row = Row()
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(10**9, counts)
     count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"
@@ -183,7 +182,7 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         log.set_up()
         application = start(settings)
         pages = pages_of(application.health, application.metrics)
-        lane = LeanLane(lambda *_: [], application.service, application.reader, pages)
+        endpoint = ScoringEndpoint(application.service, application.reader, pages)
         body = orjson.dumps({"data": [support.ROW]})
         asked = {
             "a hit": ("POST", "/score"),
@@ -192,15 +191,17 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         }
 
         def ask(method: str, path: str) -> None:
-            header = {
+            environ = {
                 "REQUEST_METHOD": method,
                 "PATH_INFO": path,
                 "CONTENT_TYPE": "application/json",
+                "CONTENT_LENGTH": str(len(body)),
             }
-            lane(
-                header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)},
-                lambda *_: None,
-            )
+            if endpoint.scores(environ):
+                with endpoint.at_once(1) as due:
+                    endpoint.score(environ, body, due, time.perf_counter())
+            else:
+                endpoint.page(environ)
 
         turns = [
             {

@@ -45,8 +45,8 @@ def main() -> None:
         served.service.score(served.reader.plain(BODY))
 
     cases = {
-        ("alone", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT: X}),
-        ("alone", "numpy"): lambda: dense.run([output], {onnx_model.INPUT: X}),
+        ("alone", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT_NAME: X}),
+        ("alone", "numpy"): lambda: dense.run([output], {onnx_model.INPUT_NAME: X}),
         ("a request", "ONNX Runtime"): lambda: request(by_runtime),
         ("a request", "numpy"): lambda: request(by_numpy),
     }

@@ -23,9 +23,8 @@ from in_process import ROW, application, demo
 from azureml_scoring.application import Application
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
+from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.express_lane import FrontProtocol
-from azureml_scoring.http.lean_lane import LeanLane
-from azureml_scoring.inputs.payload import Limits
 
 TURNS, IN_A_ROW = 30, 300
 TOGETHER = (1, 4, 8)
@@ -68,9 +67,7 @@ class Loop:
 
 def asking(served: Application, together: int) -> Callable[[], bytes]:
     """-> a function that sends so many requests in one turn and returns the last answer."""
-    front = Front(
-        lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0
-    )
+    front = Front(lambda *_: [], ScoringEndpoint(served.service, served.reader, {}))
     options: dict[str, Any] = {
         "lifespan": "off",
         "ws": "none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import PORT, PROCESS_ID, WORKERS
 from mlops import extras, failure
-from mlops.column_options import column_options, told
+from mlops.column_options import column_options, user_types
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
 
@@ -88,6 +89,8 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show a traceback when a command fails.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
+    if (folder := os.getcwd()) not in sys.path:  # of a training script, with the model's modules
+        sys.path.append(folder)
 
 
 @main.command()
@@ -151,11 +154,10 @@ def package(
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
-    from mlops import golden_rows as golden
-    from mlops import sample as samples
+    from mlops import golden_selection, sample_file
     from mlops.package import package as package_model
 
-    rows = samples.load(sample)
+    rows = sample_file.load(sample)
     columns = {str(column): column for column in rows.columns}
     unknown = [name for name in drop if name not in columns]
     if unknown:
@@ -167,8 +169,8 @@ def package(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
         out,
-        told=told(text, dtype),
-        golden_rows=golden.given(golden_rows, drop),
+        user_types=user_types(text, dtype),
+        golden_rows=golden_selection.parse_option(golden_rows, drop),
         name=name,
         version=version,
         force=force,
@@ -222,9 +224,10 @@ def example_(model_dir: Path, url: str | None) -> None:
 )
 @click.option(
     "--cache",
-    type=click.Choice(["off", "memory", "redis"]),
-    default="memory",
-    help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
+    type=click.Choice(["auto", "off", "memory", "redis"]),
+    default="auto",
+    help="Response cache. auto: SCORING_CACHE; if unset, redis if REDIS_HOST or REDIS_URL is set, "
+    "else memory. redis: the one they name, else one that is started here.",
 )
 @click.option(
     "--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does."
@@ -282,7 +285,7 @@ def score_(
         raise click.ClickException(
             f"mlops score needs httpx; run `{extras.command('deploy')}`."
         ) from None
-    score(file, url, secret_env, deployment, model_dir, told(text, dtype))
+    score(file, url, secret_env, deployment, model_dir, user_types(text, dtype))
 
 
 @main.command()

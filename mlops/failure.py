@@ -6,8 +6,8 @@ import click
 
 from azureml_scoring.errors import StartupError, reason
 from mlops import extras
+from mlops.endpoint import EndpointError
 from mlops.plain_text import plain
-from mlops.rollout.endpoint import EndpointError
 
 PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
 """Exceptions by which click itself ends a command."""

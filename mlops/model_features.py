@@ -11,7 +11,8 @@ from pathlib import Path
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
-from azureml_scoring.models.estimators.estimator import asking, contract_of
+from azureml_scoring.models.estimators.estimator_contract import contract_of
+from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.files import artifact, model_file
 
 
@@ -26,7 +27,7 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
         return features
     estimator, _, _ = model_file.read(model, configured)
     try:
-        with asking("it was asked what it takes"):
+        with startup_error_when("its contract was read"):
             return contract_of(estimator, model.mlflow).features
     except StartupError:
         raise StartupError(

@@ -1,6 +1,6 @@
 """Recognises half of a model, such as a vectorizer without the classifier behind it.
 
-``no_estimator`` refuses a file that holds both, here as where a model is served.
+``not_an_estimator`` refuses a file that holds both, here as where a model is served.
 """
 
 from __future__ import annotations

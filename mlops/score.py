@@ -24,7 +24,7 @@ TYPES_ADVICE = (
     "; a CSV does not distinguish text from numbers: name the model's folder with --model-dir, or "
     "the column's type with --text or --dtype."
 )
-NAMELESS = "tells no names"
+NAMELESS = "has no column names"
 """Words of the service's error for column names when the model knows none."""
 
 NAMES_ADVICE = (

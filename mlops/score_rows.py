@@ -13,9 +13,9 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, TEXT, Feature
-from mlops import sample
-from mlops.column_types import each_by_itself
-from mlops.csv_file import CsvFile, Types
+from mlops import sample, sample_file
+from mlops.cell_inference import parsed_cells
+from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.read_as import listed
 
 ROWS = 100
@@ -73,7 +73,7 @@ def batches(
     ``features``: those of the model's contract. ``told``: those that the user declared. Both say
     how to read a CSV's columns.
     """
-    table = sample.load(path)
+    table = sample_file.load(path)
     frame = sample.typed_frame(table, features, told)
     types = check_json(frame, path)
     if isinstance(table, CsvFile) and (guessed := _guessed(frame, types, features, told or {})):
@@ -81,7 +81,11 @@ def batches(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the "
             "model does not say whether it takes text there; if it does, add --text COLUMN"
         )
-    known = table.by_column(features) | table.told(told or {}) if isinstance(table, CsvFile) else {}
+    known = (
+        table.by_column(features) | table.user_types(told or {})
+        if isinstance(table, CsvFile)
+        else {}
+    )
     return list(_split(frame, _lines(path, table), _mixed(table, types, known)))
 
 
@@ -97,7 +101,7 @@ def _lines(path: Path, table: CsvFile | pd.DataFrame) -> Sequence[int]:
 
 
 def _mixed(
-    table: CsvFile | pd.DataFrame, types: Sequence[Feature], known: Types
+    table: CsvFile | pd.DataFrame, types: Sequence[Feature], known: ColumnTypes
 ) -> dict[int, list[Any]]:
     """Return the cells of a CSV's columns that are text only because some of their cells are."""
     if not isinstance(table, CsvFile):
@@ -107,7 +111,7 @@ def _mixed(
         for place, (name, feature) in enumerate(zip(table.columns, types, strict=True))
         if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
     ]
-    read = {place: each_by_itself(table.cells[place]) for place in texts}
+    read = {place: parsed_cells(table.cells[place]) for place in texts}
     return {
         place: values
         for place, values in read.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops.check.document import Document, Problem
-from mlops.serve import PATIENCE
+from mlops.serve import LOAD_LIMIT_S
 
 PROBES = ("liveness_probe", "readiness_probe")
 DEFAULTS = {
@@ -53,11 +53,11 @@ def time_to_load(document: Document) -> Iterator[Problem]:
         for key in ("initial_delay", "period", "failure_threshold")
     )
     allowed_s = delay + period * failures
-    if allowed_s < PATIENCE:
+    if allowed_s < LOAD_LIMIT_S:
         yield document.problem(
             ("liveness_probe", "initial_delay"),
             f"gives a model {allowed_s} s to load before it is killed",
-            f"write {PATIENCE}",
+            f"write {LOAD_LIMIT_S}",
         )
 
 
