@@ -101,7 +101,7 @@ def main(debug: bool) -> None:
     required=True,
     help="Read rows like those to come from this file: .csv, .json, .parquet or .npy.",
 )
-@click.option("--out", type=FOLDER, required=True, help="Write the artifact folder here.")
+@click.option("--out", type=FOLDER, required=True, help="Write the artifact to this folder.")
 @click.option(
     "--name", callback=printable, help="Give the model this name; by default, its file's."
 )
@@ -182,7 +182,7 @@ def package(
 
 
 @main.command()
-@click.option("--out", type=FOLDER, required=True, help="Write the artifact folder here.")
+@click.option("--out", type=FOLDER, required=True, help="Write the artifact to this folder.")
 @click.option(
     "--version", default="v1.0.0", callback=printable, help="Give the model this version."
 )
