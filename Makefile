@@ -40,6 +40,8 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
 	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
+# cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
+	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
 
 # In an environment of its own: it wants other versions of much that the server has.
