@@ -2,7 +2,7 @@
 
 PORT ?= 5001
 WORKER_COUNT ?= 1
-CACHE ?= memory
+CACHE ?= auto
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 VERSION ?= v1.0.0
@@ -23,12 +23,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -73,10 +73,11 @@ test: | $(DEMO) ## everything that CI runs, two groups at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
 
-check: $(TESTING) ## format, lint, types
+check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	@$(PIP) check
 
 quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
@@ -122,6 +123,9 @@ bench: $(TESTING) ## our servers and their peers side by side (half an hour; nee
 
 bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (ten minutes; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/turns.py
+
+bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
+	@$(BIN)/python benchmarks/workers.py
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py

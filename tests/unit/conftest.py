@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops.converter import converter, hand_over
-from mlops.graphs import Converted, each
-from mlops.parity import Say
+from mlops.graphs import Converted, onnx_graphs
+from mlops.say import Say
 
 if TYPE_CHECKING:
     from redis_server import Valkey
@@ -36,7 +36,7 @@ def _converted_in_this_process(
 
 def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
     hand_over(estimator, io.BytesIO())
-    return each(estimator, width)
+    return onnx_graphs(estimator, width)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a file holds that holds no estimator, and what to save in its place."""
+"""Says what a model file holds instead of an estimator, and what to save in its place."""
 
 from __future__ import annotations
 
@@ -10,25 +10,35 @@ from typing import Any
 
 from azureml_scoring.inputs.contract import METHODS
 
-NAMED = 5
-STEPS = 20
-"""Of a recipe, at most."""
+MAX_NAMED = 5
+"""Parts of the file that the message names."""
+
+MAX_STEPS = 20
+"""Steps of the Pipeline that the message suggests."""
 
 
-def sentence(thing: Any) -> str:
-    """For something that has none of the methods that may be asked, or is a class that has them."""
+def message(thing: Any) -> str:
+    """Return one sentence on an object without the methods of METHODS, or on a class with them."""
     holds = f"The model file holds a {type(thing).__name__}"
     if isinstance(thing, type):
-        return f"The model file holds the class {thing.__name__} and no fitted instance of it; save the fitted estimator."
+        return (
+            f"The model file holds the class {thing.__name__} and no fitted instance of it; save "
+            f"the fitted estimator."
+        )
     if not isinstance(thing, Mapping | list | tuple):
-        return f"{holds}, which has none of {', '.join(METHODS)}; give a fitted estimator or pipeline that has one."
+        return (
+            f"{holds}, which has none of {', '.join(METHODS)}; give a fitted estimator or pipeline "
+            f"that has one."
+        )
     parts = thing if isinstance(thing, Mapping) else dict(enumerate(thing))
     names = [f"{key}: " if isinstance(thing, Mapping) else "" for key in parts]
     shown = [
         f"{name}{type(part).__name__}"[:100]
         for name, part in zip(names, parts.values(), strict=True)
-    ][:NAMED]
-    listed = f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > NAMED else ''}"
+    ][:MAX_NAMED]
+    listed = (
+        f"{holds} of {', '.join(shown) or 'nothing'}{', ...' if len(parts) > MAX_NAMED else ''}"
+    )
     return f"{listed}{_remedy(parts)}."
 
 
@@ -39,15 +49,17 @@ def _remedy(parts: Mapping[Any, Any]) -> str:
     models = {key: part for key, part in steps.items() if _has(part, ["predict"])}
     if any(map(_takes_labels, parts.values())):
         return (
-            "; what translates labels is no step of a Pipeline: fit the classifier on the labels "
-            "themselves, or keep "
-            "translating its answers where they are used, and save the classifier, or its "
-            "Pipeline, alone"
+            "; what translates labels is not a step of a Pipeline: fit the classifier on the "
+            "labels themselves, or keep translating its answers where they are used, and save the "
+            "classifier, or its Pipeline, alone"
         )
     if not steps:
         return ", and no estimator among them; save a fitted estimator or pipeline"
     if len(models) > 1:
-        return "; several of them predict: package each by itself, or save one estimator that asks them all"
+        return (
+            "; several of them predict: package each by itself, or save one estimator that asks "
+            "them all"
+        )
     others = {key: part for key, part in parts.items() if key not in steps}
     if len(steps) > 1:
         return _recipe([key for key in steps if key not in models] + [*models], parts) + _lost(
@@ -58,20 +70,21 @@ def _remedy(parts: Mapping[Any, Any]) -> str:
 
 
 def _recipe(order: list[Any], parts: Mapping[Any, Any]) -> str:
-    """A call that can be pasted, where it is certain of each step, and of their order as far as
-    widths tell."""
+    """Return code to paste that builds the Pipeline.
+
+    Only advice in words if a step is in doubt, or the widths contradict the order.
+    """
     steps = [parts[key] for key in order]
     named = [repr(key) for key in order if isinstance(key, int | str)]
     if (
         len(named) < len(order)
-        or len(order) > STEPS
+        or len(order) > MAX_STEPS
         or max(map(len, named)) > 50
         or not _chained(steps)
     ):
         return (
             "; if they are steps of one model, join them by sklearn.pipeline.make_pipeline() in "
-            "the order in which the "
-            "training called them, and save that Pipeline"
+            "the order in which the training called them, and save that Pipeline"
         )
     caution = ", provided that the training called them in this order" if len(order) > 2 else ""
     call = ", ".join(f"pieces[{name}]" for name in named)
@@ -84,7 +97,7 @@ def _recipe(order: list[Any], parts: Mapping[Any, Any]) -> str:
 
 
 def _lost(others: Mapping[Any, Any], estimator: Any) -> str:
-    """What a file with the model alone lacks, and how the model may hold it."""
+    """Name the parts that are lost if the model is saved alone, and how the model can keep them."""
     if not others:
         return ""
     ways = []
@@ -101,8 +114,8 @@ def _lost(others: Mapping[Any, Any], estimator: Any) -> str:
     )
     if columns and not hasattr(estimator, "feature_names_in_"):
         ways.append("for the columns fit it on a DataFrame, so that it keeps their names and order")
-    names = ", ".join(f"{key}"[:50] for key in [*others][:NAMED]) + (
-        ", ..." if len(others) > NAMED else ""
+    names = ", ".join(f"{key}"[:50] for key in [*others][:MAX_NAMED]) + (
+        ", ..." if len(others) > MAX_NAMED else ""
     )
     return "; ".join([f"; a server does not apply what else the file holds ({names})", *ways])
 
@@ -118,26 +131,26 @@ def _has(thing: Any, methods: Iterable[str]) -> bool:
 
 
 def _takes_labels(thing: Any) -> bool:
-    """As scikit-learn's LabelEncoder and LabelBinarizer, whose argument is the target."""
+    """True for transformers of the target, such as scikit-learn's LabelEncoder."""
     if not _has(thing, ["transform"]):
         return False
     try:
         return next(iter(inspect.signature(thing.transform).parameters), None) == "y"
-    except (TypeError, ValueError):  # a callable that tells none
+    except (TypeError, ValueError):  # a callable without a signature
         return False
 
 
 def _chained(steps: list[Any]) -> bool:
-    """Whether each takes as many columns as the one before it gives, where both are known."""
+    """True unless a step is known to take another number of columns than the one before gives."""
     widths = [
-        (_given(before), getattr(after, "n_features_in_", None))
+        (_output_width(before), getattr(after, "n_features_in_", None))
         for before, after in pairwise(steps)
     ]
     return all(None in pair or pair[0] == pair[1] for pair in widths)
 
 
-def _given(step: Any) -> int | None:
+def _output_width(step: Any) -> int | None:
     try:
         return len(step.get_feature_names_out())
-    except Exception:  # of somebody's own, or one that has no names
+    except Exception:  # a class from outside, or one without names
         return None

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from azureml_scoring.errors import ModelFailed, StartupError
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
@@ -18,7 +18,7 @@ def packaged(demo_model: Path) -> Manifest:
 def test_the_model_that_was_packaged_passes(demo_model: Path, packaged: Manifest):
     """All methods are asked."""
     assert set(packaged.golden_answers) == set(packaged.contract.methods)
-    golden_rows.check(packaged, load(Settings(scoring_model_path=demo_model)).predict)
+    golden_check.check(packaged, load(Settings(scoring_model_path=demo_model)).predict)
 
 
 def test_another_answer_stops_the_start(demo_model: Path, packaged: Manifest):
@@ -30,7 +30,7 @@ def test_another_answer_stops_the_start(demo_model: Path, packaged: Manifest):
     with pytest.raises(
         StartupError, match=r"answers its golden rows otherwise .*\(predict\)"
     ) as stopped:
-        golden_rows.check(other, load(Settings(scoring_model_path=demo_model)).predict)
+        golden_check.check(other, load(Settings(scoring_model_path=demo_model)).predict)
     assert "package the model again" not in str(
         stopped.value
     )  # that would take the other answer for right
@@ -44,7 +44,7 @@ def test_a_model_that_fails_on_them_stops_the_start(packaged: Manifest):
         raise ModelFailed("no") from AttributeError("monotonic_cst")
 
     with pytest.raises(StartupError, match=r"fails on its golden rows \(predict: AttributeError\)"):
-        golden_rows.check(packaged, fail)
+        golden_check.check(packaged, fail)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_a_model_that_fails_on_them_stops_the_start(packaged: Manifest):
 )
 def test_numbers_may_differ_in_the_last_digits(answer: object, wanted: object, same: bool):
     """And nothing else may."""
-    assert golden_rows.same(answer, wanted) is same
+    assert golden_check.same_answers(answer, wanted) is same

@@ -17,8 +17,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models import golden_rows
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import sample as samples
 from mlops.cli import main
@@ -218,14 +218,14 @@ def test_they_catch_another_model(made: Made, tmp_path: Path):
     """One that was trained on other answers, and one whose numbers are a thousandth off."""
     estimator, frame = made()
     packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))
-    golden_rows.check(packaged, Predictor(estimator, packaged.contract))
+    golden_check.check(packaged, Predictor(estimator, packaged.contract))
     other = clone(estimator).fit(frame, np.arange(len(frame)) % 3 == 0)
     with pytest.raises(StartupError, match="golden rows"):
-        golden_rows.check(packaged, Predictor(other, packaged.contract))
+        golden_check.check(packaged, Predictor(other, packaged.contract))
     if hasattr(estimator[-1] if hasattr(estimator, "steps") else None, "coef_"):
         estimator[-1].coef_ *= 1.001
         with pytest.raises(StartupError, match="golden rows"):
-            golden_rows.check(packaged, Predictor(estimator, packaged.contract))
+            golden_check.check(packaged, Predictor(estimator, packaged.contract))
 
 
 def test_a_forest_with_one_tree_changed_is_caught(tmp_path: Path):
@@ -239,7 +239,7 @@ def test_a_forest_with_one_tree_changed_is_caught(tmp_path: Path):
         RandomForestClassifier(1, random_state=1).fit(X.to_numpy(), 1 - y).estimators_[0]
     )
     with pytest.raises(StartupError, match="golden rows"):
-        golden_rows.check(packaged, Predictor(estimator, packaged.contract))
+        golden_check.check(packaged, Predictor(estimator, packaged.contract))
 
 
 def run(folder: Path, *options: object) -> Result:

@@ -1,4 +1,4 @@
-"""Files that a description beside a model names: they lie in the folder of that description."""
+"""Joins a folder and a file name that a manifest or MLmodel holds, without path traversal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 from azureml_scoring.errors import StartupError
 
 
-def inside(folder: Path, name: str) -> Path:
-    """``folder / name``. Raises StartupError where that leads out: by ``..``, as an absolute path,
-    or by a link."""
+def safe_join(folder: Path, name: str) -> Path:
+    """Return ``folder / name``.
+
+    Raises StartupError if that leads out of the folder: by ``..``, an absolute path or a link.
+    """
     try:
         file = folder / name
         if (

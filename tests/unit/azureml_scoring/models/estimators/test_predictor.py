@@ -14,7 +14,8 @@ import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.models.estimators.estimator import Predictor, contract_of
+from azureml_scoring.models.estimators.estimator_contract import contract_of
+from azureml_scoring.models.estimators.predictor import Predictor
 
 
 def ask(predictor: Predictor, value: float) -> list[object]:

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import support
-from mlops.blame import failed
+from mlops.blame import sample_failure
 from mlops.cli import main
 
 ROWS = "give rows like those of its fit"
@@ -43,7 +43,7 @@ class Unfitted(LinearRegression):
 )
 def test_rows_are_to_blame_only_where_they_may_be(error: BaseException, rows: bool, model: bool):
     """A model that ends the process or lacks a device fails on any."""
-    said = str(failed("predict", error, pd.DataFrame({"a": [1.0]})))
+    said = str(sample_failure("predict", error, pd.DataFrame({"a": [1.0]})))
     assert (ROWS in said, "mend the model" in said) == (rows, model)
 
 
