@@ -21,6 +21,8 @@ from mlops.converter import converter
 from mlops.graphs import DTYPES
 from mlops.parity import NotProven
 
+pytestmark = pytest.mark.slow
+
 X = np.arange(12.0).reshape(6, 2)
 GAPS = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 2.0], [np.nan, 3.0]] * 10)
 

@@ -332,6 +332,7 @@ def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fai
             model.predict(batch_of([row], model.contract))
 
 
+@pytest.mark.slow
 def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
     """Without ONNX, whose converter does not end with them."""
     frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
@@ -342,6 +343,7 @@ def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process
     assert model.predict(batch_of([[None, 1], [2.0, 1]], model.contract)) == [True, False]
 
 
+@pytest.mark.slow
 def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_process: None):
     """By a conversion in a process of its own, as users have it."""
     estimator, frame = support.plain_regression()

@@ -31,6 +31,8 @@ from mlops.parity import TOLERANCE
 from mlops.sample import rows_of
 from validation import validate
 
+pytestmark = pytest.mark.slow
+
 PART = (
     *swept_models.PIPELINES,
     "BernoulliNB",
