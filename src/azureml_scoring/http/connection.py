@@ -17,7 +17,7 @@ from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead
 from azureml_scoring.http import head
 from azureml_scoring.http.connection_ends import CyclesTransport, EndingConnection
 from azureml_scoring.http.head import MAX_HEAD_BYTES
-from azureml_scoring.http.response import header_lines, refusal
+from azureml_scoring.http.response import encode, header_lines, refusal
 
 CUT_OFF = "scoring.cut_off"
 """In the ``state`` of a request's scope: its body broke off where it seems to end."""
@@ -119,7 +119,7 @@ class HttpConnection(EndingConnection):
             return
         answer = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
         lines = header_lines([*self.server_state.default_headers, (b"connection", b"close")])
-        self.transport.write(refusal(answer).encode(lines))
+        self.transport.write(encode(*refusal(answer), lines))
         self.end()
 
     def _cut_down(self) -> None:

@@ -67,7 +67,7 @@ def test_a_request_to_score_is_answered_with_the_headers_of_the_contract(refused
 def test_without_a_clients_id_and_a_version_there_is_no_header_for_them():
     """``x-ms-request-id`` is the request's own id then."""
     request = Request("id", "trace", bytes)
-    headers = dict(endpoint().respond(request, Answer(200, b"{}"), 0.0).headers)
+    headers = dict(endpoint().headers(request, Answer(200, b"{}"), 0.0))
     assert not headers.keys() & {"x-ms-client-request-id", "x-ms-server-version"}
     assert (headers["x-ms-request-id"], headers["x-ms-run-function-failed"]) == ("id", "False")
 
