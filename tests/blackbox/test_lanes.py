@@ -1,4 +1,4 @@
-"""Two ways through the server, one answer: our worker's and Flask's, under gunicorn's own worker."""
+"""Two ways, one answer: our worker's, and Flask's under gunicorn's own worker."""
 
 import http.client
 import json
@@ -16,9 +16,16 @@ from blackbox.test_contract import ROWS
 from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
 
 CONTRACT = (
-    "content-type", "retry-after", "allow", "traceid", "x-request-id", "x-ms-request-id", "x-ms-client-request-id",
-    "x-ms-run-function-failed", "x-ms-server-version",
-)  # fmt: skip
+    "content-type",
+    "retry-after",
+    "allow",
+    "traceid",
+    "x-request-id",
+    "x-ms-request-id",
+    "x-ms-client-request-id",
+    "x-ms-run-function-failed",
+    "x-ms-server-version",
+)
 pytestmark = pytest.mark.any_worker
 
 GENERATED = re.compile(

@@ -116,8 +116,14 @@ def test_the_stages_of_a_request_are_timed():
     ask(service(predict, clock=lambda: now[0], hooks=[seen.append]))
     (outcome,) = seen
     assert dict(zip(STAGES, outcome.seconds, strict=True)) == {
-        "request": 0.5, "read": 0.0, "validate": 0.0, "queue": 0.0, "predict": 0.5, "cache": 0.0, "serialise": 0.0,
-    }  # fmt: skip
+        "request": 0.5,
+        "read": 0.0,
+        "validate": 0.0,
+        "queue": 0.0,
+        "predict": 0.5,
+        "cache": 0.0,
+        "serialise": 0.0,
+    }
 
 
 def test_an_error_has_the_documented_shape():

@@ -124,10 +124,19 @@ def front(endpoint: Any) -> Front:
 
 def scope_of(path: str = "/score", state: Any = (), **headers: str) -> dict[str, Any]:
     return {
-        "type": "http", "method": "POST", "path": path, "query_string": b"", "http_version": "1.1", "scheme": "http",
-        "server": ("h", 1), "client": ("c", 2), "state": dict.fromkeys(state, True),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-    }  # fmt: skip
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("h", 1),
+        "client": ("c", 2),
+        "state": dict.fromkeys(state, True),
+        "headers": [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+        ],
+    }
 
 
 def ask(

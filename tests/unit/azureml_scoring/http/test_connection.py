@@ -77,10 +77,21 @@ async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
         request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 25),
     ],
     ids=[
-        "nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "HTTP/0.9", "HTTP/2.0", "no host",
-        "two hosts", "no host, express", "two hosts, express", "5,000 zeros", "25 zeros",
+        "nonsense",
+        "two lengths",
+        "length and chunks",
+        "folded",
+        "CONNECT",
+        "HTTP/0.9",
+        "HTTP/2.0",
+        "no host",
+        "two hosts",
+        "no host, express",
+        "two hosts, express",
+        "5,000 zeros",
+        "25 zeros",
     ],
-)  # fmt: skip
+)
 def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
     """400, in JSON, and the connection ends: what follows could be anything. Also byte by byte."""
 

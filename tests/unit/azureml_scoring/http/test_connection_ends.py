@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from azureml_scoring.http.connections import KEPT, WRITE_TIMEOUT
-from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, busy_connection, request, run
+from azureml_scoring.http.connections import PROBE_CONNECTIONS, WRITE_TIMEOUT_S
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, busy_connection, request, run
 
 
 @run
@@ -38,9 +38,9 @@ async def test_an_idle_connection_is_closed_after_the_keep_alive_time():
         connection = Connection(Endpoint())
         connection.send(sent)
         await connection.answers(1 if sent else 0)
-        connection.later(KEEP_ALIVE - 1)
+        connection.later(KEEP_ALIVE_S - 1)
         assert not connection.transport.ended
-        connection.later(KEEP_ALIVE + 1)
+        connection.later(KEEP_ALIVE_S + 1)
         assert connection.transport.ended
 
 
@@ -49,7 +49,7 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
     """Its bytes do not make it any younger."""
     connection = Connection(Endpoint())
     connection.send(b"POST /score HTTP/1.1\r\n")
-    connection.protocol._since -= KEEP_ALIVE
+    connection.protocol._since -= KEEP_ALIVE_S
     connection.send(b"X: y\r\n")
     connection.later(1)
     assert connection.transport.ended
@@ -59,7 +59,7 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
 async def test_a_connection_with_a_request_in_flight_is_not_idle():
     """However long its answer takes."""
     connection, endpoint = busy_connection()
-    connection.later(10 * KEEP_ALIVE)
+    connection.later(10 * KEEP_ALIVE_S)
     assert not connection.transport.ended
     endpoint.hold_back.set()
     assert await connection.answers(1) == [200]
@@ -128,11 +128,11 @@ async def test_places_are_kept_for_probes_where_all_are_at_work():
     new one ends."""
     busy, endpoint = busy_connection(most=1)
     others = list[Connection]()
-    for _ in range(KEPT + 1):
+    for _ in range(PROBE_CONNECTIONS + 1):
         others.append(Connection(endpoint, state=busy.state))
         if not others[-1].transport.ended:
             others[-1].send(request())
-    assert [other.transport.ended for other in others] == [False] * KEPT + [True]
+    assert [other.transport.ended for other in others] == [False] * PROBE_CONNECTIONS + [True]
     endpoint.hold_back.set()
     assert await busy.answers(1) == [200]
 
@@ -143,7 +143,7 @@ async def test_a_client_that_reads_none_of_its_answers_is_let_go():
     none to read."""
     deaf, slow, idle = Connection(Endpoint()), Connection(Endpoint()), Connection(Endpoint())
     deaf.transport.unsent = slow.transport.unsent = 100_000
-    for second in range(int(WRITE_TIMEOUT) + 2):
+    for second in range(int(WRITE_TIMEOUT_S) + 2):
         for connection in (deaf, slow, idle):
             connection.later(second)
         slow.transport.unsent -= 1

@@ -6,7 +6,7 @@ import logging.handlers
 import pytest
 
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
-from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, request, run
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, request, run
 
 
 @run
@@ -76,7 +76,7 @@ async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once()
     for end in (
         lambda connection: connection.protocol.eof_received(),
         lambda connection: connection.protocol.shutdown(),
-        lambda connection: connection.later(KEEP_ALIVE + 1),
+        lambda connection: connection.later(KEEP_ALIVE_S + 1),
         lambda connection: connection.send(b"nonsense\r\n\r\n"),
         lambda connection: connection.send(request(b"2", "Connection: close")),
         lambda connection: connection.send(

@@ -111,7 +111,7 @@ def stopping_at_once(listener: socket.socket, endpoint: Endpoint) -> Server:
 @pytest.fixture
 def short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
     """These clients end their connections once the server is gone."""
-    monkeypatch.setattr(connection_ends, "LINGER", 0.3)
+    monkeypatch.setattr(connection_ends, "LINGER_S", 0.3)
 
 
 @pytest.mark.usefixtures("short_linger")

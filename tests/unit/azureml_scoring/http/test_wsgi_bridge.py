@@ -5,22 +5,35 @@ from azureml_scoring.http import wsgi_bridge
 
 def scope(path: str = "/a b", headers: list[tuple[bytes, bytes]] | None = None) -> dict[str, Any]:
     return {
-        "method": "POST", "path": path, "query_string": b"x=1", "http_version": "1.1", "scheme": "http",
-        "server": ("::1", 5001), "client": ("10.0.0.1", 4711), "headers": headers or [],
-    }  # fmt: skip
+        "method": "POST",
+        "path": path,
+        "query_string": b"x=1",
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("::1", 5001),
+        "client": ("10.0.0.1", 4711),
+        "headers": headers or [],
+    }
 
 
 def test_headers_are_where_wsgi_has_them():
     """Those sent twice are joined, as RFC 9110 has it; beyond ASCII they are Latin-1."""
     sent = [
-        (b"Content-Type", b"a/b"), (b"content-length", b"3"), (b"x-request-id", b"\xe9"), (b"accept", b"a"),
+        (b"Content-Type", b"a/b"),
+        (b"content-length", b"3"),
+        (b"x-request-id", b"\xe9"),
+        (b"accept", b"a"),
         (b"Accept", b"b"),
-    ]  # fmt: skip
+    ]
     environ = wsgi_bridge.environ_of(scope(headers=sent))
     assert environ == {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/a b", "CONTENT_TYPE": "a/b", "CONTENT_LENGTH": "3",
-        "HTTP_X_REQUEST_ID": "é", "HTTP_ACCEPT": "a,b",
-    }  # fmt: skip
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/a b",
+        "CONTENT_TYPE": "a/b",
+        "CONTENT_LENGTH": "3",
+        "HTTP_X_REQUEST_ID": "é",
+        "HTTP_ACCEPT": "a,b",
+    }
 
 
 def test_a_header_that_passes_for_another_is_left_out():
