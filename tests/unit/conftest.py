@@ -18,8 +18,8 @@ from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 def _converted_in_this_process(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process for each conversion costs seconds; tests/unit/test_converter.py is about that
-    process."""
+    """A process for each conversion costs seconds; tests/unit/mlops/test_converter.py is about
+    that process."""
     if "own_process" not in request.fixturenames:
         monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
 
