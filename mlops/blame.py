@@ -1,4 +1,4 @@
-"""What to mend where a model fails on the sample: the rows, how they were read, or the model."""
+"""Says what to mend if a model fails on the sample: the rows, how they were read, or the model."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import shlex
 import pandas as pd
 
 from azureml_scoring.errors import ClientError, StartupError, reason
-from mlops.read_as import NAMED, all_moments, listed
+from mlops.read_as import MAX_NAMED, all_moments, listed
 
-OF_ROWS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
-"""What estimators raise for values that they can't take."""
+ROW_ERRORS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+"""Exceptions that estimators raise for values that they can't take."""
 
 
-def failed(method: str, error: BaseException, frame: pd.DataFrame) -> StartupError:
-    """``error``: of the model, or of the check of the rows. ``frame``: the sample."""
+def sample_failure(method: str, error: BaseException, frame: pd.DataFrame) -> StartupError:
+    """Return the error to raise. ``error``: the model's, or that of the rows' validation."""
     from sklearn.exceptions import NotFittedError
 
     if isinstance(error, NotFittedError):
         advice = "it is not fitted: call its fit() and save it again"
-    elif not isinstance(error, OF_ROWS):
+    elif not isinstance(error, ROW_ERRORS):
         advice = "mend the model and save it again"
     elif dates := _dates(frame):
-        told = " ".join(f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:NAMED])
+        options = " ".join(
+            f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:MAX_NAMED]
+        )
         advice = (
             f"dates or times are read as texts in {listed(dates)}: if the model was fitted on "
-            f"datetimes, add {told}; "
-            "else give rows like those of its fit"
+            f"datetimes, add {options}; else give rows like those of its fit"
         )
     else:
         advice = "give rows like those of its fit; if they are, mend the model and save it again"

@@ -1,5 +1,4 @@
-"""``--text`` and ``--dtype``: what a CSV's columns are, where neither a contract nor the estimator
-tells."""
+"""The options ``--text`` and ``--dtype``, by which a user says what a CSV's columns are."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ DTYPES = ("float64", "int64", "str", "bool", "category", "datetime")
 
 
 def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds both; the command gets ``text`` and ``dtype``, of which ``told`` makes types."""
+    """Add both options; ``user_types`` turns ``text`` and ``dtype`` into types."""
     dtype = click.option(
         "--dtype",
         multiple=True,
@@ -32,18 +31,18 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return text(dtype(command))
 
 
-def told(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
-    """Column -> what the two options say of it."""
+def user_types(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
+    """Return column -> the type that the two options give it."""
     from azureml_scoring.inputs.contract import Feature
 
-    kinds = dict(one.rsplit("=", 1) for one in dtype) | dict.fromkeys(text, "str")
-    return {name: Feature(name, kind) for name, kind in kinds.items()}
+    dtypes = dict(option.rsplit("=", 1) for option in dtype) | dict.fromkeys(text, "str")
+    return {name: Feature(name, kind) for name, kind in dtypes.items()}
 
 
 def _checked(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    for one in value:
-        if one.rpartition("=")[2] not in DTYPES or "=" not in one:
+    for option in value:
+        if option.rpartition("=")[2] not in DTYPES or "=" not in option:
             raise click.BadParameter(
-                f"{one} is not COLUMN=DTYPE with one of {', '.join(DTYPES)}.", ctx, param
+                f"{option} is not COLUMN=DTYPE with one of {', '.join(DTYPES)}.", ctx, param
             )
     return value

@@ -1,39 +1,28 @@
-"""What the cells of a CSV's column are: texts, numbers, booleans or categories.
+"""Turns a CSV column's cells into texts, numbers, booleans, datetimes or categories.
 
-Known where a contract, the estimator's fit or the user tells; else inferred, and then a column is
-text unless each cell that is not empty is a number, or each is true or false. Only an empty cell is
-missing. Among numbers and booleans the words that usually stand for nothing are missing too: they
-can mean nothing else there.
+The type is that of a contract, the estimator's fit or the user, else ``cell_inference`` finds it.
+An empty cell is missing. Among numbers and booleans MISSING_WORDS are missing too: they can't mean
+anything else there.
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from azureml_scoring.models.estimators.fitted_columns import NUMBER
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, Feature
+from azureml_scoring.models.estimators.known_values import NUMBER
+from mlops.cell_inference import BOOLEANS, MISSING_WORDS, WHOLE_NUMBER, inferred
 from validation import moment
 
-MISSING = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
-BOOLEANS = {"true": True, "false": False}
-CODED = BOOLEANS | {"1": True, "0": False}
-PLAIN = re.compile(r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII)
-"""A number that is not a code: without leading zeros or a plus."""
-
-CODE = re.compile(r"\s*[+-]?\d+(\.\d*)?\s*", re.ASCII)
-WHOLE = re.compile(r"\s*-?\d+\s*", re.ASCII)
-EXACT = 2**53
-"""Up to here a float64 holds each whole number."""
+BOOLEANS_AND_BITS = BOOLEANS | {"1": True, "0": False}
 
 
 class BadCell(Exception):
-    """``row``: from 0. ``wanted``: what its column takes."""
+    """A cell that its column can't hold. ``row``: counted from 0. ``wanted``: what it must be."""
 
     def __init__(self, row: int, wanted: str) -> None:
         super().__init__(wanted)
@@ -42,7 +31,7 @@ class BadCell(Exception):
 
 
 def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
-    """Raises BadCell."""
+    """Return the cells as a column of the known type, else of the inferred one. Raises BadCell."""
     dtype = known.dtype if known else ANY
     if dtype == ANY or (dtype == NUMBER and inferred(cells) == BOOLEAN):
         dtype = inferred(cells)
@@ -57,58 +46,6 @@ def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
     if dtype.startswith(("int", "uint")):
         return _whole_numbers(cells, "uint64" if dtype.startswith("u") else "int64")
     return pd.Series(_floats(cells)) if dtype.startswith("float") else _texts(cells)
-
-
-def inferred(cells: Collection[str]) -> str:
-    """TEXT, BOOLEAN or NUMBER. Whole numbers that a float or an int64 does not hold are texts: they
-    are codes."""
-    given = set(cells)
-    gaps = "" in given
-    given.discard("")
-    if 0 < len(given) < 7 and {cell.lower() for cell in given} <= BOOLEANS.keys():
-        return BOOLEAN
-    if not all(map(PLAIN.fullmatch, given)):
-        return TEXT
-    whole = [int(cell) for cell in given if WHOLE.fullmatch(cell)]
-    limit = 2**63 - 1 if len(whole) == len(given) and not gaps else EXACT
-    return NUMBER if all(abs(value) <= limit for value in whole) else TEXT
-
-
-def is_number(cell: str) -> bool:
-    return bool(PLAIN.fullmatch(cell))
-
-
-def are_codes(cells: Collection[str]) -> bool:
-    """Each could be read as a number and is kept as text."""
-    given = {*cells} - {""}
-    return bool(given) and all(map(CODE.fullmatch, given)) and inferred(cells) == TEXT
-
-
-def each_by_itself(cells: Sequence[str]) -> list[Any]:
-    """Read each cell by itself, as JSON may hold it: a number, a boolean or a text; None for a
-    missing one."""
-    values = {cell: _by_itself(cell) for cell in {*cells}}
-    return [values[cell] for cell in cells]
-
-
-def _by_itself(cell: str) -> Any:
-    if cell in MISSING:
-        return None
-    if not is_number(cell):
-        return BOOLEANS.get(cell.lower(), cell)
-    number = float(cell)
-    if not math.isfinite(number):
-        return cell
-    return int(cell) if WHOLE.fullmatch(cell) and abs(number) <= EXACT else number
-
-
-def stray(cells: Sequence[str]) -> list[int]:
-    """Rows of the cells that alone keep a column from being numbers; none where few others are
-    numbers."""
-    other = {cell for cell in {*cells} - {""} if not is_number(cell)}
-    rows = [row for row, cell in enumerate(cells) if cell in other]
-    numbers = len(cells) - cells.count("") - len(rows)
-    return rows if numbers > len(rows) else []
 
 
 def _texts(cells: Sequence[str]) -> pd.Series:
@@ -132,7 +69,7 @@ def _moments(cells: Sequence[str]) -> pd.Series:
 
 
 def _numbers(cells: Sequence[str]) -> pd.Series:
-    if all(map(WHOLE.fullmatch, {*cells})):
+    if all(map(WHOLE_NUMBER.fullmatch, {*cells})):
         values = np.array([*map(int, cells)])
         if values.dtype.kind == "i":
             return pd.Series(values)
@@ -141,9 +78,9 @@ def _numbers(cells: Sequence[str]) -> pd.Series:
 
 def _floats(cells: Sequence[str]) -> np.ndarray:
     try:
-        values = [np.nan if cell in MISSING else _float(cell) for cell in cells]
+        values = [np.nan if cell in MISSING_WORDS else _float(cell) for cell in cells]
     except ValueError:
-        values = _each(cells, _float, "a number")  # which tells where
+        values = _each(cells, _float, "a number")  # raises BadCell with the place
     return np.array(values, dtype=np.float64)
 
 
@@ -173,15 +110,15 @@ def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
     def category(cell: str) -> Any:
         return known[cell] if cell in known else numbers[_float(cell)]
 
-    words = MISSING if numbers else {""}
-    found = _each(
+    words = MISSING_WORDS if numbers else {""}
+    values = _each(
         cells,
         category,
         f"one of the {len(categories)} categories of the fit",
         missing=None,
         words=words,
     )
-    return pd.Series(pd.Categorical(found, categories=list(categories)))
+    return pd.Series(pd.Categorical(values, categories=list(categories)))
 
 
 def _each(
@@ -190,9 +127,9 @@ def _each(
     wanted: str,
     *,
     missing: Any = np.nan,
-    words: Collection[str] = MISSING,
+    words: Collection[str] = MISSING_WORDS,
 ) -> list[Any]:
-    """Reads each different cell once. Raises BadCell for the first that can't be read."""
+    """Read each distinct cell once. Raises BadCell for the first that can't be read."""
     values: dict[str, Any] = {}
     bad = []
     for cell in {*cells}:
@@ -206,17 +143,17 @@ def _each(
 
 
 def _bool(cell: str) -> bool:
-    return CODED[cell.strip().lower()]
+    return BOOLEANS_AND_BITS[cell.strip().lower()]
 
 
 def _float(cell: str) -> float:
-    if "_" in cell or not cell.isascii():  # which Python would take
+    if "_" in cell or not cell.isascii():  # Python's float accepts both
         raise ValueError(cell)
     return float(cell)
 
 
 def _int(cell: str) -> int:
-    if WHOLE.fullmatch(cell):
+    if WHOLE_NUMBER.fullmatch(cell):
         return int(cell)
     value = _float(cell)
     if not value.is_integer():

@@ -1,7 +1,7 @@
-"""Compiles an estimator to ONNX, where that is proven to answer alike; or says why not.
+"""Compiles an estimator to ONNX and proves that it answers alike, or says why not.
 
-The float32 trap: linear models compute in float64, trees compare float32. So graphs in float64 are
-tried first, with a cast in front of each tree, and graphs in float32 after them; the first that is
+The float32 trap: linear models compute in float64, trees compare float32. So a float64 graph is
+tried first, with a cast in front of each tree, and then a float32 graph; the first one that is
 proven is kept.
 """
 
@@ -21,16 +21,17 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 from azureml_scoring.models.engines.onnx_model import (
-    LARGEST,
-    LEAST_COMPARED,
+    MAX_MAGNITUDE,
+    MIN_COMPARED_ANSWERS,
     OnnxModel,
     OnnxPredictor,
 )
 from azureml_scoring.models.engines.onnx_session import open_session
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.graphs import Converted
-from mlops.parity import Compared, NotProven, Parity, Say
-from mlops.proof_rows import Kind, as_taken, huge, rows_of_all_kinds, with_gaps
+from mlops.parity import NotProven, Parity, ParityResult
+from mlops.proof_rows import RowSet, as_accepted, huge_rows, row_sets, rows_with_gaps
+from mlops.say import Say, silent
 
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 FILE_NAME = "model.onnx"
 NOT_COMPARED = "its answers can't be compared"
 
-FURTHEST = (LARGEST["float32"], 1e30, 1e15)
-"""Numbers up to which a model may be proven that is not proven for all."""
+FALLBACK_MAGNITUDES = (MAX_MAGNITUDE["float32"], 1e30, 1e15)
+"""Smaller limits to try for a model that is not proven for the largest numbers."""
 
 
 def convert(
@@ -47,9 +48,9 @@ def convert(
     contract: Contract,
     sample: np.ndarray,
     graphs: Iterable[Converted],
-    say: Say = lambda line: None,
+    say: Say = silent,
 ) -> tuple[OnnxModel, bytes]:
-    """``sample``: (rows, features), floats. Raises NotProven."""
+    """Return the first proven graph. ``sample``: floats, (rows, features). Raises NotProven."""
     try:
         is_classifier(estimator)
     except Exception as error:  # it has no tags
@@ -59,14 +60,15 @@ def convert(
         try:
             if isinstance(graph, NotProven):
                 raise graph
-            with warnings.catch_warnings(
-                action="ignore"
-            ):  # of overflows, which the rows are there for
+            # The rows are meant to overflow.
+            with warnings.catch_warnings(action="ignore"):
                 proof = _Proof(graph, estimator, contract, sample, say)
-                return proof.of_any(_readings(estimator, contract, dtype, proof.outputs)), graph
+                return proof.first_proven(
+                    _readings(estimator, contract, dtype, proof.outputs)
+                ), graph
         except NotProven as error:
             reasons[dtype] = str(error)
-        except Exception as error:  # a graph of some other form: no reason to end in a traceback
+        except Exception as error:  # a graph of another form must not end in a traceback
             reasons[dtype] = f"{NOT_COMPARED} ({type(error).__name__})"
     if len(set(reasons.values())) == 1:
         raise NotProven(reasons.popitem()[1])
@@ -76,8 +78,8 @@ def convert(
 def _readings(
     estimator: Any, contract: Contract, dtype: Any, names: list[str]
 ) -> Iterator[OnnxModel]:
-    """How the outputs may be read: a classifier's label off its probabilities, or as the graph
-    gives it."""
+    """Yield ways to read the outputs: a classifier's label may come from its probabilities, or
+    from the graph itself."""
     plain = OnnxModel(FILE_NAME, dtype, {}, labels=None, flat=False, missing=False, parity={})
     if not is_classifier(estimator):
         method = "predict" if "predict" in contract.methods else "transform"
@@ -89,8 +91,8 @@ def _readings(
             plain, outputs=both, labels=estimator.classes_.tolist()
         )
         off_label = dataclasses.replace(plain, outputs=both | {"predict": label})
-        # In float32 only the former breaks ties as scikit-learn does; in float64 the label is
-        # nearer to it, and cheap.
+        # In float32 only the probabilities break ties like scikit-learn; in float64 the graph's
+        # label comes closer, and costs little.
         yield from (
             (off_probabilities, off_label) if dtype == "float32" else (off_label, off_probabilities)
         )
@@ -99,7 +101,7 @@ def _readings(
 
 
 class _Proof:
-    """Of one graph, whose outputs may be read in several ways."""
+    """Proves one graph, whose outputs may be read in several ways."""
 
     def __init__(
         self, data: bytes, estimator: Any, contract: Contract, sample: np.ndarray, say: Say
@@ -119,75 +121,76 @@ class _Proof:
         self._direct = Predictor(estimator, contract)
         self._contract = contract
         self._sample = sample
-        self._kinds = list(rows_of_all_kinds(sample, _splits(graph)))
+        self._kinds = list(row_sets(sample, _splits(graph)))
         self._parity = Parity(self._direct, contract, sample, say)
 
-    def of_any(self, readings: Iterable[OnnxModel]) -> OnnxModel:
-        """The first that is proven, with what is proven of it. Raises NotProven."""
+    def first_proven(self, readings: Iterable[OnnxModel]) -> OnnxModel:
+        """Return the first reading that is proven, and how far. Raises NotProven."""
         reason = NotProven("")
         for reading in readings:
             model = dataclasses.replace(reading, flat=self._flat(next(iter(reading.outputs))))
-            for largest in self._furthest(model):
+            for largest in self._magnitudes(model):
                 try:
                     return self._proven(dataclasses.replace(model, largest=largest))
                 except NotProven as error:
                     reason = error
         raise reason
 
-    def _furthest(self, model: OnnxModel) -> list[float]:
-        """Numbers up to which it may be proven, the largest first, the last being not far beyond
-        the sample's."""
+    def _magnitudes(self, model: OnnxModel) -> list[float]:
+        """Return limits to prove the model for, the largest first, the last near the sample's."""
         near = 10 * float(np.nanmax(np.abs(self._sample), initial=1.0))
-        largest = LARGEST[model.dtype]
+        largest = MAX_MAGNITUDE[model.dtype]
         return [
             largest,
-            *(number for number in FURTHEST if near < number < largest),
+            *(number for number in FALLBACK_MAGNITUDES if near < number < largest),
             *([near] if near < largest else []),
         ]
 
     def _proven(self, model: OnnxModel) -> OnnxModel:
-        kinds = [*self._kinds, huge(self._sample, model.largest or 0.0)]
+        kinds = [*self._kinds, huge_rows(self._sample, model.largest or 0.0)]
         compared = self._compare(model, kinds)
-        if compared.answers < LEAST_COMPARED:
+        if compared.answers < MIN_COMPARED_ANSWERS:
             raise NotProven(
                 f"only {compared.answers:,} answers could be compared, fewer than "
-                f"{LEAST_COMPARED:,}"
+                f"{MIN_COMPARED_ANSWERS:,}"
             )
         model = dataclasses.replace(model, parity=compared.to_json())
         missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
         if missing:
-            gaps = ("with missing values", with_gaps(self._sample, missing))
-            with contextlib.suppress(NotProven):  # then such rows are the estimator's
+            gaps = ("with missing values", rows_with_gaps(self._sample, missing))
+            with contextlib.suppress(NotProven):  # then the estimator answers such rows
                 lenient = dataclasses.replace(model, missing=True)
                 self._compare(lenient, [gaps])
                 model = lenient
                 kinds.append(gaps)
         if self._dense:
-            with contextlib.suppress(NotProven):  # then it is ONNX Runtime's
+            with contextlib.suppress(NotProven):  # then ONNX Runtime computes the graph
                 self._compare(model, kinds, self._dense)
                 model = dataclasses.replace(model, numpy=True)
         return model
 
     def _flat(self, method: str) -> bool:
-        """Whether an answer is a number, not a list. Raises NotProven."""
+        """Return whether an answer is a number, not a list. Raises NotProven."""
         try:
-            first = self._direct(Batch(as_taken(self._sample[:1].copy(), self._contract), method))
+            first = self._direct(
+                Batch(as_accepted(self._sample[:1].copy(), self._contract), method)
+            )
         except ScoringError as error:
             raise NotProven(f"it has no answer to {method}") from error
         return not isinstance(first[0], list)
 
     def _compare(
-        self, model: OnnxModel, kinds: Iterable[Kind], session: Session | None = None
-    ) -> Compared:
+        self, model: OnnxModel, kinds: Iterable[RowSet], session: Session | None = None
+    ) -> ParityResult:
         compiled = OnnxPredictor(model, session or self._session, self._direct)
         return self._parity.compare(compiled, tuple(model.outputs), kinds)
 
 
 def _splits(graph: Any) -> Iterator[tuple[int, float]]:
-    """Feature and threshold of each split of a graph's trees."""
+    """Yield feature and threshold of each split of a graph's trees."""
     for node in graph.graph.node:
-        found = {attribute.name: attribute for attribute in node.attribute}
-        if node.op_type.startswith("TreeEnsemble") and "nodes_values" in found:
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type.startswith("TreeEnsemble") and "nodes_values" in attributes:
             yield from zip(
-                found["nodes_featureids"].ints, found["nodes_values"].floats, strict=True
+                attributes["nodes_featureids"].ints, attributes["nodes_values"].floats, strict=True
             )

@@ -1,4 +1,4 @@
-"""Runs graphs.py in a process of its own, which may die, or never end, without harm."""
+"""Runs graphs.py in a process of its own, which may crash or hang without harm."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from mlops.graphs import DTYPES, Converted, each
-from mlops.parity import NotProven, Say
+from mlops.graphs import DTYPES, Converted, onnx_graphs
+from mlops.parity import NotProven
+from mlops.say import Say
 
-LIMIT = 120.0
-"""Seconds that a conversion may take."""
+CONVERSION_LIMIT_S = 120.0
+"""How long a conversion may take."""
 
-MOST_NODES = 5_000_000
-"""Of all trees together: some hundred seconds, and 3 GB of memory."""
+MAX_TREE_NODES = 5_000_000
+"""Nodes of all trees together, which take about a hundred seconds and 3 GB of memory."""
 
-NO_HAND_OVER = "it can't be handed to the process that converts it"
+NOT_PICKLED = "it can't be handed to the process that converts it"
 
 SECONDS_PER_NODE = 2e-5
 """Measured on forests of half a million nodes and of a million."""
 
-WORTH_TELLING = 5.0
-"""Seconds."""
+PROGRESS_FROM_S = 5.0
+"""A longer conversion is announced."""
 
 Convert = Callable[[Any, int, Say], Iterator[Converted]]
-"""An estimator, how many features it takes, what tells the user -> a graph of each dtype, or why
-there is none."""
+"""Estimator, number of features, progress -> a graph for each dtype, or why there is none."""
 
 
 @contextmanager
-def converter(limit: float = LIMIT) -> Iterator[Convert]:
-    """``with converter() as convert``: to be begun early, since what the process imports takes it a
-    second.
+def converter(limit: float = CONVERSION_LIMIT_S) -> Iterator[Convert]:
+    """Start the process: ``with converter() as convert``. Start early, its imports take a second.
 
-    ``convert`` raises NotProven where there is no point in trying. Of its graphs the first can be
-    looked at while the second is being made.
+    ``convert`` raises NotProven if there is no point in trying. Its first graph can be checked
+    while the second is being made.
     """
     receiver, sender = Pipe(duplex=False)
     with tempfile.TemporaryFile() as file, receiver:
@@ -62,8 +61,7 @@ def converter(limit: float = LIMIT) -> Iterator[Convert]:
 
 
 def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
-    """In a session of its own, so that Ctrl-C in a terminal is this process's alone to deal
-    with."""
+    """Start the process in its own session: only this process gets Ctrl-C from a terminal."""
     command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, limit))]
     return subprocess.Popen(  # noqa: S603 our own module
         command,
@@ -86,13 +84,11 @@ def _convert(
     say: Say,
 ) -> Iterator[Converted]:
     seconds = hand_over(estimator, file) * SECONDS_PER_NODE
-    if seconds > WORTH_TELLING:
+    if seconds > PROGRESS_FROM_S:
         say(f"  converting its trees, about {seconds:.0f} s")
-    with (
-        contextlib.suppress(BrokenPipeError),
-        cast(IO[bytes], process.stdin) as told,
-    ):  # where it died there are no results
-        told.write(str(width).encode())
+    # If the process died, reading the results says so.
+    with contextlib.suppress(BrokenPipeError), cast(IO[bytes], process.stdin) as stdin:
+        stdin.write(str(width).encode())
     return _results(receiver, limit)
 
 
@@ -110,21 +106,23 @@ def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
 
 
 def hand_over(estimator: Any, file: IO[bytes]) -> int:
-    """-> nodes of all its trees. Raises NotProven where it can't be handed over, or that is not
-    worth it."""
+    """Pickle the estimator; return the number of nodes of its trees.
+
+    Raises NotProven if it can't be pickled, or its trees can't be converted in time.
+    """
     pickler = _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL)
     try:
         pickler.dump(estimator)
         file.seek(0)
     except NotProven:
         raise
-    except Exception as error:  # whatever its objects raise
-        raise NotProven(f"{NO_HAND_OVER} ({type(error).__name__})") from error
+    except Exception as error:  # its objects may raise anything
+        raise NotProven(f"{NOT_PICKLED} ({type(error).__name__})") from error
     return pickler.nodes
 
 
 class _Pickler(pickle.Pickler):
-    """Looks at each tree on the way, wherever in the estimator it is."""
+    """Checks and counts each tree that it pickles, wherever in the estimator it is."""
 
     nodes = 0
 
@@ -133,36 +131,35 @@ class _Pickler(pickle.Pickler):
 
         if not isinstance(obj, Tree):
             return
-        if not np.isfinite(
-            obj.threshold
-        ).all():  # skl2onnx looks for the next float below infinity for ever
+        # skl2onnx would search forever for the next float below infinity.
+        if not np.isfinite(obj.threshold).all():
             raise NotProven("its trees split at infinity, as those fitted on data with gaps do")
         self.nodes += obj.node_count
-        if self.nodes > MOST_NODES:
+        if self.nodes > MAX_TREE_NODES:
             raise NotProven(
-                f"its trees have more than {MOST_NODES:,} nodes, which takes too long to convert"
+                f"its trees have more than {MAX_TREE_NODES:,} nodes, which takes too long to "
+                f"convert"
             )
 
 
 def _main(parent: str, file: str, sender: str, limit: str) -> None:
-    """In the process of its own."""
+    """Convert, in the process of its own."""
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
     seconds = int(float(limit) * len(DTYPES)) + 1
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (seconds, seconds)
-    )  # ends also what lets no other thread run
+    # The kernel also ends code that lets no other thread run.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     results = Connection(int(sender), readable=False)
     importlib.import_module("skl2onnx")
     width = int(sys.stdin.read())
     try:
         with open(int(file), "rb") as source:
             estimator = pickle.load(source)
-    except Exception as error:  # a class that is nowhere to be imported from, say
-        failure = f"{NO_HAND_OVER} ({type(error).__name__})"
+    except Exception as error:  # for example a class that can't be imported here
+        failure = f"{NOT_PICKLED} ({type(error).__name__})"
         for _ in DTYPES:
             results.send((failure, b""))
         return
-    for _, graph in each(estimator, width):
+    for _, graph in onnx_graphs(estimator, width):
         results.send((str(graph), b"") if isinstance(graph, NotProven) else (None, graph))
 
 

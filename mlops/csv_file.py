@@ -1,5 +1,4 @@
-"""Reads a CSV as text: names, and each cell as it stands. What cells mean is decided by
-``column_types``."""
+"""Reads a CSV as text: column names, and each cell as it stands."""
 
 from __future__ import annotations
 
@@ -13,19 +12,24 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
-from mlops.column_types import BadCell, is_number, typed
+from mlops.cell_inference import is_number
+from mlops.column_types import BadCell, typed
 
-LONGEST_CELL = 2**31 - 1
+MAX_CELL_CHARACTERS = 2**31 - 1
 OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
-Types = dict[str | int, Feature]
-"""What is known of columns, by name, or by place where there are no names."""
+ColumnTypes = dict[str | int, Feature]
+"""Column -> its type, by name, or by place if there are no names."""
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """``columns``: names, or 0, 1, 2, ... where the file has none. ``cells``: by column. ``lines``:
-    of each row."""
+    """A CSV's text.
+
+    columns: names, or 0, 1, 2, ... if the file has none.
+    cells: by column.
+    lines: the line number of each row.
+    """
 
     path: Path
     columns: Sequence[str | int]
@@ -34,9 +38,11 @@ class CsvFile:
 
     @classmethod
     def read(cls, path: Path) -> CsvFile:
-        """Comma separated UTF-8, with or without a byte order mark. Raises StartupError, which
-        names the line."""
-        csv.field_size_limit(LONGEST_CELL)
+        """Read comma separated UTF-8, with or without a byte order mark.
+
+        Raises StartupError, which names the line.
+        """
+        csv.field_size_limit(MAX_CELL_CHARACTERS)
         try:
             with path.open(
                 encoding="utf-8-sig", newline="\n"
@@ -45,20 +51,21 @@ class CsvFile:
         except UnicodeDecodeError:
             raise StartupError(f"{path} is not in UTF-8; save it as a CSV in UTF-8.") from None
 
-    def frame(self, types: Types | None = None) -> pd.DataFrame:
-        """Each column by its type where that is known, else by its cells. Raises StartupError with
-        the line."""
-        found = {}
+    def frame(self, types: ColumnTypes | None = None) -> pd.DataFrame:
+        """Convert each column to its type, or to the one that its cells suggest.
+
+        Raises StartupError, which names the line.
+        """
+        columns = {}
         for name, cells in zip(self.columns, self.cells, strict=True):
             try:
-                found[name] = typed(cells, (types or {}).get(name))
+                columns[name] = typed(cells, (types or {}).get(name))
             except BadCell as bad:
                 raise StartupError(
                     f"Line {self.lines[bad.row]} of {self.path}: column {name} must be "
-                    f"{bad.wanted}; correct the cell, "
-                    "or leave it empty where the value is missing."
+                    f"{bad.wanted}; correct the cell, or leave it empty where the value is missing."
                 ) from None
-        return pd.DataFrame(found)
+        return pd.DataFrame(columns)
 
     def drop(self, columns: Sequence[str | int]) -> CsvFile:
         kept = [place for place, name in enumerate(self.columns) if name not in columns]
@@ -66,8 +73,8 @@ class CsvFile:
             self, columns=[self.columns[j] for j in kept], cells=[self.cells[j] for j in kept]
         )
 
-    def by_column(self, features: Sequence[Feature]) -> Types:
-        """Features by name; by place where either the file or the features have no names."""
+    def by_column(self, features: Sequence[Feature]) -> ColumnTypes:
+        """Return features by column name; by place if the file or the features have no names."""
         unnamed = any(isinstance(name, int) for name in self.columns) or any(
             f.name is None for f in features
         )
@@ -79,9 +86,8 @@ class CsvFile:
             )
         return {feature.name: feature for feature in features if feature.name is not None}
 
-    def told(self, types: Mapping[str, Feature]) -> Types:
-        """By column what the user tells. Raises StartupError for a column that the file does not
-        have."""
+    def user_types(self, types: Mapping[str, Feature]) -> ColumnTypes:
+        """Return the user's types by column. Raises StartupError if the file lacks a column."""
         columns = {str(name): name for name in self.columns}
         if unknown := [name for name in types if name not in columns]:
             raise StartupError(
@@ -92,7 +98,7 @@ class CsvFile:
 
 
 def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells."""
+    """Yield line number and cells of each row. Raises StartupError."""
     reader = csv.reader(lines, strict=True)
     line = 0
     try:
@@ -102,8 +108,8 @@ def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     except csv.Error:
         raise StartupError(
             f"The row that begins in line {line + 1} of {path} is not CSV: a quote in it is not "
-            f"closed or not doubled, "
-            "or a line end is not in quotes; save the file again, or correct the row."
+            f"closed or not doubled, or a line end is not in quotes; save the file again, or "
+            f"correct the row."
         ) from None
 
 
@@ -121,8 +127,10 @@ def _parsed(path: Path, rows: Iterator[tuple[int, list[str]]]) -> CsvFile:
 
 
 def _names(path: Path, first: Sequence[str]) -> Sequence[str | int]:
-    """Empty where the first row is data. 0, 1, 2, ... are names: pandas writes them for columns
-    that have none."""
+    """Return the header's names; empty if the first row is data.
+
+    0, 1, 2, ... are names: pandas writes them for columns that have none.
+    """
     if len(first) == 1 and (
         other := next((sign for sign in OTHER_SEPARATORS if sign in first[0]), None)
     ):
@@ -151,8 +159,11 @@ def _names(path: Path, first: Sequence[str]) -> Sequence[str | int]:
 def _cells(
     path: Path, rows: Iterator[tuple[int, list[str]]], width: int, as_wide_as: str
 ) -> tuple[list[int], list[list[str]]]:
-    """A blank line is no row; but of a single column it is one without a value, unless nothing
-    comes after it."""
+    """Return line numbers and cells by column.
+
+    A blank line is not a row, except in a single column: there it is a missing value, unless
+    nothing comes after it.
+    """
     lines: list[int] = []
     kept: list[list[str]] = []
     last = 0
@@ -162,8 +173,7 @@ def _cells(
         if row and len(row) != width:
             raise StartupError(
                 f"Line {line} of {path} has {len(row)} values, {as_wide_as}; correct the line, and "
-                f"put a text with "
-                "commas in quotes."
+                f"put a text with commas in quotes."
             )
         lines.append(line)
         kept.append(row or [""])

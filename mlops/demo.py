@@ -1,5 +1,7 @@
-"""The demo model: is a patient's diabetes likely to progress more than the median? Data that
-scikit-learn ships."""
+"""The demo model: will a patient's diabetes progress more than the median?
+
+scikit-learn ships the data.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,14 @@ from sklearn.preprocessing import StandardScaler
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
-from mlops.measure import Say
 from mlops.package import check_out, package
+from mlops.say import Say
 
 NAME = "diabetes-classifier"
 
 
 def check(out: Path, *, force: bool) -> None:
-    """Refuse a folder ``out`` that holds anything but a demo, another model included. Raises
-    StartupError."""
+    """Raise StartupError if the folder ``out`` holds anything but a demo."""
     check_out(out, force)
     if (out / FILE_NAME).exists() and (name := Manifest.read(out).model_name) != NAME:
         raise StartupError(
@@ -31,7 +32,7 @@ def check(out: Path, *, force: bool) -> None:
 
 
 def make(out: Path, *, version: str, force: bool, say: Say) -> Manifest:
-    """Train and package it. Raises StartupError."""
+    """Train and package the demo model. Raises StartupError."""
     check(out, force=force)
     say("Training on scikit-learn's diabetes data: 442 patients, 10 features")
     data = load_diabetes(as_frame=True, scaled=False)

@@ -1,4 +1,4 @@
-"""``mlops drift``."""
+"""The command ``mlops drift``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlops import extras, output
 from mlops.quantity_options import QuantityType
 
 if TYPE_CHECKING:
-    from mlops.drift import Drift
+    from mlops.drift import FeatureDrift
 
 
 @click.command()
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--limit", type=QuantityType(INDEX), help="Exit with 1 if a feature's index is above this."
 )
 def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: float | None) -> None:
-    """Tell how far data has moved from what the model in ARTIFACT was packaged with.
+    """Print how far data has moved from what the model in ARTIFACT was packaged with.
 
     FILES: what the service collects in SCORING_COLLECT_FOLDER, what Azure ML's data collector
     writes, or a sample (.csv, .json, .parquet, .npy). The population stability index of each
@@ -42,20 +42,20 @@ def drift(artifact: Path, files: tuple[Path, ...], plot: Path | None, limit: flo
         raise click.UsageError("--plot takes a file that ends in .svg or .png.")
     if plot:
         output.check(plot)
-    found = compare(artifact, files)
-    click.echo(table(found))
+    drifts = compare(artifact, files)
+    click.echo(table(drifts))
     if plot:
-        _draw(plot, found)
-    if limit is not None and found[0].index > limit:
-        raise click.ClickException(f"{found[0].baseline.name} is above {limit:g}.")
+        _draw(plot, drifts)
+    if limit is not None and drifts[0].psi > limit:
+        raise click.ClickException(f"{drifts[0].baseline.name} is above {limit:g}.")
 
 
-def _draw(plot: Path, found: Sequence[Drift]) -> None:
+def _draw(plot: Path, drifts: Sequence[FeatureDrift]) -> None:
     try:
         from mlops import drift_picture
     except ModuleNotFoundError:
         raise click.ClickException(
             f"--plot needs matplotlib; run `{extras.command('deploy')}`."
         ) from None
-    drift_picture.write(plot, found)
+    drift_picture.write(plot, drifts)
     click.echo(f"Wrote {plot}")

@@ -1,5 +1,4 @@
-"""Reads the data that is compared with a model's training data: what the service or Azure ML
-collected, or a sample."""
+"""Reads data to compare with a model's sample: collected by the service or Azure ML, or a file."""
 
 from __future__ import annotations
 
@@ -15,20 +14,25 @@ import pandas as pd
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
+from mlops import sample_file
 from validation import described, moment
 
-IS: dict[str, Callable[[Any], bool]] = {
+DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, str),
     BOOLEAN: lambda value: isinstance(value, bool),
     DATETIME: lambda value: moment(str(value)) is not None,
     ANY: lambda value: True,
 }
-"""A feature's dtype -> whether a value is of it; dtypes that are not here are numbers."""
+"""dtype -> a check that a value has it; dtypes that are not listed are numbers."""
 
 
-def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> Iterator[list[Any]]:
+def feature_columns(
+    file: Path, features: Sequence[Feature], names: Sequence[str]
+) -> Iterator[list[Any]]:
     """Yield the values of each feature, in the order of ``names``, as the service counts them.
-    Raises StartupError."""
+
+    Raises StartupError.
+    """
     taken = [_as_it_is(feature) for feature in features]
     frame = _read(file, taken, names)
     frame.columns = frame.columns.astype(str)
@@ -38,8 +42,7 @@ def columns(file: Path, features: Sequence[Feature], names: Sequence[str]) -> It
 
 
 def _as_it_is(feature: Feature) -> Feature:
-    """Let a category column hold values that the fit did not have: here they are data, not a
-    mistake."""
+    """Let a category column hold values that the fit did not have: here they are drift."""
     if feature.dtype != CATEGORY:
         return feature
     return replace(
@@ -52,11 +55,11 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
     if file.suffix.lower() != ".jsonl":
         return samples.read(file, features)
     try:
-        lines = samples.json_lines(file)
+        lines = sample_file.json_lines(file)
         if odd := next(
             (number for number, line in lines.items() if not isinstance(line, dict)), None
         ):
-            raise ValueError(f"line {odd} is no object")
+            raise ValueError(f"line {odd} is not an object")
     except ValueError as error:
         raise StartupError(
             f"{file} is not JSON lines: {error}; give a file of the data collector."
@@ -69,14 +72,12 @@ def _read(file: Path, features: Sequence[Feature], names: Sequence[str]) -> pd.D
     if not rows:
         raise StartupError(f"{file} has no rows; give one that has.")
     _check_rows(file, rows, names)
-    return pd.DataFrame(
-        rows, dtype=object
-    )  # or a null would make numbers of a column's categories 1.0, 2.0
+    # By itself pandas turns a column's categories 1, 2 into 1.0, 2.0 if one value is null.
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
-    """Refuse a row that lacks a column, which pandas would fill up; not a column that all rows
-    lack."""
+    """Refuse a row that lacks a column which others have: pandas would fill it up."""
     if all(isinstance(row, dict) for row in rows) and any(
         row.keys() != rows[0].keys() for row in rows
     ):
@@ -99,7 +100,7 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
     if feature.numeric and pd.api.types.is_numeric_dtype(column):
         return list(column.to_numpy(float, na_value=np.nan))
     values = [_plain(value) for value in column.astype(object).where(column.notna(), None)]
-    fits = IS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
+    fits = DTYPE_CHECKS.get(feature.dtype, lambda value: isinstance(value, int | float | Decimal))
     wrong = next(
         (row for row, value in enumerate(values, 1) if value is not None and not fits(value)), None
     )
@@ -109,7 +110,7 @@ def _values(file: Path, name: str, feature: Feature, column: pd.Series) -> list[
         )
     if feature.numeric:
         return [np.nan if value is None else float(value) for value in values]
-    return samples.counted(feature, values)
+    return samples.canonical_values(feature, values)
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,4 @@
-"""Drift as a picture: the index of each feature, and the most drifted ones beside their
-baselines."""
+"""Draws drift: the PSI of each feature, and the most drifted ones beside their baselines."""
 
 from __future__ import annotations
 
@@ -11,25 +10,27 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from azureml_scoring.models.baseline import DRIFTED, WATCH, Baseline
+from azureml_scoring.models.baseline import DRIFTED_PSI, WATCH_PSI, Baseline
 from mlops import output
-from mlops.drift import Drift
+from mlops.drift import FeatureDrift
 from mlops.svg import picture
 
-SHOWN = 20
-CLOSER = 3
+MAX_FEATURES = 20
+DETAILED_FEATURES = 3
 COLOURS = {"stable": "#2e7d32", "watch": "#b26a00", "drifted": "#c62828"}
 
 
-def write(file: Path, drifts: Sequence[Drift]) -> None:
-    """Write SVG or PNG, by the file's name. Raises StartupError where the file must not be
-    overwritten."""
-    with matplotlib.rc_context({"text.parse_math": False}):  # a "$" in a name or a value is one
+def write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
+    """Write SVG or PNG, by the file's name.
+
+    Raises StartupError if the file must not be overwritten.
+    """
+    with matplotlib.rc_context({"text.parse_math": False}):  # print a "$" in a name as it is
         _write(file, drifts)
 
 
-def _write(file: Path, drifts: Sequence[Drift]) -> None:
-    shown, closer = drifts[:SHOWN], drifts[:CLOSER]
+def _write(file: Path, drifts: Sequence[FeatureDrift]) -> None:
+    shown, closer = drifts[:MAX_FEATURES], drifts[:DETAILED_FEATURES]
     figure = Figure(
         figsize=(11, 2.5 + 0.3 * max(len(shown), 2 * len(closer))), layout="constrained"
     )
@@ -40,19 +41,19 @@ def _write(file: Path, drifts: Sequence[Drift]) -> None:
     output.write(file, picture(figure, file.suffix.lower()[1:]))
 
 
-def _indices(axes: Axes, drifts: Sequence[Drift]) -> None:
+def _indices(axes: Axes, drifts: Sequence[FeatureDrift]) -> None:
     names = [drift.baseline.name for drift in drifts][::-1]
     axes.barh(
         names,
-        [drift.index for drift in drifts][::-1],
+        [drift.psi for drift in drifts][::-1],
         color=[COLOURS[d.verdict] for d in drifts][::-1],
     )
-    for limit in (WATCH, DRIFTED):
+    for limit in (WATCH_PSI, DRIFTED_PSI):
         axes.axvline(limit, color="#777777", linewidth=0.8, linestyle="--")
     axes.set_xlabel("population stability index")
 
 
-def _bins(axes: Axes, drift: Drift, *, legend: bool) -> None:
+def _bins(axes: Axes, drift: FeatureDrift, *, legend: bool) -> None:
     then, now = (
         np.array(counts) / max(sum(counts), 1)
         for counts in (drift.baseline.counts, drift.now.tolist())

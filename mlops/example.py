@@ -1,4 +1,4 @@
-"""Makes a request that a model answers, ready to paste: it has been tried."""
+"""Makes a request, ready to paste, that a model has answered."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from azureml_scoring.request import Request
 from azureml_scoring.service import Service
 from azureml_scoring.settings import Settings
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from cache import ResponseCache
 from mlops.plain_text import one_line
 
 
 def example(settings: Settings) -> dict[str, Any]:
-    """Return a request for one row or two. Raises StartupError where none is known that the model
-    answers."""
+    """Return the body of a request for one row or two.
+
+    Raises StartupError if the model answers none that is known.
+    """
     packaged = artifact.find(settings).manifest
-    if (
-        packaged and packaged.contract.methods[0] in packaged.golden_answers
-    ):  # tried when it was packaged
+    # Packaging has tried golden rows that have answers.
+    if packaged and packaged.contract.methods[0] in packaged.golden_answers:
         return {"data": packaged.golden_rows[:2]}
     model = load(settings)
     service, refused = _service(model, settings), ""
@@ -42,26 +43,26 @@ def example(settings: Settings) -> dict[str, Any]:
         refused = refused or f"{answer.status}: {one_line(orjson.loads(answer.body)['error'])}"
     raise StartupError(
         f"No request is known that this model answers ({refused}); package it with `mlops package "
-        f"MODEL --sample DATA "
-        "--out DIR`, with rows in DATA that it answers."
+        f"MODEL --sample DATA --out DIR`, with rows in DATA that it answers."
     )
 
 
 def rows(settings: Settings) -> list[list[Any]]:
-    """The golden rows of a packaged model, else one that it has answered. Raises StartupError."""
+    """Return a packaged model's golden rows, else one that it has answered. Raises StartupError."""
     packaged = artifact.find(settings).manifest
     return packaged.golden_rows if packaged else list(load(settings).example)
 
 
 def curl(body: dict[str, Any], url: str) -> str:
-    """``url``: of the server, or of its /score."""
+    """Return a curl command. ``url``: the server's, or that of its /score."""
     score = url.rstrip("/").removesuffix("/score") + "/score"
-    return f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {shlex.quote(orjson.dumps(body).decode())}"
+    data = shlex.quote(orjson.dumps(body).decode())
+    return f"curl {shlex.quote(score)} -H 'Content-Type: application/json' -d {data}"
 
 
 def _service(model: Model, settings: Settings) -> Service:
     """Build the service as a server has it, without cache and log."""
-    row = Row()
+    row = WorkerRow()
     lifecycle = Lifecycle(lambda: row)
     lifecycle.load(lambda: model)
     return Service(

@@ -1,27 +1,25 @@
-"""Makes pandas categories of a sample's columns: those of the fit, where a part of the model tells
-them."""
+"""Gives a sample's columns the pandas categories of the fit, if the model holds them."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import CATEGORY, Feature
 from mlops.read_as import fitted_types, listed
-
-Say = Callable[[str], None]
+from mlops.say import Say
 
 
 def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.DataFrame:
-    """Rows with other categories than those of the fit are left out. Raises StartupError where no
-    row is left."""
-    told = fitted_types(estimator, list(frame.columns))
+    """Cast the columns, and leave out rows with categories that the fit did not have.
+
+    Raises StartupError if no row is left.
+    """
+    types = fitted_types(estimator, list(frame.columns))
     cast = {
-        name: found
+        name: column
         for name in frame.columns
-        if (found := _cast(frame[name], told.get(name), say)) is not None
+        if (column := _cast(frame[name], types.get(name), say)) is not None
     }
     if not cast:
         return frame
@@ -42,10 +40,10 @@ def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.Data
     return pd.DataFrame({name: cast.get(name, frame[name]) for name in frame.columns})[~rows]
 
 
-def _cast(column: pd.Series, told: Feature | None, say: Say) -> pd.Series | None:
-    """None where it holds no categories."""
-    known = told.categories if told else ()
-    if told and told.dtype == CATEGORY and known:
+def _cast(column: pd.Series, fitted: Feature | None, say: Say) -> pd.Series | None:
+    """Return the column as categories; None if it holds none."""
+    known = fitted.categories if fitted else ()
+    if fitted and fitted.dtype == CATEGORY and known:
         values = column.astype(object).where(column.isin(known))
         return pd.Series(pd.Categorical(values, categories=list(known)), index=column.index)
     if not isinstance(column.dtype, pd.CategoricalDtype):
@@ -54,7 +52,7 @@ def _cast(column: pd.Series, told: Feature | None, say: Say) -> pd.Series | None
     if not known:
         say(
             f"  note: the categories of {column.name} are those of the sample, in this order: "
-            f"{listed(own)}; the model "
-            "does not tell its own, so check that they are those of the fit"
+            f"{listed(own)}; the model does not hold its own, so check that they are those of the "
+            f"fit"
         )
     return column.cat.add_categories([category for category in known if category not in own])

@@ -1,5 +1,4 @@
-"""Converts an estimator to ONNX graphs by skl2onnx, whose converters of many authors fail in many
-ways."""
+"""Converts an estimator to ONNX graphs with skl2onnx."""
 
 from __future__ import annotations
 
@@ -9,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from azureml_scoring.models.engines.onnx_model import INPUT
+from azureml_scoring.models.engines.onnx_model import INPUT_NAME
 from mlops.parity import NotProven
 
 Dtype = Literal["float64", "float32"]
@@ -19,8 +18,8 @@ Converted = tuple[Dtype, bytes | NotProven]
 """A graph, or why there is none."""
 
 
-def each(estimator: Any, width: int) -> Iterator[Converted]:
-    """A graph of each dtype. In this process: users have it by converter.py."""
+def onnx_graphs(estimator: Any, width: int) -> Iterator[Converted]:
+    """Yield a graph of each dtype, or why there is none. ``converter`` calls this safely."""
     for dtype in DTYPES:
         try:
             yield dtype, _graph(estimator, width, dtype)
@@ -39,9 +38,9 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
         warnings.simplefilter("ignore")
         try:
             graph = to_onnx(
-                estimator, initial_types=[(INPUT, kind([None, width]))], options=options
+                estimator, initial_types=[(INPUT_NAME, kind([None, width]))], options=options
             )
-        except Exception as error:  # converters of many authors fail in many ways
+        except Exception as error:  # its converters have many authors, and raise anything
             raise NotProven(f"skl2onnx can't convert it ({type(error).__name__})") from error
     if dtype == "float64":
         _cast_around_trees(graph)
@@ -50,8 +49,8 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
 
 
 def _cast_around_trees(graph: Any) -> None:
-    """ONNX's trees compare float32, as scikit-learn's do: what reaches them in float64 is cast, and
-    back."""
+    """Cast float64 to float32 before each tree, and its result back: ONNX's trees compare float32,
+    like scikit-learn's."""
     from onnx import TensorProto, helper
 
     nodes = []

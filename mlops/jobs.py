@@ -1,5 +1,4 @@
-"""What ``n_jobs`` costs a served model: threads or processes that start for each request, beside
-the server's own."""
+"""Measures what ``n_jobs`` costs a served model: it starts threads or processes per request."""
 
 from __future__ import annotations
 
@@ -10,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-LONGEST_S = 2.0
-CALLS = 5
-MATTERS = 1.2
-"""Slower by less may be chance."""
+MAX_TRIAL_S = 2.0
+MAX_CALLS = 5
+MIN_SLOWDOWN = 1.2
+"""A smaller slowdown may be chance."""
 
 
 def note(estimator: Any, ask: Callable[[], object]) -> str | None:
-    """``ask``: for one row. A line where ``n_jobs`` makes it slower."""
+    """Return a note if ``n_jobs`` makes one row slower. ``ask``: predicts one row."""
     parts = [part for part in _parts(estimator, set()) if _many(part)]
     if not parts:
         return None
@@ -31,7 +30,7 @@ def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     finally:
         for part, jobs in zip(parts, before, strict=True):
             part.n_jobs = jobs
-    if as_it_is < MATTERS * alone:
+    if as_it_is < MIN_SLOWDOWN * alone:
         return None
     kinds = ", ".join(
         sorted(
@@ -43,13 +42,13 @@ def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     )
     return (
         f"note: {kinds} makes a row take {as_it_is * 1000:.1f} ms instead of {alone * 1000:.1f} "
-        f"ms, and threads or "
-        f"processes start in each worker of the server; {advice} and save the model again"
+        f"ms, and threads or processes start in each worker of the server; {advice} and save the "
+        f"model again"
     )
 
 
 def _parts(thing: Any, seen: set[int]) -> Iterator[Any]:
-    """An estimator and all that it consists of."""
+    """Yield an estimator and all estimators inside it."""
     if id(thing) in seen:
         return
     seen.add(id(thing))
@@ -73,9 +72,8 @@ def _many(part: Any) -> bool:
 
 
 def _advice(estimator: Any, parts: list[Any]) -> str:
-    """``set_params`` where that reaches all of them: it does not reach fitted copies of what was
-    given."""
-    with contextlib.suppress(Exception):  # an estimator of one's own
+    """Suggest ``set_params`` if it reaches all parts; it does not reach fitted copies."""
+    with contextlib.suppress(Exception):  # an estimator from outside may lack it
         names = [
             name
             for name, value in estimator.get_params().items()
@@ -84,14 +82,15 @@ def _advice(estimator: Any, parts: list[Any]) -> str:
         estimator.set_params(**dict.fromkeys(names, 1))
         if not any(map(_many, parts)):
             return f"call model.set_params({', '.join(f'{name}=1' for name in names)})"
-    return f"fit it with n_jobs=1, or set that on its {', '.join(sorted({type(part).__name__ for part in parts}))},"
+    types = ", ".join(sorted({type(part).__name__ for part in parts}))
+    return f"fit it with n_jobs=1, or set that on its {types},"
 
 
 def _seconds(ask: Callable[[], object]) -> float:
-    """The median of a few calls; the first, which may start processes, is not counted."""
+    """Return the median of a few calls, without the first, which may start processes."""
     ask()
     took: list[float] = []
-    while len(took) < CALLS and sum(took) < LONGEST_S:
+    while len(took) < MAX_CALLS and sum(took) < MAX_TRIAL_S:
         started = time.perf_counter()
         ask()
         took.append(time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""Makes an artifact folder of a model: the file, and a manifest measured on sample data."""
+"""Packages a model: writes its file and a manifest, measured on sample data, to a folder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.inputs.contract import Feature
-from azureml_scoring.models import golden_rows as golden
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
-from azureml_scoring.models.estimators.estimator import Predictor, asking
 from azureml_scoring.models.estimators.known_features import with_fitted
+from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact, model_file
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest, running_versions
@@ -28,13 +29,14 @@ from mlops import jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
-from mlops.golden_rows import Given
-from mlops.measure import Measured, Say, measure
+from mlops.golden_selection import GoldenOption
+from mlops.measure import Measurement, measure
 from mlops.own_modules import not_deployed
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
-from mlops.sample import as_told
+from mlops.sample import apply_types
+from mlops.say import Say, silent
 
 
 def package(
@@ -42,20 +44,23 @@ def package(
     sample: pd.DataFrame | CsvFile,
     out: Path,
     *,
-    told: Mapping[str, Feature] | None = None,
+    user_types: Mapping[str, Feature] | None = None,
     name: str | None = None,
     version: str | None = None,
     force: bool = False,
     cacheable: bool = True,
     trust: Collection[str] = (),
-    golden_rows: Given = "synthetic",
-    say: Say = lambda line: None,
+    golden_rows: GoldenOption = "synthetic",
+    say: Say = silent,
 ) -> Manifest:
-    """Write ``out``. The estimator is unpickled: package only what you trust. Raises StartupError.
+    """Write the artifact folder ``out``.
 
-    ``told``: what a CSV's columns are, as far as the user says so. ``trust``: types that a skops
-    file may hold beside those that skops trusts. ``golden_rows``: rows for the manifest, ``sample``
-    for some of the sample's, ``synthetic`` for others like them.
+    The estimator is unpickled: package only what you trust. Raises StartupError.
+
+    user_types: what the user says of a CSV's columns.
+    trust: types that a skops file may hold, in addition to those that skops trusts.
+    golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
+        others like them.
     """
     check_out(out, force)
     say(f"Loading {model}")
@@ -69,19 +74,19 @@ def package(
     estimator, digest = _load(
         found, settings, f"mlops package {model} --sample DATA --out {out}", say
     )
-    with asking("it was measured on the sample"):
+    with startup_error_when("it was measured on the sample"):
         signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
-        sample = _read(sample, estimator, signature, told or {}, say)
+        sample = _read(sample, estimator, signature, user_types or {}, say)
         if not isinstance(golden_rows, str):
-            golden_rows = _read(golden_rows, estimator, signature, told or {}, lambda line: None)
+            golden_rows = _read(golden_rows, estimator, signature, user_types or {}, silent)
         check_whole(estimator, sample, say)
     with converter() as graphs:
-        with asking("it was measured on the sample"):
+        with startup_error_when("it was measured on the sample"):
             default = found.mlflow.method if found.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
             measured = measure(estimator, sample, say, default, signed, golden_rows)
         compiled, graph = _compile(estimator, measured, graphs, say)
-    _tell_of_jobs(estimator, measured, compiled, say)
+    _note_on_jobs(estimator, measured, compiled, say)
     manifest = Manifest(
         model_name=found.name,
         model_version=found.version if found.version != "unknown" else "1",
@@ -105,18 +110,20 @@ def _read(
     rows: pd.DataFrame | CsvFile,
     estimator: Any,
     signature: Sequence[Feature],
-    told: Mapping[str, Feature],
+    user_types: Mapping[str, Feature],
     say: Say,
 ) -> pd.DataFrame:
-    """Read rows as the model was fitted and the user says. Raises StartupError."""
+    """Read rows with the types of the fit and of the user. Raises StartupError."""
     if isinstance(rows, CsvFile):
-        return as_fitted(rows, estimator, signature, told, say)
-    return as_told(rows, {**dates_of_the_fit(rows, estimator), **told})
+        return as_fitted(rows, estimator, signature, user_types, say)
+    return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
 
 
 def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
-    """-> the estimator, and the sha256 of its file. ``command``: the user's own, to give again.
-    Raises StartupError."""
+    """Return the estimator and the sha256 of its file.
+
+    ``command``: the user's own, which an error repeats with another option. Raises StartupError.
+    """
     imported = {*sys.modules}
     try:
         estimator, digest, skew = model_file.read(found, settings)
@@ -135,7 +142,7 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
 
 
 def _compile(
-    estimator: Any, measured: Measured, graphs: Convert, say: Say
+    estimator: Any, measured: Measurement, graphs: Convert, say: Say
 ) -> tuple[OnnxModel | None, bytes]:
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
@@ -147,7 +154,7 @@ def _compile(
         compiled, graph = convert(estimator, measured.contract, measured.numbers, asked, say)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # of the model, of converters, of what runs their graphs
+    except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
         why = error if isinstance(error, NotProven) else reason(error)
         say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
@@ -160,16 +167,19 @@ def _compile(
     return compiled, graph
 
 
-def _tell_of_jobs(estimator: Any, measured: Measured, compiled: OnnxModel | None, say: Say) -> None:
-    """Where the estimator itself answers."""
+def _note_on_jobs(
+    estimator: Any, measured: Measurement, compiled: OnnxModel | None, say: Say
+) -> None:
+    """Print a note if ``n_jobs`` makes the estimator slower, unless the compiled model answers."""
     contract = measured.contract
     if compiled and contract.methods[0] in compiled.outputs:
         return
-    row, predict = golden.batch(measured.rows[:1], contract), Predictor(estimator, contract)
-    with (
-        contextlib.suppress(StartupError),
-        asking("its n_jobs was looked for"),
-    ):  # no packaging fails for a note
+    row, predict = (
+        golden_check.batch_of(measured.rows[:1], contract),
+        Predictor(estimator, contract),
+    )
+    # Packaging must not fail because of a note.
+    with contextlib.suppress(StartupError), startup_error_when("its n_jobs was looked for"):
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")
 
@@ -211,7 +221,7 @@ def _is_artifact(folder: Path) -> bool:
 
 
 def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
-    """Beside ``out`` first, then in its place: nobody sees half of it."""
+    """Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "artifact"
@@ -229,6 +239,6 @@ def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
                 out.rename(replaced)
             folder.rename(out)
         except BaseException:
-            if replaced.exists() and not out.exists():  # an interrupt leaves the old one
+            if replaced.exists() and not out.exists():  # keep the old one after an interrupt
                 replaced.rename(out)
             raise

@@ -1,5 +1,4 @@
-"""Does a compiled model answer what its estimator answers, alike, and nothing that it refuses?
-Tried on rows."""
+"""Compares a compiled model with its estimator: equal answers, and none where it refuses."""
 
 from __future__ import annotations
 
@@ -14,41 +13,44 @@ import numpy as np
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED, GraphFailed
-from mlops.proof_rows import Kind, as_taken
+from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS, GraphFailed
+from mlops.proof_rows import RowSet, as_accepted
+from mlops.say import Say, silent
 
 TOLERANCE = 1e-5
-"""Of a probability, and of other numbers relative to their own size or that of the sample's
-answers."""
+"""Largest difference of probabilities; of other numbers relative to their own size, or to that of
+the sample's answers."""
 
-CHUNKS = (1, 100, 500)
-"""Rows asked at once: one by itself, some of each kind, then the others by so many."""
+CHUNK_ROWS = (1, 100, 500)
+"""Rows per call: one alone, then some of each set, then all others."""
 
-SECONDS = 60.0
-"""After so long no more are compared, once there are enough answers, and the first two chunks of
-each kind."""
+TIME_LIMIT_S = 60.0
+"""The comparison ends after this time, if it has enough answers and two chunks of each set."""
 
-REPORT_EVERY = 10.0
-"""Seconds."""
+REPORT_INTERVAL_S = 10.0
 
 Estimator = Callable[[Batch], list[Any]]
-Say = Callable[[str], None]
 
 
 class Compiled(Protocol):
-    """As ``OnnxPredictor``."""
+    """The part of ``OnnxPredictor`` that is compared."""
 
     def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]: ...
 
 
 class NotProven(Exception):
-    """Why not, in a few words."""
+    """The compiled model is not proven equal; the message says why in a few words."""
 
 
 @dataclass
-class Compared:
-    """How many answers were compared, how many rows the compiled model left to the estimator, how
-    many were there to ask, and how far the answers were apart."""
+class ParityResult:
+    """The outcome of a comparison.
+
+    answers: how many answers were compared.
+    left: rows that the compiled model left to the estimator.
+    asked: rows in all.
+    apart: the largest difference of two answers.
+    """
 
     answers: int = 0
     left: int = 0
@@ -59,9 +61,9 @@ class Compared:
     def seen(self) -> int:
         return self.answers + self.left
 
-    def __add__(self, other: Compared) -> Compared:
+    def __add__(self, other: ParityResult) -> ParityResult:
         apart = max(self.apart, other.apart)
-        return Compared(
+        return ParityResult(
             self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart
         )
 
@@ -77,42 +79,39 @@ class Compared:
 
 @dataclass
 class Parity:
-    """Compares compiled forms of one model with its estimator, which is asked once for all of
-    them."""
+    """Compares compiled forms of one model with its estimator, which is called once for all."""
 
     estimator: Estimator
     contract: Contract
     sample: np.ndarray
-    say: Say = lambda line: None
+    say: Say = silent
     clock: Callable[[], float] = time.monotonic
     spent: float = 0.0
     _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)
 
     def compare(
-        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[Kind]
-    ) -> Compared:
-        """Raises NotProven."""
+        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[RowSet]
+    ) -> ParityResult:
+        """Compare on all sets of rows, as far as time allows. Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
-        parts.sort(
-            key=lambda part: part.turn
-        )  # some rows of each kind first: the time may not do for all
-        result = Compared(asked=sum(len(part.batch.X) for part in parts))
+        parts.sort(key=lambda part: part.turn)  # some rows of each set before time runs out
+        result = ParityResult(asked=sum(len(part.batch.X) for part in parts))
         begun = reported = self.clock()
         for part in parts:
             now = self.clock()
-            done = part.turn > 1 and result.answers >= LEAST_COMPARED
-            if done and self.spent + now - begun > SECONDS:
+            done = part.turn > 1 and result.answers >= MIN_COMPARED_ANSWERS
+            if done and self.spent + now - begun > TIME_LIMIT_S:
                 break
-            if result.seen and now - reported > REPORT_EVERY:
+            if result.seen and now - reported > REPORT_INTERVAL_S:
                 reported = now
                 self.say(f"  {_progress(result, now - begun)}")
             self._compare(compiled, part, result)
         self.spent += self.clock() - begun
         return result
 
-    def _parts(self, kind: Kind, methods: tuple[str, ...]) -> Iterable[_Part]:
+    def _parts(self, kind: RowSet, methods: tuple[str, ...]) -> Iterable[_Part]:
         name, rows = kind
-        one, some, many = CHUNKS
+        one, some, many = CHUNK_ROWS
         starts = [0, one, *range(one + some, len(rows), many)]
         for (turn, start), method in itertools.product(enumerate(starts), methods):
             chunk = rows[start : [*starts, len(rows)][turn + 1]]
@@ -120,10 +119,10 @@ class Parity:
                 yield _Part(
                     turn,
                     f"{method} of rows {name}",
-                    Batch(as_taken(chunk.copy(), self.contract), method),
+                    Batch(as_accepted(chunk.copy(), self.contract), method),
                 )
 
-    def _compare(self, compiled: Compiled, part: _Part, result: Compared) -> None:
+    def _compare(self, compiled: Compiled, part: _Part, result: ParityResult) -> None:
         try:
             own, answers = compiled.own_answers(part.batch)
         except GraphFailed as error:
@@ -153,7 +152,7 @@ class Parity:
         return self._known[key]
 
     def _scale(self, method: str) -> Any:
-        """Of the sample's answers, for each column of them; probabilities have one of their own."""
+        """Return the size of the sample's answers by column; 1 for probabilities."""
         key = ("scale", method)
         if key not in self._known:
             self._known[key] = self._measured_scale(method)
@@ -164,9 +163,9 @@ class Parity:
             return np.ones(1)
         try:
             answers = np.asarray(
-                self.estimator(Batch(as_taken(self.sample.copy(), self.contract), method))
+                self.estimator(Batch(as_accepted(self.sample.copy(), self.contract), method))
             )
-        except ScoringError:  # of a sample with gaps that it does not take
+        except ScoringError:  # the sample has gaps that the model does not take
             return np.zeros(1)
         return (
             np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
@@ -175,21 +174,23 @@ class Parity:
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows to ask at once, in their turn."""
+    """Rows of one call, in order of ``turn``."""
 
     turn: int
     what: str
     batch: Batch
 
 
-def _progress(compared: Compared, seconds: float) -> str:
-    left = min(seconds / compared.seen * (compared.asked - compared.seen), SECONDS)
+def _progress(compared: ParityResult, seconds: float) -> str:
+    left = min(seconds / compared.seen * (compared.asked - compared.seen), TIME_LIMIT_S)
     return f"compared {compared.seen:,} of {compared.asked:,} answers, about {left:.0f} s to go"
 
 
 def _difference(answers: list[Any], wanted: np.ndarray, scale: Any, what: str) -> float:
-    """The largest, relative to the answer itself or, where that is larger, to ``scale``. Raises
-    NotProven."""
+    """Return the largest difference, relative to the larger of the answer and ``scale``.
+
+    Raises NotProven.
+    """
     found = np.asarray(answers)
     if found.shape != wanted.shape:
         raise NotProven(f"{what}: answers of another shape")

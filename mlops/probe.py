@@ -1,5 +1,4 @@
-"""Tries out how a model is best called: with a DataFrame or an array, and where it takes missing
-values."""
+"""Tries whether a model needs a DataFrame or an array, and where it takes missing values."""
 
 from __future__ import annotations
 
@@ -15,28 +14,28 @@ import pandas as pd
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models import golden_rows
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite
 from mlops import sample as samples
-from mlops.blame import failed
+from mlops.blame import sample_failure
 from mlops.read_as import listed
 
-ROWS = 100
-"""How many rows are looked through for some without gaps."""
+MAX_SEARCHED_ROWS = 100
+"""Rows searched for some without gaps."""
 
-TRIED = 10
-AT_ONCE = 100
-"""Features whose missing values are tried in one call, where that tells the same as one by one."""
+MAX_TRIED_ROWS = 10
+FEATURES_PER_CALL = 100
+"""Features whose missing values are tried in one call; one by one only if that call fails."""
 
-WORTH_TELLING = 5.0
-"""Seconds to go that are told."""
+PROGRESS_FROM_S = 5.0
+"""Progress is printed if more time than this remains."""
 
-NAN = "it answers NaN"
+NAN_ANSWER = "it answers NaN"
 
 
 def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> Contract:
-    """A DataFrame, unless the model fails on it and not on an array."""
+    """Use a DataFrame, unless the model fails on it and not on an array."""
     if contract.container != "frame" or hasattr(estimator, "feature_names_in_"):
         return contract
     unnamed = dataclasses.replace(contract, container="array")
@@ -50,10 +49,9 @@ def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> C
 def with_missing(
     contract: Contract, estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]
 ) -> tuple[Contract, pd.DataFrame]:
-    """The contract tells where the model takes missing values; rows that lack others are left out
-    of the frame.
+    """Return a contract that says where values may be missing, and the rows that it allows.
 
-    Raises StartupError where no row is left.
+    Raises StartupError if no row is left.
     """
     why = _refusals(_answered(contract, estimator, frame), estimator, contract, say)
     features = tuple(
@@ -69,19 +67,24 @@ def with_missing(
     for refused in sorted({*gaps.values()}):
         names = [name for name in gaps if gaps[name] == refused]
         count = int(frame[names].isna().any(axis=1).sum())
-        told = f"{count:,} rows without a value in {listed(names)}, which the model does not take ({refused})"
+        left_out = (
+            f"{count:,} rows without a value in {listed(names)}, which the model does not take "
+            f"({refused})"
+        )
         if kept.empty:
-            raise StartupError(f"The sample has nothing but {told}; give rows that it answers.")
-        say(f"  note: left out are {told}")
+            raise StartupError(f"The sample has nothing but {left_out}; give rows that it answers.")
+        say(f"  note: left out are {left_out}")
     return dataclasses.replace(contract, features=features), kept
 
 
 def failure(rows: list[list[Any]], estimator: Any, contract: Contract) -> BaseException | None:
-    """Why the model does not answer these rows, None where it does, even with NaN. Missing values
-    are let through."""
+    """Return why the model does not answer these rows; None if it does, even with NaN.
+
+    Missing values are passed on to the model.
+    """
     lenient = _lenient(contract)
     try:
-        Predictor(estimator, lenient)(golden_rows.batch(rows, lenient))
+        Predictor(estimator, lenient)(golden_check.batch_of(rows, lenient))
     except ScoringError as error:
         return _cause(error)
     return None
@@ -94,32 +97,32 @@ def _lenient(contract: Contract) -> Contract:
 
 def _why_not(predict: Predictor, batch: Batch) -> str | None:
     try:
-        return NAN if non_finite(predict(batch)) else None
+        return NAN_ANSWER if non_finite(predict(batch)) else None
     except ScoringError as error:
         return reason(_cause(error))
 
 
 def _cause(error: ScoringError) -> BaseException:
-    """What a model raised, if it did."""
+    """Return the model's own exception, if there was one."""
     return error.__cause__ or error
 
 
 def _refusals(
     row: list[Any], estimator: Any, contract: Contract, say: Callable[[str], None]
 ) -> list[str | None]:
-    """For each feature, tried out: why a row without its value is not answered."""
+    """Try a row without each feature in turn; return why it is not answered, or None."""
     lenient = _lenient(contract)
-    whole, count = golden_rows.batch([row], lenient), len(row)
+    whole, count = golden_check.batch_of([row], lenient), len(row)
     predict, why = _quickest(estimator, lenient, whole), list[str | None]()
     begun = time.perf_counter()
-    for start in range(0, count, AT_ONCE):
-        places = range(start, min(start + AT_ONCE, count))
+    for start in range(0, count, FEATURES_PER_CALL):
+        places = range(start, min(start + FEATURES_PER_CALL, count))
         if lenient.uniform and not _why_not(predict, _without(whole, places, lenient)):
             why += [None] * len(places)
         else:
             why += [_why_not(predict, _without(whole, [place], lenient)) for place in places]
         left = (time.perf_counter() - begun) / len(why) * (count - len(why))
-        if left > WORTH_TELLING:
+        if left > PROGRESS_FROM_S:
             say(
                 f"  tried {len(why):,} of {count:,} features without a value, about {left:.0f} s "
                 f"to go"
@@ -128,18 +131,18 @@ def _refusals(
 
 
 def _quickest(estimator: Any, contract: Contract, row: Batch) -> Predictor:
-    """A DataFrame of many columns costs more than many a prediction; an array may do."""
+    """Return a Predictor with an array if it answers alike: a wide DataFrame is slow to build."""
     predict = Predictor(estimator, contract)
     if contract.container == "frame" and contract.uniform:
         unnamed = Predictor(estimator, dataclasses.replace(contract, container="array"))
         with contextlib.suppress(ScoringError):
-            if golden_rows.same(unnamed(row), predict(row)):
+            if golden_check.same_answers(unnamed(row), predict(row)):
                 return unnamed
     return predict
 
 
 def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
-    """The row once for each of these places, without the value there."""
+    """Repeat the row for each of these places, without the value there."""
     X = np.repeat(whole.X, len(places), axis=0)
     for row, place in enumerate(places):
         X[row, place] = np.nan if contract.features[place].numeric else None
@@ -147,18 +150,18 @@ def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
 
 
 def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
-    """A row that the model answers. Raises StartupError."""
+    """Return a row that the model answers. Raises StartupError."""
     errors = []
     for row in _rows(frame):
         error = failure([row], estimator, contract)
         if error is None:
             return row
         errors.append(error)
-    raise failed(contract.methods[0], errors[-1], frame)
+    raise sample_failure(contract.methods[0], errors[-1], frame)
 
 
 def _rows(frame: pd.DataFrame) -> list[list[Any]]:
-    """Some without gaps, if there are such among the first."""
-    first = frame.head(ROWS)
+    """Return some rows, without gaps if there are any such among the first."""
+    first = frame.head(MAX_SEARCHED_ROWS)
     whole = first[first.notna().all(axis=1)]
-    return samples.rows_of((first if whole.empty else whole).head(TRIED))
+    return samples.rows_of((first if whole.empty else whole).head(MAX_TRIED_ROWS))

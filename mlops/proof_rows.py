@@ -1,5 +1,5 @@
-"""The rows that a compiled model is tried with: like the sample, and as unlike it as a request may
-be."""
+"""Generates the rows that prove a compiled model: some like the sample, some as unlike it as a
+request may be."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import LARGEST
+from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE
 
-GENERATED = 1_000
-"""Rows of each kind, unless they are wide."""
+MAX_ROWS_PER_SET = 1_000
+"""Rows of one set, unless they are wide."""
 
-ELEMENTS = 1_000_000
-"""Values of each kind; so there are fewer rows of more than a thousand features."""
+MAX_VALUES_PER_SET = 1_000_000
+"""Values of one set; so rows of more than a thousand features are fewer."""
 
-SPLITS = 1_000
-"""Of trees, on whose both sides, to the last bit, rows are put."""
+MAX_SPLITS = 1_000
+"""Tree splits that get rows on both sides, one bit away."""
 
-HUGE = LARGEST["float64"]
-"""Beyond, the generated rows would overflow."""
+MAX_GENERATED_VALUE = MAX_MAGNITUDE["float64"]
+"""Larger values would overflow in the generated rows."""
 
-Kind = tuple[str, np.ndarray]
-"""What the rows have in common, to go behind "predict", and the rows."""
+RowSet = tuple[str, np.ndarray]
+"""What the rows have in common, worded to follow "predict of rows", and the rows."""
 
-Odd = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""A value of the sample, the next larger one of its column, the column's least and its largest ->
-another value."""
+OddValue = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""A sample's value, the next larger one in its column, the column's minimum and its maximum ->
+an odd value."""
 
-ODD: tuple[Odd, ...] = (
+ODD_VALUES: tuple[OddValue, ...] = (
     lambda value, following, low, high: (value + following) / 2,
     lambda value, following, low, high: value + 0.25,
     lambda value, following, low, high: value + 0.7,  # a cast to whole numbers would undo it
@@ -39,7 +39,7 @@ ODD: tuple[Odd, ...] = (
     lambda value, following, low, high: high + 1,
     lambda value, following, low, high: -value,
     lambda value, following, low, high: np.full_like(value, -1),
-    lambda value, following, low, high: np.zeros_like(value),  # which validation makes of -0.0
+    lambda value, following, low, high: np.zeros_like(value),  # validation turns -0.0 into this
     lambda value, following, low, high: np.full_like(value, 1e-300),
     lambda value, following, low, high: np.full_like(value, -1e-30),
     lambda value, following, low, high: np.full_like(
@@ -47,18 +47,20 @@ ODD: tuple[Odd, ...] = (
     ),  # beyond the usual whole numbers
     lambda value, following, low, high: np.full_like(value, -(2.0**31) - 1),
 )
-"""Codes that the fit did not know, what lies between codes, numbers that casts change."""
+"""Codes that the fit did not have, values between codes, and numbers that a cast changes."""
 
 
-def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[Kind]:
-    """``splits``: features and thresholds of the model's trees, as far as it tells."""
+def row_sets(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
+    """Yield sets of rows. ``splits``: features and thresholds of the model's trees."""
     rng = np.random.default_rng(0)
-    known = np.ma.masked_invalid(sample.clip(-HUGE, HUGE))
+    known = np.ma.masked_invalid(sample.clip(-MAX_GENERATED_VALUE, MAX_GENERATED_VALUE))
     low, high = known.min(axis=0).filled(0.0), known.max(axis=0).filled(0.0)
     span = np.where(high > low, high - low, 1.0)
     shape = (_count(sample), sample.shape[1])
     whole = sample[~np.isnan(sample).any(axis=1)]
-    typical = (whole if len(whole) else np.nan_to_num(sample)).clip(-HUGE, HUGE)
+    typical = (whole if len(whole) else np.nan_to_num(sample)).clip(
+        -MAX_GENERATED_VALUE, MAX_GENERATED_VALUE
+    )
     if len(whole):
         yield "of the sample", whole
     yield "within the sample's range", rng.uniform(low, high, shape)
@@ -69,8 +71,8 @@ def rows_of_all_kinds(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -
     yield "at the splits of its trees", _at_splits(typical[:1], splits)
 
 
-def huge(sample: np.ndarray, largest: float) -> Kind:
-    """Numbers up to ``largest``: in one place of half of the rows, everywhere in the others."""
+def huge_rows(sample: np.ndarray, largest: float) -> RowSet:
+    """Return rows with numbers up to ``largest``: half of them in one place, half everywhere."""
     rng = np.random.default_rng(0)
     rows = np.nan_to_num(rng.choice(sample, _count(sample))).clip(-largest, largest)
     values = rng.choice([-1.0, 1.0], rows.shape) * largest ** rng.uniform(0.5, 1.0, rows.shape)
@@ -82,9 +84,8 @@ def huge(sample: np.ndarray, largest: float) -> Kind:
     return f"with numbers up to {largest:.1e}", np.where(places, values, rows)
 
 
-def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
-    """Rows that lack values of these features: one value in half of the rows, any number in the
-    others."""
+def rows_with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
+    """Return rows with gaps in these features: half of them with one gap, half with any number."""
     rng = np.random.default_rng(0)
     rows = rng.choice(sample, _count(sample))
     rows[np.arange(len(rows)), rng.choice(features, len(rows))] = np.nan
@@ -96,17 +97,16 @@ def with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
     return rows
 
 
-def as_taken(rows: np.ndarray, contract: Contract) -> np.ndarray:
-    """The nearest rows that a request can hold: whole numbers where the model takes no others, and
-    none too large."""
+def as_accepted(rows: np.ndarray, contract: Contract) -> np.ndarray:
+    """Return the nearest rows that a request can hold: whole and within range where the contract
+    says so."""
     dtypes = np.array([feature.dtype for feature in contract.features])
     for dtype in np.unique(dtypes):
         columns = dtypes == dtype
         if np.issubdtype(dtype, np.integer):
             least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
-            largest = (
-                float(most) if float(most) == most else np.nextafter(float(most), 0)
-            )  # of int64 it is rounded up
+            # float(int64's maximum) is rounded up, beyond it.
+            largest = float(most) if float(most) == most else np.nextafter(float(most), 0)
             rows[:, columns] = rows[:, columns].round().clip(float(least), largest)
         else:
             info = np.finfo(dtype)
@@ -115,20 +115,21 @@ def as_taken(rows: np.ndarray, contract: Contract) -> np.ndarray:
 
 
 def _count(sample: np.ndarray) -> int:
-    return int(np.clip(ELEMENTS // sample.shape[1], 1, GENERATED))
+    return int(np.clip(MAX_VALUES_PER_SET // sample.shape[1], 1, MAX_ROWS_PER_SET))
 
 
 def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Rows of the sample, with one odd value in most of them, and with nothing else in some."""
+    """Return rows of the sample with one odd value in most, and odd values only in some."""
     rng = np.random.default_rng(0)
     count, width = _count(sample), sample.shape[1]
     following = _following(sample)
     picked = rng.integers(len(sample), size=count)
-    pairs = np.resize(rng.permutation(len(ODD) * width), count)  # of an odd value and a feature
+    # Each number stands for a pair of an odd value and a feature.
+    pairs = np.resize(rng.permutation(len(ODD_VALUES) * width), count)
     kinds, places = np.divmod(pairs, width)
     everywhere = np.arange(count) % 5 == 0
     rows = sample[picked]
-    for kind, odd in enumerate(ODD):
+    for kind, odd in enumerate(ODD_VALUES):
         mine = kinds == kind
         values = odd(sample[picked[mine]], following[picked[mine]], low, high)
         here = everywhere[mine, None] | (places[mine, None] == np.arange(width))
@@ -137,7 +138,7 @@ def _odd(sample: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _following(sample: np.ndarray) -> np.ndarray:
-    """To each value the next larger one in its column, to the largest itself."""
+    """Return for each value the next larger one in its column, for the largest itself."""
     result = np.empty_like(sample)
     for j, column in enumerate(sample.T):
         values = np.unique(column)
@@ -148,11 +149,13 @@ def _following(sample: np.ndarray) -> np.ndarray:
 
 
 def _at_splits(row: np.ndarray, splits: Iterable[tuple[int, float]]) -> np.ndarray:
-    """Rows that differ in one value: a threshold, or the next number on either side of it.
+    """Return rows that differ in one value: a threshold, or the next number on either side.
 
-    Behind a transformer trees may have other features than the model, and more of them.
+    Trees behind a transformer may have other features than the model, and more of them.
     """
-    places = list(itertools.islice((split for split in splits if split[0] < len(row[0])), SPLITS))
+    places = list(
+        itertools.islice((split for split in splits if split[0] < len(row[0])), MAX_SPLITS)
+    )
     rows = np.repeat(row, 3 * len(places), axis=0)
     for i, (feature, threshold) in enumerate(places):
         rows[3 * i : 3 * i + 3, feature] = (

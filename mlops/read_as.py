@@ -1,4 +1,4 @@
-"""Reads a CSV as the model takes it, and says what was read as what."""
+"""Reads a CSV with the types of the model's fit, and prints how each column was read."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Any
 import pandas as pd
 
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from azureml_scoring.models.estimators.fitted_columns import NUMBER, fitted_columns
+from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
-from mlops.column_types import MISSING, are_codes, stray
-from mlops.csv_file import CsvFile, Types
+from azureml_scoring.models.estimators.known_values import NUMBER
+from mlops.cell_inference import MISSING_WORDS, are_codes, stray_cells
+from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
 from validation import moment
 
-NAMED = 8
-"""How many columns a line names, and how many have a note."""
+MAX_NAMED = 8
+"""Columns that a line names, and notes that are printed."""
 
-KINDS = {
+KIND_NAMES = {
     NUMBER: "numbers",
     TEXT: "texts",
     BOOLEAN: "true or false",
@@ -27,48 +28,59 @@ KINDS = {
     DATETIME: "dates or times",
     ANY: "nothing at all",
 }
-MEANT = MISSING - {""}
+WORDS_FOR_MISSING = MISSING_WORDS - {""}
 
 
 def as_fitted(
     file: CsvFile,
     estimator: Any,
     signature: Sequence[Feature],
-    told: Mapping[str, Feature],
+    user_types: Mapping[str, Feature],
     say: Callable[[str], None],
 ) -> pd.DataFrame:
-    """``signature``: of an MLflow folder. ``told``: by the user, whose word comes first. Raises
-    StartupError."""
-    types = fitted_types(estimator, file.columns) | file.by_column(signature) | file.told(told)
+    """Read the file's rows.
+
+    The user's types come first, then those of an MLflow ``signature``, then those of the fit.
+    Raises StartupError.
+    """
+    types = (
+        fitted_types(estimator, file.columns)
+        | file.by_column(signature)
+        | file.user_types(user_types)
+    )
     frame = file.frame(types)
     say(f"Read {file.path}: {len(frame)} rows")
     notes = list(_notes(file, frame, types))
     more = (
-        [f"note: {len(notes) - NAMED:,} columns more are like these"] if len(notes) > NAMED else []
+        [f"note: {len(notes) - MAX_NAMED:,} more columns are like these"]
+        if len(notes) > MAX_NAMED
+        else []
     )
-    for line in [*_kinds(frame), *notes[:NAMED], *more]:
+    for line in [*_kinds(frame), *notes[:MAX_NAMED], *more]:
         say(f"  {line}")
     return frame
 
 
-def fitted_types(estimator: Any, columns: Sequence[str | int]) -> Types:
-    """Column -> what it held at the fit. ``columns``: the sample's; they are taken by place if the
-    fit had no names."""
+def fitted_types(estimator: Any, columns: Sequence[str | int]) -> ColumnTypes:
+    """Return column -> its type at the fit, where that is known.
+
+    ``columns``: the sample's, which are matched by place if the fit had no names.
+    """
     names = names_of(estimator)
     if names is None and getattr(estimator, "n_features_in_", len(columns)) != len(columns):
         return {}
     places = {str(column): column for column in columns}
     known = list(columns) if names is None else [places.get(name, name) for name in names]
-    told = zip(known, fitted_columns(estimator, len(known)), strict=True)
-    return {name: feature for name, feature in told if feature.dtype != ANY}
+    types = zip(known, fitted_columns(estimator, len(known)), strict=True)
+    return {name: feature for name, feature in types if feature.dtype != ANY}
 
 
 def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
-    """Columns of texts that were datetimes at the fit: JSON has no type for them."""
-    told = fitted_types(estimator, list(frame.columns))
+    """Return the columns of texts that were datetimes at the fit: JSON has no type for them."""
+    types = fitted_types(estimator, list(frame.columns))
     return {
         str(name): feature
-        for name, feature in told.items()
+        for name, feature in types.items()
         if feature.dtype == DATETIME
         and name in frame.columns
         and dtype_of(name, frame[name]) == TEXT
@@ -79,44 +91,55 @@ def _kinds(frame: pd.DataFrame) -> Iterator[str]:
     by_kind = defaultdict(list)
     for name in frame.columns:
         dtype = dtype_of(name, frame[name])
-        by_kind[dtype if dtype in KINDS else NUMBER].append(name)
-    return (f"{KINDS[kind]}: {listed(by_kind[kind])}" for kind in KINDS if kind in by_kind)
+        by_kind[dtype if dtype in KIND_NAMES else NUMBER].append(name)
+    return (
+        f"{KIND_NAMES[kind]}: {listed(by_kind[kind])}" for kind in KIND_NAMES if kind in by_kind
+    )
 
 
-def _notes(file: CsvFile, frame: pd.DataFrame, types: Types) -> Iterator[str]:
-    """On texts that may mean something else."""
+def _notes(file: CsvFile, frame: pd.DataFrame, types: ColumnTypes) -> Iterator[str]:
+    """Yield notes on columns read as text that may mean something else."""
     for name, cells in zip(file.columns, file.cells, strict=True):
         if dtype_of(name, frame[name]) == TEXT and (
-            said := _note(name, cells, types.get(name), file.lines)
+            note := _note(name, cells, types.get(name), file.lines)
         ):
-            yield f"note: {name} {said}"
+            yield f"note: {name} {note}"
 
 
 def _note(
     name: str | int, cells: Sequence[str], known: Feature | None, lines: Sequence[int]
 ) -> str | None:
-    rows, option = stray(cells), f"add --dtype {name}=float64"
+    rows, option = stray_cells(cells), f"add --dtype {name}=float64"
     if known is None and all_moments({*cells} - {""}):
         return f"is text: if the model was fitted on datetimes there, add --dtype {name}=datetime"
-    words = MEANT.intersection(cells) - {*(known.categories if known else ())}
+    words = WORDS_FOR_MISSING.intersection(cells) - {*(known.categories if known else ())}
     if known is None and are_codes(cells):
-        return f"is text: its numbers have leading zeros, a plus or too many digits; if they are no codes, {option}"
+        return (
+            f"is text: its numbers have leading zeros, a plus or too many digits; if they are not "
+            f"codes, {option}"
+        )
     if known is None and rows:
-        told = f", or {option}" if MEANT.issuperset(cells[row] for row in rows) else ""
-        place = f"{len(rows)} cells that are no numbers, the first in line {lines[rows[0]]}"
-        return f"is text for {place}; leave them empty where values are missing{told}"
+        advice = (
+            f", or {option}" if WORDS_FOR_MISSING.issuperset(cells[row] for row in rows) else ""
+        )
+        place = f"{len(rows)} cells that are not numbers, the first in line {lines[rows[0]]}"
+        return f"is text for {place}; leave them empty where values are missing{advice}"
     if words:
-        found = ", ".join(sorted(words))
-        return f"holds {found}, which is read as text; leave those cells empty where they mean that values are missing"
+        return (
+            f"holds {', '.join(sorted(words))}, which is read as text; leave those cells empty "
+            f"where they mean that values are missing"
+        )
     return None
 
 
-def all_moments(given: Collection[Any]) -> bool:
-    """Each is a text that could be a date or a time."""
-    return len(given) > 0 and all(isinstance(one, str) and moment(one) is not None for one in given)
+def all_moments(values: Collection[Any]) -> bool:
+    """Return whether all values are texts that could be dates or times."""
+    return len(values) > 0 and all(
+        isinstance(value, str) and moment(value) is not None for value in values
+    )
 
 
 def listed(names: Sequence[Any]) -> str:
-    """The first few, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(map(str, names[:NAMED])) + more
+    """Return the first few names, and how many more there are, as text."""
+    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
+    return ", ".join(map(str, names[:MAX_NAMED])) + more

@@ -1,8 +1,8 @@
 """Draws rows like a sample's, each column by itself, so that a row is in the sample only by chance.
 
 Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words
-and codes are those that at least ``stability.SHARED`` rows have; a placeholder replaces others.
-Categories are the contract's.
+and codes are those that at least ``baseline.MIN_ROWS_PER_VALUE`` rows have; a placeholder replaces
+others. Categories are the contract's.
 """
 
 from __future__ import annotations
@@ -16,33 +16,35 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
-from azureml_scoring.models.baseline import BINS, SHARED
+from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
 
-Row = list[Any]
+InputRow = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 
-LOW, HIGH = 0.05, 0.95
-"""Quantiles to draw between: beyond them are few rows, and the least and the largest value are
-somebody's."""
+LOW_QUANTILE, HIGH_QUANTILE = 0.05, 0.95
+"""Quantiles to draw between: beyond them lie few rows, and the extremes are somebody's data."""
 
-CODES = 0.9
-"""Share of the rows from which a few frequent numbers count as codes: a number between two codes
-may mean nothing."""
+MIN_CODES_SHARE = 0.9
+"""A few frequent numbers count as codes if this share of the rows has them: a number between two
+codes may mean nothing."""
 
-DAY = 86_400 * 10**9
-DECIMALS = 6
-WORDS = 50
-"""How many of the most frequent words texts are made of."""
+DAY_NS = 86_400 * 10**9
+MAX_DECIMALS = 6
+MAX_WORDS = 50
+"""Frequent words of which texts are made."""
 
 PLACEHOLDERS = ("text", "")
 ROUNDS = 10
-"""Tries of each way to draw."""
+"""Tries of each way to draw rows."""
 
 
 class SyntheticRows:
-    """Draws rows. ``columns``: the sample's, as in a request. ``kept``: by column, values that the
-    model keeps."""
+    """Draws rows.
+
+    columns: the sample's columns, with values as in a request.
+    kept: by column, values that the model file keeps, such as an encoder's categories.
+    """
 
     def __init__(
         self,
@@ -62,8 +64,8 @@ class SyntheticRows:
 
     @property
     def ways(self) -> int:
-        """The number of ways to draw a row, the best first; only the last uses values that the
-        model keeps."""
+        """How many ways there are to draw a row, the best first. Only the last uses values that
+        the model keeps."""
         return max(map(len, self._ways)) + bool(self._kept)
 
     @property
@@ -71,9 +73,11 @@ class SyntheticRows:
         """Places of the columns whose values the last way takes from the model."""
         return list(self._kept)
 
-    def drawn(self, way: int, count: int) -> Iterator[list[Row]]:
-        """Yield ``count`` rows, ROUNDS times, the same at each call. Every part of a column's range
-        has a row."""
+    def drawn(self, way: int, count: int) -> Iterator[list[InputRow]]:
+        """Yield ``count`` rows, ROUNDS times, the same at each call.
+
+        Ranks are spread evenly, so every part of a column's range gets a row.
+        """
         for seed in range(ROUNDS):
             rng = np.random.default_rng(seed)
             columns = [self._column(place, way, count, rng) for place in range(len(self._ways))]
@@ -93,9 +97,11 @@ class SyntheticRows:
         return ways[min(way, len(ways) - 1)]
 
 
-def shared(values: Sequence[Hashable], most: int = BINS) -> list[Any]:
-    """Return the ``most`` frequent values that at least SHARED rows have."""
-    return [value for value, count in Counter(values).most_common(most) if count >= SHARED]
+def shared(values: Sequence[Hashable], most: int = MAX_BINS) -> list[Any]:
+    """Return the ``most`` frequent values that at least MIN_ROWS_PER_VALUE rows have."""
+    return [
+        value for value, count in Counter(values).most_common(most) if count >= MIN_ROWS_PER_VALUE
+    ]
 
 
 def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
@@ -113,7 +119,7 @@ def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
             yield _one_of(common)
         if words := shared(
             [word for value in values for word in dict.fromkeys(re.findall(r"\w+", str(value)))],
-            WORDS,
+            MAX_WORDS,
         ):
             yield _texts(words)
         yield _one_of([0] if feature.numeric else PLACEHOLDERS)
@@ -126,7 +132,7 @@ def _one_of(choices: Sequence[Any]) -> Draw:
 def _numbers(values: Sequence[Any]) -> Draw:
     common = shared(values)
     have_them = sum(value in common for value in values)
-    if len(set(values)) <= BINS and have_them >= CODES * len(values):
+    if len(set(values)) <= MAX_BINS and have_them >= MIN_CODES_SHARE * len(values):
         return _one_of(common)
     numbers = np.array(values, dtype=float)
     decimals = _decimals(numbers)
@@ -138,16 +144,17 @@ def _numbers(values: Sequence[Any]) -> Draw:
 
 def _between(numbers: np.ndarray, made: Callable[[np.float64], Any]) -> Draw:
     low, high = numbers.min(), numbers.max()
-    if low == high and len(numbers) < SHARED:  # somebody's own
+    if low == high and len(numbers) < MIN_ROWS_PER_VALUE:  # somebody's own
         numbers = np.array([low - max(abs(low) / 10, 1), high + max(abs(high) / 10, 1)])
     return lambda ranks, rng: [
-        made(number) for number in np.quantile(numbers, LOW + (HIGH - LOW) * ranks)
+        made(number)
+        for number in np.quantile(numbers, LOW_QUANTILE + (HIGH_QUANTILE - LOW_QUANTILE) * ranks)
     ]
 
 
 def _times(nanoseconds: np.ndarray) -> Draw:
     """Draw times as pandas writes them; days where the column has nothing else."""
-    unit = "s" if (nanoseconds % DAY).any() else "D"
+    unit = "s" if (nanoseconds % DAY_NS).any() else "D"
     return _between(nanoseconds, lambda number: pd.Timestamp(int(number)).floor(unit).isoformat())
 
 
@@ -159,10 +166,11 @@ def _texts(words: Sequence[str]) -> Draw:
 
 
 def _decimals(numbers: np.ndarray) -> int:
-    """Return as many decimals as the column has; for long ones, enough to show a millionth of their
-    range."""
+    """Return how many decimals a column has; for long ones, enough for a millionth of its range."""
     exact = (
-        places for places in range(DECIMALS + 1) if np.array_equal(numbers.round(places), numbers)
+        places
+        for places in range(MAX_DECIMALS + 1)
+        if np.array_equal(numbers.round(places), numbers)
     )
     span = np.ptp(numbers) or abs(numbers[0]) or 1.0
-    return next(exact, max(0, DECIMALS - int(np.floor(np.log10(span)))))
+    return next(exact, max(0, MAX_DECIMALS - int(np.floor(np.log10(span)))))

@@ -13,9 +13,9 @@ import orjson
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
-from azureml_scoring.models.golden_rows import same
+from azureml_scoring.models.golden_check import same_answers
 from mlops import sample as samples
-from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
+from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
 from mlops.score_rows import check_json
@@ -54,7 +54,9 @@ class Questions:
             else {"input_data": {"columns": self.columns, "data": rows}}
         )
 
-    def score(self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]) -> Answer:
+    def score(
+        self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]
+    ) -> EndpointAnswer:
         """What a deployment says to some of the rows. Raises EndpointError."""
         return endpoint.score(orjson.dumps(self.request(rows)), deployment)
 
@@ -65,7 +67,7 @@ class Questions:
             if answer.status != 200:
                 return f"{request['method']} got status {answer.status}"
             given = predictions(answer)
-            if given is None or not same(given, wanted, TOLERANCE):
+            if given is None or not same_answers(given, wanted, TOLERANCE):
                 return f"{request['method']} got other predictions"
         return None
 

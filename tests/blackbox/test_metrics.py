@@ -4,7 +4,7 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 import support
-from azureml_scoring.models.baseline import DRIFTED, WATCH
+from azureml_scoring.models.baseline import DRIFTED_PSI, WATCH_PSI
 from blackbox.server import THREADS, Server, serving, until
 from mlops.cli import main
 
@@ -71,8 +71,8 @@ def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
             for key, value in scraped(server).items()
             if key[0] == "scoring_feature_drift"
         }
-        assert found.pop("age") > DRIFTED
-        assert max(found.values()) < WATCH
+        assert found.pop("age") > DRIFTED_PSI
+        assert max(found.values()) < WATCH_PSI
         assert scraped(server)["scoring_data_dropped_total",] == 0
     result = CliRunner().invoke(
         main, ["drift", str(demo_model), *map(str, collected.iterdir()), "--limit", "0.25"]

@@ -57,7 +57,7 @@ def test_settings_are_those_of_the_table(name: str):
     assert {key: given.get(key) for key in table} == table
     beside = given.keys() - table.keys()
     assert {key for key in beside if key.startswith("SCORING_")} <= {"SCORING_EXPOSE_TRACEBACK"}
-    assert beside <= settings.FIELDS.keys()
+    assert beside <= settings.ATTRIBUTE_OF.keys()
     load(given)
 
 

@@ -21,7 +21,7 @@ from arm.proxy import proxy
 from arm.workspace import PREFIX, SUBSCRIPTION, WORKSPACE
 from azureml_scoring.errors import ClientError
 from azureml_scoring.models import loading as models
-from azureml_scoring.models.golden_rows import UNLIMITED
+from azureml_scoring.models.golden_check import NO_LIMITS
 from azureml_scoring.settings import Settings
 from validation import validate
 
@@ -138,7 +138,7 @@ def _answering(model_dir: Path) -> Callable[[Request], Reply]:
         try:
             return Reply(
                 200,
-                {"predictions": loaded.predict(validate(request.body, loaded.contract, UNLIMITED))},
+                {"predictions": loaded.predict(validate(request.body, loaded.contract, NO_LIMITS))},
             )
         except ClientError as error:
             return Reply(error.status, {"error": error.message})

@@ -1,1 +1,1 @@
-"""Models: found, verified, loaded, tried, and asked."""
+"""Models: found, verified, loaded, tried and called."""

@@ -1,5 +1,4 @@
-"""How far the data of a model has moved from what it was trained on: the population stability index
-of each feature.
+"""Measures drift by feature: the population stability index of new data against the training data.
 
 PSI = Σ (a - e) ln(a / e) over the bins of a feature, ``e`` being a bin's share of the training data
 and ``a`` its share now. Below 0.1 is taken for stable, above 0.25 for drifted (Siddiqi, Credit Risk
@@ -18,32 +17,32 @@ from typing import Any
 import numpy as np
 from pydantic import FiniteFloat, NonNegativeInt
 
-BINS = 10
-"""Of a feature, at most, beside the one for what is missing."""
+MAX_BINS = 10
+"""Bins of a feature, without the one for missing values."""
 
-LEAST = 0.01
-"""Share of the rows that a value has which is a bin of its own."""
+MIN_BIN_SHARE = 0.01
+"""A text value gets a bin of its own if more than this share of the rows has it."""
 
-SHARED = 5
-"""Rows that must have a value before a manifest keeps it: then it identifies nobody."""
+MIN_ROWS_PER_VALUE = 5
+"""A manifest keeps a value only if this many rows share it, so that it identifies nobody."""
 
-WATCH, DRIFTED = 0.1, 0.25
+WATCH_PSI, DRIFTED_PSI = 0.1, 0.25
 
-LEAST_KNOWN = 200
-"""Rows: of fewer, chance alone puts a baseline's bins so far off that everything seems to have
-moved."""
+MIN_BASELINE_ROWS = 200
+"""With fewer training rows, chance puts the bins so far off that every feature seems to drift."""
 
-FEW = 500
-"""Rows: chance alone makes some 0.04 of fewer."""
+MIN_JUDGED_ROWS = 500
+"""New rows needed for a verdict: with fewer, chance alone gives a PSI of about 0.04."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """One feature in the training data.
+    """The distribution of one feature in the training data.
 
-    ``bounds``: of numbers, the upper ends of all bins but the last; ``values``: of anything else
-    the most frequent, each a bin, and one more for all others; None for numbers. ``counts``: rows
-    by bin, then those where it is missing.
+    bounds: for numbers, the upper ends of all bins but the last.
+    values: for anything else, the most frequent values, each a bin; one more bin holds all
+        others. None for numbers.
+    counts: rows per bin; the last entry counts missing values.
     """
 
     name: str
@@ -58,8 +57,8 @@ class Baseline:
         return cls(name, bounds, values, tuple(empty.count(column).tolist()))
 
     @property
-    def whole(self) -> bool:
-        """Its parts fit each other, as those of a damaged one may not."""
+    def consistent(self) -> bool:
+        """True if the parts fit each other; a damaged manifest's may not."""
         ends = self.bounds if self.values is None else self.values
         ordered = all(low < high for low, high in itertools.pairwise(self.bounds))
         return ordered and len(self.counts) == len(ends) + 2 and max(self.counts) < 2**53
@@ -72,7 +71,7 @@ class Baseline:
         return len(self.counts)
 
     def count(self, column: Sequence[Any]) -> np.ndarray:
-        """Rows by bin, as ``counts``."""
+        """Count a column's rows per bin, like ``counts``."""
         if self.values is None:
             numbers = np.asarray(column, dtype=float)
             known = numbers[~np.isnan(numbers)]
@@ -82,12 +81,14 @@ class Baseline:
             return np.array([*inside, len(numbers) - len(known)])
         place = {value: index for index, value in enumerate(self.values)}
         other = len(self.values)
-        found = [other + 1 if _missing(value) else place.get(str(value), other) for value in column]
-        return np.bincount(found, minlength=other + 2)
+        bins = [other + 1 if _missing(value) else place.get(str(value), other) for value in column]
+        return np.bincount(bins, minlength=other + 2)
 
-    def index(self, now: np.ndarray) -> float:
-        """The PSI of ``now``, rows by bin. An empty bin counts as half a row: a share of nothing
-        has no logarithm."""
+    def psi(self, now: np.ndarray) -> float:
+        """Return the PSI of ``now``, rows per bin.
+
+        An empty bin counts as half a row, because a share of zero has no logarithm.
+        """
         then = np.array(self.counts)
         used = (then + now) > 0
         expected, actual = (np.maximum(counts[used], 0.5) for counts in (then, now))
@@ -96,26 +97,30 @@ class Baseline:
 
 
 def _bounds(column: Sequence[Any]) -> tuple[float, ...]:
-    """Return deciles, each between two rows, since a row's value is somebody's; of few values, all
-    mid-points."""
+    """Return the deciles, or all mid-points if there are few distinct values.
+
+    A bound lies between two rows: a row's own value is somebody's data.
+    """
     numbers = np.asarray(column, dtype=float)
     ordered = np.sort(numbers[~np.isnan(numbers)])
     distinct = np.unique(ordered)
-    ends = np.arange(1, BINS) * len(ordered) // BINS
+    ends = np.arange(1, MAX_BINS) * len(ordered) // MAX_BINS
     below, above = (
         (distinct[:-1], distinct[1:])
-        if len(distinct) <= BINS
+        if len(distinct) <= MAX_BINS
         else (ordered[ends - 1], ordered[ends])
     )
-    return tuple(np.unique(below / 2 + above / 2).tolist())  # the sum may be beyond a float
+    return tuple(np.unique(below / 2 + above / 2).tolist())  # below + above may overflow
 
 
 def _frequent(column: Sequence[Any]) -> tuple[str, ...]:
-    """None of a free text, where each value is there once."""
+    """Return the most frequent values; free text, where every value differs, has none."""
     counts = Counter(str(value) for value in column if not _missing(value))
-    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:BINS]
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MAX_BINS]
     return tuple(
-        value for value, count in most if count >= SHARED and count > counts.total() * LEAST
+        value
+        for value, count in most
+        if count >= MIN_ROWS_PER_VALUE and count > counts.total() * MIN_BIN_SHARE
     )
 
 

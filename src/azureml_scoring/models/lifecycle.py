@@ -1,5 +1,4 @@
-"""From start to stop: where the model comes from while it loads, and what the other processes see
-of it."""
+"""Loads a worker's model and keeps its phase, which the other processes see."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ from collections.abc import Callable
 from azureml_scoring import log
 from azureml_scoring.errors import NotReady, StartupError
 from azureml_scoring.models.model import Model
-from azureml_scoring.shared.scoreboard import Phase, Row
+from azureml_scoring.shared.scoreboard import WorkerPhase, WorkerRow
 
 
 class Lifecycle:
-    """One worker's model and phase. ``failure`` says why loading failed, in one sentence."""
+    """One worker's model and phase. ``failure``: one sentence on why loading failed, or None."""
 
-    def __init__(self, row: Callable[[], Row]) -> None:
+    def __init__(self, row: Callable[[], WorkerRow]) -> None:
         self._row = row
         self._model: Model | None = None
         self.failure: str | None = None
@@ -34,18 +33,18 @@ class Lifecycle:
         return self._model.version if self._model else None
 
     def model(self) -> Model:
-        """Raises NotReady."""
+        """Return the model. Raises NotReady."""
         if self._model is None:
             what = "did not load; see /liveness" if self.failure else "is still loading"
             raise NotReady(f"The model {what}.")
         return self._model
 
     def load(self, loader: Callable[[], Model]) -> None:
-        """Raises StartupError."""
+        """Load the model, log what it is, and become ready. Raises StartupError."""
         model = loader()
         self._model = model
-        if self.phase != Phase.DRAINING:
-            self._row().phase = Phase.READY
+        if self.phase != WorkerPhase.DRAINING:
+            self._row().phase = WorkerPhase.READY
         log.event(
             f"Model {model.name} {model.version} is ready",
             features=len(model.contract.features),
@@ -59,7 +58,7 @@ class Lifecycle:
         )
 
     def load_in_background(self, loader: Callable[[], Model]) -> None:
-        self._row().phase = Phase.LOADING
+        self._row().phase = WorkerPhase.LOADING
         threading.Thread(
             target=self._load_or_fail, args=(loader,), name="load", daemon=True
         ).start()
@@ -73,9 +72,9 @@ class Lifecycle:
                 if isinstance(error, StartupError)
                 else f"Loading failed: {type(error).__name__}."
             )
-            self._row().phase = Phase.FAILED
+            self._row().phase = WorkerPhase.FAILED
             log.event(self.failure, logging.CRITICAL)
 
     def drain(self) -> None:
-        self._row().phase = Phase.DRAINING
+        self._row().phase = WorkerPhase.DRAINING
         log.event("SIGTERM: finishing what is in flight")

@@ -1,8 +1,7 @@
-"""Requests in flight joined into one ``predict``: for models that take as long for one row as for
-many.
+"""Joins requests in flight into one ``predict``, if one row takes a model as long as many.
 
 The first request of a batch waits a little for others, computes for all, and hands each its rows.
-Whether a request was joined can't be told from its answer: if the joint computation fails, each
+A joined request gets the same answer as a single one: if the joint computation fails, each request
 computes for itself.
 """
 
@@ -18,18 +17,21 @@ import numpy as np
 
 from azureml_scoring.errors import DeadlineExceeded, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.model import Predict
 
-Predict = Callable[[Batch], list[Any]]
-Compute = Callable[[Callable[[], list[Any]], float], list[Any]]
+RunInSlot = Callable[[Callable[[], list[Any]], float], list[Any]]
+"""Runs a score in a slot before its deadline, and returns the answers."""
 
 
 class MicroBatcher:
-    """``compute(score, due)`` runs a score in a slot. ``window`` in seconds; ``max_rows`` of a
-    joint batch."""
+    """Joins the batches of concurrent requests.
+
+    ``window``: seconds to wait for more requests. ``max_rows``: rows of a joint batch.
+    """
 
     def __init__(
         self,
-        compute: Compute,
+        compute: RunInSlot,
         *,
         window: float,
         max_rows: int,
@@ -43,7 +45,7 @@ class MicroBatcher:
         self._open: dict[str, _Joint] = {}
 
     def predict(self, predict: Predict, batch: Batch, due: float) -> list[Any]:
-        """Raises what ``compute`` raises."""
+        """Answer ``batch``, joined with others of its method. Raises what ``compute`` raises."""
         joint, place = self._join(batch)
         if place == 0:
             self._lead(joint, batch.method, predict, due)
@@ -80,7 +82,7 @@ class MicroBatcher:
 
 
 class _Joint:
-    """Batches that are computed as one. An answer of None: compute it yourself."""
+    """Batches that are computed as one. An answer of None means: compute it yourself."""
 
     def __init__(self) -> None:
         self.batches: list[np.ndarray] = []

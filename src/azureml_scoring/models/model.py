@@ -1,4 +1,4 @@
-"""A model as the service asks it: loaded, verified, tried."""
+"""The loaded model that the service calls."""
 
 from __future__ import annotations
 
@@ -12,20 +12,34 @@ from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.joint_predict import Each
 
 Predict = Callable[[Batch], list[Any]]
+"""Returns one JSON-ready answer per row."""
+
 Quick = Callable[[Batch], Predict | None]
+"""Returns the compiled model's predict for a batch that it can take, else None."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model that has answered.
+    """A model that is loaded, verified, and has answered its first rows.
 
-    ``digest`` is the sha256 of its file, ``runtime`` what computes its answers, by version;
-    ``warmup_ms`` the time of its first ones; ``cacheable`` unless equal requests may be answered
-    differently. ``quick``: the compiled form, for the batches that it takes. It waits for nothing,
-    and is faster with the largest than a probe may wait: no thread needs to watch over it. None
-    where it is slower, or there is none. ``each``: several of those batches, of one row each, at
-    once, where that can't be told from their answers. ``baselines``: of each feature, where its
-    training data is known. ``example``: rows that it has answered. ``proven``: with finite numbers.
+    name, version: what metadata and metrics call it.
+    digest: the sha256 of its file.
+    contract: the columns and methods that it takes.
+    version_skew: one line for each package whose version differs from that of packaging.
+    golden_rows: how many golden rows it answered; 0 without a manifest.
+    warmup_ms: how long its first answers took.
+    runtime: the libraries that compute its answers, and their versions.
+    cacheable: equal requests get equal answers.
+    backend: what computes its answers, scikit-learn or the compiled graph.
+    quick: the compiled model for batches that it can take. It never blocks and computes the
+        largest batch within INLINE_PREDICT_LIMIT_S, so it runs on the event loop, without a
+        thread. None if there is no compiled model, or it is slower.
+    predict: answers any batch.
+    each: predicts several one-row batches in one call, with the same bits as one by one; None
+        if the engine can't promise that.
+    baselines: the training data's distribution, one per feature; empty if it is not known.
+    example: rows that the model has answered.
+    proven: its answers to the example are finite numbers.
     """
 
     name: str

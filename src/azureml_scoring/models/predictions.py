@@ -1,4 +1,4 @@
-"""What a model answered: one entry a row, its NaN and infinities counted, its JSON."""
+"""Turns a model's output into one answer per row, counts NaN and infinities, and writes JSON."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from azureml_scoring.errors import ModelFailed
 
 
 def per_row(output: Any) -> list[Any]:
-    """What an estimator returned, as a list with one entry a row: of numbers, texts or lists of
-    them.
+    """Return an estimator's output as a list with one entry per row: numbers, texts or lists.
 
-    Raises ModelFailed where it is none, such as a text.
+    Raises ModelFailed if the output has no rows, such as a single text.
     """
     if hasattr(output, "toarray"):
         output = output.toarray()
     if isinstance(output, list):
         if output and isinstance(output[0], np.ndarray) and output[0].ndim:
-            # predict_proba of several targets: an array for each
+            # predict_proba with several targets returns one array per target.
             return [list(row) for row in zip(*(target.tolist() for target in output), strict=True)]
-        return [_listed(row) for row in output]  # an array of them might turn numbers into texts
+        return [_listed(row) for row in output]  # np.asarray might turn numbers into texts
     rows = np.asarray(output).tolist()
     if not isinstance(rows, list):
         raise ModelFailed(
@@ -39,12 +38,12 @@ def _listed(value: Any) -> Any:
 
 
 def non_finite(answers: Any) -> int:
-    """How many NaN and infinities there are among nested lists of answers."""
+    """Count NaN and infinities in nested lists of answers."""
     if isinstance(answers, list):
         try:
-            if math.isfinite(sum(answers)):  # so each is
+            if math.isfinite(sum(answers)):  # then every answer is finite
                 return 0
-        except (TypeError, OverflowError):  # of lists and texts; of whole numbers beyond any float
+        except (TypeError, OverflowError):  # lists or texts; whole numbers beyond any float
             pass
         return sum(map(non_finite, answers))
     if isinstance(answers, dict):
@@ -53,7 +52,7 @@ def non_finite(answers: Any) -> int:
 
 
 def to_json(answers: Any) -> bytes:
-    """NaN and infinity are written as null. Raises ModelFailed."""
+    """Write answers as JSON, with null for NaN and infinity. Raises ModelFailed."""
     try:
         return orjson.dumps(answers, default=_plain)
     except TypeError as error:
@@ -61,7 +60,7 @@ def to_json(answers: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's scalars and arrays inside of object arrays."""
+    """Convert numpy scalars and arrays that lie inside object arrays."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(type(value).__name__)

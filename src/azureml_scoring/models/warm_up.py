@@ -1,7 +1,6 @@
-"""Asks a model that has no golden rows one row before it takes requests: made of what is known of
-its columns.
+"""Tries a model without golden rows on one row, made from what is known of its columns.
 
-Otherwise it would be ready, and every request might fail.
+Without that, a model could be ready while every request fails.
 """
 
 from __future__ import annotations
@@ -14,41 +13,41 @@ from typing import Any
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite
 
-Row = list[Any]
+InputRow = list[Any]
 
 ASSUMED: dict[str, tuple[Any, ...]] = {
     TEXT: ("", "a"), BOOLEAN: (False, True), DATETIME: ("2020-01-01",), ANY: (0, 1, "", "a", True),
 }  # fmt: skip
 NUMBERS = (0, 1, 0.5)
-TRIES = 5
-COMBINATIONS = 64
-"""Rows of texts beside numbers that are tried at most; each takes as long as a prediction."""
+MAX_ATTEMPTS = 5
+MAX_COMBINATIONS = 64
+"""Rows that mix texts and numbers; each one costs a prediction."""
 
-PACKAGE = (
+PACKAGE_ADVICE = (
     "package it with `mlops package MODEL --sample DATA --out DIR`, which tries rows of the sample"
 )
 
 
-def answered(
+def first_answered(
     contract: Contract,
     predict: Callable[[Batch], list[Any]],
-    rows: Iterable[Row],
+    rows: Iterable[InputRow],
     remedy: Callable[[], str | None] = lambda: None,
-) -> Row:
+) -> InputRow:
     """Return the first of ``rows`` that the model answers with finite numbers, else the first that
-    it answers.
+    it answers at all.
 
-    Raises StartupError with the ``remedy`` where it answers none.
+    Raises StartupError, with the ``remedy``, if it answers none.
     """
     first: ScoringError | None = None
-    fallback: Row | None = None
+    fallback: InputRow | None = None
     for row in rows:
         try:
-            if not non_finite(predict(golden_rows.batch([row], contract))):
+            if not non_finite(predict(golden_check.batch_of([row], contract))):
                 return row
             fallback = fallback or row
         except ScoringError as error:
@@ -58,58 +57,66 @@ def answered(
     cause = first and (first.__cause__ or first)
     raise StartupError(
         f"The model answers none of the rows that could be made for it ({contract.methods[0]}: "
-        f"{reason(cause)}); "
-        f"{remedy() or PACKAGE}."
+        f"{reason(cause)}); {remedy() or PACKAGE_ADVICE}."
     )
 
 
-def rows(
-    estimator: Any, contract: Contract, example: tuple[Row | None, list[Row]] | None = None
-) -> Iterator[Row]:
-    """Rows that a model may answer, the likeliest first. ``example``: the columns' names, or None,
-    and rows."""
+def candidate_rows(
+    estimator: Any,
+    contract: Contract,
+    example: tuple[InputRow | None, list[InputRow]] | None = None,
+) -> Iterator[InputRow]:
+    """Yield rows that a model may answer, the likeliest first.
+
+    ``example``: the column names (or None) and rows of an MLflow input example.
+    """
     if example is not None:
         yield from _by_name(contract, *example)
     assumed = [
-        [_assumed(feature, attempt) for feature in contract.features] for attempt in range(TRIES)
+        [_assumed(feature, attempt) for feature in contract.features]
+        for attempt in range(MAX_ATTEMPTS)
     ]
     known = [column.categories[:1] for column in fitted_columns(estimator, len(contract.features))]
     likely = [
-        [next(iter(given), value) for given, value in zip(known, row, strict=True)]
+        [next(iter(categories), value) for categories, value in zip(known, row, strict=True)]
         for row in assumed
     ]
     yield from likely
     yield from assumed
-    untold = [
+    open_columns = [
         j for j, feature in enumerate(contract.features) if feature.dtype == ANY and not known[j]
     ]
-    yield from itertools.islice(_texts_beside_numbers(likely[1], untold), COMBINATIONS)
+    yield from itertools.islice(_texts_beside_numbers(likely[1], open_columns), MAX_COMBINATIONS)
 
 
-def _texts_beside_numbers(row: Row, untold: Sequence[int]) -> Iterator[Row]:
-    """Each combination of texts and numbers in a few ``untold`` columns; one text, or one number,
-    among many."""
+def _texts_beside_numbers(row: InputRow, open_columns: Sequence[int]) -> Iterator[InputRow]:
+    """Yield combinations of texts and numbers in the ``open_columns``, whose dtype is not known.
+
+    Few columns get every combination; many get one text among numbers, or one number among texts.
+    """
     choices: Iterable[Sequence[Any]]
-    if 2 ** len(untold) <= COMBINATIONS:
-        choices = itertools.product(("a", 1), repeat=len(untold))
+    if 2 ** len(open_columns) <= MAX_COMBINATIONS:
+        choices = itertools.product(("a", 1), repeat=len(open_columns))
     else:
         pairs = (("a", 1), (1, "a"))
         choices = (
-            [one if place == j else others for place in untold]
+            [one if place == j else others for place in open_columns]
             for one, others in pairs
-            for j in untold
+            for j in open_columns
         )
     for choice in choices:
-        changed = dict(zip(untold, choice, strict=True))
+        changed = dict(zip(open_columns, choice, strict=True))
         yield [changed.get(place, value) for place, value in enumerate(row)]
 
 
-def _by_name(contract: Contract, columns: Row | None, given: list[Row]) -> Iterator[Row]:
-    with suppress(Exception):  # somebody else's file may hold anything
+def _by_name(
+    contract: Contract, columns: InputRow | None, rows: list[InputRow]
+) -> Iterator[InputRow]:
+    with suppress(Exception):  # an example from outside may hold anything
         places: Sequence[int] = range(len(contract.features))
         if columns is not None and contract.names is not None:
             places = [columns.index(name) for name in contract.names]
-        yield [given[0][place] for place in places]
+        yield [rows[0][place] for place in places]
 
 
 def _assumed(feature: Feature, attempt: int) -> Any:

@@ -16,7 +16,7 @@ from sklearn.preprocessing import LabelBinarizer, LabelEncoder, StandardScaler
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.estimators.no_estimator import sentence
+from azureml_scoring.models.estimators.not_an_estimator import message
 from mlops.package import package
 
 RECIPE = r"save (?:them|both) as one Pipeline, fitted as they are: `(.*)`"
@@ -71,7 +71,7 @@ def test_a_vectorizer_without_its_model_is_packaged_with_a_note(tmp_path: Path):
     said: list[str] = []
     package(support.dump(vectorizer, tmp_path), frame, tmp_path / "out", say=said.append)
     assert any(
-        "only transforms; if another model takes its answers, save both as one Pipeline" in line
+        "only transforms; if another model takes its output, save both as one Pipeline" in line
         for line in said
     )
     X, _ = support.diabetes()
@@ -109,7 +109,7 @@ def test_a_recipe_has_every_step_in_the_order_of_the_file(
             **(pieces if isinstance(pieces, dict) else dict(enumerate(pieces))),
             "threshold": 0.3,
         }
-    said = sentence(pieces)
+    said = message(pieces)
     assert "provided that the training called them in this order" in said
     assert ("FixedThresholdClassifier" in said) == with_threshold
     assert (
@@ -144,8 +144,8 @@ def test_a_recipe_has_every_step_in_the_order_of_the_file(
 )
 def test_no_recipe_is_given_where_it_would_answer_wrongly(pieces: object, said: str):
     """Pieces that do not fit together in that order, several models, and encoders of the target."""
-    assert said in sentence(pieces)
-    assert "`" not in sentence(pieces)
+    assert said in message(pieces)
+    assert "`" not in message(pieces)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_no_recipe_is_given_where_it_would_answer_wrongly(pieces: object, said: 
 )
 def test_what_a_model_alone_would_lack_is_named(other: dict[str, object], said: str):
     """With the estimator that holds it, where scikit-learn has one."""
-    assert said in sentence({"model": ALONE} | other)
+    assert said in message({"model": ALONE} | other)
 
 
 def test_other_collections_are_named_by_what_they_are(tmp_path: Path):

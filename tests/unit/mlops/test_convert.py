@@ -30,13 +30,18 @@ from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import LARGEST, LEAST_COMPARED, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import (
+    MAX_MAGNITUDE,
+    MIN_COMPARED_ANSWERS,
+    OnnxPredictor,
+)
 from azureml_scoring.models.engines.onnx_session import open_session
-from azureml_scoring.models.estimators.estimator import Predictor, contract_of, methods_of
+from azureml_scoring.models.estimators.estimator_contract import contract_of, methods_of
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.convert import convert
-from mlops.graphs import each
+from mlops.graphs import onnx_graphs
 from mlops.parity import TOLERANCE, NotProven, Parity
-from mlops.proof_rows import rows_of_all_kinds
+from mlops.proof_rows import row_sets
 
 FRAME, LABELS = support.diabetes()
 X, y = FRAME.to_numpy(), LABELS.to_numpy()
@@ -95,8 +100,8 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
     unfitted, target = PROVEN[name]
     estimator = unfitted.fit(X, target)
     contract = contract_of(estimator)
-    model, graph = convert(estimator, contract, X, each(estimator, X.shape[1]))
-    assert model.parity["rows"] > LEAST_COMPARED
+    model, graph = convert(estimator, contract, X, onnx_graphs(estimator, X.shape[1]))
+    assert model.parity["rows"] > MIN_COMPARED_ANSWERS
     direct = Predictor(estimator, contract)
     assert model.numpy == (name in BY_NUMPY)
     sessions = [open_session(graph), *([NumpyGraph.of(graph)] if model.numpy else [])]
@@ -114,7 +119,7 @@ def test_what_is_not_proven_is_not_compiled_and_says_why():
     """Its trees compare float64, which ONNX' trees don't."""
     estimator = HistGradientBoostingClassifier(max_iter=10).fit(X, y)
     with pytest.raises(NotProven, match="at the splits of its trees"):
-        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
+        convert(estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]))
 
 
 CODES = np.tile([[3.0, 1.0], [5.0, 2.0], [9.0, 3.0], [5.0, 4.0]], (60, 1))
@@ -136,7 +141,7 @@ def test_what_scikit_learn_refuses_a_compiled_model_does_not_answer(name: str):
     estimator = REFUSING[name].fit(CODES, CODES[:, 0])
     contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
     with pytest.raises(NotProven, match=r"answers what scikit-learn refuses|ONNX Runtime fails"):
-        convert(estimator, contract, CODES, each(estimator, 2))
+        convert(estimator, contract, CODES, onnx_graphs(estimator, 2))
 
 
 def test_codes_that_are_taken_though_unknown_are_compared():
@@ -145,7 +150,7 @@ def test_codes_that_are_taken_though_unknown_are_compared():
     estimator = make_pipeline(encoder, Ridge()).fit(CODES, CODES[:, 0])
     contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
     try:
-        model, graph = convert(estimator, contract, CODES, each(estimator, 2))
+        model, graph = convert(estimator, contract, CODES, onnx_graphs(estimator, 2))
     except NotProven:
         return
     assert model.parity["left_to_the_estimator"] == 0
@@ -158,7 +163,7 @@ def test_codes_that_are_taken_though_unknown_are_compared():
     ("estimator", "largest"),
     [
         (Ridge(), 1e100),
-        (RandomForestRegressor(5, random_state=0), LARGEST["float32"]),
+        (RandomForestRegressor(5, random_state=0), MAX_MAGNITUDE["float32"]),
         (make_pipeline(StandardScaler(), RandomForestRegressor(5, random_state=0)), 1e30),
     ],
     ids=["linear", "trees", "trees behind a scaler"],
@@ -167,7 +172,7 @@ def test_numbers_too_large_for_the_estimator_are_left_to_it(estimator: Any, larg
     """scikit-learn's trees refuse what is beyond float32, behind a scaler before it."""
     estimator.fit(X / 1e3, REGRESSION)
     contract = contract_of(estimator)
-    model, graph = convert(estimator, contract, X / 1e3, each(estimator, X.shape[1]))
+    model, graph = convert(estimator, contract, X / 1e3, onnx_graphs(estimator, X.shape[1]))
     assert model.largest == largest
     direct = Predictor(estimator, contract)
     compiled = OnnxPredictor(model, open_session(graph), direct)
@@ -187,7 +192,7 @@ def test_few_answers_prove_nothing():
     """Where nearly all rows are the estimator's."""
     estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
     with pytest.raises(NotProven):
-        convert(estimator, contract_of(estimator), X, each(estimator, X.shape[1]))
+        convert(estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]))
 
 
 def test_a_graph_that_answers_otherwise_is_found():
@@ -207,7 +212,7 @@ def test_a_graph_that_answers_otherwise_is_found():
         def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
             return np.ones(len(batch.X), dtype=bool), slightly_wrong(batch)
 
-    *others, at_splits = rows_of_all_kinds(X, [split])
+    *others, at_splits = row_sets(X, [split])
     parity = Parity(direct, contract, X)
     parity.compare(SlightlyWrong(), ("predict",), others)
     with pytest.raises(NotProven, match="at the splits"):

@@ -90,7 +90,7 @@ def test_trees_that_would_take_for_ever_are_told_beforehand(
     estimator: Any, reason: str, monkeypatch: pytest.MonkeyPatch
 ):
     """Wherever in the model they are."""
-    monkeypatch.setattr(converters, "MOST_NODES", 2)
+    monkeypatch.setattr(converters, "MAX_TREE_NODES", 2)
     with pytest.raises(NotProven, match=reason):
         results(make_pipeline(FunctionTransformer(), estimator))
 

@@ -71,7 +71,7 @@ def test_a_column_that_is_told_to_be_text_keeps_every_character(
     """Spaces, quotes, line ends, digits, words such as NA or True."""
     pd.DataFrame(rows, columns=["a", "b"], dtype=object).to_csv(tmp_path / "t.csv", **QUOTED)
     told = {"a": Feature("a", "str"), "b": Feature("b", "str")}
-    assert values(read(tmp_path / "t.csv", told=told)) == rows
+    assert values(read(tmp_path / "t.csv", user_types=told)) == rows
 
 
 @FAST
@@ -146,7 +146,7 @@ def test_what_the_user_tells_decides(
     """Among numbers and booleans the words that stand for nothing mean nothing else; in texts they
     are texts."""
     (tmp_path / "t.csv").write_text("\n".join(["key,a", *(f"k,{cell}" for cell in cells)]))
-    frame = read(tmp_path / "t.csv", told={"a": Feature("a", dtype)})[["a"]]
+    frame = read(tmp_path / "t.csv", user_types={"a": Feature("a", dtype)})[["a"]]
     assert [value for (value,) in values(frame)] == found
     assert features_of(frame)[0].dtype == dtype
 
@@ -173,7 +173,7 @@ def test_a_cell_that_does_not_fit_is_named_by_its_line(
     with pytest.raises(
         StartupError, match=rf"Line 4 of .*t\.csv: column a must be {wanted}"
     ) as caught:
-        read(tmp_path / "t.csv", told={"a": Feature("a", dtype)})
+        read(tmp_path / "t.csv", user_types={"a": Feature("a", dtype)})
     assert cell not in str(caught.value).replace(str(tmp_path), "")
 
 
@@ -268,10 +268,10 @@ def test_only_columns_that_are_there_can_be_told(tmp_path: Path):
     with pytest.raises(
         StartupError, match=r"--text or --dtype names c, which .* lacks; it has a, b"
     ):
-        read(tmp_path / "t.csv", told={"c": Feature("c", "str")})
+        read(tmp_path / "t.csv", user_types={"c": Feature("c", "str")})
     (tmp_path / "t.json").write_text("[[1]]")
     with pytest.raises(StartupError, match="are for a CSV"):
-        read(tmp_path / "t.json", told={"a": Feature("a", "str")})
+        read(tmp_path / "t.json", user_types={"a": Feature("a", "str")})
 
 
 def test_columns_can_be_left_out(tmp_path: Path):

@@ -11,7 +11,7 @@ from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import drift_picture
 from mlops.cli import main
-from mlops.drift import Drift
+from mlops.drift import FeatureDrift
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
         ("d.jsonl", '{"a": 1}\n\n[1', "is not JSON lines: line 3 is not JSON"),
         ("d.jsonl", "[1]", "is not JSON lines"),
         ("d.jsonl", "", "has no rows"),
-        ("d.jsonl", '{"a": 1}\n[]\n', "is not JSON lines: line 2 is no object"),
+        ("d.jsonl", '{"a": 1}\n[]\n', "is not JSON lines: line 2 is not an object"),
         ("d.csv", "age\n1\n", "d.csv lacks the columns sex, bmi"),
         ("d.txt", "age\n1\n", "is not a sample that can be read"),
     ],
@@ -223,7 +223,7 @@ def test_a_picture_takes_any_name_and_value(tmp_path: Path):
     """Amounts of dollars are not formulas."""
     baseline = Baseline.of("income, $_$", ["$_$ < 5"] * 500, numeric=False)
     drift_picture.write(
-        tmp_path / "drift.svg", [Drift(baseline, baseline.count(["$10^ - $20"] * 500))]
+        tmp_path / "drift.svg", [FeatureDrift(baseline, baseline.count(["$10^ - $20"] * 500))]
     )
     assert "$_$ &lt; 5" in (tmp_path / "drift.svg").read_text()
 
@@ -236,5 +236,5 @@ def test_a_sample_that_is_too_small_gives_no_baseline(tmp_path: Path):
     made = run("package", file, "--sample", tmp_path / "train.csv", "--out", tmp_path / "out")
     assert "150 rows are too few to measure drift against; give 200 or more" in made.output
     said = run("drift", tmp_path / "out", tmp_path / "train.csv").output
-    assert "tells nothing of the data it was trained on" in said
+    assert "says nothing of the data it was trained on" in said
     assert "with a sample of at least 200 rows" in said

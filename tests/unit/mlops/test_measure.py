@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from azureml_scoring.models import golden_rows
-from azureml_scoring.models.estimators.estimator import Predictor
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.estimators.predictor import Predictor
 from mlops import probe
 from mlops.measure import measure as measured
 
@@ -46,13 +46,13 @@ def test_each_of_many_features_is_tried_without_a_value(taken: int):
 def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytest.MonkeyPatch):
     """That took two minutes for 1,500 features."""
     asked: list[int] = []
-    read = golden_rows.batch
+    read = golden_check.batch_of
 
     def counting(rows: Any, contract: Any) -> Any:
         asked.append(len(rows))
         return read(rows, contract)
 
-    monkeypatch.setattr(golden_rows, "batch", counting)
+    monkeypatch.setattr(golden_check, "batch_of", counting)
     measured(LinearRegression().fit(WIDE, WIDE["f0"]), WIDE, silent)
     assert len(asked) < 20
 
@@ -60,7 +60,7 @@ def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytes
 def test_how_long_it_takes_is_told(monkeypatch: pytest.MonkeyPatch):
     """Where it is worth it."""
     told: list[str] = []
-    monkeypatch.setattr(probe, "WORTH_TELLING", 0.0)
+    monkeypatch.setattr(probe, "PROGRESS_FROM_S", 0.0)
     measured(LinearRegression().fit(WIDE, WIDE["f0"]), WIDE, told.append)
     [first, second] = [line for line in told if "without a value" in line]
     assert first.startswith("  tried 100 of 300 features without a value, about ")
@@ -103,7 +103,7 @@ def test_fractions_are_answered_though_the_sample_has_none(model: Any):
     """Also where log-probabilities are infinite on each row."""
     model.fit(AGES, AGES["age"] > 33)
     contract = measured(model, WHOLE, silent).contract
-    asked = golden_rows.batch([[40.5, 1], [20.25, 2.5]], contract)
+    asked = golden_check.batch_of([[40.5, 1], [20.25, 2.5]], contract)
     direct = model.predict(pd.DataFrame([[40.5, 1], [20.25, 2.5]], columns=AGES.columns))
     assert Predictor(model, contract)(asked) == direct.tolist()
 
@@ -126,7 +126,7 @@ def test_the_order_of_columns_is_told_where_only_the_sample_knows_it():
     )
     [note] = [line for line in told if "order" in line]
     assert note.strip() == (
-        "note: the model tells no names, so the columns are taken in the sample's order (visits, "
+        "note: the model has no column names, so the columns are taken in the sample's order (visits, "
         "age): "
         "check that it is the order of the fit"
     )

@@ -24,15 +24,15 @@ from sklearn.tree import DecisionTreeClassifier
 import support
 from azureml_scoring.errors import ModelRefusedInput, StartupError
 from azureml_scoring.inputs.payload import Limits
-from azureml_scoring.models.engines.onnx_model import LEAST_COMPARED
+from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
 from azureml_scoring.models.files.manifest import Manifest
-from azureml_scoring.models.golden_rows import batch
+from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 from mlops.package import package
 from mlops.parity import TOLERANCE
-from mlops.sample import load as read_sample
+from mlops.sample_file import load as read_sample
 from places import DATA
 from validation import validate
 
@@ -68,7 +68,7 @@ def test_any_estimator_is_packaged_and_served_with_the_same_answers(
     model = served(support.packaged(estimator, X, tmp_path))
     rows = X.iloc[:5]
     for method in model.contract.methods:
-        asked = batch(rows.to_numpy().tolist(), model.contract)
+        asked = batch_of(rows.to_numpy().tolist(), model.contract)
         given = model.predict(type(asked)(asked.X, method))
         expected = getattr(estimator, method)(rows if named else rows.to_numpy())
         np.testing.assert_allclose(given, expected, rtol=TOLERANCE, atol=TOLERANCE)
@@ -100,7 +100,7 @@ def test_several_targets_are_answered_row_by_row(tmp_path: Path):
     X, y = support.diabetes()
     estimator = MultiOutputClassifier(DecisionTreeClassifier(max_depth=2)).fit(X, np.c_[y, 1 - y])
     model = served(support.packaged(estimator, X, tmp_path))
-    asked = batch([support.ROW], model.contract)
+    asked = batch_of([support.ROW], model.contract)
     ((first, second),) = model.predict(type(asked)(asked.X, "predict_proba"))
     assert first == pytest.approx(second[::-1])
 
@@ -133,7 +133,7 @@ def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
     estimator, frame = support.mixed()
     model = served(support.packaged(estimator, frame, tmp_path))
     with pytest.raises(ModelRefusedInput) as caught:
-        model.predict(batch([[50.0, "Atlantis", True, 3]], model.contract))
+        model.predict(batch_of([[50.0, "Atlantis", True, 3]], model.contract))
     assert "Atlantis" not in caught.value.message
 
 
@@ -157,7 +157,7 @@ def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_pat
     estimator, frame = codes()
     model = served(support.packaged(estimator, frame, tmp_path))
     assert model.contract.features[0].dtype == "int64"
-    assert model.predict(batch([[1], [2]], model.contract)) == [False, True]
+    assert model.predict(batch_of([[1], [2]], model.contract)) == [False, True]
 
 
 def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
@@ -168,8 +168,8 @@ def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
     )
     estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 0, 1, 1] * 5)
     model = served(support.packaged(estimator, frame, tmp_path))
-    assert model.predict(batch([[0.1, None]], model.contract)) == [0]
-    assert model.predict(batch([[0.1, None], [0.9, "v"]], model.contract)) == [0, 1]
+    assert model.predict(batch_of([[0.1, None]], model.contract)) == [0]
+    assert model.predict(batch_of([[0.1, None], [0.9, "v"]], model.contract)) == [0, 1]
 
 
 def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
@@ -183,7 +183,7 @@ def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
     model = served(
         support.packaged(encoded.fit(frame, [0, 1, 0, 0, 0] * 4), frame, tmp_path / "none")
     )
-    assert model.predict(batch([["u"], [None], ["v"]], model.contract)) == [0, 1, 0]
+    assert model.predict(batch_of([["u"], [None], ["v"]], model.contract)) == [0, 1, 0]
 
 
 def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
@@ -314,20 +314,22 @@ def test_an_unknown_code_is_refused_though_the_model_is_on_numbers(
     estimator = make_pipeline(encoder, LinearRegression()).fit(frame, frame["branch"])
     model = served(support.packaged(estimator, frame, tmp_path))
     known = pd.DataFrame({"branch": [5], "rooms": [2]})
-    assert model.predict(batch([[5, 2]], model.contract)) == pytest.approx(estimator.predict(known))
+    assert model.predict(batch_of([[5, 2]], model.contract)) == pytest.approx(
+        estimator.predict(known)
+    )
     for row in ([4, 2], [3.7, 2], [-3, 2], [0, 2], [2**31, 2], [5, 9]):
         with pytest.raises(ModelRefusedInput):
-            model.predict(batch([row], model.contract))
+            model.predict(batch_of([row], model.contract))
 
 
 def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fails(tmp_path: Path):
     """Naive Bayes looks it up, and gets an IndexError."""
     frame = pd.DataFrame({"branch": [0, 1, 2] * 80, "rooms": [1, 2, 3, 4] * 60})
     model = served(support.packaged(CategoricalNB().fit(frame, frame["branch"]), frame, tmp_path))
-    assert model.predict(batch([[1, 2]], model.contract)) == [1]
+    assert model.predict(batch_of([[1, 2]], model.contract)) == [1]
     for row in ([7, 2], [1, 99]):
         with pytest.raises(ModelRefusedInput):
-            model.predict(batch([row], model.contract))
+            model.predict(batch_of([row], model.contract))
 
 
 def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
@@ -337,7 +339,7 @@ def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process
     estimator = DecisionTreeClassifier(random_state=0).fit(frame, frame["a"].isna())
     model = served(support.packaged(estimator, frame, tmp_path, say=told.append))
     assert any("no ONNX" in line and "infinity" in line for line in told)
-    assert model.predict(batch([[None, 1], [2.0, 1]], model.contract)) == [True, False]
+    assert model.predict(batch_of([[None, 1], [2.0, 1]], model.contract)) == [True, False]
 
 
 def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_process: None):
@@ -347,7 +349,7 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     folder = support.packaged(estimator, frame, tmp_path, say=told.append)
     onnx = Manifest.read(folder).onnx
     assert onnx
-    assert onnx.parity["rows"] >= LEAST_COMPARED
+    assert onnx.parity["rows"] >= MIN_COMPARED_ANSWERS
     assert any(
         f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told
     )

@@ -8,7 +8,7 @@ import support
 from azureml_scoring.errors import ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines.onnx_model import GraphFailed
-from mlops.parity import SECONDS, NotProven, Parity
+from mlops.parity import TIME_LIMIT_S, NotProven, Parity
 
 ROWS = np.arange(1_400.0).reshape(700, 2)
 
@@ -166,7 +166,7 @@ def test_the_estimator_is_asked_once_for_all_compiled_forms():
 def test_when_the_time_is_up_enough_rows_of_each_kind_have_been_compared_all_the_same():
     """How many of how many is told, with how long it will take beforehand."""
     told: list[str] = []
-    ticking = itertools.count(step=SECONDS / 4)
+    ticking = itertools.count(step=TIME_LIMIT_S / 4)
     proof = parity(say=told.append, clock=lambda: next(ticking))
     kinds = [(name, ROWS) for name in ("of one kind", "of another")]
     compared = proof.compare(Compiled(), ("predict",), kinds)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder
 
 import support
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import sample as samples
 from mlops.cli import main
@@ -145,7 +145,7 @@ def test_many_columns_take_a_line_a_kind(tmp_path: Path):
     result = package(tmp_path, own(), "\n".join(",".join(row) for row in (names, ["NA"] * 60)))
     assert (
         result.output.count("holds NA"),
-        "note: 52 columns more are like these" in result.output,
+        "note: 52 more columns are like these" in result.output,
     ) == (8, True)
 
 
@@ -166,7 +166,7 @@ def test_words_that_may_stand_for_nothing_are_told(tmp_path: Path):
     estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
     result = package(tmp_path, estimator, "\n".join(["age,city", *rows[:-1]]))
     assert (
-        "note: age is text for 1 cells that are no numbers, the first in line 22; leave them empty"
+        "note: age is text for 1 cells that are not numbers, the first in line 22; leave them empty"
         in result.output
     )
     assert "or add --dtype age=float64" in result.output
@@ -281,14 +281,14 @@ def test_dates_have_not_moved(tmp_path: Path):
     assert "  numbers: n\n  dates or times: day\n" in result.output
     frame.to_parquet(tmp_path / "rows.parquet")
     packaged = Manifest.read(tmp_path / "out")
-    X = golden_rows.batch(samples.rows_of(frame), packaged.contract).X
+    X = golden_check.batch_of(samples.rows_of(frame), packaged.contract).X
     collected = [dict(zip(frame.columns, row, strict=True)) for row in X.tolist()]
     (tmp_path / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, collected)))
     for name in ("train.csv", "rows.parquet", "rows.jsonl"):
         told = run("drift", tmp_path / "out", tmp_path / name)
         assert told.output.count("  0.000  stable") == 2, told.output
     assert [
-        baseline.index(baseline.count(column))
+        baseline.psi(baseline.count(column))
         for baseline, column in zip(packaged.baselines, X.T, strict=True)
     ] == [0, 0]
 

@@ -167,7 +167,8 @@ def test_json_has_datetimes_and_categories_where_the_user_tells(tmp_path: Path):
     """It has no types for them; what is missing stays missing."""
     (tmp_path / "s.json").write_text('[{"day": "2025-11-09", "k": "07"}, {"day": null, "k": null}]')
     frame = read(
-        tmp_path / "s.json", told={"day": Feature("day", "datetime"), "k": Feature("k", "category")}
+        tmp_path / "s.json",
+        user_types={"day": Feature("day", "datetime"), "k": Feature("k", "category")},
     )
     assert [feature.dtype for feature in features_of(frame)] == ["datetime", "category"]
     assert rows_of(frame) == [["2025-11-09T00:00:00", "07"], [None, None]]
@@ -185,4 +186,4 @@ def test_what_json_can_not_be_told_is_refused(tmp_path: Path, told: Feature, sai
     """In one sentence."""
     (tmp_path / "s.json").write_text('[{"k": "2025-11-09"}, {"k": "9.11."}]')
     with pytest.raises(StartupError, match=said):
-        read(tmp_path / "s.json", told={str(told.name): told})
+        read(tmp_path / "s.json", user_types={str(told.name): told})

@@ -1,1 +1,1 @@
-"""What computes a compiled model: numpy or ONNX Runtime."""
+"""Engines that compute a compiled model: numpy and ONNX Runtime."""

@@ -1,8 +1,8 @@
-"""An ONNX graph of few dense operations, as linear models have, computed by numpy.
+"""Computes an ONNX graph of few dense operations, such as a linear model's, with numpy.
 
 For one row ONNX Runtime's call costs several times what the arithmetic does, above all within a
-request (docs/adr/0006). A graph with anything else in it is ONNX Runtime's, and so is one that
-packaging did not prove to be computed alike.
+request (docs/adr/0006). ONNX Runtime computes a graph with any other operation, and one that
+packaging did not prove to give the same answers here.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from azureml_scoring.models.engines.numpy_operations import (
     BY_ROW,
     Function,
     Lookup,
-    function_of,
-    lookup_of,
+    fold_label_lookup,
+    numpy_function,
 )
 
 if TYPE_CHECKING:
     from onnx import GraphProto
 
-MOST_NODES = 32
-"""Beyond, ONNX Runtime's call is no longer what costs."""
+MAX_NODES = 32
+"""In larger graphs ONNX Runtime's call is no longer the main cost."""
 
 
 class NumpyGraph:
-    """Is asked as ``onnxruntime.InferenceSession`` is: ``run([output], {input: X})`` -> [array]."""
+    """Works like ``onnxruntime.InferenceSession``: ``run([output], {input: X})`` -> [array]."""
 
     def __init__(self, graph: GraphProto) -> None:
-        """Raises NotImplementedError where the graph holds what is not known here."""
+        """Raises NotImplementedError if the graph is large or has an operation not known here."""
         from onnx import numpy_helper
 
-        if len(graph.node) > MOST_NODES:
+        if len(graph.node) > MAX_NODES:
             raise NotImplementedError("a large graph")
         constants = {
             constant.name: numpy_helper.to_array(constant) for constant in graph.initializer
@@ -44,25 +44,27 @@ class NumpyGraph:
         steps, lookups = [], dict[str, Lookup]()
         for node in graph.node:
             result = node.output[0]
-            if found := lookup_of(node, constants, lookups):
-                lookups[result], function, names = found, found.function, [found.places]
+            if lookup := fold_label_lookup(node, constants, lookups):
+                lookups[result], function, names = lookup, lookup.function, [lookup.places]
             else:
-                function, names = function_of(node, constants), node.input
+                function, names = numpy_function(node, constants), node.input
             steps.append(_Step(function, [place[name] for name in names], len(place)))
             place[result] = len(place)
         self._blank: list[Any] = [None, *map(_wide, constants.values()), *[None] * len(steps)]
-        self._plans = {output.name: _plan(place[output.name], steps) for output in graph.output}
-        self._plans_by_row = {
+        self._programs = {
+            output.name: _program(place[output.name], steps) for output in graph.output
+        }
+        self._programs_by_row = {
             output: [
                 (BY_ROW.get(function, function), arguments, result)
-                for function, arguments, result in plan
+                for function, arguments, result in program
             ]
-            for output, plan in self._plans.items()
+            for output, program in self._programs.items()
         }
 
     @classmethod
     def of(cls, model: bytes) -> NumpyGraph | None:
-        """None where ONNX Runtime is to compute it."""
+        """Return the graph, or None if ONNX Runtime must compute it."""
         import onnx
 
         try:
@@ -71,47 +73,47 @@ class NumpyGraph:
             return None
 
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """One of each."""
+        """Compute one output from one input."""
         (output,), (X,) = outputs, inputs.values()
-        return [self._compute(X, self._plans[output])]
+        return [self._compute(X, self._programs[output])]
 
     def each_row(self, output: str, X: np.ndarray) -> np.ndarray:
-        """Each to the last bit as if it were alone, which a product of matrices doesn't promise."""
-        return self._compute(X, self._plans_by_row[output])
+        """Compute each row with the same bits as alone, which a matrix product doesn't promise."""
+        return self._compute(X, self._programs_by_row[output])
 
-    def _compute(self, X: np.ndarray, plan: Plan) -> np.ndarray:
+    def _compute(self, X: np.ndarray, program: Program) -> np.ndarray:
         values = self._blank.copy()
         values[0] = X
-        for function, arguments, result in plan:
+        for function, arguments, result in program:
             values[result] = function(*arguments(values))
         answers: np.ndarray = values[result]
         return answers
 
 
 class _Step(NamedTuple):
-    """``function`` of some values gives another one; they go by their places."""
+    """``function`` computes the value at ``result`` from those at ``inputs``, by their places."""
 
     function: Function
     inputs: list[int]
     result: int
 
 
-Plan = list[tuple[Function, Callable[[list[Any]], Sequence[np.ndarray]], int]]
+Program = list[tuple[Function, Callable[[list[Any]], Sequence[np.ndarray]], int]]
 
 
-def _plan(result: int, steps: list[_Step]) -> Plan:
-    """The steps that lead to a result, each with what picks its arguments."""
-    plan: Plan = []
+def _program(result: int, steps: list[_Step]) -> Program:
+    """Return the steps that lead to a result, each with a function that picks its arguments."""
+    program: Program = []
     wanted = {result}
     for step in reversed(steps):
         if step.result in wanted:
             wanted |= set(step.inputs)
             first, *more = step.inputs
             arguments = itemgetter(first, *more) if more else itemgetter(slice(first, first + 1))
-            plan.insert(0, (step.function, arguments, step.result))
-    return plan
+            program.insert(0, (step.function, arguments, step.result))
+    return program
 
 
 def _wide(constant: np.ndarray) -> np.ndarray:
-    """A vector as a matrix of one row: numpy adds that to another one in half the time."""
+    """Return a vector as a matrix of one row: numpy adds it to a matrix in half the time."""
     return constant.reshape(1, -1) if constant.ndim == 1 else constant

@@ -1,4 +1,4 @@
-"""The operations of ONNX that numpy computes for numpy_graph.py, as functions of arrays."""
+"""ONNX operations as functions of numpy arrays, for numpy_graph.py."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from scipy.special import expit
 if TYPE_CHECKING:
     from onnx import NodeProto
 
-# An answer that is not finite says enough. ``numpy.errstate`` around each would cost a fifth of
-# what it is around.
+# An answer that is not finite says enough. ``numpy.errstate`` around each call would add a fifth
+# to its time.
 warnings.filterwarnings(
     "ignore",
     r"(overflow|invalid value|divide by zero) encountered",
     RuntimeWarning,
-    "numpy_(graph|operations)$",
+    r"azureml_scoring\.models\.engines\.numpy_(graph|operations)$",
 )
 
 Function = Callable[..., np.ndarray]
 
-PLAIN: dict[str, Function] = {
+ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
     "Div": np.divide,
@@ -37,11 +37,13 @@ PLAIN: dict[str, Function] = {
     "Sub": np.subtract,
     "Tanh": np.tanh,
 }
-"""Operations without attributes."""
+"""Operations without attributes, computed element by element."""
 
 
-def function_of(node: NodeProto, constants: dict[str, np.ndarray]) -> Function:  # noqa: PLR0911 one for each kind
-    """Of the node's inputs. Raises NotImplementedError."""
+def numpy_function(  # noqa: PLR0911 one for each operation
+    node: NodeProto, constants: dict[str, np.ndarray]
+) -> Function:
+    """Return the function that computes a node from its inputs. Raises NotImplementedError."""
     from onnx.helper import get_attribute_value, tensor_dtype_to_np_dtype
 
     attributes = {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
@@ -49,8 +51,8 @@ def function_of(node: NodeProto, constants: dict[str, np.ndarray]) -> Function: 
     known = [constants.get(name) for name in node.input]
     second = known[1].ravel().tolist() if len(known) == 2 and known[1] is not None else []
     match node.op_type:
-        case kind if kind in PLAIN and not attributes:
-            return PLAIN[kind]
+        case kind if kind in ELEMENTWISE and not attributes:
+            return ELEMENTWISE[kind]
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
         case "Cast":
@@ -59,7 +61,7 @@ def function_of(node: NodeProto, constants: dict[str, np.ndarray]) -> Function: 
         case "Concat":
             return lambda *parts: np.concatenate(parts, axis=axis)
         case "MatMul" if known[1] is not None and known[1].ndim == 2:
-            return np.dot  # of matrices the same, in a third of the time
+            return np.dot  # as matmul for matrices, in a third of the time
         case "ReduceSum" if second:
             return lambda x, axes: x.sum(axis=tuple(second), keepdims=keep)
         case "Reshape" if second and 0 not in second:
@@ -77,20 +79,22 @@ def _softmax(x: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _dot_by_row(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """As so many products of a vector: by themselves they are computed in another order than as one
-    of matrices."""
+    """Multiply row by row: a product of matrices adds up in another order than one of a vector."""
     products: np.ndarray = np.matmul(x[:, None], matrix)[:, 0]
     return products
 
 
 BY_ROW: dict[Function, Function] = {np.dot: _dot_by_row}
-"""What a row's result may depend on the rows beside it in -> the same where it does not. All else
-goes by element, or along one row."""
+"""Operations whose result for one row may depend on the others, mapped to an equivalent computed
+row by row. All other operations work element by element, or along one row."""
 
 
 class Lookup(NamedTuple):
-    """Values of a ``table`` by their ``places``, as a ``flat`` array or a row, as labels are read
-    off classes."""
+    """Reads labels off a table of classes.
+
+    table: the labels. places: the name of the value that holds their indices.
+    flat: the result is an array of one dimension, else a matrix of one row.
+    """
 
     table: np.ndarray
     places: str
@@ -101,21 +105,26 @@ class Lookup(NamedTuple):
         return values if self.flat else values.reshape(1, -1)
 
 
-def lookup_of(
+def fold_label_lookup(
     node: NodeProto, constants: dict[str, np.ndarray], lookups: dict[str, Lookup]
 ) -> Lookup | None:
-    """A lookup, or what is done to all that one gives, which is done to its table instead, once."""
-    first, *others = node.input or [""]
-    if node.op_type == "ArrayFeatureExtractor" and first in constants:
-        return Lookup(constants[first].ravel(), others[0], flat=False)
-    if (before := lookups.get(first)) is None:
-        return None
-    if node.op_type == "Cast":
-        return before._replace(table=function_of(node, constants)(before.table))
-    if (
-        node.op_type == "Reshape"
-        and others[0] in constants
-        and constants[others[0]].tolist() == [-1]
-    ):
-        return before._replace(flat=True)
+    """Return a node as a label lookup, or None if it is not a part of one.
+
+    A Cast of looked-up labels is applied once to their table, so it costs nothing per request.
+    ``lookups``: the results of earlier nodes that are lookups. skl2onnx ends a classifier with
+
+        ArgMax(probabilities) -> place
+        ArrayFeatureExtractor(classes, place) -> label   Lookup(classes, "place", flat=False)
+        Cast(label, to=int64) -> whole                   Lookup(whole classes, "place", flat=False)
+        Reshape(whole, [-1]) -> output                   Lookup(whole classes, "place", flat=True)
+    """
+    match node.op_type, list(node.input):
+        case "ArrayFeatureExtractor", [table, places] if table in constants:
+            return Lookup(constants[table].ravel(), places, flat=False)
+        case "Cast", [labels] if labels in lookups:
+            lookup = lookups[labels]
+            return lookup._replace(table=numpy_function(node, constants)(lookup.table))
+        case "Reshape", [labels, shape] if labels in lookups and shape in constants:
+            flat = constants[shape].tolist() == [-1]
+            return lookups[labels]._replace(flat=True) if flat else None
     return None

@@ -1,9 +1,7 @@
-"""A model compiled to ONNX: what packaging proved to answer like the estimator, and how it is
-asked.
+"""Answers with a model compiled to ONNX, as far as packaging proved it equal to the estimator.
 
-It is asked only where it is proven. The methods that ONNX lacks, numbers beyond its floats and
-answers that are not finite are the estimator's, which so also decides what is refused
-(docs/adr/0006).
+The estimator answers the rest: methods that ONNX lacks, numbers beyond its floats, and rows whose
+answers are not finite. So the estimator alone decides which rows are refused (docs/adr/0006).
 """
 
 from __future__ import annotations
@@ -25,30 +23,35 @@ from azureml_scoring.models.joint_predict import Each
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
 
-INPUT = "X"
-DIGITS = 6
-"""Of probabilities in float32: beyond lie rounding errors."""
+INPUT_NAME = "X"
+PROBABILITY_DIGITS = 6
+"""Decimals kept of a float32 probability; later ones are rounding errors."""
 
-LEAST_COMPARED = 1_000
-"""Answers that packaging must have compared: with fewer, nothing is proven."""
+MIN_COMPARED_ANSWERS = 1_000
+"""Packaging must have compared this many answers; fewer prove nothing."""
 
 TIE_DIGITS = 5
-"""As far as classes are compared: the sum over a forest's trees is off by more than the last
+"""Decimals compared to choose a class: a sum over a forest's trees is off by more than the last
 digit."""
 
-LARGEST = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
-"""What the one can hold, and the other has been tried with."""
+MAX_MAGNITUDE = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
+"""The largest number a dtype takes, either side of zero: float32 can't hold more, and float64 was
+tried up to this."""
 
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """As the manifest holds it.
+    """The compiled model's entry in the manifest.
 
-    ``outputs``: method -> the graph's output. ``labels``: what the most probable class is called,
-    where ``predict`` is read off the probabilities. ``flat``: an answer is a number, not a list.
-    ``missing``: rows with NaN are proven, too. ``parity``: how many rows were compared, and how far
-    the answers were apart. ``numpy``: proven with numpy, too. ``largest``: the largest number it is
-    proven for, either side of zero; None in manifests of before.
+    file: the graph, beside the manifest.
+    dtype: the floats that the graph takes.
+    outputs: method -> the graph's output.
+    labels: the classes' names, where ``predict`` is read off the probabilities; else None.
+    flat: an answer is a number, not a list.
+    missing: rows with NaN are proven too.
+    parity: how many rows were compared, and how far apart the answers were.
+    numpy: answers computed by numpy are proven too.
+    largest: the largest number it is proven for, either side of zero; None in older manifests.
     """
 
     file: str
@@ -63,19 +66,21 @@ class OnnxModel:
 
 
 class GraphFailed(ModelFailed):
-    """The compiled model raised an exception, as one does that meets an unknown category."""
+    """The compiled model raised an exception, for example on an unknown category."""
 
 
 class OnnxPredictor:
-    """``predictor(batch)`` -> one JSON-ready answer per row; ``estimator`` answers what ONNX
-    can't."""
+    """``predictor(batch)`` -> one JSON-ready answer per row.
+
+    ``estimator`` answers what ONNX can't.
+    """
 
     def __init__(
         self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]
     ) -> None:
         self._model = model
         self._session = session
-        self._largest = model.largest or LARGEST[model.dtype]
+        self._largest = model.largest or MAX_MAGNITUDE[model.dtype]
         self._size = self._largest**2
         self._estimator = estimator
         self._failed = False
@@ -86,30 +91,32 @@ class OnnxPredictor:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Those that the graph answers."""
+        """The methods that the graph answers."""
         return tuple(self._model.outputs)
 
     @property
     def runtime(self) -> dict[str, str]:
-        """What computes, for what depends on the last digits of an answer."""
-        return {"graph": onnx_session.described(self._session)}
+        """What computes, since an answer's last digits depend on it."""
+        return {"graph": onnx_session.runtime_description(self._session)}
 
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
-        """What computes it without scikit-learn, or a part of its rows; None where scikit-learn is
-        to."""
+        """Return the compiled predict for a batch, or None if the estimator must answer it.
+
+        The estimator still answers rows on which the graph fails or is not finite.
+        """
         return self._compiled if self._proven_for(batch) else None
 
     @property
     def each(self) -> Each | None:
-        """See ``joint_predict``. ONNX Runtime adds up the rows of a larger batch in another
-        order."""
+        """Predict several one-row batches in one call; see ``joint_predict``.
+
+        None with ONNX Runtime, which adds up the rows of a larger batch in another order.
+        """
         return self._each if isinstance(self._session, NumpyGraph) else None
 
     def _each(self, batches: Sequence[Batch]) -> list[list[Any]]:
-        (method, *others), graph = (
-            {batch.method for batch in batches},
-            cast(NumpyGraph, self._session),
-        )
+        graph = cast(NumpyGraph, self._session)
+        method, *others = {batch.method for batch in batches}
         if len(batches) > 1 and not others:
             X = np.concatenate([batch.X for batch in batches])
             answers = graph.each_row(
@@ -123,19 +130,20 @@ class OnnxPredictor:
         try:
             return self._answers(batch)
         except GraphFailed as error:
-            if not self._failed:  # said once: a log line for each request would say no more
+            if not self._failed:  # logged once: a line per request would say no more
                 self._failed = True
                 log.event(f"{error}; scikit-learn answers requests like this one.", logging.WARNING)
             return self._estimator(batch)
 
     def strictly(self, batch: Batch) -> list[Any]:
-        """As a call, but the estimator does not step in where the graph fails. Raises
-        GraphFailed."""
+        """Answer like a call, but raise GraphFailed where the graph fails."""
         return self._answers(batch) if self._proven_for(batch) else self._estimator(batch)
 
     def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
-        """Which rows the graph answers itself, as a mask, and its answers to those. Raises
-        GraphFailed."""
+        """Return a mask of the rows that the graph itself answers, and those answers.
+
+        Raises GraphFailed.
+        """
         own = self._proven_rows(batch.X)
         if not own.any():
             return own, []
@@ -154,23 +162,19 @@ class OnnxPredictor:
         return rows
 
     def _run(self, method: str, X: np.ndarray) -> np.ndarray:
-        outputs, inputs = (
-            [self._model.outputs[method]],
-            {INPUT: X.astype(self._model.dtype, copy=False)},
-        )
+        inputs = {INPUT_NAME: X.astype(self._model.dtype, copy=False)}
         try:
-            (answers,) = self._session.run(outputs, inputs)
-        except Exception as error:  # ONNX Runtime's have no base of their own
+            (answers,) = self._session.run([self._model.outputs[method]], inputs)
+        except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise GraphFailed(f"The compiled model failed ({type(error).__name__})") from error
-        found: np.ndarray = answers
-        return found
+        array: np.ndarray = answers
+        return array
 
     def _proven_for(self, batch: Batch) -> bool:
         if batch.method not in self._model.outputs:
             return False
         X = batch.X
-        # The cheapest look at all values, which NaN does not pass; "d" is float64: others would
-        # overflow.
+        # The cheapest check of all values, and NaN fails it. Only float64 ("d") does not overflow.
         return (X.dtype.char == "d" and bool(np.vdot(X, X) <= self._size)) or bool(
             self._proven_rows(X).all()
         )
@@ -185,7 +189,7 @@ class OnnxPredictor:
         if answers.dtype == np.float32:
             answers = answers.astype(np.float64)
             if labels is not None or method == "predict_proba":
-                answers = answers.round(DIGITS if labels is None else TIE_DIGITS)
+                answers = answers.round(PROBABILITY_DIGITS if labels is None else TIE_DIGITS)
         if labels is not None:
             answers = labels[answers.argmax(axis=1)]
         return (
@@ -196,11 +200,10 @@ class OnnxPredictor:
 
 
 def check_compared(model: OnnxModel) -> None:
-    """Raises StartupError where hardly anything is proven, as versions before this one let pass."""
+    """Raise StartupError if too few answers were compared, as older versions allowed."""
     rows = model.parity["rows"]
-    if rows < LEAST_COMPARED:
+    if rows < MIN_COMPARED_ANSWERS:
         raise StartupError(
             f"{model.file} was compared with its estimator on {rows:,} answers only, fewer than "
-            f"{LEAST_COMPARED:,}; "
-            "package the model again with `mlops package`."
+            f"{MIN_COMPARED_ANSWERS:,}; package the model again with `mlops package`."
         )

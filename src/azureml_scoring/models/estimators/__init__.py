@@ -1,1 +1,1 @@
-"""What scikit-learn's estimators, and those like them, tell about their input."""
+"""Reads from estimators of scikit-learn and boosters what input they take, and calls them."""

@@ -1,8 +1,7 @@
-"""What LightGBM's, XGBoost's and CatBoost's models tell of their columns, which is more than
-scikit-learn asks of them.
+"""Reads columns off LightGBM's, XGBoost's and CatBoost's models: names and categories.
 
-Names, also whole numbers', and categories. Read without the libraries, by the attributes that their
-models have.
+They know more than scikit-learn's interface shows. The libraries are not imported: attributes of
+their models say it.
 """
 
 from __future__ import annotations
@@ -15,34 +14,37 @@ from typing import Any
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, CATEGORY, TEXT, Feature
 
-PACKAGE = "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
-NUMBER = Feature(None, missing=True)
+PACKAGE_ADVICE = (
+    "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
+)
+NUMERIC = Feature(None, missing=True)
 
 
 def booster_features(first: Any) -> tuple[Feature, ...] | None:
-    """None where it is no booster's. Categories that it does not tell are missing: see
-    ``check_categories``."""
+    """Return a booster's columns, None if ``first`` is not a booster.
+
+    Categories may be missing: see ``check_categories``.
+    """
     return _lightgbm(first) or _xgboost(first) or _catboost(first)
 
 
 def check_categories(first: Any, features: Sequence[Feature]) -> None:
-    """Raises StartupError where a booster, whose ``features`` these are, does not tell the
-    categories that it knows."""
+    """Raise StartupError if a booster does not hold the categories of its ``features``."""
     categories = [feature.categories for feature in features if feature.dtype == CATEGORY]
     if not all(categories):
         raise StartupError(
             f"The model (XGBoost's) does not hold the categories of its columns, as those saved by "
-            f"3.1 and later do; "
-            f"{PACKAGE}."
+            f"3.1 and later do; {PACKAGE_ADVICE}."
         )
     if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not categories:
         raise StartupError(
-            f"The model (LightGBM's) does not tell which of its columns hold categories; {PACKAGE}."
+            f"The model (LightGBM's) does not say which of its columns hold categories; "
+            f"{PACKAGE_ADVICE}."
         )
 
 
 def booster_names(first: Any) -> list[str] | None:
-    """None where it is no booster's, or its columns were numbered by the library."""
+    """Return a booster's column names; None for others, and for names that the library made up."""
     booster = getattr(first, "booster_", first)
     names: list[str] | None
     if hasattr(booster, "pandas_categorical"):
@@ -58,7 +60,7 @@ def booster_names(first: Any) -> list[str] | None:
     return None if names in automatic else names
 
 
-def named(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
+def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
     if names is None:
         return tuple(features)
     return tuple(
@@ -68,7 +70,7 @@ def named(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Fea
 
 
 def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
-    """A ``Booster``, or an estimator around one."""
+    """Read a LightGBM ``Booster``, or an estimator around one."""
     booster = getattr(first, "booster_", first)
     if not hasattr(booster, "pandas_categorical"):
         return None
@@ -76,30 +78,32 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
     params = booster.params
     places = params.get("categorical_column") or params.get("categorical_feature") or []
     if len(places) != len(categories) and categories:
-        return named(booster_names(first), [Feature(None, ANY)] * count)
-    features = [NUMBER] * count
+        return with_names(booster_names(first), [Feature(None, ANY)] * count)
+    features = [NUMERIC] * count
     for place, known in zip(sorted(places), categories, strict=False):
         features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)
 
 
 def _xgboost(first: Any) -> tuple[Feature, ...] | None:
-    """A ``Booster``, or an estimator around one; of columns of nothing but numbers scikit-learn's
-    names tell enough."""
+    """Read an XGBoost ``Booster``, or an estimator around one.
+
+    None if all columns are plain numbers: scikit-learn's attributes say enough then.
+    """
     booster = _xgboost_booster(first)
     types = booster.feature_types if booster else None
     if types is None:
         return None
     categories = _xgboost_categories(booster, types) if "c" in types else itertools.repeat(())
     features = [
-        Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMBER
+        Feature(None, CATEGORY, missing=True, categories=known) if kind == "c" else NUMERIC
         for kind, known in zip(types, categories, strict=False)
     ]
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)
 
 
 def _xgboost_booster(first: Any) -> Any:
-    """None where it is none."""
+    """Return XGBoost's ``Booster``, or None if there is none."""
     booster = first.get_booster() if hasattr(first, "get_booster") else first
     return (
         booster
@@ -110,18 +114,20 @@ def _xgboost_booster(first: Any) -> Any:
 
 
 def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]:
-    """Of each column, empty where they are not saved. It has a method for them that needs
-    pyarrow."""
+    """Return each column's categories, empty if they are not saved.
+
+    XGBoost's own method for them needs pyarrow.
+    """
     try:
         model = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
-        found = [_decoded(column) for column in model["cats"]["enc"]]
+        categories = [_decoded(column) for column in model["cats"]["enc"]]
     except (KeyError, TypeError):
-        found = []
-    return found if len(found) == len(types) else [()] * len(types)
+        categories = []
+    return categories if len(categories) == len(types) else [()] * len(types)
 
 
 def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
-    """Texts are one after the other in UTF-8; numbers are themselves."""
+    """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets."""
     if "offsets" not in column:
         return tuple(column["values"])
     data = bytes(column["values"])
@@ -129,12 +135,12 @@ def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
 
 
 def _catboost(first: Any) -> tuple[Feature, ...] | None:
-    """Once it is loaded from a file, ``n_features_in_`` is 0."""
+    """Read a CatBoost model; loaded from a file, its ``n_features_in_`` is 0."""
     if not hasattr(first, "get_cat_feature_indices") or not getattr(first, "feature_names_", None):
         return None
-    features = [NUMBER] * len(first.feature_names_)
+    features = [NUMERIC] * len(first.feature_names_)
     for place in first.get_cat_feature_indices():
         features[place] = Feature(None, ANY)
     for place in first.get_text_feature_indices():
         features[place] = Feature(None, TEXT)
-    return named(booster_names(first), features)
+    return with_names(booster_names(first), features)

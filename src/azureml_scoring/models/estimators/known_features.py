@@ -1,5 +1,7 @@
-"""The features of a model that neither a manifest nor a signature describes: names, dtypes and how
-many there are."""
+"""Reads a model's features off the estimator: names, dtypes and how many there are.
+
+For models that neither a manifest nor a signature describes.
+"""
 
 from __future__ import annotations
 
@@ -11,51 +13,53 @@ import numpy as np
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.booster_features import (
-    PACKAGE,
+    PACKAGE_ADVICE,
     booster_features,
     booster_names,
     check_categories,
-    named,
+    with_names,
 )
-from azureml_scoring.models.estimators.fitted_columns import NOTHING, NUMBER, fitted_columns
+from azureml_scoring.models.estimators.fitted_columns import UNKNOWN, fitted_columns
+from azureml_scoring.models.estimators.known_values import NUMBER
 
-EXACT = 2**53
-"""Below, a float64 holds each whole number."""
+MAX_EXACT_INTEGER = 2**53
+"""Up to here a float64 holds each whole number."""
 
-NESTED = 100
-"""Pipelines and searches within each other."""
+MAX_NESTING = 100
+"""How deep pipelines and searches may lie within each other."""
 
 
 def features_of(estimator: Any) -> tuple[Feature, ...]:
-    """Raises StartupError where the estimator does not even tell how many columns it takes."""
+    """Return the features. Raises StartupError if the estimator doesn't hold their number."""
     if takes_texts(estimator):
         return (Feature(None, TEXT),)
     first = first_step(estimator)
-    if told := booster_features(first):
-        check_categories(first, told)
-        return told
+    if features := booster_features(first):
+        check_categories(first, features)
+        return features
     count = getattr(estimator, "n_features_in_", None)
     if not isinstance(count, int | np.integer) or count < 1:
         _refuse_unfitted(estimator)
         raise StartupError(
-            f"The model ({type(estimator).__name__}) does not tell how many features it takes; "
-            f"{PACKAGE}."
+            f"The model ({type(estimator).__name__}) does not say how many features it takes; "
+            f"{PACKAGE_ADVICE}."
         )
-    return named(getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count)))
+    return with_names(
+        getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count))
+    )
 
 
 def with_fitted(signed: tuple[Feature, ...], estimator: Any) -> tuple[Feature, ...]:
-    """Those of a signature, or in their place what the estimator was fitted on, where it knows
-    better.
+    """Return a signature's features, corrected by what the estimator was fitted on.
 
-    To MLflow pandas' categories are texts, and somebody's signature may say anything: an encoder
-    that ignores what it does not know would answer each request, and wrongly.
+    To MLflow pandas' categories are texts, and a signature may be wrong: an encoder that ignores
+    unknown values would answer every request, wrongly.
     """
     names = names_of(estimator)
     fitted = fitted_columns(estimator, len(signed if names is None else names))
     if names is not None:
         by_name = dict(zip(names, fitted, strict=True))
-        fitted = [by_name.get(feature.name or "", NOTHING) for feature in signed]
+        fitted = [by_name.get(feature.name or "", UNKNOWN) for feature in signed]
     return tuple(map(_corrected, signed, fitted))
 
 
@@ -70,22 +74,26 @@ def _corrected(signed: Feature, fitted: Feature) -> Feature:
 
 
 def _of_columns(estimator: Any, count: int) -> list[Feature]:
-    """Numbers, unless others may come. Where a model takes missing values in some columns only, it
-    is left to it."""
+    """Return number columns, unless the estimator may take others.
+
+    An estimator that takes missing values in some columns only decides itself.
+    """
     fitted = fitted_columns(estimator, count)
-    if _takes_anything(estimator) or any(map(_no_number, fitted)):
+    if _takes_anything(estimator) or any(map(_is_not_number, fitted)):
         return [_taken(feature) for feature in fitted]
     return [Feature(None)] * count
 
 
-def _no_number(fitted: Feature) -> bool:
+def _is_not_number(fitted: Feature) -> bool:
     return fitted.dtype in (TEXT, BOOLEAN, CATEGORY, DATETIME) or any(
         isinstance(known, str | bool) for known in fitted.categories
     )
 
 
 def _taken(fitted: Feature) -> Feature:
-    if fitted.dtype == NUMBER and all(-EXACT < float(known) < EXACT for known in fitted.categories):
+    if fitted.dtype == NUMBER and all(
+        -MAX_EXACT_INTEGER < float(known) < MAX_EXACT_INTEGER for known in fitted.categories
+    ):
         return Feature(None, missing=True)
     if fitted.dtype == CATEGORY and fitted.categories:
         return replace(fitted, missing=True)
@@ -95,7 +103,7 @@ def _taken(fitted: Feature) -> Feature:
 
 
 def _refuse_unfitted(estimator: Any) -> None:
-    """Of scikit-learn's own: those of others need not show it. Raises StartupError."""
+    """Raise StartupError for an unfitted estimator of scikit-learn; others may not show it."""
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -107,13 +115,13 @@ def _refuse_unfitted(estimator: Any) -> None:
             check_is_fitted(last)
         except NotFittedError:
             raise StartupError(
-                f"The model ({type(estimator).__name__}) is not fitted; call its fit() and save it "
-                f"again."
+                f"The model ({type(estimator).__name__}) is not fitted; call its fit() and save "
+                f"it again."
             ) from None
 
 
 def names_of(estimator: Any) -> list[str] | None:
-    """The columns' names, whole numbers as text; None where it tells none."""
+    """Return the column names, whole numbers as text; None if the estimator has none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
         names = booster_names(first_step(estimator))
@@ -121,8 +129,8 @@ def names_of(estimator: Any) -> list[str] | None:
 
 
 def first_step(estimator: Any) -> Any:
-    """What meets the input: inside pipelines and searches, the first step."""
-    for _ in range(NESTED):
+    """Return the estimator that gets the input: the first step inside pipelines and searches."""
+    for _ in range(MAX_NESTING):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif getattr(estimator, "steps", None):
@@ -133,14 +141,14 @@ def first_step(estimator: Any) -> Any:
 
 
 def takes_texts(estimator: Any) -> bool:
-    """A list of them, as vectorizers do, in place of a table."""
+    """True for an estimator that takes a list of texts in place of a table, like a vectorizer."""
     tags = _input_tags(estimator)
     return bool(tags and tags.string and not tags.two_d_array)
 
 
 def _takes_anything(estimator: Any) -> bool:
-    """Its columns may hold texts: each has a transformer of its own, or categories are what it is
-    made for."""
+    """True if columns may hold texts: each has its own transformer, or the first step takes
+    categories."""
     first, tags = first_step(estimator), _input_tags(estimator)
     return (
         hasattr(first, "transformers")
@@ -154,5 +162,5 @@ def _input_tags(estimator: Any) -> Any:
         from sklearn.utils import get_tags
 
         return get_tags(first_step(estimator)).input_tags
-    except Exception:  # estimators of other libraries need not have tags, and raise what they like
+    except Exception:  # estimators of other libraries may lack tags, and raise anything
         return None

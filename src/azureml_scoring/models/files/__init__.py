@@ -1,1 +1,1 @@
-"""A model's folder: its files, its manifest, and what may be wrong with them."""
+"""A model folder: its files, its manifest, and what may be wrong with them."""

@@ -1,5 +1,4 @@
-"""Finds the model: what to load, under which name and version, and what is known of it before it is
-loaded."""
+"""Finds the model's file, its name and version, and its description, without loading it."""
 
 from __future__ import annotations
 
@@ -10,23 +9,26 @@ from pathlib import Path
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files import manifest, mlflow_folder
-from azureml_scoring.models.files.file_kinds import SUFFIXES, may_hold_a_model, of_another_kind
+from azureml_scoring.models.files.file_formats import (
+    MODEL_SUFFIXES,
+    may_be_model_file,
+    other_format,
+)
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
 from azureml_scoring.settings import Settings
 
-LISTED = 20
-"""How many files an error lists."""
+MAX_LISTED_FILES = 20
+"""Files that an error message lists."""
 
-VERSION = re.compile(r"v?\d+([.\-]\d+)*")
-GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The name that Azure ML gives to a model that is not registered."""
+VERSION_PATTERN = re.compile(r"v?\d+([.\-]\d+)*")
+GUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The name that Azure ML gives to an unregistered model."""
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A model file with its folder's manifest or MLflow description, where it has one. Nothing is
-    loaded yet."""
+    """A model file, not yet loaded, with the manifest or MLflow description beside it, if any."""
 
     file: Path
     name: str
@@ -36,15 +38,17 @@ class Artifact:
 
 
 def find(settings: Settings) -> Artifact:
-    """The one model that the settings point at. Raises StartupError, with a listing where there is
-    none or several."""
+    """Find the one model that the settings name.
+
+    Raises StartupError if there is none or there are several, with a list of files.
+    """
     try:
         place = _open(_candidate(settings))
     except OSError as error:
         raise StartupError(
             f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
         ) from None
-    if kind := of_another_kind(place.file):
+    if kind := other_format(place.file):
         raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)
     packaged = place.manifest
@@ -78,22 +82,22 @@ def _candidate(settings: Settings) -> Path:
             f"AZUREML_MODEL_DIR is {root}, which does not exist; set it to where the model is."
         )
     candidates = _candidates(root) or [
-        found for below in _folders(root) for found in _candidates(below)
+        path for folder in _folders(root) for path in _candidates(folder)
     ]
     if not candidates:
         described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
         raise StartupError(
-            f"No model in {root} or one folder below (looked for {', '.join(SUFFIXES)}, "
-            f"{described}); "
-            f"put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
+            f"No model in {root} or one folder below (looked for {', '.join(MODEL_SUFFIXES)}, "
+            f"{described}); put one there or set SCORING_MODEL_PATH."
+            f"{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
-        more = ", ..." if len(candidates) > LISTED else ""
-        found = ", ".join(str(path.relative_to(root)) for path in candidates[:LISTED]) + more
+        more = ", ..." if len(candidates) > MAX_LISTED_FILES else ""
+        names = ", ".join(str(path.relative_to(root)) for path in candidates[:MAX_LISTED_FILES])
         raise StartupError(
-            f"Several models in {root} ({found}); name one of them by SCORING_MODEL_PATH, or, if "
-            f"they are parts of "
-            "one, such as a vectorizer and a classifier, save them together as a Pipeline."
+            f"Several models in {root} ({names}{more}); name one of them by SCORING_MODEL_PATH, "
+            f"or, if they are parts of one, such as a vectorizer and a classifier, save them "
+            f"together as a Pipeline."
         )
     return candidates[0]
 
@@ -105,20 +109,18 @@ def _folders(root: Path) -> list[Path]:
 def _candidates(folder: Path) -> list[Path]:
     if _is_described(folder):
         return [folder]
-    return sorted(path for path in folder.iterdir() if may_hold_a_model(path))
+    return sorted(path for path in folder.iterdir() if may_be_model_file(path))
 
 
 def _others(root: Path) -> str:
-    """What the first file is that holds a model of another kind."""
+    """Name the first file that holds a model in another format, as a sentence."""
     files = (
         path
         for folder in (root, *_folders(root))
         for path in sorted(folder.iterdir())
         if path.is_file()
     )
-    return next(
-        (f" {path.name} is {kind}." for path in files if (kind := of_another_kind(path))), ""
-    )
+    return next((f" {path.name} is {kind}." for path in files if (kind := other_format(path))), "")
 
 
 def _is_described(folder: Path) -> bool:
@@ -132,9 +134,8 @@ def _open(path: Path) -> Artifact:
     unnamed = Artifact(path, path.stem, "unknown")
     if (folder / manifest.FILE_NAME).is_file():
         packaged = Manifest.read(folder)
-        file = (
-            folder / packaged.model_file if path.is_dir() else path
-        )  # one that it does not list is refused later
+        # A file that the manifest does not list is refused when it is verified.
+        file = folder / packaged.model_file if path.is_dir() else path
         return Artifact(file, unnamed.name, unnamed.version, manifest=packaged)
     if (folder / mlflow_folder.FILE_NAME).is_file():
         described = MlflowModel.read(folder)
@@ -145,27 +146,27 @@ def _open(path: Path) -> Artifact:
     if path.is_dir():
         raise StartupError(
             f"{path} is a folder that describes no model; name the model's file, in a service by "
-            f"SCORING_MODEL_PATH."
-            f"{_listing(path)}"
+            f"SCORING_MODEL_PATH.{_listing(path)}"
         )
     return unnamed
 
 
 def _from_path(root: Path | None) -> tuple[str | None, str | None]:
-    """Azure ML mounts a registered model at ``.../<name>/<version>``."""
+    """Read name and version off the path: Azure ML mounts a registered model at
+    ``.../<name>/<version>``."""
     if root is not None and root.is_file():
         root = root.parent
     if root is None or len(root.parts) < 3:
         return None, None
     name, version = root.parts[-2:]
-    registered = "azureml-models" in root.parts[:-2] or VERSION.fullmatch(version)
-    return (name, version) if registered and not GUID.fullmatch(name) else (None, None)
+    registered = "azureml-models" in root.parts[:-2] or VERSION_PATTERN.fullmatch(version)
+    return (name, version) if registered and not GUID_PATTERN.fullmatch(name) else (None, None)
 
 
 def _listing(root: Path | None) -> str:
     if root is None or not root.is_dir():
         return ""
     files = (path.relative_to(root).as_posix() for path in sorted(root.rglob("*")))
-    shown = list(itertools.islice(files, LISTED + 1))
-    more = ", ..." if len(shown) > LISTED else ""
-    return f" Found: {', '.join(shown[:LISTED]) + more if shown else 'nothing'}."
+    shown = list(itertools.islice(files, MAX_LISTED_FILES + 1))
+    more = ", ..." if len(shown) > MAX_LISTED_FILES else ""
+    return f" Found: {', '.join(shown[:MAX_LISTED_FILES]) + more if shown else 'nothing'}."

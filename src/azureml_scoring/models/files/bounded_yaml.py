@@ -1,8 +1,8 @@
-"""Reads YAML within bounds: a small file must not become a large document, nor fail in a way that
-nobody expects.
+"""Reads YAML within bounds: a small file can't become a huge document, and every failure is a
+YAMLError.
 
-YAML's aliases name what stands elsewhere, so that nine lines of nine aliases each stand for 387
-million values.
+YAML's aliases repeat what stands elsewhere: nine lines of nine aliases each stand for 387 million
+values.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ from typing import Any
 
 import yaml
 
-LONGEST = 2 * 2**20
-"""Characters. All of our Kubernetes manifests together are a tenth of it."""
+MAX_CHARACTERS = 2 * 2**20
+"""Characters of a document. All of our Kubernetes manifests together are a tenth of it."""
 
-DEEPEST = 100
-MOST_VALUES = 100_000
-"""With each alias counted as what it stands for."""
+MAX_DEPTH = 100
+MAX_VALUES = 100_000
+"""Values of a document, with each alias counted as what it stands for."""
 
-LONGEST_NUMBER = 100
-"""Characters. Python refuses to print whole numbers of more than 4,300 digits."""
+MAX_NUMBER_CHARACTERS = 100
+"""Python refuses to print whole numbers of more than 4,300 digits."""
 
-NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class Loader(yaml.SafeLoader):
-    """YAML's safe loader, with bounds. All that it raises is yaml.YAMLError."""
+    """YAML's safe loader, with bounds. It raises nothing but yaml.YAMLError."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > LONGEST:
-            raise yaml.YAMLError(f"it is longer than {LONGEST:,} characters")
+        if len(text) > MAX_CHARACTERS:
+            raise yaml.YAMLError(f"it is longer than {MAX_CHARACTERS:,} characters")
         super().__init__(text)
         self._depth = self._values = 0
         self._size: dict[int, int] = {}
 
     def compose_document(self) -> yaml.Node | None:
-        self._size.clear()  # an identity may be another node's in the next document
+        self._size.clear()  # an id may belong to another node in the next document
         return super().compose_document()
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         before = self._values
         self._depth += 1
-        if self._depth > DEEPEST:
-            self._refuse(f"it is nested more than {DEEPEST} deep")
+        if self._depth > MAX_DEPTH:
+            self._refuse(f"it is nested more than {MAX_DEPTH} deep")
         alias = self.check_event(yaml.AliasEvent)
         node = super().compose_node(parent, index)
         if alias and id(node) not in self._size:
             self._refuse("an alias stands inside of what it names")
         self._values += self._size[id(node)] if alias else 1
-        if self._values > MOST_VALUES:
-            self._refuse(f"it holds more than {MOST_VALUES:,} values")
+        if self._values > MAX_VALUES:
+            self._refuse(f"it holds more than {MAX_VALUES:,} values")
         if (
             isinstance(node, yaml.ScalarNode)
-            and node.tag in NUMBERS
-            and len(node.value) > LONGEST_NUMBER
+            and node.tag in NUMBER_TAGS
+            and len(node.value) > MAX_NUMBER_CHARACTERS
         ):
-            self._refuse(f"a number has more than {LONGEST_NUMBER} digits")
+            self._refuse(f"a number has more than {MAX_NUMBER_CHARACTERS} digits")
         self._size[id(node)] = self._values - before
         self._depth -= 1
         return node
@@ -64,7 +64,7 @@ class Loader(yaml.SafeLoader):
         try:
             return super().construct_document(node)
         except (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError):
-            # the constructors rely on a value to be what its tag says
+            # The constructors rely on a value to match its tag.
             raise yaml.MarkedYAMLError(problem="a value is not of the kind of its tag") from None
 
     def _refuse(self, why: str) -> None:
@@ -72,10 +72,10 @@ class Loader(yaml.SafeLoader):
 
 
 def load(text: str) -> Any:
-    """The one document of ``text``. Raises yaml.YAMLError."""
+    """Parse the one document of ``text``. Raises yaml.YAMLError."""
     return yaml.load(text, Loader)  # noqa: S506  a safe loader
 
 
 def load_all(text: str) -> list[Any]:
-    """Raises yaml.YAMLError."""
+    """Parse all documents of ``text``. Raises yaml.YAMLError."""
     return list(yaml.load_all(text, Loader))

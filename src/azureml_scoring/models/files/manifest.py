@@ -1,8 +1,7 @@
-"""The manifest beside a packaged model: what the files must be before anything is unpickled, and
-how to call the model.
+"""The manifest of a packaged model: the checksums of its files, and how to call it.
 
-It shows that the artifact is the one that was packaged, whole and unchanged; it does not show who
-packaged it (docs/adr/0003).
+It proves that the artifact is the one that was packaged, whole and unchanged, before anything is
+unpickled. It does not prove who packaged it (docs/adr/0003).
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Method, Scalar
 from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.engines.onnx_model import OnnxModel
-from azureml_scoring.models.files.inside import inside
+from azureml_scoring.models.files.safe_join import safe_join
 
 FILE_NAME = "manifest.json"
 SCHEMA = 1
 REPACKAGE = "package the model again with `mlops package`"
 RETRAIN = "train the model with the versions that run here, and package that one"
-"""Packaged again as it is, what it answers under these versions would be taken for right."""
+"""Packaging the same file again would record the answers of these versions as the right ones."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
@@ -36,12 +35,15 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class Manifest:
-    """``files``: name -> sha256; ``golden_rows``: in the contract's order; ``golden_answers``:
-    method -> answers.
+    """What packaging recorded of a model.
 
-    ``cacheable``: equal requests are answered alike, so that an answer may be given twice.
-    ``onnx``: the model compiled, where that was proven to answer like the estimator. ``baselines``:
-    of each feature, the sample.
+    files: name -> sha256.
+    versions: package -> version at packaging.
+    golden_rows: rows in the contract's order.
+    golden_answers: method -> the answers to the golden rows.
+    cacheable: equal requests get equal answers, so an answer may be used twice.
+    onnx: the compiled model, if it was proven to answer like the estimator.
+    baselines: the sample's distribution, one per feature.
     """
 
     model_name: str
@@ -71,8 +73,10 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Raises StartupError where the manifest is not one that this version can read, or one of
-        its files lies elsewhere."""
+        """Read the manifest of a folder.
+
+        Raises StartupError if this version can't read it, or one of its files lies elsewhere.
+        """
         path = folder / FILE_NAME
         try:
             document = orjson.loads(path.read_bytes())
@@ -97,12 +101,15 @@ class Manifest:
                 f"{path} is damaged ({type(error).__name__}); {REPACKAGE}."
             ) from None
         for name in (made.model_file, *made.files, *([made.onnx.file] if made.onnx else [])):
-            inside(folder, name)
+            safe_join(folder, name)
         return made
 
     def _check(self, read: dict[str, Any]) -> None:
-        """That nothing of what was read is lost, that no default stands in for it but for what
-        older versions did not write, and that the parts fit each other. Raises ValueError."""
+        """Compare with the document that was read, and the parts with each other.
+
+        Nothing may be lost, and a default may replace only what older versions did not write.
+        Raises ValueError.
+        """
         written = orjson.loads(orjson.dumps(self._document()))
         optional = {
             field.name
@@ -122,11 +129,11 @@ class Manifest:
         for baseline, feature in zip(
             self.baselines, self.contract.features, strict=bool(self.baselines)
         ):
-            if not baseline.whole or (baseline.values is None) != feature.numeric:
+            if not baseline.consistent or (baseline.values is None) != feature.numeric:
                 raise ValueError
 
     def verify(self, name: str, digest: str) -> None:
-        """``digest``: the sha256 of the file that is about to be loaded. Raises StartupError."""
+        """Compare the sha256 of a file that is about to be loaded. Raises StartupError."""
         expected = self.files.get(name)
         if expected is None:
             raise StartupError(
@@ -136,26 +143,27 @@ class Manifest:
         if digest != expected:
             raise StartupError(
                 f"{name} is not the file that was packaged: its sha256 differs from the "
-                f"manifest's. "
-                f"Upload the artifact folder again; only if you changed the file yourself, "
-                f"{REPACKAGE}."
+                f"manifest's. Upload the artifact folder again; only if you changed the file "
+                f"yourself, {REPACKAGE}."
             )
 
 
 def running_versions() -> dict[str, str]:
-    """Of Python and of the packages whose changes alter a model."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages whose changes alter a model."""
+    versions = {"python": platform.python_version()}
     for package in ("scikit-learn", "numpy"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def version_skew(saved: dict[str, str]) -> dict[str, str]:
-    """Package -> a line on each whose version is not that of packaging; of Python, only major and
-    minor count."""
+    """Return a line for each package whose version is not that of packaging.
+
+    Python's patch version does not count.
+    """
     skew = {}
     for package, now in running_versions().items():
         then = saved.get(package, now)

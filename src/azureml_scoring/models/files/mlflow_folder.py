@@ -1,7 +1,6 @@
-"""Reads what is needed of an MLflow model folder, without MLflow: the scikit-learn file, the
-signature, the example.
+"""Reads an MLflow model folder without MLflow: the scikit-learn file, the signature, the example.
 
-It is taken for what somebody else wrote: it permits nothing (docs/adr/0003).
+The folder is not trusted: it can't permit anything (docs/adr/0003).
 """
 
 from __future__ import annotations
@@ -16,34 +15,41 @@ import numpy as np
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, METHODS, TEXT, Feature
 from azureml_scoring.models.files import bounded_yaml
-from azureml_scoring.models.files.inside import inside
+from azureml_scoring.models.files.safe_join import safe_join
 
 FILE_NAME = "MLmodel"
 
-DTYPES = {
-    "double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": BOOLEAN, "string": TEXT,
+MLFLOW_DTYPES = {
+    "double": "float64",
+    "float": "float32",
+    "long": "int64",
+    "integer": "int32",
+    "boolean": BOOLEAN,
+    "string": TEXT,
     "datetime": DATETIME,
-}  # fmt: skip
+}
 
-BOOSTERS = {
+BOOSTER_CLASSES = {
     "lightgbm": "LGBMClassifier or LGBMRegressor",
     "xgboost": "XGBClassifier or XGBRegressor",
     "catboost": "CatBoostClassifier or CatBoostRegressor",
 }
-"""Flavour -> classes that have scikit-learn's methods."""
+"""Flavour -> its classes with scikit-learn's methods."""
 
-LARGEST_EXAMPLE = 10_000_000
-"""Bytes."""
+MAX_EXAMPLE_BYTES = 10_000_000
 
-WIDEST = 1_000_000
-"""Columns of a tensor, beyond which the signature is taken for damaged."""
+MAX_TENSOR_COLUMNS = 1_000_000
+"""A signature with a wider tensor counts as damaged."""
 
 
 @dataclass(frozen=True)
 class MlflowModel:
-    """``features``: of the signature, None where it tells none that can be used. ``method``: what
-    ``predict_fn`` says. ``example``: rows by ``columns``, or by position where those are None; None
-    where the folder has none."""
+    """What an MLmodel file says.
+
+    features: the signature's columns; None if it has none that can be used.
+    method: the value of ``predict_fn``.
+    example: column names (None: by position) and rows; None if the folder has no example.
+    """
 
     model_file: str
     sklearn_version: str | None
@@ -53,8 +59,10 @@ class MlflowModel:
 
     @classmethod
     def read(cls, folder: Path) -> MlflowModel:
-        """Raises StartupError where the folder has no scikit-learn flavour or a signature that
-        can't be served."""
+        """Read a folder's MLmodel.
+
+        Raises StartupError if it has no scikit-learn flavour, or a signature that can't be served.
+        """
         path = folder / FILE_NAME
         try:
             document = bounded_yaml.load(path.read_text(encoding="utf-8"))
@@ -64,7 +72,9 @@ class MlflowModel:
             flavour = flavours["sklearn"]
             version = flavour.get("sklearn_version")
             return cls(
-                model_file=inside(folder, flavour["pickled_model"]).relative_to(folder).as_posix(),
+                model_file=safe_join(folder, flavour["pickled_model"])
+                .relative_to(folder)
+                .as_posix(),
                 sklearn_version=None if version is None else str(version),
                 features=_features((document.get("signature") or {}).get("inputs")),
                 method=_method(path, (flavours.get("python_function") or {}).get("predict_fn")),
@@ -72,7 +82,7 @@ class MlflowModel:
             )
         except StartupError:
             raise
-        except Exception:  # whatever somebody else's file leads to
+        except Exception:  # a file from outside may raise anything
             raise StartupError(
                 f"{path} describes no scikit-learn model that can be served; save it with "
                 f"mlflow.sklearn.save_model()."
@@ -85,23 +95,22 @@ def _of_another_kind(path: Path, flavours: dict[str, Any]) -> str:
         or "python_function"
     )
     classes = next(
-        (classes for flavour, classes in BOOSTERS.items() if flavour in flavours),
+        (classes for flavour, classes in BOOSTER_CLASSES.items() if flavour in flavours),
         "scikit-learn estimator",
     )
     return (
         f"{path} describes a model of the flavour {named[:100]}, and only the flavour sklearn is "
-        f"served; save a fitted "
-        f"{classes} with mlflow.sklearn.save_model(), or with joblib.dump() into a folder of its "
-        f"own."
+        f"served; save a fitted {classes} with mlflow.sklearn.save_model(), or with joblib.dump() "
+        f"into a folder of its own."
     )
 
 
 def _method(path: Path, predict_fn: Any) -> str | None:
     if predict_fn is None or predict_fn in METHODS:
         return None if predict_fn is None else str(predict_fn)
-    given = str(predict_fn)[:50] or "empty"
+    name = str(predict_fn)[:50] or "empty"
     raise StartupError(
-        f"predict_fn in {path} is {given}, which is not served; choose one of {', '.join(METHODS)}."
+        f"predict_fn in {path} is {name}, which is not served; choose one of {', '.join(METHODS)}."
     )
 
 
@@ -122,10 +131,10 @@ def _features(inputs: str | None) -> tuple[Feature, ...] | None:
 
 
 def _of_tensor(dtype: str, shape: list[int]) -> tuple[Feature, ...] | None:
-    """scikit-learn takes two dimensions; how many columns may be left open."""
+    """Return a tensor's columns; None unless it has two dimensions and a known width."""
     if len(shape) != 2 or shape[1] < 1:
         return None
-    if shape[1] > WIDEST:
+    if shape[1] > MAX_TENSOR_COLUMNS:
         raise ValueError
     numeric = np.dtype(dtype).kind in "iuf" and dtype != "float16"
     feature = Feature(None, dtype if numeric else BOOLEAN if dtype == "bool" else ANY)
@@ -133,7 +142,7 @@ def _of_tensor(dtype: str, shape: list[int]) -> tuple[Feature, ...] | None:
 
 
 def _dtype(kind: Any) -> str:
-    return DTYPES.get(kind, ANY)
+    return MLFLOW_DTYPES.get(kind, ANY)
 
 
 def _name(name: Any) -> str | None:
@@ -141,11 +150,13 @@ def _name(name: Any) -> str | None:
 
 
 def _example(folder: Path, saved: Any) -> tuple[list[Any] | None, list[Any]] | None:
-    """Rows of ``input_example`` in ``mlflow.sklearn.save_model``: a frame's or an array's. A folder
-    does without."""
+    """Read the ``input_example`` of ``mlflow.sklearn.save_model``, a frame's or an array's rows.
+
+    None if there is none that can be read: a model needs no example.
+    """
     try:
-        file = inside(folder, saved["artifact_path"])
-        document = json.loads(file.read_bytes()) if file.stat().st_size <= LARGEST_EXAMPLE else {}
+        file = safe_join(folder, saved["artifact_path"])
+        document = json.loads(file.read_bytes()) if file.stat().st_size <= MAX_EXAMPLE_BYTES else {}
         if "inputs" in document:
             return None, list(document["inputs"])
         return document.get("columns"), list(document["data"])

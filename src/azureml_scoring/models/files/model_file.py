@@ -1,7 +1,6 @@
-"""A model's file: verified before anything is unpickled, and loaded only as far as whoever deploys
-it permits.
+"""Loads a model's file: verifies it before unpickling, and loads only what the settings permit.
 
-Nothing that lies beside the model, and no manifest, permits anything (docs/adr/0003).
+Nothing beside the model can permit more, not even its manifest (docs/adr/0003).
 """
 
 from __future__ import annotations
@@ -22,35 +21,43 @@ from azureml_scoring.settings import Settings
 
 
 class UntrustedTypes(StartupError):
-    """``problem`` and ``types``: for whoever knows a better remedy than the setting."""
+    """A skops file holds types that are not trusted.
+
+    ``problem`` and ``types`` let a caller suggest another remedy than the setting.
+    """
 
     def __init__(self, name: str, types: list[str]) -> None:
         self.types = types
-        self.problem = f"{name} holds types that skops does not trust ({', '.join(types)}), by which whoever made it may run code"
+        self.problem = (
+            f"{name} holds types that skops does not trust ({', '.join(types)}), by which whoever "
+            f"made it may run code"
+        )
         super().__init__(
             f"{self.problem}; if you trust that, set SCORING_SKOPS_TRUSTED_TYPES={','.join(types)} "
             f"where it is served."
         )
 
 
-def read(found: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]:
-    """-> the estimator, the file's sha256, and the version skew that scikit-learn finds. Raises
-    StartupError."""
+def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]:
+    """Return the estimator, the file's sha256, and the version skew that scikit-learn reports.
+
+    Raises StartupError.
+    """
     from sklearn.exceptions import InconsistentVersionWarning
 
-    with _opened(found.file) as file, warnings.catch_warnings(record=True) as caught:
+    with _open(artifact.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)  # what was hashed is what is loaded
-        if found.manifest:
-            found.manifest.verify(found.file.name, digest)
+        file.seek(0)  # load the same bytes that were hashed
+        if artifact.manifest:
+            artifact.manifest.verify(artifact.file.name, digest)
         try:
-            estimator = _loaded(file, found, settings)
+            estimator = _load(file, artifact, settings)
         except StartupError:
             raise
         except BaseException as error:  # a pickle can raise anything
             raise StartupError(
-                load_failure.sentence(error, found.file, saved_versions(found))
+                load_failure.sentence(error, artifact.file, saved_versions(artifact))
             ) from None
     older = [
         w.message.original_sklearn_version
@@ -60,7 +67,7 @@ def read(found: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
 
 
-def _opened(path: Path) -> BufferedReader:
+def _open(path: Path) -> BufferedReader:
     try:
         return path.open("rb")
     except OSError as error:
@@ -69,17 +76,16 @@ def _opened(path: Path) -> BufferedReader:
         ) from None
 
 
-def _loaded(file: IO[bytes], found: Artifact, settings: Settings) -> Any:
-    path = found.file
+def _load(file: IO[bytes], artifact: Artifact, settings: Settings) -> Any:
+    path = artifact.file
     if path.suffix.lower() == ".skops":
         return _without_pickle(file.read(), path.name, settings.trusted_types)
     if not settings.scoring_allow_pickle:
         raise StartupError(
             f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
-            f"skops.io.dump() as a "
-            ".skops file, or remove the setting."
+            f"skops.io.dump() as a .skops file, or remove the setting."
         )
-    own_modules.make_importable(found)
+    own_modules.make_importable(artifact)
     return joblib.load(file)
 
 
@@ -92,10 +98,10 @@ def _without_pickle(data: bytes, name: str, trusted: frozenset[str]) -> Any:
     return skops.io.loads(data, trusted=sorted(types))
 
 
-def saved_versions(found: Artifact) -> dict[str, str]:
-    """As far as they are known without loading it."""
-    if found.manifest:
-        return found.manifest.versions
-    if found.mlflow and found.mlflow.sklearn_version:
-        return {"scikit-learn": found.mlflow.sklearn_version}
+def saved_versions(artifact: Artifact) -> dict[str, str]:
+    """Return package -> version at saving, as far as known without loading the file."""
+    if artifact.manifest:
+        return artifact.manifest.versions
+    if artifact.mlflow and artifact.mlflow.sklearn_version:
+        return {"scikit-learn": artifact.mlflow.sklearn_version}
     return {}

@@ -18,12 +18,12 @@ from sklearn.preprocessing import OneHotEncoder
 
 import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 from mlops.fit_categories import with_categories
-from mlops.sample import load as load_sample
+from mlops.sample_file import load as load_sample
 
 FRAME = pd.DataFrame(
     {"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": pd.Categorical(["red", "blue"] * 10)}
@@ -53,7 +53,7 @@ def test_models_without_scikit_learns_tags_are_packaged_and_served(
     loaded = served(support.packaged(estimator, sample, tmp_path))
     rows = sample.head(3).astype(object).to_numpy().tolist()
     assert (
-        loaded.predict(golden_rows.batch(rows, loaded.contract))
+        loaded.predict(golden_check.batch_of(rows, loaded.contract))
         == estimator.predict(sample.head(3)).tolist()
     )
     assert loaded.backend == "sklearn"
@@ -98,7 +98,7 @@ def test_the_categories_are_those_of_the_fit_whatever_the_sample_has(
         {"colour": FRAME["colour"].dtype}
     )
     assert (
-        loaded.predict(golden_rows.batch(rows, loaded.contract))
+        loaded.predict(golden_check.batch_of(rows, loaded.contract))
         == np.asarray(estimator.predict(direct)).tolist()
     )
 
@@ -158,8 +158,9 @@ def test_an_encoder_tells_categories_that_the_sample_lacks(tmp_path: Path):
     )
     assert loaded.contract.features[1].categories == ("red", "blue")
     expected = estimator.predict(FRAME.head(2)).tolist()
-    assert golden_rows.same(
-        loaded.predict(golden_rows.batch([[1.0, "red"], [2.0, "blue"]], loaded.contract)), expected
+    assert golden_check.same_answers(
+        loaded.predict(golden_check.batch_of([[1.0, "red"], [2.0, "blue"]], loaded.contract)),
+        expected,
     )
     assert not any("in this order" in line for line in said)
 
@@ -188,7 +189,7 @@ def test_a_sample_in_another_order_is_put_in_that_of_the_fit(tmp_path: Path):
     loaded = served(
         support.packaged(boosters.LightgbmBooster(["3", "5"], {}), numbers, tmp_path / "b")
     )
-    assert loaded.predict(golden_rows.batch([[1.0, 2.0]], loaded.contract)) == [1.0]
+    assert loaded.predict(golden_check.batch_of([[1.0, 2.0]], loaded.contract)) == [1.0]
     assert loaded.contract.names == ("3", "5")
 
 
@@ -345,9 +346,9 @@ def test_an_answer_that_is_none_is_the_models_failure(act: Any, message: str, tm
     loaded = served(support.dump(Moody(), tmp_path))
     Moody.act, Moody.turn = staticmethod(act), Moody.calls + 1
     with pytest.raises(ModelFailed) as caught:
-        loaded.predict(golden_rows.batch([[1.0, 2.0], [3.0, 4.0]], loaded.contract))
+        loaded.predict(golden_check.batch_of([[1.0, 2.0], [3.0, 4.0]], loaded.contract))
     assert caught.value.message == message
     Moody.act, Moody.turn = staticmethod(raising(ValueError("no"))), Moody.calls + 1
     with pytest.raises(ModelRefusedInput):
-        loaded.predict(golden_rows.batch([[1.0, 2.0]], loaded.contract))
+        loaded.predict(golden_check.batch_of([[1.0, 2.0]], loaded.contract))
     assert joblib.load(tmp_path / "model.joblib").n_features_in_ == 2

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from azureml_scoring.models.baseline import BINS, DRIFTED, FEW, WATCH, Baseline
+from azureml_scoring.models.baseline import (
+    DRIFTED_PSI,
+    MAX_BINS,
+    MIN_JUDGED_ROWS,
+    WATCH_PSI,
+    Baseline,
+)
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6) | st.none() | st.integers(-5, 5), min_size=1, max_size=200)
 TEXTS = st.lists(
@@ -31,7 +37,7 @@ def test_each_number_is_in_one_bin(column: list[float | None]):
     baseline = numbers(column)
     assert sum(baseline.counts) == len(column)
     assert baseline.counts[-1] == column.count(None)
-    assert baseline.bins <= BINS + 2
+    assert baseline.bins <= MAX_BINS + 2
     assert baseline.count([1e300, -1e300, 0.0, None]).sum() == 4
 
 
@@ -47,8 +53,8 @@ def test_each_text_is_in_one_bin(column: list[str | None]):
 def test_the_index_is_never_below_nothing(then: list[float | None], now: list[float | None]):
     """And nothing where nothing has moved; it may be read back from the manifest."""
     baseline = numbers(then)
-    assert baseline.index(np.array(baseline.counts)) == 0
-    assert baseline.index(baseline.count(now)) >= -1e-12
+    assert baseline.psi(np.array(baseline.counts)) == 0
+    assert baseline.psi(baseline.count(now)) >= -1e-12
     assert (
         TypeAdapter(Baseline).validate_json(json.dumps(baseline.to_json()), strict=True) == baseline
     )
@@ -57,8 +63,8 @@ def test_the_index_is_never_below_nothing(then: list[float | None], now: list[fl
 def test_chance_is_stable_and_a_shift_is_drift():
     """Of as few rows as are judged."""
     baseline = numbers(drawn(5000))
-    assert baseline.index(baseline.count(drawn(FEW, seed=1))) < WATCH
-    assert baseline.index(baseline.count(drawn(FEW, mean=1.0, seed=1))) > DRIFTED
+    assert baseline.psi(baseline.count(drawn(MIN_JUDGED_ROWS, seed=1))) < WATCH_PSI
+    assert baseline.psi(baseline.count(drawn(MIN_JUDGED_ROWS, mean=1.0, seed=1))) > DRIFTED_PSI
 
 
 def test_the_index_is_that_of_the_textbook():
@@ -66,7 +72,7 @@ def test_the_index_is_that_of_the_textbook():
     baseline = numbers([0.0] * 50 + [1.0] * 50)
     assert baseline.bounds == (0.5,)
     expected = 0.2 * np.log(1.4) - 0.2 * np.log(0.6)
-    assert baseline.index(baseline.count([0.0] * 70 + [1.0] * 30)) == pytest.approx(expected)
+    assert baseline.psi(baseline.count([0.0] * 70 + [1.0] * 30)) == pytest.approx(expected)
 
 
 def test_the_largest_numbers_have_bounds_between_them():
@@ -77,10 +83,10 @@ def test_the_largest_numbers_have_bounds_between_them():
 def test_what_was_never_missing_and_is_now_counts():
     """So does a category that is new."""
     baseline = numbers(drawn(1000))
-    assert baseline.index(baseline.count([*drawn(500, seed=1), *[None] * 500])) > DRIFTED
+    assert baseline.psi(baseline.count([*drawn(500, seed=1), *[None] * 500])) > DRIFTED_PSI
     cities = Baseline.of("city", ["a"] * 500 + ["b"] * 500, numeric=False)
     assert cities.values == ("a", "b")
-    assert cities.index(cities.count(["a"] * 400 + ["b"] * 400 + ["c"] * 200)) > DRIFTED
+    assert cities.psi(cities.count(["a"] * 400 + ["b"] * 400 + ["c"] * 200)) > DRIFTED_PSI
 
 
 def test_free_texts_are_not_kept():

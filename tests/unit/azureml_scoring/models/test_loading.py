@@ -16,7 +16,7 @@ import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines import onnx_session
-from azureml_scoring.models.golden_rows import batch
+from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
@@ -46,7 +46,7 @@ def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
         10,
         (),
     )
-    assert model.predict(batch([support.ROW], model.contract)) == [1]
+    assert model.predict(batch_of([support.ROW], model.contract)) == [1]
 
 
 @pytest.mark.parametrize("backend", ["auto", "sklearn", "onnx"])
@@ -54,7 +54,7 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
     """With the same answers; methods that ONNX lacks are there all the same."""
     model = from_(demo_model, scoring_backend=backend)
     assert model.backend == ("sklearn" if backend == "sklearn" else "onnx")
-    rows = batch([support.ROW], model.contract)
+    rows = batch_of([support.ROW], model.contract)
     assert model.predict(rows) == [1]
     estimator = joblib.load(demo_model / "model.joblib")
     for method in model.contract.methods:
@@ -85,7 +85,7 @@ def test_only_a_compiled_model_that_takes_microseconds_is_quick(
     assert quick(Batch(X, "predict"))
     assert not quick(Batch(X, "predict_log_proba"))  # ONNX has none
     assert not from_(demo_model, scoring_backend="sklearn").quick
-    monkeypatch.setattr("azureml_scoring.models.loading.QUICK", 0.0)
+    monkeypatch.setattr("azureml_scoring.models.compiled_model.INLINE_PREDICT_LIMIT_S", 0.0)
     assert not from_(demo_model).quick
 
 
@@ -250,14 +250,14 @@ def test_each_way_to_pickle_is_read(tmp_path: Path, protocol: str):
         file.write_bytes(pickle.dumps(model))
     else:
         joblib.dump(model, file, compress=3 if protocol == "compressed" else 0)
-    assert from_(file).predict(batch([[1.0, 2.0]], from_(file).contract)) == pytest.approx([3.0])
+    assert from_(file).predict(batch_of([[1.0, 2.0]], from_(file).contract)) == pytest.approx([3.0])
 
 
 @pytest.mark.parametrize("folder", ["mlflow-skops", "mlflow-tensor"])
 def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
     """As MLflow 3 writes it, with skops; its signature is the contract."""
     model = from_(DATA / folder)
-    assert model.predict(batch([support.ROW], model.contract)) == [1]
+    assert model.predict(batch_of([support.ROW], model.contract)) == [1]
     assert model.contract.names == (tuple(support.NAMES) if folder == "mlflow-skops" else None)
 
 
@@ -320,7 +320,7 @@ def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
     from azureml_scoring.errors import ModelRefusedInput
 
     model = from_(support.dump(Scripted(), tmp_path))
-    huge = batch([[1e300]], model.contract)  # time.sleep(1e300) raises OverflowError
+    huge = batch_of([[1e300]], model.contract)  # time.sleep(1e300) raises OverflowError
     with pytest.raises(ModelRefusedInput):
         model.predict(huge)
     assert np.isfinite(model.warmup_ms)

@@ -30,11 +30,11 @@ import support
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.models import golden_rows, warm_up
+from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
-from mlops import sample as samples
+from mlops import sample_file
 from mlops.package import package
 
 
@@ -86,7 +86,7 @@ def test_encoders_tell_what_a_row_may_hold(columns: BaseEstimator, tmp_path: Pat
     for name, estimator in (("pipeline", search.estimator), ("search", search)):
         fitted = estimator.fit(frame, frame["size"] > 2)
         loaded = from_(support.dump(fitted, tmp_path / name))
-        assert loaded.predict(golden_rows.batch(list(loaded.example), loaded.contract))[0] in (
+        assert loaded.predict(golden_check.batch_of(list(loaded.example), loaded.contract))[0] in (
             True,
             False,
         )
@@ -151,7 +151,7 @@ def test_texts_and_numbers_are_tried_where_nothing_tells_which_is_which(
     loaded = from_(support.dump(estimator, tmp_path))
     rows = frame.head(3).astype(object).to_numpy().tolist()
     assert (
-        loaded.predict(golden_rows.batch(rows, loaded.contract))
+        loaded.predict(golden_check.batch_of(rows, loaded.contract))
         == estimator.predict(frame.head(3)).tolist()
     )
 
@@ -159,7 +159,7 @@ def test_texts_and_numbers_are_tried_where_nothing_tells_which_is_which(
 def test_a_model_that_answers_nothing_is_asked_a_bounded_number_of_times():
     """However many columns there are of which nothing is known."""
     features = tuple(Feature(f"c{place}", "any") for place in range(500))
-    rows = list(warm_up.rows(Never(), Contract(features, ("predict",), "frame")))
+    rows = list(warm_up.candidate_rows(Never(), Contract(features, ("predict",), "frame")))
     assert len(rows) < 100
     assert {len(row) for row in rows} == {500}
 
@@ -202,7 +202,7 @@ def test_columns_of_texts_are_known_wherever_their_encoder_is(
     )
     loaded = from_(support.dump(fitted, tmp_path))
     assert loaded.example == [["basic"]]
-    answers = loaded.predict(golden_rows.batch([["gold"], ["basic"]], loaded.contract))
+    answers = loaded.predict(golden_check.batch_of([["gold"], ["basic"]], loaded.contract))
     assert answers == pytest.approx([1, 0])
 
 
@@ -211,7 +211,10 @@ def test_booleans_that_an_encoder_knows_are_no_numbers(tmp_path: Path):
     frame = pd.DataFrame({"flag": [True, False] * 10})
     estimator = make_pipeline(FunctionTransformer(as_it_is), OneHotEncoder(), LogisticRegression())
     loaded = from_(support.dump(estimator.fit(frame, frame["flag"]), tmp_path))
-    assert loaded.predict(golden_rows.batch([[True], [False]], loaded.contract)) == [True, False]
+    assert loaded.predict(golden_check.batch_of([[True], [False]], loaded.contract)) == [
+        True,
+        False,
+    ]
 
 
 def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
@@ -221,7 +224,7 @@ def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
     rows = [[1.0, "red"], [2.0, "blue"], [None, "red"]]
     known = frame.iloc[[0, 1, 0]].assign(size=[1.0, 2.0, np.nan])
     assert (
-        loaded.predict(golden_rows.batch(rows, loaded.contract))
+        loaded.predict(golden_check.batch_of(rows, loaded.contract))
         == estimator.predict(known).tolist()
     )
 
@@ -237,7 +240,7 @@ def test_one_line_says_what_packaging_would_add(
     from_(support.dump(support.demo_estimator(), tmp_path))
     (line,) = said
     assert line.startswith(
-        "This model is not packaged: `mlops package MODEL --sample DATA --out DIR` would add "
+        "This model is not packaged: `mlops package MODEL --sample DATA --out DIR` adds checksums, "
     )
 
 
@@ -345,7 +348,7 @@ def test_a_datetime_of_a_signature_is_taken_as_iso_text(tmp_path: Path):
     )
     loaded = from_(folder)
     rows = [["2020-03-04", 1.0], ["2021-03-04T23:59:59.999999999", 2.0], ["2022-03-04 10:00", 3.0]]
-    assert loaded.predict(golden_rows.batch(rows, loaded.contract)) == pytest.approx(
+    assert loaded.predict(golden_check.batch_of(rows, loaded.contract)) == pytest.approx(
         [2020, 2021, 2022]
     )
 
@@ -356,7 +359,7 @@ def test_a_datetime_of_a_sample_is_packaged(tmp_path: Path):
     loaded = from_(support.packaged(estimator, frame, tmp_path))
     assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
     assert loaded.predict(
-        golden_rows.batch([["1999-12-31", 1.0]], loaded.contract)
+        golden_check.batch_of([["1999-12-31", 1.0]], loaded.contract)
     ) == pytest.approx([1999])
 
 
@@ -371,11 +374,11 @@ def test_a_datetime_of_a_csv_is_packaged(tmp_path: Path):
     ):
         if not told:
             mlflow(path, [{"type": "datetime", "name": "day"}, {"type": "long", "name": "n"}])
-        package(path, samples.load(tmp_path / "sample.csv"), tmp_path / name, told=told)
+        package(path, sample_file.load(tmp_path / "sample.csv"), tmp_path / name, user_types=told)
         loaded = from_(tmp_path / name)
         assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
         assert loaded.predict(
-            golden_rows.batch([["1999-12-31", 1.0]], loaded.contract)
+            golden_check.batch_of([["1999-12-31", 1.0]], loaded.contract)
         ) == pytest.approx([1999])
 
 
@@ -403,7 +406,7 @@ def test_a_booster_that_is_not_packaged_is_served_as_far_as_it_tells(
     assert ([f.dtype for f in loaded.contract.features], loaded.contract.names) == (dtypes, names)
     texts = "float64" not in dtypes[1]
     row = [1.5, "red"] if texts else [1.5, 2.0]
-    assert loaded.predict(golden_rows.batch([row], loaded.contract)) == [4.5 if texts else 1.5]
+    assert loaded.predict(golden_check.batch_of([row], loaded.contract)) == [4.5 if texts else 1.5]
 
 
 @pytest.mark.parametrize("in_a_vote", [False, True])
@@ -423,7 +426,7 @@ def test_a_signature_does_not_make_texts_of_a_boosters_categories(in_a_vote: boo
         ("float64", False),
         ("category", True),
     ]
-    assert loaded.predict(golden_rows.batch([[1.5, "red"]], loaded.contract)) == [4.5]
+    assert loaded.predict(golden_check.batch_of([[1.5, "red"]], loaded.contract)) == [4.5]
 
 
 def test_a_booster_that_lacks_its_categories_must_be_packaged(tmp_path: Path):
@@ -449,5 +452,5 @@ def test_whole_numbers_as_names_are_names(tmp_path: Path):
     for columns in ([5, 3], ["5", "3"]):
         body = orjson.dumps({"input_data": {"columns": columns, "data": [[50.0, 30.0]]}})
         assert loaded.predict(
-            golden_rows.validate(body, loaded.contract, golden_rows.UNLIMITED)
+            golden_check.validate(body, loaded.contract, golden_check.NO_LIMITS)
         ) == [30.0]

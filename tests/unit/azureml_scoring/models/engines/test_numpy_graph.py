@@ -1,5 +1,8 @@
 """Graphs of few dense operations, computed by numpy."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -95,7 +98,7 @@ def test_a_row_among_others_is_answered_as_it_is_alone(
         graph_of([(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else []))
     )
     assert dense
-    (output,) = dense._plans
+    (output,) = dense._programs
     alone = [dense.run([output], {"X": np.array([row])})[0] for row in rows]
     assert dense.each_row(output, np.array(rows)).tobytes() == np.concatenate(alone).tobytes()
 
@@ -149,7 +152,7 @@ def test_labels_are_looked_up_as_onnx_runtime_does(tail: list[str], keepdims: in
     [
         [("Erf", {})],
         [("ArgMax", {"select_last_index": 1})],
-        [("Abs", {})] * (numpy_graph.MOST_NODES + 1),
+        [("Abs", {})] * (numpy_graph.MAX_NODES + 1),
     ],
     ids=["an operation it lacks", "a way of it that it lacks", "a large graph"],
 )
@@ -162,7 +165,7 @@ def test_what_an_output_does_not_need_is_not_computed(monkeypatch: pytest.Monkey
     """Labels don't pay for probabilities."""
     computed = []
     monkeypatch.setitem(
-        numpy_operations.PLAIN, "Tanh", lambda x: computed.append("Tanh") or np.tanh(x)
+        numpy_operations.ELEMENTWISE, "Tanh", lambda x: computed.append("Tanh") or np.tanh(x)
     )
     dense = NumpyGraph.of(graph_of([("Abs", {}), ("Neg", {}), ("Tanh", {})], 1, 2))
     assert dense
@@ -179,3 +182,23 @@ def test_numbers_beyond_all_bounds_are_infinite_without_a_word():
     assert dense
     (answer,) = dense.run(["y1"], {"X": np.full((1, WIDTH), -1e308)})
     assert np.isinf(answer).any()
+
+
+def test_an_overflow_writes_nothing_to_the_log():
+    """A row whose answer is not finite makes no RuntimeWarning, in a process without pytest."""
+    program = (
+        "import numpy as np, onnx.helper as h\n"
+        "from azureml_scoring.models.engines.numpy_graph import NumpyGraph\n"
+        "x, y = (h.make_tensor_value_info(n, 11, [None, 1]) for n in 'xy')\n"
+        "graph = h.make_graph([h.make_node('Exp', ['x'], ['y'])], 'g', [x], [y])\n"
+        "print(NumpyGraph(graph).run(['y'], {'x': np.array([[1e4]])}))\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert "inf" in process.stdout
+    assert process.stderr == ""

@@ -19,7 +19,7 @@ class Session:
         self.asked: list[np.ndarray] = []
 
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        self.asked.append(inputs[onnx_model.INPUT])
+        self.asked.append(inputs[onnx_model.INPUT_NAME])
         return [self.answers]
 
 
@@ -172,7 +172,7 @@ class Graph(NumpyGraph):
         self.asked: list[int] = []
 
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        return [self.each_row(*outputs, inputs[onnx_model.INPUT])]
+        return [self.each_row(*outputs, inputs[onnx_model.INPUT_NAME])]
 
     def each_row(self, output: str, X: np.ndarray) -> np.ndarray:
         self.asked.append(len(X))

@@ -5,10 +5,10 @@ from sklearn.linear_model import LinearRegression
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.engines import onnx_session
-from mlops.graphs import each
+from mlops.graphs import onnx_graphs
 
 X = np.arange(12.0).reshape(6, 2)
-LINEAR = next(each(LinearRegression().fit(X, X[:, 0]), 2))[1]
+LINEAR = next(onnx_graphs(LinearRegression().fit(X, X[:, 0]), 2))[1]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_where_the_nodes_of_a_graph_run_is_told(half_a_gpu: None):
         "CPUExecutionProvider": 2,
     }
     assert (
-        onnx_session.described(session)
+        onnx_session.runtime_description(session)
         == f"onnxruntime {onnxruntime.__version__} AzureExecutionProvider 3 of 5 nodes"
     )
 
@@ -80,6 +80,6 @@ def test_on_the_cpu_all_nodes_run_there():
     assert isinstance(LINEAR, bytes)
     session = onnx_session.open_session(LINEAR)
     assert (
-        onnx_session.described(session)
+        onnx_session.runtime_description(session)
         == f"onnxruntime {onnxruntime.__version__} CPUExecutionProvider"
     )

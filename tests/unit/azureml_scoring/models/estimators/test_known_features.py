@@ -28,11 +28,11 @@ from sklearn.preprocessing import (
 
 import support
 from azureml_scoring.errors import ClientError
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
-from mlops import sample as samples
+from mlops import sample_file
 from mlops.package import package
 from validation import validate
 
@@ -48,7 +48,7 @@ def dtypes(loaded: Model) -> list[str]:
 def refused(loaded: Model, *row: object) -> str:
     """The code of the error and the place, for one row by position."""
     with pytest.raises(ClientError) as caught:
-        validate(orjson.dumps({"data": [row]}), loaded.contract, golden_rows.UNLIMITED)
+        validate(orjson.dumps({"data": [row]}), loaded.contract, golden_check.NO_LIMITS)
     return f"{caught.value.code} {caught.value.location}"
 
 
@@ -59,7 +59,7 @@ def test_each_column_takes_what_it_was_fitted_on(tmp_path: Path):
     assert dtypes(loaded) == ["str", "str", "str", "str", "any", "bool"]
     rows = frame.head(8).astype(object).where(frame.head(8).notna(), None).to_numpy().tolist()
     assert (
-        loaded.predict(golden_rows.batch(rows, loaded.contract))
+        loaded.predict(golden_check.batch_of(rows, loaded.contract))
         == estimator.predict(frame.head(8)).tolist()
     )
     assert dtypes(served(support.mixed()[0], tmp_path / "mixed")) == [
@@ -92,7 +92,7 @@ def test_text_for_a_column_of_numbers_is_refused(tmp_path: Path):
     assert refused(loaded, "basic", "7", 1.0) == "wrong_type /data/0/1"
     assert refused(loaded, "basic", 7, "1.0") == "wrong_type /data/0/2"
     assert loaded.predict(
-        golden_rows.batch([["basic", 7, None], ["gold", 8, 1]], loaded.contract)
+        golden_check.batch_of([["basic", 7, None], ["gold", 8, 1]], loaded.contract)
     ) == [0, 1]
 
 
@@ -100,7 +100,7 @@ def refused_rows(loaded: Model, rows: list[list[Any]]) -> str:
     """The code of the error, wherever it is raised."""
     with pytest.raises(ClientError) as caught:
         loaded.predict(
-            validate(orjson.dumps({"data": rows}), loaded.contract, golden_rows.UNLIMITED)
+            validate(orjson.dumps({"data": rows}), loaded.contract, golden_check.NO_LIMITS)
         )
     return caught.value.code
 
@@ -112,7 +112,7 @@ def test_an_encoder_alone_takes_what_it_knows(values: list[object], tmp_path: Pa
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     loaded = served(estimator, tmp_path)
     assert loaded.predict(
-        golden_rows.batch([[values[0], "x"], [values[1], "y"]], loaded.contract)
+        golden_check.batch_of([[values[0], "x"], [values[1], "y"]], loaded.contract)
     ) == [0, 1]
     assert (
         refused(loaded, "1" if not isinstance(values[0], str) else 1, "x") == "wrong_type /data/0/0"
@@ -142,7 +142,7 @@ def test_a_text_for_a_code_is_refused_and_a_code_for_a_text(
         ]
         estimator = make_pipeline(clone(encoder), LogisticRegression()).fit(data, [0, 1] * 10)
         loaded = served(estimator, tmp_path / name)
-        assert loaded.predict(golden_rows.batch([[known[0]], [known[1]]], loaded.contract)) == [
+        assert loaded.predict(golden_check.batch_of([[known[0]], [known[1]]], loaded.contract)) == [
             0,
             1,
         ]
@@ -161,7 +161,7 @@ def test_codes_and_texts_of_one_array_of_objects_are_served(tmp_path: Path):
         loaded = served(estimator, tmp_path / str(place))
         assert dtypes(loaded) == ["float64", "str", "float64"]
         assert loaded.predict(
-            golden_rows.batch([[3, "a", 1.5], [5.0, "b", 2.5]], loaded.contract)
+            golden_check.batch_of([[3, "a", 1.5], [5.0, "b", 2.5]], loaded.contract)
         ) == [0, 1]
 
 
@@ -177,7 +177,7 @@ def test_null_is_the_missing_value_of_the_fit(
     estimator = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
     loaded = served(estimator.fit(data, [0, 1, 0] * 5), tmp_path)
     for rows, answers in (([[known[0]], [None], [known[1]]], [0, 1, 0]), ([[None]], [1])):
-        assert loaded.predict(golden_rows.batch(rows, loaded.contract)) == answers
+        assert loaded.predict(golden_check.batch_of(rows, loaded.contract)) == answers
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_an_encoder_knows_better_than_a_signature(
         )
     )
     rows = frame.head(2).astype(object).to_numpy().tolist()
-    assert loaded.predict(golden_rows.batch(rows, loaded.contract)) == [0, 1]
+    assert loaded.predict(golden_check.batch_of(rows, loaded.contract)) == [0, 1]
     assert refused(loaded, wrong, 1.0) == "wrong_type /data/0/0"
 
 
@@ -231,9 +231,9 @@ def test_an_encoder_knows_better_than_a_signature_how_a_csv_is_read(tmp_path: Pa
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     folder = signed_folder(estimator, {"a": "string", "b": "long"}, tmp_path / "mlflow")
     frame.to_csv(tmp_path / "sample.csv", index=False)
-    package(folder, samples.load(tmp_path / "sample.csv"), tmp_path / "packaged")
+    package(folder, sample_file.load(tmp_path / "sample.csv"), tmp_path / "packaged")
     loaded = load(Settings(scoring_model_path=tmp_path / "packaged"))
-    assert loaded.predict(golden_rows.batch([[3, "01"], [5, "02"]], loaded.contract)) == [0, 1]
+    assert loaded.predict(golden_check.batch_of([[3, "01"], [5, "02"]], loaded.contract)) == [0, 1]
     assert refused(loaded, "3", "01") == "wrong_type /data/0/0"
 
 
@@ -256,7 +256,9 @@ def test_whole_numbers_beyond_a_float_stay_exact(tmp_path: Path):
     frame = pd.DataFrame({"id": ids * 10, "b": ["x", "y"] * 10})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     loaded = served(estimator, tmp_path)
-    assert loaded.predict(golden_rows.batch([[ids[0], "x"], [ids[1], "y"]], loaded.contract)) == [
+    assert loaded.predict(
+        golden_check.batch_of([[ids[0], "x"], [ids[1], "y"]], loaded.contract)
+    ) == [
         0,
         1,
     ]
@@ -276,11 +278,11 @@ def test_null_is_left_to_the_model(tmp_path: Path):
     loaded = served(estimator, tmp_path)
     assert dtypes(loaded) == ["str", "str"]
     assert (
-        loaded.predict(golden_rows.batch([[None, "x"]], loaded.contract))
+        loaded.predict(golden_check.batch_of([[None, "x"]], loaded.contract))
         == estimator.predict(frame.iloc[[2]]).tolist()
     )
     with pytest.raises(ClientError) as caught:
-        loaded.predict(golden_rows.batch([["gold", None]], loaded.contract))
+        loaded.predict(golden_check.batch_of([["gold", None]], loaded.contract))
     assert caught.value.code == "model_refused_input"
 
 
@@ -318,7 +320,7 @@ def test_no_row_is_answered_in_company_that_is_refused_alone(encoder: Any, tmp_p
 def outcome(loaded: Model, rows: list[list[Any]]) -> Any:
     """Predictions, or the code of the error."""
     try:
-        return loaded.predict(golden_rows.batch(rows, loaded.contract))
+        return loaded.predict(golden_check.batch_of(rows, loaded.contract))
     except ClientError as error:
         return error.code
 
@@ -341,7 +343,7 @@ def test_what_stands_behind_a_step_of_ones_own_is_no_promise(step: Any, tmp_path
     estimator = make_pipeline(step, OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
     loaded = served(estimator.fit(frame, frame["size"] > 2), tmp_path)
     assert dtypes(loaded) == ["any"]
-    assert loaded.predict(golden_rows.batch([[1.0], [4]], loaded.contract)) == [False, True]
+    assert loaded.predict(golden_check.batch_of([[1.0], [4]], loaded.contract)) == [False, True]
 
 
 class Lengths(OneHotEncoder):
@@ -365,7 +367,10 @@ def test_an_encoder_of_ones_own_promises_nothing(tmp_path: Path):
     estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 1] * 10)
     loaded = served(estimator, tmp_path)
     assert dtypes(loaded) == ["any", "str"]
-    assert loaded.predict(golden_rows.batch([["z", "x"], ["xyz", "y"]], loaded.contract)) == [0, 1]
+    assert loaded.predict(golden_check.batch_of([["z", "x"], ["xyz", "y"]], loaded.contract)) == [
+        0,
+        1,
+    ]
 
 
 def test_columns_that_a_bag_has_shuffled_are_told_by_their_place(tmp_path: Path):
@@ -384,7 +389,9 @@ def test_a_column_transformer_of_numbers_takes_numbers(tmp_path: Path):
     loaded = served(estimator, tmp_path)
     assert dtypes(loaded) == ["float64", "float64"]
     assert refused(loaded, 1.0, "2") == "wrong_type /data/0/1"
-    assert loaded.predict(golden_rows.batch([[None, 2]], loaded.contract)) == pytest.approx([1.0])
+    assert loaded.predict(golden_check.batch_of([[None, 2]], loaded.contract)) == pytest.approx(
+        [1.0]
+    )
 
 
 def test_categories_of_a_booster_are_known_wherever_it_is(tmp_path: Path):
@@ -395,7 +402,7 @@ def test_categories_of_a_booster_are_known_wherever_it_is(tmp_path: Path):
     assert [(f.dtype, f.categories) for f in loaded.contract.features] == [
         ("float64", ()), ("category", ("blue", "red")),
     ]  # fmt: skip
-    assert loaded.predict(golden_rows.batch([[1.5, "red"]], loaded.contract)) == [4.5]
+    assert loaded.predict(golden_check.batch_of([[1.5, "red"]], loaded.contract)) == [4.5]
 
 
 class Endless:

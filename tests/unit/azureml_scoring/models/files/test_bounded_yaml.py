@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring.models.files import bounded_yaml
-from azureml_scoring.models.files.bounded_yaml import DEEPEST, LONGEST, MOST_VALUES, Loader
+from azureml_scoring.models.files.bounded_yaml import MAX_CHARACTERS, MAX_DEPTH, MAX_VALUES, Loader
 from places import REPOSITORY
 
 FILES = [
@@ -42,8 +42,8 @@ REFUSED = {
     "a long hexadecimal number": ("a: 0x" + "f" * 6000, "a number has more than"),
     "a number in sixties": ("a: 1" + ":59" * 100_000, "a number has more than"),
     "a fraction": ("a: 0." + "1" * 5000, "a number has more than"),
-    "a long text": ("a: " + "x" * LONGEST, "is longer than"),
-    "many values": ("[" + "1, " * MOST_VALUES + "1]", "more than 100,000 values"),
+    "a long text": ("a: " + "x" * MAX_CHARACTERS, "is longer than"),
+    "many values": ("[" + "1, " * MAX_VALUES + "1]", "more than 100,000 values"),
     "an object of Python": (
         "a: !!python/object/apply:os.system [false]",
         "could not determine a constructor",
@@ -73,8 +73,8 @@ def test_real_files_are_far_from_the_bounds(path: Path):
     loader = Loader(text)
     while loader.check_node():
         loader.get_node()
-    assert max(10 * len(text), 20 * loader._values) < 2 * LONGEST
-    assert loader._values < MOST_VALUES / 10
+    assert max(10 * len(text), 20 * loader._values) < 2 * MAX_CHARACTERS
+    assert loader._values < MAX_VALUES / 10
 
 
 def test_aliases_are_read_as_ever():
@@ -85,9 +85,9 @@ def test_aliases_are_read_as_ever():
 
 def test_as_deep_as_allowed_is_read():
     """The bound is where it is said to be."""
-    assert bounded_yaml.load("[" * (DEEPEST - 1) + "]" * (DEEPEST - 1)) is not None
+    assert bounded_yaml.load("[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)) is not None
     with pytest.raises(yaml.YAMLError):
-        bounded_yaml.load("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1))
+        bounded_yaml.load("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
 
 
 PARTS = st.sampled_from(

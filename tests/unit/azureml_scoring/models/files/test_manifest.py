@@ -12,7 +12,7 @@ import pytest
 import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.models import golden_rows
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest, running_versions, version_skew
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
@@ -157,7 +157,9 @@ def test_any_damage_to_a_manifest_is_one_sentence_or_changes_nothing(artifact: P
                 loaded = load(Settings(scoring_model_path=artifact))
                 assert (
                     len(
-                        loaded.predict(golden_rows.batch(list(loaded.example)[:1], loaded.contract))
+                        loaded.predict(
+                            golden_check.batch_of(list(loaded.example)[:1], loaded.contract)
+                        )
                     )
                     == 1
                 )

@@ -22,7 +22,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.golden_rows import batch
+from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
@@ -136,7 +136,7 @@ def test_a_manifest_vouches_for_nothing(attack: Path, note: Path, tmp_path: Path
         assert not note.exists()
     package(attack, FRAME, tmp_path / "again", trust=TYPES)
     served = from_(tmp_path / "again", scoring_skops_trusted_types=",".join(TYPES))
-    assert served.predict(batch([[2.0]], served.contract)) == pytest.approx([2.0])
+    assert served.predict(batch_of([[2.0]], served.contract)) == pytest.approx([2.0])
 
 
 def test_pickles_can_be_forbidden(demo_model: Path, note: Path, tmp_path: Path):

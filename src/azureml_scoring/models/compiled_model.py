@@ -1,0 +1,87 @@
+"""Opens the compiled form of a packaged model, and decides whether it answers requests."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import timeit
+
+import numpy as np
+
+from azureml_scoring import log
+from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.engines import onnx_model, onnx_session
+from azureml_scoring.models.engines.onnx_model import OnnxPredictor
+from azureml_scoring.models.files.artifact import Artifact
+from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
+from azureml_scoring.models.model import Predict, Quick
+from azureml_scoring.settings import Settings
+
+INLINE_PREDICT_LIMIT_S = 0.005
+"""A model that computes its largest batch within this time runs on the event loop."""
+
+
+def open_compiled(
+    artifact: Artifact, estimator: Predict, settings: Settings
+) -> tuple[OnnxPredictor | None, Quick | None]:
+    """Open, verify and try the compiled model; return it and ``Model.quick``.
+
+    Both are None where the estimator answers. Raises StartupError.
+    """
+    packaged = artifact.manifest
+    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    if settings.scoring_backend == "sklearn":
+        return None, None
+    if packaged is None or packaged.onnx is None:
+        if not demanded:
+            return None, None
+        setting = (
+            "SCORING_BACKEND=onnx"
+            if settings.scoring_backend == "onnx"
+            else "SCORING_ONNX_PROVIDER=cuda"
+        )
+        raise StartupError(
+            f"{setting}, but {artifact.file.name} has no proven ONNX beside it; {REPACKAGE}, which "
+            f"says why if there is none, or remove the setting."
+        )
+    compiled = packaged.onnx
+    graph = onnx_session.read_graph(artifact.file.parent / compiled.file)
+    packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
+
+    def predictor(threads: int) -> OnnxPredictor:
+        session = onnx_session.open_graph(
+            graph,
+            numpy=compiled.numpy,
+            provider=settings.scoring_onnx_provider,
+            threads=threads,
+        )
+        return OnnxPredictor(compiled, session, estimator)
+
+    try:
+        onnx_model.check_compared(compiled)
+        predict = predictor(threads=1)
+        golden_check.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
+    except StartupError as error:
+        if demanded:
+            raise
+        log.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
+        return None, None
+    if _full_batch_seconds(packaged, predict, settings) < INLINE_PREDICT_LIMIT_S:
+        return predict, predict.at_once  # waking other threads would cost more than they save
+    # A session's threads do not survive a fork.
+    threads = 1 if settings.worker_preload else settings.processors
+    return predictor(threads) if threads > 1 else predict, None
+
+
+def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
+    """Time the largest batch, made of golden rows that the graph answers: the fastest of five
+    runs, since the first is slower."""
+    X, method = golden_check.batch_of(packaged.golden_rows, packaged.contract).X, predict.methods[0]
+    own, _ = predict.own_answers(Batch(X, method))
+    if not own.any():
+        return math.inf
+    batch = Batch(np.resize(X[own], (settings.scoring_max_batch_size, X.shape[1])), method)
+    return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))

@@ -1,0 +1,203 @@
+"""`mlops load` against real servers."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+
+from blackbox.managed import KEY, managed, managed_env
+from blackbox.server import PATIENCE, REPOSITORY, THREADS, Server, serving, until
+from blackbox.test_metrics import scraped
+from mlops.load.mix import RequestKind
+
+MLOPS = [sys.executable, "-m", "mlops"]
+GENEROUS = ("--p95-ms", "1e6", "--p99-ms", "1e6")
+"""No test depends on how long it took."""
+ENV = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+
+
+def load(url: str, model: Path, out: Path, *words: str, **env: str) -> subprocess.Popen[str]:
+    command = [
+        *MLOPS,
+        "load",
+        url,
+        "--model-dir",
+        str(model),
+        "--out",
+        str(out),
+        "--connections",
+        "20",
+        *words,
+    ]
+    return subprocess.Popen(
+        command,
+        env=ENV | env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    output, _ = process.communicate(timeout=PATIENCE)
+    return output
+
+
+def requests_of(out: Path) -> list[dict[str, str]]:
+    with (out / "requests.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(demo_model, tmp_path_factory.mktemp("server"), **THREADS) as server:
+        yield server
+
+
+def answered(server: Server) -> float:
+    return scraped(server)["scoring_duration_seconds_count", "request"]
+
+
+def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_path: Path):
+    """The server counts the same requests; the page has the verdict, the files beside it the
+    figures."""
+    before = answered(server)
+    process = load(server.url, demo_model, tmp_path, "--stages", "1s@40,1s@80", *GENEROUS)
+    output = ended(process)
+    assert process.returncode == 0, output
+    until(
+        lambda: answered(server) == before + 1 + 120, "all are counted, and the one that went ahead"
+    )
+    requests = requests_of(tmp_path)
+    assert [sum(row["stage"] == stage for row in requests) for stage in "01"] == [40, 80]
+    assert {row["kind"] for row in requests} == set(RequestKind)
+    assert {row["status"] for row in requests if row["kind"] == "bad"} <= {"400", "422"}
+    assert {row["status"] for row in requests if row["kind"] != "bad"} == {"200"}
+    figures = orjson.loads((tmp_path / "figures.json").read_bytes())
+    assert (figures["outcome"], figures["total"]["error_rate"]) == ("within the SLO", 0)
+    assert "within the SLO" in (tmp_path / "report.html").read_text()
+    assert output.endswith(f"within the SLO; {tmp_path / 'report.html'}\n")
+
+
+def test_a_server_that_stalls_is_charged_for_what_would_have_come(
+    server: Server, demo_model: Path, tmp_path: Path
+):
+    """With two connections, a stall holds up two requests; but a hundred a second are due all the
+    while."""
+    before = answered(server)
+    words = ("--stages", "3s@100", "--connections", "2", "--mix", "good=1", "--p95-ms", "9")
+    process = load(server.url, demo_model, tmp_path, *words)
+    until(lambda: answered(server) > before + 50, "it is under way")
+    begun = time.monotonic()
+    processes = [psutil.Process(each) for each in (server.process.pid, *server.workers())]
+    for each in processes:
+        each.suspend()
+    time.sleep(1)
+    for each in processes:
+        each.resume()
+    stalled_ms = 1000 * (time.monotonic() - begun)
+    output = ended(process)
+    assert process.returncode == 1, output
+    assert "P95" in output
+    latencies = [float(row["latency_ms"]) for row in requests_of(tmp_path)]
+    assert len(latencies) == 300
+    assert max(latencies) > 0.9 * stalled_ms
+    assert sum(latency > stalled_ms / 2 for latency in latencies) > 0.9 * (stalled_ms / 2) / 10
+
+
+def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Path, tmp_path: Path):
+    """Over TLS that is checked; behind its 424 is the model's own status; the key is nowhere to be
+    read."""
+    with managed(server, tmp_path) as front:
+        words = (
+            "--stages",
+            "1s@40",
+            "--mix",
+            "good=1,bad=1",
+            "--key-env",
+            "SCORING_KEY",
+            *GENEROUS,
+        )
+        process = load(
+            front.url,
+            demo_model,
+            tmp_path / "out",
+            *words,
+            **managed_env(tmp_path),
+            SCORING_KEY=KEY,
+        )
+        output = ended(process)
+    assert process.returncode == 0, output
+    statuses = {(row["kind"], row["status"]) for row in requests_of(tmp_path / "out")}
+    assert statuses == {("good", "200"), ("bad", "400"), ("bad", "422")}
+    assert not any(KEY in file.read_text() for file in (tmp_path / "out").iterdir())
+
+
+def test_a_server_that_is_gone_counts_as_no_answer(demo_model: Path, tmp_path: Path):
+    """The run goes on to its end, and says so."""
+    with serving(demo_model, tmp_path, **THREADS) as server:
+        process = load(server.url, demo_model, tmp_path, "--stages", "2s@50")
+        until(lambda: answered(server) > 20, "it is under way")
+        server.stop()
+        output = ended(process)
+    assert process.returncode == 1
+    assert "availability" in output
+    assert len(requests_of(tmp_path)) == 100
+    assert requests_of(tmp_path)[-1]["status"] == "0"
+
+
+def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tmp_path: Path):
+    """And nothing running."""
+    before = answered(server)
+    process = load(server.url, demo_model, tmp_path, "--stages", "1m@50")
+    until(lambda: answered(server) > before + 50, "it is under way")
+    (generator,) = psutil.Process(process.pid).children()
+    process.send_signal(signal.SIGINT)
+    output = ended(process)
+    assert process.returncode == 1
+    assert f"stopped early; {tmp_path / 'report.html'}\n" in output
+    assert not generator.is_running()
+
+
+def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(
+    server: Server, demo_model: Path, tmp_path: Path
+):
+    """There is nothing to report."""
+    process = load(server.url, demo_model, tmp_path, "--stages", "1m@0.1", "--connections", "500")
+    until(lambda: psutil.Process(process.pid).children(), "it is under way")
+    process.send_signal(signal.SIGINT)
+    assert ended(process).strip() == "Aborted!"
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_no_load_goes_on_without_whoever_asked_for_it(
+    server: Server, demo_model: Path, tmp_path: Path, end: signal.Signals
+):
+    """A pipeline that is cancelled leaves nothing behind."""
+    before = answered(server)
+    process = load(server.url, demo_model, tmp_path, "--stages", "1m@50")
+    until(lambda: answered(server) > before + 50, "it is under way")
+    (generator,) = psutil.Process(process.pid).children()
+    process.send_signal(end)
+    ended(process)
+    until(lambda: not generator.is_running(), "the generator has ended")
+
+
+def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Path, tmp_path: Path):
+    """In one sentence."""
+    (tmp_path / "requests.csv").mkdir()
+    process = load(server.url, demo_model, tmp_path, "--stages", "1s@5")
+    assert ended(process).endswith(
+        f"Error: {tmp_path / 'requests.csv'} is not a file; move it away, or name another place.\n"
+    )
+    assert process.returncode == 1

@@ -1,0 +1,253 @@
+"""Both pipelines, from clean folders, with a model that is not the demo's, against a stand-in for
+Azure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import orjson
+import psutil
+import pytest
+from click.testing import CliRunner
+
+import support
+from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from blackbox.server import needs
+from mlops.cli import main
+from pipelines import steps
+from pipelines.agent import Agent, check_out
+from pipelines.cloud import Cloud, cloud
+from pipelines.steps import Step
+from places import REPOSITORY
+
+pytestmark = pytest.mark.timeout(600)
+"""Some twenty commands, each of which loads Azure's clients."""
+
+NAME = "shopper-value"
+PROJECT = f"""
+[model]
+file = "models/shopper.joblib"
+sample = "models/shoppers.csv"
+drop = ["bought"]
+text = ["postcode"]
+
+[names]
+model = "{NAME}"
+endpoint = "{NAME}"
+kubernetes_endpoint = "{NAME}-aks"
+"""
+LOGS = "00000000-0000-0000-0000-00000000000a"
+GITHUB = {
+    "github.run_number": "7",
+    "github.run_attempt": "1",
+    "inputs.deployment": "green",
+    "vars.AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
+    "vars.AZURE_RESOURCE_GROUP": GROUP,
+    "vars.AZURE_WORKSPACE": WORKSPACE,
+    "vars.LOG_ANALYTICS_WORKSPACE_ID": LOGS,
+}
+AZURE = {
+    "version": "7.1",
+    "parameters.deployment": "green",
+    "subscription": SUBSCRIPTION,
+    "resourceGroup": GROUP,
+    "workspace": WORKSPACE,
+    "logWorkspace": LOGS,
+}
+ANOTHER_ATTEMPT = {"github.run_attempt": "2", "version": "7.2"}
+PIPELINES: dict[str, tuple[Callable[[], Iterator[Step]], dict[str, str]]] = {
+    "github": (steps.github, GITHUB),
+    "azure": (steps.azure, AZURE),
+}
+QUICK = {"ROLLOUT_OPTIONS": "--step-minutes 0.001 --keep-minutes 0.001 --requests 100"}
+
+NOT_RUN = {
+    "sudo apt-get update -qq && sudo apt-get install -y -qq redis-server prometheus": "needs root and the network",
+    ".ci/terraform": "needs docker and the network",
+    "make test": "takes minutes, and runs this very test",
+    "make terraform": "needs Terraform's registry",
+    "make sbom": "test_the_sbom_lists_what_is_installed runs what it calls",
+    "make audit": "needs the network",
+    "make demo": "test_make_demo_leaves_your_artifact_alone reads it; test_cli.py runs what it calls",
+    ".ci/image": "needs docker; test_image.py runs the image's command without",
+    "make manifests": "needs kubectl; test_kubernetes.py compares with what it wrote",
+    "git diff --exit-code tests/data/kubernetes": "belongs to make manifests",
+}
+"""Command -> why it is not run here."""
+
+
+def jobs(pipeline: str) -> list[list[Step]]:
+    """Those with something that is run here."""
+    read, _ = PIPELINES[pipeline]
+    found = [list(job) for _, job in groupby(read(), key=lambda step: step.job)]
+    return [
+        job for job in found if any(step.command not in NOT_RUN for step in job if step.command)
+    ]
+
+
+def test_every_step_is_run_here_or_has_a_reason():
+    """A job is left out only with all its commands, each of them for a reason that the table
+    tells."""
+    every = {step.command for read, _ in PIPELINES.values() for step in read() if step.command}
+    taken = {
+        step.command
+        for pipeline in PIPELINES
+        for job in jobs(pipeline)
+        for step in job
+        if step.command
+    }
+    assert taken.isdisjoint(NOT_RUN)
+    assert every == taken | NOT_RUN.keys()
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository of somebody with a model of his own, after `make artifact` and `make names`,
+    as docs/deploy.md tells him."""
+    needs("make")
+    folder = check_out(REPOSITORY, tmp_path_factory.mktemp("mine") / "repository")
+    estimator, frame = support.codes()
+    support.dump(estimator, folder / "models", "shopper.joblib")
+    frame.assign(bought=1).to_csv(folder / "models" / "shoppers.csv", index=False)
+    (folder / "scoring.toml").write_text(PROJECT)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        for command in ("artifact", "names"):
+            done = CliRunner().invoke(main, [command])
+            assert done.exit_code == 0, done.output
+    return folder
+
+
+@dataclass
+class Run:
+    """A pipeline that is run: ``failed`` is the first command that did not succeed, after which
+    nothing more ran."""
+
+    there: Cloud
+    agent: Agent
+    steps: list[Step]
+    failed: tuple[str, str] | None = None
+
+    def __call__(self) -> None:
+        for step in self.steps:
+            if "register" in step.job:  # as after "re-run failed jobs"
+                self.agent.values = {**self.agent.values, **ANOTHER_ATTEMPT}
+            done = self.agent.take(step)
+            if done is not None and done.returncode:
+                self.failed = str(step.command), done.stdout + done.stderr
+                return
+
+
+def begun(pipeline: str, source: Path, folder: Path, there: Cloud) -> Run:
+    values = PIPELINES[pipeline][1]
+    agent = Agent(
+        source,
+        folder,
+        values | {"Pipeline.Workspace": str(folder / "store")},
+        there.surroundings | QUICK,
+    )
+    return Run(
+        there, agent, [step for job in jobs(pipeline) for step in job if step.condition is None]
+    )
+
+
+def vanishing(rollout: Run, at: dict[str, int]) -> Callable[[dict[str, int]], None]:
+    """As an agent's machine does, with all of its processes, when the traffic is to be ``at``."""
+
+    def watch(live: dict[str, int]) -> None:
+        if live == at:
+            folder = str(rollout.agent.checkouts[rollout.steps[-1].job])
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.Error):
+                    if process.cwd() == folder:
+                        process.kill()
+
+    return watch
+
+
+@pytest.fixture(scope="module")
+def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
+    """Both pipelines, at the same time; the machine of Azure's vanishes when half of the traffic is
+    to move."""
+    with ExitStack() as stack:
+        made = {}
+        for name in PIPELINES:
+            folder = tmp_path_factory.mktemp(name)
+            made[name] = begun(
+                name, mine, folder, stack.enter_context(cloud(NAME, mine / "artifact", folder))
+            )
+        made["azure"].there.watch = vanishing(made["azure"], {"blue": 50, "green": 50})
+        with ThreadPoolExecutor() as both:
+            list(both.map(lambda run: run(), made.values()))
+        yield made
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_pipeline_registers_the_model_that_the_project_names(
+    pipeline: str, runs: dict[str, Run], mine: Path
+):
+    """Under its name, with its own file, from clean folders."""
+    failed = runs[pipeline].failed
+    assert failed is None or "make rollout" in failed[0], failed
+    files = runs[pipeline].there.registered("7.1")
+    assert files.keys() == {"shopper.joblib", "manifest.json"}
+    assert files["shopper.joblib"] == (mine / "models" / "shopper.joblib").read_bytes()
+    manifest = orjson.loads(files["manifest.json"])
+    assert (manifest["model_name"], manifest["model_version"]) == (NAME, "7.1")
+
+
+def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
+    """To its last step: all traffic is the new deployment's, of the model of this run, and the old
+    one is gone."""
+    run = runs["github"]
+    assert run.failed is None
+    assert run.there.deployments.keys() == {"green"}
+    assert run.there.deployments["green"]["model"].endswith(f"/models/{NAME}/versions/7.1")
+    assert run.there.live == {"green": 100}
+
+
+def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(
+    runs: dict[str, Run], tmp_path: Path
+):
+    """By the pipeline's own step, from a clean folder: all traffic is the old deployment's
+    again."""
+    run = runs["azure"]
+    assert run.failed is not None
+    assert run.failed[0].endswith("make rollout TO=${{ parameters.deployment }}\n"), run.failed[1]
+    assert run.there.live == {"blue": 90, "green": 10}  # Azure is about to make it half each
+    (rollback,) = [step for step in steps.azure() if step.condition is not None and step.command]
+    again = begun("azure", run.agent.source, tmp_path / "another", run.there)
+    again.steps = [rollback]
+    again()
+    assert again.failed is None, again.failed
+    assert run.there.live == {"blue": 100}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_a_pipeline_without_a_model_fails_at_its_first_command(pipeline: str, tmp_path: Path):
+    """Before all tests, with a sentence that says what to write where."""
+    read, values = PIPELINES[pipeline]
+    source = check_out(REPOSITORY, tmp_path / "fork")
+    (source / "scoring.toml").write_text(PROJECT[PROJECT.index("[names]") :])
+    first = next(step for step in read() if step.command)
+    done = Agent(source, tmp_path / "agent", values, {"PATH": os.environ["PATH"]}).take(first)
+    assert done is not None
+    assert done.returncode != 0
+    assert "write there file = " in done.stderr.splitlines()[0]
+    assert "`make demo` packages the demo" in done.stderr.splitlines()[0]
+
+
+def test_make_demo_leaves_your_artifact_alone():
+    """It packages the demo elsewhere."""
+    done = subprocess.run(
+        ["make", "-n", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert "mlops demo --out build/demo/" in done.stdout
+    assert "artifact" not in done.stdout

@@ -1,0 +1,99 @@
+"""The rollout's controller against real servers: what `make rehearse` shows."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import orjson
+import pytest
+
+from mlops.endpoint import Traffic, direct
+from mlops.rehearsal.greens import GREENS, artifact, data
+from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
+from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
+from mlops.rollout import progress, report
+from mlops.rollout.compare_command import say_comparison
+from mlops.rollout.journal import Journal
+from mlops.rollout.questions import Questions
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the models are made, once."""
+    return tmp_path_factory.mktemp("rehearsal")
+
+
+@pytest.mark.parametrize("green", GREENS)
+def test_each_green_ends_as_it_must(green: str, folder: Path):
+    """And no client fails beyond the share of the traffic that the step gives the new
+    deployment."""
+    done = rehearse(green, folder, progress.follow)
+    assert not done.problems
+    page = folder / f"{green}.html"
+    report.write(Journal(done.journal).last(), page, RULES.slo)
+    text = page.read_text()
+    assert GREENS[green].ends in text
+    assert not re.findall(r'(?:src|href)="(?!#)|<script|@import', text)  # nothing is fetched
+    ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
+
+
+@pytest.fixture(scope="module")
+def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
+    """Two good deployments, blue with all traffic."""
+    good = artifact(folder / "models", GREENS["good"])
+    place = folder / "stage"
+    place.mkdir()
+    with stage(place) as url:
+        made = LocalEndpoint(url, {OLD: good, NEW: good})
+        made.deploy(OLD)
+        made.deploy(NEW)
+        direct(made, Traffic({OLD: 100}))
+        yield made
+
+
+def test_two_deployments_are_compared(
+    endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """With a table and a picture."""
+    since = time.time()
+    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
+    row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
+    for _ in range(60):
+        endpoint.score(row)
+    rows = data()[0].head(50).to_numpy().tolist()
+    say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
+    direct(endpoint, Traffic({OLD: 100}))
+    out = capsys.readouterr().out
+    assert "predictions that differ, %" in out
+    ElementTree.parse(tmp_path / "rehearsal-blue-green.svg")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals):
+    """And says so, with a status that a pipeline sees."""
+    out = folder / f"interrupted-{number.name}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops", "rehearse", "good", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    journal = out / "good" / "journal.jsonl"
+    limit = time.monotonic() + 120
+    while not journal.exists() or not any(event.get("share") for event in Journal(journal).last()):
+        assert time.monotonic() < limit
+        time.sleep(0.1)
+    os.killpg(process.pid, number)
+    told, _ = process.communicate()
+    assert process.returncode == 1
+    assert f"interrupted by {number.name}" in told
+    ended = Journal(journal).last()[-1]
+    assert (ended["event"], ended["outcome"]) == ("ended", "interrupted")
