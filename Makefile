@@ -20,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -118,6 +118,9 @@ bench: $(TESTING) ## our servers and their peers side by side (half an hour; nee
 
 bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (ten minutes; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/turns.py
+
+bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
+	@$(BIN)/python benchmarks/workers.py
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py
