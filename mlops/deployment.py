@@ -16,7 +16,7 @@ GATEWAY_TIMEOUT_MS = 30_000
 """API Management's timeout, as the guide sets it."""
 
 REQUEST_TIMEOUT_MS = 30_000
-"""The request's timeout; Azure's default is 5,000. Past it a client gets 408, whatever we answer."""
+"""The request's timeout; Azure's default is 5,000. Past it a client gets 408, whatever we say."""
 
 MANAGED_WORKERS = 4
 """One for each processor of the instance type."""
