@@ -1,7 +1,7 @@
-"""What an engineer runs beside the service: package a model, serve it locally. None of it is in the
-container.
+"""Commands that an engineer runs: package a model, serve it locally, roll it out. The container
+holds none of them.
 
-The serving code is flat because Azure ML puts its folder on ``sys.path``; the same is done here.
+Azure ML puts the folder of the serving code on ``sys.path``; this package does the same.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 SERVING = next(folder for folder in (_HERE / "serving", _HERE.parent / "src") if folder.is_dir())
-"""The folder with ``score.py``: in an installed wheel, or in a checkout."""
+"""The folder of ``score.py``: in an installed wheel, or in a checkout."""
 
 sys.path.insert(0, str(SERVING))
 

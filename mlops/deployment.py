@@ -1,9 +1,9 @@
-"""The numbers of a deployment that must agree, in one place; tests hold ``endpoints/`` and
-``kubernetes/`` to them.
+"""Numbers of a deployment that must agree; tests compare ``endpoints/`` and ``kubernetes/`` with
+them.
 
 API Management's timeout >= the request's > our deadline > the wait for a slot. What is left between
-the last two is the model's budget. An instance is sent as many requests as it takes in, and
-liveness starts to count once a model had time to load.
+the last two is the model's budget. An instance is sent as many requests as it admits, and liveness
+starts to count once a model has had time to load.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from azureml_scoring.settings import Settings
 from mlops.serve import GUNICORN, LOAD_LIMIT_S
 
 GATEWAY_TIMEOUT_MS = 30_000
-"""API Management's, which the guide sets."""
+"""API Management's timeout, as the guide sets it."""
 
 REQUEST_TIMEOUT_MS = 30_000
-"""Azure's own default is 5,000; past it a client gets 408, whatever we answer."""
+"""The request's timeout; Azure's default is 5,000. Past it a client gets 408, whatever we say."""
 
 MANAGED_WORKERS = 4
 """One for each processor of the instance type."""
@@ -25,26 +25,24 @@ CONTAINER_WORKERS = 1
 """On Kubernetes there are more pods instead."""
 
 LIVENESS = {"initial_delay": LOAD_LIMIT_S, "period": 10, "timeout": 5, "failure_threshold": 3}
-"""Seconds. Azure ML has no startup probe: a model that loads must not be taken for a dead one."""
+"""Liveness probe, in seconds. Azure ML has no startup probe, and a model that loads is not dead."""
 
 READINESS = {"initial_delay": 10, "period": 5, "timeout": 3, "failure_threshold": 2}
 
 STARTUP = {"period": 2, "timeout": 2, "failure_threshold": LOAD_LIMIT_S // 2}
-"""For ``kubernetes/``: it asks until there is an answer, in place of both initial delays."""
+"""Startup probe of ``kubernetes/``, in place of both initial delays."""
 
-PRE_STOP = 10
-"""Seconds that Kubernetes may take to tell everyone that a pod takes no more requests; only then
-comes SIGTERM."""
+PRE_STOP_S = 10
+"""Wait before SIGTERM: as long as Kubernetes may take to stop sending a pod requests."""
 
 
 def concurrency(configured: Settings, threads: int) -> int:
-    """Requests that an instance takes in at once; more are turned down. ``threads``: of a
-    worker."""
+    """Return how many requests an instance admits at once. ``threads`` are a worker's."""
     return configured.worker_count * (1 if threads == 1 else in_flight_limit(configured, threads))
 
 
 def environment_variables(deployment: str, *, managed: bool) -> dict[str, str]:
-    """Of ``endpoints/*-deployment.yml``."""
+    """Return the environment variables of ``endpoints/*-deployment.yml``."""
     default = Settings()
     return {
         "DEPLOYMENT_NAME": deployment,

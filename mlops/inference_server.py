@@ -1,5 +1,5 @@
-"""``azmlinfsrv`` in this process. Where it ends because no worker could start, the sentence on why
-comes last."""
+"""Run ``azmlinfsrv`` in this process. If no worker can start, the sentence that says why comes
+last."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from gunicorn.errors import HaltServer
 
 from azureml_scoring.termination_log import VARIABLE
 
-MOST = 65_536
-"""Bytes of a pipe, and so of all sentences."""
+PIPE_BYTES = 65_536
+"""What a pipe holds, and so the most that all sentences may have."""
 
 
 def main() -> None:
-    """Never returns: gunicorn's master and its workers all end by SystemExit."""
-    logging.getLogger("azmlinfsrv.trace").addFilter(_tells_something)
-    reason, told = os.pipe()
-    os.set_blocking(told, False)
-    os.environ[VARIABLE] = f"/dev/fd/{told}"  # forked workers have it open, too
+    """Serve until the end. Never returns: gunicorn's master and its workers end by SystemExit."""
+    logging.getLogger("azmlinfsrv.trace").addFilter(_is_of_use)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    os.environ[VARIABLE] = f"/dev/fd/{writer}"  # forked workers have it open, too
     master = os.getpid()
     try:
         run()
-    except HaltServer as error:  # which gunicorn fails to catch where several workers end at once
+    except HaltServer as error:  # gunicorn fails to catch it if several workers end at once
         raise SystemExit(error.exit_status) from None
     finally:
         if os.getpid() == master:
             with suppress(BlockingIOError):
-                os.write(told, b"\n")  # so that there is something to read
-            first = (
-                os.read(reason, MOST).decode(errors="replace").partition("\n")[0]
-            )  # of several workers
-            if first:
+                os.write(writer, b"\n")  # so that there is something to read
+            sentences = os.read(reader, PIPE_BYTES).decode(errors="replace")
+            if first := sentences.partition("\n")[0]:  # each worker writes one
                 print(f"\nError: {first}", file=sys.stderr, flush=True)
 
 
-def _tells_something(record: logging.LogRecord) -> bool:
-    """Not the traceback that the server prints where the model's folder is not named as Azure ML
-    names it."""
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """False for the traceback that azmlinfsrv logs if the model's folder is not named as in Azure.
+
+    azmlinfsrv logs it before it imports the entry script, so score.py can't hold it back.
+    """
     return record.getMessage() != "Error while fetching model IDs"
 
 

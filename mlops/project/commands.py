@@ -12,7 +12,7 @@ import click
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.manifest import FILE_NAME
 from mlops import output
-from mlops.cli import package, printable
+from mlops.package_commands import package, printable
 from mlops.project import names as names_
 from mlops.project import project_file
 from mlops.project.project_file import FILE, command_line

@@ -14,7 +14,7 @@ import yaml
 
 from azureml_scoring.errors import StartupError
 from mlops.check.endpoint import NAME as ENDPOINT_NAME
-from mlops.cli import package
+from mlops.package_commands import package
 
 FILE = Path("scoring.toml")
 NOT_KEYS = ("model", "name", "version", "out", "force")

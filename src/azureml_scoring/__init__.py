@@ -1,1 +1,1 @@
-"""The scoring service: everything behind score.py, validation.py and cache.py."""
+"""The scoring service, behind score.py. docs/architecture.md shows its rooms and layers."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ BIN = Path(sys.executable).parent
 class MakeServe:
     """`make serve` with its output."""
 
-    def __init__(self, folder: Path, **variables: object) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, **variables: object
+    ) -> None:
         needs("make")
         needs("curl")
         self.port = support.free_port()
@@ -35,12 +38,13 @@ class MakeServe:
         outer = {
             name for name in os.environ if name.startswith("MAKE") or name == "MFLAGS"
         }  # of `make test`
+        outer |= {"SCORING_CACHE", "REDIS_HOST", "REDIS_URL"}  # of whoever runs the tests
         env = {name: value for name, value in os.environ.items() if name not in outer}
         with self.output.open("wb") as log:
             self.process = subprocess.Popen(
                 ["make", "serve", *words],
                 cwd=REPOSITORY,
-                env=env | Server.worker(),
+                env=env | Server.worker() | dict(environment or {}),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -97,8 +101,10 @@ def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path)
 
 
 def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
-    """A bare pickle in any folder, PORT and WORKER_COUNT; with a dashboard it prints the
-    address."""
+    """A bare pickle in any folder, PORT and WORKER_COUNT; with a dashboard it prints the address.
+
+    No traceback appears though azmlinfsrv stumbles over a folder that is not named as Azure's.
+    """
     estimator, _ = support.plain_regression()
     folder = support.dump(estimator, tmp_path / "my model", "churn.pkl").parent
     with MakeServe(tmp_path, MODEL_DIR=folder, WORKER_COUNT=2, DASHBOARD="true") as served:
@@ -114,6 +120,7 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
             lambda: served.output.read_text().count("ready for serving traffic") == 2,
             "both workers are up",
         )
+        assert "Traceback" not in served.output.read_text()
 
 
 @pytest.mark.parametrize(
@@ -136,6 +143,61 @@ def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
             assert block["redis"]["errors"] == 0
     if cache == "redis":
         until(lambda: not (server.is_running() or helper.is_running()), "the local Redis has ended")
+
+
+def test_make_serve_takes_the_cache_of_the_environment(tmp_path: Path):
+    """Unless CACHE is given, and it prints which cache that is and why."""
+    with MakeServe(tmp_path, {"SCORING_CACHE": "off"}) as served:
+        assert run(served.curl())["metadata"]["cache"] == "off"
+        assert "Cache: off, because SCORING_CACHE names it.\n" in served.output.read_text()
+
+
+OWN = """
+from sklearn.linear_model import LinearRegression
+
+class Double(LinearRegression):
+    def predict(self, X):
+        return super().predict(X) * 2
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a model whose class is in a module beside it, named as one of ours is."""
+    models = tmp_path / "project" / "models"
+    models.mkdir(parents=True)
+    (models / "metrics.py").write_text(OWN)
+    train = (
+        "import joblib, metrics, numpy as np; X = np.arange(12.0).reshape(6, 2); "
+        "joblib.dump(metrics.Double().fit(X, X.sum(axis=1)), 'model.joblib')"
+    )
+    subprocess.run([sys.executable, "-c", train], cwd=models, check=True)
+    (tmp_path / "project" / "rows.csv").write_text("a,b\n" + "1,2\n3,4\n5,7\n" * 5)
+    return tmp_path / "project"
+
+
+def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project: Path):
+    """By mlops package, which says where to put it for deployment, and by make serve."""
+    package = [BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv"]
+    done = subprocess.run(
+        [*package, "--out", "artifact"], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"the model needs {project}/models/metrics.py; put it beside src/score.py" in done.stdout
+    with MakeServe(tmp_path, MODEL_DIR=project / "models") as served:
+        assert run(served.curl())["predictions"] == [pytest.approx(0)]
+
+
+def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Path):
+    """By plain azmlinfsrv, as in Azure, where nothing else of the project is."""
+    source = shutil.copytree(REPOSITORY / "src", tmp_path / "src")
+    (project / "models" / "metrics.py").rename(source / "metrics.py")
+    server = Server(project / "models", tmp_path, {}, source=source)
+    try:
+        server.wait_until_up()
+        assert server.score([[1, 2]]).json()["predictions"] == [pytest.approx(6)]
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -65,4 +65,4 @@ def test_the_files_of_the_page_are_there():
 
 def test_the_seconds_of_the_page_are_the_tables():
     """preStop is where a reader looks first."""
-    assert f"`preStop` waits {deployment.PRE_STOP} s" in PAGE
+    assert f"`preStop` waits {deployment.PRE_STOP_S} s" in PAGE

@@ -207,7 +207,7 @@ def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
     Kubernetes'."""
     ours, given = load(variables(name)), pod(name)["terminationGracePeriodSeconds"]
     pre_stop = container(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pre_stop == deployment.PRE_STOP
+    assert pre_stop == deployment.PRE_STOP_S
     grace = re.search(
         r"--graceful-timeout (\d+)", (REPOSITORY / "environment" / "Dockerfile").read_text()
     )

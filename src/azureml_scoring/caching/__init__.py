@@ -1,1 +1,1 @@
-"""The response cache's parts: keys, tiers, leases, and the link to Redis."""
+"""Parts of the response cache: keys, tiers, leases, the link to Redis."""

@@ -1,1 +1,1 @@
-"""What people are told: health, metrics, logs, traces, drift."""
+"""Signals to operators: health, metrics, logs, traces, drift."""
