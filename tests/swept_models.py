@@ -146,7 +146,7 @@ def _suitable(estimator: Any) -> pd.DataFrame:
 
 
 def _fit(estimator: Any, X: Any) -> Any:
-    """With the first kind of target that it takes."""
+    """Fit with the first kind of target that the estimator takes."""
     reasons = []
     classes, amounts = (CLASS, CLASS > 0, BOTH), (AMOUNT, AMOUNTS)
     for target in (

@@ -100,7 +100,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_compiled_or_not_the_answers_and_refusals_are_the_same(
     name: str, tmp_path: Path, table: list[Swept]
 ):
-    """To rows like the fit's, and to odd ones; one by one, and several in one request."""
+    """Rows like the fit's and odd ones, one by one and together, get the same answers."""
     told: list[str] = []
     try:
         estimator, frame = swept_models.every()[name]()
@@ -132,7 +132,7 @@ def test_compiled_or_not_the_answers_and_refusals_are_the_same(
 
 
 def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
-    """What is in them, and their rows."""
+    """Yield what is in the requests, and their rows."""
     known = rows_of(frame.head(40))
     yield "rows of the sample", known
     width = len(known[0])
@@ -146,7 +146,7 @@ def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
 
 
 def outcome(model: Model, body: bytes) -> Outcome:
-    """As the service has it, which refuses answers that are not finite."""
+    """Score like the service, which refuses answers that are not finite."""
     try:
         answers = model.predict(validate(body, model.contract, Limits()))
     except ScoringError as error:
@@ -168,7 +168,7 @@ def same(given: Any, wanted: Any) -> bool:
 
 
 def _computed(folder: Path, told: list[str]) -> str:
-    """By what, or why not by what is compiled."""
+    """Return what computes the answers, or why nothing compiled does."""
     compiled = json.loads((folder / "manifest.json").read_text())["onnx"]
     if compiled:
         proof = compiled["parity"]
