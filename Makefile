@@ -93,7 +93,7 @@ faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cac
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
 
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
-	@$(BIN)/pytest tests/unit/test_sweep.py --sweep docs/sweep.md
+	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
 
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse

@@ -37,7 +37,10 @@ def own_process() -> None:
 def pytest_report_header() -> str:
     if HAS_REDIS:
         return "redis-server: found, so the cache is tested on it too, over its own TLS"
-    return "redis-server: NOT FOUND, so the cache is tested on Valkey only; get it by `apt-get install redis-server`"
+    return (
+        "redis-server: NOT FOUND, so the cache is tested on Valkey only; get it by "
+        "`apt-get install redis-server`"
+    )
 
 
 @pytest.fixture(scope="session")

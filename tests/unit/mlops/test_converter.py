@@ -121,7 +121,8 @@ def test_the_converting_process_ends_with_the_one_that_started_it(
 ):
     """That one may be killed, terminated or interrupted by Ctrl-C."""
     script = "import signal, unconvertible\nfrom mlops.converter import converter\n"
-    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores Ctrl-C
+    # A shell's background job ignores Ctrl-C.
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -44,7 +44,7 @@ def status(body: object, configured: settings.Settings) -> int:
 
 
 def lengths(factor: float = 1.0) -> Any:
-    """Yield lengths of a text; an empty one, the likeliest that a server makes up, has 0."""
+    """Return a model that has no finite answer to an empty text, which a server tries first."""
     return make_pipeline(CountVectorizer(analyzer="char"), LogSum(factor)).fit(["a", "b"])
 
 

@@ -125,9 +125,8 @@ def test_the_order_of_columns_is_told_where_only_the_sample_knows_it():
     )
     [note] = [line for line in told if "order" in line]
     assert note.strip() == (
-        "note: the model has no column names, so the columns are taken in the sample's order (visits, "
-        "age): "
-        "check that it is the order of the fit"
+        "note: the model has no column names, so the columns are taken in the sample's order "
+        "(visits, age): check that it is the order of the fit"
     )
 
 

@@ -115,7 +115,7 @@ def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
 
 
 def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
-    """It gets an array if the answers are the same; a model that selects by name keeps its frame."""
+    """It gets an array if the answers are the same; one that selects by name keeps its frame."""
     X, y = support.diabetes()
     plain = support.packaged(support.demo_estimator(), X, tmp_path / "plain")
     by_name = make_pipeline(

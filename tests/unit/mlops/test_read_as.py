@@ -58,7 +58,8 @@ def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
     result = package(tmp_path, estimator, frame.assign(target=1))
     assert result.exit_code == 0, result.output
     assert dtypes(tmp_path) == {
-        "postcode": "str", "region": "str", "grade": "str", "agreed": "str", "income": "float64", "insured": "bool",
+        "postcode": "str", "region": "str", "grade": "str", "agreed": "str", "income": "float64",
+        "insured": "bool",
     }  # fmt: skip
     for line in (
         f"Read {tmp_path / 'train.csv'}: 40 rows\n",

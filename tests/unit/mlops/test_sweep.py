@@ -173,19 +173,22 @@ def _computed(folder: Path, told: list[str]) -> str:
     if compiled:
         proof = compiled["parity"]
         by = "numpy" if compiled["numpy"] else "ONNX Runtime"
-        return f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; {proof['rows']:,} answers compared"
+        return (
+            f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; "
+            f"{proof['rows']:,} answers compared"
+        )
     [reason] = [line for line in told if "no ONNX" in line]
     return "scikit-learn: " + reason.split("will answer: ")[1]
 
 
 INTRODUCTION = f"""# The differential sweep
 
-Written by `make sweep`. It asks every estimator of scikit-learn that can be fitted and packaged, and pipelines with
-encoders, imputers and scalers, the same requests twice: compiled, where packaging proved that, and with
-`SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd rows with one value changed in one column, in each
-or beside other rows: {", ".join(ODD)}.
-Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or infinity, which JSON
-lacks.
+Written by `make sweep`. It sends every estimator of scikit-learn that can be fitted and packaged,
+and pipelines with encoders, imputers and scalers, the same requests twice: compiled, where
+packaging proved that, and with `SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd
+rows with one value changed in one column, in each or beside other rows: {", ".join(ODD)}.
+Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or
+infinity, which JSON lacks.
 
 """
 
@@ -197,7 +200,10 @@ def _page(lines: list[Swept]) -> str:
         sum(line.codes.total() for line in swept),
         sum(len(line.differing) for line in swept),
     )
-    found = f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} answered differently.**"
+    summary = (
+        f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} "
+        f"answered differently.**"
+    )
     head = [
         "",
         "| Model | Computed by | Requests | Answered | Refused | Differ |",
@@ -205,7 +211,7 @@ def _page(lines: list[Swept]) -> str:
     ]
     others = [f"- {line.name}: {line.computed}" for line in lines if not line.codes]
     note = ["", "Not packaged, as there is nothing to serve, or not on this data:", ""]
-    return INTRODUCTION + "\n".join([found, *head, *map(_line, swept), *note, *others, ""])
+    return INTRODUCTION + "\n".join([summary, *head, *map(_line, swept), *note, *others, ""])
 
 
 def _line(swept: Swept) -> str:

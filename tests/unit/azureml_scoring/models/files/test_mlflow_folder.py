@@ -43,7 +43,8 @@ def test_each_column_type_is_known(tmp_path: Path):
     (tmp_path / "MLmodel").write_text(
         "flavors: {sklearn: {pickled_model: m.pkl}}\n"
         "signature:\n"
-        """  inputs: '[{"type": "long", "name": "a", "required": false}, {"type": "string", "name": "b"},"""
+        """  inputs: '[{"type": "long", "name": "a", "required": false},"""
+        """ {"type": "string", "name": "b"},"""
         """ {"type": "boolean", "name": "c"}, {"type": "datetime", "name": "d"}]'\n"""
     )
     features = MlflowModel.read(tmp_path).features

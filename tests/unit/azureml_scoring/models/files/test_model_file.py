@@ -181,7 +181,7 @@ def saved_in_each_way(folder: Path) -> list[Path]:
 
 
 def ends_by_chance(pickled: bytes) -> set[int]:
-    """Return bytes that end like a whole pickle."""
+    """Return the lengths at which a pickle, cut off, ends like a whole one."""
     return {place + 1 for place, byte in enumerate(pickled) if byte == ord(".")}
 
 
@@ -298,6 +298,7 @@ def test_a_model_that_loads_and_then_fails_names_both_versions(tmp_path: Path):
     joblib.dump(reduced(), tmp_path / "m.pkl")
     with pytest.raises(
         StartupError,
-        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install scikit-learn 1\.6\.0\.$",
+        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install "
+        r"scikit-learn 1\.6\.0\.$",
     ):
         from_(tmp_path / "m.pkl")
