@@ -156,8 +156,8 @@ def _compile(
     proof = compiled.parity
     rows, asked, apart = proof["rows"], proof["asked"], proof["largest_difference"]
     say(
-        f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most "
-        f"{apart:.0e} apart"
+        f"  ONNX ({compiled.dtype}) gives the same answers: {rows:,} of {asked:,} compared, at "
+        f"most {apart:.0e} apart"
     )
     return compiled, graph
 

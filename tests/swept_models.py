@@ -88,15 +88,15 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "RANSACRegressor": lambda: {"estimator": Ridge(), "min_samples": 20, "random_state": 0},
     "SparseCoder": lambda: {"dictionary": np.eye(4)},
 }
-"""What can't be made of a signature alone."""
+"""Arguments of classes that can't be made from their signature alone."""
 
 
 class NotFitted(Exception):
-    """Why none of the targets will do."""
+    """No target fits; the message says why."""
 
 
 def every() -> dict[str, Callable[[], Fitted]]:
-    """Name -> what fits it. What can't be fitted raises NotFitted."""
+    """Return name -> a function that fits the model. It raises NotFitted if that fails."""
     alone = {name: _fitting(name, kind) for name, kind in all_estimators()}
     return alone | {name: _fitting_pipeline(*known) for name, known in PIPELINES.items()}
 

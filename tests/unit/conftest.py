@@ -18,8 +18,7 @@ from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
 def _converted_in_this_process(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process for each conversion costs seconds; tests/unit/test_converter.py is about that
-    process."""
+    """Convert in this process: one per conversion costs seconds, and test_converter.py tests it."""
     if "own_process" not in request.fixturenames:
         monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
 
@@ -31,7 +30,7 @@ def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
 
 @pytest.fixture
 def own_process() -> None:
-    """Conversions in a process of their own, as for users."""
+    """Convert in a process of its own, as for users."""
 
 
 def pytest_report_header() -> str:
@@ -51,7 +50,7 @@ def _redis_server() -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_server(_redis_server: Valkey) -> Valkey:
-    """A real server, empty."""
+    """Return a real Redis or Valkey server, emptied."""
     _redis_server.admin.flushall()
     _redis_server.admin.config_resetstat()
     return _redis_server
@@ -59,7 +58,7 @@ def redis_server(_redis_server: Valkey) -> Valkey:
 
 @pytest.fixture(scope="session")
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of Debian's Redis, made of the settings that a user would give."""
+    """Return a client of Debian's Redis, from the settings that a user would give."""
     folder = tmp_path_factory.mktemp("tls")
     with redis_over_tls(folder, trustme.CA()) as port:
         env = {

@@ -172,7 +172,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
     assert not any(feature.missing for feature in made.contract.features)
     (told,) = (line for line in said if "left out" in line)
     assert told == (
-        "  note: left out are 10 rows without a value in age, sex, bmi, bp, s1, s2, s3, s4 and 2 "
+        "  note: leaving out 10 rows without a value in age, sex, bmi, bp, s1, s2, s3, s4 and 2 "
         "more, which the model "
         "does not take (ValueError: Input X contains NaN)"
     )
@@ -180,7 +180,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
         package(support.dump(fitted, tmp_path), X.head(1), tmp_path / "other")
     gaps = pd.DataFrame({"a": [np.nan], "b": [1.0]})
     with pytest.raises(
-        StartupError, match=r"nothing but 1 rows without a value in a, which .* \(it answers NaN\)"
+        StartupError, match=r"only 1 rows without a value in a, which .* \(it answers NaN\)"
     ):
         package(support.dump(ByPlace(), tmp_path), gaps, tmp_path / "other")
 

@@ -118,9 +118,9 @@ def test_rows_with_a_category_beyond_the_fits_are_left_out():
     frame = PLAIN.assign(colour=["red", "pink"] * 10)
     assert len(with_categories(frame, boosters.LightgbmBooster(), said.append)) == 10
     assert said == [
-        "  note: left out are 10 rows with categories in colour that the fit did not have"
+        "  note: leaving out 10 rows with categories in colour that the fit did not have"
     ]
-    with pytest.raises(StartupError, match="nothing but 20 rows with categories in colour"):
+    with pytest.raises(StartupError, match="only 20 rows with categories in colour"):
         with_categories(PLAIN.assign(colour="pink"), boosters.LightgbmBooster(), said.append)
 
 
