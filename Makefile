@@ -2,7 +2,7 @@
 
 PORT ?= 5001
 WORKER_COUNT ?= 1
-CACHE ?= memory
+CACHE ?= auto
 DEMO := build/demo/diabetes-classifier
 MODEL_DIR ?= $(DEMO)
 VERSION ?= v1.0.0
@@ -16,17 +16,16 @@ CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-export PYTHONDONTWRITEBYTECODE ?= 1
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check unit deployfiles kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=off|memory|redis DASHBOARD=true go with make serve"
+	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
 
@@ -67,19 +66,29 @@ serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO
 
 test: | $(DEMO) ## everything that CI runs, three at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours deployfiles blackbox-gunicorn unit
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
 
-check: $(TESTING) ## format, lint, types
+check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@PYTHONPATH=src $(BIN)/lint-imports --no-cache --no-logo
 	@$(PIP) check
 
-unit: $(TESTING) ## fast tests, with coverage
+quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
+	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" --numprocesses=2 --dist=worksteal --hypothesis-profile=quick
+
+unit: $(TESTING) ## all unit tests
+	@$(BIN)/pytest tests/unit
+
+coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
 
-deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of all that is deployed, queries and alerts included, and of rollouts and load
+deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of the files that are deployed, queries and alerts included, and of the docs
 	@$(BIN)/pytest tests/deploy
+
+operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Prometheus and the image, with real servers
+	@$(BIN)/pytest tests/operations
 
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
@@ -102,7 +111,7 @@ slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): do
 	@$(BIN)/mlops slo --write docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
-	@$(BIN)/pytest tests/deploy/test_pictures.py --pictures docs
+	@$(BIN)/pytest tests/operations/test_pictures.py --pictures docs
 
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs

@@ -1,15 +1,13 @@
-"""What the response cache costs and brings: ``make bench-cache``.
+"""Measures what the response cache costs and saves: ``make bench-cache``.
 
-Real servers, as ``make serve`` starts them, with one worker and a local Valkey. Times are those
-that the server states in its answers (``inference_time_ms``), so the client is not in them. All
-cases of a model take turns, a few requests each, so that the ratios are of one moment of the
-machine.
+The servers are real ones, as ``make serve`` starts them, with one worker and a local Valkey. Times
+are those in the answers (``inference_time_ms``), so they exclude the client. The cases of a model
+take turns of a few requests each, so that a change of the machine's speed affects all alike.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import itertools
 import os
 import statistics
@@ -29,20 +27,20 @@ from sklearn.ensemble import RandomForestClassifier
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
 
-import support  # noqa: E402  the tests' models and servers
+import support  # noqa: E402  models and servers of the tests
 from azureml_scoring import log  # noqa: E402
 from azureml_scoring.application import start  # noqa: E402
 from azureml_scoring.caching.lookup import Computed  # noqa: E402
 from azureml_scoring.caching.memory_tier import MemoryTier  # noqa: E402
 from azureml_scoring.caching.tier import MeasuredTier  # noqa: E402
 from azureml_scoring.caching.value import Entry, Seal  # noqa: E402
-from azureml_scoring.http.flask_routes import pages_of  # noqa: E402
-from azureml_scoring.http.lean_lane import LeanLane  # noqa: E402
+from azureml_scoring.http.endpoint import ScoringEndpoint  # noqa: E402
+from azureml_scoring.http.pages import pages_of  # noqa: E402
 from azureml_scoring.inputs.batch import Batch  # noqa: E402
 from azureml_scoring.request import ANYTHING  # noqa: E402
 from azureml_scoring.settings import Settings  # noqa: E402
 from azureml_scoring.shared.cache_counts import CacheCounts  # noqa: E402
-from azureml_scoring.shared.scoreboard import Row  # noqa: E402
+from azureml_scoring.shared.scoreboard import WorkerRow  # noqa: E402
 from blackbox.server import THREADS, Server, serving  # noqa: E402
 from cache import ResponseCache  # noqa: E402
 from redis_server import valkey  # noqa: E402
@@ -65,7 +63,7 @@ CASES: dict[str, tuple[dict[str, str], bool, dict[str, str]]] = {
         {},
     ),
 }
-"""Name -> settings of its server, whether it is always asked for the same row, and headers."""
+"""The cases: settings of the server, whether all requests have the same row, and headers."""
 
 
 def servers(
@@ -82,7 +80,7 @@ def servers(
 
 
 def rows() -> Iterator[list[float]]:
-    """Never the same twice."""
+    """Yield rows that are all different."""
     for i in itertools.count(1):
         yield [*support.ROW[:-1], support.ROW[-1] + i / 1000]
 
@@ -99,7 +97,7 @@ def demo(folder: Path) -> Path:
 
 
 def time_cases(model: Path, backend: str, redis: str) -> dict[str, float]:
-    """Case -> median milliseconds in the server."""
+    """Return the median milliseconds in the server for each case."""
     times: dict[str, list[float]] = {name: [] for name in CASES}
     fresh = rows()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -111,18 +109,14 @@ def time_cases(model: Path, backend: str, redis: str) -> dict[str, float]:
                 row = support.ROW if same else next(fresh)
                 metadata = started[name].score([row], headers=headers).json()["metadata"]
                 if turn >= WARM_UP:
-                    assert metadata["cache"] == {"no cache": "off"}.get(
-                        name, name.split()[0].strip(",")
-                    ), (
-                        name,
-                        metadata,
-                    )
+                    expected = "off" if name == "no cache" else name.split()[0].strip(",")
+                    assert metadata["cache"] == expected, (name, metadata)
                     times[name].append(metadata["inference_time_ms"])
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
 def stampede(model: Path, backend: str) -> int:
-    """-> how often the model was called for so many equal requests at once."""
+    """Return how often the model was called for CLIENTS equal requests at once."""
     threads = {"GUNICORN_CMD_ARGS": f"{THREADS['GUNICORN_CMD_ARGS']} --threads {CLIENTS + 20}"}
     room = {
         "SCORING_BACKEND": backend,
@@ -143,8 +137,8 @@ def stampede(model: Path, backend: str) -> int:
 
 
 def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
-    """Percent, of a stream whose rows are drawn by Zipf's law with exponent 1.1."""
-    row = Row()
+    """Return the hit rate, in percent, for rows drawn by Zipf's law with exponent 1.1."""
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(max_bytes, counts)
     cache = ResponseCache([MeasuredTier(memory, counts, must_pay=False)], counts)
@@ -163,8 +157,8 @@ def hit_rate(distinct: int, requests: int, max_bytes: int) -> float:
 
 
 def bytes_per_entry() -> tuple[float, int]:
-    """In a worker's memory, and in Redis, for the demo's answer to one row."""
-    row = Row()
+    """Return the bytes of the demo's answer to one row, in a worker's memory and in Redis."""
+    row = WorkerRow()
     counts = CacheCounts(lambda: row)
     memory = MemoryTier(10**9, counts)
     count, key = 20_000, b"azureml-scoring:diabetes-classifier:v1.0.0:%044d"
@@ -188,7 +182,7 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         log.set_up()
         application = start(settings)
         pages = pages_of(application.health, application.metrics)
-        lane = LeanLane(lambda *_: [], application.service, application.reader, pages)
+        endpoint = ScoringEndpoint(application.service, application.reader, pages)
         body = orjson.dumps({"data": [support.ROW]})
         asked = {
             "a hit": ("POST", "/score"),
@@ -197,15 +191,17 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         }
 
         def ask(method: str, path: str) -> None:
-            header = {
+            environ = {
                 "REQUEST_METHOD": method,
                 "PATH_INFO": path,
                 "CONTENT_TYPE": "application/json",
+                "CONTENT_LENGTH": str(len(body)),
             }
-            lane(
-                header | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)},
-                lambda *_: None,
-            )
+            if endpoint.scores(environ):
+                with endpoint.at_once(1) as due:
+                    endpoint.score(environ, body, due, time.perf_counter())
+            else:
+                endpoint.page(environ)
 
         turns = [
             {
@@ -249,8 +245,8 @@ def main() -> None:
         )
     distinct = 10_000
     print(
-        f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, all fit | Hit rate, a tenth "
-        f"fits |"
+        f"| Requests by Zipf's law over {distinct:,} rows | Hit rate, "
+        "all fit | Hit rate, a tenth fits |"
     )
     print("|---:|---:|---:|")
     for requests in (10_000, 50_000, 200_000):

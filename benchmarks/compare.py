@@ -1,9 +1,9 @@
 """Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py
 --help``.
 
-Each server runs alone, one after the other; several rounds are interleaved and the median taken, so
-that the machine's mood favours none. Figures of different runs, or machines, can't be compared; the
-ratios within one can.
+Each server runs alone, one after the other. Several rounds are interleaved and the median is taken,
+so that a change of the machine's speed favours no server. Compare ratios within one run, never
+figures of different runs or machines.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from models import FOREST, LOGISTIC, WIDTHS, Trained, train
 CONNECTIONS = (1, 4, 16, 64)
 ROWS = (1, 10, 100)
 OPEN_SHARE = 0.6
-"""Of what the slowest server of a group holds: the rate at which all of it are asked in the open
-loop."""
+"""Rate of the open loop, as a share of what the slowest server of a group holds."""
 
 FAST = ("azmlinfsrv", "fast", "fastapi-onnx")
 
@@ -38,7 +37,7 @@ TWO_WORKERS = ("azmlinfsrv", "fast", "fastapi-onnx")
 
 @dataclass(frozen=True)
 class Run:
-    """A server with a model: what is measured of it, as rows and connections."""
+    """A server with a model. ``loads``: pairs of rows and connections to measure."""
 
     server: Server
     model: str
@@ -70,8 +69,13 @@ def main() -> None:
     if not options.quick:
         results |= open_loops(options.only, trained[LOGISTIC], results, unusable, options.seconds)
     BUILD.mkdir(parents=True, exist_ok=True)
-    found = {"machine": report.machine(), "unusable": unusable, "results": results, "rounds": taken}
-    (BUILD / "results.json").write_text(json.dumps(found, indent=1))
+    document = {
+        "machine": report.machine(),
+        "unusable": unusable,
+        "results": results,
+        "rounds": taken,
+    }
+    (BUILD / "results.json").write_text(json.dumps(document, indent=1))
     text = report.markdown(results, unusable, f"{options.rounds} rounds of {options.seconds} s")
     print(text)
     if options.write_docs:
@@ -82,22 +86,32 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--only", nargs="+", choices=SERVERS, default=list(SERVERS), help="these servers"
+        "--only",
+        nargs="+",
+        choices=SERVERS,
+        default=list(SERVERS),
+        help="Measure only these servers.",
     )
-    parser.add_argument("--seconds", type=int, default=3, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median is taken")
-    parser.add_argument("--quick", action="store_true", help="one row at four connections only")
     parser.add_argument(
-        "--write-docs", action="store_true", help="write docs/benchmarks.md and its picture"
+        "--seconds", type=int, default=3, help="Measure for this many seconds each time."
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="Take the median of this many rounds."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="Measure one row at four connections only."
+    )
+    parser.add_argument(
+        "--write-docs", action="store_true", help="Write docs/benchmarks.md and its picture."
     )
     options = parser.parse_args()
     if options.write_docs and (options.quick or len(options.only) < len(SERVERS)):
-        parser.error("--write-docs is for a whole run; leave out --quick and --only.")
+        parser.error("--write-docs needs a whole run; leave out --quick and --only.")
     return options
 
 
 def install_all(names: list[str]) -> dict[str, str]:
-    """-> why a server can't be measured, by its name."""
+    """Install each server. Returns the reasons why some can't be measured, by their names."""
     unusable = {}
     for server in (SERVERS[name] for name in names):
         try:
@@ -121,7 +135,7 @@ def planned(*, quick: bool) -> Iterator[Run]:
 
 
 def measured(run: Run, model: Trained, seconds: int) -> Iterator[tuple[str, Figures]]:
-    """Raises Unusable."""
+    """Measure one server under each load. Raises Unusable."""
     with ready(run.server, model, workers=run.workers) as target:
         for rows, connections in run.loads:
             body = request_of(run.server, model.rows[:rows])
@@ -139,7 +153,7 @@ def measured(run: Run, model: Trained, seconds: int) -> Iterator[tuple[str, Figu
 
 @contextlib.contextmanager
 def ready(server: Server, model: Trained, *, workers: int = 1) -> Iterator[Running]:
-    """It answers right, and is warm. Raises Unusable."""
+    """Run a server that is warm and predicts correctly. Raises Unusable."""
     body = request_of(server, model.rows[:1])
     with running(server, model.folder, body, workers=workers) as target:
         check(target, model)
@@ -148,15 +162,16 @@ def ready(server: Server, model: Trained, *, workers: int = 1) -> Iterator[Runni
 
 
 def check(target: Running, model: Trained) -> None:
-    """A wrong answer is not timed. Raises Unusable."""
+    """Raise Unusable if the server predicts otherwise than the estimator."""
     if target.server.constant:
         return
     try:
-        given = predictions_in(target.server, target.ask(request_of(target.server, model.rows)))
+        answer = target.ask(request_of(target.server, model.rows))
+        predictions = predictions_in(target.server, answer)
     except (OSError, ValueError, LookupError) as error:
         raise Unusable(f"it did not answer {len(model.rows)} rows: {error}") from None
-    if given != model.expected:
-        raise Unusable("it answers otherwise than the estimator")
+    if predictions != model.expected:
+        raise Unusable("it predicts otherwise than the estimator")
 
 
 def open_loops(
@@ -166,25 +181,25 @@ def open_loops(
     unusable: dict[str, str],
     seconds: int,
 ) -> dict[str, Figures]:
-    """Two rates: all servers hold the one, the fast ones are loaded by the other."""
+    """Measure at two constant rates: one that all servers hold, and one for the fast servers."""
     held = {
         name: results[report.key(name, LOGISTIC, 1, 4)]["requests_per_second"]
         for name in names
         if report.key(name, LOGISTIC, 1, 4) in results and name not in unusable
     }
-    found: dict[str, Figures] = {}
+    figures: dict[str, Figures] = {}
     for pace, group in (("slow", list(held)), ("fast", [name for name in FAST if name in held])):
         rate = OPEN_SHARE * min((held[name] for name in group), default=0)
         for name in group:
             body = request_of(SERVERS[name], model.rows[:1])
             try:
                 with ready(SERVERS[name], model) as target:
-                    found[f"open {pace} {name}"] = open_loop(
+                    figures[f"open {pace} {name}"] = open_loop(
                         target, body, rate=rate, seconds=2 * seconds
                     )
             except Unusable as error:
                 print(f"  open loop, {SERVERS[name].title}: {error}", flush=True)
-    return found
+    return figures
 
 
 def median(rounds: list[Figures]) -> Figures:

@@ -1,5 +1,4 @@
-"""An environment of its own for each peer, made once: their requirements do not go together, nor
-with ours."""
+"""Installs each peer in its own environment, since their requirements conflict."""
 
 from __future__ import annotations
 
@@ -12,10 +11,10 @@ from servers import BENCHMARKS, BUILD, Unusable
 
 
 def install(peer: str) -> None:
-    """Below build/bench. Raises Unusable."""
+    """Create the peer's environment below build/bench, once. Raises Unusable."""
     folder, requirements = BUILD / peer, BENCHMARKS / "peers" / peer / "requirements.txt"
-    made = folder / "made-of.txt"
-    if made.exists() and made.read_text() == requirements.read_text():
+    installed = folder / "made-of.txt"
+    if installed.exists() and installed.read_text() == requirements.read_text():
         return
     print(f"Installing {peer} (once)", flush=True)
     venv.create(folder, with_pip=True, clear=True)
@@ -36,9 +35,9 @@ def install(peer: str) -> None:
     )
     if done.returncode:
         raise Unusable(f"could not be installed: {done.stdout.strip().splitlines()[-1]}")
-    made.write_text(requirements.read_text())
+    installed.write_text(requirements.read_text())
 
 
 def check_wrk() -> None:
     if shutil.which("wrk") is None:
-        sys.exit("The benchmark needs wrk; get it by `apt-get install wrk`.")
+        sys.exit("The benchmark needs wrk; install it with `apt-get install wrk`.")

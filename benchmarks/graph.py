@@ -1,8 +1,7 @@
-"""What a graph of few dense operations costs, computed by ONNX Runtime and by numpy: ``make
-bench-graph``.
+"""Times a graph of few dense operations in ONNX Runtime and in numpy: ``make bench-graph``.
 
-By itself and within a request, in process; turn by turn, so that the ratios are of one moment of
-the machine.
+It is timed alone and within a request, in this process. The cases take turns, so that a change of
+the machine's speed affects all alike.
 """
 
 from __future__ import annotations
@@ -36,18 +35,18 @@ def main() -> None:
         manifest = folder / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"numpy": true', '"numpy": false'))
         by_runtime = application(folder)
-    for made, by in ((by_numpy, "numpy"), (by_runtime, "onnxruntime")):
-        assert made.lifecycle.loaded
-        assert made.lifecycle.loaded.runtime["graph"].startswith(by)
+    for served, engine in ((by_numpy, "numpy"), (by_runtime, "onnxruntime")):
+        assert served.lifecycle.loaded
+        assert served.lifecycle.loaded.runtime["graph"].startswith(engine)
     session = onnx_session.open_session(graph)
     (output,) = {it.name for it in session.get_outputs()} & {"label"}
 
-    def request(made: Application) -> None:
-        made.service.score(made.reader.plain(BODY))
+    def request(served: Application) -> None:
+        served.service.score(served.reader.plain(BODY))
 
     cases = {
-        ("by itself", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT_NAME: X}),
-        ("by itself", "numpy"): lambda: dense.run([output], {onnx_model.INPUT_NAME: X}),
+        ("alone", "ONNX Runtime"): lambda: session.run([output], {onnx_model.INPUT_NAME: X}),
+        ("alone", "numpy"): lambda: dense.run([output], {onnx_model.INPUT_NAME: X}),
         ("a request", "ONNX Runtime"): lambda: request(by_runtime),
         ("a request", "numpy"): lambda: request(by_numpy),
     }
@@ -56,7 +55,7 @@ def main() -> None:
         once()
         times[case].append(timeit.timeit(once, number=IN_A_ROW) / IN_A_ROW * 1e6)
     print("| µs | ONNX Runtime | numpy |\n| --- | --- | --- |")
-    for what in ("by itself", "a request"):
+    for what in ("alone", "a request"):
         runtime, ours = (statistics.median(times[what, by]) for by in ("ONNX Runtime", "numpy"))
         print(f"| {what} | {runtime:.1f} | {ours:.1f} |")
 

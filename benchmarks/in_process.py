@@ -1,4 +1,4 @@
-"""The demo model, served within this process: for what is measured without a server."""
+"""Serves the demo model within this process, to measure it without a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[1]
 sys.path[:0] = [str(REPOSITORY / "tests"), str(REPOSITORY)]
 
-import support  # noqa: E402  the tests' models; and the way to ours
+import support  # noqa: E402  models of the tests; it also adds src/ to sys.path
 from azureml_scoring import log  # noqa: E402
 from azureml_scoring.application import Application, build  # noqa: E402
 from azureml_scoring.models.loading import load  # noqa: E402
@@ -20,7 +20,7 @@ ROW = support.ROW
 
 
 def demo(folder: Path) -> Path:
-    """Packaged below ``folder``. Nothing is logged from here on."""
+    """Package the demo model below ``folder``, and silence the log from here on."""
     log.set_up()
     log.lines.stream = io.StringIO()
     X, _ = support.diabetes()
@@ -28,8 +28,8 @@ def demo(folder: Path) -> Path:
 
 
 def application(model_dir: Path, **more: Any) -> Application:
-    """Without a response cache."""
+    """Build and load an application without a response cache."""
     settings = Settings(azureml_model_dir=model_dir, scoring_cache="off", **more)
-    made = build(settings)
-    made.lifecycle.load(lambda: load(settings))
-    return made
+    application = build(settings)
+    application.lifecycle.load(lambda: load(settings))
+    return application

@@ -1,5 +1,4 @@
-"""Puts load on a server: a closed loop by wrk, and a constant rate of arrivals by open_loop.py. One
-thread each."""
+"""Loads a server on one thread: in a closed loop by wrk, or at a constant rate by open_loop.py."""
 
 from __future__ import annotations
 
@@ -12,20 +11,19 @@ from pathlib import Path
 from servers import BENCHMARKS, BUILD, Running, Unusable
 
 WRK = "wrk"
-CONNECTIONS = 16
-"""Of the open loop: as many requests may be in flight; more wait, and their waiting counts."""
+OPEN_LOOP_CONNECTIONS = 16
+"""Requests in flight in the open loop. More requests wait, and their waiting counts."""
 
 Figures = dict[str, float]
-"""What was measured -> its value; times in milliseconds."""
+"""Measured values by their names; times are in milliseconds."""
 
 
 class BadAnswers(Unusable):
-    """Under load some requests got no 2xx: the cell holds no figure, and the run fails at its
-    end."""
+    """Some requests got no 2xx: their cell stays empty, and the run fails at its end."""
 
 
 def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int) -> Figures:
-    """Each connection sends its next request when it has its answer. Raises BadAnswers."""
+    """Send each connection's next request after its answer came. Raises BadAnswers."""
     command = [
         WRK,
         "-t1",
@@ -46,12 +44,12 @@ def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int)
     )
     line = next((line for line in wrk.stdout.splitlines() if line.startswith("measured ")), None)
     if line is None:
-        raise BadAnswers(f"wrk said: {wrk.stdout.strip()[-200:]}")
+        raise BadAnswers(f"wrk printed: {wrk.stdout.strip()[-200:]}")
     requests, micros, p50, p99, bad, broken = map(int, line.split()[1:])
     if bad or broken or not requests:
         raise BadAnswers(
-            f"of {requests} requests at {connections} connections {bad} got no 2xx, {broken} broke "
-            f"off"
+            f"of {requests} requests at {connections} connections, {bad} got no 2xx and "
+            f"{broken} were cut off"
         )
     return {
         "requests_per_second": requests / micros * 1e6,
@@ -61,14 +59,14 @@ def closed_loop(target: Running, body: bytes, *, connections: int, seconds: int)
 
 
 def open_loop(target: Running, body: bytes, *, rate: float, seconds: int) -> Figures:
-    """Requests are due at a constant rate, whatever the server does. Raises BadAnswers."""
+    """Send requests at a constant rate, whatever the server does. Raises BadAnswers."""
     options = [
         str(target.port),
         target.server.path,
         str(_file(body)),
         f"{rate:.1f}",
         str(seconds),
-        str(CONNECTIONS),
+        str(OPEN_LOOP_CONNECTIONS),
     ]
     run = subprocess.run(  # noqa: S603
         [sys.executable, BENCHMARKS / "open_loop.py", *options],

@@ -1,4 +1,4 @@
-"""The models that every server is asked for: trained once a run, packaged as our users would."""
+"""The models that every server serves, trained once a run and packaged as our users do."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ WIDTHS = {f"width-{width}": width for width in (10, 100, 1000)}
 
 @dataclass(frozen=True)
 class Trained:
-    """``folder`` holds model.pkl, model.onnx and our manifest; ``rows`` and ``expected`` belong
-    together."""
+    """A packaged model. ``folder`` holds model.pkl, model.onnx and our manifest; ``expected`` are
+    the predictions for ``rows``."""
 
     folder: Path
     rows: list[list[float]]
@@ -38,11 +38,11 @@ class Trained:
 
 
 def train(name: str) -> Trained:
-    """Raises StartupError where it can't be packaged."""
+    """Train and package a model. Raises StartupError if it can't be packaged."""
     X, y = _synthetic(WIDTHS[name]) if name in WIDTHS else _diabetes()
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    # Fitted without names, or scikit-learn would warn at each request of the peers, which hold
-    # arrays.
+    # It is fitted without column names: with them, scikit-learn would warn at each request of the
+    # peers, which pass arrays.
     estimator = (RandomForestClassifier(200, random_state=0) if name == FOREST else linear).fit(
         X, y
     )
@@ -53,13 +53,14 @@ def train(name: str) -> Trained:
         manifest = package(file, pd.DataFrame(X), folder, name=name, version="1", force=True)
     if manifest.onnx is None:
         print(
-            f"note: {name} was not compiled to ONNX; what needs it will not start", file=sys.stderr
+            f"note: {name} was not compiled to ONNX; servers that need it will not start",
+            file=sys.stderr,
         )
     return Trained(folder, X[:100].tolist(), estimator.predict(X[:100]).tolist())
 
 
 def _diabetes() -> tuple[np.ndarray, np.ndarray]:
-    """As mlops/demo.py has it."""
+    """Return the data of mlops/demo.py."""
     data = load_diabetes(scaled=False)
     return data.data, (data.target > np.median(data.target)).astype(int)
 

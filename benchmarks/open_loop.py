@@ -1,11 +1,11 @@
-"""Latency without coordinated omission: ``open_loop.py PORT PATH BODY_FILE RATE SECONDS
+"""Measures latency without coordinated omission: ``open_loop.py PORT PATH BODY_FILE RATE SECONDS
 CONNECTIONS`` prints JSON.
 
-Requests are due at a constant rate, and each one's latency counts from when it was due, not from
-when it was sent: a server that stalls is charged for all that would have come meanwhile. Debian has
-no wrk2, and hey, ab, h2load and wrk all wait for the server. A process of its own, so that the
-harness does not disturb it; one thread on raw sockets makes some 10,000 requests a second on one
-processor, and ``generator_cpu`` (its share of a processor) tells when it was the bottleneck itself.
+Requests are due at a constant rate. The latency of each counts from when it was due, not from when
+it was sent, so a server that stalls is charged for all requests that were due meanwhile. Debian has
+no wrk2, and hey, ab, h2load and wrk all wait for the server. This is a separate process, so that
+the harness does not disturb it. One thread on raw sockets makes some 10,000 requests a second on
+one processor; ``generator_cpu`` (its share of a processor) shows when it was the bottleneck itself.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import time
 from collections import deque
 from pathlib import Path
 
-GRACE = 10.0
-"""Seconds after the last request was due, for answers still to come."""
+GRACE_S = 10.0
+"""Time for outstanding answers after the last request was due."""
 
 
 class Connection:
-    """At most one request at a time; ``due`` is when it should have been sent.
+    """A connection with at most one request, which should have been sent at ``due``.
 
-    Opened when there is something to send: a sync worker of gunicorn waits for the first bytes of
-    what it accepted.
+    It is opened only for the first request, because a sync worker of gunicorn that has accepted a
+    connection waits for its first bytes.
     """
 
     def __init__(self, port: int) -> None:
@@ -44,8 +44,10 @@ class Connection:
         return self._socket
 
     def receive(self) -> bool:
-        """Take what has come; -> whether the answer is complete. Raises SystemExit on anything but
-        a 200."""
+        """Read what has arrived. Returns True if the answer is complete.
+
+        Raises SystemExit on anything but a 200.
+        """
         assert self._socket is not None
         data = self._socket.recv(65536)
         if not data:
@@ -86,12 +88,11 @@ def measure(
         while waiting and idle:
             connection = idle.pop()
             busy[connection.send(request, waiting.popleft())] = connection
-        if now > begin + seconds + GRACE:
+        if now > begin + seconds + GRACE_S:
             sys.exit(f"it could not hold {rate:.0f} requests/s")
         pause = max(0.0, begin + arrived / rate - time.perf_counter()) if arrived < total else 0.1
-        for ready in select.select(list(busy), [], [], pause)[
-            0
-        ]:  # to the microsecond; epoll knows milliseconds only
+        # select waits to the microsecond; epoll knows only milliseconds.
+        for ready in select.select(list(busy), [], [], pause)[0]:
             if busy[ready].receive():
                 connection = busy.pop(ready)
                 latencies.append(time.perf_counter() - connection.due)

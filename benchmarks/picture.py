@@ -1,33 +1,35 @@
-"""Bars as SVG, the longest first: a picture of a few lines needs no plotting library."""
+"""Draws bar charts as SVG, without a plotting library."""
 
 from __future__ import annotations
 
 from html import escape
 
-HEIGHT, LEFT, WIDEST = 22, 250, 560
+BAR_HEIGHT_PX, LABEL_WIDTH_PX, MAX_BAR_PX = 22, 250, 560
 COLOURS = {True: "#0067b8", False: "#9aa5b1"}
 
 Bar = tuple[str, float, bool]
-"""Its label, its value, and whether it stands out."""
+"""Label, value, and whether the bar is highlighted."""
 
 
 def bars(charts: dict[str, list[Bar]]) -> str:
-    """``charts``: title -> bars."""
+    """Draw the charts, by title, each with its longest bar first."""
     lines, y = list[str](), 10
     for title, chart in charts.items():
         lines.append(f'<text x="10" y="{y + 16}" font-weight="bold">{escape(title)}</text>')
         y += 28
         for label, value, ours in sorted(chart, key=lambda bar: -bar[1]):
-            width = max(2, WIDEST * value / max(bar[1] for bar in chart))
-            size = f'width="{width:.0f}" height="{HEIGHT - 4}"'
+            bar_px = max(2, MAX_BAR_PX * value / max(bar[1] for bar in chart))
+            size = f'width="{bar_px:.0f}" height="{BAR_HEIGHT_PX - 4}"'
             lines += [
-                f'<text x="{LEFT - 8}" y="{y + 15}" text-anchor="end">{escape(label)}</text>',
-                f'<rect x="{LEFT}" y="{y}" {size} fill="{COLOURS[ours]}"/>',
-                f'<text x="{LEFT + width + 6:.0f}" y="{y + 15}">{value:,.0f}</text>',
+                f'<text x="{LABEL_WIDTH_PX - 8}" y="{y + 15}" text-anchor="end">'
+                f"{escape(label)}</text>",
+                f'<rect x="{LABEL_WIDTH_PX}" y="{y}" {size} fill="{COLOURS[ours]}"/>',
+                f'<text x="{LABEL_WIDTH_PX + bar_px + 6:.0f}" y="{y + 15}">{value:,.0f}</text>',
             ]
-            y += HEIGHT
+            y += BAR_HEIGHT_PX
         y += 14
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDEST + 90}" height="{y}"'
+    width = LABEL_WIDTH_PX + MAX_BAR_PX + 90
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}"'
     style = 'font-family="sans-serif" font-size="13"'
     return "\n".join(
         [

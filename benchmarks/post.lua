@@ -1,4 +1,4 @@
--- wrk posts the file that $BODY names, and says at the end what load.py reads.
+-- Makes wrk post the file in $BODY, and print at the end the figures that load.py reads.
 local file = assert(io.open(os.getenv("BODY"), "rb"))
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"

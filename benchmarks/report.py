@@ -1,4 +1,4 @@
-"""The figures of a run as Markdown tables and a picture."""
+"""Writes the figures of a run as Markdown tables and a picture."""
 
 from __future__ import annotations
 
@@ -28,18 +28,16 @@ def key(server: str, model: str, rows: int, connections: int, workers: int = 1) 
 def machine() -> str:
     return (
         f"Python {platform.python_version()}, {os.cpu_count()} processors, uvicorn "
-        f"{version('uvicorn')}, "
-        f"onnxruntime {version('onnxruntime')}"
+        f"{version('uvicorn')}, onnxruntime {version('onnxruntime')}"
     )
 
 
 def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
     parts = [
-        f"{machine()}; wrk with one thread, {how}, medians. Requests/s unless it says otherwise; "
-        f"one worker, four "
-        "connections, no cache.",
+        f"{machine()}; wrk with one thread, {how}, medians.\nFigures are requests/s unless stated "
+        "otherwise, with one worker, four connections and no cache.",
         "## One row\n\n" + _summary(results),
-        "## What we set out to reach\n\n" + _targets(results),
+        "## Targets\n\n" + _targets(results),
         "## Connections (logistic regression, one row)\n\n" + _grid(results, CONNECTIONS, "at {1}"),
         "## Latency by connections (logistic regression, one row, P50 / P99 in ms)\n\n"
         + _grid(results, CONNECTIONS, "at {1}", cell=_latency),
@@ -59,10 +57,13 @@ def markdown(results: Results, unusable: dict[str, str], how: str) -> str:
 
 def write(text: str, results: Results) -> None:
     head = (
-        "# Benchmarks\n\nWritten by `make bench`: our servers and their peers side by side in one "
-        "run. The figures are "
-        "of one machine in one mood; the ratios are what can be compared.\n\n![Requests a "
-        "second](benchmarks.svg)\n\n"
+        "# Benchmarks\n\n"
+        "`make bench` writes this page. It runs our servers and their peers side by side. Compare "
+        "the ratios, not the\nfigures, which hold for one machine at one time.\n\n"
+        "*The guide* is a Microsoft-style scoring script "
+        "([benchmarks/peers/guide](../benchmarks/peers/guide/score.py)):\n"
+        "`init()` loads a pickle with joblib, and `run()` parses JSON and calls `predict`.\n\n"
+        "![Requests a second](benchmarks.svg)\n\n"
     )
     notes = DOCS / "benchmarks-notes.md"
     (DOCS / "benchmarks.md").write_text(
@@ -76,9 +77,9 @@ def write(text: str, results: Results) -> None:
             if not server.constant
         }
         charts[f"{TITLES[model]}, one row, requests/s"] = [
-            (SERVERS[name].title, found["requests_per_second"], SERVERS[name].ours)
-            for name, found in rates.items()
-            if found
+            (SERVERS[name].title, figures["requests_per_second"], SERVERS[name].ours)
+            for name, figures in rates.items()
+            if figures
         ]
     (DOCS / "benchmarks.svg").write_text(bars(charts))
 
@@ -106,19 +107,21 @@ def _summary(results: Results) -> str:
     for name, server in SERVERS.items():
         cells = [f"**{server.title}**" if server.ours else server.title]
         for model in (LOGISTIC, FOREST):
-            found, reference = (results.get(key(each, model, 1, 4)) for each in (name, REFERENCE))
-            if found is None:
+            figures, reference = (
+                results.get(key(server_name, model, 1, 4)) for server_name in (name, REFERENCE)
+            )
+            if figures is None:
                 cells += [""] * 3
                 continue
-            times = (
-                found["requests_per_second"] / reference["requests_per_second"]
+            ratio = (
+                figures["requests_per_second"] / reference["requests_per_second"]
                 if reference
                 else float("nan")
             )
             cells += [
                 _rate(results, key(name, model, 1, 4)),
-                f"{times:.2f}",
-                f"{found['p99_ms']:.2f}",
+                f"{ratio:.2f}",
+                f"{figures['p99_ms']:.2f}",
             ]
         process = results.get(key(name, LOGISTIC, 0, 0))
         cells += (
@@ -189,7 +192,7 @@ def _workers(results: Results) -> str:
 
 
 def _open(results: Results) -> str:
-    found = [
+    measured = [
         (name, results[key])
         for key in results
         for name in SERVERS
@@ -200,9 +203,9 @@ def _open(results: Results) -> str:
         (
             [
                 SERVERS[name].title,
-                f"{it['requests_per_second']:,.0f}",
-                *(f"{it[p]:.2f}" for p in ("p50_ms", "p99_ms", "p999_ms")),
+                f"{figures['requests_per_second']:,.0f}",
+                *(f"{figures[p]:.2f}" for p in ("p50_ms", "p99_ms", "p999_ms")),
             ]
-            for name, it in found
+            for name, figures in measured
         ),
     )

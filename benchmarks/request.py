@@ -1,8 +1,7 @@
-"""Where the time of a small request to a quick model goes, from its bytes to its answer's: ``make
-bench-request``.
+"""Shows where the time of a small request to a quick model goes: ``make bench-request``.
 
-In process, by our worker's own protocol on a transport that is none, so neither the kernel nor the
-client is in it.
+It runs our worker's own protocol in this process, on a fake transport, from the bytes of the
+request to those of the answer. So it includes neither the kernel nor the client.
 """
 
 from __future__ import annotations
@@ -24,15 +23,14 @@ from in_process import ROW, application, demo
 from azureml_scoring.application import Application
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
+from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.express_lane import FrontProtocol
-from azureml_scoring.http.lean_lane import LeanLane
-from azureml_scoring.inputs.payload import Limits
 
 TURNS, IN_A_ROW = 30, 300
 TOGETHER = (1, 4, 8)
 """Requests in a turn of the loop, each on a connection of its own."""
 
-SHOWN = 20
+SHOWN_FUNCTIONS = 20
 BODY = orjson.dumps({"data": [ROW]})
 REQUEST = (
     b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -41,7 +39,7 @@ REQUEST = (
 
 
 class Transport(asyncio.Transport):
-    """Takes what is written."""
+    """A transport that keeps only the last bytes written."""
 
     def __init__(self) -> None:
         super().__init__({"sockname": ("127.0.0.1", 5001), "peername": ("127.0.0.1", 4711)})
@@ -55,7 +53,7 @@ class Transport(asyncio.Transport):
 
 
 class Loop:
-    """A turn ends when it is told to."""
+    """A loop whose turns the benchmark ends itself, by calling what is scheduled."""
 
     def __init__(self) -> None:
         self.soon: list[Callable[[], None]] = []
@@ -69,9 +67,7 @@ class Loop:
 
 def asking(served: Application, together: int) -> Callable[[], bytes]:
     """-> a function that sends so many requests in one turn and returns the last answer."""
-    front = Front(
-        lambda *_: [], LeanLane(lambda *_: [], served.service, served.reader, {}), Limits(), 10.0
-    )
+    front = Front(lambda *_: [], ScoringEndpoint(served.service, served.reader, {}))
     options: dict[str, Any] = {
         "lifespan": "off",
         "ws": "none",
@@ -114,13 +110,15 @@ def main() -> None:
     profile = cProfile.Profile()
     profile.runcall(lambda: [cases["1 in a turn", 1]() for _ in range(TURNS * IN_A_ROW)])
     print(
-        "\nalone, the functions that take the most by themselves, of all they take together under "
-        "cProfile:\n"
+        "\nOne request alone: the functions with the most time of their own, as a share of the "
+        "time of all under cProfile:\n"
     )
     stats = pstats.Stats(profile)
     every = stats.stats.items()  # type: ignore[attr-defined]
     total = sum(own for _, (_, _, own, _, _) in every)
-    for (file, _, name), (_, _, own, _, _) in sorted(every, key=lambda item: -item[1][2])[:SHOWN]:
+    for (file, _, name), (_, _, own, _, _) in sorted(every, key=lambda item: -item[1][2])[
+        :SHOWN_FUNCTIONS
+    ]:
         print(f"{own / total:6.1%}  {Path(file).name + ' ' if file != '~' else ''}{name}")
 
 

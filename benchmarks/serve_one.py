@@ -1,8 +1,8 @@
-"""Become one of our servers, in the foreground: ``benchmarks/serve-one SERVER MODEL_DIR PORT``.
+"""Becomes one of our servers, in the foreground: ``benchmarks/serve-one SERVER MODEL_DIR PORT``.
 
-As shipped, but for one worker (or ``WORKERS``) and no response cache, so that each request is
-computed. A folder that ``mlops package`` made is served as it is; any other has its ``model.pkl``
-packaged below build/ first.
+The server runs as shipped, except that it has one worker (or ``WORKERS``) and no response cache, so
+that each request is computed. A packaged folder is served unchanged; for any other, its
+``model.pkl`` is first packaged below build/.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).resolve().parents[1]
 BIN = REPOSITORY / ".venv" / "bin"
 SAMPLES = tuple(f"sample.{suffix}" for suffix in ("csv", "json", "parquet", "npy"))
-ROWS = 1000
-"""Of a sample that is made up."""
+SAMPLE_ROWS = 1000
+"""Rows of a generated sample."""
 
 COMMANDS = {
     "azmlinfsrv": "azmlinfsrv --entry_script {score} --port {port} --model_dir",
@@ -60,14 +60,14 @@ def check_port(port: str) -> None:
 
 
 def ready_folder(folder: Path, port: str) -> Path:
-    """``folder`` itself where it is packaged, else one that is made of its ``model.pkl``."""
+    """Return ``folder`` if it is packaged, else a folder packaged from its ``model.pkl``."""
     if (folder / "manifest.json").is_file():
         return folder
     file = folder / "model.pkl"
     if not file.is_file():
         sys.exit(
-            f"serve-one: {folder} has neither a manifest.json nor a model.pkl; name a folder that "
-            f"has one."
+            f"serve-one: {folder} has neither a manifest.json nor a model.pkl; "
+            "name a folder that has one."
         )
     sys.path.insert(0, str(REPOSITORY / "src"))
     from azureml_scoring.errors import StartupError
@@ -75,16 +75,16 @@ def ready_folder(folder: Path, port: str) -> Path:
     from mlops.sample import read
 
     out = REPOSITORY / "build" / "bench" / "serve-one" / port
-    given = next((folder / name for name in SAMPLES if (folder / name).is_file()), None)
+    sample = next((folder / name for name in SAMPLES if (folder / name).is_file()), None)
     try:
-        package(file, read(given) if given else made_up_sample(file), out, force=True)
+        package(file, read(sample) if sample else generated_sample(file), out, force=True)
     except StartupError as error:
         sys.exit(f"serve-one: {error}")
     return out
 
 
-def made_up_sample(file: Path) -> pd.DataFrame:
-    """Rows like those that the model was fitted on, as far as it tells."""
+def generated_sample(file: Path) -> pd.DataFrame:
+    """Generate rows like those that the model was fitted on, as far as its scaler shows them."""
     import joblib
     import numpy as np
     import pandas as pd
@@ -92,10 +92,11 @@ def made_up_sample(file: Path) -> pd.DataFrame:
     try:
         estimator: Any = joblib.load(file)
         first = estimator.steps[0][1] if hasattr(estimator, "steps") else estimator
-        X = np.random.default_rng(0).standard_normal((ROWS, estimator.n_features_in_))
+        X = np.random.default_rng(0).standard_normal((SAMPLE_ROWS, estimator.n_features_in_))
     except Exception as error:
         sys.exit(
-            f"serve-one: no sample can be made up for {file} ({error}); put a sample.csv beside it."
+            f"serve-one: no sample can be generated for {file} ({error}); "
+            "put a sample.csv beside it."
         )
     X *= getattr(first, "scale_", None) if getattr(first, "scale_", None) is not None else 1
     X += getattr(first, "mean_", None) if getattr(first, "mean_", None) is not None else 0

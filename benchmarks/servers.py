@@ -1,5 +1,4 @@
-"""The servers that are compared: how each is started, asked and read. One worker each, and no
-access log."""
+"""The servers that are compared: how each is started and called. None has an access log."""
 
 from __future__ import annotations
 
@@ -22,19 +21,20 @@ import psutil
 BENCHMARKS = Path(__file__).parent
 REPOSITORY = BENCHMARKS.parent
 BUILD = REPOSITORY / "build" / "bench"
-PATIENCE = 60
-"""Seconds until a server that does not answer is given up."""
+START_TIMEOUT_S = 60
+"""Time after which a server that does not answer is given up."""
 
 
 class Unusable(Exception):
-    """A server that can't be measured; the message says why, for its cell in the table."""
+    """The server can't be measured. The message says why, for the report."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """``peer`` names its environment below build/bench and its folder below peers/; ours and the
-    guide's have none.
+    """A server to compare.
 
+    ``peer`` names its environment below build/bench and its folder below peers/; our servers and
+    the guide have none. ``ours`` marks our servers, ``constant`` one that predicts nothing.
     ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc} {metrics}
     {workers}.
     """
@@ -49,7 +49,10 @@ class Server:
     constant: bool = False
 
 
-UVICORN = "{bin}/uvicorn app:app --app-dir {app} --host 127.0.0.1 --port {port} --workers {workers} --no-access-log"
+UVICORN = (
+    "{bin}/uvicorn app:app --app-dir {app} --host 127.0.0.1 --port {port} "
+    "--workers {workers} --no-access-log"
+)
 
 SERVERS = {
     server.name: server
@@ -58,8 +61,7 @@ SERVERS = {
             "guide",
             "azmlinfsrv, the guide's script",
             "{repository}/.venv/bin/azmlinfsrv --entry_script "
-            "{repository}/benchmarks/peers/guide/score.py "
-            "--port {port} --model_dir {model}",
+            "{repository}/benchmarks/peers/guide/score.py --port {port} --model_dir {model}",
         ),
         Server(
             "azmlinfsrv",
@@ -111,8 +113,7 @@ SERVERS = {
             "granian",
             "granian, a constant",
             "{bin}/granian app:app --working-dir {app} --interface wsgi --host 127.0.0.1 --port "
-            "{port} "
-            "--workers 1 --blocking-threads 1 --no-access-log",
+            "{port} --workers 1 --blocking-threads 1 --no-access-log",
             peer="granian",
             constant=True,
         ),
@@ -130,7 +131,7 @@ def request_of(server: Server, rows: list[list[float]]) -> bytes:
 
 def predictions_in(server: Server, body: bytes) -> list[Any]:
     document = json.loads(body)
-    if isinstance(document, str):  # azmlinfsrv encodes the guide's string once more
+    if isinstance(document, str):  # azmlinfsrv encodes the guide's string again
         document = json.loads(document)
     predictions: list[Any] = (
         document["outputs"][0]["data"] if server.name == "mlserver" else document["predictions"]
@@ -140,6 +141,8 @@ def predictions_in(server: Server, body: bytes) -> list[Any]:
 
 @dataclass
 class Running:
+    """A server that runs, or has been started."""
+
     server: Server
     process: subprocess.Popen[bytes]
     port: int
@@ -152,15 +155,17 @@ class Running:
         return f"http://127.0.0.1:{self.port}{self.server.path}"
 
     def ask(self, body: bytes) -> bytes:
-        """The body of a 200. Raises URLError or OSError."""
+        """Return the body of a 200. Raises URLError or OSError."""
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310
-            taken: bytes = answer.read()
-        return taken
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:  # noqa: S310
+            content: bytes = answer.read()
+        return content
 
     def memory(self) -> float:
-        """MiB for each worker: the proportional set size of all its processes, which counts shared
-        pages once."""
+        """Return the MiB for each worker.
+
+        It is the proportional set size of all processes, which counts shared pages once.
+        """
         total = 0
         for process in self.family():
             with contextlib.suppress(psutil.Error):
@@ -168,14 +173,14 @@ class Running:
         return total / self.workers / 2**20
 
     def processor_seconds(self) -> float:
-        """Of all its processes, since they started."""
+        """Return the processor time of all its processes since they started."""
         return sum(
             times.user + times.system
             for times in (process.cpu_times() for process in self.family())
         )
 
     def family(self) -> list[psutil.Process]:
-        """The process and all below it."""
+        """Return the process and all processes below it."""
         try:
             parent = psutil.Process(self.process.pid)
             return [parent, *parent.children(recursive=True)]
@@ -185,11 +190,11 @@ class Running:
 
 @contextlib.contextmanager
 def running(server: Server, model: Path, body: bytes, *, workers: int = 1) -> Iterator[Running]:
-    """Start it and wait for its first 200 to ``body``. Raises Unusable.
+    """Start a server and wait for its first 200 to ``body``. Raises Unusable.
 
-    It is killed with its whole process group: to drain would take seconds and disturb the next one.
-    So are children outside of the group: BentoML's workers have sessions of their own, and would
-    stay.
+    At the end its whole process group is killed, since draining would take seconds and disturb the
+    next server. Children outside the group are killed too, such as BentoML's workers, which have
+    their own sessions.
     """
     ports = free_ports(3)
     words = {
@@ -232,12 +237,12 @@ def running(server: Server, model: Path, body: bytes, *, workers: int = 1) -> It
 
 
 def _wait(started: Running, body: bytes) -> None:
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + START_TIMEOUT_S
     trouble = "no answer"
     while time.monotonic() < until:
         if started.process.poll() is not None:
             lines = started.log.read_text(errors="replace").strip().splitlines() or [
-                "it said nothing"
+                "it printed nothing"
             ]
             raise Unusable(f"did not start: {lines[-1].strip()}")
         try:
@@ -246,11 +251,11 @@ def _wait(started: Running, body: bytes) -> None:
         except (urllib.error.URLError, OSError) as error:
             trouble = str(error)
         time.sleep(0.02)
-    raise Unusable(f"no 200 within {PATIENCE} s: {trouble}")
+    raise Unusable(f"no 200 within {START_TIMEOUT_S} s: {trouble}")
 
 
 def free_ports(count: int) -> list[int]:
-    """All held at once, so that they differ."""
+    """Return different free ports, found by holding all of them at once."""
     with contextlib.ExitStack() as stack:
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [server.getsockname()[1] for server in held]

@@ -1,4 +1,4 @@
-"""What we set out to reach, one worker, no cache: each a ratio within one run."""
+"""Our targets: each is a ratio within one run, with one worker and no cache."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Value = Callable[[str, str, int, str], float]
-"""(server, model, rows, figure) at four connections; raises KeyError where it was not measured."""
+"""Returns a figure at four connections by (server, model, rows, figure).
+
+Raises KeyError if it was not measured.
+"""
 
 PEERS = ("mlserver", "bentoml", "litserve", "fastapi-sklearn", "fastapi-onnx")
 RATE, P99 = "requests_per_second", "p99_ms"

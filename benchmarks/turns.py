@@ -1,9 +1,9 @@
-"""What we set out to reach, measured in turns: ``make bench-targets``.
+"""Measures our targets in turns: ``make bench-targets``.
 
-All servers are up and are loaded for a second each, one after the other, again and again. A turn
-takes less time than the machine's mood does to change, so each gives every ratio once; told are
-their median, the lowest and the highest. Now and then all are started anew: where its memory
-happens to lie makes one process of a server faster than another.
+All servers run together and are loaded for a second each, one after the other, again and again. The
+machine's speed hardly changes within a turn, so each turn gives every ratio once. The report shows
+their median, lowest and highest. From time to time all servers are restarted, because memory layout
+makes one process of a server faster than another.
 """
 
 from __future__ import annotations
@@ -25,20 +25,28 @@ Cell = tuple[str, str, int]
 """Server, model, rows."""
 
 PROCESSOR = "processor_us"
-"""Of a request: the time of all the server's processes."""
+"""Figure for the processor time of all the server's processes for one request."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--starts", type=int, default=5, help="of all servers, half a minute each")
     parser.add_argument(
-        "--turns", type=int, default=4, help="of each start, some twenty seconds each"
+        "--starts",
+        type=int,
+        default=5,
+        help="Start all servers this many times, half a minute each.",
+    )
+    parser.add_argument(
+        "--turns",
+        type=int,
+        default=4,
+        help="Take this many turns after each start, some twenty seconds each.",
     )
     options = parser.parse_args()
     check_wrk()
-    cells = asked()
+    cells = target_cells()
     if unusable := install_all(sorted({name for name, _, _ in cells})):
         sys.exit("\n".join(f"{name}: {why}" for name, why in unusable.items()))
     trained = {name: train(name) for name in sorted({model for _, model, _ in cells})}
@@ -65,8 +73,8 @@ def main() -> None:
     print(costs(taken))
 
 
-def asked() -> list[Cell]:
-    """What the targets ask for, each once."""
+def target_cells() -> list[Cell]:
+    """Return what the targets need measured, each once."""
     cells: dict[Cell, None] = {}
 
     def note(server: str, model: str, rows: int, _: str) -> float:
@@ -84,22 +92,21 @@ def one_second(target: Running, model: Trained, rows: int) -> Figures:
         target, request_of(target.server, model.rows[:rows]), connections=4, seconds=1
     )
     spent = target.processor_seconds() - before
-    return figures | {
-        PROCESSOR: spent / figures[RATE] * 1e6
-    }  # of one second, so the rate is their number
+    # In one second, so the rate is the number of requests.
+    return figures | {PROCESSOR: spent / figures[RATE] * 1e6}
 
 
 def ratios(taken: list[dict[Cell, Figures]]) -> str:
     lines = ["| ratio | target | median | lowest to highest | |", "|---|---|---:|---|---|"]
     for target in TARGETS:
-        found = sorted(
+        values = sorted(
             target.ratio(
                 lambda name, model, rows, figure, turn=turn: turn[name, model, rows][figure]
             )
             for turn in taken
         )
-        middle = statistics.median(found)
-        spread = f"{found[0]:.2f} to {found[-1]:.2f}"
+        middle = statistics.median(values)
+        spread = f"{values[0]:.2f} to {values[-1]:.2f}"
         lines.append(
             f"| {target.what} | {target.bound} | {middle:.2f} | {spread} | "
             f"{target.verdict(middle)} |"
@@ -108,8 +115,8 @@ def ratios(taken: list[dict[Cell, Figures]]) -> str:
 
 
 def costs(taken: list[dict[Cell, Figures]]) -> str:
-    """What a request takes of the processors: steadier than a rate, which the load's generator has
-    a part in."""
+    """Return the processor time of a request, which is steadier than the rate: the load generator
+    affects the rate."""
     lines = [
         "| server | model | rows | requests/s | processor, µs a request |",
         "|---|---|---:|---:|---:|",

@@ -13,7 +13,7 @@ resource "azurerm_kubernetes_cluster" "main" {
   private_cluster_enabled   = var.private_network_enabled
   tags                      = local.tags
 
-  # People come by Entra ID, pods by workload identity; there is no other way in.
+  # People sign in by Entra ID, pods by workload identity; there is no other way in.
   local_account_disabled    = true
   oidc_issuer_enabled       = true
   workload_identity_enabled = true
@@ -68,7 +68,7 @@ resource "azurerm_kubernetes_cluster" "main" {
     }
   }
 
-  # Nodes come from the pools of this file.
+  # The pools of this file make the nodes.
   node_provisioning_profile {
     mode = "Manual"
   }
@@ -83,7 +83,7 @@ resource "azurerm_kubernetes_cluster" "main" {
     service_cidr        = "10.245.0.0/16"
     dns_service_ip      = "10.245.0.10"
 
-    # For kubernetes/components/fqdn-egress. It is charged by node.
+    # For kubernetes/components/fqdn-egress. Azure charges for it by node.
     dynamic "advanced_networking" {
       for_each = var.aks_fqdn_policies ? [1] : []
       content {
@@ -140,7 +140,7 @@ resource "azurerm_kubernetes_cluster_node_pool" "scoring" {
   }
 }
 
-# What the agent collects: ContainerLogV2, not the retired ContainerLog.
+# The agent collects ContainerLogV2, not the retired ContainerLog.
 resource "azurerm_monitor_data_collection_rule" "containers" {
   count = var.enable_aks_deployment ? 1 : 0
 

@@ -1,9 +1,9 @@
 # Alerts on logs, by the queries of queries/: one rule for each pack that has the query. docs/observability.md says what each
-# reads and why its floor is where it is, docs/runbook.md what to do.
+# reads and where its floor is, docs/runbook.md says what to do.
 
 locals {
   # `above`: milliseconds, per cent, times the rate that 99.9 % allows, requests, minutes, or an index, as the column says.
-  # `reach`: how far back the query looks where that is more than the window.
+  # `reach`: how far back the query looks, if that is further than the window.
   log_alerts = {
     InferenceLatencyP95    = { query = "InferenceSLOMetrics", column = "P95", above = 200, severity = 2, window = "PT5M", periods = 2, every = "PT5M" }
     InferenceLatencyP99    = { query = "InferenceSLOMetrics", column = "P99", above = 500, severity = 3, window = "PT5M", periods = 2, every = "PT5M" }
@@ -15,17 +15,17 @@ locals {
     InferenceErrorRate = { query = "InferenceErrorRate30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
     GatewayFailing     = { query = "GatewayFailures30m", column = "SurelyFailed", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
 
-    # It has a name of its own, since its cause is not the model; a share, since any network has a few resets.
+    # An alert of its own, because the cause is not the model. A share, because any network has a few resets.
     GatewayBackendUnreachable = { query = "GatewayFailures30m", column = "SurelyUnreachable", above = 1, severity = 1, window = "PT30M", periods = 1, every = "PT5M" }
 
     # If twenty requests are expected in half an hour, chance alone lets none arrive once in 500 million.
     InferenceEndpointSilent = { query = "InferenceEndpointSilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
     GatewaySilent           = { query = "GatewaySilent", column = "Missing", above = 20, severity = 2, window = "P1D", reach = "P2D", periods = 1, every = "PT15M" }
 
-    # Inventory comes each minute and some minutes late; a rolling update never leaves none running.
+    # The inventory comes each minute and some minutes late. During a rolling update at least one container runs.
     InferenceAbsent = { query = "InferenceAbsent", column = "MinutesAbsent", above = 10, severity = 1, window = "PT6H", periods = 1, every = "PT5M" }
 
-    # Answers stay right without Redis, so nobody is woken; a failover of Redis takes less than five minutes.
+    # Answers stay right without Redis, so this wakes nobody. A failover of Redis takes less than five minutes.
     RedisDown = { query = "RedisDown", column = "MinutesDown", above = 5, severity = 2, window = "PT15M", periods = 1, every = "PT5M" }
 
     # 0.25 is where drift begins by convention; it must hold for half an hour, of 500 rows at least.
@@ -61,7 +61,7 @@ resource "azurerm_monitor_scheduled_query_rules_alert_v2" "log" {
   window_duration           = each.value.window
   query_time_range_override = try(each.value.reach, null)
   auto_mitigation_enabled   = true
-  skip_query_validation     = true # a table is not there before its first line
+  skip_query_validation     = true # a table does not exist before its first line
   tags                      = local.tags
 
   criteria {

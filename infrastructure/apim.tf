@@ -38,7 +38,7 @@ resource "azurerm_api_management_backend" "scoring" {
     validate_certificate_name  = true
   }
 
-  # Not on 424, which is how a managed endpoint passes on the model's own refusals.
+  # Not on 424: a managed endpoint passes on the model's own refusals by it.
   circuit_breaker_rule {
     name                       = "platform-errors"
     trip_duration              = "PT30S"
@@ -125,7 +125,7 @@ resource "azurerm_api_management_product_api" "inference" {
   resource_group_name = azurerm_resource_group.main.name
 }
 
-# A million calls a month: by key where the tier can, by the product's subscription where it can't.
+# A million calls in 30 days: by key if the tier can count so, else by the product's subscription.
 resource "azurerm_api_management_product_policy" "inference" {
   count = var.enable_api_management ? 1 : 0
 

@@ -24,7 +24,7 @@ resource "azurerm_managed_redis" "main" {
   }
 }
 
-# By Entra ID, each identity alone: there is no password.
+# Each identity signs in by Entra ID: there is no password.
 resource "azurerm_managed_redis_access_policy_assignment" "endpoint" {
   count = local.redis_managed ? 1 : 0
 
@@ -39,7 +39,7 @@ resource "azurerm_managed_redis_access_policy_assignment" "workload" {
   object_id        = azurerm_user_assigned_identity.workload[0].principal_id
 }
 
-# The guide's cache, for tenants that can still create one.
+# Azure Cache for Redis, for tenants that can still create one.
 resource "azurerm_redis_cache" "classic" {
   count = local.redis_classic ? 1 : 0
 
@@ -60,7 +60,7 @@ resource "azurerm_redis_cache" "classic" {
   }
 }
 
-# In a private network Azure ML's own network needs a way to it. For Azure Managed Redis there is no such rule.
+# Lets Azure ML's own network reach a private Redis. For Azure Managed Redis there is no such rule.
 resource "azurerm_machine_learning_workspace_network_outbound_rule_private_endpoint" "redis" {
   count = local.redis_classic && var.private_network_enabled ? 1 : 0
 

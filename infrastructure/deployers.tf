@@ -1,5 +1,5 @@
 # Who registers models and rolls out: the pipelines by federation, without a secret, and people.
-# The job that registers may not deploy, so that the approval of production can't be got around.
+# The job that registers may not deploy, or it would get around the approval of production.
 
 locals {
   pipelines = var.github_repository != null || length(var.azure_devops_connections) > 0 ? toset(["register", "production"]) : toset([])
@@ -18,7 +18,7 @@ locals {
   }
 }
 
-# What azure-ai-ml asks for when it registers a model; a test compares.
+# The actions that azure-ai-ml needs to register a model; a test compares them.
 resource "azurerm_role_definition" "registrar" {
   count = local.deployers
 

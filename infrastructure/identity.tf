@@ -22,7 +22,7 @@ resource "azurerm_role_assignment" "gateway_scores" {
   principal_type     = "ServicePrincipal"
 }
 
-# It pushes the images that it builds.
+# The workspace pushes the images that it builds.
 resource "azurerm_role_assignment" "workspace_registry" {
   scope                = azurerm_container_registry.main.id
   role_definition_name = "AcrPush"
@@ -86,7 +86,7 @@ resource "azurerm_role_assignment" "workload_signs" {
   principal_type       = "ServicePrincipal"
 }
 
-# The cluster's own, which joins nodes to the subnet and gives them theirs, which pulls images.
+# The cluster's own identity joins nodes to the subnet and gives them the identity that pulls images.
 resource "azurerm_user_assigned_identity" "cluster" {
   count = var.enable_aks_deployment ? 1 : 0
 

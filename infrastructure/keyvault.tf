@@ -16,7 +16,7 @@ resource "azurerm_key_vault" "main" {
   }
 }
 
-# Who runs Terraform writes the secrets below.
+# Whoever runs Terraform writes the secrets below.
 resource "azurerm_role_assignment" "secrets_officer" {
   count = local.redis_classic || local.redis_signed ? 1 : 0
 

@@ -3,7 +3,7 @@
 locals {
   name = "${var.project}-${var.environment}"
 
-  # Some names are unique in all of Azure: the same five characters for the same subscription and name.
+  # Some names must be unique in all of Azure. The same subscription and name always give the same five characters.
   unique = substr(sha256("${var.subscription_id}/${local.name}"), 0, 5)
 
   names = {
@@ -36,8 +36,8 @@ locals {
   })
 }
 
-# Each environment has a state of its own. The first apply writes here whose the state is; a later plan with the variables of
-# another environment is refused. (A destroy asks for no condition: it ends whatever the state holds.)
+# Each environment has a state of its own. The first apply writes here which environment the state belongs to; Terraform then
+# refuses a plan with the variables of another one. (A destroy checks no condition: it ends whatever the state holds.)
 resource "terraform_data" "environment" {
   input = local.name
 

@@ -1,21 +1,21 @@
 # Alerts on what the platform itself measures at the online endpoint: they need neither logs nor a container that answers.
 
 locals {
-  # A number, since a metric alert knows no shares: ten a minute of one code over five minutes. At the 500 requests a second
-  # that an endpoint allows that is 0.03 %: raise it for traffic that large.
+  # A number, because a metric alert can't compute shares: ten a minute of one code over five minutes. At the 500 requests a
+  # second that an endpoint allows, that is 0.03 %: raise it for traffic that large.
   endpoint_alerts = {
     platform = {
       name       = "InferenceEndpointFailing", above = 10, severity = 1
       dimensions = [{ name = "statusCode", operator = "StartsWith", values = ["5"] }]
     }
 
-    # 404 is what the platform answers where no deployment has traffic.
+    # The platform answers 404 if no deployment has traffic.
     traffic = {
       name       = "InferenceEndpointFailing", above = 10, severity = 1
       dimensions = [{ name = "statusCode", operator = "Include", values = ["404"] }]
     }
 
-    # 424 is whatever the model's server did not answer with 200, and no answer at all: all but what it refuses its clients.
+    # The platform answers 424 if the server gave no answer, or one other than 200: count all but what it refused its clients.
     model = {
       name = "InferenceEndpointFailing", above = 10, severity = 1
       dimensions = [
@@ -44,7 +44,7 @@ resource "azurerm_monitor_metric_alert" "endpoint" {
     aggregation            = "Average" # the only one that this metric has
     operator               = "GreaterThan"
     threshold              = each.value.above
-    skip_metric_validation = true # the metric is not there before the first request
+    skip_metric_validation = true # the metric does not exist before the first request
 
     dynamic "dimension" {
       for_each = each.value.dimensions

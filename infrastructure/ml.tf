@@ -64,7 +64,7 @@ resource "azurerm_machine_learning_workspace" "main" {
   }
 }
 
-# A registry on a private address can't build images itself. No node runs while none is built.
+# A registry on a private address can't build images itself. Nodes run only while an image is built.
 resource "azurerm_machine_learning_compute_cluster" "image_builder" {
   count = var.private_network_enabled ? 1 : 0
 
@@ -88,8 +88,8 @@ resource "azurerm_machine_learning_compute_cluster" "image_builder" {
   }
 }
 
-# The endpoint of endpoints/online-endpoint.yml; azurerm has no resource for it. Deployments and traffic are the rollout's
-# (make rollout), so that what is served is never changed by an apply. It answers on a public address, to whoever has a
+# The endpoint of endpoints/online-endpoint.yml; azurerm has no resource for it. The rollout (make rollout) owns deployments
+# and traffic, so that an apply never changes what is served. The endpoint answers on a public address, to callers with a
 # token of Entra ID and the role to score.
 resource "azapi_resource" "endpoint" {
   type      = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints@2025-12-01"
@@ -110,7 +110,7 @@ resource "azapi_resource" "endpoint" {
 
   response_export_values = ["properties.scoringUri"]
 
-  # An update sends the whole endpoint, without traffic: it would take all of it away. So once made it is left alone.
+  # An update would send the whole endpoint without its traffic, and so end it. Once made, the endpoint is left alone.
   lifecycle {
     ignore_changes = [body, identity, location, response_export_values, tags, type]
   }
@@ -141,8 +141,8 @@ resource "azurerm_monitor_diagnostic_setting" "endpoint" {
   }
 }
 
-# Autoscale goes with a deployment, so the rollout owns it (endpoints/autoscale.json makes the first setting). Settings that an
-# earlier version of this file made stay as they are.
+# Autoscale belongs to a deployment, so the rollout owns it (endpoints/autoscale.json makes the first setting). Settings that
+# an earlier version of this file made stay as they are.
 removed {
   from = azurerm_monitor_autoscale_setting.deployment
 

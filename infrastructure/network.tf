@@ -36,7 +36,7 @@ resource "azurerm_subnet" "main" {
   virtual_network_name              = azurerm_virtual_network.main[0].name
   address_prefixes                  = [each.value]
   default_outbound_access_enabled   = false
-  private_endpoint_network_policies = "Enabled" # the security group holds for private endpoints too
+  private_endpoint_network_policies = "Enabled" # the security group applies to private endpoints too
 }
 
 # Azure's default rules: in from the network itself and from load balancers, out to anywhere.
@@ -91,7 +91,7 @@ resource "azurerm_private_dns_zone_virtual_network_link" "main" {
   tags                = local.tags
 }
 
-# The way in for agents: both networks know each other, and theirs resolves our names.
+# The way in for agents: both networks are peered, and theirs resolves our names.
 locals {
   agents_network = var.agents_network_id == null ? null : split("/", var.agents_network_id)
 }

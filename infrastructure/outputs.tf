@@ -1,5 +1,5 @@
 output "resource_group" {
-  description = "Where all of it is: AZURE_RESOURCE_GROUP of the pipelines."
+  description = "The resource group of everything: AZURE_RESOURCE_GROUP of the pipelines."
   value       = azurerm_resource_group.main.name
 }
 
@@ -9,7 +9,7 @@ output "workspace" {
 }
 
 output "log_analytics_workspace_id" {
-  description = "LOG_ANALYTICS_WORKSPACE_ID of the pipelines: the id that is asked for logs, not the resource's."
+  description = "LOG_ANALYTICS_WORKSPACE_ID of the pipelines: the workspace's own id, which queries use, not the resource's id."
   value       = azurerm_log_analytics_workspace.main.workspace_id
 }
 
@@ -45,7 +45,7 @@ output "gateway_score_url" {
 }
 
 output "redis_environment" {
-  description = "environment_variables of a deployment on the managed endpoint that is to use the cache; empty without one."
+  description = "environment_variables with which a deployment on the managed endpoint uses Redis; empty without Redis."
   value = merge(
     { for redis in azurerm_managed_redis.main : "REDIS_HOST" => redis.hostname },
     { for redis in azurerm_managed_redis.main : "REDIS_PORT" => tostring(redis.default_database[0].port) },
@@ -63,7 +63,7 @@ output "key_vault" {
 }
 
 output "registry" {
-  description = "Where images are pushed."
+  description = "The registry's address, to push images to."
   value       = azurerm_container_registry.main.login_server
 }
 

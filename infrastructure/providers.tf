@@ -1,7 +1,7 @@
 provider "azurerm" {
   subscription_id = var.subscription_id
 
-  # azurerm 5 registers none by itself.
+  # azurerm 5 registers no resource providers by itself.
   resource_providers_to_register = [
     "Microsoft.ApiManagement",
     "Microsoft.Cache",

@@ -1,5 +1,5 @@
-# Saved searches and workbooks, of the very files in queries/. Of the packs, managed reads what the online endpoint logs,
-# containerlogv2 what pods on AKS do, gateway what API Management does, workspace what Log Analytics says of itself.
+# Saved searches and workbooks, made of the files in queries/. The pack managed reads what the online endpoint logs,
+# containerlogv2 what pods on AKS log, gateway what API Management logs, workspace what Log Analytics logs about itself.
 
 locals {
   query_packs = concat(
@@ -43,7 +43,7 @@ resource "azurerm_application_insights_workbook" "inference" {
   source_id           = lower(azurerm_log_analytics_workspace.main.id)
   tags                = local.tags
 
-  # A query goes into a text of JSON: encoded as one, without its quotes.
+  # A query stands within a JSON string: encoded as one, without its quotes.
   data_json = templatefile("${path.module}/workbooks/${each.value}.json", merge(
     { workspace_id = azurerm_log_analytics_workspace.main.id, runbook = var.runbook_url },
     { for name, text in local.queries[each.key] : name => substr(jsonencode(text), 1, length(jsonencode(text)) - 2) },

@@ -128,13 +128,13 @@ variable "azure_devops_connections" {
 # AKS.
 
 variable "kubernetes_version" {
-  description = "Kubernetes, major.minor; null is Azure's default. Patches follow by themselves."
+  description = "Version of Kubernetes, major.minor; null is Azure's default. AKS applies patches by itself."
   type        = string
   default     = null
 
   validation {
     condition     = var.kubernetes_version == null || can(regex("^1\\.[0-9]+$", var.kubernetes_version))
-    error_message = "kubernetes_version must be major.minor such as 1.34; patches follow by themselves."
+    error_message = "kubernetes_version must be major.minor such as 1.34; AKS applies patches by itself."
   }
 }
 
@@ -236,7 +236,7 @@ variable "api_management_sku" {
 }
 
 variable "api_publisher" {
-  description = "Who is named as the API's publisher, and gets API Management's mails."
+  description = "The publisher that API Management names, and where its mails go."
   type = object({
     name  = string
     email = string
@@ -280,7 +280,7 @@ variable "redis_tier" {
 }
 
 variable "redis_sign_values" {
-  description = "Put redis_signing_key into the vault, for SCORING_CACHE_KEY: what is cached is signed, and nobody else who may write to Redis can answer for the model."
+  description = "Put redis_signing_key into the vault, for SCORING_CACHE_KEY: cached values are signed, so that nobody else who may write to Redis can change predictions."
   type        = bool
   default     = false
 }
@@ -324,7 +324,7 @@ variable "log_retention_days" {
 }
 
 variable "log_daily_quota_gb" {
-  description = "Gigabytes of logs a day after which no more are taken in; -1 is no limit."
+  description = "Gigabytes of logs that Log Analytics takes in a day at most; -1 is no limit."
   type        = number
   default     = -1
 }
@@ -347,7 +347,7 @@ variable "alert_webhooks" {
 }
 
 variable "runbook_url" {
-  description = "Where docs/runbook.md is read, such as https://github.com/OWNER/REPOSITORY/blob/main/docs/runbook.md; each alert adds its name. By default alerts name the file."
+  description = "Address at which people read docs/runbook.md, such as https://github.com/OWNER/REPOSITORY/blob/main/docs/runbook.md; each alert adds its name. By default alerts name the file."
   type        = string
   default     = "docs/runbook.md"
 
@@ -371,7 +371,7 @@ variable "address_space" {
 }
 
 variable "existing_network" {
-  description = "A network that is there already, in place of one of our own: its id, the subnets for private endpoints and for AKS, and the ids of the private DNS zones that it resolves, by name. Zones that are missing are made."
+  description = "An existing network, in place of one that Terraform makes: its id, the subnets for private endpoints and for AKS, and the ids of the private DNS zones that it resolves, by name. Terraform makes the zones that are missing."
   type = object({
     id                   = string
     endpoints_subnet_id  = string
@@ -392,7 +392,7 @@ variable "existing_network" {
 }
 
 variable "agents_network_id" {
-  description = "The network that Terraform and the pipelines' agents run in: it is peered with ours, and resolves its private names."
+  description = "The network that Terraform and the pipelines' agents run in. It is peered with the network that Terraform makes, and resolves its private names."
   type        = string
   default     = null
 
@@ -403,7 +403,7 @@ variable "agents_network_id" {
 
   validation {
     condition     = var.agents_network_id == null || var.existing_network == null
-    error_message = "agents_network_id is for a network of our own; who owns existing_network peers that."
+    error_message = "agents_network_id is only for a network that Terraform makes; whoever owns existing_network peers that one."
   }
 
   validation {

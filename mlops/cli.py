@@ -1,15 +1,16 @@
-"""The command line: ``mlops COMMAND --help`` says what each takes."""
+"""The command line. ``mlops COMMAND --help`` shows the options of a command."""
 
 from __future__ import annotations
 
 import importlib
 import logging
 import os
+import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import orjson
@@ -22,14 +23,10 @@ from mlops.column_options import column_options, user_types
 from mlops.plain_text import plain
 from mlops.quantity_options import QuantityType
 
-if TYPE_CHECKING:
-    pass
-
 FOLDER = click.Path(path_type=Path, file_okay=False)
 EXISTING = click.Path(path_type=Path, exists=True)
 
-
-ELSEWHERE = {
+COMMAND_MODULES = {
     "artifact": "mlops.project.commands",
     "compare": "mlops.rollout.compare_command",
     "drift": "mlops.drift_command",
@@ -41,22 +38,25 @@ ELSEWHERE = {
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
 }
-"""Commands that have a module of their own."""
+"""Commands that have a module of their own, imported when they are used."""
 
 
 def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """Refuse a name or version with characters that can't be printed: it goes into file names, JSON
-    and terminals."""
+    """Return a name or version, or refuse one with unprintable characters: it goes into file
+    names, JSON and terminals."""
     if value is not None and not value.isprintable():
         raise click.BadParameter(
-            "It holds characters that can't be printed; write letters and digits.", ctx, param
+            "It contains unprintable characters; write letters and digits.", ctx, param
         )
     return value
 
 
 class _Commands(click.Group):
-    """What a command needs is imported when that one is run: all of it takes two seconds. What it
-    raises is told in one sentence, whatever it is."""
+    """The group of all commands.
+
+    It imports only what the chosen command needs, since importing everything takes two seconds.
+    Whatever a command raises is reported in one sentence.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,20 +66,19 @@ class _Commands(click.Group):
             raise
         except failure.PASSED_ON:
             raise
-        except (
-            BaseException
-        ) as error:  # also SystemExit, of a model's: a command ends by click's own Exit
+        except BaseException as error:  # a model may raise SystemExit; click raises its own Exit
             if ctx.params["debug"]:
                 traceback.print_exc()
             raise click.ClickException(failure.sentence(error, ctx.invoked_subcommand)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *ELSEWHERE])
+        return sorted([*super().list_commands(ctx), *COMMAND_MODULES])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in ELSEWHERE:
-            found: click.Command = getattr(importlib.import_module(ELSEWHERE[cmd_name]), cmd_name)
-            return found
+        if cmd_name in COMMAND_MODULES:
+            module = importlib.import_module(COMMAND_MODULES[cmd_name])
+            command: click.Command = getattr(module, cmd_name)
+            return command
         return super().get_command(ctx, cmd_name)
 
 
@@ -87,9 +86,11 @@ class _Commands(click.Group):
     cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
 )
 @click.version_option(package_name=extras.NAME)
-@click.option("--debug", is_flag=True, help="Show the traceback of what goes wrong.")
+@click.option("--debug", is_flag=True, help="Show a traceback when a command fails.")
 def main(debug: bool) -> None:
     """Package a scikit-learn model for Azure ML, and serve it on this machine."""
+    if (folder := os.getcwd()) not in sys.path:  # of a training script, with the model's modules
+        sys.path.append(folder)
 
 
 @main.command()
@@ -98,36 +99,38 @@ def main(debug: bool) -> None:
     "--sample",
     type=EXISTING,
     required=True,
-    help="Rows like those to come: .csv, .json, .parquet or .npy.",
+    help="Read rows like those to come from this file: .csv, .json, .parquet or .npy.",
 )
-@click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
-@click.option("--name", callback=printable, help="Model name; by default the file's.")
-@click.option("--version", callback=printable, help="Model version; by default 1.")
+@click.option("--out", type=FOLDER, required=True, help="Write the artifact folder here.")
+@click.option(
+    "--name", callback=printable, help="Give the model this name; by default, its file's."
+)
+@click.option("--version", callback=printable, help="Give the model this version; by default, 1.")
 @click.option(
     "--drop",
     multiple=True,
     metavar="COLUMN",
-    help="Leave out a column of the sample, such as the target.",
+    help="Leave this column of the sample out, such as the target.",
 )
 @column_options
 @click.option(
     "--golden-rows",
     metavar="synthetic|sample|FILE",
     default="synthetic",
-    help="Golden rows: made up like the sample's, ten rows of the sample, or the rows of a file.",
+    help="Use golden rows made up like the sample's, ten rows of the sample, or those of a file.",
 )
 @click.option(
     "--not-cacheable",
     is_flag=True,
-    help="Its answers depend on more than the request, such as the time.",
+    help="Never cache answers: they depend on more than the request, such as the time.",
 )
 @click.option(
     "--trust",
     multiple=True,
     metavar="TYPE",
-    help="A type that a .skops file may hold and skops does not trust.",
+    help="Allow this type in a .skops file although skops does not trust it.",
 )
-@click.option("--force", is_flag=True, help="Replace the artifact folder.")
+@click.option("--force", is_flag=True, help="Replace an existing artifact folder.")
 def package(
     model: Path,
     sample: Path,
@@ -145,9 +148,9 @@ def package(
     """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow
     folder.
 
-    The folder holds the model and a manifest: checksums, versions, what the model takes, and golden
-    rows with their answers, which the service tries before it takes requests. MODEL is unpickled
-    here, so give only one that you trust.
+    The folder holds the model and a manifest: checksums, versions, the input contract, and golden
+    rows with their answers, which the service checks before it takes requests. MODEL is unpickled
+    here, so package only a model that you trust.
 
     Example: mlops package model.joblib --sample train.csv --drop target --out artifact
     """
@@ -162,7 +165,7 @@ def package(
             f"--drop names {', '.join(unknown)}, which the sample lacks; it has "
             f"{', '.join(columns)}."
         )
-    made = package_model(
+    manifest = package_model(
         model,
         rows.drop(columns=[columns[name] for name in drop]),
         out,
@@ -175,24 +178,26 @@ def package(
         trust=trust,
         say=click.echo,
     )
-    _packaged(made.model_name, made.model_version, out, trust)
+    _packaged(manifest.model_name, manifest.model_version, out, trust)
 
 
 @main.command()
-@click.option("--out", type=FOLDER, required=True, help="The artifact folder to write.")
-@click.option("--version", default="v1.0.0", callback=printable, help="Model version.")
-@click.option("--force", is_flag=True, help="Replace the artifact folder.")
+@click.option("--out", type=FOLDER, required=True, help="Write the artifact folder here.")
+@click.option(
+    "--version", default="v1.0.0", callback=printable, help="Give the model this version."
+)
+@click.option("--force", is_flag=True, help="Replace an existing artifact folder.")
 def demo(out: Path, version: str, force: bool) -> None:
     """Train and package the demo model, a classifier on scikit-learn's diabetes data."""
     from mlops import demo as demos
 
-    made = demos.make(out, version=version, force=force, say=click.echo)
-    _packaged(made.model_name, made.model_version, out)
+    manifest = demos.make(out, version=version, force=force, say=click.echo)
+    _packaged(manifest.model_name, manifest.model_version, out)
 
 
 @main.command("example")
 @click.argument("model_dir", type=EXISTING)
-@click.option("--url", help="Print a curl command for the server there.")
+@click.option("--url", help="Print a curl command for the server at this URL.")
 def example_(model_dir: Path, url: str | None) -> None:
     """Print a request that the model in MODEL_DIR answers."""
     if url and not url.isprintable():
@@ -219,9 +224,10 @@ def example_(model_dir: Path, url: str | None) -> None:
 )
 @click.option(
     "--cache",
-    type=click.Choice(["off", "memory", "redis"]),
-    default="memory",
-    help="Response cache; redis: that of REDIS_HOST or REDIS_URL, else one that is started here.",
+    type=click.Choice(["auto", "off", "memory", "redis"]),
+    default="auto",
+    help="Response cache. auto: SCORING_CACHE; if unset, redis if REDIS_HOST or REDIS_URL is set, "
+    "else memory. redis: the one they name, else one that is started here.",
 )
 @click.option(
     "--dashboard", is_flag=True, help="With /dashboard, a page that shows what the server does."
@@ -240,16 +246,20 @@ def serve_(model_dir: Path, port: int, workers: int, cache: str, dashboard: bool
 @click.option(
     "--url",
     required=True,
-    help="The server, such as https://NAME.REGION.inference.ml.azure.com/score.",
+    help="Send rows to this URL, such as https://NAME.REGION.inference.ml.azure.com/score.",
 )
 @click.option(
-    "--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token."
+    "--key-env",
+    "--token-env",
+    "secret_env",
+    metavar="VAR",
+    help="Read the key or token from this environment variable.",
 )
-@click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
+@click.option("--deployment", help="Use this deployment, whatever the traffic split.")
 @click.option(
     "--model-dir",
     type=EXISTING,
-    help="The model's folder here; it says how to read a CSV's columns.",
+    help="Read a CSV's columns as the model in this local folder takes them.",
 )
 @column_options
 def score_(
@@ -261,11 +271,11 @@ def score_(
     text: tuple[str, ...],
     dtype: tuple[str, ...],
 ) -> None:
-    """Print predictions for FILE, each as a line of JSON.
+    """Print predictions for FILE, one line of JSON for each.
 
-    FILE is a request body (.json, or - for standard input), sent as it is, or rows (.csv, .jsonl,
-    .parquet, .npy), sent by 100. The exit status is 1 where the server refuses; predictions for the
-    rows before are printed by then.
+    FILE is a request body (.json, or - for standard input), sent unchanged, or rows (.csv, .jsonl,
+    .parquet, .npy), sent 100 at a time. The exit status is 1 if the server refuses a request; the
+    predictions for the rows before it are still printed.
 
     Example: mlops score --url http://localhost:5001 rows.csv
     """
@@ -283,23 +293,23 @@ def score_(
 def check(paths: tuple[Path, ...]) -> None:
     """Check the YAML of endpoints, deployments, environments and models, without Azure.
 
-    PATH: files, or folders at any depth; else endpoints/. Each is loaded as `az ml` does, then held
-    to what Azure would refuse later, or never, such as a deadline past the request's timeout or a
-    secret in plain text. Without PATH the names are compared with scoring.toml too, and the sample
-    requests with the model in artifact/.
+    PATH is a file, or a folder that is searched at any depth; the default is endpoints/. Each file
+    is loaded as `az ml` loads it. Then rules find mistakes that Azure reports later or never, such
+    as a deadline longer than the request's timeout, or a secret in plain text. Without PATH, the
+    names are also compared with scoring.toml, and the sample requests with the model in artifact/.
     """
     from mlops.check import run
     from mlops.project import names, project_file
 
-    given = run.files(paths or [Path("endpoints")])
-    problems = run.check(given)
+    files = run.files(paths or [Path("endpoints")])
+    problems = run.check(files)
     if not paths and project_file.FILE.exists():
         problems += names.check(Path(), project_file.read().names)
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         raise click.ClickException(f"{len(problems)} to correct.")
-    click.echo(f"{len(given)} files, nothing to correct.")
+    click.echo(f"{len(files)} files, nothing to correct.")
 
 
 @main.command("local-redis", hidden=True)
@@ -318,9 +328,9 @@ def announce_(server: int, port: int) -> None:
 
     warnings.simplefilter("ignore")
     logging.disable()
-    said = announce(settings.load(os.environ), f"http://localhost:{port}", server)
-    if said:
-        click.echo(said)
+    message = announce(settings.load(os.environ), f"http://localhost:{port}", server)
+    if message:
+        click.echo(message)
 
 
 def _packaged(name: str, version: str, out: Path, trusted: Sequence[str] = ()) -> None:

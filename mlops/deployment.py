@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from azureml_scoring.application import in_flight_limit
 from azureml_scoring.settings import Settings
-from mlops.serve import GUNICORN, PATIENCE
+from mlops.serve import GUNICORN, LOAD_LIMIT_S
 
 GATEWAY_TIMEOUT_MS = 30_000
 """API Management's, which the guide sets."""
@@ -24,12 +24,12 @@ MANAGED_WORKERS = 4
 CONTAINER_WORKERS = 1
 """On Kubernetes there are more pods instead."""
 
-LIVENESS = {"initial_delay": PATIENCE, "period": 10, "timeout": 5, "failure_threshold": 3}
+LIVENESS = {"initial_delay": LOAD_LIMIT_S, "period": 10, "timeout": 5, "failure_threshold": 3}
 """Seconds. Azure ML has no startup probe: a model that loads must not be taken for a dead one."""
 
 READINESS = {"initial_delay": 10, "period": 5, "timeout": 3, "failure_threshold": 2}
 
-STARTUP = {"period": 2, "timeout": 2, "failure_threshold": PATIENCE // 2}
+STARTUP = {"period": 2, "timeout": 2, "failure_threshold": LOAD_LIMIT_S // 2}
 """For ``kubernetes/``: it asks until there is an answer, in place of both initial delays."""
 
 PRE_STOP = 10

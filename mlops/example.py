@@ -19,7 +19,7 @@ from azureml_scoring.request import Request
 from azureml_scoring.service import Service
 from azureml_scoring.settings import Settings
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from cache import ResponseCache
 from mlops.plain_text import one_line
 
@@ -61,8 +61,8 @@ def curl(body: dict[str, Any], url: str) -> str:
 
 
 def _service(model: Model, settings: Settings) -> Service:
-    """Build the service of a server, without cache and log."""
-    row = Row()
+    """Build the service as a server has it, without cache and log."""
+    row = WorkerRow()
     lifecycle = Lifecycle(lambda: row)
     lifecycle.load(lambda: model)
     return Service(

@@ -1,6 +1,7 @@
 """Says how to install an extra of this package from where the package itself came from.
 
-Anybody could register its name at a public index, so no command of ours may ask an index for it.
+Anybody could register this package's name at a public index, so no command of ours may ask an index
+for it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ HERE = Path(__file__).parents[1]
 
 
 def command(extra: str) -> str:
-    """Return a command to paste: from the checkout or the wheel's file, else the packages that the
-    extra stands for."""
+    """Return a command to paste.
+
+    It installs the extra from the checkout or the wheel's file, or else the extra's packages.
+    """
     try:
         installed = Distribution.from_name(NAME)
     except PackageNotFoundError:
@@ -29,8 +32,7 @@ def command(extra: str) -> str:
 
 
 def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
-    """Return the command for a package that lies in ``folder`` and is installed as
-    ``installed``."""
+    """Return the command for this package in ``folder``, installed as ``installed``."""
     if (folder / "setup.cfg").is_file():
         words = ["-e", f"{'.' if folder == Path.cwd() else folder}[{extra}]"]
     elif wheel := _wheel(installed):
@@ -41,7 +43,7 @@ def command_of(extra: str, folder: Path, installed: Distribution | None) -> str:
 
 
 def _wheel(installed: Distribution | None) -> Path | None:
-    """Return the file that the package was installed from, if that is still there."""
+    """Return the wheel that the package was installed from, if it still exists."""
     origin = json.loads((installed and installed.read_text("direct_url.json")) or "{}")
     address = urlsplit(origin.get("url", ""))
     file = Path(url2pathname(address.path))
@@ -49,9 +51,10 @@ def _wheel(installed: Distribution | None) -> Path | None:
 
 
 def _packages(extra: str, installed: Distribution | None) -> list[str]:
-    wanted = (line.partition(";") for line in (installed and installed.requires) or [])
+    """Return the requirements that the extra stands for."""
+    requirements = (line.partition(";") for line in (installed and installed.requires) or [])
     return [
         name.strip()
-        for name, _, marker in wanted
+        for name, _, marker in requirements
         if re.search(rf"extra == ['\"]{extra}['\"]", marker)
     ]

@@ -1,4 +1,4 @@
-"""What a command that failed says: one sentence, whatever was raised."""
+"""The one sentence that a failed command prints, whatever was raised."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import click
 
 from azureml_scoring.errors import StartupError, reason
 from mlops import extras
+from mlops.endpoint import EndpointError
 from mlops.plain_text import plain
-from mlops.rollout.endpoint import EndpointError
 
 PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
-"""What click itself ends a command by."""
+"""Exceptions by which click itself ends a command."""
 
 
 def sentence(error: BaseException, command: str | None) -> str:
-    """``command``: the one that failed."""
+    """Return the sentence for ``error``. ``command`` is the command that failed."""
     if isinstance(error, StartupError | EndpointError):
         return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
@@ -28,6 +28,5 @@ def sentence(error: BaseException, command: str | None) -> str:
         return f"{place}{error.strerror}; choose another place."
     return (
         f"mlops {command} failed unexpectedly ({reason(error)}); `mlops --debug {command} ...` "
-        f"shows where: if the "
-        "model and the files are right, report that."
+        "shows where. If the model and the files are right, report it."
     )

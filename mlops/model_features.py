@@ -1,5 +1,7 @@
-"""What a model on this machine takes, to read a CSV by: of its manifest, its MLflow signature, or
-the model itself."""
+"""The features of a model on this machine, by which a CSV is read.
+
+They come from its manifest, its MLflow signature, or the model itself.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +17,27 @@ from azureml_scoring.models.files import artifact, model_file
 
 
 def features_of(model_dir: Path) -> tuple[Feature, ...]:
-    """A model that nothing describes is loaded, as far as the settings permit. Raises
-    StartupError."""
-    known = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
-    found = artifact.find(known)
-    if features := described(found):
+    """Return the features of the model in ``model_dir``. Raises StartupError.
+
+    A model without a description is loaded, if the settings permit it.
+    """
+    configured = settings.load(os.environ | {"AZUREML_MODEL_DIR": str(model_dir)})
+    model = artifact.find(configured)
+    if features := described(model):
         return features
-    estimator, _, _ = model_file.read(found, known)
+    estimator, _, _ = model_file.read(model, configured)
     try:
         with startup_error_when("its contract was read"):
-            return contract_of(estimator, found.mlflow).features
+            return contract_of(estimator, model.mlflow).features
     except StartupError:
         raise StartupError(
-            f"{model_dir} does not tell what its model takes; package the model, or leave "
-            f"--model-dir out and name "
-            "columns by --text and --dtype."
+            f"{model_dir} does not say which features its model takes; package the model, or leave "
+            "--model-dir out and name columns by --text and --dtype."
         ) from None
 
 
-def described(found: artifact.Artifact) -> tuple[Feature, ...]:
-    """By what lies beside the model; empty where nothing does."""
-    if found.manifest:
-        return found.manifest.contract.features
-    return (found.mlflow and found.mlflow.features) or ()
+def described(model: artifact.Artifact) -> tuple[Feature, ...]:
+    """Return the features that the manifest or the MLflow signature declares, if there is one."""
+    if model.manifest:
+        return model.manifest.contract.features
+    return (model.mlflow and model.mlflow.features) or ()

@@ -1,4 +1,4 @@
-"""The model's own status, which a managed endpoint hides behind a 424."""
+"""The model's own HTTP status, which a managed endpoint replaces with 424."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ HEADER = "ms-azureml-model-error-statuscode"
 
 
 def model_status(status: int, headers: Mapping[str, str]) -> int:
-    """``status``, unless it is a 424 that says which error the model gave."""
-    said = headers.get(HEADER) or ""
-    return int(said) if status == 424 and re.fullmatch("[3-5][0-9][0-9]", said) else status
+    """Return the model's status from the header of a 424, or else ``status``."""
+    original = headers.get(HEADER) or ""
+    return int(original) if status == 424 and re.fullmatch("[3-5][0-9][0-9]", original) else status

@@ -1,7 +1,7 @@
-"""Writes the files of commands. No command overwrites a file that it did not write.
+"""Writes the files of commands. No command overwrites a file that mlops did not write.
 
-An existing file is replaced only if its first bytes say that we wrote it: by our mark, or by the
-header of our table. It is replaced at once, so that an interrupted command leaves the old one.
+An existing file is replaced only if its first bytes show that we wrote it: they hold our mark, or
+the header of our table. It is replaced atomically, so an interrupted command leaves the old file.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ MARK = "Written by mlops"
 HEAD_BYTES = 4096
 
 Known = Callable[[bytes], bool]
-"""Tells from the first bytes of a file whether we wrote it."""
+"""A test: did we write the file that begins with these bytes?"""
 
 
 def marked(head: bytes) -> bool:
-    """Tell whether our mark is in ``head``."""
+    """True if our mark is in ``head``."""
     return MARK.encode() in head
 
 
 def table(header: bytes) -> Known:
-    """Return a test for our CSV with this ``header``: a CSV has no place for a mark."""
+    """Return a test for our CSV with this ``header``, since a CSV has no place for a mark."""
     return lambda head: head.splitlines()[:1] == [header]
 
 
 def seen_by_the_command(_: bytes) -> bool:
-    """Accept any file: the command itself has looked at what it holds."""
+    """Accept any file, because the command itself has checked its content."""
     return True
 
 
 def check(file: Path, known: Known = marked) -> None:
-    """Refuse a file that must not be overwritten. Raises StartupError, and OSError where it can't
-    be looked at."""
+    """Refuse a file that must not be overwritten.
+
+    Raises StartupError, and OSError if the file can't be read.
+    """
     if file.is_symlink():
         raise StartupError(
-            f"{file} is a symbolic link, which is not written through; name the file that it leads "
-            f"to."
+            f"{file} is a symbolic link, which mlops does not follow; name the file it leads to."
         )
     if not file.exists():
         return
@@ -58,8 +59,10 @@ def check(file: Path, known: Known = marked) -> None:
 
 
 def write(file: Path, content: str | bytes, known: Known = marked) -> None:
-    """Write or replace ``file`` at once. Raises StartupError where it must not be overwritten, and
-    OSError."""
+    """Write or replace ``file`` atomically.
+
+    Raises StartupError if it must not be overwritten, and OSError.
+    """
     check(file, known)
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".mlops-") as scratch:
@@ -71,7 +74,7 @@ def write(file: Path, content: str | bytes, known: Known = marked) -> None:
 
 
 def open_log(file: Path) -> BinaryIO:
-    """Open a new log, which the caller closes. Raises StartupError and OSError as ``write``."""
+    """Open a new log, which the caller closes. Raises StartupError and OSError, like ``write``."""
     check(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     log = file.open("wb")

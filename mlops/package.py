@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import sys
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
 from mlops.golden_selection import GoldenOption
 from mlops.measure import Measurement, measure
+from mlops.own_modules import not_deployed
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
@@ -122,6 +124,7 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
 
     ``command``: the user's own, which an error repeats with another option. Raises StartupError.
     """
+    imported = {*sys.modules}
     try:
         estimator, digest, skew = model_file.read(found, settings)
     except UntrustedTypes as error:
@@ -133,6 +136,8 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
+    for module in not_deployed(sorted({*sys.modules} - imported), found.file):
+        say(f"  note: the model needs {module}; put it beside src/score.py, to be deployed")
     return estimator, digest
 
 

@@ -1,6 +1,6 @@
-"""Tells half of a model, such as a vectorizer or the classifier behind it, from a whole one.
+"""Recognises half of a model, such as a vectorizer without the classifier behind it.
 
-A file that holds both is refused by ``not_an_estimator``, as it is where a model is served.
+``not_an_estimator`` refuses a file that holds both, here as where a model is served.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ PIPELINE = (
 
 
 def check_whole(estimator: Any, frame: pd.DataFrame, say: Callable[[str], None]) -> None:
-    """Raises StartupError where another piece is needed to answer; says so where it may be."""
+    """Raise StartupError if the model needs another piece to predict; say so if it may need one."""
     if (count := getattr(estimator, "n_features_in_", None) or 1) > 1 and _only_texts(frame):
         raise StartupError(
-            f"The model takes {count:,} numbers and the sample has one column of text: what makes "
-            f"the one of the other "
-            f"is not in the model; {PIPELINE.format(first='vectorizer', last='model')}"
+            f"The model takes {count:,} numbers and the sample has one column of text: the step "
+            "that turns text into numbers is not in the model; "
+            f"{PIPELINE.format(first='vectorizer', last='model')}"
         )
     if hasattr(estimator, "transform") and not hasattr(estimator, "predict"):
         example = PIPELINE.format(first=type(estimator).__name__.lower(), last="model")
-        say(f"  note: it only transforms; if another model takes its answers, {example}")
+        say(f"  note: it only transforms; if another model takes its output, {example}")
 
 
 def _only_texts(frame: pd.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""Quantities as types of a command's options."""
+"""Quantities as types of command-line options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from azureml_scoring.quantities import Quantity
 
 
 class QuantityType(click.ParamType):  # type: ignore[type-arg]  # not generic before click 8.5
-    """An option's type: its help shows the unit, and its error the bounds."""
+    """The type of an option. Its help shows the unit, and its error the bounds."""
 
     def __init__(self, quantity: Quantity) -> None:
         self.quantity = quantity

@@ -1,4 +1,4 @@
-"""``mlops score``: a file goes out, predictions come back."""
+"""``mlops score``: sends a file to a server and prints the predictions."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from azureml_scoring.inputs.contract import Feature
 from mlops.model_features import features_of
 from mlops.plain_text import printable_json
 from mlops.score_client import ScoreClient, ScoreRefused
-from mlops.score_rows import Rows, batches
+from mlops.score_rows import RowsRequest, batches
 
-WRONG = "wrong_type"
-UNTOLD = (
-    "; a CSV does not tell texts from numbers: name the model's folder by --model-dir, or the "
-    "column by --text or "
-    "--dtype."
+WRONG_TYPE = "wrong_type"
+TYPES_ADVICE = (
+    "; a CSV does not distinguish text from numbers: name the model's folder with --model-dir, or "
+    "the column's type with --text or --dtype."
 )
-NAMELESS = "tells no names"
-UNNAMED = (
-    ". In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ... in its "
-    "header; one that holds "
-    "only numbers may do without a header."
+NAMELESS = "has no column names"
+"""Words of the service's error for column names when the model knows none."""
+
+NAMES_ADVICE = (
+    ". In the CSV, put the columns in the order in which the model was fitted, and name them 0, 1, "
+    "2, ... in its header; a CSV of numbers alone needs no header."
 )
 
 
@@ -41,19 +41,20 @@ def score(
     model_dir: Path | None = None,
     told: Mapping[str, Feature] | None = None,
 ) -> None:
-    """Print a line for each prediction. Raises click's exceptions, and StartupError for a file that
-    can't be read.
+    """Print a line for each prediction.
 
-    ``model_dir``, ``told``: what tells of a CSV's columns.
+    ``model_dir``: a local copy of the model. ``told``: features that the user declared. Both say
+    how to read a CSV's columns. Raises click's exceptions, and StartupError for a file that can't
+    be read.
     """
     address, secret, deployment = (
         address_of(url, secret_env),
         secret_of(secret_env),
         deployment_of(deployment),
     )
-    as_it_is = file.name == "-" or file.suffix.lower() == ".json"
+    is_body = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
-    work = [Rows(_read(file), None, 1)] if as_it_is else batches(file, features, told, _note)
+    work = [RowsRequest(_read(file), None, 1)] if is_body else batches(file, features, told, _note)
     is_csv = file.suffix.lower() == ".csv"
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0
@@ -64,12 +65,11 @@ def score(
     ):
         for rows in work:
             try:
-                lines = _lines(asked(client, rows, by_cell))
+                lines = _lines(predictions_of(client, rows, by_cell))
             except ScoreRefused as error:
                 before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
-                advice = (
-                    _advice(error, told=bool(features) or error.column in by_cell) if is_csv else ""
-                )
+                known = bool(features) or error.column in by_cell
+                advice = _advice(error, known_type=known) if is_csv else ""
                 raise click.ClickException(f"{error}{advice}{before}") from None
             for line in lines:
                 click.echo(line)
@@ -77,36 +77,40 @@ def score(
             progress.update(rows.count)
 
 
-def asked(client: ScoreClient, rows: Rows, by_cell: set[int]) -> list[Any]:
+def predictions_of(client: ScoreClient, rows: RowsRequest, by_cell: set[int]) -> list[Any]:
     """Return the predictions. Raises ScoreRefused.
 
-    One odd cell turns a CSV's column of numbers into texts, and the server then refuses the first
-    row instead of the odd one. So such a column is sent again with each cell read by itself. Of two
-    refusals of a column the one farther down is raised. ``by_cell``: the columns that are sent so;
-    it grows.
+    One odd cell turns a CSV's column of numbers into text, and the server then refuses the first
+    row instead of the odd one. So the request is sent again with each cell of that column parsed
+    separately. If both are refused, the error farther down the file is raised. ``by_cell`` holds
+    the columns that are sent this way; this function adds to it.
     """
-    told: ScoreRefused | None = None
+    farthest: ScoreRefused | None = None
     while True:
         try:
             return client.score(rows.with_mixed(by_cell), _rows_in(rows), rows.place)
         except ScoreRefused as error:
-            if told is None or error.column != told.column or (error.row or 0) > (told.row or 0):
-                told = error
-            if error.code != WRONG or error.column not in rows.mixed.keys() - by_cell:
-                raise told from None
+            if (
+                farthest is None
+                or error.column != farthest.column
+                or (error.row or 0) > (farthest.row or 0)
+            ):
+                farthest = error
+            if error.code != WRONG_TYPE or error.column not in rows.mixed.keys() - by_cell:
+                raise farthest from None
             by_cell.add(error.column)
 
 
-def _advice(refused: ScoreRefused, *, told: bool) -> str:
-    """Say what to do about a refused CSV. ``told``: what its column holds is known."""
-    if NAMELESS in str(refused):
-        return UNNAMED
-    return UNTOLD if refused.code == WRONG and not told else ""
+def _advice(refusal: ScoreRefused, *, known_type: bool) -> str:
+    """Say how to correct a refused CSV. ``known_type``: the column's type is already known."""
+    if NAMELESS in str(refusal):
+        return NAMES_ADVICE
+    return TYPES_ADVICE if refusal.code == WRONG_TYPE and not known_type else ""
 
 
-def _rows_in(rows: Rows) -> int | None:
-    """None where only the server can tell: in a body of the user's own whose form is not one of
-    ours."""
+def _rows_in(rows: RowsRequest) -> int | None:
+    """Return the number of rows, or None if only the server knows it: a user's own body in an
+    unknown form."""
     if rows.first is not None:
         return rows.count
     try:
@@ -120,12 +124,12 @@ def _rows_in(rows: Rows) -> int | None:
 
 
 def _lines(predictions: list[Any]) -> list[str]:
-    """Of a whole batch, before any of them is printed. Raises ScoreRefused."""
+    """Format a whole batch before any of it is printed. Raises ScoreRefused."""
     try:
         return [printable_json(orjson.dumps(prediction).decode()) for prediction in predictions]
     except TypeError:
         raise ScoreRefused(
-            "The server's predictions are nested too deep to be any; correct the server."
+            "The server's predictions are nested too deep to print; correct the server."
         ) from None
 
 
@@ -138,7 +142,7 @@ def _read(file: Path) -> bytes:
 
 
 def address_of(text: str, secret_env: str | None) -> str:
-    """A key goes over TLS, or stays on this machine."""
+    """Return the scoring URL. Refuse to send a key without TLS, except on this machine."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
@@ -151,7 +155,7 @@ def address_of(text: str, secret_env: str | None) -> str:
         )
     if url.userinfo:
         raise click.UsageError(
-            "The URL holds a password; put it in a variable and name that with --key-env."
+            "The URL contains a password; put it in a variable and name that with --key-env."
         )
     if secret_env and url.scheme == "http" and not _local(url.host):
         raise click.UsageError("A key is not sent without TLS; give an https:// address.")
@@ -175,17 +179,17 @@ def secret_of(variable: str | None) -> str | None:
         )
     if not (secret.isascii() and secret.isprintable()):
         raise click.UsageError(
-            "The variable that --key-env names holds signs that no key has; copy the key again."
+            "The variable that --key-env names has characters no key has; copy the key again."
         )
     return secret
 
 
 def deployment_of(name: str | None) -> str | None:
-    """It goes into a header."""
+    """Return the name if it is safe as the value of a header."""
     if name is not None and not (
         name.isascii() and name.isprintable() and name.strip() == name != ""
     ):
         raise click.UsageError(
-            "--deployment holds signs that no deployment's name has; write it as in its YAML."
+            "--deployment has characters no deployment's name has; write it as in its YAML."
         )
     return name

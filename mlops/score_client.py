@@ -1,8 +1,8 @@
-"""Asks a scoring server: our own, or a managed endpoint, which hides the model's status behind a
+"""A client of scoring servers: our own, or a managed endpoint, which replaces the model's status by
 424.
 
-What it answers is not trusted: it has a limit and a deadline, and none of its words reaches the
-terminal as they are.
+The server is not trusted: its answer has a limit and a deadline, and its text is made safe before
+it reaches the terminal.
 """
 
 from __future__ import annotations
@@ -16,26 +16,25 @@ from typing import Any
 
 import httpx
 
-from mlops.answer import Answer, Unusable, read
+from mlops.answer import HttpAnswer, UnusableAnswer, read
 from mlops.model_status import model_status
 from mlops.plain_text import one_line
 
 TIMEOUT_S = 190
-"""For the whole of an answer. A managed endpoint's own limit is 180."""
+"""Limit for a whole answer. A managed endpoint's own limit is 180 s."""
 
-ATTEMPTS = 5
-LONGEST_PAUSE_S = 60.0
-
+MAX_ATTEMPTS = 5
+MAX_PAUSE_S = 60.0
 
 ROW = re.compile(r"/input_data(?:/data)?/(\d{1,9})(?:/(\d{1,9}))?", re.ASCII)
-"""The location of an error in a request that was made of a file's rows: row and column, from 0."""
+"""Location of an error in a request made of a file's rows: row and column, counted from 0."""
 
 
 class ScoreRefused(Exception):
     """There are no predictions. The message is one sentence that says why, and what to do.
 
-    ``code``: the error's code; ``row``, ``column``: its place in the request; None where the server
-    does not name it.
+    ``code`` is the error's code; ``row`` and ``column`` are its place in the request. Each is None
+    if the server does not give it.
     """
 
     def __init__(
@@ -61,8 +60,11 @@ def headers_of(secret: str | None, deployment: str | None) -> dict[str, str]:
 
 
 class ScoreClient:
-    """``secret``: a key or a token. ``deployment``: the one to ask, in place of whichever the
-    traffic chooses. ``attempts``: where no model has worked on a request."""
+    """Scores rows on one server.
+
+    ``secret``: a key or a token. ``deployment``: the deployment to use instead of the one that the
+    traffic split chooses. ``attempts``: how often a request is sent that no model has worked on.
+    """
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class ScoreClient:
         secret: str | None = None,
         deployment: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
-        attempts: int = ATTEMPTS,
+        attempts: int = MAX_ATTEMPTS,
     ) -> None:
         headers = headers_of(secret, deployment) | {"Accept-Encoding": "gzip"}
         self._http = httpx.AsyncClient(headers=headers, timeout=TIMEOUT_S)
@@ -92,20 +94,19 @@ class ScoreClient:
         rows: int | None = None,
         place: Callable[[int], str | None] = lambda row: None,
     ) -> list[Any]:
-        """Return the predictions, one for each row.
+        """Return the predictions, one for each row. Raises ScoreRefused.
 
-        ``rows``: how many rows there are; None where only the server knows. ``place``: row of the
-        body, from 0 -> the words by which errors name it, or None.
+        ``rows``: the number of rows, or None if only the server knows it. ``place``: takes a row of
+        the body, from 0, and returns the words by which errors name it, or None.
 
-        Asks again only where no model has worked on the request: 429, 503 and a connection that was
-        refused. Raises ScoreRefused.
+        Retries only if no model has worked on the request: after 429, 503 and a refused connection.
         """
         attempt = 0
         while True:
             attempt += 1
             try:
-                answer = self._loop.run(self._ask(body))
-            except (httpx.RequestError, TimeoutError, Unusable) as error:
+                answer = self._loop.run(self._post(body))
+            except (httpx.RequestError, TimeoutError, UnusableAnswer) as error:
                 if not _refused(error) or attempt == self._attempts:
                     raise ScoreRefused(_no_answer(self._url, error)) from error
                 self._sleep(2.0 ** (attempt - 1))
@@ -114,16 +115,16 @@ class ScoreClient:
             if status == 200:
                 return _predictions(self._url, answer.document, rows)
             pause = _pause(answer, attempt)
-            if status not in (429, 503) or attempt == self._attempts or pause > LONGEST_PAUSE_S:
+            if status not in (429, 503) or attempt == self._attempts or pause > MAX_PAUSE_S:
                 document = answer.document
                 if isinstance(document, dict) and isinstance(document.get("error"), str):
                     raise refusal_of(document, status, place)
                 raise ScoreRefused(f"{self._url} answered {status}; {_advice(status)}")
             self._sleep(pause)
 
-    async def _ask(self, body: bytes) -> Answer:
-        """Raises httpx.RequestError, TimeoutError, Unusable."""
-        # httpx's own timeout starts again with each piece that is read.
+    async def _post(self, body: bytes) -> HttpAnswer:
+        """Send the request. Raises httpx.RequestError, TimeoutError and UnusableAnswer."""
+        # httpx's own timeout starts anew with each piece that is read.
         async with (
             asyncio.timeout(TIMEOUT_S),
             self._http.stream("POST", self._url, content=body) as response,
@@ -132,7 +133,7 @@ class ScoreClient:
 
 
 def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
-    """Raises ScoreRefused."""
+    """Return the list of predictions in a 200. Raises ScoreRefused."""
     if isinstance(document, dict) and isinstance(document.get("error"), str):
         raise ScoreRefused(f"{url} answered 200 with an error: {one_line(document['error'])}")
     predictions = document.get("predictions") if isinstance(document, dict) else document
@@ -141,11 +142,10 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
             f"{url} answered without a list of predictions in JSON; is it a scoring URL?"
         )
     if not predictions or len(predictions) != (rows or len(predictions)):
-        asked = f" to {rows} rows" if rows else ""
+        expected = f" for {rows} rows" if rows else ""
         raise ScoreRefused(
-            f"{url} answered {len(predictions)} predictions{asked}, so none can be told to belong "
-            f"to its row; "
-            "correct the server."
+            f"{url} answered {len(predictions)} predictions{expected}, so they can't be matched "
+            "to rows; correct the server."
         )
     return predictions
 
@@ -153,12 +153,14 @@ def _predictions(url: str, document: Any, rows: int | None) -> list[Any]:
 def refusal_of(
     document: dict[str, Any], status: int, place: Callable[[int], str | None]
 ) -> ScoreRefused:
-    """Make an exception of an error. ``document``: the service's answer. ``place``: as in
-    ``ScoreClient.score``."""
+    """Turn an error of the service into an exception.
+
+    ``document`` is the service's answer; ``place`` is as in ``ScoreClient.score``.
+    """
     error, code, location = (_text(document, key) for key in ("error", "code", "location"))
-    found = ROW.fullmatch(location or "")
+    match = ROW.fullmatch(location or "")
     row, column = (
-        (None if part is None else int(part) for part in found.groups()) if found else (None, None)
+        (None if part is None else int(part) for part in match.groups()) if match else (None, None)
     )
     words = None if row is None else place(row)
     places = [str(status), code, f"in {words}" if words else None]
@@ -168,17 +170,17 @@ def refusal_of(
 
 
 def _text(document: dict[str, Any], key: str) -> str | None:
-    found = document.get(key)
-    return one_line(found) if isinstance(found, str) else None
+    value = document.get(key)
+    return one_line(value) if isinstance(value, str) else None
 
 
 def _advice(status: int) -> str:
     if 300 <= status < 400:
-        return "it sends to another address, which is not followed; give that one if you trust it."
+        return "it redirects, which is not followed; give the new address if you trust it."
     if status in (401, 403):
         return "check the key or the token."
     if status == 404:
-        return "check the address, and that a deployment takes traffic."
+        return "check the address, and that a deployment receives traffic."
     if status in (408, 504):
         return "send fewer rows at once, or give the model more time."
     if status in (429, 503):
@@ -186,19 +188,20 @@ def _advice(status: int) -> str:
     return "its log says more."
 
 
-def _pause(answer: Answer, attempt: int) -> float:
-    """Seconds, by ``Retry-After`` or doubling from one."""
-    said = answer.headers.get("Retry-After", "")
-    if re.fullmatch(r"\d{1,9}", said, re.ASCII):
-        return float(said)
+def _pause(answer: HttpAnswer, attempt: int) -> float:
+    """Return the seconds to wait: those of ``Retry-After``, or else 1, 2, 4, ..."""
+    retry_after = answer.headers.get("Retry-After", "")
+    if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII):
+        return float(retry_after)
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(said[:40]).timestamp() - time.time())
+        until = email.utils.parsedate_to_datetime(retry_after[:40])
+        return max(0.0, until.timestamp() - time.time())
     except (ValueError, TypeError, IndexError, OverflowError):
         return 2.0 ** (attempt - 1)
 
 
 def _refused(error: BaseException | None) -> bool:
-    """Whether the connection was, to one of the addresses that the host has."""
+    """True if one of the host's addresses refused the connection."""
     if isinstance(error, BaseExceptionGroup):
         return any(map(_refused, error.exceptions))
     return error is not None and (
@@ -209,8 +212,14 @@ def _refused(error: BaseException | None) -> bool:
 def _no_answer(url: str, error: Exception) -> str:
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return f"{url} has not answered within {TIMEOUT_S} s; send fewer rows at once."
-    if isinstance(error, Unusable):
+    if isinstance(error, UnusableAnswer):
         return f"{url} answered {error}; is it a scoring URL?"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return f"The certificate of {url} is not trusted; name the authority's file in SSL_CERT_FILE if you trust it."
-    return f"{url} can't be reached ({one_line(str(error))}); check the address and that the server runs."
+        return (
+            f"The certificate of {url} is not trusted; if you trust its authority, name the "
+            "authority's file in SSL_CERT_FILE."
+        )
+    return (
+        f"{url} can't be reached ({one_line(str(error))}); check the address and that the "
+        "server runs."
+    )

@@ -1,4 +1,4 @@
-"""Turns a file into requests: a JSON body as it is, rows of a table in batches."""
+"""Turns a file of rows into requests of at most 100 rows."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from mlops.read_as import listed
 ROWS = 100
 """The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
 
-BLOCK = 100 * ROWS
-"""Rows that leave pandas at once: each time costs as much as some hundred of them."""
+BLOCK_ROWS = 100 * ROWS
+"""Rows taken from pandas at a time. Each time costs about as much as a hundred rows."""
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowsRequest:
     """A request for some rows of a file.
 
-    ``body``: the request, for ``count`` rows. ``first``: its first row's number in the file, from
-    1, if it has one. ``lines``: each row's line in the file, if it has lines. ``mixed``: column ->
-    its cells, each read by itself, for columns that are sent as text and hold other values too.
+    ``body``: the request's bytes, for ``count`` rows. ``first``: the number of its first row in the
+    file, from 1, if it has one. ``lines``: the line of each row in the file, if it has lines.
+    ``mixed``: the separately parsed cells of each column that is sent as text but holds other
+    values too.
     """
 
     body: bytes
@@ -41,8 +42,7 @@ class Rows:
     mixed: Mapping[int, Sequence[Any]] = field(default_factory=dict)
 
     def place(self, row: int) -> str | None:
-        """Name the place of a row of the body, from 0; None for a row that has no number in the
-        file."""
+        """Name the place of a row of the body, counted from 0, in the file; None if it has none."""
         if self.first is None or row >= self.count:
             return None
         line = f", line {self.lines[row]}" if self.lines else ""
@@ -67,31 +67,32 @@ def batches(
     features: Sequence[Feature] = (),
     told: Mapping[str, Feature] | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> list[Rows]:
-    """CSV, JSON lines or Parquet as requests of at most 100 rows. Raises StartupError.
+) -> list[RowsRequest]:
+    """Read CSV, JSON lines or Parquet as requests of at most 100 rows. Raises StartupError.
 
-    ``features``: of the model's contract, ``told``: by the user, both of a CSV's columns.
+    ``features``: those of the model's contract. ``told``: those that the user declared. Both say
+    how to read a CSV's columns.
     """
-    found = sample_file.load(path)
-    frame = sample.typed_frame(found, features, told)
-    held = check_json(frame, path)
-    if isinstance(found, CsvFile) and (guessed := _guessed(frame, held, features, told or {})):
+    table = sample_file.load(path)
+    frame = sample.typed_frame(table, features, told)
+    types = check_json(frame, path)
+    if isinstance(table, CsvFile) and (guessed := _guessed(frame, types, features, told or {})):
         say(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the "
-            f"model does not tell "
-            "whether it takes texts there; if it does, add --text COLUMN"
+            "model does not say whether it takes text there; if it does, add --text COLUMN"
         )
     known = (
-        found.by_column(features) | found.user_types(told or {})
-        if isinstance(found, CsvFile)
+        table.by_column(features) | table.user_types(told or {})
+        if isinstance(table, CsvFile)
         else {}
     )
-    return list(_split(frame, _lines(path, found), _mixed(found, held, known)))
+    return list(_split(frame, _lines(path, table), _mixed(table, types, known)))
 
 
-def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
-    if isinstance(found, CsvFile):
-        return found.lines
+def _lines(path: Path, table: CsvFile | pd.DataFrame) -> Sequence[int]:
+    """Return the line of each row in the file; empty for a file without lines."""
+    if isinstance(table, CsvFile):
+        return table.lines
     if path.suffix.lower() == ".jsonl":
         return [
             number for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()
@@ -100,18 +101,17 @@ def _lines(path: Path, found: CsvFile | pd.DataFrame) -> Sequence[int]:
 
 
 def _mixed(
-    found: CsvFile | pd.DataFrame, held: Sequence[Feature], known: ColumnTypes
+    table: CsvFile | pd.DataFrame, types: Sequence[Feature], known: ColumnTypes
 ) -> dict[int, list[Any]]:
-    """Read the cells of a CSV's columns that are text only because some cells are: column ->
-    cells."""
-    if not isinstance(found, CsvFile):
+    """Return the cells of a CSV's columns that are text only because some of their cells are."""
+    if not isinstance(table, CsvFile):
         return {}
     texts = [
         place
-        for place, (name, feature) in enumerate(zip(found.columns, held, strict=True))
+        for place, (name, feature) in enumerate(zip(table.columns, types, strict=True))
         if feature.dtype == TEXT and (name not in known or known[name].dtype == ANY)
     ]
-    read = {place: parsed_cells(found.cells[place]) for place in texts}
+    read = {place: parsed_cells(table.cells[place]) for place in texts}
     return {
         place: values
         for place, values in read.items()
@@ -120,24 +120,24 @@ def _mixed(
 
 
 def check_json(frame: pd.DataFrame, path: Path) -> tuple[Feature, ...]:
-    """What its columns hold. Raises StartupError for what JSON does not hold."""
-    held = sample.features_of(frame)
+    """Return what the columns hold. Raises StartupError for values that JSON can't hold."""
+    types = sample.features_of(frame)
     infinite = np.isinf(frame.select_dtypes("number").to_numpy(float, na_value=np.nan))
     if infinite.any():
         raise StartupError(
-            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds an infinite number; JSON has "
-            f"none."
+            f"Row {infinite.any(axis=1).argmax() + 1} of {path} holds "
+            "an infinite number; JSON has none."
         )
-    return held
+    return types
 
 
 def _guessed(
     frame: pd.DataFrame,
-    held: Sequence[Feature],
+    types: Sequence[Feature],
     features: Sequence[Feature],
     told: Mapping[str, Feature],
 ) -> list[str]:
-    """Columns that the model leaves open, and whose cells are no texts."""
+    """Return the columns whose type the model leaves open and whose cells are not text."""
     left_open = {
         str(place) if f.name is None else f.name
         for place, f in enumerate(features)
@@ -146,22 +146,22 @@ def _guessed(
     names = [str(name) for name in frame.columns]
     return [
         name
-        for name, column in zip(names, held, strict=True)
+        for name, column in zip(names, types, strict=True)
         if name in left_open and name not in told and column.dtype not in (TEXT, ANY)
     ]
 
 
 def _split(
     frame: pd.DataFrame, lines: Sequence[int], mixed: Mapping[int, Sequence[Any]]
-) -> Iterator[Rows]:
+) -> Iterator[RowsRequest]:
     named = all(isinstance(name, str) for name in frame.columns)
-    for block in range(0, len(frame), BLOCK):
-        rows = sample.rows_of(frame.iloc[block : block + BLOCK])
+    for block in range(0, len(frame), BLOCK_ROWS):
+        rows = sample.rows_of(frame.iloc[block : block + BLOCK_ROWS])
         for start in range(0, len(rows), ROWS):
             part = rows[start : start + ROWS]
             table = {"columns": list(frame.columns), "data": part} if named else part
             here = slice(block + start, block + start + len(part))
-            yield Rows(
+            yield RowsRequest(
                 orjson.dumps({"input_data": table}),
                 here.start + 1,
                 len(part),

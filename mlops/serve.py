@@ -1,4 +1,4 @@
-"""Serves a model on this machine by ``azmlinfsrv``, as Azure ML does."""
+"""Serve a model on this machine by ``azmlinfsrv``, as Azure ML does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,59 +21,76 @@ from azureml_scoring.settings import Settings
 from mlops import SERVING, local_redis
 
 GUNICORN = "--threads 64 --keep-alive 75 --graceful-timeout 60 --no-control-socket"
-"""``azmlinfsrv`` passes these on. The first two are for gunicorn's own worker, should ours not take
-its place: it would take one request at a time, probes included (docs/adr/0001)."""
+"""Arguments that ``azmlinfsrv`` passes on. The first two are for gunicorn's own worker, if ours
+does not take its place: by default it takes one request at a time, probes included
+(docs/adr/0001)."""
 
-PATIENCE = 120
-"""Seconds that the model may take to load before the announcer gives up."""
+LOAD_LIMIT_S = 120
+"""How long the model may take to load."""
 
 
 def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bool) -> NoReturn:
-    """Become the server, so that signals reach it; a child prints the curl once it is ready. Raises
-    StartupError.
+    """Become the server, so that signals reach it; a child prints the curl once it is ready.
 
-    With ``cache="redis"`` and no Redis named in the environment, one is started that ends with the
-    server.
+    Where the cache is redis and the environment names none, one is started that ends with the
+    server. Raises StartupError.
     """
     _check_port(port)
+    cache, reason = choose_cache(cache, os.environ)
     os.environ["SCORING_CACHE"] = cache
-    if cache == "redis" and not (os.environ.get("REDIS_HOST") or os.environ.get("REDIS_URL")):
+    if cache == "redis" and not _named_redis(os.environ):
         os.environ["REDIS_URL"] = f"redis://127.0.0.1:{local_redis.start()}"
     os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
     os.environ["WORKER_COUNT"] = str(workers)
     if dashboard:
         os.environ["SCORING_DASHBOARD"] = "true"
-    artifact.find(
-        settings.load(os.environ)
-    )  # a wrong folder or setting is told before the server says anything
+    # A wrong folder or setting is reported before the server prints anything.
+    artifact.find(settings.load(os.environ))
     words = command(port)
     subprocess.Popen(
         [sys.executable, "-m", "mlops", "announce", str(os.getpid()), "--port", str(port)]
     )
     os.environ["GUNICORN_CMD_ARGS"] = f"{GUNICORN} {os.environ.get('GUNICORN_CMD_ARGS', '')}"
+    print(f"Cache: {cache}, because {reason}.", flush=True)
     os.execv(words[0], words)
 
 
+def choose_cache(option: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """Return the cache to use and the reason. ``option`` wins unless it is ``auto``."""
+    if option != "auto":
+        return option, "--cache names it"
+    if (cache := environ.get("SCORING_CACHE") or "auto") != "auto":
+        return cache, "SCORING_CACHE names it"
+    if name := _named_redis(environ):
+        return "redis", f"{name} is set"
+    return "memory", "neither SCORING_CACHE, REDIS_HOST nor REDIS_URL is set"
+
+
+def _named_redis(environ: Mapping[str, str]) -> str | None:
+    """The variable that names a Redis."""
+    return next((name for name in ("REDIS_URL", "REDIS_HOST") if environ.get(name)), None)
+
+
 def command(port: int) -> list[str]:
-    """Raises StartupError."""
+    """The server's command line. Raises StartupError if azmlinfsrv is not installed."""
     if importlib.util.find_spec("azureml_inference_server_http") is None:
         raise StartupError(
             "azmlinfsrv is not installed; run `pip install azureml-inference-server-http`."
         )
-    # -P: what lies in the current folder is not to be imported in place of what the server needs
+    # -P: the current folder's modules must not replace those that the server needs.
     server = [sys.executable, "-P", "-m", "mlops.inference_server"]
     return [*server, "--entry_script", str(SERVING / "score.py"), "--port", str(port)]
 
 
 def announce(configured: Settings, url: str, server: int) -> str | None:
-    """Wait until ``server``, which started this process, is ready; -> what to say then, or None
-    where it never was."""
-    from mlops.example import (  # which load the model: the server is not to wait for that
-        curl,
-        example,
-    )
+    """Wait until ``server``, the process that started this one, is ready; return what to print.
 
-    until = time.monotonic() + PATIENCE
+    None if the server ended or took longer than LOAD_LIMIT_S.
+    """
+    # Imported here: example loads the model, and the server must not wait for that.
+    from mlops.example import curl, example
+
+    until = time.monotonic() + LOAD_LIMIT_S
     while time.monotonic() < until and os.getppid() == server:
         try:
             urllib.request.urlopen(f"{url}/readiness", timeout=2).close()

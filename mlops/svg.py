@@ -1,4 +1,4 @@
-"""Turns a matplotlib figure into bytes: the same each time, and marked as ours."""
+"""Renders a matplotlib figure to bytes, the same each time and marked as ours."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def picture(figure: Figure, kind: str) -> bytes:
 
 
 def svg(figure: Figure) -> str:
-    """Render the figure as SVG to put into a page."""
+    """Render the figure as SVG to embed in a page."""
     _, tag, rest = picture(figure, "svg").decode().partition("<svg")
     return tag + rest

@@ -1,9 +1,7 @@
-"""The response cache: predictions by the key of what was asked, from the nearest tier that has
-them, else computed.
+"""The response cache: takes predictions from the nearest tier that has them, or computes them.
 
-Only predictions are kept, and only good ones; metadata is always fresh. Equal requests in flight
-are computed once. No answer depends on the cache: whatever fails in it, the predictions are
-computed.
+Only valid predictions are cached; metadata is always fresh. Equal requests in flight are computed
+once. No answer depends on the cache: if it fails, the predictions are computed.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.caching.lookup import CachedScoring, Compute
 from azureml_scoring.caching.single_flight import SingleFlight
 from azureml_scoring.caching.tier import MeasuredTier
-from azureml_scoring.caching.units import Rows, Units, WholeBatch
+from azureml_scoring.caching.units import RowUnits, Units, WholeBatch
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import to_json
@@ -27,18 +25,23 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 if TYPE_CHECKING:
     from azureml_scoring.caching.lease import Leases
 
-JITTER = 0.1
-"""Entries live up to a tenth less than the TTL, so that those made together do not expire
+TTL_JITTER_SHARE = 0.1
+"""Entries live up to a tenth less than the TTL, so that entries made together do not expire
 together."""
 
 
 class Predictions(NamedTuple):
+    """Predictions as JSON, and how the cache took part."""
+
     json: bytes
     state: CacheState
 
 
 class ResponseCache:
-    """``tiers``: the nearest first. Times in seconds."""
+    """Looks up and stores the predictions of requests.
+
+    ``tiers``: the nearest first; ``prefix``: start of each key; times in seconds.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,7 @@ class ResponseCache:
     ) -> None:
         self._tiers = tiers
         self.far_away = any(not tier.nearby for tier in tiers)
-        """A look-up may have to wait for another machine."""
+        """True if a look-up may wait for another machine."""
         self._counts = counts
         self._prefix = prefix
         self._ttl = ttl
@@ -72,8 +75,10 @@ class ResponseCache:
     def predictions(
         self, model: Model, batch: Batch, directive: Directive, compute: Compute, due: float
     ) -> Predictions:
-        """``due``: until when, by the monotonic clock, to wait for another thread. Raises what
-        ``compute`` raises."""
+        """Return the predictions of a batch. Raises what ``compute`` raises.
+
+        ``due``: how long to wait for other threads, by the monotonic clock.
+        """
         if not (self._tiers and model.cacheable):
             return Predictions(to_json(compute(batch).answers), CacheState.OFF)
         tiers = [tier for tier in self._tiers if tier.worth_asking()]
@@ -84,20 +89,17 @@ class ResponseCache:
         scoring = CachedScoring(units, tiers, compute, self._expiry, self._clock)
         if directive.look_up:
             scoring.look_up_nearby(started)
-            self._fly(scoring, due)
+            self._compute_once(scoring, due)
         scoring.compute(scoring.unknown)
-        state = (
-            CacheState.BYPASS
-            if not directive.look_up
-            else CacheState.MISS
-            if scoring.computed
-            else CacheState.HIT
-        )
+        if not directive.look_up:
+            state = CacheState.BYPASS
+        else:
+            state = CacheState.MISS if scoring.computed else CacheState.HIT
         return Predictions(units.join(scoring.known), state)
 
-    def _fly(self, scoring: CachedScoring, due: float) -> None:
-        """Lead what nobody is at, and wait for the rest; what a failed leader leaves stays
-        unknown."""
+    def _compute_once(self, scoring: CachedScoring, due: float) -> None:
+        """Compute what no other thread computes, and wait for the rest. If another thread fails,
+        its keys stay unknown."""
         if not scoring.unknown:
             return
         with self._flights.claim(scoring.unknown) as claim:
@@ -110,6 +112,7 @@ class ResponseCache:
             self._counts.add(coalesced=len(landed))
 
     def _lead(self, scoring: CachedScoring, keys: list[bytes], due: float) -> None:
+        """Compute the keys that no other process computes, and wait for the rest."""
         if not (self._leases and keys and scoring.asks_far_away):
             scoring.compute(keys)
             return
@@ -126,7 +129,8 @@ class ResponseCache:
         keys = self._keys
         if keys is None or keys.model is not model:
             keys = self._keys = KeyMaker(model, self._prefix)
-        return (Rows if self._by_row else WholeBatch)(keys, batch)
+        return (RowUnits if self._by_row else WholeBatch)(keys, batch)
 
     def _expiry(self) -> float:
-        return self._now() + self._ttl * (1 - JITTER * random.random())  # noqa: S311 nothing secret
+        jitter = TTL_JITTER_SHARE * random.random()  # noqa: S311 nothing secret
+        return self._now() + self._ttl * (1 - jitter)

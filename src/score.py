@@ -1,5 +1,4 @@
-"""Azure ML's contract: ``init()`` once in each worker process, ``run()`` once for each request.
-Wiring only.
+"""Azure ML's contract: ``init()`` for each worker process, ``run()`` for each request. Only wiring.
 
 ``REQUEST_COUNT``, ``ERROR_COUNT`` (errors of ours) and ``INIT_TIME`` (seconds since the epoch) are
 attributes of this module too, of the whole server: they are summed over its worker processes.
@@ -10,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(
-    0, str(Path(__file__).parent)
-)  # the server puts there only the folder that it was started in
+# The server only puts the folder there in which it was started.
+sys.path.insert(0, str(Path(__file__).parent))
 
 from azureml_scoring import opt_out
 
@@ -69,14 +67,11 @@ def liveness() -> Probe:
 
 
 def __getattr__(name: str) -> Any:
-    counters = {
-        "REQUEST_COUNT": "requests",
-        "ERROR_COUNT": "service_errors",
-        "INIT_TIME": "started_at",
-    }
+    counters = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors"}
+    counters |= {"INIT_TIME": "started_at"}
     if name in counters:
         return getattr(_running().health.counts(), counters[name])
-    raise AttributeError(f"module {__name__} has no attribute {name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _running() -> Application:

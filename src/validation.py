@@ -1,5 +1,5 @@
-"""A table of values as they were sent -> a typed batch that fits the model's contract, or an error
-naming the place."""
+"""Turns the body of a request into a typed batch that fits the model's contract, or raises an error
+that names the place."""
 
 from __future__ import annotations
 
@@ -33,28 +33,38 @@ from azureml_scoring.inputs.forms import forms
 from azureml_scoring.inputs.numeric_body import numbers
 from azureml_scoring.inputs.payload import Limits, Table
 
-NAMED = 10
+MAX_NAMED_COLUMNS = 10
 """How many missing columns an error names."""
 
-TYPES: dict[str, set[type]] = {
-    TEXT: {str}, BOOLEAN: {bool}, CATEGORY: {int, float, str, bool}, DATETIME: {str}, ANY: {int, float, str, bool},
-}  # fmt: skip
-DESCRIBED = {
-    TEXT: "text", BOOLEAN: "true or false", CATEGORY: "one of its categories", ANY: "a number, text or boolean",
-    DATETIME: "a date or time in ISO 8601 and without a time zone, as in 2025-11-09 or 2025-11-09T10:00:00",
-}  # fmt: skip
-ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCII)
-"""Without a zone: which one the model was fitted in is not known."""
+ACCEPTED_TYPES: dict[str, set[type]] = {
+    TEXT: {str},
+    BOOLEAN: {bool},
+    CATEGORY: {int, float, str, bool},
+    DATETIME: {str},
+    ANY: {int, float, str, bool},
+}
+"""Types of JSON values by dtype. Numbers take int and float."""
+
+DESCRIPTIONS = {
+    TEXT: "text",
+    BOOLEAN: "true or false",
+    CATEGORY: "one of its categories",
+    DATETIME: "a date or time in ISO 8601 and without a time zone, "
+    "as in 2025-11-09 or 2025-11-09T10:00:00",
+    ANY: "a number, text or boolean",
+}
+DATETIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?", re.ASCII)
+"""ISO 8601 without a time zone, since the zone that the model was fitted in is not known."""
 
 FIRST_YEAR, LAST_YEAR = "1678", "2261"
-"""That whole nanoseconds reach in 64 bits."""
+"""The years in which every moment is a 64-bit count of nanoseconds since 1970."""
 
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
-    """Raises ClientError."""
-    if contract.plain and (sent := numbers(body, len(contract.features), limits)):
-        X, asked = sent
-        return Batch(X, _method(asked, contract))
+    """Parse and check a request's body. Raises ClientError."""
+    if contract.plain and (parsed := numbers(body, len(contract.features), limits)):
+        X, requested_method = parsed
+        return Batch(X, _method(requested_method, contract))
     try:
         table = payload.parse(body, limits)
     except (UnknownForm, WrongShape) as error:
@@ -73,51 +83,55 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
 
 
 def _order(table: Table, contract: Contract) -> Sequence[int]:
-    """Where in a row each feature is: in the order of the fit, or where its name is among the
-    columns."""
+    """Return the position of each feature in a row: by name if the table has columns, else in the
+    order of the fit."""
     count = len(contract.features)
     if table.columns is None:
         if table.width != count:
-            what = "A list of values is one row, which" if table.flat else "A row"
+            subject = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
-                f"{what} must have as many values as the model has features, {count}, not "
-                f"{table.width}. "
-                f"{forms(contract)}",
+                f"{subject} must have {count} values, one for each feature of the model, not "
+                f"{table.width}. {forms(contract)}",
                 table.pointer,
             )
         return range(count)
     place = table.pointer.removesuffix("/data") + "/columns"
     positions = {str(name): position for position, name in enumerate(table.columns)}
     if len(positions) != len(table.columns):
-        raise WrongFeatures("A column is named more than once; name each once.", place)
-    expected = [str(place) for place in range(count)] if contract.names is None else contract.names
+        raise WrongFeatures("A column is named more than once; name each column once.", place)
+    expected = [str(index) for index in range(count)] if contract.names is None else contract.names
     missing = [name for name in expected if name not in positions]
     if missing and contract.names is None:
         raise WrongFeatures(
-            f"The model tells no names, so its columns are called by their place in its fit, 0 to "
-            f"{count - 1}. Put the "
-            "values of each row in the order of the fit, and name the columns so or send the rows "
-            "without names.",
+            f"The model has no column names, so its columns are called by their place in its fit, "
+            f"0 to {count - 1}. Put the values of each row in the order of the fit, and use these "
+            f"names or send the rows without names.",
             place,
         )
     if missing:
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
-        raise WrongFeatures(f"Columns are missing: {', '.join(missing[:NAMED])}{more}.", place)
+        more = (
+            f" and {len(missing) - MAX_NAMED_COLUMNS} more"
+            if len(missing) > MAX_NAMED_COLUMNS
+            else ""
+        )
+        raise WrongFeatures(
+            f"Columns are missing: {', '.join(missing[:MAX_NAMED_COLUMNS])}{more}.", place
+        )
     return [positions[name] for name in expected]
 
 
-def _method(sent: Any, contract: Contract) -> str:
-    if sent is None:
+def _method(method: Any, contract: Contract) -> str:
+    if method is None:
         return contract.methods[0]
-    if sent not in contract.methods:
+    if method not in contract.methods:
         raise UnknownMethod(f"The model has the methods {', '.join(contract.methods)}.", "/method")
-    return str(sent)
+    return str(method)
 
 
 def _column(feature: Feature, label: str, table: Table, position: int) -> list[Any]:
-    """One column, checked and in its one form; null becomes NaN among numbers. Raises ClientError
-    at a bad value."""
-    types = TYPES.get(feature.dtype, {int, float})
+    """Check one column and return it in canonical form; null becomes NaN among numbers. Raises
+    ClientError at a bad value."""
+    types = ACCEPTED_TYPES.get(feature.dtype, {int, float})
     values = [row[position] for row in table.rows]
     for i, value in enumerate(values):
         place = table.location(i, position)
@@ -145,7 +159,7 @@ def _column(feature: Feature, label: str, table: Table, position: int) -> list[A
 
 
 def _canonical(feature: Feature, value: Any) -> Any:
-    """The one form of a value that fits the feature, so that equal meaning is equal bytes."""
+    """Return the one form of a valid value, so that values of equal meaning have equal bytes."""
     if value is None:
         return np.nan if feature.numeric else None
     if feature.dtype == CATEGORY:
@@ -158,8 +172,8 @@ def _canonical(feature: Feature, value: Any) -> Any:
 
 
 def moment(text: str) -> str | None:
-    """To the nanosecond; None where it is none."""
-    if not (ISO.fullmatch(text) and FIRST_YEAR <= text[:4] <= LAST_YEAR):
+    """Return a date or time with all digits down to the nanosecond, or None if it is invalid."""
+    if not (DATETIME_PATTERN.fullmatch(text) and FIRST_YEAR <= text[:4] <= LAST_YEAR):
         return None
     try:
         return str(np.datetime64(text, "ns"))
@@ -168,9 +182,10 @@ def moment(text: str) -> str | None:
 
 
 def described(feature: Feature) -> str:
+    """Say what the values of a feature must be, as the end of "must be ..."."""
     if feature.numeric:
         return "a number" if np.issubdtype(feature.dtype, np.floating) else "a whole number"
-    return DESCRIBED[feature.dtype]
+    return DESCRIPTIONS[feature.dtype]
 
 
 def _fits(value: float, dtype: np.dtype[Any]) -> bool:

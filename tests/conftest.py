@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-import support
-
 settings.register_profile("here", derandomize=True, deadline=None, database=None, print_blob=True)
+settings.register_profile("quick", settings.get_profile("here"), max_examples=10)
 settings.load_profile("here")
 
 
@@ -27,6 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packaged demo model's folder."""
+    import support
+
     X, _ = support.diabetes()
     return support.packaged(
         support.demo_estimator(),

@@ -18,7 +18,7 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import ANYTHING, CacheState, Directive
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from cache import ResponseCache
 from redis_server import Valkey
 
@@ -50,7 +50,7 @@ class Setup:
     def __init__(
         self, tiers: str, server: Valkey | None = None, *, lease: float = 0, **options: Any
     ) -> None:
-        self.row = Row()
+        self.row = WorkerRow()
         counts = CacheCounts(lambda: self.row)
         made: list[Any] = []
         leases = None

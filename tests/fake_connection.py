@@ -1,12 +1,11 @@
-"""One connection of our worker, with a transport and a lane that are fakes: pieces come as they are
+"""One connection of our worker, with a fake transport and a fake endpoint: pieces arrive as they are
 sent."""
 
 import asyncio
 import logging.handlers
 import re
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from types import SimpleNamespace
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from uvicorn.config import Config
@@ -14,9 +13,10 @@ from uvicorn.config import Config
 from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.express_lane import FrontProtocol
-from azureml_scoring.http.lean_lane import Response
+from azureml_scoring.http.response import Response
 from azureml_scoring.inputs.payload import Limits
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import Answer, MustWait
@@ -27,7 +27,7 @@ BODY = b'{"data": [[1]]}'
 
 
 class Transport(asyncio.Transport):
-    """What a client has been sent. ``ended``: no more will be; ``unsent``: bytes that it has not
+    """Records what a client was sent. ``ended``: no more will be; ``unsent``: bytes that it has not
     taken yet."""
 
     def __init__(self) -> None:
@@ -65,41 +65,39 @@ class Transport(asyncio.Transport):
 
 
 class Place:
-    def __init__(self, lane: "Lane") -> None:
-        self.lane = lane
+    def __init__(self, endpoint: "Endpoint") -> None:
+        self.endpoint = endpoint
 
     def __enter__(self) -> float:
-        self.lane.in_flight += 1
+        self.endpoint.in_flight += 1
         return 1.0
 
     def __exit__(self, *_: object) -> None:
-        self.lane.in_flight -= 1
+        self.endpoint.in_flight -= 1
 
 
-class Lane:
+class Endpoint:
     """Answers with what it was given as the body. ``threads``: where it did or tried to;
     ``environ``: the last one."""
 
-    def __init__(self, *, quick: bool = True, must_wait: bool = False) -> None:
+    def __init__(
+        self, *, quick: bool = True, must_wait: bool = False, body_timeout_s: float = PATIENCE
+    ) -> None:
         self.in_flight = 0
+        self.quick = quick
         self.threads: list[str] = []
-        self.must_wait, self.at_once = must_wait, False
-        self.hold = threading.Event()
-        self.hold.set()
-        place = Place(self)
-        admission = SimpleNamespace(admit=lambda: place, at_once=lambda requests: place, due=1.0)
-        self.service = SimpleNamespace(quick=quick, admission=admission, steps=self.steps)
-        self.reader = SimpleNamespace(
-            received=self.received,
-            refused=lambda environ, error: error,
-            hold=BodyBudget(10**6, patience=0).hold,
-        )
+        self.must_wait = must_wait
+        self.hold_back = threading.Event()
+        self.hold_back.set()
+        reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6, turn_timeout_s=0))
+        self.hold, self.body_buffer = reader.hold, reader.buffer
+        self.body_timeout_s = body_timeout_s
 
-    def received(
-        self, environ: Any, body: Any, due: float, *, at_once: bool = False, held: Any = None
-    ) -> Any:
-        self.environ, self.at_once = environ, at_once
-        return body
+    def admit(self) -> Place:
+        return Place(self)
+
+    def at_once(self, requests: int) -> Place:
+        return Place(self)
 
     def scores(self, environ: Any) -> bool:
         return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/score"
@@ -111,31 +109,62 @@ class Lane:
             else None
         )
 
-    def score(self, request: bytes | ScoringError, started: float) -> Response:
-        assert self.in_flight == 1 or isinstance(request, ScoringError)
-        self.try_to_answer()
-        assert self.hold.wait(PATIENCE)
-        body = request.code.encode() if isinstance(request, ScoringError) else request
-        status = int(request.status) if isinstance(request, ScoringError) else 200
-        return Response(status, [("Content-Length", str(len(body)))], body)
-
-    def steps(self, request: bytes, due: float, joint: JointPredict) -> Iterator[Answer | None]:
-        self.try_to_answer()
-        yield None
+    def score(
+        self,
+        environ: Any,
+        body: bytes | ScoringError,
+        due: float,
+        started: float,
+        *,
+        held: Any = None,
+        may_wait: bool = True,
+    ) -> Response:
         assert self.in_flight == 1
-        yield None
-        yield Answer(200, request)
+        self.try_to_answer(environ, may_wait)
+        assert self.hold_back.wait(PATIENCE)
+        return _refusal(body) if isinstance(body, ScoringError) else _good(body)
 
-    def written(self, request: bytes, started: float, lines: str, answer: Answer) -> bytes:
+    def refuse(self, environ: Any, error: ScoringError, started: float) -> Response:
+        return _refusal(error)
+
+    def begin(self, environ: Any, body: bytes, joint: JointPredict) -> "Scoring":
+        self.try_to_answer(environ, may_wait=False)
+        return Scoring(self, body)
+
+    def respond(self, request: bytes, answer: Answer, started: float) -> Response:
         assert answer.body == request
-        return (
-            f"HTTP/1.1 200 OK\r\n{lines}Content-Length: {len(request)}\r\n\r\n".encode() + request
-        )
+        return _good(request)
 
-    def try_to_answer(self) -> None:
+    def try_to_answer(self, environ: Any, may_wait: bool) -> None:
+        self.environ = environ
         self.threads.append(threading.current_thread().name.split("_")[0])
-        if self.at_once and self.must_wait:
+        if self.must_wait and not may_wait:
             raise MustWait
+
+
+class Scoring:
+    """The steps of a request that was read."""
+
+    def __init__(self, endpoint: Endpoint, request: bytes) -> None:
+        self.endpoint, self.request = endpoint, request
+
+    def predict(self) -> None:
+        assert self.endpoint.in_flight == 1
+
+    def answer(self) -> Answer:
+        return Answer(200, self.request)
+
+    def report(self) -> None:
+        pass
+
+
+def _good(body: bytes) -> Response:
+    return Response(200, [("Content-Length", str(len(body)))], body)
+
+
+def _refusal(error: ScoringError) -> Response:
+    body = error.code.encode()
+    return Response(int(error.status), [("Content-Length", str(len(body)))], body)
 
 
 def flask(environ: Any, start_response: Any) -> list[bytes]:
@@ -144,17 +173,16 @@ def flask(environ: Any, start_response: Any) -> list[bytes]:
 
 
 class Connection:
-    """One that a client has just opened."""
+    """A connection that a client has just opened."""
 
     def __init__(
         self,
-        lane: Lane,
-        body_timeout: float = PATIENCE,
+        endpoint: Endpoint,
         access_log: Sequence[logging.Handler] = (),
         state: Connections | None = None,
     ) -> None:
         config = Config(
-            Front(flask, lane, Limits(max_bytes=100_000), body_timeout),  # type: ignore[arg-type]
+            Front(flask, endpoint),  # type: ignore[arg-type]
             http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", proxy_headers=False, server_header=False,
             log_config=None, timeout_keep_alive=KEEP_ALIVE,
         )  # fmt: skip
@@ -178,7 +206,7 @@ class Connection:
         ]
 
     async def answers(self, count: int, *, others_done: bool = True) -> list[int]:
-        """The statuses, once there are so many and all work is done, that of other connections
+        """Return the statuses, once there are so many and all work is done, that of other connections
         included."""
         async with asyncio.timeout(PATIENCE):
             while len(self.statuses) < count or (others_done and self.state.tasks):
@@ -203,17 +231,17 @@ def request(body: bytes = BODY, *headers: str, line: str = "POST /score HTTP/1.1
     )
 
 
-def busy_connection(most: int = 100) -> tuple[Connection, Lane]:
-    """Its answer is due, and comes once the lane no longer holds it."""
-    lane = Lane(quick=False)
-    lane.hold.clear()
-    connection = Connection(lane, state=Connections(most))
+def busy_connection(most: int = 100) -> tuple[Connection, Endpoint]:
+    """A connection whose answer is due, and comes once the endpoint no longer holds it back."""
+    endpoint = Endpoint(quick=False)
+    endpoint.hold_back.clear()
+    connection = Connection(endpoint, state=Connections(most))
     connection.send(request())
-    return connection, lane
+    return connection, endpoint
 
 
 def run(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
-    """On an event loop."""
+    """Run the test on an event loop."""
 
     def on_a_loop() -> None:
         asyncio.run(test())  # type: ignore[arg-type]

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from mlops.rollout.claim import Claim
-from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import (
-    Answer,
+from mlops.endpoint import (
+    EndpointAnswer,
     EndpointError,
     Observation,
     Source,
@@ -19,7 +17,9 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.claim import EndpointClaim
+from mlops.rollout.controller import Rollout
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
@@ -169,11 +169,11 @@ class Simulated:
     def logs(self, deployment: str) -> str:
         return f"{deployment} is starting\nModuleNotFoundError: sklearn\n"
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         self.call()
         rows = orjson.loads(body)["data"]
         other = deployment == NEW and self.now >= self.bad_from and "other" in self.bad
-        return Answer(
+        return EndpointAnswer(
             200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0
         )
 
@@ -186,12 +186,12 @@ def journal(endpoint: Simulated, folder: Path) -> Journal:
     return Journal(folder / "journal.jsonl", clock=endpoint.clock)
 
 
-def claim(endpoint: Simulated, folder: Path) -> Claim:
+def claim(endpoint: Simulated, folder: Path) -> EndpointClaim:
     """That of the last rollout in this folder."""
-    return Claim(endpoint, journal(endpoint, folder).run() or new_run(), endpoint.clock)
+    return EndpointClaim(endpoint, journal(endpoint, folder).run() or new_run(), endpoint.clock)
 
 
-def back(endpoint: Simulated, folder: Path) -> Outcome:
+def back(endpoint: Simulated, folder: Path) -> RolloutOutcome:
     written, held = journal(endpoint, folder), claim(endpoint, folder)
     return put_back(
         endpoint, PLAN, written, "why", claim=held, timer=endpoint.timer, sleep=endpoint.sleep
@@ -204,7 +204,7 @@ def rollout(
     plan: Plan = PLAN,
     key: str = "v2",
     questions: Questions = GOLDEN,
-) -> Outcome:
+) -> RolloutOutcome:
     made = Rollout(
         endpoint,
         plan,

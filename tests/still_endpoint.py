@@ -9,9 +9,9 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from mlops.cli import main
-from mlops.rollout.endpoint import Answer, Observation, Source, State, Status, Traffic
+from mlops.endpoint import EndpointAnswer, Observation, Source, State, Status, Traffic
 from mlops.rollout.model_reference import Registered
-from mlops.rollout.record import Phase, Record
+from mlops.rollout.record import Record, RolloutPhase
 
 WORKSPACE: Mapping[str, str | None] = {
     "AZURE_SUBSCRIPTION_ID": "s",
@@ -21,7 +21,7 @@ WORKSPACE: Mapping[str, str | None] = {
 }
 GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifier:2\n"
 ROLLING = Record(
-    "run-1", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    "run-1", RolloutPhase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 )
 """What an endpoint's tags tell while a rollout from blue to green is under way."""
 
@@ -67,8 +67,8 @@ class Still:
     def logs(self, deployment: str) -> str:
         return ""
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        return Answer(200, b'{"predictions": [1]}', 1.0)
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
+        return EndpointAnswer(200, b'{"predictions": [1]}', 1.0)
 
     def observations(self, since: float) -> Sequence[Observation]:
         return []

@@ -5,24 +5,15 @@ from __future__ import annotations
 import socket
 import sys
 from pathlib import Path
-from typing import Any
-
-import joblib
-import numpy as np
-import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_diabetes
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from typing import TYPE_CHECKING, Any
 
 import mlops  # noqa: F401  puts src/ on the path
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.models.model import Model
-from mlops.package import package
+
+# scikit-learn, pandas and mlops.package load for seconds: only the functions that use them pay.
+if TYPE_CHECKING:
+    import pandas as pd
 
 MODELS = Path(__file__).parent / "models"
 sys.path.insert(0, str(MODELS))
@@ -43,17 +34,31 @@ def free_port() -> int:
 
 
 def diabetes() -> tuple[pd.DataFrame, pd.Series]:
+    from sklearn.datasets import load_diabetes
+
     data = load_diabetes(as_frame=True, scaled=False)
     return data.data, (data.target > 140.5).astype(int)
 
 
 def demo_estimator() -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     X, y = diabetes()
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(X, y)
 
 
 def mixed() -> tuple[Any, pd.DataFrame]:
     """A pipeline on numbers with gaps, texts, booleans and whole numbers."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
     rng = np.random.default_rng(0)
     count = 60
     frame = pd.DataFrame(
@@ -76,6 +81,13 @@ def mixed() -> tuple[Any, pd.DataFrame]:
 def codes() -> tuple[Any, pd.DataFrame]:
     """A pipeline on texts that look like something else, as postcodes and a region NA do, and a
     boolean with gaps."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder
+
     rng = np.random.default_rng(0)
     count = 40
     frame = pd.DataFrame(
@@ -101,6 +113,11 @@ def codes() -> tuple[Any, pd.DataFrame]:
 
 
 def texts() -> tuple[Any, pd.DataFrame]:
+    import pandas as pd
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     frame = pd.DataFrame({"text": ["good day", "bad day", "good night", "bad night"] * 5})
     return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(
         frame["text"], [1, 0, 1, 0] * 5
@@ -108,6 +125,9 @@ def texts() -> tuple[Any, pd.DataFrame]:
 
 
 def categories() -> tuple[Any, pd.DataFrame]:
+    import pandas as pd
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
     frame = pd.DataFrame(
         {"size": [1.0, 2.0, 3.0, 4.0] * 10, "colour": pd.Categorical(["red", "blue"] * 20)}
     )
@@ -116,11 +136,17 @@ def categories() -> tuple[Any, pd.DataFrame]:
 
 
 def plain_regression() -> tuple[Any, pd.DataFrame]:
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LinearRegression
+
     X = np.arange(12.0).reshape(6, 2)
     return LinearRegression().fit(X, X.sum(axis=1)), pd.DataFrame(X)
 
 
 def dump(estimator: Any, folder: Path, name: str = "model.joblib") -> Path:
+    import joblib
+
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / name
     joblib.dump(estimator, file)
@@ -148,6 +174,8 @@ def model(contract: Contract = NUMBERS, **changes: Any) -> Model:
 
 def packaged(estimator: Any, sample: pd.DataFrame, folder: Path, **options: Any) -> Path:
     """An artifact folder below ``folder``."""
+    from mlops.package import package
+
     file = dump(estimator, folder / "raw")
     package(file, sample, folder / "artifact", **options)
     return folder / "artifact"

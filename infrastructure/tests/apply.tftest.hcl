@@ -1,5 +1,5 @@
-# All flags at once, and none, applied: what only is known then fits together too. In a file of its own, because mocked
-# values that a plan already had (override_during) may not change in an apply.
+# Applies with all flags, then with none: values that are known only after an apply must fit together too. In a file of its
+# own, because mocked values that a plan already had (override_during) may not change in an apply.
 
 mock_provider "azurerm" {
   mock_resource "azurerm_resource_group" {

@@ -1,4 +1,4 @@
-# What each flag makes, by plan. Nothing of Azure is asked; ids have Azure's form because the provider checks it.
+# What each flag makes, by plan. Azure is never called; ids have Azure's form because the provider checks it.
 
 mock_provider "azurerm" {
   override_during = plan

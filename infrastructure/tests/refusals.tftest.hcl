@@ -1,4 +1,4 @@
-# What is refused before Azure is asked.
+# What Terraform refuses before it calls Azure.
 
 mock_provider "azurerm" {
   mock_data "azurerm_client_config" {

@@ -1,2 +1,2 @@
-"""Checks the YAML of endpoints, deployments, environments and models offline, before Azure does it
-minutes later."""
+"""Checks the YAML of endpoints, deployments, environments and models offline, minutes before Azure
+would report the same mistakes."""

@@ -1,5 +1,4 @@
-"""Rules for numbers of a deployment that must agree with each other; ``mlops.deployment`` says
-how."""
+"""Rules for numbers of a deployment that must agree; ``mlops.deployment`` says how."""
 
 from __future__ import annotations
 
@@ -17,22 +16,21 @@ TIMEOUT: Key = ("request_settings", "request_timeout_ms")
 CONCURRENT: Key = ("request_settings", "max_concurrent_requests_per_instance")
 GUNICORN: Key = (KEY, "GUNICORN_CMD_ARGS")
 
-AZURES_TIMEOUT_MS = 5_000
-GUNICORNS_GRACE_S = 30
+AZURE_TIMEOUT_MS = 5_000
+GUNICORN_GRACE_S = 30
 
 
 def deadlines(document: Document) -> Iterator[Problem]:
-    """Each must end before what waits for it."""
+    """Require each deadline to end before whatever waits for it."""
     if not (ours := configured(document)):
         return
     timeout = document.typed(int, *TIMEOUT)
-    if ours.scoring_deadline_ms >= (AZURES_TIMEOUT_MS if timeout is None else timeout):
+    if ours.scoring_deadline_ms >= (AZURE_TIMEOUT_MS if timeout is None else timeout):
         yield document.problem(
             TIMEOUT,
-            f"is {timeout or f'{AZURES_TIMEOUT_MS}, as it is missing'}, not over our deadline",
+            f"is {timeout or f'{AZURE_TIMEOUT_MS}, as it is missing'}, not over our deadline",
             f"write {max(REQUEST_TIMEOUT_MS, ours.scoring_deadline_ms + 5_000)} or lower "
-            f"SCORING_DEADLINE_MS "
-            f"({ours.scoring_deadline_ms})",
+            f"SCORING_DEADLINE_MS ({ours.scoring_deadline_ms})",
         )
     if ours.scoring_queue_timeout_ms >= ours.scoring_deadline_ms:
         yield document.problem(
@@ -49,43 +47,48 @@ def deadlines(document: Document) -> Iterator[Problem]:
 
 
 def concurrent_requests(document: Document) -> Iterator[Problem]:
-    """Managed: as many as an instance takes in. Kubernetes: at most, for there Microsoft wants its
-    default kept."""
+    """Require as many concurrent requests as an instance admits; on Kubernetes, no more than that.
+
+    On Kubernetes Microsoft recommends keeping the default.
+    """
     if not (ours := configured(document)):
         return
-    given = document.typed(int, *CONCURRENT)
-    taken = concurrency(ours, _threads(document))
-    too_few = not on_kubernetes(document) and (given or 1) < taken
-    if too_few or (given or 1) > taken:
+    declared = document.typed(int, *CONCURRENT)
+    admitted = concurrency(ours, _threads(document))
+    too_few = not on_kubernetes(document) and (declared or 1) < admitted
+    if too_few or (declared or 1) > admitted:
         yield document.problem(
             CONCURRENT,
-            f"is {given or '1, as it is missing'}, but an instance takes in {taken}",
-            f"write {taken}, which is WORKER_COUNT ({ours.worker_count}) times what a worker "
-            f"admits",
+            f"is {declared or '1, as it is missing'}, but an instance admits {admitted}",
+            f"write {admitted}, which is WORKER_COUNT ({ours.worker_count}) "
+            "times what a worker admits",
         )
 
 
 def threads(document: Document) -> Iterator[Problem]:
-    """Where ours can not take its place, gunicorn's own worker answers one request at a time,
-    probes included."""
+    """Require threads for gunicorn's own worker, which may have to serve in place of ours.
+
+    Without threads it answers one request at a time, probes included.
+    """
     if not serves_itself(document) and _threads(document) == 1:
-        what = (
-            "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+        yield document.problem(
+            GUNICORN,
+            "has no --threads, so probes wait behind scores if gunicorn's own worker serves",
+            "write --threads 64",
         )
-        yield document.problem(GUNICORN, what, "write --threads 64")
 
 
 def grace(document: Document) -> Iterator[Problem]:
-    """What was taken in before SIGTERM is still answered."""
+    """Require enough time after SIGTERM to answer the requests that were admitted before it."""
     if serves_itself(document) or not (ours := configured(document)):
         return
-    given = _option(document, "graceful-timeout") or GUNICORNS_GRACE_S
-    needed = -(-(ours.scoring_drain_ms + ours.scoring_deadline_ms) // 1000)
-    if given < needed:
+    grace_s = _option(document, "graceful-timeout") or GUNICORN_GRACE_S
+    needed_s = -(-(ours.scoring_drain_ms + ours.scoring_deadline_ms) // 1000)
+    if grace_s < needed_s:
         yield document.problem(
             GUNICORN,
-            f"gives {given} s for what may take {needed} s to drain and to answer",
-            f"write --graceful-timeout {max(60, needed)}",
+            f"allows {grace_s} s, but draining and answering may take {needed_s} s",
+            f"write --graceful-timeout {max(60, needed_s)}",
         )
 
 
@@ -94,8 +97,8 @@ def _threads(document: Document) -> int:
 
 
 def _option(document: Document, name: str) -> int | None:
-    found = re.search(rf"--{name}[ =](\d+)", document.typed(str, *GUNICORN) or "")
-    return int(found[1]) if found else None
+    match = re.search(rf"--{name}[ =](\d+)", document.typed(str, *GUNICORN) or "")
+    return int(match[1]) if match else None
 
 
 RULES = (deadlines, concurrent_requests, threads, grace)

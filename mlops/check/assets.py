@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mlops.check.document import Document, Key, Problem, Unreadable, read
-from mlops.check.kind import Kind, kind
+from mlops.check.document import Document, Key, Problem, UnreadableDocument, read
+from mlops.check.kind import DocumentKind, kind
 from mlops.check.references import is_remote
 
 ROUTES = ("liveness_route", "readiness_route", "scoring_route")
@@ -30,15 +30,15 @@ def image_or_build(document: Document) -> Iterator[Problem]:
 def conda_file(document: Document) -> Iterator[Problem]:
     for at in _environments(document):
         key = (*at, "conda_file")
-        given = _local(document, *key)
-        if given is None:
+        file = _local(document, *key)
+        if file is None:
             continue
         try:
-            if read(given).value("dependencies") is None:
+            if read(file).value("dependencies") is None:
                 yield document.problem(
-                    key, f"is {given.name}, which has no dependencies", "list them there"
+                    key, f"is {file.name}, which has no dependencies", "list them there"
                 )
-        except Unreadable as error:
+        except UnreadableDocument as error:
             yield document.problem(
                 key, f"can't be used: {error}", "write the path of a conda file from this one"
             )
@@ -51,7 +51,7 @@ def build_context(document: Document) -> Iterator[Problem]:
         if folder and not folder.is_dir():
             yield document.problem(
                 (*at, "build", "path"),
-                f"is {folder}, which is no folder",
+                f"is {folder}, which is not a folder",
                 "write its path from this file",
             )
         elif folder and not (folder / dockerfile).is_file():
@@ -66,59 +66,59 @@ def routes(document: Document) -> Iterator[Problem]:
     for at in _environments(document):
         for route in ROUTES:
             key = (*at, "inference_config", route, "path")
-            given = document.typed(str, *key)
-            if given is not None and not given.startswith("/"):
-                yield document.problem(key, f"is {given}", "start it with /")
+            path = document.typed(str, *key)
+            if path is not None and not path.startswith("/"):
+                yield document.problem(key, f"is {path}", "start it with /")
 
 
 def model_path(document: Document) -> Iterator[Problem]:
     for at in _models(document):
         key = (*at, "path")
-        given = _local(document, *key)
+        path = _local(document, *key)
         if document.value(*key) is None:
             yield document.problem(
                 key, "is missing", "write the path of what `mlops package` wrote"
             )
-        elif given and not _holds(given):
+        elif path and not _has_content(path):
             yield document.problem(
                 key,
-                f"is {given}, where no model is",
+                f"is {path}, where there is no model",
                 "run `make artifact`, or write the path of what `mlops package` wrote",
             )
 
 
 def mlflow_folder(document: Document) -> Iterator[Problem]:
     for at in _models(document):
-        given = _local(document, *at, "path")
+        path = _local(document, *at, "path")
         is_mlflow = document.value(*at, "type") == "mlflow_model"
-        if is_mlflow and given and _holds(given) and not (given / "MLmodel").is_file():
+        if is_mlflow and path and _has_content(path) and not (path / "MLmodel").is_file():
             yield document.problem(
                 (*at, "type"), "is mlflow_model, but path has no MLmodel", "write custom_model"
             )
 
 
 def _environments(document: Document) -> Iterator[Key]:
-    return _found(document, Kind.ENVIRONMENT, "environment")
+    return _keys_of(document, DocumentKind.ENVIRONMENT, "environment")
 
 
 def _models(document: Document) -> Iterator[Key]:
-    return _found(document, Kind.MODEL, "model")
+    return _keys_of(document, DocumentKind.MODEL, "model")
 
 
-def _found(document: Document, own: Kind, inside: str) -> Iterator[Key]:
-    """Where the assets of a kind are described: the whole document, or one key of it."""
-    if kind(document) is own:
+def _keys_of(document: Document, asset: DocumentKind, inside: str) -> Iterator[Key]:
+    """Yield the key that describes an asset: the whole document, or the key ``inside`` it."""
+    if kind(document) is asset:
         yield ()
     elif isinstance(document.value(inside), dict):
         yield (inside,)
 
 
 def _local(document: Document, *key: str | int) -> Path | None:
-    given = document.typed(str, *key)
-    return None if given is None or is_remote(given) else document.beside(given)
+    path = document.typed(str, *key)
+    return None if path is None or is_remote(path) else document.beside(path)
 
 
-def _holds(path: Path) -> bool:
+def _has_content(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and any(path.iterdir()))
 
 

@@ -1,5 +1,4 @@
-"""What azure-ai-ml says when it loads a file, as ``az ml`` would, with each complaint at its
-key."""
+"""Reports what azure-ai-ml refuses when it loads a file as ``az ml`` does, at the key concerned."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from typing import Any
 from azureml_scoring.errors import StartupError
 from mlops import extras
 from mlops.check.document import Document, Key, Problem
-from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, Kind
+from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, DocumentKind
 
 REMEDIES = {
     "Unknown field.": "remove it or correct its spelling",
@@ -24,17 +23,19 @@ REMEDIES = {
 }
 
 OTHER_FORM = "In order to specify an existing"
-"""How it starts to explain the reference that could stand where an asset is described."""
+"""Start of its message about the reference that may replace the description of an asset."""
 
 
-def problems(document: Document, kind: Kind) -> Iterator[Problem]:
-    """All of the first stage that has any: azure-ai-ml goes no further. Raises StartupError where
-    it is missing."""
-    return _each(document, _complaints(document.path, kind), ())
+def problems(document: Document, kind: DocumentKind) -> Iterator[Problem]:
+    """Yield the problems of the first stage that has any: azure-ai-ml stops there.
+
+    Raises StartupError if azure-ai-ml is not installed.
+    """
+    return _problems(document, _messages(document.path, kind), ())
 
 
-def _complaints(path: Path, kind: Kind) -> Any:
-    """A text, or lists and mappings of them as the file is nested; empty where there are none."""
+def _messages(path: Path, kind: DocumentKind) -> Any:
+    """Return a text, or texts in lists and mappings nested as the file is; empty if it is valid."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("azure").setLevel(logging.CRITICAL)
@@ -45,35 +46,34 @@ def _complaints(path: Path, kind: Kind) -> Any:
             raise StartupError(
                 f"azure-ai-ml is not installed; run `{extras.command('deploy')}`."
             ) from None
-        logging.getLogger("azure.ai.ml").setLevel(
-            logging.CRITICAL
-        )  # which it sets itself, when it is imported
-        loaders: dict[Kind, Callable[[Path], object]] = {
+        # Importing it sets this level.
+        logging.getLogger("azure.ai.ml").setLevel(logging.CRITICAL)
+        loaders: dict[DocumentKind, Callable[[Path], object]] = {
             **dict.fromkeys(ENDPOINTS, ml.load_online_endpoint),
             **dict.fromkeys(DEPLOYMENTS, ml.load_online_deployment),
-            Kind.ENVIRONMENT: ml.load_environment,
-            Kind.MODEL: ml.load_model,
+            DocumentKind.ENVIRONMENT: ml.load_environment,
+            DocumentKind.MODEL: ml.load_model,
         }
         try:
             loaders[kind](path)
         except ValidationError as error:
-            cause = error.__cause__ or error.__context__  # the outer one has all in one text
+            cause = error.__cause__ or error.__context__  # the outer error has only one text
             return cause.messages if isinstance(cause, ValidationError) else error.messages
-        except Exception as error:  # whatever a mistaken file makes of their code
+        except Exception as error:  # a mistaken file may break their code anywhere
             return str(error)
         return []
 
 
-def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
+def _problems(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
-            yield from _each(document, inner, key if name == "_schema" else (*key, name))
+            yield from _problems(document, inner, key if name == "_schema" else (*key, name))
     elif isinstance(messages, list):
-        told = list(_flat(messages))
-        plain = [message for message in told if not str(message).startswith(OTHER_FORM)] or told
-        for i, message in enumerate(plain):
-            if message not in plain[:i]:
-                yield from _each(document, message, key)
+        flat = list(_flat(messages))
+        relevant = [message for message in flat if not str(message).startswith(OTHER_FORM)] or flat
+        for i, message in enumerate(relevant):
+            if message not in relevant[:i]:
+                yield from _problems(document, message, key)
     else:
         text = str(messages)
         if not (text.startswith(OTHER_FORM) and isinstance(document.value(*key), dict)):
@@ -83,7 +83,7 @@ def _each(document: Document, messages: Any, key: Key) -> Iterator[Problem]:
 
 
 def _flat(messages: list[Any]) -> Iterator[Any]:
-    """A list for each form that a value may have, in lists."""
+    """Flatten the lists: azure-ai-ml nests one list for each form that a value may have."""
     for message in messages:
         if isinstance(message, Mapping) and [*message] == ["_schema"]:
             yield from _flat(message["_schema"])

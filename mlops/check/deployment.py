@@ -1,20 +1,19 @@
-"""Rules for online deployments that azure-ai-ml does not hold them to: what they are made of, and
-how many."""
+"""Rules for online deployments that azure-ai-ml does not check: their assets, limits and counts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlops.check.document import Document, Problem, Unreadable, read
+from mlops.check.document import Document, Problem, UnreadableDocument, read
 from mlops.check.kind import on_kubernetes
 from mlops.check.references import is_mlflow, is_remote, serves_itself
 
-LONGEST_MS, LONGEST_ON_KUBERNETES_MS = 180_000, 300_000
-MOST_INSTANCES = 50
+MAX_TIMEOUT_MS, MAX_KUBERNETES_TIMEOUT_MS = 180_000, 300_000
+MAX_INSTANCES = 50
 
 
 def type_as_schema(document: Document) -> Iterator[Problem]:
-    """azure-ai-ml goes by the one, editors by the other."""
+    """Require ``type`` and ``$schema`` to agree: azure-ai-ml reads one, editors the other."""
     expected = "kubernetes" if on_kubernetes(document) else "managed"
     if (document.value("type") or "managed") != expected:
         yield document.problem(("type",), "is not what $schema says", f"write `type: {expected}`")
@@ -22,26 +21,26 @@ def type_as_schema(document: Document) -> Iterator[Problem]:
 
 def request_timeout(document: Document) -> Iterator[Problem]:
     key = ("request_settings", "request_timeout_ms")
-    longest = LONGEST_ON_KUBERNETES_MS if on_kubernetes(document) else LONGEST_MS
-    given = document.typed(int, *key)
-    if given is not None and not 0 < given <= longest:
-        yield document.problem(key, f"is {given}", f"write 1 to {longest}, in milliseconds")
+    longest_ms = MAX_KUBERNETES_TIMEOUT_MS if on_kubernetes(document) else MAX_TIMEOUT_MS
+    timeout_ms = document.typed(int, *key)
+    if timeout_ms is not None and not 0 < timeout_ms <= longest_ms:
+        yield document.problem(key, f"is {timeout_ms}", f"write 1 to {longest_ms}, in milliseconds")
 
 
 def concurrency_is_positive(document: Document) -> Iterator[Problem]:
     key = ("request_settings", "max_concurrent_requests_per_instance")
-    given = document.typed(int, *key)
-    if given is not None and given < 1:
-        yield document.problem(key, f"is {given}", "write 1 or more")
+    requests = document.typed(int, *key)
+    if requests is not None and requests < 1:
+        yield document.problem(key, f"is {requests}", "write 1 or more")
 
 
 def instance_count(document: Document) -> Iterator[Problem]:
     key = ("instance_count",)
-    given = document.value(*key)
-    if isinstance(given, str):
+    count = document.value(*key)
+    if isinstance(count, str):
         yield document.problem(key, "is text", "write the number without quotes")
-    elif isinstance(given, int) and not 1 <= given <= MOST_INSTANCES:
-        yield document.problem(key, f"is {given}", f"write 1 to {MOST_INSTANCES}")
+    elif isinstance(count, int) and not 1 <= count <= MAX_INSTANCES:
+        yield document.problem(key, f"is {count}", f"write 1 to {MAX_INSTANCES}")
 
 
 def scale_settings(document: Document) -> Iterator[Problem]:
@@ -79,23 +78,23 @@ def environment(document: Document) -> Iterator[Problem]:
 
 
 def _path(document: Document, key: str) -> Iterator[Problem]:
-    given = document.value(key)
-    if isinstance(given, str) and given.startswith("file:"):
-        path = document.beside(given.removeprefix("file:"))
+    reference = document.value(key)
+    if isinstance(reference, str) and reference.startswith("file:"):
+        path = document.beside(reference.removeprefix("file:"))
         if not path.is_file():
             yield document.problem(
-                (key,), f"is {given}, which does not exist", "write file:PATH from this file"
+                (key,), f"is {reference}, which does not exist", "write file:PATH from this file"
             )
             return
         try:
             read(path)
-        except Unreadable as error:
+        except UnreadableDocument as error:
             yield document.problem(
-                (key,), f"is {given}, which {error.problem.wrong}", "correct that file"
+                (key,), f"is {reference}, which {error.problem.wrong}", "correct that file"
             )
-    elif isinstance(given, str) and not is_remote(given):
+    elif isinstance(reference, str) and not is_remote(reference):
         yield document.problem(
-            (key,), f"is {given}", "write file:PATH from this file or azureml:NAME:VERSION"
+            (key,), f"is {reference}", "write file:PATH from this file or azureml:NAME:VERSION"
         )
 
 

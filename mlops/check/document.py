@@ -1,4 +1,4 @@
-"""A YAML file with the line of each key, and what may be wrong at one."""
+"""Reads a YAML file with the line of each key, and describes problems at them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Problem:
-    """One sentence: what is wrong and what to write instead. ``line`` counts from 1."""
+    """A mistake at a key, and what to write instead, as one sentence. Lines count from 1."""
 
     path: Path
     line: int
@@ -30,8 +30,8 @@ class Problem:
         return f"{self.path}:{self.line}: {' '.join(sentence.split())}"
 
 
-class Unreadable(Exception):
-    """The file is no YAML that can be checked; ``problem`` says why."""
+class UnreadableDocument(Exception):
+    """The file is not YAML that can be checked; ``problem`` says why."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
@@ -40,8 +40,10 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Document:
-    """``lines`` holds the line of each key that ``data`` has, ``twice`` the keys that stand there
-    more than once."""
+    """The content of a YAML file.
+
+    ``lines`` holds the line of each key of ``data``, ``twice`` the keys that occur repeatedly.
+    """
 
     path: Path
     data: Mapping[str, Any]
@@ -49,62 +51,63 @@ class Document:
     twice: tuple[Key, ...] = ()
 
     def value(self, *key: str | int) -> Any:
-        """None where there is none."""
-        found: Any = self.data
+        """Return the value at ``key``, or None."""
+        value: Any = self.data
         for part in key:
-            if isinstance(found, dict) and part in found:
-                found = found[part]
+            if isinstance(value, dict) and part in value:
+                value = value[part]
             else:
                 return None
-        return found
+        return value
 
     def typed(self, kind: type[T], *key: str | int) -> T | None:
-        """The value if it is of that kind, else None: a wrong type is the schema's to tell. A
-        boolean is no number."""
-        found = self.value(*key)
-        return (
-            found if isinstance(found, kind) and isinstance(found, bool) == (kind is bool) else None
-        )
+        """Return the value if it is of that type, else None: the schema reports wrong types.
+
+        A boolean is not a number here.
+        """
+        value = self.value(*key)
+        is_typed = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+        return value if is_typed else None
 
     def problem(self, key: Key, wrong: str, instead: str) -> Problem:
-        """At ``key``, or where that is missing, at what it would be part of."""
+        """Describe a problem at the line of ``key``, or of its nearest parent that exists."""
         at = key
         while at and at not in self.lines:
             at = at[:-1]
         return Problem(self.path, self.lines.get(at, 1), key, wrong, instead)
 
     def beside(self, path: str) -> Path:
-        """Paths in a file are relative to its folder."""
+        """Resolve a path of the file, which is relative to the file's folder."""
         return self.path.parent / path
 
 
 def read(path: Path) -> Document:
-    """Raises Unreadable where the file is no YAML mapping."""
+    """Read a file. Raises UnreadableDocument if it is not a YAML mapping."""
     try:
         loader = Loader(path.read_text(encoding="utf-8"))
         node = loader.get_single_node()
         data = node and loader.construct_document(node)
     except (OSError, ValueError) as error:
-        raise Unreadable(
+        raise UnreadableDocument(
             Problem(path, 1, (), f"can't be read ({error})", "save it as UTF-8 text")
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         why = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         line = mark.line + 1 if mark else 1
-        raise Unreadable(
-            Problem(path, line, (), f"is no YAML that can be read ({why})", "correct it")
+        raise UnreadableDocument(
+            Problem(path, line, (), f"is not valid YAML ({why})", "correct it")
         ) from None
     if not isinstance(data, dict) or not isinstance(node, yaml.MappingNode):
-        raise Unreadable(Problem(path, 1, (), "holds no keys", "write `key: value` lines"))
+        raise UnreadableDocument(Problem(path, 1, (), "holds no keys", "write `key: value` lines"))
     lines: dict[Key, int] = {}
     twice = tuple(_walk(node, (), lines, set()))
     return Document(path, data, lines, twice)
 
 
 def _walk(node: yaml.Node, at: Key, lines: dict[Key, int], seen: set[int]) -> Iterator[Key]:
-    """Fill ``lines``; -> the keys that stand there twice, of which YAML silently takes the last."""
-    if id(node) in seen:  # an alias, perhaps to what it stands in
+    """Fill ``lines`` and yield the repeated keys, of which YAML silently takes the last."""
+    if id(node) in seen:  # an alias, perhaps to its own parent
         return
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):

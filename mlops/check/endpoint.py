@@ -1,4 +1,4 @@
-"""Rules for online endpoints that azure-ai-ml does not hold them to."""
+"""Rules for online endpoints that azure-ai-ml does not check."""
 
 from __future__ import annotations
 
@@ -7,20 +7,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops.check.document import Document, Problem
-from mlops.check.kind import Kind, on_kubernetes
+from mlops.check.kind import DocumentKind, on_kubernetes
 
 NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9]*(-[a-zA-Z0-9]+)*")
-MOST_MIRRORED = 50
-"""Percent."""
+MAX_MIRRORED_PERCENT = 50
 
 
 def name(document: Document) -> Iterator[Problem]:
-    """Azure's rule for endpoints and deployments."""
-    given = document.typed(str, "name")
-    if given is not None and not (3 <= len(given) <= 32 and NAME.fullmatch(given)):
+    """Require a name that Azure accepts for endpoints and deployments."""
+    value = document.typed(str, "name")
+    if value is not None and not (3 <= len(value) <= 32 and NAME.fullmatch(value)):
         yield document.problem(
             ("name",),
-            "is not a name that Azure takes",
+            "is not a name that Azure accepts",
             "write 3 to 32 letters, digits and single dashes, a letter first",
         )
 
@@ -46,9 +45,9 @@ def mirror_traffic(document: Document) -> Iterator[Problem]:
     if len(mirrored) > 1:
         yield document.problem(key, f"names {len(mirrored)} deployments", "keep one")
     for deployment, share in mirrored.items():
-        if not 0 <= share <= MOST_MIRRORED:
+        if not 0 <= share <= MAX_MIRRORED_PERCENT:
             yield document.problem(
-                (*key, deployment), f"is {share} %", f"write 0 to {MOST_MIRRORED}"
+                (*key, deployment), f"is {share} %", f"write 0 to {MAX_MIRRORED_PERCENT}"
             )
         if share and _shares(document, "traffic").get(deployment):
             yield document.problem(
@@ -59,7 +58,7 @@ def mirror_traffic(document: Document) -> Iterator[Problem]:
 
 
 def compute(document: Document) -> Iterator[Problem]:
-    """It makes the difference between the two kinds of endpoints."""
+    """Require ``compute`` on Kubernetes only, where it tells the two kinds of endpoints apart."""
     if on_kubernetes(document) and not document.value("compute"):
         yield document.problem(
             ("compute",), "is missing", "write azureml:NAME of the attached cluster"
@@ -68,7 +67,7 @@ def compute(document: Document) -> Iterator[Problem]:
         yield document.problem(
             ("compute",),
             "is for Kubernetes",
-            f"remove it or write {Kind.KUBERNETES_ENDPOINT} in $schema",
+            f"remove it or write {DocumentKind.KUBERNETES_ENDPOINT} in $schema",
         )
 
 
@@ -80,8 +79,8 @@ def auth_mode(document: Document) -> Iterator[Problem]:
 
 
 def _shares(document: Document, key: str) -> dict[Any, int]:
-    found = document.typed(dict, key) or {}
-    return {name: share for name, share in found.items() if isinstance(share, int)}
+    shares = document.typed(dict, key) or {}
+    return {name: share for name, share in shares.items() if isinstance(share, int)}
 
 
 RULES = (name, traffic, mirror_traffic, compute, auth_mode)

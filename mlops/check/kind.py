@@ -1,4 +1,4 @@
-"""What a file describes, as its ``$schema`` says."""
+"""The kinds of files that are checked, recognised by their ``$schema``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mlops.check.document import Document
 SCHEMAS = "https://azuremlschemas.azureedge.net/latest"
 
 
-class Kind(StrEnum):
-    """The name of Azure ML's schema."""
+class DocumentKind(StrEnum):
+    """The kind of a file. The values are the names of Azure ML's schemas."""
 
     MANAGED_ENDPOINT = "managedOnlineEndpoint"
     KUBERNETES_ENDPOINT = "kubernetesOnlineEndpoint"
@@ -21,15 +21,15 @@ class Kind(StrEnum):
     MODEL = "model"
 
 
-ENDPOINTS = (Kind.MANAGED_ENDPOINT, Kind.KUBERNETES_ENDPOINT)
-DEPLOYMENTS = (Kind.MANAGED_DEPLOYMENT, Kind.KUBERNETES_DEPLOYMENT)
+ENDPOINTS = (DocumentKind.MANAGED_ENDPOINT, DocumentKind.KUBERNETES_ENDPOINT)
+DEPLOYMENTS = (DocumentKind.MANAGED_DEPLOYMENT, DocumentKind.KUBERNETES_DEPLOYMENT)
 
 
-def kind(document: Document) -> Kind | None:
-    """None where ``$schema`` is missing, or none of those that are checked."""
-    found = re.fullmatch(r".*/(\w+)\.schema\.json", str(document.value("$schema")))
-    return {kind.value: kind for kind in Kind}.get(found[1]) if found else None
+def kind(document: Document) -> DocumentKind | None:
+    """Return the document's kind, or None if ``$schema`` is missing or not one that is checked."""
+    match = re.fullmatch(r".*/(\w+)\.schema\.json", str(document.value("$schema")))
+    return {kind.value: kind for kind in DocumentKind}.get(match[1]) if match else None
 
 
 def on_kubernetes(document: Document) -> bool:
-    return kind(document) in (Kind.KUBERNETES_ENDPOINT, Kind.KUBERNETES_DEPLOYMENT)
+    return kind(document) in (DocumentKind.KUBERNETES_ENDPOINT, DocumentKind.KUBERNETES_DEPLOYMENT)

@@ -1,4 +1,4 @@
-"""What a file refers to: a registered asset, or files beside it."""
+"""Resolves what a file refers to: a registered asset, or files beside it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mlops.check.document import Document, Key, Unreadable, read
+from mlops.check.document import Document, Key, UnreadableDocument, read
 
 REMOTE = re.compile(r"(azureml:|azureml://|runs:/|https?://|wasbs?://|abfss?://)")
-"""What only Azure can look up."""
+"""Beginnings of references that only Azure can look up."""
 
 
 def is_remote(reference: str) -> bool:
@@ -17,50 +17,51 @@ def is_remote(reference: str) -> bool:
 
 
 def described(document: Document, key: str) -> tuple[Document, Key] | None:
-    """Where the asset at ``key`` is described: there, in the file that it names, or for a
-    registered one in a file of its name beside this one. None where it is described nowhere here,
-    or can't be read."""
-    given = document.value(key)
-    if isinstance(given, dict):
+    """Return the document and key that describe the asset at ``key``, or None if there are none.
+
+    They are there, in the file that it names, or, for a registered asset, in a file beside this one
+    with the asset's name.
+    """
+    value = document.value(key)
+    if isinstance(value, dict):
         return document, (key,)
-    if not isinstance(given, str):
+    if not isinstance(value, str):
         return None
-    if given.startswith("file:"):
+    if value.startswith("file:"):
         try:
-            return read(document.beside(given.removeprefix("file:"))), ()
-        except Unreadable:
+            return read(document.beside(value.removeprefix("file:"))), ()
+        except UnreadableDocument:
             return None
-    registered = re.match(r"azureml:([^/:@]+)", given)
+    registered = re.match(r"azureml:([^/:@]+)", value)
     return _beside(document, key, registered[1]) if registered else None
 
 
 def _beside(document: Document, kind: str, name: str) -> tuple[Document, Key] | None:
     for path in sorted(document.path.parent.glob("*.y*ml")):
         try:
-            found = read(path)
-        except Unreadable:
+            candidate = read(path)
+        except UnreadableDocument:
             continue
-        if found.value("name") == name and str(found.value("$schema")).endswith(
-            f"/{kind}.schema.json"
-        ):
-            return found, ()
+        schema = str(candidate.value("$schema"))
+        if candidate.value("name") == name and schema.endswith(f"/{kind}.schema.json"):
+            return candidate, ()
     return None
 
 
 def asset(document: Document, key: str) -> Mapping[str, Any] | None:
-    """What is described at ``key``, as ``described`` finds it."""
-    if (found := described(document, key)) is None:
+    """Return the description of the asset at ``key``, or None if there is none here."""
+    if (place := described(document, key)) is None:
         return None
-    place, at = found
-    given: Mapping[str, Any] = place.value(*at)
-    return given
+    source, at = place
+    description: Mapping[str, Any] = source.value(*at)
+    return description
 
 
 def serves_itself(document: Document) -> bool:
-    """Whether the deployment's environment is an image with a server of its own.
+    """True if the deployment's environment is an image with its own server.
 
-    Its ``inference_config`` says so. A registered one that is described nowhere here must be one if
-    there is no script.
+    Its ``inference_config`` says so. A registered environment that is not described here must be
+    one if there is no script.
     """
     environment = asset(document, "environment")
     if environment is None:
@@ -80,6 +81,6 @@ def is_custom(document: Document) -> bool:
 
 
 def _model_type(document: Document) -> object:
-    """None where it is known to Azure only."""
-    found = asset(document, "model")
-    return found and found.get("type", "custom_model")
+    """Return the model's type, or None if only Azure knows it."""
+    model = asset(document, "model")
+    return model and model.get("type", "custom_model")

@@ -1,4 +1,4 @@
-"""Reads files and folders and holds each to the rules of its kind."""
+"""Reads files and folders, and checks each file by the rules of its kind."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mlops.check import (
     script,
     variables,
 )
-from mlops.check.document import Document, Problem, Unreadable, read
-from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, SCHEMAS, Kind, kind
+from mlops.check.document import Document, Problem, UnreadableDocument, read
+from mlops.check.kind import DEPLOYMENTS, ENDPOINTS, SCHEMAS, DocumentKind, kind
 
 Rule = Callable[[Document], Iterator[Problem]]
 
@@ -31,45 +31,49 @@ _DEPLOYMENT: Sequence[Rule] = (
     *assets.ENVIRONMENT_RULES,
     *assets.MODEL_RULES,
 )
-RULES: Mapping[Kind, Sequence[Rule]] = {
+RULES: Mapping[DocumentKind, Sequence[Rule]] = {
     **dict.fromkeys(ENDPOINTS, endpoint.RULES),
     **dict.fromkeys(DEPLOYMENTS, _DEPLOYMENT),
-    Kind.ENVIRONMENT: assets.ENVIRONMENT_RULES,
-    Kind.MODEL: assets.MODEL_RULES,
+    DocumentKind.ENVIRONMENT: assets.ENVIRONMENT_RULES,
+    DocumentKind.MODEL: assets.MODEL_RULES,
 }
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
-    """``paths``, with the YAML files below in place of a folder. Raises StartupError where one has
-    none."""
-    found: list[Path] = []
+    """Return ``paths``, with each folder replaced by the YAML files below it.
+
+    Raises StartupError for a folder without YAML files.
+    """
+    result: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(file for file in path.rglob("*") if file.suffix in (".yml", ".yaml"))
             if not inside:
                 raise StartupError(f"{path} holds no YAML file; name a folder or files that do.")
-            found += inside
+            result += inside
         elif not path.exists():
             raise StartupError(f"There is no {path} here; name the files or folders to check.")
         else:
-            found.append(path)
-    return list(dict.fromkeys(found))
+            result.append(path)
+    return list(dict.fromkeys(result))
 
 
 def check(paths: Sequence[Path]) -> list[Problem]:
-    """All problems, in the order of the files and their lines. Raises StartupError where
-    azure-ai-ml is missing."""
+    """Return all problems, in the order of the files and their lines.
+
+    Raises StartupError if azure-ai-ml is not installed.
+    """
     documents: list[Document] = []
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for path in paths:
         try:
             documents.append(read(path))
-        except Unreadable as error:
-            found.append(error.problem)
+        except UnreadableDocument as error:
+            problems.append(error.problem)
     for document in documents:
-        found += _problems(document)
-    found += _endpoint_names(documents)
-    return sorted(found, key=lambda problem: (paths.index(problem.path), problem.line))
+        problems += _problems(document)
+    problems += _endpoint_names(documents)
+    return sorted(problems, key=lambda problem: (paths.index(problem.path), problem.line))
 
 
 def _problems(document: Document) -> Iterator[Problem]:
@@ -78,22 +82,20 @@ def _problems(document: Document) -> Iterator[Problem]:
         yield document.problem(
             ("$schema",),
             "does not say what this is",
-            f"write {SCHEMAS}/NAME.schema.json with NAME one of {', '.join(Kind)}",
+            f"write {SCHEMAS}/NAME.schema.json with NAME one of {', '.join(DocumentKind)}",
         )
         return
     for key in document.twice:
-        yield document.problem(
-            key, "stands there twice, and only the last one counts", "remove one"
-        )
+        yield document.problem(key, "occurs twice, and only the last one counts", "remove one")
     ours = [problem for rule in RULES[what] for problem in rule(document)]
     yield from ours
     for problem in azure_schema.problems(document, what):
-        if not any(problem.key == told.key[: len(problem.key)] for told in ours):
+        if not any(problem.key == our.key[: len(problem.key)] for our in ours):
             yield problem
 
 
 def _endpoint_names(documents: Sequence[Document]) -> Iterator[Problem]:
-    """A deployment belongs to an endpoint of its folder, if one is there."""
+    """Require a deployment to belong to an endpoint of its folder, if the folder has one."""
     names: dict[Path, list[object]] = {}
     for document in documents:
         if kind(document) in ENDPOINTS:

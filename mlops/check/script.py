@@ -1,4 +1,4 @@
-"""Rules for the script of a deployment, and for what is to run it."""
+"""Rules for the scoring script of a deployment, and for the environment that runs it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ PARTS = {
     "code": "write the folder's path from this file",
     "scoring_script": "write the name of the file in that folder",
 }
-SCRIPT = "name the folder as code and the file as scoring_script"
+SCRIPT_ADVICE = "name the folder as code and the file as scoring_script"
 
 
 def scoring_script(document: Document) -> Iterator[Problem]:
-    """An image with a server of its own, and a model of MLflow, need none."""
+    """Require a script, except for an image with its own server and for a model of MLflow."""
     key = ("code_configuration",)
     if document.value(*key) is None:
         if not serves_itself(document) and not is_mlflow(document):
-            yield document.problem(key, "is missing", SCRIPT)
+            yield document.problem(key, "is missing", SCRIPT_ADVICE)
         elif asset(document, "environment") is None and is_custom(document):
             environment = document.value("environment")
             yield document.problem(
                 key,
-                f"is missing, and nothing here says that {environment} is an image with a server "
-                f"of its own",
-                f"{SCRIPT}, or put the environment's file, with inference_config, beside this one",
+                f"is missing, and nothing here says that {environment} is "
+                "an image with its own server",
+                f"{SCRIPT_ADVICE}, or put the environment's file, with inference_config, beside "
+                "this one",
             )
         return
     for part, instead in PARTS.items():
@@ -41,7 +42,7 @@ def scoring_script(document: Document) -> Iterator[Problem]:
     folder = document.beside(code)
     if not folder.is_dir():
         yield document.problem(
-            (*key, "code"), f"is {code}, which is no folder", "write its path from this file"
+            (*key, "code"), f"is {code}, which is not a folder", "write its path from this file"
         )
     elif script is not None:
         yield from _functions(document, folder / script)
@@ -57,35 +58,35 @@ def _functions(document: Document, script: Path) -> Iterator[Problem]:
         )
         return
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        yield document.problem(key, f"is no Python that can be parsed ({error})", "correct it")
+        yield document.problem(key, f"is not valid Python ({error})", "correct it")
         return
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = {node.name for node in tree.body if isinstance(node, functions)}
-    found |= {
+    names = {node.name for node in tree.body if isinstance(node, functions)}
+    names |= {
         name.asname or name.name
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
-    for missing in [name for name in ("init", "run") if name not in found]:
+    for missing in [name for name in ("init", "run") if name not in names]:
         yield document.problem(
             key, f"has no function {missing}()", f"define {missing}() in {script.name}"
         )
 
 
 def inference_server(document: Document) -> Iterator[Problem]:
-    """Azure ML starts it, with the script, in the environment of the conda file."""
+    """Require the server that Azure ML starts with the script, in the conda file's environment."""
     if serves_itself(document) or document.value("code_configuration") is None:
         return
-    if (found := described(document, "environment")) is None:
+    if (place := described(document, "environment")) is None:
         return
-    place, at = found
-    packages = conda.packages(place, (*at, "conda_file"))
+    source, at = place
+    packages = conda.packages(source, (*at, "conda_file"))
     if packages is not None and packages.isdisjoint(conda.SERVERS):
         yield document.problem(
             ("environment",),
             f"has a conda file without {conda.SERVERS[0]}, which runs the script",
-            f"add it below pip in the conda file of {place.path.name}",
+            f"add it below pip in the conda file of {source.path.name}",
         )
 
 

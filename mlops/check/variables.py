@@ -1,5 +1,4 @@
-"""Rules for a deployment's environment variables: text, no secrets, and settings that the service
-knows."""
+"""Rules for a deployment's environment variables: text, no secrets, only known settings."""
 
 from __future__ import annotations
 
@@ -19,23 +18,23 @@ SECRET_VALUE = re.compile(
     r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=",
     re.IGNORECASE,
 )
-"""A password in a URL may hold a slash, though it should not; after a host and a port a slash
-begins the path."""
+"""Matches passwords in URLs too, also one with a slash; after a host and a port a slash begins the
+path."""
 
 INJECTED = re.compile(r"\$\{\{(keyvault:https://|azureml://connections/)[^{}]+\}\}")
-"""What Azure ML replaces by a secret of the Key Vault or of a connection when the container
-starts."""
+"""References that Azure ML replaces with a secret of the Key Vault or of a connection when the
+container starts."""
 
 
 def text(document: Document) -> Iterator[Problem]:
-    for name, value in _given(document).items():
+    for name, value in _variables(document).items():
         if not isinstance(value, str):
             yield document.problem((KEY, name), "is not text", "put the value in quotes")
 
 
 def no_secrets(document: Document) -> Iterator[Problem]:
-    """The value is not echoed."""
-    for name, value in _given(document).items():
+    """Report secrets in plain text, without repeating their values."""
+    for name, value in _variables(document).items():
         shown = SECRET_NAME.search(name) or SECRET_VALUE.search(str(value))
         if value and shown and not INJECTED.fullmatch(str(value)):
             yield document.problem(
@@ -46,7 +45,7 @@ def no_secrets(document: Document) -> Iterator[Problem]:
 
 
 def known_settings(document: Document) -> Iterator[Problem]:
-    """Each by itself, as start-up would refuse it."""
+    """Report each setting that the service would refuse at its start."""
     for name, value in _texts(document).items():
         try:
             settings.load({name: value})
@@ -56,28 +55,28 @@ def known_settings(document: Document) -> Iterator[Problem]:
 
 
 def deployment_name(document: Document) -> Iterator[Problem]:
-    """Metadata and logs show it."""
-    name, given = document.value("name"), _texts(document).get("DEPLOYMENT_NAME")
-    if given is not None and given != name:
+    """Require DEPLOYMENT_NAME, which metadata and logs show, to be the deployment's name."""
+    name, variable = document.value("name"), _texts(document).get("DEPLOYMENT_NAME")
+    if variable is not None and variable != name:
         yield document.problem(
             (KEY, "DEPLOYMENT_NAME"), "is not the deployment's name", f"write {name}"
         )
 
 
 def configured(document: Document) -> Settings | None:
-    """What the service would read; None where it would not start."""
+    """Return the settings that the service would read, or None if it would not start."""
     try:
         return settings.load(_texts(document))
     except StartupError:
         return None
 
 
-def _given(document: Document) -> dict[str, object]:
+def _variables(document: Document) -> dict[str, object]:
     return {str(name): value for name, value in (document.typed(dict, KEY) or {}).items()}
 
 
 def _texts(document: Document) -> dict[str, str]:
-    return {name: value for name, value in _given(document).items() if isinstance(value, str)}
+    return {name: value for name, value in _variables(document).items() if isinstance(value, str)}
 
 
 RULES = (text, no_secrets, known_settings, deployment_name)

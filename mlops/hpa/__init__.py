@@ -1,2 +1,1 @@
-"""Kubernetes' HorizontalPodAutoscaler, computed here: what a manifest does with a load, before a
-cluster does."""
+"""Kubernetes' HorizontalPodAutoscaler, simulated: what a manifest would do with a load."""

@@ -1,8 +1,8 @@
-"""From what the metrics ask for to what is done: stabilisation windows, then rate policies, then
-minimum and maximum.
+"""Turns the replicas that the metrics ask for into those to have: stabilisation windows, then rate
+policies, then minimum and maximum.
 
-After ``pkg/controller/podautoscaler/horizontal.go`` of Kubernetes 1.36, whose own answers tests
-hold this to. Times are seconds of one clock.
+A port of ``pkg/controller/podautoscaler/horizontal.go`` of Kubernetes 1.36; tests compare it with
+the original's answers. Times are seconds of one clock.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-DOWN_WINDOW = 300.0
-"""Seconds; the controller's ``--horizontal-pod-autoscaler-downscale-stabilization``."""
+DOWN_WINDOW_S = 300.0
+"""The controller's ``--horizontal-pod-autoscaler-downscale-stabilization``."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """``value``: percent or pods, that may come or go within ``period`` seconds."""
+    """A rate policy: ``value`` percent or pods may come or go within ``period`` seconds."""
 
     type: Literal["Percent", "Pods"]
     value: int
@@ -26,29 +26,30 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Rules:
-    """``select``: which of the policies counts, the one that changes most, least, or none."""
+class ScalingRules:
+    """The rules of one direction. ``window``: of stabilisation, in seconds. ``select``: the policy
+    that counts: the one that allows the largest change, the smallest, or none."""
 
     policies: tuple[Policy, ...]
     window: float
     select: Literal["Max", "Min", "Disabled"] = "Max"
 
 
-UP = Rules((Policy("Pods", 4, 15), Policy("Percent", 100, 15)), window=0)
-DOWN = Rules((Policy("Percent", 100, 15),), window=DOWN_WINDOW)
-"""What Kubernetes takes where ``behavior`` leaves a direction, or a key of it, out."""
+UP = ScalingRules((Policy("Pods", 4, 15), Policy("Percent", 100, 15)), window=0)
+DOWN = ScalingRules((Policy("Percent", 100, 15),), window=DOWN_WINDOW_S)
+"""Kubernetes' defaults for a direction, or a key of it, that ``behavior`` leaves out."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    up: Rules = UP
-    down: Rules = DOWN
+    up: ScalingRules = UP
+    down: ScalingRules = DOWN
 
 
 @dataclass(frozen=True)
 class History:
-    """``recommendations``: when, and what the metrics asked for. ``changes``: when, and by how many
-    replicas."""
+    """What the controller remembers. ``recommendations``: times and the replicas that the metrics
+    asked for. ``changes``: times and by how many replicas."""
 
     recommendations: tuple[tuple[float, int], ...] = ()
     changes: tuple[tuple[float, int], ...] = ()
@@ -64,14 +65,13 @@ def normalise(
     high: int,
     behaviour: Behaviour | None,
 ) -> tuple[int, History]:
-    """-> the replicas to have, and the history with this look in it. ``raw``: what the metrics ask
-    for.
+    """Return the replicas to have, and the history with this look in it.
 
-    Without ``behaviour`` the older rule of the controller holds: up to twice as many or four at a
-    time.
+    ``raw``: what the metrics ask for. Without ``behaviour`` the controller's older rule holds: up
+    to twice as many, or four, at a time.
     """
     windows = (
-        (0.0, DOWN_WINDOW) if behaviour is None else (behaviour.up.window, behaviour.down.window)
+        (0.0, DOWN_WINDOW_S) if behaviour is None else (behaviour.up.window, behaviour.down.window)
     )
     seen = history.recommendations or ((now, current),)
     wanted = _stabilised(raw, current, seen, now, *windows)
@@ -88,7 +88,7 @@ def normalise(
 
 
 def changed(history: History, now: float, by: int, behaviour: Behaviour | None) -> History:
-    """The history once a change was made."""
+    """Return the history after a change by ``by`` replicas."""
     if behaviour is None or not by:
         return history
     longest = max(
@@ -105,15 +105,17 @@ def _stabilised(
     up_window: float,
     down_window: float,
 ) -> int:
-    """No further up than anything asked for within the one window, no further down than within the
-    other."""
+    """Limit a rise to the lowest recommendation within ``up_window``, and a fall to the highest
+    within ``down_window``."""
     seen = list(seen)
     lowest = min([raw, *(wanted for _, wanted in _younger(seen, now, up_window))])
     highest = max([raw, *(wanted for _, wanted in _younger(seen, now, down_window))])
     return min(max(current, lowest), highest)
 
 
-def _limit_up(rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float) -> int:
+def _limit_up(
+    rules: ScalingRules, current: int, changes: Iterable[tuple[float, int]], now: float
+) -> int:
     if rules.select == "Disabled":
         return current
     limits = []
@@ -129,7 +131,7 @@ def _limit_up(rules: Rules, current: int, changes: Iterable[tuple[float, int]], 
 
 
 def _limit_down(
-    rules: Rules, current: int, changes: Iterable[tuple[float, int]], now: float
+    rules: ScalingRules, current: int, changes: Iterable[tuple[float, int]], now: float
 ) -> int:
     if rules.select == "Disabled":
         return current

@@ -19,61 +19,72 @@ from azureml_scoring.quantities import (
 from mlops import output
 from mlops.quantity_options import QuantityType
 
-PLACE = click.Path(path_type=Path, exists=True, allow_dash=True)
+MANIFEST = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20
 
 
 @click.command()
-@click.argument("manifests", nargs=-1, required=True, type=PLACE)
+@click.argument("manifests", nargs=-1, required=True, type=MANIFEST)
 @click.option(
     "--load",
     default="spike",
-    help="step, spike, ramp, daily, or a CSV file: seconds,requests_per_second.",
+    help="The load: step, spike, ramp, daily, or a CSV file with the columns seconds and "
+    "requests_per_second.",
 )
 @click.option(
-    "--base", type=QuantityType(PER_SECOND), default=20.0, help="Least requests/s of a named load."
+    "--base", type=QuantityType(PER_SECOND), default=20.0, help="Lowest rate of a named load."
 )
 @click.option(
-    "--peak", type=QuantityType(PER_SECOND), default=400.0, help="Most requests/s of a named load."
+    "--peak", type=QuantityType(PER_SECOND), default=400.0, help="Highest rate of a named load."
 )
 @click.option(
     "--minutes",
     type=QuantityType(WHOLE_MINUTES),
-    help="Length of a named load; by default 30, for daily a day.",
+    help="Length of a named load; by default half an hour, for daily a day.",
 )
 @click.option(
     "--compare",
     multiple=True,
     metavar="KEY=VALUE[,...]",
-    help="Also simulate the first manifest with this change.",
+    help="Simulate the first manifest once more, with these settings changed.",
 )
 @click.option(
     "--service-ms",
     type=QuantityType(MILLISECONDS),
     default=20.0,
-    help="Time of one core for a request: the stage predict in /metrics.",
+    help="Time that one core takes for a request: the stage predict in /metrics.",
 )
 @click.option(
     "--start-seconds",
     type=QuantityType(SECONDS),
     default=40.0,
-    help="Time until a new pod is ready, and a new node if it needs one.",
+    help="Time until a new pod is ready, including a new node if it needs one.",
 )
 @click.option(
     "--memory-mib",
     type=QuantityType(MEBIBYTES),
     default=300.0,
-    help="Memory that a pod uses, whatever the load.",
+    help="Memory that a pod uses, at any load.",
 )
-@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO.")
-@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO.")
-@click.option("--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO.")
-@click.option("--picture", type=click.Choice(["svg", "png"]), default="svg")
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO: limit of P95.")
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO: limit of P99.")
+@click.option(
+    "--error-rate",
+    type=QuantityType(SHARE),
+    default=0.01,
+    help="SLO: share of the requests that may fail.",
+)
+@click.option(
+    "--picture",
+    type=click.Choice(["svg", "png"]),
+    default="svg",
+    help="Format of the picture.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default="build/simulation",
-    help="Folder for tables and picture.",
+    help="Folder to write the tables and the picture to.",
 )
 def simulate(
     manifests: tuple[Path, ...],
@@ -91,12 +102,12 @@ def simulate(
     picture: str,
     out: Path,
 ) -> None:
-    """Show what the autoscaler in MANIFESTS would do with a load, and what requests would see of
-    it.
+    """Simulate what the autoscaler in MANIFESTS does with a load, and how requests fare.
 
     MANIFESTS are files or folders with a HorizontalPodAutoscaler, or KEDA's ScaledObject, and the
-    Deployment that it names; - reads what kustomize renders. The autoscaler is computed as
-    Kubernetes does; the pods are a model (docs/kubernetes.md says which), and no cluster is asked.
+    Deployment that it names; - reads standard input, such as kustomize's output. The autoscaler is
+    computed as Kubernetes does; the pods are a model (see docs/kubernetes.md). No cluster is
+    needed.
 
     Example: mlops simulate kubernetes/base --load spike --compare maxReplicas=20 --compare cpu=50
     """
@@ -104,11 +115,11 @@ def simulate(
     from mlops.hpa import picture as pictures
     from mlops.hpa.pod import PodModel
     from mlops.hpa.simulation import simulate
-    from mlops.rollout.judge import Slo
+    from mlops.slo import Slo
 
-    found = manifest.read(manifests)
-    setups = [each.setup() for each in found]
-    setups += [found[0].but(changes).setup() for changes in compare]
+    scalers = manifest.read(manifests)
+    setups = [scaler.setup() for scaler in scalers]
+    setups += [scalers[0].but(changes).setup() for changes in compare]
     arriving = _load(load, base, peak, minutes)
     timelines = []
     for setup in setups:
@@ -142,9 +153,7 @@ def _load(name: str, base: float, peak: float, minutes: int | None) -> np.ndarra
 
     if name in loads.SHAPES:
         if peak < base:
-            raise StartupError(
-                f"--peak is {peak:g}, below --base, which is {base:g}; correct one of them."
-            )
+            raise StartupError(f"--peak, {peak:g}, is below --base, {base:g}; correct one of them.")
         return loads.named(name, base=base, peak=peak, minutes=minutes)
     if not Path(name).is_file():
         raise StartupError(

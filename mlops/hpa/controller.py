@@ -1,5 +1,5 @@
-"""One look of the controller: what each metric asks for, the most of it, and what is done about
-it."""
+"""One look of the controller: the replicas that each metric asks for, the highest of them, and the
+replicas to have."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Literal
 from mlops.hpa.behaviour import Behaviour, History, normalise
 from mlops.hpa.replicas import USUAL, NoMetrics, Pod, Tolerance, by_average_value, by_utilisation
 
-SYNC = 15
-"""Seconds from look to look; the controller's ``--horizontal-pod-autoscaler-sync-period``."""
+SYNC_S = 15
+"""Time between looks; the controller's ``--horizontal-pod-autoscaler-sync-period``."""
 
 Resource = Literal["cpu", "memory"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Autoscaler:
-    """``utilisations``: targets in percent of the requests. ``in_flight``: KEDA's target for each
-    replica."""
+    """The settings of an autoscaler. ``low``, ``high``: replicas. ``utilisations``: targets in
+    percent of what pods request. ``in_flight``: KEDA's target, in requests per replica."""
 
     low: int = 1
     high: int
@@ -37,8 +37,8 @@ def look(
     history: History,
     now: float,
 ) -> tuple[int, History]:
-    """-> the replicas to have, and the history. ``pods``: by metric, for each has its own usage and
-    request."""
+    """Return the replicas to have, and the history. ``pods``: by metric, since each has its own
+    usage and request."""
     if not autoscaler.low <= current <= autoscaler.high:
         return min(max(current, autoscaler.low), autoscaler.high), history
     raw = _most(autoscaler, current, pods, in_flight)
@@ -58,8 +58,8 @@ def look(
 def _most(
     autoscaler: Autoscaler, current: int, pods: Mapping[Resource, Sequence[Pod]], in_flight: float
 ) -> int | None:
-    """None where a metric is missing that might have kept replicas which the others would give
-    up."""
+    """Return the highest proposal; None if a missing metric might forbid the scaling down that the
+    others ask for."""
     proposals, silent = [], False
     for name, target in autoscaler.utilisations.items():
         try:

@@ -1,5 +1,4 @@
-"""Reads what scales a Deployment, and the Deployment, from their manifests; changes single settings
-of them."""
+"""Reads an autoscaler and its Deployment from manifests, and changes single settings of them."""
 
 from __future__ import annotations
 
@@ -21,14 +20,15 @@ from mlops.hpa.controller import Autoscaler
 from mlops.hpa.quantity import parse
 from mlops.hpa.scaler import autoscaler
 
-RENDER = "where it is a patch, give what `kubectl kustomize` renders"
+RENDER_ADVICE = "if it is a patch, give what `kubectl kustomize` renders"
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Setup:
-    """``cpu`` in cores, ``memory`` in bytes: what a pod requests; ``cores``: its limit."""
+    """What is simulated. ``cpu`` in cores, ``memory`` in bytes: what a pod requests. ``cores``: the
+    limit of its CPU. ``configured``: the settings of the service."""
 
     name: str
     autoscaler: Autoscaler
@@ -40,20 +40,20 @@ class Setup:
 
 @dataclass(frozen=True)
 class Manifests:
-    """A scaler with the Deployment that it names, as they were read."""
+    """An autoscaler and the Deployment that it names, as they were read."""
 
     name: str
     scaler: Manifest
     deployment: Manifest
 
     def setup(self) -> Setup:
-        """Raises StartupError."""
+        """Return what the manifests say. Raises StartupError."""
         try:
             return self._setup()
         except (KeyError, TypeError, AttributeError) as error:
             raise StartupError(
-                f"{self.name} is not what the API server takes ({type(error).__name__}: {error}); "
-                f"{RENDER}."
+                f"{self.name} is not a valid manifest ({type(error).__name__}: {error}); "
+                f"{RENDER_ADVICE}."
             ) from None
 
     def _setup(self) -> Setup:
@@ -74,7 +74,8 @@ class Manifests:
         )
 
     def but(self, changes: str) -> Manifests:
-        """With settings changed: ``maxReplicas=20,cpu=50``. Raises StartupError."""
+        """Return the manifests with settings changed, as by ``maxReplicas=20,cpu=50``. Raises
+        StartupError."""
         changed = Manifests(changes, copy.deepcopy(self.scaler), copy.deepcopy(self.deployment))
         for change in changes.split(","):
             key, is_one, text = change.partition("=")
@@ -83,7 +84,9 @@ class Manifests:
             except yaml.YAMLError:
                 is_one = ""
             if not is_one:
-                raise StartupError(f"{change} is no KEY=VALUE, such as maxReplicas=20; correct it.")
+                raise StartupError(
+                    f"{change} is not a valid KEY=VALUE, such as maxReplicas=20; correct it."
+                )
             changed._put(key, value)
         return changed
 
@@ -102,7 +105,7 @@ class Manifests:
         try:
             for part in parents:
                 place = place[part]
-            place[last]  # only what is there is changed: a misspelt key would do nothing
+            place[last]  # a misspelt key must not pass unnoticed
         except (KeyError, IndexError, TypeError):
             raise StartupError(
                 f"{key} is not in the manifest; name a key below its spec as maxReplicas or "
@@ -114,15 +117,15 @@ class Manifests:
 
 
 def read(paths: Iterable[Path]) -> list[Manifests]:
-    """The scalers in ``paths``, each with its Deployment from any of them, or from beside it.
-    Raises StartupError."""
+    """Read the autoscalers in ``paths``, each with its Deployment from one of ``paths`` or from the
+    same folder. Raises StartupError."""
     found: list[tuple[Path, Manifest]] = [
         (path, manifest) for path in paths for manifest in _documents(path)
     ]
     scalers = [(path, manifest) for path, manifest in found if manifest["kind"] in SCALERS]
     if not scalers:
         raise StartupError(
-            "There is no HorizontalPodAutoscaler in what was given; name its file or folder."
+            "There is no HorizontalPodAutoscaler in these manifests; name its file or folder."
         )
     return [
         Manifests(f"{path}", scaler, _deployment(scaler, path, found)) for path, scaler in scalers
@@ -147,11 +150,11 @@ def _pod_spec(deployment: Manifest) -> dict[str, Any]:
 
 
 def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manifest]]) -> Manifest:
-    """The one of its own file or folder first."""
+    """Find the Deployment that ``scaler`` names, first in its own file or folder."""
     try:
         wanted = scaler["spec"]["scaleTargetRef"]["name"]
     except (KeyError, TypeError):
-        raise StartupError(f"{path} names nothing to scale; {RENDER}.") from None
+        raise StartupError(f"{path} names nothing to scale; {RENDER_ADVICE}.") from None
     beside = (
         [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
     )
@@ -162,12 +165,12 @@ def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manife
         ):
             return manifest
     raise StartupError(
-        f"{path}: its Deployment {wanted} is not in what was given; name its file or folder too."
+        f"{path}: its Deployment {wanted} is not in these manifests; name its file or folder too."
     )
 
 
 def _documents(path: Path) -> list[Manifest]:
-    """All manifests of a file, of a folder's files, or of standard input, which is ``-``."""
+    """Return all manifests of a file, of a folder's files, or of standard input, which is ``-``."""
     if str(path) == "-":
         return _loaded(path, sys.stdin.read())
     files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
@@ -182,5 +185,5 @@ def _loaded(path: Path, text: str) -> list[Manifest]:
         documents = bounded_yaml.load_all(text)
     except yaml.YAMLError as error:
         why = getattr(error, "problem", None) or error
-        raise StartupError(f"{path} is no YAML that can be read ({why}); correct it.") from None
+        raise StartupError(f"{path} is not valid YAML ({why}); correct it.") from None
     return [document for document in documents if isinstance(document, dict) and "kind" in document]

@@ -1,5 +1,5 @@
-"""A simulation as a picture: load, replicas, CPU, queues, and what became of the requests, one
-below the other."""
+"""Draws a simulation: load, replicas, CPU, queues, shed requests and latency, one below the
+other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from mlops.hpa.results import by_minute, within
 from mlops.hpa.simulation import MINUTE, Timeline
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 from mlops.svg import picture
 
 

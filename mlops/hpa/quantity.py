@@ -24,9 +24,9 @@ SUFFIXES = {
 QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([a-zA-Z]*))", re.ASCII)
 
 
-def parse(given: object) -> Decimal:
-    """Raises StartupError."""
-    found = QUANTITY.fullmatch(str(given))
-    if not found or (found[3] or "") not in SUFFIXES:
-        raise StartupError(f"{given} is no quantity of Kubernetes; write it as 500m or 1Gi.")
-    return Decimal(found[1] + (found[2] or "")) * SUFFIXES[found[3] or ""]
+def parse(value: object) -> Decimal:
+    """Return the number that a quantity stands for. Raises StartupError."""
+    match = QUANTITY.fullmatch(str(value))
+    if not match or (match[3] or "") not in SUFFIXES:
+        raise StartupError(f"{value} is not a valid quantity; write it as 500m or 1Gi.")
+    return Decimal(match[1] + (match[2] or "")) * SUFFIXES[match[3] or ""]

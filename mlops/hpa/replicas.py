@@ -1,8 +1,8 @@
-"""How many replicas one metric asks for: Kubernetes' replica calculator.
+"""Kubernetes' replica calculator: how many replicas one metric asks for.
 
-After ``pkg/controller/podautoscaler/replica_calculator.go`` of Kubernetes 1.36, whose own answers
-tests hold this to. Pods that are not ready, or have no metric, are never a reason to scale further
-than the others ask for.
+A port of ``pkg/controller/podautoscaler/replica_calculator.go`` of Kubernetes 1.36; tests compare
+it with the original's answers. Pods that are not ready, or have no metric, never make it scale
+further than the others ask for.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-CPU_INITIALISATION = 300.0
-"""Seconds; the controller's ``--horizontal-pod-autoscaler-cpu-initialization-period``."""
+CPU_INITIALISATION_S = 300.0
+"""The controller's ``--horizontal-pod-autoscaler-cpu-initialization-period``."""
 
-INITIAL_READINESS_DELAY = 30.0
-"""Seconds; its ``--horizontal-pod-autoscaler-initial-readiness-delay``."""
+INITIAL_READINESS_DELAY_S = 30.0
+"""The controller's ``--horizontal-pod-autoscaler-initial-readiness-delay``."""
 
-METRIC_WINDOW = 30.0
-"""Seconds that a sample of the metrics API is taken to cover."""
+METRIC_WINDOW_S = 30.0
+"""Time that a sample of the metrics API covers."""
 
 
 class NoMetrics(Exception):
-    """The metric says nothing; the controller then never scales down."""
+    """The metric has no samples, so the controller does not scale down."""
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """By how much usage may miss its target, as a share of it, before anything is changed."""
+    """Shares of the target by which usage may miss it without a change."""
 
     down: float = 0.1
     up: float = 0.1
@@ -41,8 +41,8 @@ USUAL = Tolerance()
 """The controller's ``--horizontal-pod-autoscaler-tolerance``."""
 
 
-class Phase(StrEnum):
-    """``DELETING`` is a pod that was told to stop, in whatever phase."""
+class PodPhase(StrEnum):
+    """A pod's phase. ``DELETING``: it was told to stop, in whatever phase."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -55,11 +55,10 @@ class Pod:
     """One pod as the controller sees it. Ages in seconds; usage and request in thousandths, of a
     core or of a byte.
 
-    ``transition_age``: since the Ready condition last changed; ``usage``: None where there is no
-    sample of it.
+    ``transition_age``: since the Ready condition last changed. ``usage``: None without a sample.
     """
 
-    phase: Phase = Phase.RUNNING
+    phase: PodPhase = PodPhase.RUNNING
     ready: bool = True
     age: float
     transition_age: float
@@ -70,7 +69,8 @@ class Pod:
 
 @dataclass(frozen=True)
 class Proposal:
-    """``utilisation``: percent of the requests, of the pods that count."""
+    """What a metric asks for. ``utilisation``: of the pods that count, in percent of what they
+    request."""
 
     replicas: int
     utilisation: int
@@ -86,8 +86,7 @@ class _Groups:
 def by_utilisation(
     pods: Sequence[Pod], current: int, target: int, *, of_cpu: bool, tolerance: Tolerance = USUAL
 ) -> Proposal:
-    """For a Resource metric whose target is Utilization. ``target`` in percent. Raises
-    NoMetrics."""
+    """Compute a Resource metric whose target is Utilization, in percent. Raises NoMetrics."""
     groups = _grouped(pods, of_cpu=of_cpu)
     samples = [(pod.usage or 0, pod.request) for pod in groups.counted]
     utilisation = _utilisation(samples)
@@ -111,7 +110,7 @@ def by_utilisation(
 def by_average_value(
     total: float, current: int, target: float, *, tolerance: Tolerance = USUAL
 ) -> int:
-    """For an External metric whose target is AverageValue, as KEDA's are. ``target``: for each
+    """Compute an External metric whose target is AverageValue, as KEDA's are. ``target``: per
     replica."""
     return (
         current
@@ -123,9 +122,9 @@ def by_average_value(
 def _grouped(pods: Sequence[Pod], *, of_cpu: bool) -> _Groups:
     groups = _Groups()
     for pod in pods:
-        if pod.phase in (Phase.DELETING, Phase.FAILED):
+        if pod.phase in (PodPhase.DELETING, PodPhase.FAILED):
             continue
-        if pod.phase == Phase.PENDING:
+        if pod.phase == PodPhase.PENDING:
             groups.unready.append(pod)
         elif pod.usage is None:
             groups.missing.append(pod)
@@ -137,14 +136,14 @@ def _grouped(pods: Sequence[Pod], *, of_cpu: bool) -> _Groups:
 
 
 def _is_starting(pod: Pod) -> bool:
-    """What it uses of the processor then says nothing of its load."""
-    if pod.age < CPU_INITIALISATION:
-        return not pod.ready or pod.transition_age < pod.metric_age + METRIC_WINDOW
-    return not pod.ready and pod.age - pod.transition_age < INITIAL_READINESS_DELAY
+    """True if the pod's CPU usage still comes from its start, not from requests."""
+    if pod.age < CPU_INITIALISATION_S:
+        return not pod.ready or pod.transition_age < pod.metric_age + METRIC_WINDOW_S
+    return not pod.ready and pod.age - pod.transition_age < INITIAL_READINESS_DELAY_S
 
 
 def _utilisation(samples: Iterable[tuple[int, int]]) -> int:
-    """``samples``: usage and request."""
+    """Return the utilisation of ``samples`` of usage and request. Raises NoMetrics."""
     usages, requests = [sum(column) for column in zip(*samples, strict=True)] or (0, 0)
     if not requests:
         raise NoMetrics("There are no metrics of pods that are ready.")

@@ -1,5 +1,5 @@
-"""What a simulation comes to: one row for each setting, held to the SLO; and all its seconds, as
-tables."""
+"""The results of a simulation, as tables: a row for each setting, compared with the SLO, and a row
+for each second."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from mlops.hpa.simulation import MINUTE, Timeline
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 
 
 def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> float:
-    """Milliseconds in which ``share`` of the answered requests were answered; NaN where there were
-    none."""
+    """Return the quantile ``share`` of the latencies in milliseconds; NaN without answers."""
     later, answered = timeline.later[minutes].sum(axis=0), _answered(timeline)[minutes].sum()
     if not answered:
         return float("nan")
@@ -23,7 +22,7 @@ def quantile(timeline: Timeline, share: float, minutes: slice = slice(None)) -> 
 
 
 def by_minute(timeline: Timeline, share: float) -> np.ndarray:
-    """The same for each minute."""
+    """Return the quantile ``share`` of the latencies in each minute."""
     return np.array(
         [
             quantile(timeline, share, slice(minute, minute + 1))
@@ -33,8 +32,7 @@ def by_minute(timeline: Timeline, share: float) -> np.ndarray:
 
 
 def row(timeline: Timeline, slo: Slo) -> dict[str, float | str]:
-    """Column -> value. ``within SLO``: percent of the minutes whose P95, P99 and errors all keep
-    it."""
+    """Return column -> value. ``within SLO %``: minutes whose P95, P99 and errors all kept it."""
     requests = timeline.rate.sum()
     return {
         "setting": timeline.name,
@@ -50,7 +48,7 @@ def row(timeline: Timeline, slo: Slo) -> dict[str, float | str]:
 
 
 def within(timeline: Timeline, slo: Slo) -> np.ndarray:
-    """For each minute, whether it kept the SLO. A minute without requests did."""
+    """Tell for each minute whether it kept the SLO. A minute without requests did."""
     shed = _by_minute(timeline.rate * timeline.shed)
     errors = shed <= slo.error_rate * _by_minute(timeline.rate)
     quick = [
@@ -66,12 +64,12 @@ def summary(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
 
 
 def lines(table: pd.DataFrame) -> str:
-    """For a terminal."""
+    """Format the table for a terminal."""
     return table.to_string(index=False, float_format="{:.1f}".format)
 
 
 def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
-    """A row for each second of each setting."""
+    """Return a row for each second of each setting."""
     return pd.concat(
         [
             pd.DataFrame(
@@ -94,7 +92,7 @@ def seconds(timelines: Sequence[Timeline], slo: Slo) -> pd.DataFrame:
 
 
 def tables(timelines: Sequence[Timeline], slo: Slo) -> dict[str, str]:
-    """Return both tables as CSV, by the names of their files."""
+    """Return both tables as CSV, by file name."""
     return {
         "summary.csv": summary(timelines, slo).to_csv(index=False, float_format="%.3f"),
         "seconds.csv": seconds(timelines, slo).to_csv(index=False, float_format="%.4g"),
@@ -102,7 +100,7 @@ def tables(timelines: Sequence[Timeline], slo: Slo) -> dict[str, str]:
 
 
 def _slower(timeline: Timeline, limit: float) -> np.ndarray:
-    """For each minute, how many were answered later than ``limit`` milliseconds."""
+    """Return how many requests of each minute took longer than ``limit`` milliseconds."""
     latencies = 1000 * timeline.model.latencies
     return np.array(
         [

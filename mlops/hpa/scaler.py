@@ -1,4 +1,4 @@
-"""What a manifest says of scaling: a HorizontalPodAutoscaler's, or that of KEDA's ScaledObject."""
+"""Reads the autoscaler's settings from a HorizontalPodAutoscaler, or from KEDA's ScaledObject."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from azureml_scoring.errors import StartupError
-from mlops.hpa.behaviour import DOWN, UP, Behaviour, Policy, Rules
+from mlops.hpa.behaviour import DOWN, UP, Behaviour, Policy, ScalingRules
 from mlops.hpa.controller import Autoscaler
 from mlops.hpa.quantity import parse
 from mlops.hpa.replicas import USUAL, Tolerance
 
-LONGEST_PERIOD, LONGEST_WINDOW = 1800, 3600
-"""Seconds that the API allows."""
+MAX_PERIOD_S, MAX_WINDOW_S = 1800, 3600
+"""The API's limits."""
 
 
 def autoscaler(manifest: Mapping[str, Any]) -> Autoscaler:
-    """Raises StartupError where the API server would refuse it, or nothing here computes it."""
+    """Read an autoscaler. Raises StartupError if the API server would refuse it, or if it can't be
+    simulated."""
     spec = manifest["spec"]
     if manifest["kind"] == "ScaledObject":
         return _of_keda(spec)
@@ -69,42 +70,42 @@ def _bounded(low: object, high: object, **others: Any) -> Autoscaler:
     return Autoscaler(low=least, high=most, **others)
 
 
-def _behaviour(given: Mapping[str, Any] | None) -> tuple[Behaviour | None, Tolerance]:
-    if given is None:
+def _behaviour(spec: Mapping[str, Any] | None) -> tuple[Behaviour | None, Tolerance]:
+    if spec is None:
         return None, USUAL
-    up, down = given.get("scaleUp") or {}, given.get("scaleDown") or {}
+    up, down = spec.get("scaleUp") or {}, spec.get("scaleDown") or {}
     tolerance = Tolerance(
         float(parse(down.get("tolerance", USUAL.down))), float(parse(up.get("tolerance", USUAL.up)))
     )
     return Behaviour(_rules(up, UP), _rules(down, DOWN)), tolerance
 
 
-def _rules(given: Mapping[str, Any], usual: Rules) -> Rules:
+def _rules(spec: Mapping[str, Any], usual: ScalingRules) -> ScalingRules:
     policies = tuple(
         Policy(
             _one_of("A policy's type", policy["type"], "Percent", "Pods"),
             _count("A policy's value", policy["value"]),
-            _count("A policy's periodSeconds", policy["periodSeconds"], most=LONGEST_PERIOD),
+            _count("A policy's periodSeconds", policy["periodSeconds"], most=MAX_PERIOD_S),
         )
-        for policy in given.get("policies") or ()
+        for policy in spec.get("policies") or ()
     )
-    window = given.get("stabilizationWindowSeconds", usual.window)
-    if not 0 <= window <= LONGEST_WINDOW:
-        raise StartupError(f"stabilizationWindowSeconds is {window}; write 0 to {LONGEST_WINDOW}.")
+    window = spec.get("stabilizationWindowSeconds", usual.window)
+    if not 0 <= window <= MAX_WINDOW_S:
+        raise StartupError(f"stabilizationWindowSeconds is {window}; write 0 to {MAX_WINDOW_S}.")
     select = _one_of(
-        "selectPolicy", given.get("selectPolicy", usual.select), "Max", "Min", "Disabled"
+        "selectPolicy", spec.get("selectPolicy", usual.select), "Max", "Min", "Disabled"
     )
-    return Rules(policies or usual.policies, window, select)
+    return ScalingRules(policies or usual.policies, window, select)
 
 
-def _one_of(what: str, given: Any, *known: str) -> Any:
-    if given not in known:
-        raise StartupError(f"{what} is {given}; write {', '.join(known)}.")
-    return given
+def _one_of(what: str, value: Any, *known: str) -> Any:
+    if value not in known:
+        raise StartupError(f"{what} is {value}; write {', '.join(known)}.")
+    return value
 
 
-def _count(what: str, given: object, *, most: int = sys.maxsize) -> int:
-    if type(given) is not int or not 1 <= given <= most:
+def _count(what: str, value: object, *, most: int = sys.maxsize) -> int:
+    if type(value) is not int or not 1 <= value <= most:
         upto = "" if most == sys.maxsize else f" to {most}"
-        raise StartupError(f"{what} is {given}; write a whole number from 1{upto}.")
-    return given
+        raise StartupError(f"{what} is {value}; write a whole number from 1{upto}.")
+    return value

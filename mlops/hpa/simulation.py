@@ -1,8 +1,8 @@
 """A load, an autoscaler and its pods over time, second by second.
 
-What it takes for granted: requests are spread evenly over the pods that are ready; all cost the
-same; a pod is ready ``PodModel.start`` seconds after it was asked for, and never fails; usage is a
-mean over the window of the metrics API.
+The simulation assumes that requests are spread evenly over the ready pods and all cost the same,
+that a pod is ready ``PodModel.start`` seconds after it was created and never fails, and that usage
+is a mean over the window of the metrics API.
 """
 
 from __future__ import annotations
@@ -12,25 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops.hpa.behaviour import History, changed
-from mlops.hpa.controller import SYNC, Resource, look
+from mlops.hpa.controller import SYNC_S, Resource, look
 from mlops.hpa.manifest import Setup
 from mlops.hpa.pod import PodModel
-from mlops.hpa.replicas import METRIC_WINDOW, Pod
+from mlops.hpa.replicas import METRIC_WINDOW_S, Pod
 
-WARM_UP = 900
-"""Seconds under the first second's load, before what is shown: whole minutes."""
+WARM_UP_S = 900
+"""Time under the first second's load, before what is shown: whole minutes."""
 
 MINUTE = 60
+"""Seconds."""
 
-QUERY_WINDOW = 60
-"""Seconds that requests in flight are a mean of: the range of KEDA's query."""
+QUERY_WINDOW_S = 60
+"""Requests in flight are a mean over this time: the range of KEDA's query."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """One number for each second. ``utilisation``: CPU, percent of the requests, of the pods that
-    are ready; ``shed``: share of the requests; ``waiting``: requests in all queues. ``later``:
-    [minute, latency] how many requests were answered later than that.
+    """What a simulation shows: one number for each second.
+
+    ``utilisation``: CPU of the ready pods, in percent of what they request. ``shed``: share of the
+    requests. ``waiting``: requests in all queues. ``later``: [minute, latency], how many requests
+    took longer than that.
     """
 
     name: str
@@ -45,7 +48,7 @@ class Timeline:
 
 
 class Fleet:
-    """The pods, oldest first. A pod that is told to stop takes no more requests, and ends what it
+    """The pods, oldest first. A pod that is stopped takes no more requests and finishes those it
     has."""
 
     def __init__(self, replicas: int, start: float) -> None:
@@ -56,15 +59,16 @@ class Fleet:
         return len(self._since)
 
     def ready(self, seconds: np.ndarray) -> np.ndarray:
-        """How many are, in each."""
+        """Return how many pods are ready in each of ``seconds``."""
         counts: np.ndarray = (seconds[:, None] >= np.array(self._since) + self._start).sum(axis=1)
         return counts
 
     def scale(self, replicas: int, now: float) -> None:
-        """The youngest go first, as the ReplicaSet has it."""
+        """Add pods, or remove the youngest first, as a ReplicaSet does."""
         self._since = (self._since + [now] * max(0, replicas - len(self)))[:replicas]
 
     def seen(self, now: float, usage: float, request: float) -> list[Pod]:
+        """Return the pods as the controller sees them; each uses and requests the same."""
         pods = []
         for since in self._since:
             ready = now >= since + self._start
@@ -81,46 +85,85 @@ class Fleet:
         return pods
 
 
-def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
-    """``load``: requests/s, one number for each second."""
-    scaler = setup.autoscaler
-    rate = np.concatenate([np.full(WARM_UP, load[0]), load])
-    fleet, history = Fleet(scaler.low, model.start), History()
-    replicas, ready = np.zeros(len(rate), int), np.zeros(len(rate), int)
-    cores, in_flight, shed, waiting = np.zeros((4, len(rate)))
-    later = np.zeros((-(-len(rate) // MINUTE), len(model.latencies)))
-    for now in range(0, len(rate), SYNC):
-        if now:
-            usage = cores[max(0, now - int(METRIC_WINDOW)) : now].mean()
-            pods: dict[Resource, list[Pod]] = {
-                "cpu": fleet.seen(now, usage, float(setup.cpu)),
-                "memory": fleet.seen(now, model.memory, float(setup.memory)),
-            }
-            asked = in_flight[max(0, now - QUERY_WINDOW) : now].mean()
-            wanted, history = look(scaler, len(fleet), pods, asked, history, now)
-            history = changed(history, now, wanted - len(fleet), scaler.behaviour)
-            fleet.scale(wanted, now)
-        until = slice(now, now + SYNC)
-        replicas[until] = len(fleet)
-        ready[until] = fleet.ready(np.arange(now, now + SYNC))[: len(rate) - now]
-        share = np.divide(
-            rate[until], ready[until], out=np.zeros(len(rate[until])), where=ready[until] > 0
+@dataclass(frozen=True)
+class _Seconds:
+    """What happens in each second, filled in from look to look. ``later`` as in ``Timeline``."""
+
+    rate: np.ndarray
+    replicas: np.ndarray
+    ready: np.ndarray
+    cores: np.ndarray
+    in_flight: np.ndarray
+    shed: np.ndarray
+    waiting: np.ndarray
+    later: np.ndarray
+
+    @classmethod
+    def of(cls, rate: np.ndarray, latencies: int) -> _Seconds:
+        """``rate``: requests/s in each second. ``latencies``: how many ``later`` has."""
+        seconds, minutes = len(rate), -(-len(rate) // MINUTE)
+        return cls(
+            rate=rate,
+            replicas=np.zeros(seconds, int),
+            ready=np.zeros(seconds, int),
+            cores=np.zeros(seconds),
+            in_flight=np.zeros(seconds),
+            shed=np.zeros(seconds),
+            waiting=np.zeros(seconds),
+            later=np.zeros((minutes, latencies)),
         )
-        likely = model.held_by(share)
-        cores[until] = model.used(share, likely)
-        in_flight[until] = ready[until] * model.held_mean(likely)
-        waiting[until] = ready[until] * model.waiting_mean(likely)
-        shed[until] = np.where(ready[until] > 0, likely[:, -1], 1)
-        later[now // MINUTE] += (rate[until] * (ready[until] > 0)) @ model.later(likely)
-    shown = slice(WARM_UP, None)
+
+
+def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
+    """Simulate ``load``: requests/s, one number for each second."""
+    rate = np.concatenate([np.full(WARM_UP_S, load[0]), load])
+    seconds = _Seconds.of(rate, len(model.latencies))
+    fleet, history = Fleet(setup.autoscaler.low, model.start), History()
+    for now in range(0, len(rate), SYNC_S):
+        if now:
+            history = _scale(setup, model, fleet, seconds, history, now)
+        _serve(model, fleet, seconds, now)
+    shown = slice(WARM_UP_S, None)
     return Timeline(
         name=setup.name,
         model=model,
         rate=load,
-        replicas=replicas[shown],
-        ready=ready[shown],
-        utilisation=100 * cores[shown] / float(setup.cpu),
-        shed=shed[shown],
-        waiting=waiting[shown],
-        later=later[WARM_UP // MINUTE :],
+        replicas=seconds.replicas[shown],
+        ready=seconds.ready[shown],
+        utilisation=100 * seconds.cores[shown] / float(setup.cpu),
+        shed=seconds.shed[shown],
+        waiting=seconds.waiting[shown],
+        later=seconds.later[WARM_UP_S // MINUTE :],
     )
+
+
+def _scale(
+    setup: Setup, model: PodModel, fleet: Fleet, seconds: _Seconds, history: History, now: int
+) -> History:
+    """Let the controller look at the seconds before ``now``, and scale the fleet."""
+    usage = seconds.cores[max(0, now - int(METRIC_WINDOW_S)) : now].mean()
+    in_flight = seconds.in_flight[max(0, now - QUERY_WINDOW_S) : now].mean()
+    pods: dict[Resource, list[Pod]] = {
+        "cpu": fleet.seen(now, usage, float(setup.cpu)),
+        "memory": fleet.seen(now, model.memory, float(setup.memory)),
+    }
+    replicas, history = look(setup.autoscaler, len(fleet), pods, in_flight, history, now)
+    history = changed(history, now, replicas - len(fleet), setup.autoscaler.behaviour)
+    fleet.scale(replicas, now)
+    return history
+
+
+def _serve(model: PodModel, fleet: Fleet, seconds: _Seconds, now: int) -> None:
+    """Fill in the seconds from ``now`` to the next look: requests in the pods' queues."""
+    until = slice(now, now + SYNC_S)
+    rate = seconds.rate[until]
+    ready = fleet.ready(np.arange(now, now + SYNC_S))[: len(rate)]
+    rate_per_pod = np.divide(rate, ready, out=np.zeros(len(rate)), where=ready > 0)
+    likely = model.held_by(rate_per_pod)
+    seconds.replicas[until] = len(fleet)
+    seconds.ready[until] = ready
+    seconds.cores[until] = model.used(rate_per_pod, likely)
+    seconds.in_flight[until] = ready * model.held_mean(likely)
+    seconds.waiting[until] = ready * model.waiting_mean(likely)
+    seconds.shed[until] = np.where(ready > 0, likely[:, -1], 1)
+    seconds.later[now // MINUTE] += (rate * (ready > 0)) @ model.later(likely)

@@ -1,1 +1,1 @@
-"""Load at a constant rate of arrivals, and whether the SLO held."""
+"""Puts load on a server at a constant rate of arrivals, and reports whether the SLO held."""

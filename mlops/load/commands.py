@@ -35,57 +35,61 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     "--model-dir",
     type=click.Path(path_type=Path, exists=True),
     required=True,
-    help="The model's folder: requests are made from its golden rows.",
+    help="Folder of the model, from whose golden rows requests are made.",
 )
 @click.option(
     "--stages",
     "stages_",
     default="30s@50",
     callback=_parsed(stages.parse),
-    help="How long, at how many requests a second, such as 30s@50,2m@200.",
+    help="Stages of the load: how long each lasts, at how many requests a second.",
 )
 @click.option(
     "--mix",
     "shares",
-    default=",".join(f"{kind}={share}" for kind, share in mix.DEFAULT.items()),
+    default=",".join(f"{kind}={share}" for kind, share in mix.DEFAULT_SHARES.items()),
     callback=_parsed(mix.parse),
     help="Kinds of requests and their shares.",
 )
-@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200)
-@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500)
+@click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200, help="SLO: limit of P95.")
+@click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500, help="SLO: limit of P99.")
 @click.option(
     "--errors",
     type=QuantityType(PERCENT.within(0, above=True)),
     default=1,
-    help="Failed requests, at most.",
+    help="SLO: percentage of the requests that may fail.",
 )
 @click.option(
     "--availability",
     type=QuantityType(PERCENT.within(0, below=True)),
     default=99.9,
-    help="Answered requests, at least.",
+    help="SLO: percentage of the requests that must be answered.",
 )
 @click.option(
     "--connections",
     type=QuantityType(COUNT.within(1, 10_000)),
     default=200,
-    help="Requests at once; others wait, which counts as latency.",
+    help="Requests sent at the same time. More wait, and their waiting counts as latency.",
 )
 @click.option(
-    "--key-env", "--token-env", "secret_env", metavar="VAR", help="Variable with the key or token."
+    "--key-env",
+    "--token-env",
+    "secret_env",
+    metavar="VAR",
+    help="Environment variable that holds the key or token.",
 )
-@click.option("--deployment", help="Ask this deployment, whatever the traffic says.")
+@click.option("--deployment", help="Deployment to send all requests to, whatever the traffic.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default="build/load",
-    help="For the report.",
+    help="Folder to write the report to.",
 )
 def load(
     url: str,
     model_dir: Path,
     stages_: tuple[stages.Stage, ...],
-    shares: dict[mix.Kind, int],
+    shares: dict[mix.RequestKind, int],
     p95_ms: float,
     p99_ms: float,
     errors: float,
@@ -95,11 +99,10 @@ def load(
     deployment: str | None,
     out: Path,
 ) -> None:
-    """Put load on the server at URL: requests arrive at a constant rate, whatever becomes of those
-    before.
+    """Put load on the server at URL: requests arrive at a constant rate, however slow the answers.
 
-    Exit status 1 where the objectives did not hold in each stage. The report is a page with plots,
-    report.html, beside all requests in requests.csv and the figures in figures.json.
+    The exit status is 1 if an objective did not hold in some stage. The report is a page with
+    plots, report.html, next to requests.csv with all requests and figures.json.
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
@@ -107,7 +110,7 @@ def load(
         from mlops.load import report
         from mlops.load.figures import Objectives
         from mlops.load.progress import Progress
-        from mlops.load.run import Plan, run
+        from mlops.load.run import LoadPlan, run
         from mlops.score import address_of, deployment_of, secret_of
         from mlops.score_client import ScoreClient, ScoreRefused, headers_of
     except ModuleNotFoundError as error:
@@ -120,24 +123,24 @@ def load(
         deployment_of(deployment),
     )
     out.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=out).close()  # what can't be written after the load would be lost
+    tempfile.TemporaryFile(dir=out).close()  # before the load, whose report would be lost
     report.check(out)
     rows = _rows(model_dir, secret_env)
     try:
-        with ScoreClient(
-            address, secret, deployment, attempts=1
-        ) as client:  # a wrong key is told at once
-            client.score(mix.Mix(rows, shares).body(mix.Kind.GOOD))
+        # A wrong key ends it at once.
+        with ScoreClient(address, secret, deployment, attempts=1) as client:
+            client.score(mix.Mix(rows, shares).body(mix.RequestKind.GOOD))
     except ScoreRefused as error:
         raise click.ClickException(str(error)) from None
     progress = Progress(stages_)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    done = run(
-        Plan(address, headers_of(secret, deployment), stages_, shares, rows, connections), progress
+    load_run = run(
+        LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections),
+        progress,
     )
-    progress.over(done.asked)
+    progress.over(load_run.requests)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
-    result = report.Result(address, begun, stages_, objectives, done)
+    result = report.Result(address, begun, stages_, objectives, load_run)
     page = report.write(result, out)
     for line in (*result.broken, result.note):
         if line:
@@ -147,15 +150,13 @@ def load(
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:
-    """Raises StartupError."""
-    environment = {
-        name: value for name, value in os.environ.items() if name != secret_env
-    }  # whatever its name
+    """Return the model's golden rows. Raises StartupError."""
+    # The secret's variable may have the name of a setting.
+    environment = {name: value for name, value in os.environ.items() if name != secret_env}
     rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))
     if len(rows) < 2:
         raise StartupError(
             "A load needs rows that differ, or it measures the cache: package the model with "
-            "`mlops package` and a "
-            "sample of two rows or more, and give that folder."
+            "`mlops package` and a sample of two rows or more, and give that folder."
         )
     return rows

@@ -1,5 +1,4 @@
-"""What a run came to: percentiles, errors and availability, of each stage, and whether the
-objectives were met."""
+"""The figures of a run: percentiles, errors and availability, and whether the objectives held."""
 
 from __future__ import annotations
 
@@ -8,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.load.run import Asked
-from mlops.rollout.judge import Slo
+from mlops.load.run import SentRequest
+from mlops.slo import Slo
 
-UNAVAILABLE = frozenset({0, 408, 429, 502, 503, 504})
-"""Statuses of a service that did not get to answer; 0 is no answer."""
+UNAVAILABLE_STATUSES = frozenset({0, 408, 429, 502, 503, 504})
+"""The service turned the request away, or gave no answer (0)."""
 
 
 @dataclass(frozen=True)
 class Objectives(Slo):
-    """``availability``: share of requests that the service got to answer."""
+    """The SLO, and the ``availability``: share of the requests that the service answered."""
 
     availability: float = 0.999
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Of some requests; times in milliseconds, counted from when each was due. ``rate``: answers a
-    second."""
+    """The figures of some requests. Times are counted from when each request was due. ``rate``:
+    answers a second."""
 
     requests: int
     rate: float
@@ -38,8 +37,8 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Check:
-    """``measured`` and ``limit`` are in ``unit``."""
+class ObjectiveCheck:
+    """One objective. ``measured`` and ``limit`` are in ``unit``."""
 
     objective: str
     measured: float
@@ -50,30 +49,33 @@ class Check:
     def __str__(self) -> str:
         sign = ">" if self.objective == "availability" else "<"
         unit = "" if self.unit == "%" else " "
-        return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({sign} {self.limit:g}{unit}{self.unit})"
+        limit = f"{sign} {self.limit:g}{unit}{self.unit}"
+        return f"{self.objective} {self.measured:.4g}{unit}{self.unit} ({limit})"
 
 
-def figures_of(asked: Sequence[Asked]) -> Figures:
-    """``asked`` is not empty."""
-    latencies = np.array([each.latency_ms for each in asked])
+def figures_of(requests: Sequence[SentRequest]) -> Figures:
+    """Compute the figures of ``requests``, which must not be empty."""
+    latencies = np.array([request.latency_ms for request in requests])
     p50, p95, p99 = (
-        float(each) for each in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
+        float(percentile)
+        for percentile in np.percentile(latencies, (50, 95, 99), method="inverted_cdf")
     )
-    due = np.array([each.due_s for each in asked])
+    due = np.array([request.due_s for request in requests])
     elapsed = float((due + latencies / 1000).max() - due.min())
     return Figures(
-        requests=len(asked),
-        rate=len(asked) / max(elapsed, 1e-9),
+        requests=len(requests),
+        rate=len(requests) / max(elapsed, 1e-9),
         p50_ms=p50,
         p95_ms=p95,
         p99_ms=p99,
         worst_ms=float(latencies.max()),
-        error_rate=sum(not each.fine for each in asked) / len(asked),
-        availability=sum(each.status not in UNAVAILABLE for each in asked) / len(asked),
+        error_rate=sum(not request.fine for request in requests) / len(requests),
+        availability=sum(request.status not in UNAVAILABLE_STATUSES for request in requests)
+        / len(requests),
     )
 
 
-def checks(figures: Figures, objectives: Objectives) -> list[Check]:
+def checks(figures: Figures, objectives: Objectives) -> list[ObjectiveCheck]:
     below = (
         ("P95", figures.p95_ms, objectives.p95_ms, "ms"),
         ("P99", figures.p99_ms, objectives.p99_ms, "ms"),
@@ -82,8 +84,8 @@ def checks(figures: Figures, objectives: Objectives) -> list[Check]:
     available, wanted = 100 * figures.availability, 100 * objectives.availability
     return [
         *(
-            Check(name, measured, limit, unit, measured < limit)
+            ObjectiveCheck(name, measured, limit, unit, measured < limit)
             for name, measured, limit, unit in below
         ),
-        Check("availability", available, wanted, "%", available > wanted),
+        ObjectiveCheck("availability", available, wanted, "%", available > wanted),
     ]

@@ -1,96 +1,105 @@
-"""Sends the requests: Locust, in a process of its own, because it patches all of Python's sockets
-and threads.
+"""Sends the requests of a plan, in a process of its own, whose work delays none of them.
 
-``python -m mlops.load.generator PARENT`` reads a plan from standard input and writes a line for
-each answer. A request has a moment when it is due, whatever became of those before, and its latency
-counts from then: a server that stalls is charged for all that would have come meanwhile (no
-coordinated omission). Locust's users are the connections.
+``python -m mlops.load.generator`` reads a plan from the first line of standard input. It writes
+when it began, then a line for each answer. Once standard input ends it sends no more requests.
+
+Each request has a moment when it is due, whatever became of those before, and its latency counts
+from then: a server that stalls is charged for all the requests of that time (no coordinated
+omission).
 """
 
 from __future__ import annotations
 
-from locust import FastHttpUser, task  # isort: skip  it patches, before all else is imported
-
+import asyncio
 import contextlib
 import os
 import sys
 import time
 from typing import Any
 
-import gevent
+import aiohttp
 import orjson
-from gevent.queue import JoinableQueue
-from locust.env import Environment
 
-from mlops.load.mix import Kind, Mix, as_it_should
+from mlops.endpoint import DEPLOYMENT_HEADER
+from mlops.load.mix import Mix, RequestKind
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import model_status
 
-FLUSH_S = 0.25
-SPAWN_RATE = 100
-"""Connections a second, before the first request; Locust warns of more."""
+IDLE_S = 1
+"""A connection that is idle for longer is closed, before the server closes it under a request."""
 
 
-def run(plan: dict[str, Any], parent: int) -> None:
-    """``plan``: what ``mlops.load.run.Plan`` holds; ``parent``: the process that reads the
-    answers."""
-    mix = Mix(plan["rows"], {Kind(kind): share for kind, share in plan["shares"].items()})
-    due_requests: JoinableQueue = JoinableQueue()
-    lines: list[str] = []
+class Generator:
+    """``plan``: the fields of ``mlops.load.run.LoadPlan``."""
 
-    class Client(FastHttpUser):
-        host = plan["url"]
-        insecure = False
-        network_timeout = connection_timeout = plan["timeout_s"]
-        default_headers = plan["headers"]
+    def __init__(self, plan: dict[str, Any], session: aiohttp.ClientSession) -> None:
+        self._url = plan["url"]
+        self._stages = [Stage(**stage) for stage in plan["stages"]]
+        self._mix = Mix(
+            plan["rows"], {RequestKind(kind): share for kind, share in plan["shares"].items()}
+        )
+        self._free_connections = asyncio.Semaphore(plan["connections"])
+        self._session = session
+        self._began = time.perf_counter()
 
-        @task
-        def ask(self) -> None:
-            stage, due, kind, body = due_requests.get()
-            sent, status = time.perf_counter(), 0
-            try:
-                with self.client.post(
-                    plan["url"], data=body, name=kind, catch_response=True
+    async def send_all(self, requests: asyncio.TaskGroup) -> None:
+        write(f"{time.time()}")
+        for stage, due_s in arrivals(self._stages):
+            kind, body = self._mix.next()
+            await asyncio.sleep(max(0.0, self._began + due_s - time.perf_counter()))
+            requests.create_task(self._send(stage, due_s, kind, body))
+
+    async def _send(self, stage: int, due_s: float, kind: RequestKind, body: bytes) -> None:
+        status, deployment = 0, ""
+        async with self._free_connections:
+            waited_s = self._elapsed() - due_s
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with self._session.post(
+                    self._url, data=body, allow_redirects=False
                 ) as response:
-                    status = model_status(response.status_code, response.headers or {})
-                    response.request_meta["response_time"] = 1000 * (time.perf_counter() - due)
-                    response.success() if as_it_should(kind, status) else response.failure(
-                        str(status)
-                    )
-            finally:
-                waited, took = 1000 * (sent - due), 1000 * (time.perf_counter() - due)
-                lines.append(f"{stage},{kind},{due - began:.6f},{waited:.3f},{took:.3f},{status}\n")
-                due_requests.task_done()
+                    await response.read()
+                    status = model_status(response.status, response.headers)
+                    deployment = response.headers.get(DEPLOYMENT_HEADER, "")
+        took_s = self._elapsed() - due_s
+        write(
+            f"{stage},{kind},{due_s:.6f},{1000 * waited_s:.3f},{1000 * took_s:.3f},{status},"
+            f"{deployment}"
+        )
 
-    def flush() -> None:
-        text = "".join(lines)
-        lines.clear()
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._began
 
-    def flush_often() -> None:
-        """Until whoever started this is gone: the load would go on without anybody to stop it."""
-        while os.getppid() == parent:
-            with contextlib.suppress(BrokenPipeError):
-                flush()
-            gevent.sleep(FLUSH_S)
-        os._exit(1)
 
-    runner = Environment(user_classes=[Client], host=Client.host).create_local_runner()
-    runner.start(plan["connections"], spawn_rate=SPAWN_RATE)
-    gevent.wait([runner.spawning_greenlet])
-    writer = gevent.spawn(flush_often)
-    began, used = time.perf_counter(), time.process_time()
-    for stage, due in arrivals([Stage(**each) for each in plan["stages"]]):
-        kind, body = mix.next()
-        gevent.sleep(max(0.0, began + due - time.perf_counter()))
-        due_requests.put((stage, began + due, kind, body))
-    due_requests.join()
-    writer.kill()
-    flush()
-    print(f"cpu,{(time.process_time() - used) / (time.perf_counter() - began):.3f}", flush=True)
-    runner.quit()
+def write(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os._exit(1)  # nobody reads the answers any more
+
+
+async def run(plan: dict[str, Any]) -> None:
+    """Send all requests, or those until standard input ends, and wait for their answers."""
+    began_s, used_s = time.perf_counter(), time.process_time()
+    async with (
+        aiohttp.ClientSession(
+            headers=plan["headers"],
+            timeout=aiohttp.ClientTimeout(plan["timeout_s"]),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_S),
+        ) as session,
+        asyncio.TaskGroup() as requests,
+    ):
+        sending = asyncio.create_task(Generator(plan, session).send_all(requests))
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            loop.remove_reader(sys.stdin)
+            sending.cancel()
+
+        loop.add_reader(sys.stdin, stop)
+        with contextlib.suppress(asyncio.CancelledError):
+            await sending
+    write(f"cpu,{(time.process_time() - used_s) / (time.perf_counter() - began_s):.3f}")
 
 
 if __name__ == "__main__":
-    run(orjson.loads(sys.stdin.buffer.read()), int(sys.argv[1]))
+    asyncio.run(run(orjson.loads(sys.stdin.buffer.readline())))

@@ -1,4 +1,4 @@
-"""What is asked: requests of four kinds by shares, made from rows that the model is known to
+"""Makes the requests of a load: four kinds by shares, from rows that the model is known to
 answer."""
 
 from __future__ import annotations
@@ -13,31 +13,36 @@ import orjson
 from azureml_scoring.quantities import COUNT
 
 LARGE_ROWS = 100
-"""The service's own limit, SCORING_MAX_BATCH_SIZE, by default."""
+"""The default of SCORING_MAX_BATCH_SIZE, the service's limit."""
 
 SEED = 7
 SHARE = COUNT.within(0, 1_000_000)
-"""The weight of a kind beside the others'."""
+"""The weight of a kind."""
 
 
-class Kind(StrEnum):
-    """GOOD: one row, another each time. CACHED: one row, always the same. LARGE: as many rows as
-    the service takes. BAD: what it must refuse."""
+class RequestKind(StrEnum):
+    """A kind of request. GOOD: one row, different each time. CACHED: one row, always the same.
+    LARGE: as many rows as the service takes. BAD: a request that it must refuse."""
 
     GOOD, CACHED, LARGE, BAD = "good", "cached", "large", "bad"
 
 
-DEFAULT = {Kind.GOOD: 70, Kind.CACHED: 20, Kind.LARGE: 5, Kind.BAD: 5}
+DEFAULT_SHARES = {
+    RequestKind.GOOD: 70,
+    RequestKind.CACHED: 20,
+    RequestKind.LARGE: 5,
+    RequestKind.BAD: 5,
+}
 
 
-def parse(text: str) -> dict[Kind, int]:
-    """``good=70,cached=20`` -> shares, which need not add up to anything. Raises ValueError: says
-    what to write."""
-    shares: dict[Kind, int] = {}
+def parse(text: str) -> dict[RequestKind, int]:
+    """Read shares such as ``good=70,cached=20``; their sum does not matter. Raises ValueError,
+    whose message says what to write."""
+    shares: dict[RequestKind, int] = {}
     for part in text.split(","):
         kind, _, share = part.partition("=")
         try:
-            shares[Kind(kind.strip())] = int(SHARE.parse(share))
+            shares[RequestKind(kind.strip())] = int(SHARE.parse(share))
         except ValueError:
             raise ValueError(
                 f"give the mix as good=70,cached=20,large=5,bad=5: kinds, each with {SHARE}."
@@ -47,39 +52,39 @@ def parse(text: str) -> dict[Kind, int]:
     return shares
 
 
-def as_it_should(kind: Kind, status: int) -> bool:
-    """``status``: the model's own, 0 for no answer."""
+def as_it_should(kind: RequestKind, status: int) -> bool:
+    """True if a request of this kind should get ``status``: the model's own, 0 for no answer."""
     refused = 400 <= status < 500 and status not in (408, 429)
-    return refused if kind is Kind.BAD else status == 200
+    return refused if kind is RequestKind.BAD else status == 200
 
 
 class Mix:
-    """``rows``: as a request holds them, all of one model. The same each time it is made."""
+    """The requests made from ``rows``, by ``shares``; the same sequence each time."""
 
-    def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[Kind, int]) -> None:
+    def __init__(self, rows: Sequence[Sequence[Any]], shares: Mapping[RequestKind, int]) -> None:
         self._random = random.Random(SEED)  # noqa: S311
         self._rows = rows
         self._kinds, self._weights = list(shares), list(shares.values())
         self._count = 0
 
-    def next(self) -> tuple[Kind, bytes]:
+    def next(self) -> tuple[RequestKind, bytes]:
         (kind,) = self._random.choices(self._kinds, self._weights)
         return kind, self.body(kind)
 
-    def body(self, kind: Kind) -> bytes:
+    def body(self, kind: RequestKind) -> bytes:
         self._count += 1
-        if kind is Kind.CACHED:
+        if kind is RequestKind.CACHED:
             return _body([self._rows[0]])
-        if kind is Kind.LARGE:
+        if kind is RequestKind.LARGE:
             return _body([self._row() for _ in range(LARGE_ROWS)])
-        if kind is Kind.BAD:
+        if kind is RequestKind.BAD:
             row = self._row()
             return (b'{"data": [[', _body([[*row, *row]]), b'{"rows": []}')[self._count % 3]
         return _body([self._row()])
 
     def _row(self) -> list[Any]:
-        """Each value from a row of its own: of the right type and range, and hardly ever the same
-        row twice."""
+        """Return a row whose values come from different rows: of the right type and range, and
+        hardly ever the same twice."""
         return [self._random.choice(self._rows)[place] for place in range(len(self._rows[0]))]
 
 

@@ -1,5 +1,4 @@
-"""A run in four plots: percentiles over time, rate and what became of it, and how the latencies are
-distributed."""
+"""Draws a run: percentiles over time, the distribution of latencies, the rate, and the errors."""
 
 from __future__ import annotations
 
@@ -9,11 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from mlops.load.figures import UNAVAILABLE, Objectives
-from mlops.load.run import Asked
+from mlops.load.figures import UNAVAILABLE_STATUSES, Objectives
+from mlops.load.run import SentRequest
 from mlops.svg import svg
 
-POINTS = 120
+MAX_POINTS = 120
 GREEN, BLUE, VIOLET, AMBER, RED, GREY = (
     "#2e8b57",
     "#1f6fb4",
@@ -25,13 +24,13 @@ GREEN, BLUE, VIOLET, AMBER, RED, GREY = (
 PERCENTILES = ((50, GREEN), (95, BLUE), (99, VIOLET))
 
 
-def draw(asked: Sequence[Asked], objectives: Objectives) -> str:
-    """SVG."""
+def draw(requests: Sequence[SentRequest], objectives: Objectives) -> str:
+    """Return the plots as SVG."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     (latency, spread), (rate, outcomes) = figure.subplots(2, 2)
-    due = np.array([each.due_s for each in asked])
-    latencies = np.array([each.latency_ms for each in asked])
-    width = max(1.0, np.ceil(due.max() / POINTS))
+    due = np.array([request.due_s for request in requests])
+    latencies = np.array([request.latency_ms for request in requests])
+    width = max(1.0, np.ceil(due.max() / MAX_POINTS))
     bins = (due // width).astype(int)
     seconds = (np.arange(bins.max() + 1) + 0.5) * width
     _latency(latency, seconds, bins, latencies)
@@ -45,7 +44,7 @@ def draw(asked: Sequence[Asked], objectives: Objectives) -> str:
         counts = np.bincount(which, minlength=len(seconds))[: len(seconds)]
         rate.step(seconds, counts / width, where="mid", label=label, color=colour)
     rate.set_title("requests a second", fontsize="medium")
-    _outcomes(outcomes, seconds, bins, asked)
+    _outcomes(outcomes, seconds, bins, requests)
     outcomes.axhline(100 * objectives.error_rate, color=GREY, linewidth=1, linestyle="--")
     for axes in (latency, rate, outcomes):
         axes.set(xlabel="seconds")
@@ -73,16 +72,21 @@ def _spread(axes: Any, latencies: np.ndarray) -> None:
     axes.set_title("distribution of latencies", fontsize="medium")
 
 
-def _outcomes(axes: Any, seconds: np.ndarray, bins: np.ndarray, asked: Sequence[Asked]) -> None:
-    """Each as a share of the requests that were due."""
+def _outcomes(
+    axes: Any, seconds: np.ndarray, bins: np.ndarray, requests: Sequence[SentRequest]
+) -> None:
+    """Plot errors as a share of the requests that were due."""
     kinds = {
         "no answer, or turned away": (
             RED,
-            [not each.fine and each.status in UNAVAILABLE for each in asked],
+            [not request.fine and request.status in UNAVAILABLE_STATUSES for request in requests],
         ),
         "wrong answer": (
             AMBER,
-            [not each.fine and each.status not in UNAVAILABLE for each in asked],
+            [
+                not request.fine and request.status not in UNAVAILABLE_STATUSES
+                for request in requests
+            ],
         ),
     }
     total = np.maximum(np.bincount(bins), 1)

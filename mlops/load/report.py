@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML page, and its raw figures as CSV and JSON."""
+"""Writes a run as one self-contained HTML page, and its raw figures as CSV and JSON."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import orjson
 
 from mlops import output
 from mlops.load import picture
-from mlops.load.figures import Check, Figures, Objectives, checks, figures_of
-from mlops.load.run import Asked, Done
+from mlops.load.figures import Figures, ObjectiveCheck, Objectives, checks, figures_of
+from mlops.load.run import LoadRun
 from mlops.load.stages import Stage
 
-BUSY = 0.9
-"""Of a processor: a generator that takes more may be what was measured."""
+BUSY_CPU = 0.9
+"""If the generator takes a larger share of a processor, its own limit may be what was measured."""
 
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
 PAGE, REQUESTS, FIGURES = "report.html", "requests.csv", "figures.json"
-HEADER = (*Asked._fields, "fine")
+HEADER = ("stage", "kind", "due_s", "waited_ms", "latency_ms", "status", "fine")
 KNOWN = {
     PAGE: output.marked,
     REQUESTS: output.table(",".join(HEADER).encode()),
@@ -34,26 +34,31 @@ KNOWN = {
 
 
 class Result:
-    """A run with its verdict: the objectives hold where they do in each stage."""
+    """A run with its verdict: the objectives must hold in each stage."""
 
     def __init__(
-        self, url: str, begun: str, stages: Sequence[Stage], objectives: Objectives, done: Done
+        self,
+        url: str,
+        begun: str,
+        stages: Sequence[Stage],
+        objectives: Objectives,
+        load_run: LoadRun,
     ) -> None:
         self.url = url
         self.begun = begun
         self.objectives = objectives
-        self.done = done
-        self.total = figures_of(done.asked)
-        self.stages: list[tuple[Stage, Figures, list[Check]]] = []
+        self.run = load_run
+        self.total = figures_of(load_run.requests)
+        self.stages: list[tuple[Stage, Figures, list[ObjectiveCheck]]] = []
         for place, stage in enumerate(stages):
-            of_stage = [each for each in done.asked if each.stage == place]
+            of_stage = [request for request in load_run.requests if request.stage == place]
             if of_stage:
                 figures = figures_of(of_stage)
                 self.stages.append((stage, figures, checks(figures, objectives)))
 
     @property
     def complete(self) -> bool:
-        return self.done.cpu is not None
+        return self.run.cpu is not None
 
     @property
     def broken(self) -> list[str]:
@@ -76,31 +81,32 @@ class Result:
 
     @property
     def note(self) -> str:
-        if self.done.cpu is None or self.done.cpu < BUSY:
+        if self.run.cpu is None or self.run.cpu < BUSY_CPU:
             return ""
         return (
-            f"The generator itself took {self.done.cpu:.0%} of a processor, so these may be its "
-            f"own limits: "
-            "ask less of it, or from another machine."
+            f"The generator itself took {self.run.cpu:.0%} of a processor, so these may be its own "
+            "limits: send fewer requests, or send them from another machine."
         )
 
 
 def check(folder: Path) -> None:
-    """Refuse files that must not be overwritten, before the load, whose report would be lost.
-    Raises StartupError."""
+    """Refuse, before the load, files that must not be overwritten. Raises StartupError."""
     for name, known in KNOWN.items():
         output.check(folder / name, known)
 
 
 def write(result: Result, folder: Path) -> Path:
-    """Write ``report.html``, ``requests.csv`` and ``figures.json``; -> the page. Raises as
-    ``output.write``."""
-    drawn = io.StringIO(newline="")
-    writer = csv.writer(drawn)
+    """Write ``report.html``, ``requests.csv`` and ``figures.json``, and return the page. Raises as
+    ``output.write`` does."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
     writer.writerow(HEADER)
-    writer.writerows((*each, int(each.fine)) for each in result.done.asked)
+    writer.writerows(
+        (*(getattr(request, name) for name in HEADER[:-1]), int(request.fine))
+        for request in result.run.requests
+    )
     contents: dict[str, str | bytes] = {
-        REQUESTS: drawn.getvalue(),
+        REQUESTS: table.getvalue(),
         FIGURES: orjson.dumps(_document(result), option=orjson.OPT_INDENT_2),
         PAGE: _page(result),
     }
@@ -116,7 +122,7 @@ def _document(result: Result) -> Mapping[str, object]:
         "begun": result.begun,
         "outcome": result.outcome,
         "objectives": asdict(result.objectives),
-        "generator_cpu": result.done.cpu,
+        "generator_cpu": result.run.cpu,
         "total": asdict(result.total),
         "stages": [
             {"stage": str(stage), **asdict(figures), "holds": all(check.holds for check in made)}
@@ -126,9 +132,9 @@ def _document(result: Result) -> Mapping[str, object]:
 
 
 def _page(result: Result) -> str:
-    asked = result.done.asked
-    kinds = sorted({each.kind for each in asked})
-    counts = Counter((each.kind, each.status, each.fine) for each in asked)
+    requests = result.run.requests
+    kinds = sorted({request.kind for request in requests})
+    counts = Counter((request.kind, request.status, request.fine) for request in requests)
     page = jinja2.Environment(autoescape=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
     return page.render(
         mark=output.MARK,
@@ -144,10 +150,11 @@ def _page(result: Result) -> str:
             for stage, f, made in result.stages
         ],
         kinds=[
-            (kind, figures_of([each for each in asked if each.kind == kind]), []) for kind in kinds
+            (kind, figures_of([request for request in requests if request.kind == kind]), [])
+            for kind in kinds
         ],
         statuses=[
             (kind, status, count, fine) for (kind, status, fine), count in sorted(counts.items())
         ],
-        picture=picture.draw(asked, result.objectives),
+        picture=picture.draw(requests, result.objectives),
     )

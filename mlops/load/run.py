@@ -1,50 +1,52 @@
-"""A run: the plan goes to the generator's process, its answers come back while they are given."""
+"""A run of a load: the plan goes to the generator's process, which reports each request."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import orjson
 
 from azureml_scoring.errors import StartupError
-from mlops import extras
-from mlops.load.mix import Kind, as_it_should
+from mlops.load.mix import RequestKind, as_it_should
 from mlops.load.stages import Stage
 
 TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
-class Plan:
-    """``connections``: requests at once; more wait for one, and their waiting counts. ``rows``: see
-    mix.Mix."""
+class LoadPlan:
+    """What the generator sends. ``rows``: as ``mix.Mix`` takes them. ``connections``: how many
+    requests may be under way; more wait for one of them, and their waiting counts."""
 
     url: str
     headers: dict[str, str]
     stages: Sequence[Stage]
-    shares: dict[Kind, int]
+    shares: dict[RequestKind, int]
     rows: Sequence[Sequence[Any]]
     connections: int = 200
     timeout_s: float = TIMEOUT_S
 
 
-class Asked(NamedTuple):
-    """``stage``: its place. ``due_s``: since the start. ``waited_ms``: for a connection, part of
-    ``latency_ms``. ``status``: the model's own, 0 for no answer."""
+class SentRequest(NamedTuple):
+    """A request and what came of it.
+
+    ``stage``: the stage's index. ``due_s``: since the start of the run. ``waited_ms``: for a
+    connection, part of ``latency_ms``. ``status``: the model's own, 0 without an answer.
+    ``deployment``: which one answered, where an endpoint names it.
+    """
 
     stage: int
-    kind: Kind
+    kind: RequestKind
     due_s: float
     waited_ms: float
     latency_ms: float
     status: int
+    deployment: str = ""
 
     @property
     def fine(self) -> bool:
@@ -52,48 +54,81 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Done:
-    """``cpu``: of a processor that the generator took, or None where it was stopped early."""
+class LoadRun:
+    """``cpu``: the share of a processor that the generator took; None if it was stopped early."""
 
-    asked: Sequence[Asked]
+    requests: Sequence[SentRequest]
     cpu: float | None
 
 
-def run(plan: Plan, follow: Callable[[Asked], None]) -> Done:
-    """Until all are answered, or Ctrl-C. Raises StartupError."""
-    if find_spec("locust") is None:  # the generator's process imports it
-        raise StartupError(f"Load needs locust; run `{extras.command('load')}`.")
-    asked: list[Asked] = []
-    cpu = None
-    command = [sys.executable, "-m", "mlops.load.generator", str(os.getpid())]
-    with tempfile.TemporaryFile() as told:
-        told.write(orjson.dumps(asdict(plan), option=orjson.OPT_NON_STR_KEYS))
-        told.seek(0)
-        process = subprocess.Popen(  # noqa: S603
-            command, stdin=told, stdout=subprocess.PIPE, start_new_session=True
-        )
+class Generator:
+    """The generator at work. ``began``: when its first request was due, in seconds since 1970.
+    ``cpu``: as in ``LoadRun``."""
+
+    def __init__(self, process: subprocess.Popen[bytes], plan: LoadPlan) -> None:
+        assert process.stdin  # noqa: S101
+        assert process.stdout  # noqa: S101
+        self._stdin, self._lines = process.stdin, process.stdout
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.write(orjson.dumps(asdict(plan), option=orjson.OPT_NON_STR_KEYS) + b"\n")
+            self._stdin.flush()
+        first = self._lines.readline()
+        if not first:
+            raise StartupError("The load generator did not start; correct what it says above.")
+        self.began = float(first)
+        self.cpu: float | None = None
+
+    def requests(self) -> Iterator[SentRequest]:
+        """Yield each request as soon as it is answered."""
+        for line in self._lines:
+            first, *rest = line.decode().rstrip("\n").split(",")
+            if first == "cpu":
+                self.cpu = float(rest[0])
+            else:
+                yield _request(int(first), *rest)
+
+    def stop(self) -> None:
+        """Let it send no more requests. Those under way are still answered."""
+        self._stdin.close()
+
+
+@contextlib.contextmanager
+def generating(plan: LoadPlan) -> Iterator[Generator]:
+    """Start the generator, and end it with the block. Raises StartupError."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops.load.generator"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
     with process:
         try:
-            for line in process.stdout or ():
-                first, *rest = line.decode().split(",")
-                if first == "cpu":
-                    cpu = float(rest[0])
-                else:
-                    asked.append(_asked(int(first), *rest))
-                    follow(asked[-1])
+            yield Generator(process, plan)
+        finally:
+            process.kill()
+
+
+def run(plan: LoadPlan, follow: Callable[[SentRequest], None]) -> LoadRun:
+    """Send all requests of ``plan``, until the last is answered or Ctrl-C. Raises StartupError."""
+    requests: list[SentRequest] = []
+    with generating(plan) as generator:
+        try:
+            for request in generator.requests():
+                requests.append(request)
+                follow(request)
         except KeyboardInterrupt:
-            process.kill()
-            if not asked:
+            if not requests:
                 raise
-        except BaseException:
-            process.kill()
-            raise
-    if not asked:
+    if not requests:
         raise StartupError(
             "The load generator ended before any answer came; correct what it says above."
         )
-    return Done(asked, cpu)
+    return LoadRun(requests, generator.cpu)
 
 
-def _asked(stage: int, kind: str, due: str, waited: str, latency: str, status: str) -> Asked:
-    return Asked(stage, Kind(kind), float(due), float(waited), float(latency), int(status))
+def _request(
+    stage: int, kind: str, due: str, waited: str, latency: str, status: str, deployment: str
+) -> SentRequest:
+    return SentRequest(
+        stage, RequestKind(kind), float(due), float(waited), float(latency), int(status), deployment
+    )

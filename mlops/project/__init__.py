@@ -1,1 +1,1 @@
-"""The project file, ``scoring.toml``: which model is packaged, and the names that files share."""
+"""The project file ``scoring.toml``: the model to package, and the names that files share."""

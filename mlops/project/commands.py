@@ -1,4 +1,4 @@
-"""``mlops artifact`` and ``mlops names``: what `make` does with the project file."""
+"""``mlops artifact`` and ``mlops names``, by which `make` applies the project file."""
 
 from __future__ import annotations
 
@@ -17,41 +17,45 @@ from mlops.project import names as names_
 from mlops.project import project_file
 from mlops.project.project_file import FILE, command_line
 
-WRITTEN = Path("build")
-"""Folder of the manifests' checksums of those artifact folders that `mlops artifact` wrote, and so
-may replace."""
+RECORDS = Path("build")
+"""Holds the manifest's checksum of each artifact folder that `mlops artifact` wrote and may
+replace."""
 
 EXISTING = click.Path(path_type=Path, exists=True)
 
 
 @click.command()
-@click.option("--model", type=EXISTING, help=f"Package this model instead of {FILE}'s.")
-@click.option("--sample", type=EXISTING, help=f"Use these rows instead of {FILE}'s.")
-@click.option("--version", default="v1.0.0", callback=printable, help="Model version.")
+@click.option("--model", type=EXISTING, help=f"Package this model instead of the one in {FILE}.")
+@click.option(
+    "--sample", type=EXISTING, help=f"Read sample rows from here instead of the file in {FILE}."
+)
+@click.option(
+    "--version", default="v1.0.0", callback=printable, help="Give the model this version."
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=names_.ARTIFACT,
-    help="The artifact folder to write.",
+    help="Write the artifact folder here.",
 )
 @click.option(
     "--force", is_flag=True, help="Replace an artifact folder that another command wrote."
 )
 def artifact(model: Path | None, sample: Path | None, version: str, out: Path, force: bool) -> None:
-    """Package the model that scoring.toml names, under the name that it has there.
+    """Package the model of scoring.toml under the name that it has there.
 
-    An artifact folder that this command wrote is replaced; one that you packaged by hand is not,
-    unless you say so.
+    An artifact folder that this command wrote is replaced. One that you packaged yourself is
+    replaced only with --force.
 
     Example: mlops artifact --version 7
     """
     project = project_file.read()
-    given = {
+    overrides = {
         name: str(path)
         for name, path in {"file": model, "sample": sample}.items()
         if path is not None
     }
-    options = {**project.options, **given}
+    options = {**project.options, **overrides}
     _check_model(options)
     from mlops import demo
     from mlops.package import check_out
@@ -61,8 +65,7 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     if replaced and not force and not _is_ours(out):
         raise StartupError(
             f"{out} was not written by this command, so it is not replaced; move it away, or give "
-            f"--force "
-            "(make: FORCE=1)."
+            "--force (make: FORCE=1)."
         )
     if project.names.model == demo.NAME:
         click.echo(
@@ -84,11 +87,10 @@ def _package(words: list[str]) -> None:
 
 @click.command()
 def names() -> None:
-    """Write the names of scoring.toml into endpoints/ and infrastructure/, and the sample requests
-    of the model there.
+    """Write the names of scoring.toml into endpoints/ and infrastructure/, and sample requests.
 
-    Only the names change; comments and all else stay. A sample request is written where the model
-    in artifact/ does not take the one that is there.
+    Only the names change; comments and everything else stay. A sample request is replaced if the
+    model in artifact/ refuses it.
 
     Example: mlops names
     """
@@ -102,7 +104,7 @@ def names() -> None:
         ]
     else:
         click.echo(
-            f"note: no {project.names.model} is in artifact/, so sample requests are not looked at",
+            f"note: {project.names.model} is not in artifact/, so sample requests are not checked",
             err=True,
         )
     for line in changed:
@@ -111,21 +113,18 @@ def names() -> None:
 
 
 def _check_model(options: Mapping[str, Any]) -> None:
-    """Raises StartupError where there is no model to package."""
+    """Raise StartupError if there is no model to package."""
     if missing := [name for name in ("file", "sample") if name not in options]:
         raise StartupError(
             f"{FILE} names no model of yours (below [model] it lacks {' and '.join(missing)}): "
-            f"write "
-            'there file = "models/model.joblib" and sample = "models/train.csv", or run make '
-            "artifact MODEL=FILE "
-            "SAMPLE=FILE; `make demo` packages the demo."
+            'write there file = "models/model.joblib" and sample = "models/train.csv", or run '
+            "make artifact MODEL=FILE SAMPLE=FILE; `make demo` packages the demo."
         )
     for name in ("file", "sample"):
         if not Path(options[name]).exists():
             raise StartupError(
                 f"{FILE}: model.{name} is {options[name]}, which is not here; correct it, or put "
-                f"the file there first, "
-                "in a pipeline by a step before this one."
+                "the file there first, in a pipeline by a step before this one."
             )
 
 
@@ -134,7 +133,7 @@ def _is_full(out: Path) -> bool:
 
 
 def _is_ours(out: Path) -> bool:
-    """Tell whether ``out`` is as this command left it."""
+    """True if ``out`` is as this command left it."""
     try:
         return _record(out).read_text() == _mark(out)
     except (OSError, UnicodeDecodeError):
@@ -142,7 +141,7 @@ def _is_ours(out: Path) -> bool:
 
 
 def _record(out: Path) -> Path:
-    return WRITTEN / f"{out.name}.written"
+    return RECORDS / f"{out.name}.written"
 
 
 def _mark(out: Path) -> str:

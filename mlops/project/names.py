@@ -1,4 +1,4 @@
-"""Writes the names of ``scoring.toml`` into the files, and finds what disagrees with it."""
+"""Writes the names of ``scoring.toml`` into the files, and finds whatever disagrees with them."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops import output
-from mlops.check.document import Document, Problem, Unreadable, read
+from mlops.check.document import Document, Problem, UnreadableDocument, read
 from mlops.project import sample_requests
 from mlops.project.places import Place, content, places
 from mlops.project.project_file import FILE, Names
 
 ARTIFACT = Path("artifact")
-OWN_NAME = ("MODEL_NAME", "MODEL_VERSION")
+NAME_VARIABLES = ("MODEL_NAME", "MODEL_VERSION")
 
 
 def write(root: Path, names: Names) -> list[str]:
-    """Correct the names in the files below ``root``, and nothing else; -> a line on each name that
-    was wrong."""
+    """Correct the names in the files below ``root``, and nothing else.
+
+    Returns a line about each name that was wrong.
+    """
     wrong = sorted(wrong_places(root, names), key=lambda place: (place.path, place.span))
-    for place in reversed(wrong):  # from the end of each file: a change moves what is behind it
+    for place in reversed(wrong):  # from the end of each file: a change moves what follows it
         text, (start, end) = content(place.path) or "", place.span
         output.write(
             place.path, f"{text[:start]}{place.wanted}{text[end:]}", output.seen_by_the_command
@@ -33,8 +35,7 @@ def wrong_places(root: Path, names: Names) -> list[Place]:
 
 
 def write_sample_requests(root: Path, packaged: Manifest) -> list[Path]:
-    """Write the sample requests that the model does not take, from its golden rows; -> which they
-    were."""
+    """Replace the sample requests that the model refuses by its golden rows; return their paths."""
     texts = sample_requests.texts(packaged)
     wrong = [path for path in texts if sample_requests.refused(root / path, packaged)]
     for path in wrong:
@@ -49,7 +50,7 @@ def packaged(root: Path) -> Manifest | None:
 
 
 def check(root: Path, names: Names) -> list[Problem]:
-    """Find what disagrees with the names, or with the packaged model. Raises StartupError."""
+    """Find whatever disagrees with the names or with the packaged model. Raises StartupError."""
     return [*_names(root, names), *_model(root, names), *_environment(root)]
 
 
@@ -68,17 +69,17 @@ def _names(root: Path, names: Names) -> Iterator[Problem]:
 
 
 def _model(root: Path, names: Names) -> Iterator[Problem]:
-    if (found := packaged(root)) is None:
+    if (manifest := packaged(root)) is None:
         return
-    if found.model_name != names.model:
+    if manifest.model_name != names.model:
         path = root / ARTIFACT / FILE_NAME
-        wrong = f"is {found.model_name}, but names.model in {FILE} is {names.model}"
+        wrong = f"is {manifest.model_name}, but names.model in {FILE} is {names.model}"
         yield Problem(
             path, 1, ("model_name",), wrong, "run `make artifact`, or correct names.model there"
         )
         return
     for path in (sample_requests.PLAIN, sample_requests.NAMED):
-        if why := sample_requests.refused(root / path, found):
+        if why := sample_requests.refused(root / path, manifest):
             wrong = f"is not a request that the model in {ARTIFACT} takes ({why.rstrip('.')})"
             yield Problem(
                 root / path, 1, ("data",), wrong, "run `make names`, which makes one of the model"
@@ -86,27 +87,26 @@ def _model(root: Path, names: Names) -> Iterator[Problem]:
 
 
 def _environment(root: Path) -> Iterator[Problem]:
-    """Find variables that hide the model's name and version, which the manifest in the image
-    says."""
+    """Find variables that override the model's name and version in the image's manifest."""
     for path in sorted(root.glob("kubernetes/**/*.yaml")):
         try:
             document = read(path)
-        except Unreadable:  # such as several documents in one file
+        except UnreadableDocument:  # such as several documents in one file
             continue
         yield from _hiding(document)
 
 
 def _hiding(document: Document) -> Iterator[Problem]:
     at = ("spec", "template", "spec", "containers")
-    for n, container in enumerate(_listed(document.value(*at))):
-        for m, variable in enumerate(_listed(container.get("env"))):
-            if variable.get("name") in OWN_NAME:
+    for n, container in enumerate(_mappings(document.value(*at))):
+        for m, variable in enumerate(_mappings(container.get("env"))):
+            if variable.get("name") in NAME_VARIABLES:
                 yield document.problem(
                     (*at, n, "env", m, "name"),
-                    f"is {variable['name']}, which hides what the model's manifest says",
+                    f"is {variable['name']}, which overrides the model's manifest",
                     "remove the variable",
                 )
 
 
-def _listed(given: object) -> list[dict[str, object]]:
-    return [one for one in given if isinstance(one, dict)] if isinstance(given, list) else []
+def _mappings(value: object) -> list[dict[str, object]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,5 +1,4 @@
-"""Finds where the names of ``scoring.toml`` stand in files that Azure and Terraform read as they
-are."""
+"""Finds the names of ``scoring.toml`` in files that Azure and Terraform read unchanged."""
 
 from __future__ import annotations
 
@@ -20,8 +19,10 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Place:
-    """A name in a file. ``which``: the field of Names that it must be; ``span``: its place in the
-    text."""
+    """A name in a file.
+
+    ``which``: the field of Names that it must equal. ``span``: its position in the text.
+    """
 
     path: Path
     key: Key
@@ -33,8 +34,7 @@ class Place:
 
 
 def places(root: Path, names: Names) -> Iterator[Place]:
-    """Yield all places below ``root``, right or wrong. Files and keys that are missing have
-    none."""
+    """Yield all places below ``root``, right or wrong, in the files and keys that exist."""
     for pattern, which, key, find in WHERE:
         for path in sorted(root.glob(pattern)):
             text = content(path)
@@ -44,8 +44,10 @@ def places(root: Path, names: Names) -> Iterator[Place]:
 
 
 def content(path: Path) -> str | None:
-    """Read a text with its line ends as they are; None where it can't be read, which others
-    report."""
+    """Return a text with its line ends unchanged, or None if it can't be read.
+
+    Others report such a file.
+    """
     try:
         return path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError):
@@ -53,8 +55,10 @@ def content(path: Path) -> str | None:
 
 
 def _in_yaml(key: Key, text: str) -> Span | None:
-    """Find the value at ``key``, without quotes; of a reference to a registered model, its name.
-    JSON is YAML too."""
+    """Find the value at ``key``, without quotes; in a reference to a registered model, its name.
+
+    JSON is YAML too.
+    """
     try:
         node = Loader(text).get_single_node()
     except (yaml.YAMLError, ValueError):
@@ -62,11 +66,8 @@ def _in_yaml(key: Key, text: str) -> Span | None:
     for part in key:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for name, value in pairs if name.value == part), None)
-    if not isinstance(node, yaml.ScalarNode) or node.style in (
-        "|",
-        ">",
-    ):  # a block ends in another line
-        return None
+    if not isinstance(node, yaml.ScalarNode) or node.style in ("|", ">"):
+        return None  # a block of text ends on another line
     quote = 1 if node.style else 0
     start, end = node.start_mark.index + quote, node.end_mark.index - quote
     if key != ("model",):
@@ -76,13 +77,12 @@ def _in_yaml(key: Key, text: str) -> Span | None:
 
 
 def _in_terraform(variable: str, text: str) -> Span | None:
-    """Find the default of a variable, if it is a text."""
+    """Find the default of a variable, if it is text."""
     start = text.find(f'variable "{variable}" {{')
     end = text.find("\n}", start)
-    found = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE).search(
-        text, max(start, 0), max(end, 0)
-    )
-    return found and found.span(1)
+    default = re.compile(r'^\s*default\s*=\s*"([^"\n]*)"', re.MULTILINE)
+    match = default.search(text, max(start, 0), max(end, 0))
+    return match and match.span(1)
 
 
 def _yaml(
@@ -107,4 +107,4 @@ WHERE = (
         partial(_in_terraform, "endpoint_name"),
     ),
 )
-"""Pattern of files, field of Names, key, and how its place is found in a text."""
+"""Pattern of files, field of Names, key, and the function that finds the key in a text."""

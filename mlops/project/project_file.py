@@ -1,5 +1,4 @@
-"""Reads ``scoring.toml``: which model is packaged and how, and what it, its endpoints and their
-files are called."""
+"""Reads ``scoring.toml``: the model, how it is packaged, and the names of it and its endpoints."""
 
 from __future__ import annotations
 
@@ -18,17 +17,16 @@ from mlops.check.endpoint import NAME as ENDPOINT_NAME
 from mlops.cli import package
 
 FILE = Path("scoring.toml")
-FROM_ELSEWHERE = ("model", "name", "version", "out", "force")
-"""Parameters of `mlops package` that are not keys: the model is the key ``file``, the others stand
-elsewhere."""
+NOT_KEYS = ("model", "name", "version", "out", "force")
+"""Parameters of `mlops package` that are not keys of [model]: the model is the key ``file``, the
+others come from elsewhere."""
 
 MODEL_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}")
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of the registered model, of the managed endpoint, and of the one on attached
-    AKS."""
+    """The names of the registered model, the managed endpoint, and the endpoint on attached AKS."""
 
     model: str
     endpoint: str
@@ -37,27 +35,30 @@ class Names:
 
 @dataclass(frozen=True)
 class Project:
-    """The project file. ``options``: those of `mlops package`, and the model as ``file``; empty
-    without a model."""
+    """The content of the project file.
+
+    ``options``: those of `mlops package`, with the model as ``file``; empty without a model.
+    """
 
     options: Mapping[str, Any]
     names: Names
 
 
 def command_line(options: Mapping[str, Any]) -> list[str]:
-    """Turn options, without ``file``, into words for `mlops package`."""
+    """Turn options, without ``file``, into the words of a `mlops package` command."""
     words = []
     for name, value in options.items():
         option = f"--{name.replace('_', '-')}"
         if isinstance(value, bool):
             words += [option] if value else []
         else:
-            words += [f"{option}={one}" for one in (value if isinstance(value, list) else [value])]
+            values = value if isinstance(value, list) else [value]
+            words += [f"{option}={one}" for one in values]
     return words
 
 
 def read(file: Path = FILE) -> Project:
-    """Read the project file. Raises StartupError, with a sentence that says what to write."""
+    """Read the project file. Raises StartupError with a sentence that says what to write."""
     tables = _tables(file)
     _only_known(file, "", tables, ("model", "names"))
     return Project(_options(file, tables.get("model", {})), _names(file, tables.get("names", {})))
@@ -72,20 +73,20 @@ def _tables(file: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise StartupError(
-            f"{file} can't be read ({error.strerror}); make it a file that can."
+            f"{file} can't be read ({error.strerror}); make it a readable file."
         ) from None
     except (ValueError, RecursionError) as error:  # also one that is not UTF-8
-        raise StartupError(f"{file} is not TOML that can be read ({error}); correct it.") from None
+        raise StartupError(f"{file} is not valid TOML ({error}); correct it.") from None
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise StartupError(
-                f"{file}: {name} stands outside of a table; put it below [model] or [names]."
+                f"{file}: {name} is outside of a table; put it below [model] or [names]."
             )
     return tables
 
 
 def _options(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
-    options = {str(one.name): one for one in package.params if one.name not in FROM_ELSEWHERE}
+    options = {str(option.name): option for option in package.params if option.name not in NOT_KEYS}
     _only_known(file, "model.", table, ("file", *options))
     for name, value in table.items():
         parameter = options.get(name)
@@ -93,12 +94,12 @@ def _options(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
             right, wanted, form = isinstance(value, bool), "true or false", "true"
         elif parameter is not None and parameter.multiple:
             right, wanted = (
-                isinstance(value, list) and all(isinstance(one, str) for one in value),
+                isinstance(value, list) and all(isinstance(text, str) for text in value),
                 "a list of texts",
             )
             form = f'["{parameter.metavar}"]'
         else:
-            right, wanted, form = isinstance(value, str) and bool(value), "a text", '"..."'
+            right, wanted, form = isinstance(value, str) and bool(value), "text", '"..."'
         if not right:
             raise StartupError(f"{file}: model.{name} must be {wanted}; write {name} = {form}.")
     return dict(table)
@@ -115,18 +116,17 @@ def _names(file: Path, table: Mapping[str, Any]) -> Names:
             )
         if name == "model" and not MODEL_NAME.fullmatch(value):
             raise StartupError(
-                f"{file}: names.model must be letters, digits, dots, dashes and underscores; write "
-                f"such."
+                f"{file}: names.model must be letters, digits, dots, dashes "
+                "and underscores; correct it."
             )
         if name != "model" and not (3 <= len(value) <= 32 and ENDPOINT_NAME.fullmatch(value)):
             raise StartupError(
                 f"{file}: names.{name} must be 3 to 32 letters, digits and single dashes, a letter "
-                f"first; write such."
+                "first; correct it."
             )
         if not isinstance(yaml.safe_load(value), str):
             raise StartupError(
-                f"{file}: names.{name} is a word that YAML does not take for a text; choose "
-                f"another."
+                f"{file}: YAML does not read names.{name} as text; choose another name."
             )
     if table["endpoint"] == table["kubernetes_endpoint"]:
         raise StartupError(
@@ -140,6 +140,5 @@ def _only_known(file: Path, before: str, table: Mapping[str, Any], known: Iterab
     if unknown := [f"{before}{name}" for name in table if name not in known]:
         raise StartupError(
             f"{file} has unknown keys: {', '.join(unknown)}; remove or correct them, there are "
-            f"only "
-            f"{', '.join(f'{before}{name}' for name in known)}."
+            f"only {', '.join(f'{before}{name}' for name in known)}."
         )

@@ -1,5 +1,4 @@
-"""Makes and checks the sample requests beside the endpoint's files, which the deployed model must
-answer."""
+"""Writes and checks the sample requests in ``endpoints/``, which the deployed model must answer."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ PLAIN, NAMED = Path("endpoints/sample-request.json"), Path("endpoints/sample-req
 
 
 def texts(packaged: Manifest) -> dict[Path, str]:
-    """Return each file's text: one golden row, and two with the names of their columns as MLflow
-    sends them."""
+    """Return each file's text: one golden row, and two with column names, as MLflow sends them."""
     rows = [_json(row) for row in packaged.golden_rows[:2]]
     columns = packaged.contract.names or range(len(packaged.contract.features))
     indented = ",\n      ".join(rows)
@@ -41,7 +39,7 @@ def _json(value: object) -> str:
 
 
 def refused(path: Path, packaged: Manifest) -> str | None:
-    """Say why the model does not take the request in a file; None where it does."""
+    """Return why the model refuses the request in a file, or None if it accepts it."""
     try:
         validate(path.read_bytes(), packaged.contract, Limits())
     except OSError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Journal, RolloutOutcome
 
 
 @click.command()
@@ -15,14 +15,14 @@ from mlops.rollout.journal import Journal, Outcome
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default="build/rehearsal",
-    help="For logs and reports.",
+    help="Folder to write logs and reports to.",
 )
 def rehearse(greens: tuple[str, ...], out: Path) -> None:
-    """Rehearse rollouts on this machine: GREENS are good, slow, failing, other, dying and killed;
-    all if none is named.
+    """Rehearse rollouts on this machine. GREENS are good, slow, failing, other, dying and killed,
+    and by default all.
 
-    Blue and green are real servers behind a small traffic splitter that behaves as Azure's; the
-    controller is that of `mlops rollout`. Exit status 1 if one of them did not end as it should.
+    Blue and green are real servers behind a small traffic splitter that behaves like Azure's. The
+    controller is that of `mlops rollout`. The exit status is 1 if one did not end as it should.
     """
     from mlops.rehearsal.greens import GREENS
     from mlops.rehearsal.rehearsal import RULES, check, rehearse
@@ -47,7 +47,7 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         for problem in done.problems:
             click.echo(f"  PROBLEM: {problem}", err=True)
         wrong = wrong or bool(done.problems)
-        if done.outcome is Outcome.INTERRUPTED is not GREENS[name].ends:
+        if done.outcome is RolloutOutcome.INTERRUPTED is not GREENS[name].ends:
             break
     click.echo("\n" + "\n".join(rows))
     click.get_current_context().exit(wrong)

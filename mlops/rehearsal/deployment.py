@@ -1,4 +1,4 @@
-"""One deployment of a rehearsal: a server with one worker, in a container of a sort."""
+"""One deployment of a rehearsal: a server with one worker, in a stand-in for a container."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from pathlib import Path
 import aiohttp
 
 from mlops import output
-from mlops.rollout.endpoint import State
+from mlops.endpoint import State
 from mlops.serve import GUNICORN, command
 
 PATIENCE_S = 60
-LAST_LINES = 20
+"""How long a deployment may take to get ready, or to stop."""
+
+MAX_LOG_LINES = 20
 
 
 @dataclass(frozen=True)
-class Artifact:
-    """What is deployed: the folder of a packaged model, and settings beside ours."""
+class DeployedModel:
+    """What is deployed: the folder of a packaged model, and settings in addition to ours."""
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Deployment:
-    """``log``: the file that the server writes to."""
+    """A deployment whose server writes to ``log``."""
 
     def __init__(self, name: str, log: Path) -> None:
         self.state = State.CREATING
@@ -44,8 +46,8 @@ class Deployment:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
-    async def start(self, artifact: Artifact, session: aiohttp.ClientSession) -> None:
-        """Until it is ready or has failed."""
+    async def start(self, artifact: DeployedModel, session: aiohttp.ClientSession) -> None:
+        """Start the server and wait until it is ready or has failed."""
         ours = {
             "AZUREML_MODEL_DIR": str(artifact.folder.absolute()),
             "DEPLOYMENT_NAME": self._name,
@@ -79,15 +81,15 @@ class Deployment:
 
     @property
     def pid(self) -> int:
-        """Of the container; the server is its child."""
+        """The container's process id; the server is its child."""
         assert self._process  # noqa: S101
         return self._process.pid
 
     def lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-MAX_LOG_LINES:])
 
     async def stop(self) -> None:
-        """What it is answering it answers first."""
+        """Stop the server, once it has answered what it is at."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError, TimeoutError):

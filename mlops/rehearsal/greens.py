@@ -1,5 +1,4 @@
-"""New deployments to rehearse with: a good one, and those that go wrong once they are in
-service."""
+"""New deployments for rehearsals: a good one, and some that go wrong once they are in service."""
 
 from __future__ import annotations
 
@@ -22,23 +21,25 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlops.package import package
-from mlops.rehearsal.deployment import Artifact
-from mlops.rollout.journal import Outcome
+from mlops.rehearsal.deployment import DeployedModel
+from mlops.rollout.journal import RolloutOutcome
 
-MISBEHAVES, AFTER = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
+MISBEHAVIOUR, AFTER_PREDICTIONS = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
+"""Variables of a deployment: what it does, and after how many predictions."""
+
 SLOW_S = 0.22
 
 
-class Rehearsed(Pipeline):  # type: ignore[misc]
-    """A pipeline that does as its environment says, after so many predictions; packaging and golden
-    rows go well."""
+class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
+    """A pipeline that goes wrong as its environment says, after so many predictions; packaging and
+    golden rows go well."""
 
     _predictions = itertools.count()
 
     def predict(self, X: Any, **params: Any) -> Any:
         count = next(self._predictions)
-        if count >= int(os.environ.get(AFTER, "0")):
-            self._misbehave(os.environ.get(MISBEHAVES), count)
+        if count >= int(os.environ.get(AFTER_PREDICTIONS, "0")):
+            self._misbehave(os.environ.get(MISBEHAVIOUR), count)
         return super().predict(X, **params)
 
     def _misbehave(self, how: str | None, count: int) -> None:
@@ -53,10 +54,10 @@ class Rehearsed(Pipeline):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Green:
-    """``why``: what the reason of the rollback must speak of."""
+    """A new deployment and how its rollout must end. ``why``: a part of the reason for that."""
 
     title: str
-    ends: Outcome
+    ends: RolloutOutcome
     why: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     labels: str = "true"
@@ -64,23 +65,32 @@ class Green:
 
 
 def _misbehaving(how: str, after: int) -> dict[str, str]:
-    return {MISBEHAVES: how, AFTER: str(after), "SCORING_BACKEND": "sklearn"}
+    return {MISBEHAVIOUR: how, AFTER_PREDICTIONS: str(after), "SCORING_BACKEND": "sklearn"}
 
 
 GREENS = {
-    "good": Green("a good one", Outcome.PROMOTED),
-    "slow": Green("a slow one", Outcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
+    "good": Green("a good one", RolloutOutcome.PROMOTED),
+    "slow": Green("a slow one", RolloutOutcome.ROLLED_BACK, " ms", _misbehaving("slow", after=40)),
     "failing": Green(
-        "one that fails", Outcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)
+        "one that fails", RolloutOutcome.ROLLED_BACK, "errors", _misbehaving("failing", after=40)
     ),
     "other": Green(
-        "one with other predictions", Outcome.ROLLED_BACK, "predictions agree", labels="shuffled"
+        "one with other predictions",
+        RolloutOutcome.ROLLED_BACK,
+        "predictions agree",
+        labels="shuffled",
     ),
     "dying": Green(
-        "one that dies half-way", Outcome.ROLLED_BACK, "errors", _misbehaving("dying", after=170)
+        "one that dies half-way",
+        RolloutOutcome.ROLLED_BACK,
+        "errors",
+        _misbehaving("dying", after=170),
     ),
     "killed": Green(
-        "a good one whose controller is killed", Outcome.INTERRUPTED, "died", kills_controller=True
+        "a good one whose controller is killed",
+        RolloutOutcome.INTERRUPTED,
+        "died",
+        kills_controller=True,
     ),
 }
 
@@ -90,17 +100,18 @@ def data() -> tuple[pd.DataFrame, pd.Series]:
     return bunch.data, (bunch.target > bunch.target.median()).astype(int)
 
 
-def artifact(folder: Path, green: Green) -> Artifact:
-    """Train and package it below ``folder``, once for each kind of labels. Raises StartupError."""
+def artifact(folder: Path, green: Green) -> DeployedModel:
+    """Train and package the model below ``folder``, once for each kind of labels. Raises
+    StartupError."""
     out = folder / green.labels
     if not out.exists():
         X, y = data()
         labels = y if green.labels == "true" else np.random.default_rng(0).permutation(y)
-        estimator = Rehearsed(
+        estimator = MisbehavingPipeline(
             [("scale", StandardScaler()), ("model", LogisticRegression(max_iter=1000))]
         ).fit(X, labels)
         with tempfile.TemporaryDirectory() as scratch:
             file = Path(scratch) / "model.joblib"
             joblib.dump(estimator, file)
             package(file, X, out, name="diabetes-classifier", version=f"v2-{green.labels}")
-    return Artifact(out, green.environment)
+    return DeployedModel(out, green.environment)

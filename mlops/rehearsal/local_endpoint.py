@@ -1,4 +1,4 @@
-"""A rehearsal's endpoint, as a rollout sees it; the stage is another process."""
+"""A rehearsal's endpoint as a rollout sees it: a client of the process in stage.py."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from typing import Any
 
 import httpx
 
-from mlops.rehearsal.deployment import Artifact
-from mlops.rehearsal.splitter import NAMED, STATUS
-from mlops.rollout.endpoint import (
-    Answer,
+from mlops.endpoint import (
+    DEPLOYMENT_HEADER,
+    EndpointAnswer,
     EndpointError,
     Observation,
     Source,
@@ -24,16 +23,18 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
+from mlops.rehearsal.deployment import DeployedModel
+from mlops.rehearsal.splitter import STATUS
 
 TIMEOUT_S = 120
 
 
 class LocalEndpoint:
-    """``artifacts``: what to deploy, by name."""
+    """The endpoint at ``url``. ``artifacts``: the model of each deployment."""
 
     name = "rehearsal"
 
-    def __init__(self, url: str, artifacts: Mapping[str, Artifact]) -> None:
+    def __init__(self, url: str, artifacts: Mapping[str, DeployedModel]) -> None:
         self._artifacts = artifacts
         self.url = url
 
@@ -43,8 +44,8 @@ class LocalEndpoint:
         }
 
     def status(self) -> Status:
-        found = self._call("GET", "/traffic").json()
-        return Status(Traffic(**found["traffic"]), found["tags"])
+        status = self._call("GET", "/traffic").json()
+        return Status(Traffic(**status["traffic"]), status["tags"])
 
     def update(self, change: Callable[[Status], Status]) -> None:
         self._call("PUT", "/traffic", asdict(change(self.status())))
@@ -65,7 +66,7 @@ class LocalEndpoint:
         self._call("DELETE", f"/deployments/{deployment}")
 
     def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
-        """A rehearsal has one instance each."""
+        """Do nothing: a rehearsed deployment has one instance."""
 
     def remove_autoscale(self, deployment: str) -> None:
         pass
@@ -73,20 +74,23 @@ class LocalEndpoint:
     def logs(self, deployment: str) -> str:
         return self._call("GET", f"/deployments/{deployment}/logs").text
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         began = time.perf_counter()
-        headers = {"Content-Type": "application/json"} | ({NAMED: deployment} if deployment else {})
+        headers = {"Content-Type": "application/json"} | (
+            {DEPLOYMENT_HEADER: deployment} if deployment else {}
+        )
         answer = self._send("POST", "/score", content=body, headers=headers)
         status = int(answer.headers.get(STATUS, answer.status_code))
-        return Answer(status, answer.content, (time.perf_counter() - began) * 1000)
+        return EndpointAnswer(status, answer.content, (time.perf_counter() - began) * 1000)
 
     def observations(self, since: float) -> Sequence[Observation]:
         return [
-            Observation(*each) for each in self._call("GET", f"/observations?since={since}").json()
+            Observation(*fields)
+            for fields in self._call("GET", f"/observations?since={since}").json()
         ]
 
     def _call(self, method: str, path: str, what: Any = None) -> httpx.Response:
-        """Raises EndpointError."""
+        """Send a request that must succeed. Raises EndpointError."""
         response = self._send(method, path, json=what)
         if response.status_code >= 400:
             raise EndpointError(response.text)
@@ -97,13 +101,13 @@ class LocalEndpoint:
             return httpx.request(method, self.url + path, timeout=TIMEOUT_S, **what)
         except httpx.HTTPError as error:
             raise EndpointError(
-                f"The rehearsal's endpoint is not to be reached ({type(error).__name__})."
+                f"The rehearsal's endpoint can't be reached ({type(error).__name__})."
             ) from None
 
 
 @contextmanager
 def stage(folder: Path) -> Iterator[str]:
-    """The URL of an endpoint without deployments; ``folder`` gets their logs. Raises
+    """Run an endpoint without deployments, and yield its URL; logs go to ``folder``. Raises
     EndpointError."""
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "mlops.rehearsal.stage", str(folder)],

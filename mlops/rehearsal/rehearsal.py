@@ -1,5 +1,5 @@
-"""The same controller as in Azure, against real servers on this machine: each green ends as it
-must, and no client fails beyond the share of the traffic that a step gives the new deployment."""
+"""Runs the rollouts' controller against real servers on this machine, and checks that each green
+ends as it must and that no more clients fail than the new deployment's share of the traffic."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from pathlib import Path
 
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import output
+from mlops.endpoint import Traffic, direct
+from mlops.rehearsal.clients import Clients, clients
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
-from mlops.rehearsal.load import Asked, Load
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rollout.endpoint import Traffic, direct
 from mlops.rollout.guard import Task, guarded
-from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Action, Plan, Step, steps
 from mlops.rollout.questions import Questions
 
 OLD, NEW = "blue", "green"
 JOURNAL = "journal.jsonl"
-RATE = 120
-"""Requests a second."""
+REQUESTS_PER_S = 120
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=2, patience_s=60, keep_s=2)
 RULES = Rules(requests=60)
 
 
 @dataclass(frozen=True)
-class Rehearsed:
-    """``problems``: what should not have been, in sentences."""
+class RehearsalResult:
+    """How a rehearsal went. ``problems``: what should not have happened, in sentences."""
 
-    outcome: Outcome
+    outcome: RolloutOutcome
     reason: str
     requests: int
     failures: int
@@ -45,16 +44,15 @@ class Rehearsed:
 
 
 def check(name: str, folder: Path) -> None:
-    """Refuse a folder in which a rehearsal would overwrite what it did not write. Raises
-    StartupError."""
+    """Refuse a folder if a rehearsal would overwrite a file not its own. Raises StartupError."""
     place = folder / name
     for file in (folder / f"{name}.html", place / f"{OLD}.log", place / f"{NEW}.log"):
         output.check(file)
     Journal(place / JOURNAL).check()
 
 
-def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehearsed:
-    """``folder`` gets the models, the servers' logs and the journal. Raises StartupError,
+def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> RehearsalResult:
+    """Rehearse one green; models, logs and the journal go to ``folder``. Raises StartupError,
     EndpointError."""
     green, place = GREENS[name], folder / name
     check(name, folder)
@@ -81,20 +79,22 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
             key=name,
             follow=_Killing(follow) if green.kills_controller else follow,
         )
-        with Load(url, rows, RATE) as load:
+        with clients(url, rows, REQUESTS_PER_S) as asking:
             outcome = guarded(task)
         live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]
     problems = [
         *_outcome_problems(green, outcome, str(ended["reason"]), dict(live)),
-        *_failures(load.asked, journal),
+        *_failures(asking, journal),
     ]
-    failures = sum(each.status != 200 for each in load.asked)
-    return Rehearsed(outcome, str(ended["reason"]), len(load.asked), failures, problems, journal)
+    failures = sum(request.status != 200 for request in asking.requests)
+    return RehearsalResult(
+        outcome, str(ended["reason"]), len(asking.requests), failures, problems, journal
+    )
 
 
 class _Killing:
-    """Follows a rollout and kills its process once half of the traffic is the new deployment's."""
+    """Follows a rollout, and kills its process once the new deployment has half of the traffic."""
 
     def __init__(self, follow: Callable[[Event], None]) -> None:
         self._follow = follow
@@ -106,9 +106,9 @@ class _Killing:
 
 
 def _outcome_problems(
-    green: Green, outcome: Outcome, reason: str, live: dict[str, int]
+    green: Green, outcome: RolloutOutcome, reason: str, live: dict[str, int]
 ) -> list[str]:
-    wanted = NEW if green.ends is Outcome.PROMOTED else OLD
+    wanted = NEW if green.ends is RolloutOutcome.PROMOTED else OLD
     problems = []
     if outcome is not green.ends:
         problems.append(f"it ended {outcome}, not {green.ends}")
@@ -119,8 +119,8 @@ def _outcome_problems(
     return problems
 
 
-def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
-    """Whoever failed was among the new deployment's share of the step."""
+def _failures(asking: Clients, journal: Path) -> list[str]:
+    """Check that only requests in the new deployment's share of each step failed."""
     problems = []
     bounds = [
         (event["at"], _share(event))
@@ -130,9 +130,11 @@ def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
     for (begin, share), (end, _) in zip(
         [(0.0, 0), *bounds], [*bounds, (float("inf"), 0)], strict=True
     ):
-        meanwhile = [each for each in asked if begin <= each.at < end]
-        failed = [each for each in meanwhile if each.status != 200]
-        strays = [each for each in failed if each.deployment != NEW]
+        meanwhile = [
+            request for request in asking.requests if begin <= asking.began + request.due_s < end
+        ]
+        failed = [request for request in meanwhile if request.status != 200]
+        strays = [request for request in failed if request.deployment != NEW]
         if strays or len(failed) > len(meanwhile) * share / 100 + 1:
             problems.append(
                 f"{len(failed)} of {len(meanwhile)} clients failed while {NEW} had {share} %"
@@ -141,8 +143,8 @@ def _failures(asked: Sequence[Asked], journal: Path) -> list[str]:
 
 
 def _share(event: Event) -> int:
-    """That the new deployment has from then on, at most."""
+    """Return the new deployment's largest share of the traffic from ``event`` on, in percent."""
     if event["event"] == "ended":
-        return 100 if event["outcome"] == Outcome.PROMOTED else 0
+        return 100 if event["outcome"] == RolloutOutcome.PROMOTED else 0
     step = event["step"]
     return PLAN.traffic(Step(Action(step["action"]), step["percent"])).live.get(NEW, 0)

@@ -1,4 +1,4 @@
-"""Deals requests out by percent."""
+"""Distributes requests by percent."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 
 class Shares:
-    """After any number of picks each name has had its share, to within one: who waits longest for
-    its due is next."""
+    """Picks names by their shares: after any number of picks each has had its share, to within
+    one."""
 
     def __init__(self, percent: Mapping[str, int]) -> None:
         self._percent = {name: share for name, share in percent.items() if share}
@@ -15,7 +15,7 @@ class Shares:
         self._left_over = 0
 
     def pick(self) -> str | None:
-        """None for what is missing to 100 percent."""
+        """Return the next name, or None in as many cases as the shares lack to 100 percent."""
         for name, share in self._percent.items():
             self._due[name] += share
         self._left_over += 100 - sum(self._percent.values())

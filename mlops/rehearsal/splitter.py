@@ -1,5 +1,5 @@
-"""A managed online endpoint's way with requests: weights, mirror, a deployment by name, 424 for the
-model's errors."""
+"""Treats requests as a managed online endpoint does: weights, a mirror, a deployment by name, 424
+for the model's errors."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
+from mlops.endpoint import DEPLOYMENT_HEADER, Observation, Traffic
 from mlops.rehearsal.shares import Shares
-from mlops.rollout.endpoint import Observation, Traffic
 
-NAMED = "azureml-model-deployment"
 STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
 REQUEST_TIMEOUT_S = 5
 """Azure's default."""
 
-REMEMBERED = 200_000
-"""Requests."""
+MAX_OBSERVATIONS = 200_000
 
 
 class Splitter:
-    """``backends``: name -> URL of each deployment's server; kept by whoever starts them."""
+    """``backends``: name -> URL of a deployment's server; whoever starts them keeps it current."""
 
     def __init__(self, backends: Mapping[str, str], timeout_s: float = REQUEST_TIMEOUT_S) -> None:
         self.backends = backends
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
-        self._observations: deque[Observation] = deque(maxlen=REMEMBERED)
+        self._observations: deque[Observation] = deque(maxlen=MAX_OBSERVATIONS)
         self._copies: set[asyncio.Task[web.Response]] = set()
         self._session: aiohttp.ClientSession | None = None
         self.direct(Traffic({}))
@@ -41,11 +39,11 @@ class Splitter:
         self._mirror = Shares(traffic.mirror)
 
     def observations(self, since: float) -> list[Observation]:
-        return [each for each in self._observations if each.at >= since]
+        return [request for request in self._observations if request.at >= since]
 
     async def score(self, request: web.Request) -> web.Response:
         body = await request.read()
-        named = request.headers.get(NAMED)
+        named = request.headers.get(DEPLOYMENT_HEADER)
         if named is not None and named not in self.backends:
             return web.json_response({"error": f"There is no deployment {named}."}, status=404)
         name = named or self._live.pick()
@@ -58,7 +56,7 @@ class Splitter:
         return await self._ask(name, body)
 
     async def _ask(self, name: str, body: bytes) -> web.Response:
-        """The answer as a client of Azure gets it."""
+        """Return the answer as a client of Azure gets it."""
         started, began = time.time(), time.perf_counter()
         headers = {"Content-Type": "application/json", "x-request-id": str(uuid.uuid4())}
         status, reason, answer, shown = 0, "", b"", 502
@@ -80,16 +78,16 @@ class Splitter:
             Observation(started, name, status, (time.perf_counter() - began) * 1000)
         )
         error = {STATUS: str(status), REASON: reason} if shown == 424 else {}
-        told = {
-            NAMED: name,
+        shown_headers = {
+            DEPLOYMENT_HEADER: name,
             "x-request-id": headers["x-request-id"],
             "Content-Type": "application/json",
         }
-        return web.Response(status=shown, body=answer, headers=told | error)
+        return web.Response(status=shown, body=answer, headers=shown_headers | error)
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """Made within the loop that it serves."""
+        """The client, made within the event loop that it runs in."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=self._timeout, connector=aiohttp.TCPConnector(limit=0)

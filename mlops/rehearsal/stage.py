@@ -1,8 +1,8 @@
-"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes by which
-they are managed.
+"""The endpoint of a rehearsal: a process with the splitter, its deployments, and routes to manage
+them.
 
-``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends when
-its standard input does. So a controller may die, and the endpoint is still there.
+``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends with
+its standard input. So the endpoint outlives a controller that dies.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from mlops.rehearsal.deployment import Artifact, Deployment
+from mlops.endpoint import State, Status, Traffic
+from mlops.rehearsal.deployment import DeployedModel, Deployment
 from mlops.rehearsal.splitter import Splitter
-from mlops.rollout.endpoint import State, Status, Traffic
 
 
-class Stage:
+class EndpointServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._deployments: dict[str, Deployment] = {}
@@ -45,16 +45,16 @@ class Stage:
         return web.json_response(asdict(Status(self._splitter.traffic, self._tags)))
 
     async def _set_traffic(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
-        traffic = Traffic(**wanted["traffic"])
+        status = await request.json()
+        traffic = Traffic(**status["traffic"])
         if wrong := self._wrong(traffic):
             return web.Response(text=wrong, status=400)
         self._splitter.direct(traffic)
-        self._tags = wanted["tags"]
+        self._tags = status["tags"]
         return web.json_response({})
 
     def _wrong(self, traffic: Traffic) -> str | None:
-        """Azure's rules."""
+        """Return why Azure would refuse ``traffic``, or None."""
         live, mirror = (
             {name for name, n in part.items() if n} for part in (traffic.live, traffic.mirror)
         )
@@ -75,7 +75,8 @@ class Stage:
             before = self._deployments.get(name)
             made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
             await made.start(
-                Artifact(Path(artifact["folder"]), artifact["environment"]), self._splitter.session
+                DeployedModel(Path(artifact["folder"]), artifact["environment"]),
+                self._splitter.session,
             )
             if made.state is State.READY:
                 self._urls[name] = made.url
@@ -111,7 +112,7 @@ class Stage:
 
 
 async def main(folder: Path) -> None:
-    runner = web.AppRunner(Stage(folder).application(), access_log=None)
+    runner = web.AppRunner(EndpointServer(folder).application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -14,8 +14,8 @@ from azure.ai.ml import MLClient
 from azure.ai.ml.exceptions import MlException
 from azure.core.exceptions import AzureError
 
+from mlops.endpoint import EndpointError
 from mlops.rollout import azure_errors
-from mlops.rollout.endpoint import EndpointError
 
 log = logging.getLogger(__name__)
 logging.getLogger("azure.identity").setLevel(

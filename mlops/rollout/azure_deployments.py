@@ -11,9 +11,9 @@ from typing import Any
 
 from azure.ai.ml import MLClient, load_online_deployment
 
+from mlops.endpoint import EndpointError, Source, State
 from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
 from mlops.rollout.checkout import origin
-from mlops.rollout.endpoint import EndpointError, Source, State
 from mlops.rollout.record import LONGEST
 
 STATES = {

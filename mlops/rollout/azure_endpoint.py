@@ -13,14 +13,8 @@ from azure.ai.ml import MLClient, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
-from mlops.rollout import azure_autoscale
-from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
-from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.azure_deployments import AzureDeployments, load
-from mlops.rollout.azure_scoring import AzureScoring
-from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.rollout.endpoint import (
-    Answer,
+from mlops.endpoint import (
+    EndpointAnswer,
     EndpointError,
     Observation,
     Source,
@@ -28,6 +22,12 @@ from mlops.rollout.endpoint import (
     Status,
     Traffic,
 )
+from mlops.rollout import azure_autoscale
+from mlops.rollout.azure_autoscale import Arm, AzureAutoscale
+from mlops.rollout.azure_calls import AzureCalls
+from mlops.rollout.azure_deployments import AzureDeployments, load
+from mlops.rollout.azure_scoring import AzureScoring
+from mlops.rollout.azure_traffic_log import AzureTrafficLog
 from mlops.score_client import TIMEOUT_S
 
 CHANGING_S = 5
@@ -172,7 +172,7 @@ class AzureEndpoint:
         """What Azure said when it failed, and the last lines of both its containers."""
         return self._deployments.logs(deployment)
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         return self._scoring.score(body, deployment)
 
     def observations(self, since: float) -> Sequence[Observation]:

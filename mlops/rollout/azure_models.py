@@ -14,8 +14,8 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import ContainerClient, StorageErrorCode
 
 from azureml_scoring.models.files import manifest, mlflow_folder
+from mlops.endpoint import EndpointError
 from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.model_reference import Registered
 
 DESCRIBING = (manifest.FILE_NAME, mlflow_folder.FILE_NAME)

@@ -7,9 +7,9 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
+from mlops.endpoint import DEPLOYMENT_HEADER, EndpointAnswer, EndpointError
 from mlops.model_status import model_status
 from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.endpoint import Answer, EndpointError
 
 
 class AzureScoring:
@@ -22,7 +22,7 @@ class AzureScoring:
         self._endpoint = endpoint
         self._access: tuple[str, str] | None = None
 
-    def score(self, body: bytes, deployment: str | None) -> Answer:
+    def score(self, body: bytes, deployment: str | None) -> EndpointAnswer:
         """408, 429 and 5xx are answers too; what no deployment could have answered raises
         EndpointError."""
         response = self._post(body, deployment)
@@ -40,7 +40,7 @@ class AzureScoring:
                 if deployment
                 else f"No deployment of {self._endpoint} takes traffic; set some first."
             )
-        return Answer(
+        return EndpointAnswer(
             model_status(response.status_code, response.headers),
             response.content,
             response.elapsed.total_seconds() * 1000,
@@ -51,7 +51,7 @@ class AzureScoring:
         url, authorization = self._access
         headers = {"Content-Type": "application/json", "Authorization": authorization}
         if deployment:
-            headers["azureml-model-deployment"] = deployment
+            headers[DEPLOYMENT_HEADER] = deployment
         try:
             return self._http.post(url, content=body, headers=headers)
         except httpx.RequestError as error:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from azure.monitor.query import LogsQueryClient, LogsQueryResult
 
+from mlops.endpoint import EndpointError, Observation
 from mlops.rollout.azure_calls import AzureCalls
-from mlops.rollout.endpoint import EndpointError, Observation
 
 QUERY = """AmlOnlineEndpointTrafficLog
 | where AzureMLWorkspaceName =~ '{workspace}'

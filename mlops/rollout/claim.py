@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from mlops.rollout.endpoint import Endpoint, EndpointError, Status, Traffic, same
+from mlops.endpoint import Endpoint, EndpointError, Status, Traffic, same
 from mlops.rollout.plan import Plan
-from mlops.rollout.record import PREFIX, Phase, Record, Unreadable, whoever
+from mlops.rollout.record import PREFIX, Record, RolloutPhase, UnreadableTags, whoever
 
 
 class Overtaken(EndpointError):
@@ -22,7 +22,7 @@ class Overtaken(EndpointError):
     help."""
 
 
-class Claim:
+class EndpointClaim:
     def __init__(
         self, endpoint: Endpoint, run: str, clock: Callable[[], float] = time.time
     ) -> None:
@@ -33,7 +33,7 @@ class Claim:
     def take(self, plan: Plan, check: Callable[[Status], None]) -> None:
         """Begin ``plan``. ``check`` raises EndpointError where the endpoint is not free for it.
         Raises Overtaken where another run has claimed it at the same time."""
-        record = self.record(plan, Phase.ROLLING)
+        record = self.record(plan, RolloutPhase.ROLLING)
         record = replace(record, source=self._endpoint.source(plan.old))
 
         def change(status: Status) -> Status:
@@ -47,18 +47,18 @@ class Claim:
         """Raises Overtaken also where somebody has given traffic to a third deployment."""
 
         def change(status: Status) -> Status:
-            record = self._own(status, Phase.ROLLING)
+            record = self._own(status, RolloutPhase.ROLLING)
             if not between(status.traffic, record.old, record.new):
                 raise Overtaken(by_hand(status.traffic))
             return Status(traffic, record.on(status.tags))
 
         self._endpoint.update(change)
 
-    def end(self, phase: Phase, traffic: Traffic) -> None:
+    def end(self, phase: RolloutPhase, traffic: Traffic) -> None:
         """Say how it ended. Raises Overtaken also where somebody has changed ``traffic``."""
 
         def change(status: Status) -> Status:
-            record = self._own(status, Phase.ROLLING, phase)
+            record = self._own(status, RolloutPhase.ROLLING, phase)
             if not same(status.traffic, traffic):
                 raise Overtaken(by_hand(status.traffic))
             return replace(
@@ -82,15 +82,15 @@ class Claim:
             if not between(status.traffic, plan.old, plan.new):
                 raise Overtaken(by_hand(status.traffic))
             record = replace(
-                record or self.record(plan, Phase.ROLLED_BACK),
-                phase=Phase.ROLLED_BACK,
+                record or self.record(plan, RolloutPhase.ROLLED_BACK),
+                phase=RolloutPhase.ROLLED_BACK,
                 at=self._now(),
             )
             return Status(plan.back, record.on(status.tags))
 
         return change
 
-    def check(self, phase: Phase = Phase.ROLLING) -> Traffic:
+    def check(self, phase: RolloutPhase = RolloutPhase.ROLLING) -> Traffic:
         """The traffic as it is. Raises Overtaken where the endpoint is not in this phase of this
         run."""
         status = self._endpoint.status()
@@ -100,16 +100,16 @@ class Claim:
     def holds(self, status: Status) -> bool:
         """Whether no other run directs the traffic."""
         record = self._readable(status)
-        return record is None or record.run == self.run or record.phase is not Phase.ROLLING
+        return record is None or record.run == self.run or record.phase is not RolloutPhase.ROLLING
 
     def _readable(self, status: Status) -> Record | None:
         """Also None where the tags were damaged: no run goes on by those."""
         try:
             return Record.read(status.tags, self._endpoint.name)
-        except Unreadable:
+        except UnreadableTags:
             return None
 
-    def _own(self, status: Status, *phases: Phase) -> Record:
+    def _own(self, status: Status, *phases: RolloutPhase) -> Record:
         record = Record.read(status.tags, self._endpoint.name)
         if record is None:
             raise EndpointError(
@@ -128,7 +128,7 @@ class Claim:
             f"since {record.since}; this run changes nothing more."
         )
 
-    def record(self, plan: Plan, phase: Phase) -> Record:
+    def record(self, plan: Plan, phase: RolloutPhase) -> Record:
         """Of this run."""
         return Record(self.run, phase, plan.old, plan.new, whoever(), self._now())
 
@@ -140,7 +140,7 @@ def check_free(status: Status, endpoint: str, runs: set[str]) -> Record | None:
     """The endpoint's record. Raises EndpointError where a run that is not among ``runs`` is rolling
     out."""
     record = Record.read(status.tags, endpoint)
-    if record and record.phase is Phase.ROLLING and record.run not in runs:
+    if record and record.phase is RolloutPhase.ROLLING and record.run not in runs:
         raise EndpointError(
             f"Another rollout of {endpoint} is under way: {record.old} to {record.new}, by "
             f"{record.by}, since "

@@ -9,10 +9,10 @@ import click
 
 from azureml_scoring.quantities import MINUTES
 from mlops import output
+from mlops.endpoint import Endpoint, EndpointError
 from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Endpoint, EndpointError
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace
 from mlops.rollout.questions import Questions, table
 
@@ -66,14 +66,14 @@ def say_comparison(
     """Print the table and write the picture. Raises EndpointError, also where no predictions could
     be compared."""
     from mlops.rollout import comparison, comparison_picture
-    from mlops.rollout.judge import Tally
+    from mlops.rollout.judge import RequestTally
     from mlops.rollout.same_rows import agreement
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
     seen = endpoint.observations(since)
     after, before = (
-        Tally.of(each for each in seen if each.deployment == name) for name in (new, old)
+        RequestTally.of(each for each in seen if each.deployment == name) for name in (new, old)
     )
     if not (after.requests and before.requests):
         raise EndpointError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mlops.rollout.judge import QUANTILES, Agreement, Tally
+from mlops.rollout.judge import QUANTILES, Agreement, RequestTally
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -19,7 +19,7 @@ MOST = 20_000
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """``difference``: new minus old, within ``low`` and ``high``; NaN where there is nothing to
     compare."""
 
@@ -39,7 +39,9 @@ class Row:
         return "higher" if self.low > 0 else "lower"
 
 
-def compare(new: Tally, old: Tally, agreement: Agreement | None, seed: int = 0) -> list[Row]:
+def compare(
+    new: RequestTally, old: RequestTally, agreement: Agreement | None, seed: int = 0
+) -> list[ComparisonRow]:
     """Latencies in milliseconds, rates in percent. ``seed``: of the resampling."""
     rng = np.random.default_rng(seed)
     rows = [
@@ -51,12 +53,16 @@ def compare(new: Tally, old: Tally, agreement: Agreement | None, seed: int = 0) 
         low, high = _wilson(agreement.rows - agreement.same, agreement.rows)
         other = 100 * (1 - agreement.same / agreement.rows)
         rows.append(
-            Row("predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high)
+            ComparisonRow(
+                "predictions that differ", "%", math.nan, math.nan, other, 100 * low, 100 * high
+            )
         )
     return rows
 
 
-def _quantile(name: str, share: float, new: Tally, old: Tally, rng: np.random.Generator) -> Row:
+def _quantile(
+    name: str, share: float, new: RequestTally, old: RequestTally, rng: np.random.Generator
+) -> ComparisonRow:
     values, others = (_drawn(side.latencies, rng) for side in (new, old))
     before, after = old.quantile(share), new.quantile(share)
     low = high = math.nan
@@ -71,17 +77,19 @@ def _quantile(name: str, share: float, new: Tally, old: Tally, rng: np.random.Ge
             rng=rng,
         ).confidence_interval
         low, high = float(interval.low), float(interval.high)
-    return Row(name, "ms", before, after, after - before, low, high)
+    return ComparisonRow(name, "ms", before, after, after - before, low, high)
 
 
 def _drawn(latencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return latencies if latencies.size <= MOST else rng.choice(latencies, MOST, replace=False)
 
 
-def _rate(what: str, events: int, requests: int, other_events: int, other_requests: int) -> Row:
+def _rate(
+    what: str, events: int, requests: int, other_events: int, other_requests: int
+) -> ComparisonRow:
     """Newcombe's interval of a difference, from Wilson's of each."""
     if not requests or not other_requests:
-        return Row(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
+        return ComparisonRow(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
     after, before = events / requests, other_events / other_requests
     (low, high), (other_low, other_high) = (
         _wilson(events, requests),
@@ -90,7 +98,9 @@ def _rate(what: str, events: int, requests: int, other_events: int, other_reques
     difference = after - before
     least = difference - math.hypot(after - low, other_high - before)
     most = difference + math.hypot(high - after, before - other_low)
-    return Row(what, "%", *(100 * value for value in (before, after, difference, least, most)))
+    return ComparisonRow(
+        what, "%", *(100 * value for value in (before, after, difference, least, most))
+    )
 
 
 def _wilson(events: int, requests: int) -> tuple[float, float]:
@@ -98,7 +108,7 @@ def _wilson(events: int, requests: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def lines(rows: Sequence[Row], old: str, new: str) -> list[str]:
+def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
     """A table for a terminal."""
     header = ["", old, new, "difference", f"{CONFIDENCE:.0%} interval", ""]
     cells = [header]

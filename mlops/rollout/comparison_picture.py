@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlops import output
-from mlops.rollout.comparison import CONFIDENCE, Row
+from mlops.rollout.comparison import CONFIDENCE, ComparisonRow
 from mlops.svg import picture
 
 
-def write(file: Path, rows: Sequence[Row], latencies: Mapping[str, np.ndarray]) -> None:
+def write(file: Path, rows: Sequence[ComparisonRow], latencies: Mapping[str, np.ndarray]) -> None:
     """``latencies``: by deployment, in milliseconds. SVG or PNG, by the file's name.
 
     Raises StartupError where it is not to be written.

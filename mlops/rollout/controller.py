@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from mlops.rollout.claim import Claim, Overtaken, check_free
+from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
+from mlops.rollout.claim import EndpointClaim, Overtaken, check_free
 from mlops.rollout.ending import end
-from mlops.rollout.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
-from mlops.rollout.journal import Event, Journal, Outcome
-from mlops.rollout.judge import Finding, Rules, Tally, breaches, judge, proven
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
+from mlops.rollout.judge import Finding, RequestTally, Rules, breaches, judge, proven
 from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
-from mlops.rollout.record import Phase, Record, new_run
+from mlops.rollout.record import Record, RolloutPhase, new_run
 from mlops.rollout.same_rows import agreement, answered
 from mlops.rollout.way_back import note_overtaken, put_back
 
@@ -58,14 +58,14 @@ class Rollout:
         self._questions = questions
         self._journal = journal
         self._key = f"{endpoint.name}: {plan.old} to {plan.new}, {key}"
-        self._claim = Claim(endpoint, run or new_run(), clock)
+        self._claim = EndpointClaim(endpoint, run or new_run(), clock)
         self._clock = clock
         self._timer = timer
         self._sleep = sleep
         self._both_live: tuple[float, float] | None = None
         self._compared = False
 
-    def run(self) -> Outcome:
+    def run(self) -> RolloutOutcome:
         """Raises EndpointError where it can't begin, with nothing changed."""
         status = self._endpoint.status()
         earlier = self._earlier(status)
@@ -91,9 +91,9 @@ class Rollout:
         except Overtaken as other:
             return note_overtaken(self._journal, other)
         except Breach as breach:
-            return self._put_back(str(breach), Outcome.ROLLED_BACK)
+            return self._put_back(str(breach), RolloutOutcome.ROLLED_BACK)
         except BaseException as error:  # whatever it is, nobody would look after the traffic
-            return self._put_back(str(error) or type(error).__name__, Outcome.INTERRUPTED)
+            return self._put_back(str(error) or type(error).__name__, RolloutOutcome.INTERRUPTED)
         return self._end()
 
     def _earlier(self, status: Status) -> list[Event]:
@@ -104,7 +104,7 @@ class Rollout:
         there = last and self._endpoint.deployments().get(self._plan.new) is State.READY
         return self._journal.continued(self._key) if there else []
 
-    def _put_back(self, reason: str, outcome: Outcome) -> Outcome:
+    def _put_back(self, reason: str, outcome: RolloutOutcome) -> RolloutOutcome:
         return put_back(
             self._endpoint,
             self._plan,
@@ -116,7 +116,7 @@ class Rollout:
             sleep=self._sleep,
         )
 
-    def _end(self) -> Outcome:
+    def _end(self) -> RolloutOutcome:
         waived = f"; {not_checked(self._plan.unchecked)}" if self._plan.unchecked else ""
         return end(
             self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}"
@@ -132,7 +132,11 @@ class Rollout:
         def check(status: Status) -> None:
             record = check_free(status, name, runs)
             live = status.traffic.without_zeros().live
-            if record and record.phase is Phase.ROLLING and (record.old, record.new) != (old, new):
+            if (
+                record
+                and record.phase is RolloutPhase.ROLLING
+                and (record.old, record.new) != (old, new)
+            ):
                 raise EndpointError(
                     f"A rollout {record.old} to {record.new} of {name} was cut off; run that "
                     f"again, or end it: "
@@ -233,10 +237,10 @@ class Rollout:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
         seen = self._endpoint.observations(min(begin, since))
-        new = Tally.of(
+        new = RequestTally.of(
             each for each in seen if each.deployment == self._plan.new and each.at >= since
         )
-        old = Tally.of(
+        old = RequestTally.of(
             each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end
         )
         agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)

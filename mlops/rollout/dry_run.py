@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import click
 
+from mlops.endpoint import EndpointError, Status
 from mlops.failure import sentence
 from mlops.rollout import targets
 from mlops.rollout.claim import check_free
-from mlops.rollout.endpoint import EndpointError, Status
 from mlops.rollout.plan import Plan
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require

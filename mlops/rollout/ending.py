@@ -3,11 +3,11 @@ back."""
 
 from __future__ import annotations
 
-from mlops.rollout.claim import Claim, Overtaken
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
-from mlops.rollout.journal import Journal, Outcome
+from mlops.endpoint import Endpoint, EndpointError, Traffic
+from mlops.rollout.claim import EndpointClaim, Overtaken
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Action, Plan
-from mlops.rollout.record import Phase
+from mlops.rollout.record import RolloutPhase
 from mlops.rollout.way_back import note_overtaken
 
 
@@ -15,18 +15,22 @@ def end(
     endpoint: Endpoint,
     plan: Plan,
     journal: Journal,
-    claim: Claim,
+    claim: EndpointClaim,
     reason: str,
     *,
     delete: bool = True,
-) -> Outcome:
+) -> RolloutOutcome:
     """Write into the tags how it ended, lower the new deployment's minimum of instances, delete the
     old deployment.
 
     Not ``delete``: whoever did that before has died meanwhile.
     """
     held, deletes = plan.last.action is Action.LIVE, plan.steps[-1].action is Action.DELETE
-    outcome, phase = (Outcome.HELD, Phase.HELD) if held else (Outcome.PROMOTED, Phase.PROMOTED)
+    outcome, phase = (
+        (RolloutOutcome.HELD, RolloutPhase.HELD)
+        if held
+        else (RolloutOutcome.PROMOTED, RolloutPhase.PROMOTED)
+    )
     try:
         untold = _tell(endpoint, claim, phase, plan.traffic(plan.last))
         left = [*untold, *_lower_minimum(endpoint, plan)]
@@ -40,14 +44,16 @@ def end(
     return outcome
 
 
-def _tell(endpoint: Endpoint, claim: Claim, phase: Phase, traffic: Traffic) -> list[str]:
+def _tell(
+    endpoint: Endpoint, claim: EndpointClaim, phase: RolloutPhase, traffic: Traffic
+) -> list[str]:
     """-> what is left where that fails. Raises Overtaken."""
     try:
         claim.end(phase, traffic)
     except Overtaken:
         raise
     except EndpointError as error:
-        return [f"the tags of {endpoint.name}, which may say {Phase.ROLLING}: {error}"]
+        return [f"the tags of {endpoint.name}, which may say {RolloutPhase.ROLLING}: {error}"]
     return []
 
 
@@ -60,13 +66,13 @@ def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:
     return []
 
 
-def _delete(endpoint: Endpoint, plan: Plan, claim: Claim) -> list[str]:
+def _delete(endpoint: Endpoint, plan: Plan, claim: EndpointClaim) -> list[str]:
     """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile,
     to what is being deleted."""
-    claim.check(Phase.PROMOTED)
+    claim.check(RolloutPhase.PROMOTED)
     try:
         endpoint.delete(plan.old)
     except EndpointError as error:
-        claim.check(Phase.PROMOTED)
+        claim.check(RolloutPhase.PROMOTED)
         return [f"{plan.old}, which could not be deleted: {error}"]
     return []

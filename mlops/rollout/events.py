@@ -30,7 +30,7 @@ Milliseconds = Annotated[float, Field(ge=0, le=1e12)] | None
 strict = with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False))
 
 
-class Outcome(StrEnum):
+class RolloutOutcome(StrEnum):
     PROMOTED = "promoted"
     HELD = "held"
     INTERRUPTED = "interrupted"
@@ -53,7 +53,7 @@ class Taken(TypedDict):
 
 
 @strict
-class Figures(TypedDict):
+class SideFigures(TypedDict):
     requests: Count
     failed: Count
     p50_ms: Milliseconds
@@ -107,8 +107,8 @@ class Look(TypedDict):
     at: Time
     event: Literal["look"]
     findings: list[Found]
-    new: Figures
-    old: Figures
+    new: SideFigures
+    old: SideFigures
 
 
 @strict
@@ -116,7 +116,7 @@ class Back(TypedDict):
     at: Time
     event: Literal["back"]
     reason: str
-    outcome: Outcome
+    outcome: RolloutOutcome
     share: Percent
     live: Shares
     mirror: Shares
@@ -133,7 +133,7 @@ class Trouble(TypedDict):
 class Ended(TypedDict):
     at: Time
     event: Literal["ended"]
-    outcome: Outcome
+    outcome: RolloutOutcome
     reason: str
     left: list[str]
 

@@ -1,8 +1,8 @@
-"""Runs a rollout in a process of its own and puts the traffic back if that dies; which gives up if
-the guard does.
+"""Runs a rollout in a process of its own, and puts the traffic back if that process dies. If the
+guard dies, the rollout puts the traffic back itself.
 
-Neither a closed terminal nor SIGKILL to the process group takes both, only a machine that vanishes.
-The endpoint's tags tell the next `mlops rollback` then where to go back to, on whichever machine.
+Neither a closed terminal nor SIGKILL to the process group ends both; only the loss of the machine
+does. Then the endpoint's tags tell the next `mlops rollback`, on any machine, where to go back to.
 """
 
 from __future__ import annotations
@@ -13,34 +13,35 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mlops.rollout.claim import Claim
+from mlops.endpoint import Endpoint, EndpointError
+from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.controller import Interrupted, Rollout
 from mlops.rollout.ending import end
-from mlops.rollout.endpoint import Endpoint, EndpointError
-from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
 from mlops.rollout.way_back import put_back
 
-NOT_BEGUN = 64
-"""Exit status of the inner process; the outcomes follow."""
+NOT_BEGUN_STATUS = 64
+"""Exit status of an inner process that could not begin; those of the outcomes follow."""
 
-OUTCOMES = list(Outcome)
+OUTCOMES = list(RolloutOutcome)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What the inner process needs; ``connect`` and ``follow`` are functions of modules, to be sent
-    to it."""
+    """What the inner process needs. ``connect`` and ``follow`` are functions of modules, so that
+    they can be pickled."""
 
     connect: Callable[[], Endpoint]
     plan: Plan
@@ -52,40 +53,63 @@ class Task:
     run: str = field(default_factory=new_run)
 
 
-def guarded(task: Task) -> Outcome:
-    """Raises EndpointError where the rollout can't begin."""
+def guarded(task: Task) -> RolloutOutcome:
+    """Run the rollout and return how it ended. Raises EndpointError where it can't begin."""
     journal = Journal(task.journal, follow=task.follow)
     with journal.alone():
         context = multiprocessing.get_context("spawn")
-        trouble = context.SimpleQueue()
-        inner = context.Process(target=_inner, args=(task, os.getpid(), trouble))
+        errors = context.SimpleQueue()
+        inner = context.Process(target=_inner, args=(task, os.getpid(), errors))
         earlier = journal.last()
-        before = {
-            each: signal.signal(each, lambda number, _: _pass_on(number, inner.pid))
-            for each in _heard()
-        }
-        signal.pthread_sigmask(
-            signal.SIG_BLOCK, before
-        )  # until the inner process handles them too, which inherits it
-        inner.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
-        try:
+        with _passed_on(inner) as signals:
+            # The inner process inherits the mask, until it handles them too.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+            inner.start()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
             inner.join()
-            _ignore(before)
-            if inner.exitcode == NOT_BEGUN:
-                raise EndpointError(trouble.get())
-            if inner.exitcode is not None and 0 <= inner.exitcode - NOT_BEGUN - 1 < len(OUTCOMES):
-                return OUTCOMES[inner.exitcode - NOT_BEGUN - 1]
+            _ignore(signals)
+            if inner.exitcode == NOT_BEGUN_STATUS:
+                raise EndpointError(errors.get())
+            if outcome := _outcome_of(inner.exitcode):
+                return outcome
             reason = f"the rollout's process died ({inner.exitcode})"
             return _recovered(task, journal, reason, earlier)
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
-def _recovered(task: Task, journal: Journal, reason: str, earlier: Sequence[Event]) -> Outcome:
+@contextlib.contextmanager
+def _passed_on(inner: BaseProcess) -> Iterator[list[signal.Signals]]:
+    """Pass the signals that would end this process on to ``inner``; restore their handlers."""
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        if inner.pid is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                os.kill(inner.pid, number)
+
+    before = {number: signal.signal(number, pass_on) for number in _heard()}
+    try:
+        yield list(before)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _status_of(outcome: RolloutOutcome) -> int:
+    """Return the exit status by which the inner process tells ``outcome``."""
+    return NOT_BEGUN_STATUS + 1 + OUTCOMES.index(outcome)
+
+
+def _outcome_of(status: int | None) -> RolloutOutcome | None:
+    """Return the outcome that an exit status stands for; None if it stands for none."""
+    return next((outcome for outcome in OUTCOMES if _status_of(outcome) == status), None)
+
+
+def _recovered(
+    task: Task, journal: Journal, reason: str, earlier: Sequence[Event]
+) -> RolloutOutcome:
     endpoint = task.connect()
-    return recover(endpoint, task.plan, journal, reason, earlier, claim=Claim(endpoint, task.run))
+    return recover(
+        endpoint, task.plan, journal, reason, earlier, claim=EndpointClaim(endpoint, task.run)
+    )
 
 
 def recover(
@@ -95,48 +119,52 @@ def recover(
     reason: str,
     earlier: Sequence[Event],
     *,
-    claim: Claim,
-) -> Outcome:
-    """End what a rollout has left: backwards, unless all was proven. ``earlier``: the journal's
-    last rollout before that one. Raises EndpointError."""
+    claim: EndpointClaim,
+) -> RolloutOutcome:
+    """End a rollout that was cut off: put the traffic back, unless every step was proven.
+    ``earlier``: the journal's rollout before that one. Raises EndpointError."""
     try:
         events = journal.last()
-    except (
-        EndpointError
-    ) as error:  # it was readable before: what was proven since then is not to be guessed
+    except EndpointError as error:  # what was proven since it was readable can't be known
         return put_back(
-            endpoint, plan, journal, f"{reason}, and {error}", Outcome.INTERRUPTED, claim=claim
+            endpoint,
+            plan,
+            journal,
+            f"{reason}, and {error}",
+            RolloutOutcome.INTERRUPTED,
+            claim=claim,
         )
     if events[:1] == earlier[:1]:
         raise EndpointError(f"{reason} before it began; nothing was changed.")
     if events[-1]["event"] == "ended":
-        return Outcome(events[-1]["outcome"])
+        return RolloutOutcome(events[-1]["outcome"])
     if back := next((event for event in events if event["event"] == "back"), None):
         return put_back(
-            endpoint, plan, journal, back["reason"], Outcome(back["outcome"]), claim=claim
+            endpoint, plan, journal, back["reason"], RolloutOutcome(back["outcome"]), claim=claim
         )
     if any(event["event"] == "proven" and event["step"] == asdict(plan.last) for event in events):
         return end(endpoint, plan, journal, claim, reason, delete=False)
-    return put_back(endpoint, plan, journal, reason, Outcome.INTERRUPTED, claim=claim)
+    return put_back(endpoint, plan, journal, reason, RolloutOutcome.INTERRUPTED, claim=claim)
 
 
-def _inner(task: Task, guard: int, trouble: Any) -> None:
-    os.setsid()  # a signal to the guard's terminal or process group, SIGKILL included, is for the guard alone
+def _inner(task: Task, guard: int, errors: Any) -> None:
+    # A signal to the guard's terminal or process group, SIGKILL included, is for the guard alone.
+    os.setsid()
     try:
         outcome = _rolled_out(task, guard)
     except (EndpointError, OSError) as error:
-        trouble.put(str(error))
-        sys.exit(NOT_BEGUN)
-    sys.exit(NOT_BEGUN + 1 + OUTCOMES.index(outcome))
+        errors.put(str(error))
+        sys.exit(NOT_BEGUN_STATUS)
+    sys.exit(_status_of(outcome))
 
 
-def _rolled_out(task: Task, guard: int) -> Outcome:
-    """Raises EndpointError, OSError where it can't begin."""
+def _rolled_out(task: Task, guard: int) -> RolloutOutcome:
+    """Roll out, or recover from a signal. Raises EndpointError, OSError where it can't begin."""
     journal = Journal(task.journal, follow=task.follow)
     earlier, heard = journal.last(), _heard()
     try:
-        for each in heard:
-            signal.signal(each, _interrupt)
+        for number in heard:
+            signal.signal(number, _interrupt)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, heard)
         endpoint, sleep = task.connect(), _watchful(guard)
         rollout = Rollout(
@@ -150,16 +178,14 @@ def _rolled_out(task: Task, guard: int) -> Outcome:
             sleep=sleep,
         )
         return rollout.run()
-    except (
-        Interrupted
-    ) as error:  # before it began, or on its way back or out: not where it was held
+    except Interrupted as error:  # before it began or while it ended; else Rollout.run handles it
         _ignore(heard)
         return _recovered(task, journal, str(error), earlier)
 
 
 def _watchful(guard: int) -> Callable[[float], None]:
-    """Sleeps; interrupted, once, where the guard is gone: nobody would look after a rollout that
-    dies."""
+    """Return a sleep that raises Interrupted, once, if the guard died: nobody would put the traffic
+    back if this process died too."""
     alone = False
 
     def sleep(seconds: float) -> None:
@@ -175,22 +201,16 @@ def _watchful(guard: int) -> Callable[[float], None]:
 
 
 def _heard() -> list[signal.Signals]:
-    """Not those that whoever started us wants ignored, as nohup does."""
-    return [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    """Return the signals to handle: not those that our parent ignores, as nohup does."""
+    return [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _ignore(signals: Iterable[signal.Signals]) -> None:
-    for each in signals:
-        signal.signal(each, signal.SIG_IGN)
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    """Once: the way back is not to be interrupted."""
+    """Raise Interrupted, once: the way back must not be interrupted."""
     _ignore(SIGNALS)
     raise Interrupted(f"interrupted by {signal.Signals(number).name}")
-
-
-def _pass_on(number: int, inner: int | None) -> None:
-    if inner is not None:
-        with contextlib.suppress(ProcessLookupError):  # it has just ended
-            os.kill(inner, number)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from mlops import output
-from mlops.rollout.endpoint import EndpointError
-from mlops.rollout.events import Event, Outcome, read
+from mlops.endpoint import EndpointError
+from mlops.rollout.events import Event, RolloutOutcome, read
 
-__all__ = ["Event", "Journal", "Outcome"]
+__all__ = ["Event", "Journal", "RolloutOutcome"]
 
-CONTINUED = {Outcome.HELD, Outcome.INTERRUPTED}
+CONTINUED = {RolloutOutcome.HELD, RolloutOutcome.INTERRUPTED}
 """The next rollout of the same deployment goes on after these."""
 
 FRESH_S = 24 * 3600
@@ -121,7 +121,7 @@ class Journal:
         return (
             bool(events)
             and events[0]["key"].endswith(f", {key}")
-            and events[-1].get("outcome") == Outcome.PROMOTED
+            and events[-1].get("outcome") == RolloutOutcome.PROMOTED
         )
 
     def continued(self, key: str) -> list[Event]:

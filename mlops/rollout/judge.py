@@ -14,25 +14,14 @@ from enum import StrEnum
 
 import numpy as np
 
+from mlops.endpoint import Observation
 from mlops.rollout import significance
-from mlops.rollout.endpoint import Observation
+from mlops.slo import Slo
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
 OURS = 500
 """Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are
 the client's."""
-
-
-@dataclass(frozen=True)
-class Slo:
-    """Times in milliseconds, the rate as a share."""
-
-    p95_ms: float = 200
-    p99_ms: float = 500
-    error_rate: float = 0.01
-
-    def limit(self, quantile: str) -> float:
-        return {"P95": self.p95_ms, "P99": self.p99_ms}[quantile]
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Tally:
+class RequestTally:
     """The requests to one deployment. ``latencies``: of those that were answered well, in
     milliseconds."""
 
@@ -94,7 +83,7 @@ class Tally:
     latencies: np.ndarray
 
     @classmethod
-    def of(cls, observations: Iterable[Observation]) -> Tally:
+    def of(cls, observations: Iterable[Observation]) -> RequestTally:
         seen = list(observations)
         return cls(
             requests=len(seen),
@@ -120,7 +109,12 @@ class Tally:
 
 
 def judge(
-    new: Tally, old: Tally, agreement: Agreement | None, rules: Rules, *, compared: bool = False
+    new: RequestTally,
+    old: RequestTally,
+    agreement: Agreement | None,
+    rules: Rules,
+    *,
+    compared: bool = False,
 ) -> list[Finding]:
     """``agreement`` is None where predictions are not to be compared; ``compared``: an earlier step
     has done it."""
@@ -138,13 +132,13 @@ def proven(findings: Sequence[Finding]) -> bool:
     return all(finding.standing in (Standing.FINE, Standing.UNCHECKED) for finding in findings)
 
 
-def _requests(new: Tally, old: Tally, rules: Rules) -> Finding:
+def _requests(new: RequestTally, old: RequestTally, rules: Rules) -> Finding:
     fewest = min(new.requests, old.requests)
     standing = Standing.FINE if fewest >= rules.requests else Standing.OPEN
     return Finding("requests", standing, f"{new.requests} requests, {old.requests} to the old one")
 
 
-def _errors(new: Tally, rules: Rules) -> Finding:
+def _errors(new: RequestTally, rules: Rules) -> Finding:
     limit = rules.slo.error_rate
     text = (
         f"errors {_percent(new.failed, new.requests)} of {new.requests} requests (SLO {limit:.2%})"
@@ -155,7 +149,7 @@ def _errors(new: Tally, rules: Rules) -> Finding:
     )
 
 
-def _versus(new: Tally, old: Tally, rules: Rules) -> Iterable[Finding]:
+def _versus(new: RequestTally, old: RequestTally, rules: Rules) -> Iterable[Finding]:
     for check, count, other in (
         ("errors", new.failed, old.failed),
         ("refusals", new.refused, old.refused),
@@ -165,7 +159,7 @@ def _versus(new: Tally, old: Tally, rules: Rules) -> Iterable[Finding]:
         yield Finding(f"{check} against the old one", _standing(chance, rules, within=True), text)
 
 
-def _latency(new: Tally, name: str, rules: Rules) -> Finding:
+def _latency(new: RequestTally, name: str, rules: Rules) -> Finding:
     limit, quantile = rules.slo.limit(name), QUANTILES[name]
     measured = new.quantile(quantile)
     chance = significance.quantile_above(new.latencies, quantile, limit)
@@ -176,7 +170,7 @@ def _latency(new: Tally, name: str, rules: Rules) -> Finding:
     )
 
 
-def _slower(new: Tally, old: Tally, name: str, rules: Rules) -> Finding:
+def _slower(new: RequestTally, old: RequestTally, name: str, rules: Rules) -> Finding:
     quantile = QUANTILES[name]
     allowed = old.latencies * (1 + rules.slower_by) + rules.slower_by_ms
     chance = significance.quantile_higher(new.latencies, allowed, quantile)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mlops.rollout.endpoint import Traffic
+from mlops.endpoint import DEPLOYMENT_HEADER, Traffic
 
 
 class Action(StrEnum):
@@ -76,7 +76,7 @@ class Plan:
         """For people."""
         said = {
             Action.DEPLOY: f"deploy {self.new} with no traffic, wait until it is ready",
-            Action.GOLDEN: f"ask {self.new} its golden rows, by the header azureml-model-deployment",
+            Action.GOLDEN: f"ask {self.new} its golden rows, by the header {DEPLOYMENT_HEADER}",
             Action.MIRROR: f"mirror {{percent}} % of the requests to {self.new}; judge",
             Action.LIVE: f"traffic {{percent}} % to {self.new}; judge",
             Action.KEEP: f"keep {self.old} without traffic for {_minutes(self.keep_s)}; judge",

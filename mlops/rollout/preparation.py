@@ -11,8 +11,8 @@ from typing import Any
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.manifest import FILE_NAME
+from mlops.endpoint import EndpointError
 from mlops.rollout import model_reference, targets
-from mlops.rollout.endpoint import EndpointError
 from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.plan import Check
 from mlops.rollout.questions import Questions

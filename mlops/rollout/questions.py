@@ -15,7 +15,7 @@ from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
 from mlops import sample as samples
-from mlops.rollout.endpoint import Answer, Endpoint, EndpointError
+from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
 from mlops.score_rows import check_json
@@ -54,7 +54,9 @@ class Questions:
             else {"input_data": {"columns": self.columns, "data": rows}}
         )
 
-    def score(self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]) -> Answer:
+    def score(
+        self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]
+    ) -> EndpointAnswer:
         """What a deployment says to some of the rows. Raises EndpointError."""
         return endpoint.score(orjson.dumps(self.request(rows)), deployment)
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from mlops.rollout.endpoint import EndpointError, Source
+from mlops.endpoint import EndpointError, Source
 
 PREFIX = "rollout-"
 LONGEST = 256
@@ -27,11 +27,11 @@ NAMES = frozenset(PREFIX + name for name in (*REQUIRED, *(f"old-{name}" for name
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Unreadable(EndpointError):
+class UnreadableTags(EndpointError):
     """The tags hold something that no rollout wrote."""
 
 
-class Phase(StrEnum):
+class RolloutPhase(StrEnum):
     ROLLING = "rolling"
     HELD = "held"
     PROMOTED = "promoted"
@@ -45,7 +45,7 @@ class Record:
     ``source`` what the old deployment is made of."""
 
     run: str
-    phase: Phase
+    phase: RolloutPhase
     old: str
     new: str
     by: str
@@ -66,11 +66,11 @@ class Record:
             if name in REQUIRED or 0 < len(value) <= LONGEST
         }
         full = len(others) + len(written) > MOST
-        return others if full and self.phase is Phase.ROLLED_BACK else others | written
+        return others if full and self.phase is RolloutPhase.ROLLED_BACK else others | written
 
     @classmethod
     def read(cls, tags: Mapping[str, str], endpoint: str) -> Record | None:
-        """None where no rollout has written tags. Raises Unreadable."""
+        """None where no rollout has written tags. Raises UnreadableTags."""
         ours = {name.lower(): value for name, value in tags.items() if name.lower() in NAMES}
         if not ours:
             return None
@@ -81,7 +81,7 @@ class Record:
             source = Source(**{name: ours.get(f"{PREFIX}old-{name}", "") for name in SOURCE})
             return cls(
                 run,
-                Phase(phase),
+                RolloutPhase(phase),
                 old,
                 new,
                 by,
@@ -89,7 +89,7 @@ class Record:
                 source,
             )
         except (KeyError, ValueError, TypeError):
-            raise Unreadable(
+            raise UnreadableTags(
                 f"The tags {PREFIX}* of {endpoint} are not what a rollout writes, so they do not "
                 f"tell where to go back "
                 f"to; name the deployment: mlops rollback {endpoint} --to NAME."

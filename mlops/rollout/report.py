@@ -12,8 +12,8 @@ import jinja2
 
 from mlops import output
 from mlops.rollout.journal import Event
-from mlops.rollout.judge import Slo
 from mlops.rollout.progress import said
+from mlops.slo import Slo
 from mlops.svg import svg
 
 NEW_COLOUR, OLD_COLOUR, BAD_COLOUR = "#2e8b57", "#1f6fb4", "#c0392b"

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from mlops.endpoint import Endpoint, EndpointError, Source, State, Status, Traffic, same
 from mlops.rollout.checkout import located
-from mlops.rollout.claim import Claim, Overtaken, between, by_hand
-from mlops.rollout.endpoint import Endpoint, EndpointError, Source, State, Status, Traffic, same
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.claim import EndpointClaim, Overtaken, between, by_hand
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Plan
-from mlops.rollout.record import Phase, Record, Unreadable, new_run, whoever
+from mlops.rollout.record import Record, RolloutPhase, UnreadableTags, new_run, whoever
 from mlops.rollout.way_back import put_back
 
 
@@ -30,7 +30,7 @@ class Rollback:
         self._named = to is not None
         self._status = endpoint.status()
         self._record = self._read(self._status)
-        self._claim = Claim(endpoint, new_run())
+        self._claim = EndpointClaim(endpoint, new_run())
         self.to = to or (self._record.old if self._record else "")
 
     def nothing(self, *, own: bool) -> str | None:
@@ -42,9 +42,9 @@ class Rollback:
         if not record and (own or not self._named):
             return f"No rollout is on record at {name}; there is nothing to roll back."
         there = same(self._status.traffic, Traffic({self.to: 100}))
-        if there and record and record.phase is Phase.ROLLED_BACK and not self._named:
+        if there and record and record.phase is RolloutPhase.ROLLED_BACK and not self._named:
             return f"{name} went back to {record.old} already, by {record.by}, {record.since}; nothing is to be done."
-        if there and not (record and record.phase is Phase.ROLLING):
+        if there and not (record and record.phase is RolloutPhase.ROLLING):
             return f"{self.to} has all traffic already; there is nothing to roll back."
         return None
 
@@ -94,7 +94,7 @@ class Rollback:
         EndpointError."""
         record = self._record
         assert record  # noqa: S101
-        self._write(record, Phase.ROLLING)
+        self._write(record, RolloutPhase.ROLLING)
         try:
             endpoint.deploy(self.to, record.source)
             if endpoint.deployments().get(self.to) is not State.READY:
@@ -107,7 +107,7 @@ class Rollback:
                 self._write(record, record.phase)
             raise
 
-    def run(self, journal: Journal) -> Outcome:
+    def run(self, journal: Journal) -> RolloutOutcome:
         """All traffic there, and whatever rollout is under way stops."""
         plan = Plan(self.to, self.others or (self._record.new if self._record else "none"), ())
         reason = f"mlops rollback was called by {whoever()}"
@@ -118,11 +118,15 @@ class Rollback:
         )
 
     def _change(self, plan: Plan) -> Callable[[Status], Status]:
-        record = replace(self._claim.record(plan, Phase.ROLLED_BACK), source=self.source)
+        record = replace(self._claim.record(plan, RolloutPhase.ROLLED_BACK), source=self.source)
 
         def change(status: Status) -> Status:
             found = self._read(status)
-            if found and found.phase is Phase.ROLLED_BACK and same(status.traffic, plan.back):
+            if (
+                found
+                and found.phase is RolloutPhase.ROLLED_BACK
+                and same(status.traffic, plan.back)
+            ):
                 return status  # somebody else was faster
             self._check_same_run(found)
             if not self._named:
@@ -131,7 +135,7 @@ class Rollback:
 
         return change
 
-    def _write(self, record: Record, phase: Phase) -> None:
+    def _write(self, record: Record, phase: RolloutPhase) -> None:
         made = replace(
             self._claim.record(Plan(record.old, record.new, ()), phase), source=record.source
         )
@@ -145,7 +149,7 @@ class Rollback:
     def _read(self, status: Status) -> Record | None:
         try:
             return Record.read(status.tags, self._endpoint.name)
-        except Unreadable:
+        except UnreadableTags:
             if self._named:
                 return None
             raise
@@ -165,8 +169,10 @@ class Rollback:
         record = self._record
         assert record  # noqa: S101
         old, new = Traffic({record.old: 100}), Traffic({record.new: 100})
-        left = {Phase.PROMOTED: (old, new), Phase.ROLLED_BACK: (old,)}.get(record.phase, ())
-        under_way = record.phase in (Phase.ROLLING, Phase.HELD) and between(
+        left = {RolloutPhase.PROMOTED: (old, new), RolloutPhase.ROLLED_BACK: (old,)}.get(
+            record.phase, ()
+        )
+        under_way = record.phase in (RolloutPhase.ROLLING, RolloutPhase.HELD) and between(
             status.traffic, record.old, record.new
         )
         if under_way or any(same(status.traffic, one) for one in left):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from mlops.endpoint import EndpointError
 from mlops.rollout import progress, targets
 from mlops.rollout.checkout import origin
-from mlops.rollout.endpoint import EndpointError
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.options import FILE, OUT, in_workspace, journal_of
 from mlops.rollout.rollback import Gone, Rollback
 
@@ -80,7 +80,7 @@ def rollback(
         return
     if by:
         back.redeploy(targets.connector(workspace, endpoint_name, {back.to: by})())
-    click.get_current_context().exit(0 if back.run(journal) is Outcome.ROLLED_BACK else 1)
+    click.get_current_context().exit(0 if back.run(journal) is RolloutOutcome.ROLLED_BACK else 1)
 
 
 def _gone(back: Rollback, redeploy: bool) -> bool:

@@ -16,12 +16,13 @@ from mlops.rollout import progress, targets
 from mlops.rollout.claim import check_free
 from mlops.rollout.dry_run import say_plan
 from mlops.rollout.guard import Task, guarded
-from mlops.rollout.journal import Journal, Outcome
-from mlops.rollout.judge import Rules, Slo
+from mlops.rollout.journal import Journal, RolloutOutcome
+from mlops.rollout.judge import Rules
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace, journal_of
 from mlops.rollout.plan import Check, Plan, not_checked, steps
 from mlops.rollout.preparation import Preparation
 from mlops.rollout.questions import require
+from mlops.slo import Slo
 
 CHECK = click.Choice([str(check) for check in Check])
 SHARES = "10,50,100"
@@ -174,7 +175,9 @@ def rollout(
         return
     rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
     outcome = _roll_out(workspace, prepared, plan, rules, journal)
-    click.get_current_context().exit(0 if outcome in (Outcome.PROMOTED, Outcome.HELD) else 1)
+    click.get_current_context().exit(
+        0 if outcome in (RolloutOutcome.PROMOTED, RolloutOutcome.HELD) else 1
+    )
 
 
 def _roll_out(
@@ -183,7 +186,7 @@ def _roll_out(
     plan: Callable[[str], Plan],
     rules: Rules,
     journal: Path,
-) -> Outcome:
+) -> RolloutOutcome:
     """``plan``: by the old deployment's name. Raises StartupError, EndpointError where it can't
     begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
@@ -200,7 +203,7 @@ def _roll_out(
     )  # else somebody else has had the endpoint since
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
-        return Outcome.PROMOTED
+        return RolloutOutcome.PROMOTED
     made = plan(targets.old(status.traffic, new, last))
     click.echo("\n".join(made.lines()))
     outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))

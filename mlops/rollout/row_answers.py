@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from mlops.rollout.endpoint import Answer
+from mlops.endpoint import EndpointAnswer
 from mlops.score_rows import ROWS
 
 NOT_NOW = (408, 429)
@@ -39,7 +39,7 @@ def refused(status: int) -> bool:
 
 
 def row_answers(
-    ask: Callable[[Sequence[Any]], Answer],
+    ask: Callable[[Sequence[Any]], EndpointAnswer],
     rows: Sequence[Any],
     by_row: Callable[[int], bool] = refused,
 ) -> Iterator[RowAnswer]:
@@ -50,7 +50,9 @@ def row_answers(
 
 
 def _of_batch(
-    ask: Callable[[Sequence[Any]], Answer], rows: Sequence[Any], by_row: Callable[[int], bool]
+    ask: Callable[[Sequence[Any]], EndpointAnswer],
+    rows: Sequence[Any],
+    by_row: Callable[[int], bool],
 ) -> Iterator[RowAnswer]:
     answer = ask(rows)
     found = predictions(answer)
@@ -66,7 +68,7 @@ def _of_batch(
         yield from [RowAnswer(answer.status)] * len(rows)
 
 
-def predictions(answer: Answer) -> list[Any] | None:
+def predictions(answer: EndpointAnswer) -> list[Any] | None:
     """None where it holds none."""
     try:
         found = orjson.loads(answer.body)["predictions"] if answer.status == 200 else None

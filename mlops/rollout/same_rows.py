@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlops.rollout.endpoint import Endpoint, EndpointError
+from mlops.endpoint import Endpoint, EndpointError
 from mlops.rollout.judge import Agreement
 from mlops.rollout.plan import Check
 from mlops.rollout.questions import Questions

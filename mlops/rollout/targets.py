@@ -15,10 +15,10 @@ import yaml
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files import bounded_yaml, mlflow_folder
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
-from mlops.rollout.endpoint import Endpoint, EndpointError, Traffic
+from mlops.endpoint import Endpoint, EndpointError, Traffic
 from mlops.rollout.model_reference import Models, Registered
 from mlops.rollout.questions import Questions, table
-from mlops.rollout.record import Phase, Record
+from mlops.rollout.record import Record, RolloutPhase
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def old(traffic: Traffic, new: str, last: Record | None) -> str:
     """The deployment that ``new`` takes over from. ``last``: the record, where it is that of this
     folder's rollout; if that was cut off, ``new`` may have all traffic by now. Raises
     EndpointError."""
-    if last and last.phase is Phase.ROLLING and last.new == new:
+    if last and last.phase is RolloutPhase.ROLLING and last.new == new:
         return last.old
     return serving(traffic, new)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from mlops.rollout.claim import Claim, Overtaken
-from mlops.rollout.endpoint import Endpoint, EndpointError, Status, same
-from mlops.rollout.journal import Journal, Outcome
+from mlops.endpoint import Endpoint, EndpointError, Status, same
+from mlops.rollout.claim import EndpointClaim, Overtaken
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Plan
-from mlops.rollout.record import Unreadable
+from mlops.rollout.record import UnreadableTags
 
 BACK_S = 600
 """Seconds that an endpoint may refuse the way back."""
@@ -23,14 +23,14 @@ def put_back(
     plan: Plan,
     journal: Journal,
     reason: str,
-    outcome: Outcome = Outcome.ROLLED_BACK,
+    outcome: RolloutOutcome = RolloutOutcome.ROLLED_BACK,
     *,
-    claim: Claim,
+    claim: EndpointClaim,
     change: Callable[[Status], Status] | None = None,
     scaled: Sequence[str] | None = None,
     timer: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Outcome:
+) -> RolloutOutcome:
     """All traffic to the old deployment, however often the endpoint refuses, within ten minutes;
     whatever else fails, the journal included. Nothing is touched where another run than that of
     ``claim`` has the endpoint. ``change``: what to write in place of the claim's own way back.
@@ -45,11 +45,11 @@ def put_back(
             and timer() < until
         ):
             sleep(RETRY_S)
-    except (Overtaken, Unreadable) as other:
+    except (Overtaken, UnreadableTags) as other:
         return note_overtaken(journal, other, reason)
     if not back:
         zeros = " ".join(f"{name}=0" for name in plan.new.split(", "))
-        outcome, left = Outcome.STUCK, [f"{plan.new}, perhaps with traffic"]
+        outcome, left = RolloutOutcome.STUCK, [f"{plan.new}, perhaps with traffic"]
         reason = (
             f"{reason}; and the traffic could not be put back. Do it by hand: az ml "
             f"online-endpoint update "
@@ -64,16 +64,16 @@ def put_back(
     return outcome
 
 
-def note_overtaken(journal: Journal, error: EndpointError, reason: str = "") -> Outcome:
+def note_overtaken(journal: Journal, error: EndpointError, reason: str = "") -> RolloutOutcome:
     """``reason``: what came before."""
     told = str(error).rstrip(".")
     journal.note(
         "ended",
-        outcome=Outcome.OVERTAKEN,
+        outcome=RolloutOutcome.OVERTAKEN,
         reason=f"{reason}; and {told}" if reason else told,
         left=[],
     )
-    return Outcome.OVERTAKEN
+    return RolloutOutcome.OVERTAKEN
 
 
 def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:
@@ -91,15 +91,15 @@ def _is_back(
     endpoint: Endpoint,
     plan: Plan,
     journal: Journal,
-    claim: Claim,
+    claim: EndpointClaim,
     change: Callable[[Status], Status],
 ) -> bool:
-    """Raises Overtaken, Unreadable."""
+    """Raises Overtaken, UnreadableTags."""
     try:
         endpoint.update(change)
         status = endpoint.status()
         return same(status.traffic, plan.back) and claim.holds(status)
-    except (Overtaken, Unreadable):  # asking again does not help
+    except (Overtaken, UnreadableTags):  # asking again does not help
         raise
     except Exception as error:  # whatever it is, the next attempt may succeed
         journal.note("trouble", error=str(error) or type(error).__name__)

@@ -1,5 +1,5 @@
-"""Two instances behind one address, as behind a Kubernetes service: each has traffic while it says
-that it is ready."""
+"""Two instances behind one address, as behind a Kubernetes service: each has traffic while it is
+ready."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from aiohttp import web
 
 from azureml_scoring.errors import StartupError
 from mlops import output
-from mlops.rehearsal.deployment import Artifact, Deployment
+from mlops.endpoint import State, Traffic
+from mlops.rehearsal.deployment import DeployedModel, Deployment
 from mlops.rehearsal.splitter import Splitter
-from mlops.rollout.endpoint import State, Traffic
 
 ONE, TWO = "one", "two"
 PROBE_S = 0.25
-"""Between probes; also how long one may take. Far below the drain of an instance that is told to
-stop."""
+"""Time between probes, and the timeout of one. A stopped instance drains for much longer."""
 
 
 def check(folder: Path) -> None:
@@ -33,9 +32,9 @@ def check(folder: Path) -> None:
 
 
 class Balancer:
-    """``folder`` gets the instances' logs."""
+    """The instances, whose logs go to ``folder``."""
 
-    def __init__(self, artifact: Artifact, folder: Path) -> None:
+    def __init__(self, artifact: DeployedModel, folder: Path) -> None:
         self._artifact = artifact
         self._folder = folder
         self._instances: dict[str, Deployment] = {}
@@ -43,7 +42,7 @@ class Balancer:
         self._started = 0
 
     async def start(self, name: str) -> None:
-        """Until it is ready. Raises StartupError."""
+        """Start an instance and wait until it is ready. Raises StartupError."""
         self._started += 1
         instance = Deployment(name, self._folder / f"{name}-{self._started}.log")
         await instance.start(self._artifact, self._splitter.session)
@@ -53,7 +52,7 @@ class Balancer:
         self._splitter.backends = {name: each.url for name, each in self._instances.items()}
 
     async def stop(self, name: str) -> None:
-        """By SIGTERM; until it has ended."""
+        """Stop an instance by SIGTERM and wait until it has ended."""
         await self._instances[name].stop()
 
     def workers(self, name: str) -> list[psutil.Process]:
@@ -68,7 +67,7 @@ class Balancer:
         self.workers(name)[0].send_signal(signal.SIGKILL)
 
     async def watch(self) -> None:
-        """Gives those that are ready equal shares, for ever."""
+        """Give the instances that are ready equal shares of the traffic, until cancelled."""
         while True:
             ready = [name for name in self._instances if await self._ready(name)]
             traffic = Traffic({name: 100 // len(ready) for name in ready})
@@ -77,7 +76,7 @@ class Balancer:
             await asyncio.sleep(PROBE_S)
 
     async def _ready(self, name: str) -> bool:
-        """One that is slow to say stays as it is."""
+        """True if the instance is ready. If its probe times out, its state is kept."""
         timeout = aiohttp.ClientTimeout(total=PROBE_S)
         try:
             async with self._splitter.session.get(
@@ -91,7 +90,7 @@ class Balancer:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        """The URL; both instances are started, and stopped at the end."""
+        """Start both instances, yield their URL, and stop them at the end."""
         app = web.Application(client_max_size=16 * 2**20)
         app.router.add_post("/score", self._splitter.score)
         runner = web.AppRunner(app)

@@ -13,38 +13,41 @@ from azureml_scoring.quantities import PER_SECOND, SECONDS
 from mlops import demo, example, output
 from mlops.quantity_options import QuantityType
 
-PROCESSORS = 2
+MAX_PROCESSORS = 2
 
 
 @click.command()
 @click.option(
-    "--rate", type=QuantityType(PER_SECOND.within(1)), default=150, help="Requests a second."
+    "--rate",
+    type=QuantityType(PER_SECOND.within(1)),
+    default=150,
+    help="Requests to send each second.",
 )
 @click.option(
     "--phase",
     "phase_s",
     type=QuantityType(SECONDS.within(1)),
     default=40,
-    help="Seconds of each of the five phases.",
+    help="Length of each of the five phases.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default="build/slo",
-    help="Folder for logs and report.",
+    help="Folder to write the logs and the report to.",
 )
 @click.option(
     "--write",
     "page",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Write the table into this file.",
+    help="File to write the table into, between its marks.",
 )
 def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
-    """Hold the demo model to its objectives on this machine, for minutes and with faults.
+    """Test the demo model against its objectives on this machine, for minutes and with faults.
 
-    Two instances with two workers each and a real Redis on two processors; Redis is frozen, a
-    worker killed, an instance stopped and started again. Exit status 1 where an objective did not
-    hold, a request was lost or the memory grew.
+    Two instances with two workers each share a real Redis and two processors. Redis is frozen, a
+    worker is killed, an instance is stopped and started again. The exit status is 1 if an objective
+    did not hold, a request was lost or the memory grew.
     """
     from mlops.load import report
     from mlops.load.progress import Progress
@@ -64,7 +67,7 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     balancer.check(out)
     demo.check(out / "artifact", force=True)
     out.mkdir(parents=True, exist_ok=True)
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:PROCESSORS])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:MAX_PROCESSORS])
     artifact = out / "artifact"
     demo.make(artifact, version="v1.0.0", force=True, say=click.echo)
     rows = example.rows(settings.load(os.environ | {"AZUREML_MODEL_DIR": str(artifact)}))
@@ -72,7 +75,7 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     soaked = soak(artifact, rows, out, rate=rate, phase_s=phase_s, follow=progress)
     if not soaked.result.complete:
         raise click.Abort
-    progress.over(soaked.result.done.asked)
+    progress.over(soaked.result.run.requests)
     text = table(soaked)
     click.echo(f"\n{text}")
     report.write(soaked.result, out)

@@ -1,4 +1,4 @@
-"""What happens to the instances and their Redis, each at the beginning of its phase."""
+"""The faults of a soak: what happens to the instances and their Redis, as each phase begins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALM, FROZEN, KILLED, RESTARTED, AGAIN = PHASES = (
 
 
 class Faults:
-    """``portal``: to the loop that ``balancer`` runs in."""
+    """Causes the faults. ``portal``: to the event loop of ``balancer``."""
 
     def __init__(
         self, balancer: Balancer, portal: BlockingPortal, redis_pid: int, phase_s: float
@@ -35,8 +35,8 @@ class Faults:
         self._under_way: list[Future[None]] = []
         self._memory: list[int] = []
 
-    def heard(self, phase: int) -> None:
-        """An answer to a request of that phase has come."""
+    def begin(self, phase: int) -> None:
+        """Begin ``phase`` with the first answer to one of its requests."""
         if phase <= self._phase:
             return
         self._phase = phase
@@ -50,14 +50,14 @@ class Faults:
             self._under_way.append(self._portal.start_task_soon(faults[PHASES[phase]]))
 
     def over(self) -> Sequence[int]:
-        """Until all is mended; -> the memory at the end of each phase, in bytes. Raises
-        StartupError."""
+        """Wait until all faults are over; return the memory at the end of each phase, in bytes.
+        Raises StartupError."""
         for fault in self._under_way:
             fault.result()
         return [*self._memory, self._used()]
 
     def thaw(self) -> None:
-        """Nothing to one that runs."""
+        """Let Redis go on. Does nothing if it is not frozen."""
         os.kill(self._redis, signal.SIGCONT)
 
     def _used(self) -> int:

@@ -1,4 +1,4 @@
-"""A soak: one rate for all of it, a fault at the beginning of each phase but the first and the
+"""A soak: load at one rate, with a fault at the beginning of each phase but the first and the
 last."""
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ from mlops import local_redis
 from mlops.load import mix
 from mlops.load.figures import Objectives
 from mlops.load.report import Result
-from mlops.load.run import Asked, Plan, run
+from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
-from mlops.rehearsal.deployment import Artifact
+from mlops.rehearsal.deployment import DeployedModel
 from mlops.score_client import headers_of
 from mlops.soak.balancer import Balancer
 from mlops.soak.faults import KILLED, PHASES, Faults
 
 WORKERS = 2
 CONNECTIONS = 100
-LOST = frozenset({0, 502})
-"""Statuses of requests that somebody took, or should have, and nobody answered."""
+LOST_STATUSES = frozenset({0, 502})
+"""Nobody answered: the connection broke, or there was none."""
 
-MEMORY_MAY_GROW = 0.1
+MAX_MEMORY_GROWTH = 0.1
+"""As a share of the memory after the first phase."""
 
 SETTINGS = {
     "WORKER_COUNT": str(WORKERS),
     "SCORING_CACHE": "redis",
-    "SCORING_CACHE_MUST_PAY": "false",  # or so quick a model would do without Redis
-    "SCORING_CACHE_MAX_BYTES": "1000000",  # soon full, so that what grows after that is a leak
+    "SCORING_CACHE_MUST_PAY": "false",  # else so quick a model would bypass Redis
+    "SCORING_CACHE_MAX_BYTES": "1000000",  # soon full, so that later growth is a leak
     "SCORING_DRAIN_MS": "2000",
 }
 
 
 @dataclass(frozen=True)
 class Soaked:
-    """``memory``: of the workers of the instance that nothing happens to, by phase, in bytes at its
-    end."""
+    """The result of a soak. ``memory``: of the workers of the instance without faults, at the end
+    of each phase, in bytes."""
 
     result: Result
     memory: Sequence[int]
@@ -50,26 +51,26 @@ class Soaked:
     @property
     def lost(self) -> list[int]:
         """Requests without an answer, by phase."""
-        asked = self.result.done.asked
+        requests = self.result.run.requests
         return [
-            sum(each.stage == place and each.status in LOST for each in asked)
+            sum(request.stage == place and request.status in LOST_STATUSES for request in requests)
             for place in range(len(PHASES))
         ]
 
     @property
     def growth(self) -> float:
-        """Of the memory after the first phase, as a share of it."""
+        """How much the memory has grown since the first phase, as a share of it."""
         return self.memory[-1] / self.memory[0] - 1
 
     @property
     def problems(self) -> list[str]:
-        found = list(self.result.broken)
+        problems = list(self.result.broken)
         for phase, lost in zip(PHASES, self.lost, strict=True):
-            if lost and phase != KILLED:  # what a dead worker was at is gone with it
-                found.append(f"{lost} requests were lost: {phase}")
-        if self.growth > MEMORY_MAY_GROW:
-            found.append(f"the memory grew by {self.growth:.0%}")
-        return found
+            if lost and phase != KILLED:  # a killed worker loses what it was computing
+                problems.append(f"{lost} requests were lost: {phase}")
+        if self.growth > MAX_MEMORY_GROWTH:
+            problems.append(f"the memory grew by {self.growth:.0%}")
+        return problems
 
 
 def soak(
@@ -79,9 +80,9 @@ def soak(
     *,
     rate: float,
     phase_s: float,
-    follow: Callable[[Asked], None],
+    follow: Callable[[SentRequest], None],
 ) -> Soaked:
-    """``folder`` gets the logs. Raises StartupError."""
+    """Run the soak; the logs go to ``folder``. Raises StartupError."""
     folder.mkdir(parents=True, exist_ok=True)
     stages = [Stage(phase_s, rate)] * len(PHASES)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
@@ -90,21 +91,27 @@ def soak(
         redis_pid = int(client.info()["process_id"])
     with start_blocking_portal() as portal:
         balancer = Balancer(
-            Artifact(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}), folder
+            DeployedModel(artifact, SETTINGS | {"REDIS_URL": f"redis://127.0.0.1:{redis_port}"}),
+            folder,
         )
         with portal.wrap_async_context_manager(balancer.serving()) as url:
             faults = Faults(balancer, portal, redis_pid, phase_s)
 
-            def heard(asked: Asked) -> None:
-                follow(asked)
-                faults.heard(asked.stage)
+            def follow_phase(request: SentRequest) -> None:
+                follow(request)
+                faults.begin(request.stage)
 
-            plan = Plan(
-                url, headers_of(None, None), stages, mix.DEFAULT, rows, connections=CONNECTIONS
+            plan = LoadPlan(
+                url,
+                headers_of(None, None),
+                stages,
+                mix.DEFAULT_SHARES,
+                rows,
+                connections=CONNECTIONS,
             )
             try:
-                done = run(plan, heard)
+                load_run = run(plan, follow_phase)
                 memory = faults.over()
             finally:
                 faults.thaw()
-    return Soaked(Result(url, begun, stages, Objectives(), done), memory)
+    return Soaked(Result(url, begun, stages, Objectives(), load_run), memory)

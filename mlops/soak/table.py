@@ -1,4 +1,4 @@
-"""A soak's figures as Markdown, and their place in the docs."""
+"""Formats a soak's figures as Markdown, and writes them into the docs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlops import output
 from mlops.soak.faults import PHASES
-from mlops.soak.soak import MEMORY_MAY_GROW, WORKERS, Soaked
+from mlops.soak.soak import MAX_MEMORY_GROWTH, WORKERS, Soaked
 
 BEGIN, END = "<!-- written by make slo -->\n", "<!-- end -->\n"
 
@@ -26,7 +26,7 @@ def table(soaked: Soaked) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
         f"| *objective* | | | < {objectives.p95_ms:g} | < {objectives.p99_ms:g} | | < "
         f"{100 * objectives.error_rate:g} "
-        f"| > {100 * objectives.availability:g} | 0 | +{MEMORY_MAY_GROW:.0%} |",
+        f"| > {100 * objectives.availability:g} | 0 | +{MAX_MEMORY_GROWTH:.0%} |",
     ]
     groups = [(PHASES[place], figures) for place, (_, figures, _) in enumerate(result.stages)]
     memory = [f"{each / 2**20:.0f}" for each in soaked.memory]
@@ -56,7 +56,7 @@ def table(soaked: Soaked) -> str:
 
 
 def write(text: str, page: Path) -> None:
-    """Between the marks of ``page``."""
+    """Replace what stands between the marks of ``page``."""
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     output.write(page, f"{before}{BEGIN}{text}{END}{after}", output.seen_by_the_command)

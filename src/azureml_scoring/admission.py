@@ -1,10 +1,8 @@
-"""How many requests a worker holds, how many it computes at once, and for how long: past each limit
-it says so at once.
+"""Limits how many requests a worker holds, how many it computes at once, and for how long.
 
 A request is admitted before its body is read, waits a bounded time for a slot, and is computed on a
-thread of its own, so that the request's thread can answer 504 when the deadline passes. The
-computation itself can't be stopped: it keeps its slot until it returns, and liveness tells of one
-that does not (docs/adr/0001).
+separate thread, so that its own thread can answer 504 when the deadline passes. A computation can't
+be stopped: it keeps its slot until it returns, and liveness fails if it never does (docs/adr/0001).
 """
 
 from __future__ import annotations
@@ -17,17 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from azureml_scoring.errors import DeadlineExceeded, Overloaded
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
 
 
 class Admission:
-    """Times in seconds. ``row`` is where other processes see what this one is at."""
+    """Admits requests and computes them in slots. Times in seconds.
+
+    ``row``: the row of the scoreboard that shows this worker's state to other processes.
+    """
 
     def __init__(
         self,
-        row: Callable[[], Row],
+        row: Callable[[], WorkerRow],
         *,
         slots: int,
         max_in_flight: int,
@@ -41,7 +42,7 @@ class Admission:
         self._max_in_flight = max_in_flight
         self._queue_timeout = queue_timeout
         self._deadline = deadline
-        self._too_late = f"No answer within {deadline * 1000:.0f} ms."
+        self._late_message = f"No answer within {deadline * 1000:.0f} ms."
         self._clock = clock
         self._lock = threading.Lock()
         self._held = 0
@@ -52,27 +53,24 @@ class Admission:
 
     @property
     def due(self) -> float:
-        """When the answer to a request is that comes now."""
+        """The deadline of a request that arrives now."""
         return self._clock() + self._deadline
 
     def admit(self) -> _Place:
-        """``with admission.admit() as due``: hold one of the places in flight; ``due``: when the
-        answer is.
-
-        Raises Overloaded.
-        """
+        """``with admission.admit() as due``: hold a place in flight for a request whose deadline is
+        ``due``. Raises Overloaded."""
         return self._place
 
     def at_once(self, requests: int) -> _Place:
-        """``with admission.at_once(2) as due``: of requests that are answered on the spot, which
-        therefore need no places; but they are in flight, should the worker die of them."""
+        """``with admission.at_once(2) as due``: count requests that are answered on the event loop.
+        They need no places, but are in flight, should the worker die of them."""
         return _Place(self, places=0, requests=requests)
 
     def enter(self, places: int, requests: int) -> float:
         with self._lock:
             if places and self._held >= self._max_in_flight:
                 raise Overloaded(
-                    "The service holds as many requests as it may; retry after the time in "
+                    "The service has as many requests as it can hold; retry after the time in "
                     "Retry-After."
                 )
             self._held += places
@@ -88,7 +86,7 @@ class Admission:
         """Run ``score`` in a slot. Raises what it raises, Overloaded or DeadlineExceeded."""
         left = due - self._clock()
         if left <= 0:
-            raise DeadlineExceeded(self._too_late)
+            raise DeadlineExceeded(self._late_message)
         wait = min(self._queue_timeout, left)
         if not self._slots.acquire(timeout=wait):
             raise Overloaded(
@@ -96,13 +94,13 @@ class Admission:
             )
         try:
             future = self._threads.submit(self._in_slot, score)
-        except BaseException:  # the server's SIGALRM, for one, may strike anywhere
+        except BaseException:  # the server's SIGALRM may strike anywhere
             self._slots.release()
             raise
         try:
             return future.result(timeout=max(due - self._clock(), 0))
         except TimeoutError:
-            raise DeadlineExceeded(self._too_late) from None
+            raise DeadlineExceeded(self._late_message) from None
 
     def _in_slot(self, score: Callable[[], T]) -> T:
         identity = next(self._ids)
@@ -114,7 +112,8 @@ class Admission:
             self._slots.release()
 
     def _note(self, change: Callable[[], object]) -> None:
-        """Publish since when the oldest score runs, and since when no slot has come free."""
+        """Change ``_started``, then publish when the oldest score started and since when all slots
+        are taken."""
         with self._lock:
             change()
             row = self._row()
@@ -124,7 +123,8 @@ class Admission:
 
 
 class _Place:
-    """A context manager as a class: as a generator it would cost more than what it does."""
+    """A context manager for ``enter`` and ``leave``. As a generator it would cost more than they
+    do."""
 
     def __init__(self, admission: Admission, *, places: int, requests: int) -> None:
         self._admission = admission

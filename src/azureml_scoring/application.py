@@ -1,7 +1,8 @@
-"""Puts the parts together for one worker process: settings in, a service with its probes out."""
+"""Builds all parts of one worker process from the settings, and starts them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,14 @@ import orjson
 
 from azureml_scoring.admission import Admission
 from azureml_scoring.allocator import give_back_what_is_freed
-from azureml_scoring.body_budget import SHARE, BodyBudget, container_memory
+from azureml_scoring.body_budget import MEMORY_SHARE, BodyBudget, container_memory
 from azureml_scoring.caching.setup import response_cache
 from azureml_scoring.errors import StartupError
 from azureml_scoring.http import process
 from azureml_scoring.http.body_reader import BodyReader
-from azureml_scoring.http.flask_routes import HttpScoring, mount, pages_of
+from azureml_scoring.http.endpoint import ScoringEndpoint
+from azureml_scoring.http.flask_routes import HttpScoring, mount
+from azureml_scoring.http.pages import pages_of
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.inputs.payload import Limits
 from azureml_scoring.models.lifecycle import Lifecycle
@@ -29,14 +32,14 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import data_sinks, tracing
 from azureml_scoring.signals.data_collection import DataCollection
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.health import Health, RequestCounter
 from azureml_scoring.signals.metrics import Metrics
 from azureml_scoring.signals.request_log import RequestLog
 
 RESERVED_THREADS = 4
-"""Of a worker's threads, kept from scoring: they answer probes and turn requests down while every
-score is busy."""
+"""Threads of a worker that do not score: they answer probes and refuse requests while every slot is
+busy."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,15 @@ class Application:
     http: HttpScoring
 
     def run(self, request: Any) -> Any:
-        """``score.run()``: a WSGI request of the server's -> its response; anything else -> the
-        answer as a dict."""
+        """Do what ``score.run()`` does: answer the server's request with its response, anything else
+        with a dict."""
         if hasattr(request, "environ"):
             return self.http(request)
         return orjson.loads(self.service.score(self.reader.plain(request)).body)
 
 
 def build(settings: Settings) -> Application:
-    """Everything but the model, which ``start`` loads. Raises StartupError."""
+    """Build everything but the model, which ``start`` loads. Raises StartupError."""
     board = Scoreboard(process.master_pid())
     lifecycle = Lifecycle(lambda: board.mine)
     cache_counts = CacheCounts(lambda: board.mine)
@@ -76,7 +79,7 @@ def build(settings: Settings) -> Application:
         share=settings.scoring_log_sample,
         deployment=settings.deployment_name,
     )
-    drift = Drift(board, lambda: lifecycle.loaded)
+    drift = DriftMonitor(board, lambda: lifecycle.loaded)
     hooks: list[Hook] = [RequestCounter(board, cache_counts), log]
     hooks += _data_collections(settings, board, lifecycle, drift)
     if traces := tracing.find(settings.deployment_name):
@@ -102,19 +105,19 @@ def build(settings: Settings) -> Application:
     )
     workers = settings.worker_count
     budget = BodyBudget(
-        settings.scoring_max_body_bytes_in_flight or container_memory() // SHARE // workers,
-        patience=deadline,
+        settings.scoring_max_body_bytes_in_flight or container_memory() // MEMORY_SHARE // workers,
+        turn_timeout_s=deadline,
     )
-    body = BodyReader(limits, budget, timeout=settings.scoring_body_timeout_ms / 1000)
+    body = BodyReader(limits, budget, timeout_s=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
     metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
     return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
 
 
 def _data_collections(
-    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: Drift
+    settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor
 ) -> Iterator[DataCollection]:
-    """Azure ML's collector takes a share of its own, by the deployment's YAML."""
+    """Yield what collects requests: Azure ML's collector, whose share its own YAML sets, and ours."""
 
     def drop() -> None:
         board.mine.data_dropped += 1
@@ -139,7 +142,7 @@ def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
 
 
 def start(settings: Settings) -> Application:
-    """Raises StartupError."""
+    """Build everything, load the model and open the routes. Raises StartupError."""
     if process.worker():
         give_back_what_is_freed()
     if settings.scoring_fast_worker:
@@ -157,7 +160,15 @@ def start(settings: Settings) -> Application:
     pages = pages_of(
         application.health, application.metrics, with_dashboard=settings.scoring_dashboard
     )
-    mount(application.http, pages, lean=settings.scoring_lean_lane)
+    process.answer_by(
+        ScoringEndpoint(
+            application.service,
+            application.reader,
+            pages,
+            ahead_of_flask=mount(application.http, pages),
+            server_version=os.environ.get("HTTP_X_MS_SERVER_VERSION", ""),  # the server sets it
+        )
+    )
     process.let_probes_through()
     if not settings.scoring_access_log:
         process.drop_access_log()
@@ -172,6 +183,7 @@ def _load(settings: Settings) -> Model:
 
 
 def in_flight_limit(settings: Settings, threads: int | None) -> int:
+    """Return how many requests a worker with so many threads admits at once."""
     if threads is None or threads == 1:  # a sync worker holds one request anyway
         return settings.scoring_max_in_flight
     return max(1, min(settings.scoring_max_in_flight, threads - RESERVED_THREADS))

@@ -1,8 +1,7 @@
-"""How many bytes of bodies a worker holds at once; and that large ones are taken apart one after
-the other.
+"""Bounds the bytes of bodies that a worker holds at once, and lets large ones be parsed one by one.
 
-The first bounds the memory of what waits, the second of what a parser needs for a moment. It costs
-no time, as parsing holds the interpreter anyway, and leaves that free for probes in between.
+The first bounds the memory of requests that wait, the second what a parser needs for a moment.
+Taking turns costs no time, as parsing holds the interpreter anyway, and lets probes in between.
 """
 
 from __future__ import annotations
@@ -13,22 +12,22 @@ from pathlib import Path
 
 from azureml_scoring.errors import Overloaded
 
-LARGE = 65_536
-"""Bytes of a body that takes its turn; smaller ones are parsed in less time than that costs."""
+LARGE_BODY_BYTES = 65_536
+"""A larger body takes its turn; a smaller one is parsed in less time than a turn costs."""
 
-SHARE = 16
-"""A body may take four times its bytes while it is parsed, so bodies take a quarter of the memory
-at most."""
+MEMORY_SHARE = 16
+"""Bodies may hold a sixteenth of the memory. Parsing may take four times their bytes, so a quarter
+of the memory at most."""
 
 CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 class BodyBudget:
-    """``limit`` in bytes; ``patience`` in seconds, for a turn."""
+    """The budget of a worker. ``limit``: bytes; ``turn_timeout_s``: how long to wait for a turn."""
 
-    def __init__(self, limit: int, *, patience: float) -> None:
+    def __init__(self, limit: int, *, turn_timeout_s: float) -> None:
         self._limit = limit
-        self._patience = patience
+        self._turn_timeout_s = turn_timeout_s
         self._held = 0
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -37,8 +36,10 @@ class BodyBudget:
         return Held(self)
 
     def take(self, count: int, own: int) -> None:
-        """``own``: what the request holds so far. One that is alone may hold as much as it likes:
-        others limit it."""
+        """Hold so many bytes more. ``own``: what the request holds already.
+
+        A request that is alone may hold any number: only others limit it. Raises Overloaded.
+        """
         with self._lock:
             if self._held > own and self._held + count > self._limit:
                 raise Overloaded(
@@ -51,19 +52,19 @@ class BodyBudget:
         with self._lock:
             self._held -= count
 
-    def wait(self) -> None:
-        if not self._turn.acquire(timeout=self._patience):
+    def wait_for_turn(self) -> None:
+        if not self._turn.acquire(timeout=self._turn_timeout_s):
             raise Overloaded(
                 "The request waited too long for its turn; retry after the time in Retry-After."
             )
 
-    def next(self) -> None:
+    def end_turn(self) -> None:
         self._turn.release()
 
 
 class Held:
-    """What one request holds of the budget. As a context manager it gives all back at the end; so
-    does ``release``."""
+    """What one request holds of the budget. ``release``, or the end of a ``with`` block, gives it
+    back."""
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
@@ -71,12 +72,15 @@ class Held:
         self._on_turn = False
 
     def take(self, count: int) -> None:
-        """So many bytes more. Raises Overloaded."""
+        """Hold so many bytes more. Raises Overloaded."""
         self._budget.take(count, self._count)
         self._count += count
 
     def no_room(self, count: int) -> Overloaded | None:
-        """Take them, or let go of what was taken, for others that have come as far, and say why."""
+        """Hold so many bytes more, or return why not.
+
+        In that case all is given back, for others that have come as far.
+        """
         try:
             self.take(count)
         except Overloaded as error:
@@ -85,16 +89,16 @@ class Held:
         return None
 
     def turn(self) -> None:
-        """Wait to be the only one that takes a large body apart, until ``end_turn``. Raises
+        """Wait to be the only one that parses a large body, until ``end_turn``. Raises
         Overloaded."""
         if not self._on_turn:
-            self._budget.wait()
+            self._budget.wait_for_turn()
             self._on_turn = True
 
     def end_turn(self) -> None:
         if self._on_turn:
             self._on_turn = False
-            self._budget.next()
+            self._budget.end_turn()
 
     def release(self) -> None:
         self.end_turn()
@@ -110,9 +114,9 @@ class Held:
 
 
 def container_memory(limits: tuple[str, ...] = CGROUP_LIMITS) -> int:
-    """In bytes: what the container may use, or what the machine has, whichever is less."""
-    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    """Return the bytes that the container may use, or that the machine has, whichever is less."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for path in map(Path, limits):
         if path.is_file() and (text := path.read_text().strip()).isdecimal():  # else "max"
-            found.append(int(text))
-    return min(found)
+            sizes.append(int(text))
+    return min(sizes)

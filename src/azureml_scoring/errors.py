@@ -1,6 +1,6 @@
-"""Everything that can go wrong, and what the client is told.
+"""The errors of the service, and how a client sees them.
 
-    ScoringError                      one request; the service goes on
+    ScoringError                      one request fails; the service goes on
     ├── ClientError (4xx)             the request must change
     │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson,
     │   ├── 400  MalformedEncoding, TooDeep, UnknownForm
@@ -15,10 +15,10 @@
         ├── 500  ModelFailed, NonFinitePrediction, InternalError
         ├── 503  Overloaded, NotReady (with Retry-After)
         └── 504  DeadlineExceeded
-    StartupError                      init() can't go on: one sentence that says what to do
+    StartupError                      init() can't continue: one sentence that says what to do
 
-Each class owns its status, its stable code and, where a retry helps, after how many seconds. No
-message holds a value from the request.
+Each class owns its status, its stable code and, if a retry helps, the seconds to wait. No message
+holds a value from the request.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-REASON = 200
-"""Characters of another's message that go into a sentence of ours."""
+MAX_REASON_CHARS = 200
+"""How much of another exception's message goes into one of ours."""
 
 
 class ScoringError(Exception):
-    """One request that can't be answered with predictions.
+    """A request that can't be answered with predictions.
 
-    ``location`` is a JSON pointer (RFC 6901) into the request body, ``""`` being the whole of it,
-    or None where the body is not to blame.
+    ``location`` is a JSON pointer (RFC 6901) into the request body, where ``""`` is all of it, or
+    None if the body is not the cause.
     """
 
     status: ClassVar[HTTPStatus]
@@ -48,7 +48,7 @@ class ScoringError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What HTTP wants said beside the body."""
+        """The HTTP headers that this error adds to its answer."""
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
@@ -161,7 +161,7 @@ class HeadTooLarge(ClientError):
 
 
 class ServiceError(ScoringError):
-    """Our fault or our limit: these count against the SLO."""
+    """The service failed or reached a limit: these errors count against the SLO."""
 
 
 class ModelFailed(ServiceError):
@@ -189,18 +189,18 @@ class DeadlineExceeded(ServiceError):
 
 
 class StartupError(Exception):
-    """``init()`` can't go on. The message is one sentence that says what is wrong and what to
+    """``init()`` can't continue. The message is one sentence that says what is wrong and what to
     do."""
 
 
 def reason(error: BaseException | None) -> str:
-    """What an exception of others says, on one line without control characters: its type, and its
-    message or the first line of a long one."""
+    """Describe another library's exception on one line without control characters: its type, and
+    its message or the first line of a long one."""
     try:
         message = str(error).strip()
-    except BaseException:  # a model's own exceptions may fail at that, too
+    except BaseException:  # the __str__ of a model's own exception may fail
         message = ""
-    if len(message) > REASON:
+    if len(message) > MAX_REASON_CHARS:
         message = message.partition("\n")[0].rstrip(".")
-    plain = "".join(sign if sign.isprintable() else " " for sign in message[: 4 * REASON])
-    return " ".join(f"{type(error).__name__}: {plain}".split())[:REASON].rstrip(": ")
+    plain = "".join(char if char.isprintable() else " " for char in message[: 4 * MAX_REASON_CHARS])
+    return " ".join(f"{type(error).__name__}: {plain}".split())[:MAX_REASON_CHARS].rstrip(": ")

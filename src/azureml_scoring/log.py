@@ -1,7 +1,7 @@
-"""One JSON line for each request and for what happens at start and stop, on standard output.
+"""The log: one JSON line on standard output for each request and for each event at start and stop.
 
-Ours goes by its own handler: ``azmlinfsrv`` leaves the root logger at WARNING and prefixes what is
-printed, which would break ``parse_json`` in a query.
+It has a handler of its own: ``azmlinfsrv`` leaves the root logger at WARNING and puts a prefix
+before what is printed, which would break ``parse_json`` in a query.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import orjson
 
 from azureml_scoring import termination_log
 from azureml_scoring.errors import StartupError, reason
 
-if TYPE_CHECKING:
-    pass
-
 logger = logging.getLogger("scoring")
 
 
 def timestamp(seconds: float) -> str:
-    """Of seconds since the epoch: ISO 8601 in UTC with milliseconds, as in
+    """Format seconds since the epoch as ISO 8601 in UTC with milliseconds:
     2025-11-09T10:00:00.000Z."""
     return _to_the_millisecond(int(seconds * 1000))
 
@@ -44,8 +41,8 @@ def _to_the_second(seconds: int) -> str:
 
 
 class JsonLines(logging.StreamHandler[TextIO]):
-    """Writes each line at once, or, between ``hold_back`` and ``let_go``, those of one thread
-    together."""
+    """A handler that writes each line at once, except that the lines of one thread between
+    ``hold_back`` and ``let_go`` are written together."""
 
     _holder = 0
 
@@ -58,8 +55,8 @@ class JsonLines(logging.StreamHandler[TextIO]):
         self.write(json_text(head | getattr(record, "fields", {})) + "\n")
 
     def write(self, line: str) -> None:
-        """A request does not go by a LogRecord to get here: that costs more than all else in its
-        line."""
+        """Write a line. Requests call this directly: a LogRecord would cost more than the rest of
+        their line."""
         if self._holder == threading.get_ident():
             self._held.append(line)
         else:
@@ -78,7 +75,7 @@ class JsonLines(logging.StreamHandler[TextIO]):
         try:
             self.stream.write(text)
             self.stream.flush()
-        except (OSError, ValueError):  # nobody reads on
+        except (OSError, ValueError):  # the reader has closed the pipe
             pass
 
 
@@ -88,13 +85,13 @@ def json_text(value: Any) -> str:
 
 @functools.lru_cache(maxsize=64)
 def text(value: str | None) -> str:
-    """As JSON."""
+    """Return a text or None as JSON."""
     return json_text(value)
 
 
 @functools.lru_cache(maxsize=8)
 def model_fields(name: str | None, version: str | None) -> str:
-    """Of a JSON object."""
+    """Return the two fields of the model, for a JSON object."""
     return f'"model_name":{text(name)},"model_version":{text(version)}'
 
 
@@ -102,13 +99,11 @@ lines = JsonLines(sys.stdout)
 
 
 def set_up() -> None:
-    """Idempotent: ``init()`` may run more than once in a process, and whoever started it may have
-    replaced stdout."""
+    """Set up the logger. Idempotent: ``init()`` may run more than once in a process, and its caller
+    may have replaced stdout."""
     lines.stream = sys.stdout
     logger.handlers = [lines]
-    logger.disabled = (
-        False  # servers that set up their logging by dictConfig disable what was there
-    )
+    logger.disabled = False  # a server that configures logging by dictConfig disables old loggers
     logger.propagate = False
     logger.setLevel(logging.INFO)
 
@@ -118,7 +113,7 @@ def event(message: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def startup_failed(error: Exception, environ: Mapping[str, str]) -> None:
-    """Say why in one sentence, and keep ``azmlinfsrv`` from burying it under a traceback and a
+    """Log why in one sentence, and keep ``azmlinfsrv`` from burying it under a traceback and a
     listing."""
     if isinstance(error, StartupError):
         sentence, more = str(error), {}

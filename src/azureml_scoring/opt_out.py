@@ -1,8 +1,8 @@
-"""Turns off what libraries report to their makers on their own.
+"""Turns off what libraries report to their makers by default.
 
-The libraries read these variables when they are imported, so ``apply`` comes before that: in
-score.py and in mlops/__init__.py. Child processes inherit them. docs/privacy.md lists what else is
-sent or stored.
+The libraries read these variables when they are imported, so score.py and mlops/__init__.py call
+``apply`` before that. Child processes inherit them. docs/privacy.md lists what else is sent or
+stored.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ VARIABLES = {
     "ORT_DISABLE_TELEMETRY": "1",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
 }
-"""ONNX Runtime's, and that of Azure Monitor's exporter, which reports to Microsoft how much it
+"""Variables of ONNX Runtime and of Azure Monitor's exporter, which reports to Microsoft how much it
 exports."""
 
 

@@ -1,8 +1,7 @@
-"""The quantities that settings and commands take: one definition of each, with its unit and its
-bounds.
+"""The quantities that settings and commands take, each defined once with its unit and bounds.
 
 Numbers are written in plain digits, such as ``200``, ``0.5`` or ``1e3``. NaN, infinity, underscores
-and the digits of other scripts are refused, and so are sizes that no clock, socket or memory has.
+and the digits of other scripts are refused, as are sizes that no clock, socket or memory has.
 """
 
 from __future__ import annotations
@@ -10,17 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-NUMBER = re.compile(
+NUMBER_PATTERN = re.compile(
     r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE
 )
-WHOLE = re.compile(r"[+-]?\d{1,30}", re.ASCII)
+WHOLE_PATTERN = re.compile(r"[+-]?\d{1,30}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Quantity:
     """Numbers from ``least`` to ``most``, both included unless ``above`` or ``below`` is set.
 
-    ``unit``: as shown in a command's help. ``noun``: what an error calls it.
+    ``unit``: its name in a command's help; ``noun``: its name in an error.
     """
 
     unit: str
@@ -45,11 +44,10 @@ class Quantity:
             self, least=least, most=self.most if most is None else most, above=above, below=below
         )
 
-    def parse(self, given: object) -> float:
-        """Return the number that ``given``, a text or a number, holds; an int if ``whole``. Raises
-        ValueError."""
-        text = str(given).strip()
-        if not (WHOLE if self.whole else NUMBER).fullmatch(text):
+    def parse(self, value: object) -> float:
+        """Parse a text or number; return an int if ``whole``. Raises ValueError."""
+        text = str(value).strip()
+        if not (WHOLE_PATTERN if self.whole else NUMBER_PATTERN).fullmatch(text):
             raise ValueError(f"give {self}")
         number = int(text) if self.whole else float(text)
         low = number > self.least if self.above else number >= self.least

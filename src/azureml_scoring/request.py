@@ -1,4 +1,4 @@
-"""What goes in and out of the service: a request, its answer, and what became of it."""
+"""The service's input and output: a request, its answer, and its outcome for the hooks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class CacheState(StrEnum):
-    """``metadata.cache``: nothing was computed; something was; the cache was not asked; there is
-    none."""
+    """``metadata.cache``: nothing was computed; something was; the cache was not asked; there is no
+    cache."""
 
     HIT, MISS, BYPASS, OFF = "hit", "miss", "bypass", "off"
 
@@ -35,12 +35,12 @@ ANYTHING = Directive()
 
 
 class Request(NamedTuple):
-    """``read()`` gives the decompressed body, at most as long as the limit, or raises ClientError.
+    """A request to score, free of HTTP.
 
-    The ids are of characters that JSON takes as they are, which ``http_request`` sees to. ``due``:
-    when the answer is, where the request has been admitted already. ``at_once``: nothing may wait
-    here. ``traceparent``: the caller's, where it is valid; ``trace`` is the id in it, or a new one.
-    ``held``: what its body takes of the budget; None where it is small.
+    ``read()`` returns the decompressed body, at most as long as the limit, or raises ScoringError.
+    ``request_id`` and ``client_request_id`` need no escaping in JSON: ``request_reader`` replaces
+    others. ``traceparent``: the caller's, if it is valid; ``trace``: the id in it, or a new one.
+    ``held``: what the body takes of the budget; None for a small one.
     """
 
     request_id: str
@@ -48,27 +48,24 @@ class Request(NamedTuple):
     read: Callable[[], bytes]
     client_request_id: str | None = None
     cache: Directive = ANYTHING
-    due: float | None = None
-    at_once: bool = False
     traceparent: str | None = None
     held: Held | None = None
 
     def refused(self, error: ScoringError) -> Request:
-        """The same, turned down before its body was read."""
+        """Return the same request, whose ``read`` raises the error."""
 
         def read() -> bytes:
             raise error
 
-        return self._replace(read=read, due=0.0)
+        return self._replace(read=read)
 
 
 class MustWait(Exception):
-    """A request that was to be answered at once is one for a thread that may wait; nothing has
-    become of it yet."""
+    """Only a thread that may wait can answer this request; nothing has become of it yet."""
 
 
 class Answer(NamedTuple):
-    """To a request for scores ``body`` is valid JSON, whatever happened."""
+    """What the service answers. ``body`` is valid JSON for every request to score."""
 
     status: int
     body: bytes
@@ -80,9 +77,9 @@ class Answer(NamedTuple):
 class Outcome:
     """What became of a request, for the hooks.
 
-    ``error`` is None where it was answered with ``predictions``, in JSON; ``non_finite`` counts the
-    NaN and infinities among them. ``batch`` is None where the request was not valid. ``seconds``:
-    by stage, as measures.py has them.
+    ``error`` is None if the answer has ``predictions``, which are JSON; ``non_finite``: how many of
+    them are NaN or infinite. ``batch`` is None if the request was not valid. ``seconds``: by stage,
+    in the order of ``measures.STAGES``.
     """
 
     request_id: str

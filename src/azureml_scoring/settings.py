@@ -1,7 +1,7 @@
 """Every setting, parsed once from the environment.
 
-The guide's names are kept (``MODEL_NAME``, ``MODEL_VERSION``, ``DEPLOYMENT_NAME``); all others of
-ours start with ``SCORING_``. ``docs/settings.md`` is written from the descriptions here.
+The names of the guide are kept (``MODEL_NAME``, ``MODEL_VERSION``, ``DEPLOYMENT_NAME``); all our
+other settings start with ``SCORING_``. The docstrings below are the table of ``docs/settings.md``.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from pydantic.dataclasses import dataclass
 from azureml_scoring import quantities, termination_log
 from azureml_scoring.errors import StartupError
 
-PREFIX = "SCORING_"
-SERVERS_OWN = {"SCORING_TIMEOUT_MS"}
-"""``azmlinfsrv`` reads this one: a SIGALRM limit that works only in sync workers
-(docs/adr/0001)."""
+SETTING_PREFIX = "SCORING_"
+SERVER_VARIABLES = {"SCORING_TIMEOUT_MS"}
+"""Read by ``azmlinfsrv``: a SIGALRM limit that works only in sync workers (docs/adr/0001)."""
 
 Bytes = Annotated[int, BeforeValidator(quantities.BYTES.parse)]
 BytesOrZero = Annotated[int, BeforeValidator(quantities.BYTES.within(0).parse)]
@@ -36,298 +35,228 @@ Share = Annotated[float, BeforeValidator(quantities.SHARE.parse)]
 Workers = Annotated[int, BeforeValidator(quantities.WORKERS.parse)]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config={"use_attribute_docstrings": True})
 class Settings:
-    """What ``init()`` was told. Sizes in bytes, times in milliseconds."""
+    """The settings of a worker. Sizes are in bytes, times in milliseconds or seconds (``_s``)."""
 
-    model_name: Annotated[
-        str | None, Field(description="Model name; else from the model's path, else its manifest.")
-    ] = None
-    model_version: Annotated[
-        str | None, Field(description="Model version; found like the name.")
-    ] = None
-    deployment_name: Annotated[str, Field(description="Shown in metadata and logs.")] = "local"
-    azureml_model_dir: Annotated[
-        Path | None, Field(description="Folder or file of the model. Azure ML sets it.")
-    ] = None
-    scoring_model_path: Annotated[
-        Path | None,
-        Field(
-            description="Model file or folder, absolute or below `AZUREML_MODEL_DIR`; needed where several lie there."
-        ),
-    ] = None
-    scoring_require_manifest: Annotated[
-        bool,
-        Field(description="Refuse a model without a manifest: nothing unverified is unpickled."),
-    ] = False
-    scoring_skops_trusted_types: Annotated[
-        str | None,
-        Field(
-            description="Types that a `.skops` file may hold beside those that skops trusts, with commas between."
-        ),
-    ] = None
-    scoring_allow_pickle: Annotated[
-        bool,
-        Field(
-            description="`false`: only `.skops` files are loaded. Loading a pickle runs whatever code it names."
-        ),
-    ] = True
-    scoring_fail_on_version_skew: Annotated[
-        bool,
-        Field(
-            description="Refuse a model saved with other versions of Python, scikit-learn or numpy."
-        ),
-    ] = False
-    scoring_model_load: Annotated[
-        Literal["init", "background"],
-        Field(
-            description="`init` loads before the port opens; `background` opens it at once and answers 503 meanwhile."
-        ),
-    ] = "init"
-    scoring_backend: Annotated[
-        Literal["auto", "sklearn", "onnx"],
-        Field(
-            description="`auto`: the model compiled to ONNX where packaging proved that it answers alike."
-        ),
-    ] = "auto"
-    scoring_onnx_provider: Annotated[
-        Literal["cpu", "cuda"],
-        Field(
-            description="What ONNX Runtime computes on; `cuda` needs onnxruntime-gpu, and pays for few models "
-            "([which](adr/0006-onnx.md))."
-        ),
-    ] = "cpu"
-    scoring_lean_lane: Annotated[
-        bool,
-        Field(
-            description="Answer `/score` and the probes ahead of Flask, unless the server needs it for more."
-        ),
-    ] = True
-    scoring_fast_worker: Annotated[
-        bool,
-        Field(
-            description="Serve by our worker in place of the server's own, which keeps probes waiting."
-        ),
-    ] = True
-    scoring_max_bytes: Annotated[
-        Bytes, Field(description="Request body, counted before parsing and again after gzip.")
-    ] = 10_000_000
-    scoring_max_body_bytes_in_flight: Annotated[
-        BytesOrZero,
-        Field(
-            description="Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the "
-            "container's memory ÷ `WORKER_COUNT`."
-        ),
-    ] = 0
-    scoring_max_depth: Annotated[
-        Depth, Field(description="Nesting of the JSON, counted before parsing.")
-    ] = 32
-    scoring_max_elements: Annotated[Count, Field(description="Values in one request.")] = 100_000
-    scoring_max_batch_size: Annotated[Count, Field(description="Rows in one request.")] = 100
-    scoring_max_features: Annotated[Count, Field(description="Values in one row.")] = 1_000
-    scoring_non_finite_output: Annotated[
-        Literal["fail", "null"],
-        Field(
-            description="A prediction that is NaN or infinite: answer 422 (500 before any was finite), or write `null`."
-        ),
-    ] = "fail"
-    scoring_slots: Annotated[
-        CountOrZero,
-        Field(description="Scores computed at once in a worker; 0: processors ÷ `WORKER_COUNT`."),
-    ] = 0
-    scoring_micro_batch_ms: Annotated[
-        MillisecondsOrZero,
-        Field(
-            description="Join requests in flight into one `predict`, waiting so long for more; 0: off."
-        ),
-    ] = 0
-    scoring_micro_batch_rows: Annotated[
-        Count, Field(description="Rows in such a joint `predict`.")
-    ] = 64
-    scoring_max_in_flight: Annotated[
-        Count,
-        Field(
-            description="Requests a worker holds, computing or waiting; more get 503. Kept under the server's threads; "
-            "what our worker answers at once takes no place."
-        ),
-    ] = 48
-    scoring_queue_timeout_ms: Annotated[
-        MillisecondsOrZero, Field(description="Longest wait for a slot; then 503.")
-    ] = 500
-    scoring_body_timeout_ms: Annotated[
-        Milliseconds, Field(description="For the request body to arrive; then 408.")
-    ] = 10_000
-    scoring_deadline_ms: Annotated[
-        Milliseconds, Field(description="From arrival to answer; then 504.")
-    ] = 25_000
-    scoring_stuck_after_ms: Annotated[
-        Milliseconds, Field(description="A score still running then turns liveness to 503.")
-    ] = 60_000
-    scoring_drain_ms: Annotated[
-        MillisecondsOrZero,
-        Field(
-            description="After SIGTERM: readiness is 503 and requests are still taken for so long."
-        ),
-    ] = 5_000
-    scoring_cache: Annotated[
-        Literal["auto", "off", "memory", "redis"],
-        Field(
-            description="Response cache; `auto`: `redis` where `REDIS_HOST` or `REDIS_URL` is set, else `memory`."
-        ),
-    ] = "auto"
-    scoring_cache_ttl_s: Annotated[
-        Seconds,
-        Field(
-            description="Seconds that a prediction is kept; up to a tenth less, so that not all expire at once."
-        ),
-    ] = 3600
-    scoring_cache_max_bytes: Annotated[
-        BytesOrZero, Field(description="Of a worker's own memory; 0: none, which leaves Redis.")
-    ] = 64_000_000
-    scoring_cache_by_row: Annotated[
-        bool,
-        Field(description="Cache each row apart: of a batch only the unknown rows are computed."),
-    ] = False
-    scoring_cache_must_pay: Annotated[
-        bool,
-        Field(description="Bypass a tier while looking up costs more than computing, as measured."),
-    ] = True
-    scoring_cache_budget_ms: Annotated[
-        Milliseconds, Field(description="Longest that a request waits for Redis to look up.")
-    ] = 50
-    scoring_cache_lease_ms: Annotated[
-        MillisecondsOrZero,
-        Field(
-            description="Equal requests in several workers and pods are computed once, the others waiting for so long; "
-            "0: once a worker."
-        ),
-    ] = 0
-    scoring_cache_prefix: Annotated[
-        str,
-        Field(min_length=1, description="Start of each key in Redis, before model and version."),
-    ] = "azureml-scoring"
-    scoring_cache_key: Annotated[
-        SecretStr | None,
-        Field(
-            min_length=16,
-            description="Signs what is kept in Redis: an unsigned value is not taken. The same in all that share it.",
-        ),
-    ] = None
-    redis_url: Annotated[
-        SecretStr | None,
-        Field(
-            description="`rediss://user:password@host:port/0` in place of those below; `redis://` is without TLS."
-        ),
-    ] = None
-    redis_host: Annotated[str | None, Field(description="Redis of the response cache.")] = None
-    redis_port: Annotated[
-        Port, Field(description="6380 for Azure Cache for Redis, 10000 for Azure Managed Redis.")
-    ] = 6380
-    redis_username: Annotated[
-        str | None, Field(description="Where Redis has users; Azure's keys do without.")
-    ] = None
-    redis_password: Annotated[SecretStr | None, Field(description="Access key.")] = None
-    redis_auth: Annotated[
-        Literal["password", "entra"],
-        Field(
-            description="`entra`: by the managed or workload identity, without a password; needs the extra `entra`."
-        ),
-    ] = "password"
-    redis_ssl: Annotated[
-        bool,
-        Field(
-            description="TLS with certificate and host name checked; `false` for a local server only."
-        ),
-    ] = True
-    redis_ssl_ca_certs: Annotated[
-        Path | None, Field(description="Certificates to trust in place of the system's.")
-    ] = None
-    redis_cluster: Annotated[
-        bool,
-        Field(description="For the OSS cluster policy of Azure Managed Redis, and other clusters."),
-    ] = False
-    scoring_log_sample: Annotated[
-        Share,
-        Field(
-            description="Share of the requests that succeed which get a log line; errors always do."
-        ),
-    ] = 1.0
-    scoring_collect_sample: Annotated[
-        Share,
-        Field(
-            description="Share of the requests that are looked at for drift, and kept where a folder is."
-        ),
-    ] = 0.1
-    scoring_collect_folder: Annotated[
-        Path | None,
-        Field(
-            description="Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker."
-        ),
-    ] = None
-    scoring_dashboard: Annotated[
-        bool,
-        Field(description="`/dashboard`: a page that draws `/metrics`; for whoever may see those."),
-    ] = False
-    scoring_access_log: Annotated[
-        bool,
-        Field(
-            description="The server's own line for each request too, beside ours, probes included."
-        ),
-    ] = False
-    scoring_termination_log: Annotated[
-        Path,
-        Field(
-            description="Why a start failed is written there too, if that file exists; Kubernetes has one and shows it."
-        ),
-    ] = Path(termination_log.KUBERNETES)
-    scoring_expose_traceback: Annotated[
-        bool,
-        Field(
-            description="Development only: Python tracebacks in `trace` and messages of exceptions in the log."
-        ),
-    ] = False
-    worker_count: Annotated[
-        Workers, Field(description="Worker processes. Azure ML's server reads it too.")
-    ] = 1
-    worker_preload: Annotated[
-        bool, Field(description="Azure ML's server: `init()` before the workers are forked.")
-    ] = False
+    model_name: str | None = None
+    """Model name. Unset: from the model's path, else from its manifest."""
+
+    model_version: str | None = None
+    """Model version. Unset: from the same places as the name."""
+
+    deployment_name: str = "local"
+    """Name of the deployment, shown in metadata and logs."""
+
+    azureml_model_dir: Path | None = None
+    """Folder or file of the model. Azure ML sets it."""
+
+    scoring_model_path: Path | None = None
+    """Model file or folder, absolute or below `AZUREML_MODEL_DIR`; needed if several lie there."""
+
+    scoring_require_manifest: bool = False
+    """Refuse a model without a manifest, so that nothing unverified is unpickled."""
+
+    scoring_skops_trusted_types: str | None = None
+    """Types that a `.skops` file may hold beside those that skops trusts, separated by commas."""
+
+    scoring_allow_pickle: bool = True
+    """`false`: load only `.skops` files. Loading a pickle runs whatever code it names."""
+
+    scoring_fail_on_version_skew: bool = False
+    """Refuse a model saved with other versions of Python, scikit-learn or numpy."""
+
+    scoring_model_load: Literal["init", "background"] = "init"
+    """`init` loads before the port opens; `background` opens it at once and answers 503 until the
+    model is loaded."""
+
+    scoring_backend: Literal["auto", "sklearn", "onnx"] = "auto"
+    """`auto`: use the model compiled to ONNX if packaging proved that it gives the same answers."""
+
+    scoring_onnx_provider: Literal["cpu", "cuda"] = "cpu"
+    """Device of ONNX Runtime; `cuda` needs onnxruntime-gpu, and is faster for few models
+    ([which](adr/0006-onnx.md))."""
+
+    scoring_fast_worker: bool = True
+    """Use our worker in place of the server's own, which keeps probes waiting."""
+
+    scoring_max_bytes: Bytes = 10_000_000
+    """Largest request body, checked before parsing and again after gzip."""
+
+    scoring_max_body_bytes_in_flight: BytesOrZero = 0
+    """Bodies of all requests that a worker holds, after gzip; more get 503. 0: a sixteenth of the
+    container's memory ÷ `WORKER_COUNT`."""
+
+    scoring_max_depth: Depth = 32
+    """Deepest nesting of the JSON, checked before parsing."""
+
+    scoring_max_elements: Count = 100_000
+    """Most values in one request."""
+
+    scoring_max_batch_size: Count = 100
+    """Most rows in one request."""
+
+    scoring_max_features: Count = 1_000
+    """Most values in one row."""
+
+    scoring_non_finite_output: Literal["fail", "null"] = "fail"
+    """Answer to a prediction that is NaN or infinite: fail with 422 (500 before any was finite), or
+    write `null`."""
+
+    scoring_slots: CountOrZero = 0
+    """Scores that a worker computes at once. 0: processors ÷ `WORKER_COUNT`."""
+
+    scoring_micro_batch_ms: MillisecondsOrZero = 0
+    """Join requests in flight into one `predict`, waiting so long for more. 0: off."""
+
+    scoring_micro_batch_rows: Count = 64
+    """Most rows in such a joint `predict`."""
+
+    scoring_max_in_flight: Count = 48
+    """Requests that a worker holds, computing or waiting; more get 503. Capped below the thread
+    count. Requests answered on the event loop are not counted."""
+
+    scoring_queue_timeout_ms: MillisecondsOrZero = 500
+    """Longest wait for a slot; then 503."""
+
+    scoring_body_timeout_ms: Milliseconds = 10_000
+    """Longest wait for the request body; then 408."""
+
+    scoring_deadline_ms: Milliseconds = 25_000
+    """Longest time from arrival to answer; then 504."""
+
+    scoring_stuck_after_ms: Milliseconds = 60_000
+    """Liveness fails with 503 while a score runs for longer than this."""
+
+    scoring_drain_ms: MillisecondsOrZero = 5_000
+    """How long requests are still taken after SIGTERM, while readiness is 503."""
+
+    scoring_cache: Literal["auto", "off", "memory", "redis"] = "auto"
+    """Response cache. `auto`: `redis` if `REDIS_HOST` or `REDIS_URL` is set, else `memory`."""
+
+    scoring_cache_ttl_s: Seconds = 3600
+    """Seconds that a prediction is kept; up to a tenth less, so that not all expire at once."""
+
+    scoring_cache_max_bytes: BytesOrZero = 64_000_000
+    """Memory of a worker's cache. 0: none, which leaves Redis."""
+
+    scoring_cache_by_row: bool = False
+    """Cache each row by itself: only the unknown rows of a batch are computed."""
+
+    scoring_cache_must_pay: bool = True
+    """Bypass a tier while looking up costs more than computing, as measured."""
+
+    scoring_cache_budget_ms: Milliseconds = 50
+    """Longest that a request waits for a look-up in Redis."""
+
+    scoring_cache_lease_ms: MillisecondsOrZero = 0
+    """Compute equal requests in several workers and pods once; the others wait for so long. 0: once
+    in each worker."""
+
+    scoring_cache_prefix: Annotated[str, Field(min_length=1)] = "azureml-scoring"
+    """Start of each key in Redis, before model and version."""
+
+    scoring_cache_key: Annotated[SecretStr | None, Field(min_length=16)] = None
+    """Secret that signs the values in Redis: unsigned ones are ignored. All that share a cache need
+    the same."""
+
+    redis_url: SecretStr | None = None
+    """`rediss://user:password@host:port/0` in place of the settings below; `redis://` is without
+    TLS."""
+
+    redis_host: str | None = None
+    """Redis of the response cache."""
+
+    redis_port: Port = 6380
+    """6380 for Azure Cache for Redis, 10000 for Azure Managed Redis."""
+
+    redis_username: str | None = None
+    """User, if Redis has users; Azure's access keys need none."""
+
+    redis_password: SecretStr | None = None
+    """Access key."""
+
+    redis_auth: Literal["password", "entra"] = "password"
+    """`entra`: log in with the managed or workload identity instead; needs the extra `entra`."""
+
+    redis_ssl: bool = True
+    """TLS with certificate and host name checked; `false` for a local server only."""
+
+    redis_ssl_ca_certs: Path | None = None
+    """Certificates to trust in place of the system's."""
+
+    redis_cluster: bool = False
+    """Connect to a cluster, such as Azure Managed Redis with the OSS cluster policy."""
+
+    scoring_log_sample: Share = 1.0
+    """Share of the successful requests that get a log line; errors always do."""
+
+    scoring_collect_sample: Share = 0.1
+    """Share of the requests that are checked for drift, and kept if a folder is set."""
+
+    scoring_collect_folder: Path | None = None
+    """Keep their inputs and predictions there, as JSON lines, up to 100 MB a worker."""
+
+    scoring_dashboard: bool = False
+    """Serve `/dashboard`, a page that draws `/metrics`, to everyone who may see those."""
+
+    scoring_access_log: bool = False
+    """Log the server's own line for each request beside ours, probes included."""
+
+    scoring_termination_log: Path = Path(termination_log.DEFAULT_PATH)
+    """File that also gets the reason of a failed start, if it exists; Kubernetes has one and shows
+    it."""
+
+    scoring_expose_traceback: bool = False
+    """Development only: Python tracebacks in `trace` and messages of exceptions in the log."""
+
+    worker_count: Workers = 1
+    """Worker processes. Azure ML's server reads it too."""
+
+    worker_preload: bool = False
+    """Azure ML's server: run `init()` before the workers are forked."""
 
     @property
     def trusted_types(self) -> frozenset[str]:
-        """Of skops."""
+        """``scoring_skops_trusted_types`` as a set."""
         return frozenset(
             filter(None, map(str.strip, (self.scoring_skops_trusted_types or "").split(",")))
         )
 
     @property
     def processors(self) -> int:
-        """A worker's share of the container's."""
+        """A worker's share of the container's processors, at least one."""
         return max(1, int(joblib.cpu_count()) // self.worker_count)
 
 
-FIELDS = {name.upper(): name for name in Settings.__dataclass_fields__}
-"""Environment variable -> attribute."""
+ATTRIBUTE_OF = {name.upper(): name for name in Settings.__dataclass_fields__}
+"""Environment variable -> attribute of ``Settings``."""
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Parse the environment; an empty variable counts as unset. Raises StartupError."""
     _refuse_unknown(environ)
-    given = {field: environ[name] for name, field in FIELDS.items() if environ.get(name)}
+    values = {
+        attribute: environ[name] for name, attribute in ATTRIBUTE_OF.items() if environ.get(name)
+    }
     try:
-        return TypeAdapter(Settings).validate_python(given)
+        return TypeAdapter(Settings).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name, wrong = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
+        name, reason = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
         raise StartupError(
-            f"{name} is not usable: {wrong}; see docs/settings.md for what it takes."
+            f"{name} is not usable: {reason}; see docs/settings.md for what it takes."
         ) from None
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = [name for name in FIELDS if name.startswith(PREFIX)]
+    known = [name for name in ATTRIBUTE_OF if name.startswith(SETTING_PREFIX)]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in FIELDS and name not in SERVERS_OWN:
+        if (
+            name.startswith(SETTING_PREFIX)
+            and name not in ATTRIBUTE_OF
+            and name not in SERVER_VARIABLES
+        ):
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             raise StartupError(
                 f"{name} is not a setting; did you mean {nearest}? Correct or unset it."

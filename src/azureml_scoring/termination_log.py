@@ -1,6 +1,6 @@
-"""Where the reason of a failed start is left for whoever started the process.
+"""Writes the reason of a failed start to the file that Kubernetes gives each container for it.
 
-Kubernetes gives each container a file for it and shows what stands there: ``kubectl describe pod``.
+``kubectl describe pod`` shows its content.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-VARIABLE, KUBERNETES = "SCORING_TERMINATION_LOG", "/dev/termination-log"
+VARIABLE, DEFAULT_PATH = "SCORING_TERMINATION_LOG", "/dev/termination-log"
 
 
 def write(sentence: str, environ: Mapping[str, str]) -> None:
-    """On a line of the file that the environment names, if there is one. The settings themselves
-    may be wrong."""
+    """Write one line to the file, if it exists. The environment is read directly, since the
+    settings themselves may be wrong."""
     with suppress(OSError):
         file = os.open(
-            environ.get(VARIABLE) or KUBERNETES, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK
+            environ.get(VARIABLE) or DEFAULT_PATH, os.O_WRONLY | os.O_TRUNC | os.O_NONBLOCK
         )
         try:
             os.write(file, f"{' '.join(sentence.split())}\n".encode(errors="replace"))

@@ -11,7 +11,7 @@ from apim.gateway import Gateway
 from apim.loading import Services
 from apim.messages import Headers, Request, Response, Subscription
 from azureml_scoring import errors
-from azureml_scoring.service import failure
+from azureml_scoring.scoring import failure
 
 ORIGIN = "https://app.example.com"
 KEY = {"Ocp-Apim-Subscription-Key": "key-a"}

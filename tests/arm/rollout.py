@@ -10,7 +10,7 @@ from typing import Any
 from arm.setting import ENDPOINT, Setting
 from arm.workspace import WORKSPACE
 from mlops.rollout.controller import Rollout
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
@@ -23,7 +23,7 @@ def roll_out(
     slower: float = 1.0,
     asked: Questions = ASKED,
     meanwhile: Callable[[int], None] = lambda _: None,
-) -> tuple[Outcome, list[dict[str, int]]]:
+) -> tuple[RolloutOutcome, list[dict[str, int]]]:
     """-> how it ended, and the traffic that was asked of Azure, mirrored shares under the name
     "mirrored". ``meanwhile`` is called before each look with its number."""
     looks = itertools.count(1)

@@ -11,9 +11,9 @@ import pytest
 
 from arm.azure import Azure
 from arm.https import HttpsServer
+from mlops.endpoint import EndpointError
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_models import AzureModels
-from mlops.rollout.endpoint import EndpointError
 
 LOG_WORKSPACE = "00000000-0000-0000-0000-00000000000a"
 ENDPOINT = "/onlineEndpoints/credit"

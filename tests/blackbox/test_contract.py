@@ -5,26 +5,45 @@ import json
 import re
 import socket
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 import support
+from azureml_scoring.errors import ScoringError
 from blackbox.server import Server, needs
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", README, re.MULTILINE)
+PAGE = (Path(__file__).parents[2] / "docs" / "requests.md").read_text()
+ROWS = re.findall(r"^\| `(.*?)` \| (\d{3})(?: `(\w+)`)?(?: at `(.*?)`)? \|", PAGE, re.MULTILINE)
 BODY = json.dumps({"data": [support.ROW]})
 
 
-def test_the_readme_has_its_table():
-    """So that the next test can't pass on nothing."""
+def test_the_page_of_requests_has_its_table():
+    """The next test can't pass on nothing."""
     assert len(ROWS) > 15
 
 
+def test_the_page_of_requests_lists_every_error():
+    """A client finds each code there, under its status, and no other."""
+    rows = re.findall(r"^\| (\d{3}) \| (`.*?`) \|", PAGE, re.MULTILINE)
+    listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"\w+", codes)}
+    assert listed == {(error.code, int(error.status)) for error in coded(ScoringError)}
+
+
+def coded(base: type[ScoringError]) -> Iterator[type[ScoringError]]:
+    """The errors below `base` that have a code of their own."""
+    for error in base.__subclasses__():
+        if "code" in vars(error):
+            yield error
+        yield from coded(error)
+
+
 @pytest.mark.parametrize(("body", "status", "code", "location"), ROWS)
-def test_the_readmes_table_is_true(demo: Server, body: str, status: str, code: str, location: str):
+def test_the_table_of_requests_is_true(
+    demo: Server, body: str, status: str, code: str, location: str
+):
     """Each request in it is answered as it says; … stands for the values between."""
     middle = ", ".join(map(str, support.ROW[1:-1]))
     names = ", ".join(f'"{name}"' for name in support.NAMES[1:-1])

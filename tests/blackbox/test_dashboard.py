@@ -137,8 +137,9 @@ def test_the_dashboard_is_for_those_who_ask_for_it(demo_model: Path, tmp_path: P
 
 
 def test_the_browser_is_held_to_the_page(demo_model: Path, tmp_path: Path):
-    """On the longer way too: no script but its own, and no server but this one."""
-    with serving(demo_model, tmp_path, **DASHBOARD, SCORING_LEAN_LANE="false") as server:
+    """Flask's answer too allows no script but its own, and no server but this one."""
+    by_flask = DASHBOARD | {"AML_CORS_ORIGINS": "https://a.example"}
+    with serving(demo_model, tmp_path, **by_flask) as server:
         response = server.get("/dashboard")
         policy = response.headers["Content-Security-Policy"]
         assert response.status_code == 200

@@ -1,5 +1,4 @@
-"""Two ways through the server, one answer: the lean lane and Flask are asked the same, and
-compared."""
+"""Two ways through the server, one answer: our worker's and Flask's, under gunicorn's own worker."""
 
 import http.client
 import json
@@ -20,6 +19,8 @@ CONTRACT = (
     "content-type", "retry-after", "allow", "traceid", "x-request-id", "x-ms-request-id", "x-ms-client-request-id",
     "x-ms-run-function-failed", "x-ms-server-version",
 )  # fmt: skip
+pytestmark = pytest.mark.any_worker
+
 GENERATED = re.compile(
     r"\d{13}-\d+|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z"
 )
@@ -33,13 +34,13 @@ JSON = {"Content-Type": "application/json"}
 def lanes(
     demo_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, Server]]:
-    """The lean one, and Flask."""
-    folders = tmp_path_factory.mktemp("lean"), tmp_path_factory.mktemp("flask")
+    """Our worker, and Flask under gunicorn's."""
+    folders = tmp_path_factory.mktemp("ours"), tmp_path_factory.mktemp("flask")
     with (
-        serving(demo_model, folders[0], **ENV) as lean,
-        serving(demo_model, folders[1], **ENV, SCORING_LEAN_LANE="false") as flask,
+        serving(demo_model, folders[0], **ENV, SCORING_FAST_WORKER="true") as ours,
+        serving(demo_model, folders[1], **ENV, SCORING_FAST_WORKER="false") as flask,
     ):
-        yield lean, flask
+        yield ours, flask
 
 
 def ask(
@@ -64,9 +65,9 @@ def ask(
 
 
 def same(lanes: tuple[Server, Server], *request: Any) -> Any:
-    lean, flask = (ask(server, *request) for server in lanes)
-    assert lean == flask
-    return lean
+    ours, flask = (ask(server, *request) for server in lanes)
+    assert ours == flask
+    return ours
 
 
 @pytest.mark.parametrize("body", [row[0].replace("…", "1.0") for row in ROWS])
@@ -115,7 +116,7 @@ def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str,
 def test_other_paths_and_methods_are_the_servers_as_ever(
     lanes: tuple[Server, Server], method: str, path: str
 ):
-    """The lean lane takes nothing else."""
+    """Our worker leaves them to Flask."""
     answers = []
     for server in lanes:
         response = server.client.request(method, path)
@@ -148,7 +149,7 @@ def test_score_by_another_method_is_turned_down_the_same(lanes: tuple[Server, Se
 
 
 def test_the_lanes_are_two(lanes: tuple[Server, Server]):
-    """Flask's way writes the server's own lines, the lean one does not."""
+    """Only Flask's way writes the server's own lines, so the comparison means something."""
     said = []
     for server in lanes:
         before = len(server.log)
@@ -160,10 +161,10 @@ def test_the_lanes_are_two(lanes: tuple[Server, Server]):
 @pytest.mark.parametrize(
     "env", [{"AML_CORS_ORIGINS": "https://a.example"}, {"SCORING_TIMEOUT_MS": "60000"}], ids=str
 )
-def test_the_lean_lane_steps_aside_where_the_server_has_more_to_do(
+def test_flask_answers_where_the_server_has_more_to_do(
     demo_model: Path, tmp_path: Path, env: dict[str, str]
 ):
-    """CORS headers and its own timeout are Flask's."""
+    """The server's CORS headers and its own timeout work as documented."""
     with serving(demo_model, tmp_path, **env, SCORING_ACCESS_LOG="true") as server:
         answer = server.score([support.ROW], headers={"Origin": "https://a.example"})
         assert answer.status_code == 200

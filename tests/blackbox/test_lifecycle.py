@@ -267,8 +267,9 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
 
 
 def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
-    """Whichever way it takes; a probe leaves none."""
-    with serving(demo_model, tmp_path, **THREADS | {"SCORING_LEAN_LANE": "false"}) as server:
+    """Flask, which answers it here, adds none of its own; a probe leaves none."""
+    by_flask = THREADS | {"AML_CORS_ORIGINS": "https://a.example"}
+    with serving(demo_model, tmp_path, **by_flask) as server:
         for _ in range(3):
             server.score([support.ROW])
             server.get("/readiness")

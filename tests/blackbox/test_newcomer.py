@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -72,13 +73,27 @@ def run(command: str) -> dict[str, object]:
     return answer
 
 
+def lasting(answer: dict[str, Any]) -> list[tuple[str, object]]:
+    """What an answer says each time, in its order: all but the id and the times."""
+    metadata = answer["metadata"]
+    passing = ("request_id", "inference_time_ms", "timestamp")
+    return [
+        ("predictions", answer["predictions"]),
+        *((name, None if name in passing else value) for name, value in metadata.items()),
+    ]
+
+
 def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path):
-    """Pasted into a shell it gives predictions."""
+    """Pasted into a shell it gives predictions; the README shows both, the curl and the answer."""
     with MakeServe(tmp_path) as served:
         answer = run(served.curl())
         assert set(answer) == {"predictions", "metadata"}
         assert len(answer["predictions"]) == 2
         assert answer["metadata"]["model_name"] == "diabetes-classifier"
+        readme = (REPOSITORY / "README.md").read_text()
+        assert served.curl().replace(f":{served.port}/", ":5001/") in readme.splitlines()
+        (shown,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+        assert lasting(json.loads(shown)) == lasting(answer)
 
 
 def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):

@@ -75,7 +75,7 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(
     assert done.returncode == 1
     assert "Feature postcode must be text" in done.stderr
     assert (
-        "name the model's folder by --model-dir, or the column by --text or --dtype" in done.stderr
+        "name the model's folder with --model-dir, or the column's type with --text" in done.stderr
     )
     done = mlops(*asked, "--model-dir", folder / "artifact")
     assert [json.loads(line) for line in done.stdout.splitlines()] == ESTIMATOR.predict(
@@ -108,7 +108,7 @@ def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path
         "score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path
     )
     assert done.returncode == 1
-    assert "does not tell what its model takes; package the model" in done.stderr
+    assert "does not say which features its model takes; package the model" in done.stderr
 
 
 def test_a_missing_value_is_an_empty_cell(server: Server, folder: Path):

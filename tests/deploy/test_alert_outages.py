@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from azureml_scoring.caching.redis_link import LEFT_ALONE
+from azureml_scoring.caching.redis_breaker import OPEN_MESSAGE
 from deploy.alert_firing import HOUR, MINUTE, SECOND, fires_on
 from kusto.envelope import (
     MIDNIGHT,
@@ -101,7 +101,7 @@ def event_lines(pack: str, lines: Sequence[dict[str, Any]], apart: timedelta) ->
     return {"ContainerLogV2": container_log(texts, moments(apart))}
 
 
-FAILING, BACK = {"message": LEFT_ALONE}, {"message": "Redis answers again."}
+FAILING, BACK = {"message": OPEN_MESSAGE}, {"message": "Redis answers again."}
 OTHER = {"message": "The model is loaded."}
 
 

@@ -47,7 +47,7 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
     assert re.search(
-        r"model\.yml:\d+: path is .*, where no model is; run `make artifact`", result.output
+        r"model\.yml:\d+: path is .*, where there is no model; run `make artifact`", result.output
     )
 
 
@@ -118,7 +118,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
         BLUE,
         "readiness_probe",
         {"timeout": 300, "period": 400},
-        "is 300 s, more than Azure takes; write 299 at most",
+        "is 300 s, more than Azure accepts; write 299 at most",
     ),
     (BLUE, "liveness_probe.success_threshold", 2, "write 1 or remove it"),
     (BLUE, "liveness_probe.initial_delay", 5, "35 s to load before it is killed; write 120"),
@@ -227,7 +227,7 @@ def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
     (checkout.root / "src" / "score.py").write_text(script)
     told = [problem for problem in check(checkout.endpoints) if problem.path.name == BLUE]
     assert [problem.key for problem in told] == [("code_configuration", "scoring_script")]
-    assert "is no Python that can be parsed" in told[0].wrong
+    assert "is not valid Python" in told[0].wrong
 
 
 def test_a_deployment_gets_live_traffic_or_mirrored(checkout: Checkout):
@@ -263,10 +263,10 @@ def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [", "is no YAML that can be read"),
+        ("name: [", "is not valid YAML"),
         ("- a\n- b\n", "holds no keys; write `key: value` lines"),
         ("", "holds no keys"),
-        ("a: \x00", "is no YAML that can be read"),
+        ("a: \x00", "is not valid YAML"),
         ("name: &a [*a]\n", "an alias stands inside of what it names"),
         ("name: x\n", "$schema does not say what this is"),
     ],
@@ -288,15 +288,19 @@ def test_a_key_that_stands_there_twice_is_told(checkout: Checkout):
     """YAML takes the last one and says nothing."""
     path = checkout.endpoints / BLUE
     path.write_text(path.read_text() + "instance_count: 1\n")
-    assert re.search(r"instance_count stands there twice.*; remove one", command(path).output)
+    assert re.search(r"instance_count occurs twice.*; remove one", command(path).output)
 
 
 def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
     """Serving needs none of it, so that it may be missing."""
-    code = "import sys; sys.modules['azure.ai.ml'] = None; from mlops.cli import main; main(['check', sys.argv[1]])"
+    code = (
+        "import sys; sys.modules['azure.ai.ml'] = None; "
+        "from mlops.cli import main; main(['check', sys.argv[1]])"
+    )
     words = [sys.executable, "-c", code, checkout.endpoints]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    message = f"Error: azure-ai-ml is not installed; run `{sys.executable} -m pip install -e '.[deploy]'`.\n"
+    install = f"{sys.executable} -m pip install -e '.[deploy]'"
+    message = f"Error: azure-ai-ml is not installed; run `{install}`.\n"
     assert (done.returncode, done.stderr) == (1, message)
 
 
@@ -372,7 +376,7 @@ def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
 def test_one_request_at_a_time_is_told(checkout: Checkout):
     """It is what Azure ML's server does by default, and probes wait."""
     path = checkout.change(BLUE, "environment_variables", "GUNICORN_CMD_ARGS", value=GONE)
-    what = "has no --threads, so that probes wait behind scores should gunicorn's own worker serve"
+    what = "has no --threads, so probes wait behind scores if gunicorn's own worker serves"
     assert f"{what}; write --threads 64" in command(path).output
 
 

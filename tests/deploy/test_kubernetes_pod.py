@@ -25,7 +25,7 @@ from deploy.manifests import (
 from mlops import deployment
 from mlops.check.variables import SECRET_NAME, SECRET_VALUE
 from mlops.hpa.quantity import parse
-from mlops.serve import PATIENCE
+from mlops.serve import LOAD_LIMIT_S
 
 
 @each_rendering
@@ -57,7 +57,7 @@ def test_settings_are_those_of_the_table(name: str):
     assert {key: given.get(key) for key in table} == table
     beside = given.keys() - table.keys()
     assert {key for key in beside if key.startswith("SCORING_")} <= {"SCORING_EXPOSE_TRACEBACK"}
-    assert beside <= settings.FIELDS.keys()
+    assert beside <= settings.ATTRIBUTE_OF.keys()
     load(given)
 
 
@@ -167,7 +167,7 @@ def test_probes_are_as_patient_as_those_of_the_endpoints(name: str):
     assert startup == deployment.STARTUP
     assert (
         startup["period"] * startup["failure_threshold"]
-        >= PATIENCE
+        >= LOAD_LIMIT_S
         == deployment.LIVENESS["initial_delay"]
     )
 

@@ -1,17 +1,20 @@
+from __future__ import annotations
+
 import contextlib
 import io
+import shutil
+import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 
-from azureml_scoring import settings
-from azureml_scoring.caching.redis_client import connector
-from mlops.converter import hand_over
+from mlops.converter import converter, hand_over
 from mlops.graphs import Converted, onnx_graphs
 from mlops.say import Say
-from redis_server import HAS_REDIS, Valkey, cluster, redis_over_tls, valkey
+
+if TYPE_CHECKING:
+    from redis_server import Valkey
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +22,15 @@ def _converted_in_this_process(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Convert in this process: one per conversion costs seconds, and test_converter.py tests it."""
-    if "own_process" not in request.fixturenames:
-        monkeypatch.setattr("mlops.package.converter", lambda: contextlib.nullcontext(_converted))
+    used = (
+        converter
+        if "own_process" in request.fixturenames
+        else lambda: contextlib.nullcontext(_converted)
+    )
+    # mlops.package, which loads for seconds, takes it from there when a test imports it.
+    monkeypatch.setattr("mlops.converter.converter", used)
+    if package := sys.modules.get("mlops.package"):
+        monkeypatch.setattr(package, "converter", used)
 
 
 def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
@@ -34,16 +44,18 @@ def own_process() -> None:
 
 
 def pytest_report_header() -> str:
-    if HAS_REDIS:
+    if shutil.which("redis-server"):
         return "redis-server: found, so the cache is tested on it too, over its own TLS"
     return (
-        "redis-server: NOT FOUND, so the cache is tested on Valkey only; get it by "
-        "`apt-get install redis-server`"
+        "redis-server: NOT FOUND, so the cache is tested on Valkey only; "
+        "get it by `apt-get install redis-server`"
     )
 
 
 @pytest.fixture(scope="session")
 def _redis_server() -> Iterator[Valkey]:
+    from redis_server import valkey
+
     with valkey() as server:
         yield server
 
@@ -59,6 +71,12 @@ def redis_server(_redis_server: Valkey) -> Valkey:
 @pytest.fixture(scope="session")
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Return a client of Debian's Redis, from the settings that a user would give."""
+    import trustme
+
+    from azureml_scoring import settings
+    from azureml_scoring.caching.redis_client import connector
+    from redis_server import redis_over_tls
+
     folder = tmp_path_factory.mktemp("tls")
     with redis_over_tls(folder, trustme.CA()) as port:
         env = {
@@ -71,5 +89,7 @@ def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def redis_cluster() -> Iterator[Valkey]:
+    from redis_server import cluster
+
     with cluster() as server:
         yield server

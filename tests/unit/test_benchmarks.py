@@ -21,7 +21,7 @@ def figures(rate: float, p99: float = 1.0) -> dict[str, float]:
 
 
 def test_the_report_says_which_targets_were_reached(report: Any):
-    """Those that were not measured are left out."""
+    """Targets that were not measured are left out."""
     results = {
         report.key("fast", "logistic", 1, 4): figures(3000),
         report.key("fastapi-onnx", "logistic", 1, 4): figures(1000),
@@ -35,7 +35,7 @@ def test_the_report_says_which_targets_were_reached(report: Any):
 
 
 def test_every_server_that_is_named_is_shown(report: Any):
-    """With its ratio to the reference."""
+    """Each has its ratio to the reference."""
     results = {report.key(name, "logistic", 1, 4): figures(500) for name in report.SERVERS}
     text = report.markdown(results, {}, "1 round")
     for server in report.SERVERS.values():
@@ -61,15 +61,15 @@ def test_the_picture_is_xml_with_the_longest_bar_first(monkeypatch: pytest.Monke
     assert widths == [560, 56]
 
 
-def test_turns_tell_each_ratio_by_its_median_and_its_spread(monkeypatch: pytest.MonkeyPatch):
-    """And what a request takes of the processors."""
+def test_turns_show_the_median_and_the_spread_of_each_ratio(monkeypatch: pytest.MonkeyPatch):
+    """They also show the processor time of a request."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     import turns
 
     taken = [
         {
             (name, *rest): figures(rate if name == "fast" else 1000) | {turns.PROCESSOR: 50.0}
-            for name, *rest in turns.asked()
+            for name, *rest in turns.target_cells()
         }
         for rate in (2000, 3000, 7000)
     ]
@@ -81,7 +81,7 @@ def test_turns_tell_each_ratio_by_its_median_and_its_spread(monkeypatch: pytest.
 
 
 def test_each_peer_is_pinned():
-    """Or the figures of two runs would be of different software."""
+    """Otherwise the figures of two runs would be of different software."""
     for file in BENCHMARKS.glob("peers/*/requirements.txt"):
         lines = [
             line for line in file.read_text().splitlines() if line and not line.startswith("#")
@@ -92,7 +92,7 @@ def test_each_peer_is_pinned():
 
 @pytest.fixture(autouse=True)
 def forget_modules() -> Any:
-    """Their names are those of any script."""
+    """The scripts' modules have names that other scripts may have too."""
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

@@ -1,4 +1,4 @@
-"""What a request may rely on, whichever tiers there are."""
+"""The promises of the cache to a request, with any tiers."""
 
 import threading
 import time
@@ -30,13 +30,13 @@ def caching(request: pytest.FixtureRequest) -> Setup:
 
 
 def test_answers_do_not_depend_on_the_cache(setup: Setup):
-    """Asked once or thrice, with any directive: the same predictions."""
+    """A request gets the same predictions each time, with any directive."""
     for directive in (ANYTHING, ANYTHING, NO_CACHE, NO_STORE, ANYTHING):
         assert setup.ask([[1, 2], [3, 4]], directive)[0] == [2.0, 6.0]
 
 
 def test_the_second_time_is_a_hit(caching: Setup):
-    """Computed once, and said so."""
+    """The predictions are computed once, and the state says so."""
     states = [caching.ask([[1, 2]])[1] for _ in range(3)]
     assert states == [CacheState.MISS, CacheState.HIT, CacheState.HIT]
     assert caching.compute.calls == 1
@@ -50,14 +50,14 @@ def test_without_a_cache_the_state_is_off():
 
 
 def test_a_model_that_is_not_cacheable_is_always_asked(caching: Setup):
-    """Its answers may differ."""
+    """Its answers may differ from call to call."""
     model = support.model(cacheable=False)
     assert [caching.ask([[1, 2]], model=model)[1] for _ in range(2)] == [CacheState.OFF] * 2
     assert caching.compute.calls == 2
 
 
 def test_another_version_never_gets_the_old_ones_predictions(caching: Setup):
-    """Not after an upgrade, not after a change of the bytes under the same version."""
+    """This holds after an upgrade, and after a change of the bytes under the same version."""
     caching.ask([[1, 2]])
     for model in (support.model(version="2"), support.model(digest="cd" * 32)):
         assert caching.ask([[1, 2]], model=model)[1] is CacheState.MISS
@@ -65,7 +65,7 @@ def test_another_version_never_gets_the_old_ones_predictions(caching: Setup):
 
 
 def test_no_cache_computes_anew_and_keeps_the_new_answer(caching: Setup):
-    """Who comes after gets it."""
+    """Later requests get the new answer."""
     caching.ask([[1, 2]])
     assert caching.ask([[1, 2]], NO_CACHE)[1] is CacheState.BYPASS
     assert caching.compute.calls == 2
@@ -74,13 +74,13 @@ def test_no_cache_computes_anew_and_keeps_the_new_answer(caching: Setup):
 
 
 def test_no_store_leaves_nothing_behind(caching: Setup):
-    """Neither looked up nor kept."""
+    """The cache is neither read nor written."""
     assert [caching.ask([[1, 2]], NO_STORE)[1] for _ in range(2)] == [CacheState.BYPASS] * 2
     assert caching.ask([[1, 2]])[1] is CacheState.MISS
 
 
 def test_a_failure_is_never_kept(caching: Setup):
-    """The next request asks the model again."""
+    """The next request runs the model again."""
     caching.compute.error = ModelFailed("no")
     for _ in range(2):
         with pytest.raises(ModelFailed):
@@ -90,13 +90,13 @@ def test_a_failure_is_never_kept(caching: Setup):
 
 
 def test_what_is_not_shareable_is_not_kept(caching: Setup):
-    """Such as predictions with NaN."""
+    """Predictions with NaN are an example."""
     caching.compute.shareable = False
     assert [caching.ask([[1, 2]])[1] for _ in range(2)] == [CacheState.MISS] * 2
 
 
 def test_equal_requests_in_flight_are_computed_once(caching: Setup):
-    """All get the leader's predictions."""
+    """All of them get the leader's predictions."""
     started, others = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -117,7 +117,7 @@ def test_equal_requests_in_flight_are_computed_once(caching: Setup):
 
 
 def test_when_the_leader_fails_the_others_compute_for_themselves(caching: Setup):
-    """One request's failure is not another's."""
+    """The failure of one request does not fail another."""
     started, others = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -139,7 +139,7 @@ def test_when_the_leader_fails_the_others_compute_for_themselves(caching: Setup)
 
 
 def test_entries_expire_and_not_all_at_once(monkeypatch: pytest.MonkeyPatch):
-    """After the TTL at the latest, up to a tenth earlier."""
+    """They expire after the TTL at the latest, and up to a tenth earlier."""
     now = time.time()
     setup = Setup("memory", ttl=100, now=lambda: now)
     expiries = {setup.cache._expiry() - now for _ in range(50)}
@@ -148,7 +148,7 @@ def test_entries_expire_and_not_all_at_once(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_what_redis_knows_is_kept_nearby(redis_server: Valkey):
-    """Another process's answer is fetched once, with its expiry."""
+    """An answer of another process is fetched once, with its expiry."""
     Setup("redis", redis_server).ask([[1, 2]])
     setup = Setup("memory and redis", redis_server)
     assert [setup.ask([[1, 2]])[1] for _ in range(3)] == [CacheState.HIT] * 3

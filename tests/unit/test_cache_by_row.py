@@ -1,5 +1,4 @@
-"""A cache of rows: which of a request are computed, and that its answer is what the model would
-say."""
+"""The promises of a cache by row: which rows are computed, and that answers equal the model's."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ def by_row(tiers: str, server: Valkey | None = None) -> Setup:
 
 
 def test_by_row_only_the_unknown_rows_are_computed(redis_server: Valkey):
-    """Of 100 rows of which 90 are known 10, by one look-up and one store."""
+    """If 90 of 100 rows are known, 10 are computed, with one look-up and one store."""
     setup = by_row("redis", redis_server)
     rows = [[float(i), 0.0] for i in range(100)]
     setup.ask(rows[:90])
@@ -37,7 +36,7 @@ def test_by_row_only_the_unknown_rows_are_computed(redis_server: Valkey):
 
 
 def test_by_row_a_row_that_stands_twice_is_computed_once():
-    """And answered in both places."""
+    """Both places get its answer."""
     setup = by_row("memory")
     assert setup.ask([[1, 2], [3, 4], [1, 2]])[0] == [2.0, 6.0, 2.0]
     assert sorted(setup.compute.rows) == [1.0, 3.0]
@@ -45,7 +44,7 @@ def test_by_row_a_row_that_stands_twice_is_computed_once():
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=10))
 def test_by_row_answers_keep_the_order_of_the_request(batches: list[list[int]]):
-    """Whatever was asked before, and no row is computed twice."""
+    """Earlier requests do not change it, and no row is computed twice."""
     setup = by_row("memory")
     for batch in batches:
         assert setup.ask([[float(value), 0.0] for value in batch])[0] == [
@@ -55,7 +54,7 @@ def test_by_row_answers_keep_the_order_of_the_request(batches: list[list[int]]):
 
 
 def test_by_row_overlapping_requests_in_flight_do_not_wait_for_each_other_in_a_circle():
-    """Each computes the rows it leads before it waits for the others'."""
+    """Each computes the rows that it leads before it waits for other rows."""
     setup = by_row("memory")
     setup.compute.hold = lambda: time.sleep(0.001)
     rng = np.random.default_rng(0)
@@ -66,8 +65,7 @@ def test_by_row_overlapping_requests_in_flight_do_not_wait_for_each_other_in_a_c
 
 
 class Contract(RuleBasedStateMachine):
-    """Any sequence of requests, models and directives: the answer is always what the model would
-    say."""
+    """Any sequence of requests, models and directives gets the answers that the model gives."""
 
     def __init__(self) -> None:
         super().__init__()

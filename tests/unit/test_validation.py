@@ -55,7 +55,7 @@ def test_columns_are_matched_by_name(order: list[int], extra: bool):
 
 @pytest.mark.parametrize("columns", [["a", "b"], ["b", "a"]])
 def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: list[str]):
-    """By the dict or the JSON of ``orient="split"``, by itself or as ``input_data``: never by
+    """The dict or the JSON of ``orient="split"``, by itself or as ``input_data``, is never read by
     position."""
     frame = pd.DataFrame({"a": [1.0, 3.0], "b": [2.0, 4.0]}, index=["x", "y"])[columns]
     for document in (frame.to_dict("split"), orjson.loads(frame.to_json(orient="split"))):
@@ -66,8 +66,8 @@ def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: lis
 @pytest.mark.parametrize("key", ["names", "column_names", "feature_names", "schema", "params"])
 @pytest.mark.parametrize("where", ["beside data", "beside input_data", "inside"])
 def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: str):
-    """Without them the values would be taken by position: the error says which key the names go
-    under."""
+    """Without names the values would be read by position: the error says which key takes the
+    names."""
     table = {"data": [[2, 1]], key: ["b", "a"]}
     sent = {
         "beside data": table,
@@ -81,8 +81,8 @@ def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: st
 
 
 def test_what_an_error_says_about_columns_does_not_make_it_wrong():
-    """A model that was fitted without names goes by the places of its values: who sends names is
-    told so."""
+    """A model fitted without names uses positions, and the error says so to clients that send
+    names."""
     error = refusal({"columns": ["b", "a"], "data": [[2, 1]]}, UNNAMED)
     assert (
         "by their place in its fit, 0 to 1. Put the values of each row in the order of the fit"
@@ -120,13 +120,13 @@ WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predic
 def test_an_error_about_the_form_shows_the_form_of_this_model(
     document: object, contract: Contract, shown: str
 ):
-    """With its own columns, three at most."""
+    """It names the model's own columns, three at most."""
     assert shown in refusal(document, contract).message
 
 
 @pytest.mark.parametrize("dtype", ["str", "int64", "float64", "bool"])
 def test_the_form_that_an_error_shows_is_taken(dtype: str):
-    """Copied from the message as it is."""
+    """It can be copied from the message as it is."""
     message = refusal({"data": {}}, one(dtype)).message
     (example,) = re.findall(r"{.*}", message)
     assert len(batch(orjson.loads(example), one(dtype)).X) == 2
@@ -136,7 +136,7 @@ def test_the_form_that_an_error_shows_is_taken(dtype: str):
     "contract", [NAMED, Contract((Feature("a"), Feature("b", "any")), ("predict",))]
 )
 def test_a_byte_order_mark_changes_nothing(contract: Contract):
-    """Windows' tools put it in front of a file that they write as UTF-8."""
+    """Windows' tools write it before UTF-8."""
     body = orjson.dumps({"data": [[1, 2]]})
     plain, marked = (validate(mark + body, contract, Limits()) for mark in (b"", b"\xef\xbb\xbf"))
     assert marked.X.tolist() == plain.X.tolist() == [[1.0, 2.0]]
@@ -150,7 +150,7 @@ def test_a_model_without_names_takes_positions_as_columns():
 
 
 def test_names_that_are_whole_numbers_are_numbers_or_texts():
-    """As JSON's writers have them, of a model with such names and of one without any."""
+    """JSON may have either, for a model with such names and for one without any."""
     numbered = Contract((Feature("3"), Feature("5")), ("predict",))
     for columns, contract in (([5, 3], numbered), (["5", "3"], numbered), (["1", "0"], UNNAMED)):
         assert batch(
@@ -161,7 +161,7 @@ def test_names_that_are_whole_numbers_are_numbers_or_texts():
 
 
 def test_equal_moments_are_equal_bytes():
-    """A date, a time and its fractions, each in whichever of its spellings."""
+    """A date, a time and its fractions each may be spelt in several ways."""
     spellings = [
         "2025-11-09",
         "2025-11-09T00:00",
@@ -177,12 +177,13 @@ def test_equal_moments_are_equal_bytes():
 
 @pytest.mark.parametrize(
     "value",
-    ["", "now", "2025", "09/11/2025", "2025-13-01", "2025-02-30", "2025-11-09T25:00", "2025-11-09T10:00:00Z",
-     "2025-11-09T10:00:00+01:00", "1677-12-31", "2262-01-01", "٢٠٢٥-11-09", "2025-11-09\n", 1762646400, True, 1.5],
+    ["", "now", "2025", "09/11/2025", "2025-13-01", "2025-02-30", "2025-11-09T25:00",
+     "2025-11-09T10:00:00Z", "2025-11-09T10:00:00+01:00", "1677-12-31", "2262-01-01", "٢٠٢٥-11-09",
+     "2025-11-09\n", 1762646400, True, 1.5],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(value: object):
-    """Nor one in a time zone: the model's is not known, and a guess would be a wrong answer in
-    silence."""
+    """So is a moment with a time zone: the model's zone is unknown, and a guess could silently give
+    a wrong answer."""
     told = refusal([[value]], one("datetime"))
     assert isinstance(told, errors.WrongType)
     assert told.message.startswith(
@@ -192,14 +193,14 @@ def test_what_is_no_moment_is_refused(value: object):
 
 
 def test_the_method_is_the_first_unless_asked_for():
-    """``method`` chooses among those that the model has."""
+    """``method`` chooses one of the model's methods."""
     assert batch({"data": [1, 2]}).method == "predict"
     assert batch({"data": [1, 2], "method": "predict_proba"}).method == "predict_proba"
 
 
 @pytest.mark.parametrize("method", ["transform", "__class__", "fit", "", 1, [], {}, True])
 def test_a_method_that_the_model_has_not_is_refused(method: object):
-    """Only listed methods can be called, whatever the estimator has beside them."""
+    """Only listed methods can be called, whatever else the estimator has."""
     error = refusal({"data": [1, 2], "method": method}, NAMED)
     assert (type(error), error.location) == (errors.UnknownMethod, "/method")
 
@@ -251,7 +252,7 @@ def test_a_method_that_the_model_has_not_is_refused(method: object):
 def test_a_value_that_breaks_the_contract_is_named(
     document: object, contract: Contract, error: type, location: str
 ):
-    """The location is where the client sent it, also where columns were reordered."""
+    """The location is where the client sent it, even if columns were reordered."""
     refused = refusal(document, contract)
     assert (type(refused), refused.location) == (error, location)
 
@@ -285,7 +286,7 @@ def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
 
 @given(st.text(min_size=3, alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))
 def test_no_message_echoes_a_value(secret: str):
-    """What a client sent never comes back in an error, nor goes to the log with it."""
+    """What a client sent never appears in an error or in the log."""
     for document in (
         [[secret, 1]],
         {"data": [[1, 2]], "method": secret},

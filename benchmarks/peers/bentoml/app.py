@@ -1,4 +1,4 @@
-"""BentoML: a service with one worker, without access log and traces, which are on as shipped."""
+"""A BentoML service with one worker, without the access log and traces that are on by default."""
 
 import os
 from pathlib import Path

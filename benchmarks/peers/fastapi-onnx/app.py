@@ -1,8 +1,8 @@
-"""What an expert writes by hand for speed: no pydantic, orjson both ways, ONNX Runtime on one
-thread in the event loop.
+"""A FastAPI service as an expert writes it for speed: no pydantic, orjson both ways, ONNX Runtime
+on one thread in the event loop.
 
-It checks nothing, logs nothing and answers the predictions alone; the graph is the one that our
-package made.
+It checks nothing, logs nothing and answers only the predictions. The graph is the one that
+``mlops package`` made.
 """
 
 import os

@@ -1,5 +1,4 @@
-"""FastAPI as its tutorial has it: a pydantic model, and a plain function that FastAPI runs in a
-thread."""
+"""A FastAPI service as in its tutorial: a pydantic model, and a function that runs in a thread."""
 
 import os
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""The limit of granian: one thread answers a constant as long as an answer of ours and does nothing
-else."""
+"""An upper bound for granian: one thread answers a constant as long as our answers."""
 
 from collections.abc import Callable
 from typing import Any

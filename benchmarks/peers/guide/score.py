@@ -1,5 +1,8 @@
-"""The scoring script of the guide's sketches, put together and nothing added: what a user of it
-would run."""
+"""A Microsoft-style scoring script: ``init()`` loads a pickle with joblib, ``run()`` parses JSON
+and calls ``predict``.
+
+It joins the sketches of the guide that this project started from, and adds nothing.
+"""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""LitServe: its API process and one worker process with the model."""
+"""A LitServe service: its API process, and one worker process with the model."""
 
 import os
 import sys

@@ -1,8 +1,7 @@
-"""Cache keys: equal exactly where the model, the method and the canonical batch are equal
-(docs/adr/0004).
+"""Cache keys: two are equal exactly if model, method and canonical batch are (docs/adr/0004).
 
-A key starts with a readable name space, ``prefix:model:version:``, so that an operator can find and
-remove a version's.
+A key starts with a readable namespace, ``prefix:model:version:``, so that an operator can find and
+remove the keys of one version.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ import orjson
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.model import Model
 
-SCHEMA = 1
-"""To be raised whenever equal requests could come to mean something else, or values are written
-otherwise."""
+KEY_SCHEMA_VERSION = 1
+"""Raise it whenever an equal request could mean something else, or the format of values changes."""
 
-DIGEST_SIZE = 32
-"""Bytes: collisions are out of reach even of those who know the model."""
+DIGEST_BYTES = 32
+"""Long enough that nobody can make two requests collide, not even who knows the model."""
 
 
 class KeyMaker:
@@ -34,7 +32,7 @@ class KeyMaker:
             f"{prefix}:{quote(model.name, safe='')}:{quote(model.version, safe='')}:".encode()
         )
         identity = [
-            SCHEMA,
+            KEY_SCHEMA_VERSION,
             model.name,
             model.version,
             model.digest,
@@ -44,26 +42,25 @@ class KeyMaker:
         self._seed = hashlib.blake2b(
             _delimited(orjson.dumps(identity)),
             key=bytes.fromhex(model.digest),
-            digest_size=DIGEST_SIZE,
+            digest_size=DIGEST_BYTES,
         )
 
     def of_batch(self, batch: Batch) -> bytes:
-        """For the whole answer to a batch."""
+        """Return the key of the whole batch."""
         return self._key(batch.method, batch.X)
 
     def of_rows(self, batch: Batch) -> list[bytes]:
-        """For each row's answer, the same in whatever batch the row stands."""
+        """Return a key for each row. It does not depend on the batch that the row is in."""
         return [self._key(batch.method, row) for row in batch.X]
 
     def _key(self, method: str, X: np.ndarray) -> bytes:
         digest = self._seed.copy()
         digest.update(_delimited(orjson.dumps([method, X.dtype.str, X.shape])))
-        digest.update(
-            orjson.dumps(X.tolist()) if X.dtype == object else X.data
-        )  # objects' own bytes are addresses
+        # The bytes of an object array are addresses, not values.
+        digest.update(orjson.dumps(X.tolist()) if X.dtype == object else X.data)
         return self._namespace + base64.urlsafe_b64encode(digest.digest())
 
 
 def _delimited(part: bytes) -> bytes:
-    """Where a part ends is in it, so that no two sequences of parts give the same bytes."""
+    """Prefix a part with its length, so that no two sequences of parts give the same bytes."""
     return len(part).to_bytes(8, "little") + part

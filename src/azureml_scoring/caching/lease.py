@@ -1,8 +1,7 @@
-"""Equal work in flight in several processes and pods is done once, by a short lease in Redis on
-each key.
+"""Short leases in Redis: processes and pods that get equal requests at once compute them once.
 
-Leases only save work, no answer depends on them: a lease lost early means that something is
-computed twice.
+Leases only save work; no answer depends on them. If a lease is lost early, something is computed
+twice.
 """
 
 from __future__ import annotations
@@ -16,13 +15,15 @@ from azureml_scoring.caching.redis_link import RedisLink
 from azureml_scoring.caching.redis_tier import RedisTier
 from azureml_scoring.caching.value import Entry, Unavailable
 
-POLL_EVERY = 0.005
-"""Seconds."""
+POLL_INTERVAL_S = 0.005
 
 
 class Leases:
-    """``duration`` in seconds: as long as a computation may take, and the longest that another
-    process waits for it."""
+    """Takes, releases and awaits leases.
+
+    ``duration`` in seconds is the longest that a computation may take, and the longest that another
+    process waits for it.
+    """
 
     def __init__(
         self,
@@ -40,41 +41,39 @@ class Leases:
         self._clock = clock
 
     def take(self, keys: Iterable[bytes]) -> list[bytes]:
-        """The keys among these that no other process is at; all of them where Redis does not
-        say."""
-        wanted = list(keys)
+        """Return the keys that no other process computes; all of them if Redis does not answer."""
+        candidates = list(keys)
         try:
-            return self._link.ask(lambda client: self._take(client, wanted))
+            return self._link.ask(lambda client: self._take(client, candidates))
         except Unavailable:
-            return wanted
+            return candidates
 
     def release(self, keys: Iterable[bytes]) -> None:
-        """After the values were put, so that who sees no lease and no value knows that the
-        computation failed."""
+        """Give up leases. Call it after the values were put: a process that sees neither a lease
+        nor a value knows that the computation failed."""
         held = list(keys)
-        self._link.tell(lambda client: _each(client, "unlink", held))
+        self._link.tell(lambda client: _run_for_each(client, "unlink", held))
 
     def wait(self, keys: Iterable[bytes], rows: int | None, due: float) -> dict[bytes, Entry]:
-        """What the other processes stored (``rows`` as of a tier), until each key is there,
-        released or overdue.
+        """Wait for other processes, until each key is stored, released or overdue; return what they
+        stored. ``rows``: as for ``Tier.get``.
 
-        At most half of the time that is left until ``due`` goes by, so that there is some to
-        compute what never came.
+        The wait takes at most half of the time left until ``due``, so that the rest is enough to
+        compute what did not come.
         """
-        waiting, found = set(keys), dict[bytes, Entry]()
+        waiting, entries = set(keys), dict[bytes, Entry]()
         began = self._clock()
         until = began + min(self._duration, (due - began) / 2)
         while waiting and self._clock() < until and self._tier.available():
-            self._sleep(POLL_EVERY)
+            self._sleep(POLL_INTERVAL_S)
             try:
                 leased = self._link.ask(partial(_leased, keys=sorted(waiting)))
-                found |= self._tier.get(
-                    waiting, rows
-                )  # after the leases: a value is written before its lease goes
+                # Read after the leases: a value is written before its lease is released.
+                entries |= self._tier.get(waiting, rows)
             except Unavailable:
                 break
-            waiting = (waiting & leased) - found.keys()
-        return found
+            waiting = (waiting & leased) - entries.keys()
+        return entries
 
     def _take(self, client: Any, keys: list[bytes]) -> list[bytes]:
         with client.pipeline(transaction=False) as pipe:
@@ -84,10 +83,11 @@ class Leases:
 
 
 def _leased(client: Any, keys: list[bytes]) -> set[bytes]:
-    return {key for key, there in zip(keys, _each(client, "exists", keys), strict=True) if there}
+    exists = _run_for_each(client, "exists", keys)
+    return {key for key, leased in zip(keys, exists, strict=True) if leased}
 
 
-def _each(client: Any, command: str, keys: list[bytes]) -> list[Any]:
+def _run_for_each(client: Any, command: str, keys: list[bytes]) -> list[Any]:
     with client.pipeline(transaction=False) as pipe:
         for key in keys:
             getattr(pipe, command)(_lease(key))

@@ -1,5 +1,5 @@
-"""The scoring of one request with a cache: what is known of its batch, from where, and what had to
-be computed."""
+"""The scoring of one request with a cache: what the tiers know of its batch, and what must be
+computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from azureml_scoring.inputs.batch import Batch
 
 
 class Computed(NamedTuple):
-    """What the model answered; ``shareable`` unless it is not to be given to another request."""
+    """The model's answers; ``shareable`` if other requests may have them too."""
 
     answers: list[Any]
     shareable: bool
@@ -23,8 +23,11 @@ Compute = Callable[[Batch], Computed]
 
 
 class CachedScoring:
-    """One request: the JSON that is ``known`` by key, and of that what was ``computed`` and what is
-    ``shareable``."""
+    """The state of one request.
+
+    ``known``: JSON by key; ``shareable``: the part of it that other requests may have;
+    ``computed``: whether the model ran.
+    """
 
     def __init__(
         self,
@@ -45,12 +48,12 @@ class CachedScoring:
 
     @property
     def asks_far_away(self) -> bool:
-        """Redis is there, and worth its while."""
+        """True if a tier that is worth asking is on another machine."""
         return any(not tier.nearby for tier in self._tiers)
 
     @property
     def rows(self) -> int | None:
-        """As of ``Units``."""
+        """See ``Units.rows``."""
         return self._units.rows
 
     @property
@@ -58,23 +61,22 @@ class CachedScoring:
         return [key for key in self._units.keys if key not in self.known]
 
     def look_up_nearby(self, started: float) -> None:
-        """``started``: when making the keys began."""
+        """Ask the nearby tiers. ``started``: when the keys began to be made."""
         for tier in self._tiers:
             if tier.nearby:
                 self.learn(tier.look_up(self.unknown, self.rows, started))
 
     def look_up_again(self, keys: Iterable[bytes]) -> None:
-        """Nearby, where another thread may have put it just before the keys were claimed; then
-        further away."""
+        """Ask all tiers for claimed keys: another thread may have put them nearby just before."""
         for place, tier in enumerate(self._tiers):
-            wanted = [key for key in keys if key not in self.known]
-            if not wanted:
+            missing = [key for key in keys if key not in self.known]
+            if not missing:
                 return
-            found = tier.peek(wanted) if tier.nearby else tier.look_up(wanted, self.rows)
-            self.learn(found, self._tiers[:place])
+            entries = tier.peek(missing) if tier.nearby else tier.look_up(missing, self.rows)
+            self.learn(entries, self._tiers[:place])
 
     def learn(self, entries: Mapping[bytes, Entry], tiers: Sequence[MeasuredTier] = ()) -> None:
-        """``tiers``: where to keep it, too."""
+        """Take the entries as known, and put them into ``tiers``."""
         for key, entry in entries.items():
             self.known[key] = self.shareable[key] = entry.predictions
         for tier in tiers:
@@ -82,17 +84,18 @@ class CachedScoring:
                 tier.put(entries)
 
     def compute(self, keys: Sequence[bytes]) -> None:
-        """Raises what the model raises."""
+        """Run the model for these keys. Raises what the model raises."""
         if not keys:
             return
         started = self._clock()
         computed = self._compute(self._units.part(keys))
         seconds = self._clock() - started
-        made = self._units.split(keys, computed.answers)
-        self.known |= made
+        json_by_key = self._units.split(keys, computed.answers)
+        self.known |= json_by_key
         self.computed = True
         for tier in self._tiers:
             tier.computed(seconds)
         if computed.shareable:
             expires = self._expiry()
-            self.learn({key: Entry(json, expires) for key, json in made.items()}, self._tiers)
+            entries = {key: Entry(json, expires) for key, json in json_by_key.items()}
+            self.learn(entries, self._tiers)

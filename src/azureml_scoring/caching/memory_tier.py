@@ -1,4 +1,4 @@
-"""The tier in the process: least recently used out first, bounded in bytes."""
+"""The tier in the memory of a worker: bounded in bytes, evicts the least recently used entry."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from azureml_scoring.caching.value import Entry
 from azureml_scoring.shared.cache_counts import CacheCounts
 
-ENTRY_OVERHEAD = 530
-"""Bytes that an entry takes beside its key and its predictions, as the process grows: measured 480
-to 560."""
+ENTRY_OVERHEAD_BYTES = 530
+"""Memory of an entry beside its key and its predictions: the process grew by 480 to 560."""
 
 
 class MemoryTier:
-    """Thread-safe. ``clock`` is in seconds since the epoch, as expiries are."""
+    """A thread-safe tier. ``clock``: seconds since the epoch, as for expiries."""
 
     name, nearby = "memory", True
 
@@ -37,14 +36,14 @@ class MemoryTier:
     def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
         now = self._clock()
         with self._lock:
-            found = {
+            entries = {
                 key: entry
                 for key in keys
                 if (entry := self._entries.get(key)) and entry.expires > now
             }
-            for key in found:
+            for key in entries:
                 self._entries.move_to_end(key)
-        return found
+        return entries
 
     def put(self, entries: Mapping[bytes, Entry]) -> None:
         with self._lock:
@@ -61,7 +60,7 @@ class MemoryTier:
             self._bytes -= _size(key, old)
 
     def _make_room(self) -> int:
-        """-> how many went before their time."""
+        """Evict what does not fit; return how many of these entries had not expired."""
         now, evicted = self._clock(), 0
         while self._bytes > self._max_bytes:
             key, entry = next(iter(self._entries.items()))
@@ -71,9 +70,10 @@ class MemoryTier:
 
 
 def _size(key: bytes, entry: Entry) -> int:
-    return len(key) + len(entry.predictions) + ENTRY_OVERHEAD
+    return len(key) + len(entry.predictions) + ENTRY_OVERHEAD_BYTES
 
 
 def _copy(predictions: bytes) -> bytes:
-    """``orjson`` leaves what it wrote in a buffer of kilobytes, however little that is."""
+    """Copy into a buffer of the right size: that of ``orjson`` has kilobytes, however few are
+    used."""
     return bytes(memoryview(predictions))

@@ -1,4 +1,4 @@
-"""Does looking up cost less than computing? Measured as it runs, over the last times of each."""
+"""Whether looking up costs less than computing, measured on the requests as they come."""
 
 from __future__ import annotations
 
@@ -7,42 +7,41 @@ import statistics
 from collections import deque
 from collections.abc import Callable
 
-WINDOW = 25
-"""Times of which the median counts, so that a single slow one says nothing."""
+MEDIAN_TIMINGS = 25
+"""How many of the last timings the median is taken of, so that one slow call changes nothing."""
 
-JUDGE_EVERY = 10
-RETEST_EVERY = 100
-"""While it does not pay, one request in so many looks up all the same, to see whether that has
-changed."""
+JUDGE_EVERY_REQUESTS = 10
+RETEST_EVERY_REQUESTS = 100
+"""One request in so many looks up although that does not pay, to see whether it does by now."""
 
 
 class Payoff:
-    """Times in seconds. Threads share it without a lock: a time lost between two of them changes
-    nothing.
+    """Compares the median seconds of looking up and of computing.
 
-    ``judged`` is told the medians, of looking up and of computing, whenever they are compared.
+    Threads share it without a lock: a timing lost between two of them changes nothing.
+    ``on_judged`` is called with both medians whenever they are compared.
     """
 
     def __init__(
-        self, judged: Callable[[float, float], None] = lambda look_up, compute: None
+        self, on_judged: Callable[[float, float], None] = lambda look_up, compute: None
     ) -> None:
-        self._judged = judged
-        self._look_ups: deque[float] = deque(maxlen=WINDOW)
-        self._computations: deque[float] = deque(maxlen=WINDOW)
-        self._asked = itertools.count(1)
+        self._on_judged = on_judged
+        self._look_ups: deque[float] = deque(maxlen=MEDIAN_TIMINGS)
+        self._computations: deque[float] = deque(maxlen=MEDIAN_TIMINGS)
+        self._request_numbers = itertools.count(1)
         self.pays = True
 
     def worth_a_try(self) -> bool:
-        """It pays, or it is time to test again."""
-        asked = next(self._asked)
-        if asked % JUDGE_EVERY == 0 and len(self._look_ups) == WINDOW == len(self._computations):
-            look_up, compute = (
-                statistics.median(self._look_ups.copy()),
-                statistics.median(self._computations.copy()),
-            )
+        """True if looking up pays, or if it is time to test again."""
+        number = next(self._request_numbers)
+        if number % JUDGE_EVERY_REQUESTS == 0 and len(self._look_ups) == MEDIAN_TIMINGS == len(
+            self._computations
+        ):
+            look_up = statistics.median(self._look_ups.copy())
+            compute = statistics.median(self._computations.copy())
             self.pays = look_up < compute
-            self._judged(look_up, compute)
-        return self.pays or asked % RETEST_EVERY == 0
+            self._on_judged(look_up, compute)
+        return self.pays or number % RETEST_EVERY_REQUESTS == 0
 
     def looked_up(self, seconds: float) -> None:
         self._look_ups.append(seconds)

@@ -1,5 +1,5 @@
-"""The Redis client, as the settings say: small timeouts, no retries, TLS checked, a password or an
-Entra identity.
+"""The Redis client that the settings describe: short timeouts, no retries, checked TLS, a password
+or an Entra identity.
 
 Sources: redis-py 8.1, redis-entraid 1.2, Azure's documentation of Azure Cache for Redis and Azure
 Managed Redis.
@@ -24,24 +24,24 @@ from redis.retry import Retry
 from azureml_scoring.errors import StartupError
 from azureml_scoring.settings import Settings
 
-CONNECT_TIMEOUT = 1.0
-"""Seconds. No request waits for it: connections are made on the link's threads."""
+CONNECT_TIMEOUT_S = 1.0
+"""No request waits for it: connections are made on the link's threads."""
 
 TOKEN_TIMEOUT_MS = 10_000
-"""redis-entraid's own 100 ms are too few for a managed identity's first token."""
+"""redis-entraid's default of 100 ms is too short for a managed identity's first token."""
 
-PLAIN_PORT = 6379
-MANAGED_REDIS = ".redis.azure.net"
+DEFAULT_PLAIN_PORT = 6379
+MANAGED_REDIS_DOMAIN = ".redis.azure.net"
 
 
 def connector(settings: Settings) -> Callable[[], redis.Redis]:
-    """What makes the client, once it is needed. Raises StartupError."""
+    """Check the settings and return a function that makes the client. Raises StartupError."""
     options = _address(settings) | {
         "socket_timeout": settings.scoring_cache_budget_ms / 1000,
-        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
         "socket_keepalive": True,
         "protocol": 2,
-        "driver_info": None,  # spares round trips at connecting
+        "driver_info": None,  # saves round trips while connecting
     }
     if options["ssl"]:
         options |= {
@@ -75,24 +75,22 @@ def _address(settings: Settings) -> dict[str, Any]:
     try:
         scheme, query = urlsplit(url).scheme, urlsplit(url).query
         parsed: dict[str, Any] = {
-            "port": PLAIN_PORT if scheme == "redis" else settings.redis_port,
+            "port": DEFAULT_PLAIN_PORT if scheme == "redis" else settings.redis_port,
             **parse_url(url),  # type: ignore[no-untyped-call]
         }
     except ValueError:
         scheme, query, parsed = "", "", {}
-    if (
-        scheme not in ("redis", "rediss") or query or "host" not in parsed
-    ):  # a query could switch off what TLS checks
+    # A query is refused: it could switch off the checks of TLS.
+    if scheme not in ("redis", "rediss") or query or "host" not in parsed:
         raise StartupError(
-            "REDIS_URL is not usable; it looks like rediss://:password@host:6380/0, without a "
-            "query."
+            "REDIS_URL is not usable; write it as rediss://:password@host:6380/0, without a query."
         )
     parsed.pop("connection_class", None)
     return {**login, **parsed, "ssl": scheme == "rediss"}
 
 
 def _context(options: dict[str, Any]) -> ssl.SSLContext:
-    """Checks certificate and host name, as this is its default."""
+    """Return a context that checks certificate and host name, which is ssl's default."""
     try:
         context = ssl.create_default_context(cafile=options["ssl_ca_certs"])
     except OSError as error:
@@ -104,18 +102,18 @@ def _context(options: dict[str, Any]) -> ssl.SSLContext:
 
 
 def _sharing(context: ssl.SSLContext) -> type[redis.SSLConnection]:
-    """redis-py makes a context for each connection, which holds the interpreter for some 20 ms and
-    so every request.
+    """Return a connection class whose connections share one context.
 
-    Should its inner method be renamed, the connections are as slow to make as ever, and checked all
-    the same.
+    redis-py makes a context for each connection, which holds the interpreter, and so every request,
+    for some 20 ms. If redis-py renames its private method, connections are slow to make again, and
+    checked all the same.
     """
 
-    class Connection(redis.SSLConnection):
+    class SharedContextConnection(redis.SSLConnection):
         def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
             return context.wrap_socket(sock, server_hostname=self.host)
 
-    return Connection
+    return SharedContextConnection
 
 
 def _secret(value: SecretStr | None) -> str | None:
@@ -129,7 +127,7 @@ def _check_entra(options: dict[str, Any]) -> None:
         )
     if options["password"]:
         raise StartupError(
-            "REDIS_AUTH=entra does without a password; remove REDIS_PASSWORD, or REDIS_AUTH."
+            "REDIS_AUTH=entra takes no password; remove REDIS_PASSWORD or REDIS_AUTH."
         )
     if find_spec("redis_entraid") is None:
         raise StartupError("REDIS_AUTH=entra needs redis-entraid; run `pip install redis-entraid`.")
@@ -137,8 +135,8 @@ def _check_entra(options: dict[str, Any]) -> None:
 
 @lru_cache(maxsize=1)
 def _entra(process: int) -> Any:
-    """Of the workload or managed identity, AZURE_CLIENT_ID saying which. It renews tokens on a
-    thread of its own."""
+    """Return the credentials of the workload or managed identity, which AZURE_CLIENT_ID selects.
+    They renew tokens on a thread of their own."""
     from redis.auth.token_manager import RetryPolicy, TokenManagerConfig
     from redis_entraid.cred_provider import create_from_default_azure_credential
 
@@ -157,13 +155,13 @@ def _client(settings: Settings, options: dict[str, Any]) -> Any:
     if not settings.redis_cluster:
         options.pop("ssl")
         pool = redis.ConnectionPool(**options, retry=retry, retry_on_error=[])
-        # Named here too, the provider's new tokens reach the connections that are open.
+        # Passed here too, so that the provider's new tokens reach open connections.
         return redis.Redis(
             connection_pool=pool, credential_provider=options.get("credential_provider")
         )
-    if options["host"].endswith(MANAGED_REDIS):
-        # Its nodes give addresses that the certificate does not name; all are reached by the one
-        # host name.
+    if options["host"].endswith(MANAGED_REDIS_DOMAIN):
+        # The nodes announce addresses that the certificate does not name; the one host name reaches
+        # all of them.
         options |= {"address_remap": lambda address: (options["host"], address[1])}
-    options.pop("db", None)  # a cluster has one
+    options.pop("db", None)  # a cluster has only one database
     return redis.RedisCluster(**options, retry=retry)

@@ -1,15 +1,13 @@
-"""Redis at arm's length: asked on threads of its own, waited for no longer than the budget, left
-alone while it fails.
+"""A link that keeps Redis at arm's length: own threads, a budget for each look-up, and a breaker.
 
 Whatever Redis, the network, DNS, TLS or a token service do, a request waits at most the budget for
-a look-up, and never for a write. A few failures in a row open a breaker; then nothing is asked but
-a trial each second, which no request waits for. Connections are made on those threads too, so that
-neither start-up nor a fork needs Redis.
+a look-up, and never for a write. A few failures in a row open the breaker; then only a trial is
+sent each second, which no request waits for. Connections are made on the link's threads too, so
+that neither start-up nor a fork needs Redis.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -18,10 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import redis
-from circuitbreaker import STATE_HALF_OPEN, CircuitBreaker
 from redis import exceptions
 
-from azureml_scoring import log
+from azureml_scoring.caching.redis_breaker import RedisBreaker
 from azureml_scoring.caching.redis_warnings import RedisWarnings
 from azureml_scoring.caching.value import Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
@@ -30,26 +27,18 @@ T = TypeVar("T")
 Operation = Callable[[Any], T]
 """Takes the client: ``redis.Redis`` or ``redis.RedisCluster``."""
 
-READERS = 8
-"""Threads in a worker; at a millisecond a round trip they make 8,000 look-ups a second."""
+MAX_READER_THREADS = 8
+"""Eight threads make 8,000 look-ups a second in each worker, at a millisecond a round trip."""
 
-PENDING = 256
-"""Writes that may wait for their thread; more are dropped."""
-
-FAILURES = 5
-TRIAL_EVERY = 1
-"""Seconds."""
-
-LEFT_ALONE, TELL_EVERY = "Redis is left alone until it answers.", 60.0
-"""The log line on an open breaker, and the seconds until the next one. RedisDown.kql counts these
-lines."""
+MAX_PENDING_WRITES = 256
+"""How many writes may wait for their thread; more are dropped."""
 
 
 class RedisLink:
-    """``connect`` makes the client, on a thread of the link's; ``trial`` is asked to see whether
-    Redis is back.
+    """Runs operations on one client.
 
-    ``budget`` in seconds.
+    ``connect`` makes the client, on one of the link's threads; ``trial`` is the operation that
+    shows whether Redis is back; ``budget`` is the longest wait in seconds.
     """
 
     def __init__(
@@ -72,48 +61,43 @@ class RedisLink:
     def _start(self) -> None:
         self._client: redis.Redis | None = None
         self._connecting = threading.Lock()
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="redis-read")
-        self._writer = ThreadPoolExecutor(
-            1, thread_name_prefix="redis-write"
-        )  # one, so that writes keep their order
-        self._pending = threading.BoundedSemaphore(PENDING)
+        self._readers = ThreadPoolExecutor(MAX_READER_THREADS, thread_name_prefix="redis-read")
+        # One thread, so that writes keep their order.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="redis-write")
+        self._pending = threading.BoundedSemaphore(MAX_PENDING_WRITES)
         self._trying = threading.Lock()
-        self._breaker = CircuitBreaker(FAILURES, TRIAL_EVERY)
-        self._judging = threading.Lock()
-        self._opened = False
-        self._told_at = 0.0
+        self._breaker = RedisBreaker(self._counts, self._clock)
         self._warn = RedisWarnings()
 
     def try_early(self) -> None:
-        """Connect before the first request does, and tell early in the log if that fails."""
+        """Connect before the first request does, so that the log shows early if that fails."""
         self.tell(self._trial)
 
     def available(self) -> bool:
-        """Not while the breaker is open."""
+        """False while the breaker is open; sends a trial if one is due."""
         if self._breaker.closed:
             return True
-        if self._breaker.state == STATE_HALF_OPEN and self._trying.acquire(blocking=False):
+        if self._breaker.trial_due and self._trying.acquire(blocking=False):
             _submit(
                 self._readers, lambda: self._read(self._trial, _Verdict()), self._trying.release
             )
         return False
 
     def ask(self, operation: Operation[T]) -> T:
-        """Raises Unavailable where there is no answer within the budget."""
+        """Return the result of ``operation``. Raises Unavailable without one within the budget."""
         verdict = _Verdict()
         future = _submit(self._readers, lambda: self._read(operation, verdict))
         try:
             return future.result(timeout=self._budget)
         except TimeoutError:
-            if (
-                not future.cancel() and verdict.mine()
-            ):  # it is Redis that is slow, not the queue for a thread
-                self._judge(failed=True)
+            # If the cancel succeeds, the queue for a thread was slow and not Redis.
+            if not future.cancel() and verdict.claim():
+                self._breaker.record(failed=True)
             self._counts.add(redis_timeouts=1)
             raise Unavailable from None
 
     def tell(self, operation: Operation[object]) -> None:
-        """In the order of the calls; nobody waits for it."""
+        """Run ``operation`` some time later, in the order of the calls."""
         if self._pending.acquire(blocking=False):
             _submit(self._writer, lambda: self._write(operation), self._pending.release)
         else:
@@ -125,18 +109,18 @@ class RedisLink:
             answer = operation(self._connected())
         except Exception as error:
             self._note(error)
-            if verdict.mine():
-                self._judge(failed=True)
+            if verdict.claim():
+                self._breaker.record(failed=True)
             raise Unavailable from None
-        if verdict.mine():  # too late is as bad as never: a request waits in vain each time
+        if verdict.claim():  # too late is as bad as never: a request waits in vain each time
             late = time.monotonic() - began > self._budget
             self._counts.add(redis_timeouts=int(late))
-            self._judge(failed=late)
+            self._breaker.record(failed=late)
         return answer
 
     def _write(self, operation: Operation[object]) -> None:
-        """Its success says nothing of reading, and a refusal neither: only an outage counts for the
-        breaker."""
+        """Write; only an outage counts for the breaker, since neither a success nor a refusal says
+        anything about reads."""
         if not self._breaker.closed:
             self._counts.add(redis_dropped=1)
             return
@@ -145,22 +129,7 @@ class RedisLink:
         except Exception as error:
             self._note(error)
             if not _refuses_writes(error):
-                self._judge(failed=True)
-
-    def _judge(self, *, failed: bool) -> None:
-        """Tell the breaker; also the counts when it opens or closes, and the log while it stays
-        open."""
-        with self._judging:
-            with contextlib.suppress(_Failed), self._breaker:
-                if failed:
-                    raise _Failed
-            opened = not self._breaker.closed
-            changed, self._opened = opened != self._opened, opened
-            if changed:
-                self._counts.set(redis_breaker_open=int(opened))
-            if changed or (opened and self._clock() - self._told_at >= TELL_EVERY):
-                self._told_at = self._clock()
-                log.event(LEFT_ALONE if opened else "Redis answers again.")
+                self._breaker.record(failed=True)
 
     def _connected(self) -> redis.Redis:
         with self._connecting:
@@ -173,21 +142,17 @@ class RedisLink:
         self._warn(error)
 
 
-class _Failed(Exception):
-    """For the breaker."""
-
-
 class _Verdict:
-    """Of one read, which counts once: when its caller gives up, or when it ends before that."""
+    """The right to record one read, which counts once: when its caller gives up, or when it ends
+    before that."""
 
     def __init__(self) -> None:
-        self._to_be_given = [True]
+        self._unclaimed = [True]
 
-    def mine(self) -> bool:
-        """True for the first who asks: taking the last of a list is one step, which no thread
-        interrupts."""
+    def claim(self) -> bool:
+        """True for the first caller. Popping from a list is atomic, so this needs no lock."""
         try:
-            return self._to_be_given.pop()
+            return self._unclaimed.pop()
         except IndexError:
             return False
 
@@ -205,7 +170,7 @@ def _submit(
 
 
 def _refuses_writes(error: Exception) -> bool:
-    """Full, a replica, or without its disk: it can still be read."""
+    """True if Redis is full, a replica, or without its disk: it can still be read."""
     return isinstance(
         error, exceptions.OutOfMemoryError | exceptions.ReadOnlyError
     ) or "MISCONF" in str(error)

@@ -1,5 +1,4 @@
-"""What the log says of a Redis that fails: the kind of failure and what to do about it, once a
-minute."""
+"""Log lines on a Redis that fails: the kind of failure and what to do about it, once a minute."""
 
 from __future__ import annotations
 
@@ -10,8 +9,8 @@ from redis import exceptions
 
 from azureml_scoring import log
 
-WARN_EVERY = 60.0
-"""Seconds between two log lines on one kind of failure."""
+WARNING_INTERVAL_S = 60.0
+"""Between two log lines on one kind of failure."""
 
 ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.AuthenticationError, "check REDIS_PASSWORD, or the identity's access policy"),
@@ -19,11 +18,11 @@ ADVICE: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.MovedError, "it is a cluster: set REDIS_CLUSTER=true"),
     (
         exceptions.TimeoutError,
-        "it is slow or can't be reached: check the network, its load and REDIS_PORT",
+        "it is slow or can't be reached: check the network, the load on Redis and REDIS_PORT",
     ),
     (
         exceptions.ConnectionError,
-        "check that it runs, REDIS_HOST, REDIS_PORT, REDIS_SSL and its certificate",
+        "check that it runs, and check REDIS_HOST, REDIS_PORT, REDIS_SSL and its certificate",
     ),
     (
         exceptions.RedisClusterException,
@@ -38,18 +37,18 @@ ADVICE: tuple[tuple[type[Exception], str], ...] = (
 
 
 class RedisWarnings:
-    """Of one link to Redis: ``warn(error)`` is called for each failure, and writes what has not
-    been said of late."""
+    """Warnings about one link to Redis, which calls ``warn(error)`` for each failure."""
 
     def __init__(self) -> None:
-        self._told: dict[type[Exception], float] = {}
+        self._logged_at: dict[type[Exception], float] = {}
 
     def __call__(self, error: Exception) -> None:
-        """Names the kind of failure, not its message: that may hold what is secret."""
+        """Log the kind of failure, unless that was done of late. The message of ``error`` is left
+        out: it may hold secrets."""
         kind, now = type(error), time.monotonic()
-        if now - self._told.get(kind, -WARN_EVERY) < WARN_EVERY:
+        if now - self._logged_at.get(kind, -WARNING_INTERVAL_S) < WARNING_INTERVAL_S:
             return
-        self._told[kind] = now
+        self._logged_at[kind] = now
         advice = next(
             (advice for known, advice in ADVICE if isinstance(error, known)), "see docs/cache.md"
         )

@@ -1,4 +1,4 @@
-"""The response cache that the settings ask for."""
+"""Builds the response cache from the settings."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from cache import ResponseCache
 
 
 def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
-    """Waits for no connection. Raises StartupError."""
+    """Build the cache, without waiting for a connection. Raises StartupError."""
     tiers: list[Tier] = []
     leases = None
     if settings.scoring_cache != "off" and settings.scoring_cache_max_bytes:
         tiers.append(MemoryTier(settings.scoring_cache_max_bytes, counts))
     if _uses_redis(settings):
-        from azureml_scoring.caching.lease import (
-            Leases,  # redis-py takes a tenth of a second to import
-        )
+        # Imported here because redis-py takes a tenth of a second to import.
+        from azureml_scoring.caching.lease import Leases
         from azureml_scoring.caching.redis_client import connector
         from azureml_scoring.caching.redis_link import RedisLink
         from azureml_scoring.caching.redis_tier import RedisTier
@@ -29,7 +28,7 @@ def response_cache(settings: Settings, counts: CacheCounts) -> ResponseCache:
         link = RedisLink(
             connector(settings), lambda client: client.get(trial_key), counts, budget=budget
         )
-        if not settings.worker_preload:  # each worker has to connect after it was forked
+        if not settings.worker_preload:  # else each worker connects after it was forked
             link.try_early()
         secret = settings.scoring_cache_key
         shared = RedisTier(link, counts, secret=secret.get_secret_value() if secret else None)

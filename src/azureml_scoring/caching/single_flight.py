@@ -1,5 +1,5 @@
-"""Equal work in flight is done once: the first to claim a key leads, the others wait for what it
-lands."""
+"""Computes equal requests of one process once: the first to claim a key computes it, the others
+wait for its result."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """``mine``: keys that the caller leads; ``theirs``: keys that another thread is at."""
+class KeyClaim:
+    """Keys that a thread has claimed. ``mine``: for the claimant to compute; ``theirs``: computed
+    by other threads."""
 
     mine: dict[bytes, Future[bytes | None]] = field(default_factory=dict)
     theirs: dict[bytes, Future[bytes | None]] = field(default_factory=dict)
 
     def land(self, results: Mapping[bytes, bytes]) -> None:
-        """Hand results to those that wait for them."""
+        """Hand results to the threads that wait for them."""
         for key, result in results.items():
             self.mine[key].set_result(result)
 
     def wait(self, seconds: float) -> dict[bytes, bytes]:
-        """What the others landed; a key whose leader failed, or took longer, is left out."""
+        """Return the results of other threads. A key whose thread failed, or took longer, is left
+        out."""
         if not self.theirs:
             return {}
         wait(self.theirs.values(), timeout=max(seconds, 0))
@@ -32,17 +34,17 @@ class Claim:
 
 
 class SingleFlight:
-    """Among the threads of one process."""
+    """The keys that the threads of this process are computing."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flights: dict[bytes, Future[bytes | None]] = {}
 
     @contextmanager
-    def claim(self, keys: Iterable[bytes]) -> Iterator[Claim]:
-        """On leaving, whatever the reason, keys that have not landed are released, so that nobody
-        waits in vain."""
-        claim = Claim()
+    def claim(self, keys: Iterable[bytes]) -> Iterator[KeyClaim]:
+        """Claim the keys that no other thread computes. On exit, for whatever reason, keys without
+        a result are released, so that nobody waits in vain."""
+        claim = KeyClaim()
         try:
             with self._lock:
                 for key in keys:
@@ -54,9 +56,8 @@ class SingleFlight:
         finally:
             with self._lock:
                 for key, future in claim.mine.items():
-                    if (
-                        self._flights.get(key) is future
-                    ):  # the server's SIGALRM may have struck in between
+                    # The server's SIGALRM may have struck between the two assignments above.
+                    if self._flights.get(key) is future:
                         del self._flights[key]
             for future in claim.mine.values():
                 if not future.done():

@@ -1,4 +1,4 @@
-"""What a place to keep predictions must do, and how it is used only while that pays."""
+"""The tiers of the cache: what each must do, and a wrapper that uses one only while it pays."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from azureml_scoring.shared.cache_counts import CacheCounts
 
 
 class Tier(Protocol):
-    """Gives back what was put under a key and has not expired, or nothing; never anything else."""
+    """A store that returns what was put under a key and has not expired, or nothing."""
 
     name: str
     nearby: bool
-    """Asking it costs no round trip."""
+    """True if a look-up costs no round trip."""
 
     def available(self) -> bool: ...
 
     def get(self, keys: Iterable[bytes], rows: int | None = None) -> dict[bytes, Entry]:
-        """What is known of these keys: JSON with the answers to so many rows, None being the one
-        answer to a row.
+        """Return the entries of these keys, as far as there are any. Raises Unavailable.
 
-        Raises Unavailable.
+        ``rows``: how many answers an entry's JSON lists; None: it is the answer to one row.
         """
 
     def put(self, entries: Mapping[bytes, Entry]) -> None:
-        """May keep them, or not."""
+        """Store the entries. A tier may also drop them."""
 
 
 class MeasuredTier:
-    """A tier with what its look-ups cost and bring. With ``must_pay`` it is bypassed where
+    """A tier that counts its hits and times its look-ups. With ``must_pay`` it is bypassed while
     computing is cheaper."""
 
     def __init__(
@@ -47,32 +46,36 @@ class MeasuredTier:
         self.peek, self.put = tier.get, tier.put
         self._tier = tier
         self._counts = counts
-        self._payoff = Payoff(self._judged)
+        self._payoff = Payoff(self._publish)
         self._must_pay = must_pay
         self._clock = clock
 
     def worth_asking(self) -> bool:
+        """True if the tier is available and a look-up pays, or a test of that is due."""
         return self._tier.available() and (self._payoff.worth_a_try() or not self._must_pay)
 
     def look_up(
         self, keys: Iterable[bytes], rows: int | None = None, started: float | None = None
     ) -> dict[bytes, Entry]:
-        """``started``: when preparing for it began, if that was before. Never raises."""
+        """Return the entries of these keys; never raises.
+
+        ``started``: when the request began to prepare for it, if that was earlier.
+        """
         started = self._clock() if started is None else started
         try:
-            found = self._tier.get(keys, rows)
+            entries = self._tier.get(keys, rows)
         except Unavailable:
             return {}
         self._payoff.looked_up(self._clock() - started)
-        if found:
-            self._counts.add(**{f"{self.name}_hits": len(found)})
-        return found
+        if entries:
+            self._counts.add(**{f"{self.name}_hits": len(entries)})
+        return entries
 
     def computed(self, seconds: float) -> None:
-        """How long a computation took that a hit would have saved."""
+        """Note how long a computation took that a hit would have saved."""
         self._payoff.computed(seconds)
 
-    def _judged(self, look_up: float, compute: float) -> None:
+    def _publish(self, look_up: float, compute: float) -> None:
         name = self.name
         self._counts.set(
             **{

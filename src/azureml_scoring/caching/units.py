@@ -1,4 +1,4 @@
-"""What of a batch is cached apart: the whole of it, or each row."""
+"""The units of a batch that are cached: the whole batch, or each row by itself."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from azureml_scoring.models.predictions import to_json
 
 class Units(Protocol):
     keys: list[bytes]
-    """Each once."""
+    """The keys of the units, without repeats."""
 
     rows: int | None
-    """To how many of them a unit is the list of answers; None: it is the one answer to a row."""
+    """How many answers a unit's JSON lists; None: it is the answer to one row."""
 
     def part(self, keys: Sequence[bytes]) -> Batch:
-        """What is to be computed for these keys."""
+        """Return the batch to compute for these keys."""
 
     def split(self, keys: Sequence[bytes], answers: list[Any]) -> dict[bytes, bytes]:
-        """The answers to that part -> JSON by key. Raises ModelFailed."""
+        """Split the answers to that batch into JSON by key. Raises ModelFailed."""
 
     def join(self, known: Mapping[bytes, bytes]) -> bytes:
-        """JSON by key -> the JSON of the predictions, in the order of the batch."""
+        """Join JSON by key into the JSON of all predictions, in the order of the batch."""
 
 
 class WholeBatch:
+    """The whole batch as one unit."""
+
     def __init__(self, keys: KeyMaker, batch: Batch) -> None:
         self.keys = [keys.of_batch(batch)]
         self.rows: int | None = len(batch.X)
@@ -43,8 +45,8 @@ class WholeBatch:
         return known[self.keys[0]]
 
 
-class Rows:
-    """A row that stands in the batch twice is one unit."""
+class RowUnits:
+    """Each row as a unit; a row that the batch holds twice is one unit."""
 
     def __init__(self, keys: KeyMaker, batch: Batch) -> None:
         self._order = keys.of_rows(batch)

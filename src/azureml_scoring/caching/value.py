@@ -1,9 +1,9 @@
-"""What is cached: the JSON of predictions and when it expires; sealed where it leaves the process.
+"""Cached values: the JSON of predictions and its expiry, sealed before it leaves the process.
 
 A sealed value is data, never a pickle: version, expiry, checksum, JSON. The checksum covers the key
-too, so that a value under another key is told apart. With a secret it is a signature: then nobody
-else who may write to the store can put there what we would take. Without one it tells damage, and
-what is no list of answers is not taken either way.
+too, so that a value under another key is detected. With a secret it is a signature: nobody else who
+may write to the store can make a value that we accept. Without one it detects damage. Either way,
+JSON that is not a list of answers is refused.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import dataclass
 
 import orjson
 
-VERSION = b"ams1"
-HEADER = struct.Struct("<4sd16s")
+VALUE_VERSION = b"ams1"
+VALUE_HEADER = struct.Struct("<4sd16s")
 
-LONGEST = 10_000_000
-"""Bytes of JSON that are stored, or parsed when read: parsing holds up every other request of the
+MAX_JSON_BYTES = 10_000_000
+"""Longest JSON that is stored, or parsed when read: parsing holds up every other request of the
 process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """``predictions``: JSON; ``expires``: seconds since the epoch."""
+    """Predictions as JSON; ``expires`` in seconds since the epoch."""
 
     predictions: bytes
     expires: float
@@ -36,27 +36,35 @@ class Corrupt(Exception):
 
 
 class Unavailable(Exception):
-    """A tier can't be asked right now."""
+    """The tier can't answer right now."""
 
 
 class Seal:
-    """``secret``: the same in all workers and pods that share a store; None where it is trusted."""
+    """Seals values and opens sealed ones.
+
+    ``secret``: the same in all workers and pods that share a store; None if the store is trusted.
+    """
 
     def __init__(self, secret: str | None = None) -> None:
         self._key = hashlib.blake2b(secret.encode()).digest() if secret else b""
 
     def close(self, key: bytes, entry: Entry) -> bytes:
-        return HEADER.pack(VERSION, entry.expires, self._checksum(key, entry)) + entry.predictions
+        checksum = self._checksum(key, entry)
+        return VALUE_HEADER.pack(VALUE_VERSION, entry.expires, checksum) + entry.predictions
 
     def open(self, key: bytes, value: bytes, rows: int | None) -> Entry:
-        """``rows``: how many answers there must be; None where it is the answer to one row. Raises
-        Corrupt."""
+        """Return the entry of a sealed value. Raises Corrupt.
+
+        ``rows``: how many answers its JSON must list; None: it is the answer to one row.
+        """
         try:
-            version, expires, checksum = HEADER.unpack_from(value)
+            version, expires, checksum = VALUE_HEADER.unpack_from(value)
         except struct.error:
             raise Corrupt from None
-        entry = Entry(value[HEADER.size :], expires)
-        if version != VERSION or not hmac.compare_digest(checksum, self._checksum(key, entry)):
+        entry = Entry(value[VALUE_HEADER.size :], expires)
+        if version != VALUE_VERSION or not hmac.compare_digest(
+            checksum, self._checksum(key, entry)
+        ):
             raise Corrupt
         if not _are_answers(entry.predictions, rows):
             raise Corrupt
@@ -68,7 +76,7 @@ class Seal:
 
 
 def _are_answers(predictions: bytes, rows: int | None) -> bool:
-    if len(predictions) > LONGEST:
+    if len(predictions) > MAX_JSON_BYTES:
         return False
     try:
         answers = orjson.loads(predictions)

@@ -1,9 +1,8 @@
-"""The body of a WSGI request: read within limits, and known to be JSON by what its headers say."""
+"""Reads the body of a WSGI request within limits, and checks that its headers say JSON."""
 
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 import socket
 import time
@@ -11,7 +10,7 @@ import zlib
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from azureml_scoring.body_budget import LARGE, BodyBudget, Held
+from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget, Held
 from azureml_scoring.errors import (
     BodyTimeout,
     IncompleteBody,
@@ -21,38 +20,40 @@ from azureml_scoring.errors import (
     UnsupportedContentEncoding,
     UnsupportedContentType,
 )
-from azureml_scoring.http.head import length
+from azureml_scoring.http.body_buffer import BodyBuffer
+from azureml_scoring.http.head import content_length
 from azureml_scoring.inputs.payload import Limits
 
 Environ = Mapping[str, Any]
 
-CHUNK = 65_536
-SKIPPED = 100_000_000
-"""How much of a body that is too large is read and thrown away, so that the client gets to read the
-answer."""
+PART_BYTES = 65_536
+
+BROKEN_OFF = "The request body could not be read to its end."
 
 PARAMETER = re.compile(
     r""";[; \t]*(?:([^\s=;"]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;]*))?[^;]*""", re.DOTALL
 )
-"""Of a media type, RFC 9110. One that is malformed is passed over, as far as the next semicolon."""
+"""A parameter of a media type, RFC 9110. A malformed one is skipped up to the next semicolon."""
 
-UTF_8 = ("utf-8", "utf8", "us-ascii")
+UTF_8_NAMES = ("utf-8", "utf8", "us-ascii")
 
 
 class BodyReader:
-    """``timeout``: in seconds, until all of a body is there. ``budget``: of all bodies together."""
+    """``timeout_s``: seconds until all of a body must be there. ``budget``: of all bodies
+    together."""
 
-    def __init__(self, limits: Limits, budget: BodyBudget, *, timeout: float = 10.0) -> None:
+    def __init__(self, limits: Limits, budget: BodyBudget, *, timeout_s: float = 10.0) -> None:
         self._limits = limits
-        self._timeout = timeout
+        self.timeout_s = timeout_s
         self.hold = budget.hold
 
     def read(
         self, environ: Environ, body: bytes | ScoringError | None = None, held: Held | None = None
     ) -> bytes:
-        """Decompressed. ``body``: None where it is still to be read, or what came of that.
+        """Return the decompressed body.
 
-        What it takes counts as ``held``, but for small ones. Raises ClientError or Overloaded.
+        ``body``: None to read it from ``wsgi.input``; else as received, or why it was not. A large
+        one counts as ``held``. Raises ClientError or Overloaded.
         """
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
@@ -66,55 +67,43 @@ class BodyReader:
             raise body
         return _gunzip(body, self._limits, held) if gzipped else body
 
-    def _received(self, environ: Environ, held: Held | None) -> bytes:
-        limit, announced = self._limits.max_bytes, length(environ.get("CONTENT_LENGTH"))
-        kept, size, no_room = io.BytesIO(), 0, None
-        try:
-            with contextlib.closing(self._chunks(environ)) as stream:
-                while (
-                    announced <= limit and size <= limit and not no_room and (chunk := next(stream))
-                ):
-                    no_room = held.no_room(len(chunk)) if held else None
-                    kept.write(chunk)
-                    size += len(chunk)
-                unwanted = no_room or max(announced, size) > limit
-                while unwanted and size < SKIPPED and (chunk := next(stream)):
-                    kept = io.BytesIO()
-                    size += len(chunk)
-        except TimeoutError:
-            raise BodyTimeout(
-                f"The request body did not arrive within {self._timeout:g} seconds.", ""
-            ) from None
-        except (
-            Exception
-        ) as error:  # each HTTP server has its own for a client that breaks off or chunks badly
-            raise IncompleteBody("The request body could not be read to its end.", "") from error
-        self._limits.check_bytes(max(announced, size))
-        if no_room:
-            raise no_room
-        if size < announced:
-            raise IncompleteBody("The request body ended before its Content-Length.", "")
-        return kept.getvalue()
+    def buffer(self, environ: Environ, held: Held | None) -> BodyBuffer:
+        return BodyBuffer(self._limits, content_length(environ.get("CONTENT_LENGTH")), held)
 
-    def _chunks(self, environ: Environ) -> Generator[bytes, None, None]:
-        """Parts of the body, and at its end empty ones. Raises TimeoutError, where the server lends
-        us its socket."""
+    def _received(self, environ: Environ, held: Held | None) -> bytes:
+        body = self.buffer(environ, held)
+        try:
+            with contextlib.closing(self._parts(environ)) as parts:
+                while body.wants_more and (part := next(parts)):
+                    body.add(part)
+        except TimeoutError:
+            raise too_slow(self.timeout_s) from None
+        except Exception as error:  # each HTTP server has its own when a client breaks off
+            raise IncompleteBody(BROKEN_OFF, "") from error
+        return body.finish()
+
+    def _parts(self, environ: Environ) -> Generator[bytes, None, None]:
+        """Yield the parts of the body, then empty ones. Raises TimeoutError if the server lends us
+        its socket."""
         stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
         if connection is None:
             while True:
-                yield stream.read(CHUNK)
-        due = time.monotonic() + self._timeout
+                yield stream.read(PART_BYTES)
+        due = time.monotonic() + self.timeout_s
         try:
             while True:
                 connection.settimeout(max(due - time.monotonic(), 0.001))
-                yield stream.read(CHUNK)
+                yield stream.read(PART_BYTES)
         except TimeoutError:
-            connection.shutdown(
-                socket.SHUT_RD
-            )  # gunicorn would wait for the rest, at the end in its main thread
+            # gunicorn would wait for the rest, at the end in its main thread
+            connection.shutdown(socket.SHUT_RD)
             raise
         finally:
             connection.settimeout(None)
+
+
+def too_slow(timeout_s: float) -> BodyTimeout:
+    return BodyTimeout(f"The request body did not arrive within {timeout_s:g} seconds.", "")
 
 
 def _check_content_type(value: str | None) -> None:
@@ -126,7 +115,7 @@ def _check_content_type(value: str | None) -> None:
             "Set the header Content-Type: application/json (curl: -H 'Content-Type: "
             "application/json')."
         )
-    if not charsets.issubset(UTF_8):
+    if not charsets.issubset(UTF_8_NAMES):
         raise UnsupportedContentType(
             "JSON is UTF-8: send the body in that encoding, and the header Content-Type: "
             "application/json."
@@ -134,8 +123,8 @@ def _check_content_type(value: str | None) -> None:
 
 
 def _media_type(value: str) -> tuple[str, set[str]]:
-    """``Application/JSON; charset="UTF-8"`` -> application/json, {utf-8}. Takes time linear in its
-    length."""
+    """Return ("application/json", {"utf-8"}) for ``Application/JSON; charset="UTF-8"``, in time
+    linear in its length."""
     kind, semicolon, rest = value.partition(";")
     parameters = PARAMETER.findall(semicolon + rest)
     charsets = {text.strip(' \t"').lower() for name, text in parameters if _is_charset(name)}
@@ -143,7 +132,7 @@ def _media_type(value: str) -> tuple[str, set[str]]:
 
 
 def _is_charset(parameter: str) -> bool:
-    """Also as RFC 2231 spells one, ``charset*`` or ``charset*0``: its value is none that we
+    """Return True also for RFC 2231's ``charset*`` and ``charset*0``, no value of which we
     take."""
     return parameter.lower().partition("*")[0] == "charset"
 
@@ -158,15 +147,17 @@ def _gzipped(content_encoding: str) -> bool:
 
 
 def _gunzip(body: bytes, limits: Limits, held: Held | None) -> bytes:
-    """Of one member, which is what clients send: thousands of empty ones would cost more than any
-    limit tells."""
+    """Unpack one member, which is what clients send: thousands of empty ones would cost more than
+    any limit bounds."""
     member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        plain = member.decompress(body, min(LARGE, limits.max_bytes + 1))
-        if limits.max_bytes >= LARGE and len(plain) == LARGE:
+        plain = member.decompress(body, min(LARGE_BODY_BYTES, limits.max_bytes + 1))
+        if limits.max_bytes >= LARGE_BODY_BYTES and len(plain) == LARGE_BODY_BYTES:
             if held:
                 held.turn()
-            plain += member.decompress(member.unconsumed_tail, limits.max_bytes + 1 - LARGE)
+            plain += member.decompress(
+                member.unconsumed_tail, limits.max_bytes + 1 - LARGE_BODY_BYTES
+            )
             if held:
                 held.take(len(plain))
     except zlib.error:

@@ -7,7 +7,6 @@ disturbs no answer before it. When a connection ends is in connection_ends.py.
 from __future__ import annotations
 
 import asyncio
-from http import HTTPStatus
 from typing import Any, cast
 
 import httptools
@@ -15,9 +14,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead
-from azureml_scoring.http import head as http_head
+from azureml_scoring.http import head
 from azureml_scoring.http.connection_ends import CyclesTransport, EndingConnection
-from azureml_scoring.http.head import LONGEST_HEAD
+from azureml_scoring.http.head import MAX_HEAD_BYTES
+from azureml_scoring.http.response import header_lines, refusal
 
 CUT_OFF = "scoring.cut_off"
 """In the ``state`` of a request's scope: its body broke off where it seems to end."""
@@ -58,8 +58,8 @@ class HttpConnection(EndingConnection):
         except STOPS as error:
             self._go_on(error, data)
         else:
-            if self._unaccounted > LONGEST_HEAD:
-                self._refuse(HeadTooLarge(http_head.TOO_LARGE))
+            if self._unaccounted > MAX_HEAD_BYTES:
+                self._refuse(HeadTooLarge(head.TOO_LARGE))
 
     def on_message_begin(self) -> None:
         if self._over:
@@ -72,14 +72,14 @@ class HttpConnection(EndingConnection):
         if self.parser.should_upgrade():
             return
         version = self.parser.get_http_version()
-        refused = http_head.refusal(version, self.url, self.headers)
-        if isinstance(refused, HeadTooLarge):
+        error = head.error(version, self.url, self.headers)
+        if isinstance(error, HeadTooLarge):
             self._cut_down()
         super().on_headers_complete()
         cycle = self.cycle
         cycle.transport = cast(asyncio.Transport, CyclesTransport(self))
-        if refused:
-            cycle.scope["state"][REFUSED] = refused
+        if error:
+            cycle.scope["state"][REFUSED] = error
             cycle.keep_alive = False
         elif self.server_state.draining:
             cycle.keep_alive = False
@@ -117,23 +117,16 @@ class HttpConnection(EndingConnection):
         if not self.idle:
             self._cut_off()
             return
-        told = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
-        body, status = http_head.body(told), told.status
-        lines = [
-            b"HTTP/1.1 %d %b" % (status, HTTPStatus(status).phrase.encode()),
-            *(b"%b: %b" % header for header in self.server_state.default_headers),
-            b"content-type: application/json",
-            b"content-length: %d" % len(body),
-            b"connection: close",
-        ]
-        self.transport.write(b"\r\n".join([*lines, b"", body]))
+        answer = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
+        lines = header_lines([*self.server_state.default_headers, (b"connection", b"close")])
+        self.transport.write(refusal(answer).encode(lines))
         self.end()
 
     def _cut_down(self) -> None:
         """A head that is too large, to what can be looked at."""
-        self.url = self.url[: http_head.LONGEST_LINE]
-        self.headers[:] = [field for field in self.headers if http_head.fits(b"", [field])][
-            : http_head.MOST_HEADERS
+        self.url = self.url[: head.MAX_LINE_BYTES]
+        self.headers[:] = [field for field in self.headers if head.fits(b"", [field])][
+            : head.MAX_HEADERS
         ]
 
     def _cut_off(self) -> None:
@@ -157,10 +150,10 @@ class HttpConnection(EndingConnection):
             and self.parser.get_method() != b"CONNECT"
         ):
             rest = rest[error.args[0] :]
-            head = self._head_without_offer()
+            again = self._head_without_offer()
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            error = self._stopped_at(head) or self._stopped_at(rest)
+            error = self._stopped_at(again) or self._stopped_at(rest)
         if error:
             self._refuse(error.__context__ or error)
 

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 
 from uvicorn.server import ServerState
 
-MOST_CONNECTIONS = 1_000
+MAX_CONNECTIONS = 1_000
 """Of a worker, as of gunicorn's."""
 
 KEPT = 16
@@ -44,7 +44,7 @@ class Connections(ServerState):
     """uvicorn's state of a server. ``most``: of connections. ``draining``: each answer is the last
     of its connection. ``stopping``: no connection comes any more."""
 
-    def __init__(self, most: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, most: int = MAX_CONNECTIONS) -> None:
         super().__init__()
         self.most = most
         self.draining = self.stopping = False
@@ -80,4 +80,4 @@ def allowed() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         soft = wanted
     files = FILES if soft == unlimited else soft
-    return max(1, min(MOST_CONNECTIONS, (files - len(os.listdir("/dev/fd"))) * 3 // 4))
+    return max(1, min(MAX_CONNECTIONS, (files - len(os.listdir("/dev/fd"))) * 3 // 4))

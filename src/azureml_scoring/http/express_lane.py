@@ -1,14 +1,18 @@
-"""The express lane of our worker: a small request to a quick model is answered in the turn that
-read its last byte.
+"""The express lane of our worker: a small request to a quick model is answered in the turn of the
+event loop that read its last byte, without a task and without ASGI.
 
-No task, no ASGI. Every other request takes uvicorn's ordinary way to asgi.py. Which of them it is
-shows only at the end of the head, or of the body, so what uvicorn would make of a request is put
-off until then.
+Every other request takes uvicorn's way to asgi.py. Which way a request takes shows only at the end
+of its head, or of its body, so the parser's callbacks are kept until then:
+
+    on_message_begin, on_url, on_header …  kept
+    on_headers_complete                    express, or ``_replay_to_uvicorn``
+    on_body …                              express: kept, or replayed once the body is too large
+    on_message_complete                    express: ``_answer``, or replayed if it must wait
+    anything but the next byte             express: ``_settle`` replays, so that uvicorn's way waits
 """
 
 from __future__ import annotations
 
-import functools
 import time
 from typing import Any, cast
 
@@ -16,21 +20,23 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from azureml_scoring.http import head, wsgi_bridge
-from azureml_scoring.http.asgi import MUST_WAIT, SMALL, Front
+from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import HttpConnection
-from azureml_scoring.http.head import LONGEST_LENGTH, LONGEST_LINE, MOST_HEADERS, VERSIONS
-from azureml_scoring.http.lean_lane import SCORE, LeanLane, unusual
+from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
+from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
+from azureml_scoring.http.response import header_lines
 from azureml_scoring.http.turn import Pending
-from azureml_scoring.request import MustWait
+from azureml_scoring.request import Answer, MustWait
 
-SCORE_URL = SCORE.encode()
-ORDINARY = frozenset(
+SCORE_URL = SCORE_PATH.encode()
+NOT_EXPRESS = frozenset(
     ("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE")
 )
-"""Headers that make a request none for the express lane."""
+"""A request with one of these headers takes uvicorn's way."""
 
 CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
-"""What an answer says: that it is the last one; that it is not, which HTTP/1.0 wants to be told."""
+"""Header lines of an answer: the last one of its connection; not the last one, which only HTTP/1.0
+must be told."""
 
 
 class FrontProtocol(HttpConnection):
@@ -46,7 +52,7 @@ class FrontProtocol(HttpConnection):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         front = cast(Front, self.app)
-        self._lane = None if self.access_log else front.lane
+        self._endpoint = front.endpoint
         self._turn = front.turn
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
@@ -65,42 +71,39 @@ class FrontProtocol(HttpConnection):
         self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
-        lane = self._lane
         if (
-            lane is not None
-            and self.url == SCORE_URL
-            and lane.service.quick
+            self.url == SCORE_URL
+            and self._endpoint.quick
+            and not self.access_log  # which uvicorn's way writes
             and self.idle
             and not self.flow.write_paused
             and not self._over
             and self.parser.get_method() == b"POST"
             and (
-                self._unaccounted + self._first_piece <= LONGEST_LINE
+                self._unaccounted + self._first_piece <= MAX_LINE_BYTES
                 or head.fits(SCORE_URL, self._fields)
             )
         ):
-            environ = wsgi_bridge.environ("POST", SCORE, self._fields)
+            environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
             if self._takes(environ):
                 self._express = environ
                 return
-        self._ordinary()
+        self._replay_to_uvicorn()
 
     def _takes(self, environ: dict[str, Any]) -> bool:
-        """Whether the head is one for the express lane. The others are looked at more closely on
-        their way."""
+        """Return True for a plain head. uvicorn's way looks at the others more closely."""
         kept = self.parser.should_keep_alive()
-        told = not kept or "HTTP_CONNECTION" in environ
-        version = (
-            self.parser.get_http_version() if told else "1.1"
-        )  # which alone keeps alive unasked
+        version = "1.1"  # the only one that keeps alive without a header
+        if not kept or "HTTP_CONNECTION" in environ:
+            version = self.parser.get_http_version()
         self._connection_line = CLOSE if not kept else KEEP_ALIVE if version == "1.0" else ""
         return (
-            ORDINARY.isdisjoint(environ)
+            NOT_EXPRESS.isdisjoint(environ)
             and "," not in environ.get("HTTP_HOST", ",")
-            and len(environ.get("CONTENT_LENGTH", "")) <= LONGEST_LENGTH
-            and len(self._fields) <= MOST_HEADERS
+            and len(environ.get("CONTENT_LENGTH", "")) <= MAX_LENGTH_DIGITS
+            and len(self._fields) <= MAX_HEADERS
             and version in VERSIONS
-            and not unusual(environ)
+            and not is_unusual(environ)
         )
 
     def on_body(self, body: bytes) -> None:
@@ -109,47 +112,47 @@ class FrontProtocol(HttpConnection):
             return
         self._unaccounted = 0
         self._body += body
-        if len(self._body) > SMALL:
-            self._ordinary()
+        if len(self._body) > MAX_INLINE_BODY_BYTES:
+            self._replay_to_uvicorn()
 
     def on_message_complete(self) -> None:
-        if self._lane and self._express is not None:
+        if self._express is not None:
             try:
-                self._score(self._lane, self._express)
+                self._answer(self._express)
                 return
             except MustWait:
                 pass
-            self._ordinary()
+            self._replay_to_uvicorn()
             self.scope["state"][MUST_WAIT] = True
         super().on_message_complete()
 
-    def _score(self, lane: LeanLane, environ: dict[str, Any]) -> None:
-        """Raises MustWait."""
-        started, due = time.perf_counter(), lane.service.admission.due
-        request = lane.reader.received(environ, self._body, due, at_once=True)
-        steps = lane.service.steps(request, due, self._turn.joint)
-        first = next(steps)
+    def _answer(self, environ: dict[str, Any]) -> None:
+        """Let this turn of the loop answer the request. Raises MustWait."""
+        endpoint, started = self._endpoint, time.perf_counter()
+        scoring = endpoint.begin(environ, self._body, self._turn.joint)
         self._express, self._unaccounted = None, 0
         self.server_state.total_requests += 1
         draining = self.server_state.draining
         connection_line = CLOSE if draining else self._connection_line
-        written = functools.partial(lane.written, request, started, self._lines() + connection_line)
-        self._turn.add(Pending(self.transport, started, first, steps, written), self.loop)
+        lines = self._server_lines() + connection_line
+
+        def encode(answer: Answer) -> bytes:
+            return endpoint.respond(scoring.request, answer, started).encode(lines)
+
+        self._turn.add(Pending(self.transport, started, scoring, encode), self.loop)
         if connection_line is CLOSE:
             self._turn.end()
             self.end() if draining else self.transport.close()
 
-    def _lines(self) -> str:
+    def _server_lines(self) -> str:
+        """Return the server's own headers; they change once a second, for the date."""
         headers = self.server_state.default_headers
-        if headers is not self._default_headers:  # once a second, for the date
-            self._default_headers = headers
-            self._default_lines = "".join(
-                f"{name.decode()}: {value.decode()}\r\n" for name, value in headers
-            )
+        if headers is not self._default_headers:
+            self._default_headers, self._default_lines = headers, header_lines(headers)
         return self._default_lines
 
-    def _ordinary(self) -> None:
-        """uvicorn's way, with what has come of the request so far."""
+    def _replay_to_uvicorn(self) -> None:
+        """Make the callbacks that were kept: from here on the request takes uvicorn's way."""
         self._turn.end()
         url, body = self.url, self._body
         self._express = None
@@ -162,10 +165,10 @@ class FrontProtocol(HttpConnection):
             super().on_body(body)
 
     def _settle(self) -> None:
-        """Before anything but the next byte happens to the connection."""
+        """Call this before anything but the next byte happens to the connection."""
         self._turn.end()
         if self._express is not None and not self._over:
-            self._ordinary()
+            self._replay_to_uvicorn()
 
     def _refuse(self, error: BaseException) -> None:
         self._settle()
@@ -176,7 +179,7 @@ class FrontProtocol(HttpConnection):
         return super().eof_received()
 
     def look(self, now: float) -> None:
-        """A body that is slow to come is asgi.py's to wait for."""
+        """asgi.py waits for a body that is slow to arrive."""
         self._settle()
         super().look(now)
 

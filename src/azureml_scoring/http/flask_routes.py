@@ -1,13 +1,12 @@
-"""The HTTP side under ``azmlinfsrv``: our answers as its responses, the probes beside its
-``/score``, the lean lane.
+"""``run()`` under ``azmlinfsrv``: our answers as Flask's responses, and the probes beside ``/score``.
 
-The routes are added to the server's blueprint while it calls ``init()``. That is no public
-interface: should it change, a line in the log says so, and ``/score`` still works.
+This is the contract, and the only way under gunicorn's own worker. The routes are added to the
+server's blueprint while it calls ``init()``. That interface is not public: if it changes, a log
+line says so, and ``/score`` still works.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import sys
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from azureml_scoring import log
 from azureml_scoring.errors import ClientError, MethodNotAllowed, RequestIdTooLong
-from azureml_scoring.http.lean_lane import SCORE, LeanLane, is_score, probe_answer, steps_aside_for
+from azureml_scoring.http.endpoint import MAX_ID_LENGTH, SCORE_PATH, is_score_path
+from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.request import Answer, Request
 from azureml_scoring.service import Service
-from azureml_scoring.signals import dashboard
-from azureml_scoring.signals.health import Health
-from azureml_scoring.signals.metrics import Metrics
 
 if TYPE_CHECKING:
     from flask import Response
@@ -30,113 +27,96 @@ if TYPE_CHECKING:
 SERVER_ROUTES = "azureml_inference_server_http.server.routes"
 
 METHODS = ("GET", "POST", "OPTIONS")
-"""That the server's own rule for ``/score`` takes."""
+"""What the server's own rule for ``/score`` takes."""
 
 REFUSED_BY_SERVER: dict[int, tuple[type[ClientError], str]] = {
     405: (MethodNotAllowed, "Scoring takes POST."),
     431: (
         RequestIdTooLong,
-        "x-request-id and x-ms-client-request-id may have 100 characters at most.",
+        f"x-request-id and x-ms-client-request-id may have {MAX_ID_LENGTH} characters at most.",
     ),
 }
-"""What the server turns down on ``/score`` before we see it: those answers take our form too."""
+"""What the server refuses on ``/score`` before ``run()``: those answers take our form too."""
 
 
 class HttpScoring:
     """``/score`` as Flask sees it."""
 
     def __init__(self, service: Service, reader: RequestReader) -> None:
-        self.service = service
-        self.reader = reader
+        self._service = service
+        self._reader = reader
 
     def __call__(self, flask_request: Any) -> Response:
         environ = flask_request.environ
         if environ["REQUEST_METHOD"] == "OPTIONS":  # CORS: the server adds the headers
-            return _response(Answer(200, b"{}", {"Allow": "POST, OPTIONS"}))
-        request = self.reader(environ)
+            return _flask_response(Answer(200, b"{}", {"Allow": "POST, OPTIONS"}))
+        request = self._reader(environ)
         _echo(request)
-        return _response(self.service.score(request))
+        return _flask_response(self._service.score(request))
 
     def restate(self, response: Response) -> Response:
-        """Flask calls it after each request: the server's own refusals of ``/score`` take our
-        form."""
+        """Give the server's own refusals of ``/score`` our form. Flask calls this after each
+        request."""
         import flask
 
-        if (
-            not is_score(flask.request.path) or "x-ms-run-fn-exec-ms" in response.headers
-        ):  # run() answered
+        run_answered = "x-ms-run-fn-exec-ms" in response.headers
+        if run_answered or not is_score_path(flask.request.path):
             return response
         if response.status_code in REFUSED_BY_SERVER:
             error, message = REFUSED_BY_SERVER[response.status_code]
-            answer = self.service.score(self.reader.refused(flask.request.environ, error(message)))
+            answer = self._service.refuse(self._reader(flask.request.environ), error(message))
             response.set_data(answer.body)
             response.headers.update(answer.headers)
         return response
 
 
-Pages = Mapping[str, Callable[[], Answer]]
+def mount(scoring: HttpScoring, pages: Pages) -> bool:
+    """Add the routes of the pages, and ``/score/``, to the server if this process has one.
 
-
-def pages_of(health: Health, metrics: Metrics, *, with_dashboard: bool = False) -> Pages:
-    """What is beside ``/score``, by path."""
-    probes = (health.health, health.readiness, health.liveness)
-    pages: dict[str, Callable[[], Answer]] = {
-        f"/{probe.__name__}": functools.partial(probe_answer, probe) for probe in probes
-    }
-    pages["/metrics"] = metrics.answer
-    if with_dashboard:
-        page = dashboard.page()
-        pages["/dashboard"] = lambda: page
-    return pages
-
-
-def mount(scoring: HttpScoring, pages: Pages, *, lean: bool = True) -> None:
-    """Add the pages' routes and the lean lane, where there is such a server."""
+    Returns True if our worker may answer ahead of Flask.
+    """
     server = sys.modules.get(SERVER_ROUTES)
     if server is None:
-        return
+        return False
     try:
         blueprint = server.main_blueprint
         for path, page in pages.items():
             blueprint.add_url_rule(path, path.removeprefix("/"), _view(page))
         blueprint.add_url_rule(
-            f"{SCORE}/",
+            f"{SCORE_PATH}/",
             "score_and_slash",
             server.handle_score,
             methods=METHODS,
             provide_automatic_options=False,
         )
         blueprint.after_app_request(scoring.restate)
-        if lean and not steps_aside_for(server.config):
-            blueprint.record_once(lambda state: _mount_lane(state.app, scoring, pages))
+        return flask_feature(server.config) is None
     except Exception as error:
         log.event(
-            f"This azureml-inference-server-http is not one we know ({type(error).__name__}): no "
-            f"/health, /readiness, "
-            "/liveness and /metrics; probe / instead.",
+            f"This azureml-inference-server-http has an unknown form ({type(error).__name__}): no "
+            "/health, /readiness, /liveness and /metrics; probe / instead.",
             logging.WARNING,
         )
+        return False
 
 
-def _mount_lane(app: Any, scoring: HttpScoring, pages: Pages) -> None:
-    """As WSGI middleware, in the place that Flask has for it."""
-    try:
-        version = os.environ.get("HTTP_X_MS_SERVER_VERSION", "")  # the server sets it
-        app.wsgi_app = LeanLane(
-            app.wsgi_app, scoring.service, scoring.reader, pages, server_version=version
-        )
-    except AttributeError:
-        log.event(
-            "This Flask is not one we know: no lean lane, requests take the longer way.",
-            logging.WARNING,
-        )
+def flask_feature(server: Any, environ: Mapping[str, str] = os.environ) -> str | None:
+    """Name the feature of the server that is on and works only in Flask. ``server``: its
+    configuration. Raises AttributeError."""
+    if server.app_insights_enabled:
+        return "Application Insights"
+    if server.cors_origins:
+        return "CORS"
+    if environ.get("SCORING_TIMEOUT_MS"):
+        return "SCORING_TIMEOUT_MS"
+    return None
 
 
 def _view(page: Callable[[], Answer]) -> Callable[[], Response]:
-    return lambda: _response(page())
+    return lambda: _flask_response(page())
 
 
-def _response(answer: Answer) -> Response:
+def _flask_response(answer: Answer) -> Response:
     from azureml_inference_server_http.api.aml_response import AMLResponse
 
     headers: Mapping[str, str] = {"Content-Type": answer.content_type, **answer.headers}
@@ -145,8 +125,8 @@ def _response(answer: Answer) -> Response:
 
 
 def _echo(request: Request) -> None:
-    """The server answers with the ids in ``flask.g``, where it would else put one of its own
-    making."""
+    """Put the ids into ``flask.g``, from where the server answers with them; else it makes its
+    own."""
     from flask import g
 
     g.request_id = request.request_id

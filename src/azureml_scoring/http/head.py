@@ -7,26 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
+from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead
 
-from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead, ScoringError
-
-LONGEST_HEAD = 65_536
+MAX_HEAD_BYTES = 65_536
 """Bytes of a request's line and headers together."""
 
-LONGEST_LINE = 8_192
+MAX_LINE_BYTES = 8_192
 """Bytes of the request's line, and of each header: about as many as gunicorn's own worker takes."""
 
-MOST_HEADERS = 100
+MAX_HEADERS = 100
 """As gunicorn's own worker takes."""
 
-LONGEST_LENGTH = 19
+MAX_LENGTH_DIGITS = 19
 """Digits of a Content-Length. Python refuses to read thousands of them as a number."""
 
 TOO_LARGE = (
-    f"The request line and each header may have {LONGEST_LINE:,} bytes, and at most {MOST_HEADERS} "
+    f"The request line and each header may have {MAX_LINE_BYTES:,} bytes, and at most {MAX_HEADERS} "
     f"headers together "
-    f"{LONGEST_HEAD:,}; leave out what is not needed."
+    f"{MAX_HEAD_BYTES:,}; leave out what is not needed."
 )
 
 VERSIONS = ("1.0", "1.1")
@@ -35,8 +33,8 @@ Headers = Sequence[tuple[bytes, bytes]]
 """Names in any case, and values."""
 
 
-def refusal(version: str, url: bytes, headers: Headers) -> ClientError | None:
-    """Why a head is not taken; None where it is. ``version``: of HTTP, as the request has it."""
+def error(version: str, url: bytes, headers: Headers) -> ClientError | None:
+    """Return why a head is refused, or None. ``version``: of HTTP, as the request names it."""
     if not fits(url, headers):
         return HeadTooLarge(TOO_LARGE)
     if version not in VERSIONS:
@@ -47,9 +45,9 @@ def refusal(version: str, url: bytes, headers: Headers) -> ClientError | None:
     try:
         for name, value in headers:
             if name.lower() == b"content-length":
-                length(value.decode("latin-1"))
-    except MalformedHead as error:
-        return error
+                content_length(value.decode("latin-1"))
+    except MalformedHead as malformed:
+        return malformed
     return None
 
 
@@ -57,21 +55,18 @@ def fits(url: bytes, headers: Headers) -> bool:
     """Whether the request line and the headers are within the limits."""
     sizes = [len(url), *(len(name) + len(value) for name, value in headers)]
     return (
-        len(headers) <= MOST_HEADERS and max(sizes) <= LONGEST_LINE and sum(sizes) <= LONGEST_HEAD
+        len(headers) <= MAX_HEADERS
+        and max(sizes) <= MAX_LINE_BYTES
+        and sum(sizes) <= MAX_HEAD_BYTES
     )
 
 
-def length(told: str | None) -> int:
-    """Bytes of a body by its Content-Length; 0 where that is not told. Raises MalformedHead."""
-    digits = (told or "0").strip()
-    if len(digits) > LONGEST_LENGTH or not (digits.isascii() and digits.isdigit()):
+def content_length(header: str | None) -> int:
+    """Return a Content-Length in bytes; 0 if there is none. Raises MalformedHead."""
+    digits = (header or "0").strip()
+    if len(digits) > MAX_LENGTH_DIGITS or not (digits.isascii() and digits.isdigit()):
         raise MalformedHead(
-            f"Content-Length must be a whole number of at most {LONGEST_LENGTH} digits; send the "
+            f"Content-Length must be a whole number of at most {MAX_LENGTH_DIGITS} digits; send the "
             f"length of the body."
         )
     return int(digits)
-
-
-def body(error: ScoringError) -> bytes:
-    """What the client is told where the service is not asked."""
-    return orjson.dumps({"error": error.message, "code": error.code, "status": int(error.status)})

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 import uvicorn
 
 from azureml_scoring.http import listener
-from azureml_scoring.http.connections import MOST_CONNECTIONS, Connections
+from azureml_scoring.http.connections import MAX_CONNECTIONS, Connections
 from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.fair_accept import SUPPORTED, FairServer
 
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
     server_state: Connections
 
     def __init__(
-        self, config: uvicorn.Config, worker: Worker, most_connections: int = MOST_CONNECTIONS
+        self, config: uvicorn.Config, worker: Worker, most_connections: int = MAX_CONNECTIONS
     ) -> None:
         super().__init__(config)
         self.server_state = Connections(most_connections)

@@ -1,45 +1,43 @@
-"""Our worker, which takes the place of gunicorn's own under ``azmlinfsrv``: uvicorn on uvloop, and
-our front on it.
+"""Our worker, in the place of gunicorn's own under ``azmlinfsrv``: uvicorn on uvloop, with our front.
 
-gunicorn's master notices nothing: it goes on to hold the socket, to replace a worker that dies and
-to say when to stop. uvicorn alone would neither drain before it stops, nor end with its master.
+gunicorn's master still holds the socket, replaces a worker that dies and says when to stop. uvicorn
+alone would neither drain before it stops nor end with its master.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 import uvloop
 
-from azureml_scoring import log, settings
+from azureml_scoring import log
 from azureml_scoring.http import connections
 from azureml_scoring.http.asgi import THREADS, Front
-from azureml_scoring.http.connections import MOST_CONNECTIONS
+from azureml_scoring.http.connections import MAX_CONNECTIONS
+from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.express_lane import FrontProtocol
-from azureml_scoring.http.lean_lane import LeanLane
 from azureml_scoring.http.server import Server
-from azureml_scoring.inputs.payload import Limits
 
-KEEP_ALIVE = 75
-"""Seconds that an idle connection is kept: longer than a proxy in front keeps it, or it would find
-it closed."""
+KEEP_ALIVE_S = 75
+"""How long an idle connection is kept: longer than a proxy in front keeps it, which would otherwise
+find it closed."""
 
-LEVELS = {"uvicorn.error": logging.WARNING, "uvicorn.access": logging.INFO}
+LOG_LEVELS = {"uvicorn.error": logging.WARNING, "uvicorn.access": logging.INFO}
 
 
 class FastWorker:
-    """See ``process.Worker``. ``gunicorn``: the worker that runs once it has loaded the application,
-    which calls ``init()``, which calls this."""
+    """See ``process.Worker``. ``gunicorn``: the worker that is loading the application, which calls
+    ``init()``, which calls this."""
 
     threads = THREADS
+    _endpoint: ScoringEndpoint
 
     def __init__(self, gunicorn: Any) -> None:
-        """Raises AttributeError where it is not as we know it."""
+        """Raises AttributeError if this gunicorn has an unknown form."""
         self.master: int = gunicorn.ppid
         self.workers: int = gunicorn.cfg.workers
         self.drain_seconds = 0.0
@@ -57,6 +55,9 @@ class FastWorker:
         }
         gunicorn.run = self.run
 
+    def answer_by(self, endpoint: ScoringEndpoint) -> None:
+        self._endpoint = endpoint
+
     def drop_access_log(self) -> None:
         self._access_log = False
 
@@ -65,20 +66,20 @@ class FastWorker:
 
     @property
     def told_to_stop(self) -> bool:
-        """By a signal that came while the model was loaded: gunicorn's handler got it, for there
-        was no loop yet."""
+        """True if a signal came while the model was loaded: gunicorn's handler got it, as there was
+        no loop yet."""
         return not self._gunicorn.alive
 
     def run(self) -> None:
-        """Until the server is told to stop."""
+        """Serve until the server is told to stop."""
         if self.told_to_stop:
             return
-        for name, theirs in self._logs.items():
-            uvicorns = logging.getLogger(name)
-            uvicorns.handlers, uvicorns.propagate = theirs.handlers, False
-            uvicorns.setLevel(LEVELS[name])
+        for name, gunicorns in self._logs.items():
+            logger = logging.getLogger(name)
+            logger.handlers, logger.propagate = gunicorns.handlers, False
+            logger.setLevel(LOG_LEVELS[name])
         config = uvicorn.Config(
-            self._front(self._gunicorn.wsgi),
+            Front(self._gunicorn.wsgi, self._endpoint),
             http=FrontProtocol,
             interface="asgi3",
             lifespan="off",
@@ -87,35 +88,25 @@ class FastWorker:
             log_config=None,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=KEEP_ALIVE,
+            timeout_keep_alive=KEEP_ALIVE_S,
             callback_notify=self._tell_master,
             **self._options,
         )
         sockets = [listener.sock for listener in self._gunicorn.sockets]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Server(config, self, _most_connections()).serve(sockets))
-
-    def _front(self, flask: Any) -> Front:
-        configured = settings.load(os.environ)
-        lane = flask.wsgi_app if isinstance(flask.wsgi_app, LeanLane) else None
-        return Front(
-            flask,
-            lane,
-            Limits(configured.scoring_max_bytes),
-            configured.scoring_body_timeout_ms / 1000,
-        )
+            runner.run(Server(config, self, _max_connections()).serve(sockets))
 
     async def _tell_master(self) -> None:
-        """That it lives."""
+        """Tell the master that this worker is alive."""
         self._gunicorn.notify()
 
 
-def _most_connections() -> int:
-    most = connections.allowed()
-    if most < MOST_CONNECTIONS:
+def _max_connections() -> int:
+    allowed = connections.allowed()
+    if allowed < MAX_CONNECTIONS:
         log.event(
-            f"This worker takes {most} connections at once, for it may open few files; raise that: "
-            f"ulimit -n 4096.",
+            f"This worker takes {allowed} connections at once, for it may open few files; raise "
+            "that: ulimit -n 4096.",
             logging.WARNING,
         )
-    return most
+    return allowed

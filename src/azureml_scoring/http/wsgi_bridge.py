@@ -1,53 +1,51 @@
-"""ASGI's request as WSGI's: the environment that our code reads headers from, and a call of a WSGI
-application."""
+"""Translates ASGI to WSGI: the environment that our code reads headers from, and a call of Flask."""
 
 from __future__ import annotations
 
 import functools
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from azureml_scoring.errors import ScoringError
-from azureml_scoring.http import head
-from azureml_scoring.http.lean_lane import Response, Wsgi
+from azureml_scoring.http.body_reader import Environ
+from azureml_scoring.http.response import Response
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
-    """As much of PEP 3333's as the lean lane asks for."""
+    """Return as much of PEP 3333's environment as ``ScoringEndpoint`` reads."""
     return environ(scope["method"], scope["path"].encode().decode("latin-1"), scope["headers"])
 
 
 def environ(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:
-    """``path`` as PEP 3333 has it."""
-    found = {"REQUEST_METHOD": method, "PATH_INFO": path}
+    """``path``: its UTF-8 bytes read as Latin-1, as PEP 3333 has it."""
+    values = {"REQUEST_METHOD": method, "PATH_INFO": path}
     for name, value in headers:
         key = _key(name)
         if key is None:
             continue
         text = value.decode("latin-1")
-        found[key] = text if key not in found else f"{found[key]},{text}"
-    return found
+        values[key] = text if key not in values else f"{values[key]},{text}"
+    return values
 
 
 @functools.lru_cache(maxsize=256)
 def _key(header: bytes) -> str | None:
-    """None for one that would pass for another, as ``Content_Length``."""
+    """Return None for a header that would pass for another, such as ``Content_Length``."""
     if b"_" in header:
         return None
     name = header.decode("latin-1").upper().replace("-", "_")
     return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
 
 
-def call(
-    app: Wsgi, scope: dict[str, Any], environ: dict[str, Any], body: bytes | ScoringError
-) -> Response:
-    """With the body that was read, or the error of reading it."""
-    if isinstance(body, ScoringError):
-        return refusal(body)
-    (host, port), (client, _) = scope["server"], scope["client"] or ("", 0)  # it may be gone
-    full = environ | {
+def call(app: Wsgi, scope: dict[str, Any], environ: Environ, body: bytes) -> Response:
+    """Call the WSGI application with a body that was read."""
+    (host, port), (client, _) = scope["server"], scope["client"] or ("", 0)  # None once it is gone
+    full = {
+        **environ,
         "CONTENT_LENGTH": str(len(body)),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "REMOTE_ADDR": client,
@@ -64,7 +62,7 @@ def call(
         "wsgi.version": (1, 0),
     }
     started: list[Any] = []
-    parts = app(full, lambda *given: started.extend(given))
+    parts = app(full, lambda *arguments: started.extend(arguments))
     try:
         answer = b"".join(parts)
     finally:
@@ -72,14 +70,3 @@ def call(
             parts.close()
     status, headers = started[:2]
     return Response(int(status.split()[0]), headers, answer)
-
-
-def refusal(error: ScoringError) -> Response:
-    """Where neither the service nor the application is asked."""
-    body = head.body(error)
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        **error.headers,
-    }
-    return Response(int(error.status), [*headers.items()], body)

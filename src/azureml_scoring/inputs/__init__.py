@@ -1,1 +1,1 @@
-"""What a request may hold: the model's contract and the forms of a body."""
+"""The input of a request: the model's contract and the forms of a body."""

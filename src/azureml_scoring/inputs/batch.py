@@ -1,4 +1,4 @@
-"""What a model is asked for: a table of typed values, and by which of its methods."""
+"""The input of a model: a table of typed values, and the method to call."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 
 
 class Batch(NamedTuple):
-    """``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing
-    is NaN or None.
+    """The rows of a request, and the method that they are for.
 
-    Equal requests are equal here to the last bit, -0.0 being 0.0 and 1 being 1.0 where the model
-    takes a float: the cache's key is made of these bytes (docs/adr/0004).
+    ``X``: (rows, features), C order, of the contract's dtype, in the order of the fit; missing
+    values are NaN or None. Equal requests give equal bytes, since the cache's key is made of them
+    (docs/adr/0004): -0.0 is 0.0, and 1 is 1.0 if the model takes a float.
     """
 
     X: np.ndarray

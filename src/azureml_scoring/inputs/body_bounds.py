@@ -1,8 +1,7 @@
-"""How deep a body is nested and how many values it can hold, from its bytes: before a parser makes
-objects of them.
+"""Bounds the nesting and the number of values of a body, before a parser makes objects of it.
 
 A few kilobytes of gzip can hold millions of empty lists, which take a hundred times their bytes as
-objects. It goes through the body in pieces, so that no thread waits long for the interpreter.
+objects. The body is read in pieces, so that no thread waits long for the interpreter.
 """
 
 from __future__ import annotations
@@ -11,29 +10,32 @@ import numpy as np
 
 from azureml_scoring.errors import TooDeep, TooManyElements
 
-PIECE = 65_536
-OTHERS = bytes(set(range(256)) - set(b'"[]{},'))
-STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
-"""Into the depth or out of it, by bracket; 255 is -1."""
+PIECE_BYTES = 65_536
+INSIGNIFICANT_BYTES = bytes(set(range(256)) - set(b'"[]{},'))
+DEPTH_STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
+"""Change of the depth by byte: 1 for an opening bracket, 255 (-1 as int8) for a closing one."""
 
 QUOTE = ord('"')
 
 
 def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
-    """``max_parts``: of lists, objects and commas together. Raises TooDeep or TooManyElements."""
+    """Check a body. Raises TooDeep or TooManyElements.
+
+    ``max_parts``: lists, objects and commas together.
+    """
     if (
-        len(body) <= PIECE
+        len(body) <= PIECE_BYTES
         and body.count(b"[") + body.count(b"{") <= max_depth
         and body.count(b",") < max_parts
     ):
         return
     depth = parts = 0
-    outside = _Outside()
-    for start in range(0, len(body), PIECE):
-        marks = outside.of(body[start : start + PIECE])
-        steps = np.frombuffer(marks.translate(STEPS), np.int8).cumsum(dtype=np.int32)
+    outside_strings = _MarksOutsideStrings()
+    for start in range(0, len(body), PIECE_BYTES):
+        marks = outside_strings.filter(body[start : start + PIECE_BYTES])
+        steps = np.frombuffer(marks.translate(DEPTH_STEPS), np.int8).cumsum(dtype=np.int32)
         if depth + int(steps.max(initial=0)) > max_depth:
-            raise TooDeep(f"The JSON is nested too deep. Maximum {max_depth} levels allowed.", "")
+            raise TooDeep(f"The JSON is nested too deeply. Maximum {max_depth} levels allowed.", "")
         depth += int(steps[-1]) if len(steps) else 0
         parts += marks.count(b",") + marks.count(b"[") + marks.count(b"{")
         if parts > max_parts:
@@ -43,17 +45,16 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
             )
 
 
-class _Outside:
-    """The brackets and commas of a body that stand outside of its strings, from one piece after the
-    other."""
+class _MarksOutsideStrings:
+    """Filters the brackets and commas of a body that are outside of its strings, piece by piece."""
 
     def __init__(self) -> None:
         self._inside = 0
         self._backslash = b""
-        """One that ended the last piece, where the byte that it escapes is in the next one."""
+        """A backslash at the end of the last piece, whose escaped byte is in the next one."""
 
-    def of(self, piece: bytes) -> bytes:
-        marks = self._without_escapes(piece).translate(None, OTHERS)
+    def filter(self, piece: bytes) -> bytes:
+        marks = self._without_escapes(piece).translate(None, INSIGNIFICANT_BYTES)
         if not self._inside and b'"' not in marks:
             return marks
         array = np.frombuffer(marks, np.uint8)

@@ -1,7 +1,7 @@
-"""What a model takes and what it can be asked: the input contract, kept in the manifest.
+"""The input contract of a model: its columns and methods, kept in the manifest.
 
-``mlops package`` measures it on a sample; without a manifest it is read off the MLflow signature or
-the estimator.
+``mlops package`` measures it on a sample; without a manifest it is read from the MLflow signature
+or the estimator.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field, FiniteFloat
 
 Container = Literal["array", "frame", "list"]
-"""What the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of texts (a
-vectorizer)."""
+"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of
+texts (for a vectorizer)."""
 
 METHODS = (
     "predict",
@@ -25,25 +25,25 @@ METHODS = (
     "score_samples",
     "transform",
 )
-"""What may be asked of a scikit-learn estimator; the first that a model has is its default."""
+"""Methods of scikit-learn that a request may choose; the first that a model has is its default."""
 
 Method = Annotated[str, Field(pattern=f"^({'|'.join(METHODS)})$")]
 Scalar = bool | int | FiniteFloat | str
 
 TEXT, BOOLEAN, CATEGORY, DATETIME, ANY = "str", "bool", "category", "datetime", "any"
 """Dtypes beside numpy's numbers. ``datetime`` takes ISO 8601 without a zone, and the model gets
-``datetime64[ns]``; ``any`` takes each scalar: nothing is known of the column."""
+``datetime64[ns]``; ``any`` takes every scalar, for a column of which nothing is known."""
 
-DTYPE = "^(u?int(8|16|32|64)|float(16|32|64)|str|bool|category|datetime|any)$"
+DTYPE_PATTERN = "^(u?int(8|16|32|64)|float(16|32|64)|str|bool|category|datetime|any)$"
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column: ``dtype`` is a numpy number's name, or one of the five above; ``missing`` says
-    that null is taken."""
+    """One column. ``dtype``: the name of a numpy number, or one of the five above; ``missing``:
+    null is accepted."""
 
     name: str | None
-    dtype: Annotated[str, Field(pattern=DTYPE)] = "float64"
+    dtype: Annotated[str, Field(pattern=DTYPE_PATTERN)] = "float64"
     missing: bool = False
     categories: tuple[Scalar, ...] = ()
 
@@ -54,7 +54,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns in the order of the model's fit, and the methods it has, the default first."""
+    """The columns in the order of the fit, and the model's methods, the default first."""
 
     features: Annotated[tuple[Feature, ...], Field(min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
@@ -62,14 +62,14 @@ class Contract:
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
-        """The columns' names, or None where the model was fitted without any."""
+        """The names of the columns, or None if the model was fitted without names."""
         names = tuple(feature.name for feature in self.features if feature.name is not None)
         return names if len(names) == len(self.features) else None
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
-        """Of the whole batch: the columns' common number, float64 for a mixture of them, object
-        with anything else."""
+        """The dtype of a batch: the one number type of all columns, float64 for a mixture of
+        numbers, else object."""
         if not all(feature.numeric for feature in self.features):
             return np.dtype(object)
         dtypes = {feature.dtype for feature in self.features}
@@ -84,12 +84,12 @@ class Contract:
 
     @cached_property
     def uniform(self) -> bool:
-        """Each column has the dtype of the whole batch."""
+        """True if every column has the dtype of the batch."""
         return all(feature.dtype == self.dtype.name for feature in self.features)
 
     @cached_property
     def plain(self) -> bool:
-        """Nothing but float64."""
+        """True if every column is float64."""
         return self.uniform and self.dtype == np.float64
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a request to this model looks like: with what an error about the form of one ends."""
+"""Describes the requests that a model takes, for errors about the form of one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ import orjson
 
 from azureml_scoring.inputs.contract import BOOLEAN, TEXT, Contract, Feature
 
-SHOWN = 3
-"""Columns that are named; the others are an ellipsis."""
+MAX_SHOWN_COLUMNS = 3
+"""Further columns are shown as an ellipsis."""
 
 
 def forms(contract: Contract) -> str:
-    """One sentence. It names the model's own columns, and holds nothing of a request."""
+    """Return one sentence. It names the model's columns and holds nothing of a request."""
     count = len(contract.features)
     if count == 1:
         first, second = _two_values(contract.features[0])
-        return f'Send {{"data": [[{first}], [{second}]]}}: each row is a list, of one value.'
+        return f'Send {{"data": [[{first}], [{second}]]}}: each row is a list of one value.'
     by_position = f"{count} values in each row, in the order that the model was fitted with"
     if contract.names is None:
         return f'Send {{"data": [[...], [...]]}}, with {by_position}.'
-    shown = ", ".join(orjson.dumps(name).decode() for name in contract.names[:SHOWN])
-    more = ", ..." if count > SHOWN else ""
-    return f'Send {{"columns": [{shown}{more}], "data": [[...], [...]]}}; or without "columns", {by_position}.'
+    shown = ", ".join(orjson.dumps(name).decode() for name in contract.names[:MAX_SHOWN_COLUMNS])
+    more = ", ..." if count > MAX_SHOWN_COLUMNS else ""
+    return (
+        f'Send {{"columns": [{shown}{more}], "data": [[...], [...]]}}; or without "columns", '
+        f"{by_position}."
+    )
 
 
 def _two_values(feature: Feature) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""A body that holds nothing but rows of numbers, from its bytes into one array.
+"""A fast parser for bodies that hold only rows of numbers: from bytes into one array.
 
-It knows no mistakes: a body that is anything else gives None, and payload.py tells what it is or
-what is wrong with it. A test holds the two to the same values, to the last bit.
+It reports no errors: for any other body it returns None, and payload.py parses it or says what is
+wrong. A test holds the two parsers to the same values, to the last bit.
 """
 
 from __future__ import annotations
@@ -14,53 +14,55 @@ import numpy as np
 import orjson
 import simdjson
 
-from azureml_scoring.body_budget import LARGE
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.inputs.payload import Limits
 
-FEW = 256
-"""Bytes, a row or two: those are cheaper by way of Python's own numbers, which the request's other
-JSON needs too."""
+SMALL_BODY_BYTES = 256
+"""A row or two: up to this size orjson and Python's own numbers are faster than simdjson."""
 
-FILLING = b"0123456789+-.eE \t\r\n"
-"""What numbers and white space are made of. Without it a body shows its form: brackets, commas and
+NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
+"""The bytes of numbers and white space. Without them a body shows its form: brackets, commas and
 names."""
 
-HEADS = {b"": "", b'{"data":': "data", b'{"input_data":': "input_data"}
-"""What comes before the rows -> what they are called."""
+ROWS_KEY_OF_HEAD = {b"": "", b'{"data":': "data", b'{"input_data":': "input_data"}
+"""The form before the rows -> the key of the rows."""
 
-TAILS = (b"", b"}")
-"""What comes after them, but for a method."""
+TAILS_WITHOUT_METHOD = (b"", b"}")
+"""The form after the rows, unless a method follows."""
 
-DEPTH = 3
-AROUND = 1_000
-"""Bytes before and after the rows."""
+FORM_DEPTH = 3
+MAX_BYTES_AROUND_ROWS = 1_000
 
 
 def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str | None] | None:
-    """Rows of ``features`` numbers each, within the limits, and the method as sent, if it was; None
-    of anything else.
+    """Parse rows of ``features`` numbers within the limits; None for any other body.
 
-    The array: (rows, features), float64, C order, writable, -0.0 being 0.0.
+    Returns the array, (rows, features) of float64 in C order, writable, with -0.0 as 0.0; and the
+    method, None if the body has none.
     """
-    if len(body) > limits.max_bytes or limits.max_depth < DEPTH or features > limits.max_features:
+    if (
+        len(body) > limits.max_bytes
+        or limits.max_depth < FORM_DEPTH
+        or features > limits.max_features
+    ):
         return None
     form = (
-        body.translate(None, FILLING)
-        if len(body) <= LARGE
+        body.translate(None, NUMBER_BYTES)
+        if len(body) <= LARGE_BODY_BYTES
         else _form(body, limits.max_rows * (features + 2))
     )
     rows = form.count(b"[") - 1
     if not 0 < rows <= limits.max_rows or rows * features > limits.max_elements:
         return None
-    head, found, tail = form.partition(_rows(rows, features))
-    if not found or head not in HEADS:
+    head, separator, tail = form.partition(_form_of_rows(rows, features))
+    if not separator or head not in ROWS_KEY_OF_HEAD:
         return None
     try:
-        few = len(body) <= FEW
-        document: Any = orjson.loads(body) if few else _parse(body)
-        method = None if tail in TAILS else _method(document, tail)
-        values = document[HEADS[head]] if head else document
-        if few:
+        small = len(body) <= SMALL_BODY_BYTES
+        document: Any = orjson.loads(body) if small else _parse(body)
+        method = None if tail in TAILS_WITHOUT_METHOD else _method(document, tail)
+        values = document[ROWS_KEY_OF_HEAD[head]] if head else document
+        if small:
             X = np.array(values, np.float64)
             X += 0.0
         else:
@@ -70,26 +72,25 @@ def numbers(body: bytes, features: int, limits: Limits) -> tuple[np.ndarray, str
         return None
 
 
-def _form(body: bytes, most: int) -> bytes:
-    """In pieces, so that no other thread waits long for the interpreter. Empty, where it is longer
-    than that of so many rows with all that may stand around them."""
+def _form(body: bytes, max_rows_bytes: int) -> bytes:
+    """Return the form of a large body, or nothing if it is too long for the rows and what is around
+    them. It is made in pieces, so that no other thread waits long for the interpreter."""
     form = bytearray()
-    for start in range(0, len(body), LARGE):
-        form += body[start : start + LARGE].translate(None, FILLING)
-        if len(form) > most + AROUND:
+    for start in range(0, len(body), LARGE_BODY_BYTES):
+        form += body[start : start + LARGE_BODY_BYTES].translate(None, NUMBER_BYTES)
+        if len(form) > max_rows_bytes + MAX_BYTES_AROUND_ROWS:
             return b""
     return bytes(form)
 
 
 @functools.lru_cache(maxsize=16)
-def _rows(count: int, features: int) -> bytes:
-    """The form of so many."""
+def _form_of_rows(count: int, features: int) -> bytes:
     row = b"[" + b"," * (features - 1) + b"]"
     return b"[" + b",".join([row] * count) + b"]"
 
 
 def _method(document: Any, tail: bytes) -> str:
-    """Raises ValueError where anything else is sent, or it is no text."""
+    """Return the method. Raises ValueError if it is not a text, or there are other keys."""
     method = document["method"]
     if tail.count(b'"') != 4 or len(document) != 2 or not isinstance(method, str):
         raise ValueError
@@ -97,7 +98,7 @@ def _method(document: Any, tail: bytes) -> str:
 
 
 class _Parser(threading.local):
-    """It reuses its memory, so each thread needs one of its own."""
+    """One parser for each thread, since a parser reuses its memory."""
 
     def __init__(self) -> None:
         self.parse = simdjson.Parser().parse
@@ -107,6 +108,6 @@ _parser = _Parser()
 
 
 def _parse(body: bytes) -> Any:
-    """It keeps several times the largest body that it has met: too much in each thread for a large
-    one."""
-    return (_parser if len(body) <= LARGE else simdjson.Parser()).parse(body)
+    """Parse with the thread's parser, or with a new one if the body is large: a parser keeps memory
+    for several times the largest body that it has parsed."""
+    return (_parser if len(body) <= LARGE_BODY_BYTES else simdjson.Parser()).parse(body)

@@ -1,9 +1,9 @@
-"""The bytes of a request -> a table of values as they were sent, in whichever of the accepted
-forms.
+"""Parses the body of a request, in any of the accepted forms, into a table of values as they were
+sent.
 
-Checked in this order, the cheap before the dear: bytes, depth, JSON, the form, two dimensions,
-elements, rows, features. What the values must be is the model's contract: validation.py. No message
-holds a value from the request.
+The checks run from cheap to expensive: bytes, depth, JSON, form, two dimensions, elements, rows,
+features. validation.py checks the values against the model's contract. No message holds a value
+from the request.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ if TYPE_CHECKING:
     from azureml_scoring.settings import Settings
 
 BOM = codecs.BOM_UTF8
-"""Windows' tools write it. What follows is JSON as any other."""
+"""The byte order mark that Windows' tools write before the JSON."""
 
-SPLIT = {"columns", "data", "index"}
-"""What ``DataFrame.to_dict("split")`` makes."""
+SPLIT_KEYS = {"columns", "data", "index"}
+"""The keys of ``DataFrame.to_dict("split")``."""
 
-SCALARS = {int, float, str, bool, type(None)}
+SCALAR_TYPES = {int, float, str, bool, type(None)}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``max_bytes`` counts the decompressed body, ``max_elements`` all values of a request."""
+    """Limits of a request. ``max_bytes``: of the decompressed body; ``max_elements``: all
+    values."""
 
     max_bytes: int = 10_000_000
     max_depth: int = 32
@@ -63,8 +64,8 @@ class Limits:
 
     @property
     def max_parts(self) -> int:
-        """Lists, objects and commas of a document with as much as the others allow; the index of a
-        DataFrame may have as many again."""
+        """Most lists, objects and commas of a document within the other limits. It is twice as much
+        as the data needs, because of a DataFrame's index."""
         return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
 
     def check_bytes(self, count: int) -> None:
@@ -73,8 +74,11 @@ class Limits:
 
 
 class Table(NamedTuple):
-    """Rows of scalars, all of one width. ``types`` are those of all values; ``columns`` and
-    ``method`` as sent, if they were. ``flat``: the one row came as a list of values."""
+    """Rows of scalars, all of one width.
+
+    ``types``: of all values; ``pointer``: to the rows; ``flat``: the only row was sent as a flat
+    list; ``columns`` and ``method``: as sent, or None.
+    """
 
     rows: list[list[Any]]
     width: int
@@ -89,7 +93,8 @@ class Table(NamedTuple):
 
 
 def parse(body: bytes, limits: Limits) -> Table:
-    """Raises ClientError. UnknownForm and WrongShape leave it to the caller to say what to send."""
+    """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
+    what to send."""
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
@@ -102,7 +107,7 @@ def parse(body: bytes, limits: Limits) -> Table:
         width,
         pointer,
         limits,
-        "there are columns" if columns is not None else "are in the first row",
+        "there are columns" if columns is not None else "the first row",
     )
     return Table(rows, width, types, pointer, flat, columns, method)
 
@@ -120,7 +125,7 @@ def _json(body: bytes) -> Any:
 
 
 def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
-    """-> rows as sent, pointer to them, columns or None, method or None."""
+    """Return the rows as sent, the pointer to them, columns or None, method or None."""
     if isinstance(document, list):
         return document, "", None, None
     if not isinstance(document, dict):
@@ -131,30 +136,32 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
         )
     method = document.get("method")
     if "data" in document:
-        return *_split(document, "", SPLIT | {"method"}), method
+        return *_split(document, "", SPLIT_KEYS | {"method"}), method
     if document.keys() - {"input_data", "method"}:
         raise UnknownForm(
-            'Only "method" may stand beside "input_data"; put "columns" and "index" inside it.', ""
+            'Only "method" is allowed beside "input_data"; put "columns" and "index" inside it.', ""
         )
     inner = document["input_data"]
     if not isinstance(inner, dict):
         return inner, "/input_data", None, method
-    return *_split(inner, "/input_data", SPLIT), method
+    return *_split(inner, "/input_data", SPLIT_KEYS), method
 
 
-def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str, list[Any] | None]:
-    """A DataFrame as pandas splits it -> rows, pointer to them, columns or None.
+def _split(
+    table: dict[str, Any], place: str, known_keys: set[str]
+) -> tuple[Any, str, list[Any] | None]:
+    """Read a DataFrame as pandas splits it; return rows, pointer to them, columns or None.
 
-    Unknown keys are refused, and nobody is told to leave them out: they may hold the names of the
+    Unknown keys are refused. The error does not advise to leave them out: they may be the names of
     columns.
     """
     if "data" not in table:
         raise UnknownForm(
             '"input_data" must be a list of rows, or an object with the key "data".', place
         )
-    if table.keys() - known:
-        taken = ", ".join(f'"{key}"' for key in sorted(known))
-        raise UnknownForm(f"A key is unknown: only {taken} are taken here.", place)
+    if table.keys() - known_keys:
+        allowed = ", ".join(f'"{key}"' for key in sorted(known_keys))
+        raise UnknownForm(f"A key is unknown: only {allowed} are allowed here.", place)
     columns = table.get("columns")
     if columns is not None and not (
         isinstance(columns, list) and all(type(name) in (str, int) for name in columns)
@@ -164,7 +171,7 @@ def _split(table: dict[str, Any], place: str, known: set[str]) -> tuple[Any, str
 
 
 def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
-    """A list of rows, or (True) one row as a flat list."""
+    """Return the rows, and True if the data is one row as a flat list."""
     if not isinstance(data, list):
         raise WrongShape("The data must be a list of rows, or one row.", pointer)
     types = set(map(type, data))
@@ -178,20 +185,20 @@ def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
 
 def _scalar_types(rows: list[list[Any]], pointer: str, flat: bool) -> set[type]:
     types = set(map(type, itertools.chain.from_iterable(rows)))
-    if not types <= SCALARS:
+    if not types <= SCALAR_TYPES:
         i, j = next(
             (i, j)
             for i, row in enumerate(rows)
             for j, value in enumerate(row)
-            if type(value) not in SCALARS
+            if type(value) not in SCALAR_TYPES
         )
         nested = isinstance(rows[i][j], list)
         place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
         if flat and types == {dict}:
             raise WrongShape("A row must be a list of values; this one is an object.", place)
-        what = "a list, so the data has more than 2 dimensions" if nested else "an object"
+        kind = "a list, so the data has more than 2 dimensions" if nested else "an object"
         raise WrongShape(
-            f"A value must be a number, text, boolean or null; this one is {what}.", place
+            f"A value must be a number, text, boolean or null; this one is {kind}.", place
         )
     return types
 

@@ -48,12 +48,15 @@ def open_compiled(
             f"says why if there is none, or remove the setting."
         )
     compiled = packaged.onnx
-    graph = onnx_session.read_graph(artifact.file.parent, compiled)
+    graph = onnx_session.read_graph(artifact.file.parent / compiled.file)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
 
     def predictor(threads: int) -> OnnxPredictor:
         session = onnx_session.open_graph(
-            compiled, graph, provider=settings.scoring_onnx_provider, threads=threads
+            graph,
+            numpy=compiled.numpy,
+            provider=settings.scoring_onnx_provider,
+            threads=threads,
         )
         return OnnxPredictor(compiled, session, estimator)
 

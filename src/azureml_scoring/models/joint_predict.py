@@ -1,8 +1,7 @@
-"""The single rows of a turn's requests, predicted in one call.
+"""Predicts the single rows of several requests in one call.
 
-For one row a call costs several times what the arithmetic does. Nothing waits for more rows to
-come: they are those of requests that are there. Whether a row was alone can't be told from its
-answer.
+For one row a call costs several times what the arithmetic does. Nothing waits for more rows: they
+belong to requests that have arrived. A row's answer is the same as if it were alone.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from typing import Any
 from azureml_scoring.inputs.batch import Batch
 
 Each = Callable[[Sequence[Batch]], list[list[Any]]]
-"""Batches of one row -> the answers to each, to the last bit as if it were alone."""
+"""Predicts batches of one row each; the answers are the same to the last bit as one by one."""
 
 
 class JointPredict:
-    """Of one turn and one model: all rows are added before an answer is asked for."""
+    """The rows of one turn and one model. All are added before the first is predicted."""
 
     def __init__(self) -> None:
         self._batches: list[Batch] = []
         self._answers: list[list[Any]] = []
 
     def add(self, each: Each, batch: Batch) -> Callable[[Batch], list[Any]]:
-        """What gives the answers to this batch; the first one that is asked computes all."""
+        """Return a function that predicts this batch; the first one called computes all."""
         place = len(self._batches)
         self._batches.append(batch)
 

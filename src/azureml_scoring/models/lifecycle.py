@@ -9,13 +9,13 @@ from collections.abc import Callable
 from azureml_scoring import log
 from azureml_scoring.errors import NotReady, StartupError
 from azureml_scoring.models.model import Model
-from azureml_scoring.shared.scoreboard import Phase, Row
+from azureml_scoring.shared.scoreboard import WorkerPhase, WorkerRow
 
 
 class Lifecycle:
     """One worker's model and phase. ``failure``: one sentence on why loading failed, or None."""
 
-    def __init__(self, row: Callable[[], Row]) -> None:
+    def __init__(self, row: Callable[[], WorkerRow]) -> None:
         self._row = row
         self._model: Model | None = None
         self.failure: str | None = None
@@ -43,8 +43,8 @@ class Lifecycle:
         """Load the model, log what it is, and become ready. Raises StartupError."""
         model = loader()
         self._model = model
-        if self.phase != Phase.DRAINING:
-            self._row().phase = Phase.READY
+        if self.phase != WorkerPhase.DRAINING:
+            self._row().phase = WorkerPhase.READY
         log.event(
             f"Model {model.name} {model.version} is ready",
             features=len(model.contract.features),
@@ -58,7 +58,7 @@ class Lifecycle:
         )
 
     def load_in_background(self, loader: Callable[[], Model]) -> None:
-        self._row().phase = Phase.LOADING
+        self._row().phase = WorkerPhase.LOADING
         threading.Thread(
             target=self._load_or_fail, args=(loader,), name="load", daemon=True
         ).start()
@@ -72,9 +72,9 @@ class Lifecycle:
                 if isinstance(error, StartupError)
                 else f"Loading failed: {type(error).__name__}."
             )
-            self._row().phase = Phase.FAILED
+            self._row().phase = WorkerPhase.FAILED
             log.event(self.failure, logging.CRITICAL)
 
     def drain(self) -> None:
-        self._row().phase = Phase.DRAINING
+        self._row().phase = WorkerPhase.DRAINING
         log.event("SIGTERM: finishing what is in flight")

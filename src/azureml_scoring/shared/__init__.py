@@ -1,1 +1,1 @@
-"""What the worker processes of one server share: counters in a mapped file."""
+"""Counters that the worker processes of one server share, in a mapped file."""

@@ -1,17 +1,17 @@
-"""What the cache of one worker counts, where the other workers see it."""
+"""Counts of one worker's cache, which the other workers can read."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 
 class CacheCounts:
-    """``names`` are the ``cache_`` fields of the scoreboard's row. Thread-safe."""
+    """Changes the ``CacheRow`` of this worker by field names. Thread-safe."""
 
-    def __init__(self, row: Callable[[], Row]) -> None:
+    def __init__(self, row: Callable[[], WorkerRow]) -> None:
         self._row = row
         self._lock = threading.Lock()
 

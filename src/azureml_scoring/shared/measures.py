@@ -1,6 +1,6 @@
-"""What a worker measures of its requests: how they ended, and how long each stage of them took.
+"""The measures of a worker's requests: how they ended, and how long each of their stages took.
 
-Plain arrays of numbers, part of the scoreboard's row; metrics.py shows them to Prometheus.
+They are plain arrays of numbers in the scoreboard's row; metrics.py shows them to Prometheus.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Sequence
 from azureml_scoring.errors import ClientError, ScoringError, ServiceError
 
 STAGES = ("request", "read", "validate", "queue", "predict", "cache", "serialise")
-"""``request`` is all of it. A stage that a request has none of is not counted."""
+"""``request`` is the whole of it. A stage that a request does not have is not counted."""
 
 REQUEST, READ, VALIDATE, QUEUE, PREDICT, CACHE, SERIALISE = range(len(STAGES))
 
-BUCKETS = (
-    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+BUCKET_BOUNDS_S = (
+    0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+    0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
-"""Upper bounds in seconds; 0.2 and 0.5 are the SLO's."""
+"""Upper bounds; 0.2 and 0.5 are the SLO's."""
 
-WIDTH = len(BUCKETS) + 1
-"""One more bucket holds what is beyond."""
+BUCKETS_PER_STAGE = len(BUCKET_BOUNDS_S) + 1
+"""The last bucket holds what is beyond all bounds."""
 
 
 def _codes(error: type[ScoringError]) -> list[str]:
@@ -31,23 +32,24 @@ def _codes(error: type[ScoringError]) -> list[str]:
 
 
 OK = "ok"
-OUTCOMES = (OK, *_codes(ClientError), *_codes(ServiceError))
-_PLACE = {name: index for index, name in enumerate(OUTCOMES)}
-_CLIENT, _SERVICE = (
-    slice(_PLACE[codes[0]], _PLACE[codes[-1]] + 1)
-    for codes in map(_codes, (ClientError, ServiceError))
-)
+CLIENT_ERROR_CODES, SERVICE_ERROR_CODES = _codes(ClientError), _codes(ServiceError)
+OUTCOMES = (OK, *CLIENT_ERROR_CODES, *SERVICE_ERROR_CODES)
+_CLIENT_ERRORS = slice(1, 1 + len(CLIENT_ERROR_CODES))
+_SERVICE_ERRORS = slice(1 + len(CLIENT_ERROR_CODES), None)
 
-REFUSALS = OUTCOMES[_CLIENT]
-"""What a client has to change; the rest, but for OK, is ours."""
+# Measures are one block of numbers of 8 bytes:
+#   rows | a count for each outcome | BUCKETS_PER_STAGE counts for each stage | a sum for each stage
+_ROWS = 0
+_INDEX_OF = {outcome: 1 + index for index, outcome in enumerate(OUTCOMES)}
+_FIRST_BUCKET_OF = [1 + len(OUTCOMES) + stage * BUCKETS_PER_STAGE for stage, _ in enumerate(STAGES)]
+_SECONDS_BYTES = len(STAGES) * ctypes.sizeof(ctypes.c_double)
 
 
 class Measures(ctypes.Structure):
-    """Counters: they stay when the worker dies. Each is changed by one process, which holds a lock
-    of its own.
+    """Counters, which stay when the worker dies. One process changes them, under a lock of its own.
 
-    ``buckets``: by stage, how many requests took at most as long as a bound, and longer than the
-    one before; ``seconds``: by stage, all of them together.
+    ``buckets``: for each stage, how many requests took at most as long as a bound, and longer than
+    the bound before; ``seconds``: for each stage, their sum.
     """
 
     rows: int
@@ -57,7 +59,7 @@ class Measures(ctypes.Structure):
     _fields_ = [
         ("rows", ctypes.c_int64),
         ("outcomes", ctypes.c_int64 * len(OUTCOMES)),
-        ("buckets", ctypes.c_int64 * (len(STAGES) * WIDTH)),
+        ("buckets", ctypes.c_int64 * (len(STAGES) * BUCKETS_PER_STAGE)),
         ("seconds", ctypes.c_double * len(STAGES)),
     ]
 
@@ -67,40 +69,32 @@ class Measures(ctypes.Structure):
 
     @property
     def client_errors(self) -> int:
-        return sum(self.outcomes[_CLIENT])
+        return sum(self.outcomes[_CLIENT_ERRORS])
 
     @property
     def service_errors(self) -> int:
-        return sum(self.outcomes[_SERVICE])
+        return sum(self.outcomes[_SERVICE_ERRORS])
 
     def counts(self, stage: int) -> list[int]:
-        """By bucket. ``stage``: its place in STAGES."""
-        return self.buckets[stage * WIDTH : (stage + 1) * WIDTH]
+        """Return the buckets of a stage, which is an index of STAGES."""
+        return self.buckets[stage * BUCKETS_PER_STAGE : (stage + 1) * BUCKETS_PER_STAGE]
 
 
-class Tally:
-    """Adds to measures, by their bytes: a field of ctypes is an object that is made anew each time
-    it is asked for."""
+class MeasureRecorder:
+    """Adds to measures through their memory: a field of a ctypes structure is made anew at each
+    access."""
 
     def __init__(self, measures: Measures) -> None:
-        whole = memoryview(measures).cast("B")
-        self._counts = whole[:-_SECONDS].cast("q")
-        self._seconds = whole[-_SECONDS:].cast("d")
+        memory = memoryview(measures).cast("B")
+        self._counts = memory[:-_SECONDS_BYTES].cast("q")
+        self._seconds = memory[-_SECONDS_BYTES:].cast("d")
 
     def add(self, outcome: str, rows: int, seconds: Sequence[float]) -> None:
-        """A request. ``seconds``: by stage, 0.0 for none."""
+        """Add one request. ``seconds``: of each stage, 0.0 if the request does not have it."""
         counts, sums = self._counts, self._seconds
         counts[_ROWS] += rows
-        counts[_OUTCOMES + _PLACE[outcome]] += 1
+        counts[_INDEX_OF[outcome]] += 1
         for stage, took in enumerate(seconds):
             if took:
-                counts[_BUCKETS[stage] + bisect_left(BUCKETS, took)] += 1
+                counts[_FIRST_BUCKET_OF[stage] + bisect_left(BUCKET_BOUNDS_S, took)] += 1
                 sums[stage] += took
-
-
-_ROWS, _OUTCOMES = 0, 1
-_BUCKETS = [_OUTCOMES + len(OUTCOMES) + stage * WIDTH for stage in range(len(STAGES))]
-"""Where they begin, in numbers."""
-
-_SECONDS = len(STAGES) * ctypes.sizeof(ctypes.c_double)
-"""Their bytes, which are the last."""

@@ -1,9 +1,9 @@
-"""Counters of all worker processes of one server, and what each is at, in a small file that they
-map into memory.
+"""Counters and state of all worker processes of one server, in a small file that they map into
+memory.
 
-Each worker writes its own row and reads all of them, so nothing is locked on the way of a request.
-A worker that takes the place of a dead one goes on with its row: the counts stay, and requests that
-died with it count as errors of ours.
+Each worker writes its own row and reads all rows, so no request waits for a lock between processes.
+A worker that replaces a dead one goes on with its row: the counts stay, and requests that died with
+it count as service errors.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from azureml_scoring.errors import InternalError, StartupError
-from azureml_scoring.shared.measures import OUTCOMES, Measures, Tally
+from azureml_scoring.shared.measures import OUTCOMES, MeasureRecorder, Measures
 from azureml_scoring.shared.shared_file import name_of, open_shared, process_born
 
-WORKERS = 256
+MAX_WORKERS = 256
 
 
-class Phase:
-    """What a worker is at: STARTING takes no requests yet, LOADING does and has to turn them
-    down."""
+class WorkerPhase:
+    """The state of a worker: STARTING takes no requests yet, LOADING takes and refuses them."""
 
     STARTING, LOADING, READY, FAILED, DRAINING = range(5)
 
 
 class CacheRow(ctypes.Structure):
-    """What a worker's response cache counts. The counters stay when the worker dies, the gauges do
+    """The counts of a worker's response cache. Counters stay when the worker dies, gauges do
     not."""
 
     COUNTERS = (
@@ -46,9 +45,9 @@ class CacheRow(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int64) for name in COUNTERS + GAUGES]
 
 
-class Row(ctypes.Structure):
-    """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0 is
-    never."""
+class WorkerRow(ctypes.Structure):
+    """One worker. Times are of the monotonic clock, which all processes of a machine share; 0.0
+    means never."""
 
     pid: int
     born: int
@@ -80,26 +79,27 @@ class Row(ctypes.Structure):
 
 class _Board(ctypes.Structure):
     started_at: float
-    rows: ctypes.Array[Row]
-    _fields_ = [("started_at", ctypes.c_double), ("rows", Row * WORKERS)]
+    rows: ctypes.Array[WorkerRow]
+    _fields_ = [("started_at", ctypes.c_double), ("rows", WorkerRow * MAX_WORKERS)]
 
 
 class Scoreboard:
-    """``server_pid`` is the process whose workers share the board, or this process's own pid."""
+    """The rows of all workers. ``server_pid``: the process whose workers share the board, or this
+    process itself."""
 
     def __init__(self, server_pid: int) -> None:
         self._server_pid = server_pid
         self._name = name_of(server_pid)
         self._file = open_shared(self._name, ctypes.sizeof(_Board))
         self._board = _Board.from_buffer(mmap.mmap(self._file, ctypes.sizeof(_Board)))
-        self.mine: Row
-        self.tally: Tally
+        self.mine: WorkerRow
+        self.recorder: MeasureRecorder
         self.index: int
-        self.claim(Phase.STARTING)
+        self.claim(WorkerPhase.STARTING)
         os.register_at_fork(after_in_child=lambda: self.claim(self.mine.phase))  # WORKER_PRELOAD
 
     def claim(self, phase: int) -> None:
-        """Take a free row, or go on with a dead worker's."""
+        """Take a free row, or that of a dead worker."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             self.index, self.mine = self._free_row()
@@ -109,44 +109,40 @@ class Scoreboard:
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
             for gauge in CacheRow.GAUGES:
                 setattr(self.mine.cache, gauge, 0)
-            self.tally = Tally(self.mine.measures)
+            self.recorder = MeasureRecorder(self.mine.measures)
             self.mine.phase = phase
             self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
 
-    def _free_row(self) -> tuple[int, Row]:
+    def _free_row(self) -> tuple[int, WorkerRow]:
         for index, row in enumerate(self._board.rows):
             if not row.alive:
                 return index, row
-        raise StartupError(f"More than {WORKERS} workers; lower WORKER_COUNT.")
+        raise StartupError(f"More than {MAX_WORKERS} workers; lower WORKER_COUNT.")
 
     def beside(self, name: str, width: int) -> np.ndarray:
-        """More counters of all workers, (workers, ``width``) of int64, of which each writes its own
-        row, ``index``.
-
-        Raises StartupError.
-        """
-        size = WORKERS * width * 8
-        # Of another width is another file: made shorter, it would kill whoever has mapped all of
-        # it.
+        """Return more counters: (workers, ``width``) of int64, of which a worker writes row
+        ``index``. Raises StartupError."""
+        size = MAX_WORKERS * width * 8
+        # Each width has a file of its own: one made shorter would kill the processes that map it.
         file = open_shared(f"{self._name}-{name}-{width}", size)
         try:
-            return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(WORKERS, width)
+            return np.frombuffer(mmap.mmap(file, size), dtype=np.int64).reshape(MAX_WORKERS, width)
         finally:
             os.close(file)
 
     @property
     def started_at(self) -> float:
-        """When the first worker started, in seconds since the epoch."""
+        """The start of the first worker, in seconds since the epoch."""
         return self._board.started_at
 
-    def rows(self) -> Iterator[Row]:
-        """Of all workers that there ever were."""
+    def rows(self) -> Iterator[WorkerRow]:
+        """Return the rows of all workers, the dead ones included."""
         return (row for row in self._board.rows if row.pid)
 
-    def workers(self) -> Iterator[Row]:
-        """Of the workers that live. A master that has loaded for others (WORKER_PRELOAD) is
-        none."""
+    def workers(self) -> Iterator[WorkerRow]:
+        """Return the rows of the workers that live, without a master that has only loaded the model
+        for them (WORKER_PRELOAD)."""
         living = [row for row in self.rows() if row.alive]
         return iter([row for row in living if row.pid != self._server_pid] or living)

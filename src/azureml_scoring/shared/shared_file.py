@@ -1,5 +1,5 @@
-"""The files that the worker processes of one server map into memory: found by all, private to their
-user, with room."""
+"""The files that the worker processes of one server map into memory: private to their user, with
+their room reserved."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pathlib import Path
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
 
-FOLDERS = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 files in there are opened as carefully
-"""Where else there may be room."""
+FALLBACK_FOLDERS = (Path("/dev/shm"), Path("/var/tmp"))  # noqa: S108 files are opened with care
+"""Tried when the temporary folder is full."""
 
 
 def process_born(pid: int) -> int:
-    """When a process started, so that a number used again is not taken for it; 0 where there is
-    none."""
+    """Return when a process started, in clock ticks since boot, or 0 if there is none. It tells a
+    process from a later one with the same pid."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return 0 if fields[0] == "Z" else int(fields[19])
     except FileNotFoundError:
         if os.path.isdir("/proc/self"):
             return 0
-    try:  # no /proc, as on macOS: that it lives must do
+    try:  # without /proc, as on macOS, all we can see is that it lives
         os.kill(pid, 0)
     except ProcessLookupError:
         return 0
@@ -35,25 +35,23 @@ def process_born(pid: int) -> int:
 
 
 def name_of(server_pid: int) -> str:
-    """What tells servers apart, also those in containers that share a volume and all run as process
-    1."""
+    """Return a name for a server's files, unique even if containers that share a volume all run it
+    as process 1."""
     return f"{_ours()}{server_pid}-{process_born(server_pid)}"
 
 
 def open_shared(name: str, size: int) -> int:
-    """-> a file in the temporary folder, with room for all of its bytes; where that is full, in one
-    of FOLDERS.
+    """Open a file with room for all of its bytes, in the temporary folder or, if that is full, in
+    one of FALLBACK_FOLDERS.
 
     Files of servers that are gone are removed. Raises StartupError.
     """
     temporary = Path(tempfile.gettempdir())
-    folders = [temporary, *(folder for folder in FOLDERS if os.access(folder, os.W_OK))]
+    folders = [temporary, *(folder for folder in FALLBACK_FOLDERS if os.access(folder, os.W_OK))]
     for folder in folders:
         _remove_old(folder)
-    there = [
-        folder for folder in folders if (folder / name).exists()
-    ]  # other workers have found room there
-    for folder in there or folders:
+    chosen_by_others = [folder for folder in folders if (folder / name).exists()]
+    for folder in chosen_by_others or folders:
         file = open_own(folder / name, size)
         if _reserve(file, size):
             if folder != temporary:
@@ -62,19 +60,20 @@ def open_shared(name: str, size: int) -> int:
         os.close(file)
         (folder / name).unlink(missing_ok=True)
     raise StartupError(
-        f"{temporary} has no room for the counters; give TMPDIR a folder that has {size:,} bytes."
+        f"{temporary} has no room for the counters; set TMPDIR to a folder with {size:,} free "
+        f"bytes."
     )
 
 
 def open_own(path: Path, size: int) -> int:
-    """Own, private, not a link: another user must not choose what we map. It has its size, not yet
-    the room for it."""
+    """Open a private file of our own, not a link: another user must not choose what we map. It has
+    its size, but its room is not reserved yet."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StartupError(
-            f"{path} can't be opened ({error.strerror}); give the service a writable temporary "
-            f"folder by TMPDIR."
+            f"{path} can't be opened ({error.strerror}); set TMPDIR to a folder that the service "
+            f"can write to."
         ) from None
     if os.fstat(file).st_uid != os.getuid():
         os.close(file)
@@ -86,10 +85,10 @@ def open_own(path: Path, size: int) -> int:
 
 
 def _reserve(file: int, size: int) -> bool:
-    """Room for all of it: where there is none, a read or write of the map would end the process
-    (SIGBUS).
+    """Reserve room for all of the file; False if there is none.
 
-    Also a read, where the folder is in memory (tmpfs).
+    Without it a write to the map would end the process (SIGBUS), and so would a read if the folder
+    is in memory (tmpfs).
     """
     try:
         os.posix_fallocate(file, 0, size)
@@ -103,11 +102,11 @@ def _reserve(file: int, size: int) -> bool:
 def _remove_old(folder: Path) -> None:
     ours = _ours()
     for path in folder.glob(f"{ours}*"):
-        with contextlib.suppress(
-            ValueError, OSError
-        ):  # another user may have made it, and chosen its name
+        # Another user may have made the file, and chosen its name.
+        with contextlib.suppress(ValueError, OSError):
             pid, born, *_ = path.name.removeprefix(ours).split("-")
-            if process_born(int(pid)) != int(born):  # its server is gone
+            server_is_gone = process_born(int(pid)) != int(born)
+            if server_is_gone:
                 path.unlink(missing_ok=True)
 
 

@@ -1,7 +1,8 @@
-"""``/dashboard``: a page that draws ``/metrics`` while one looks at it. Off by default
+"""``/dashboard``: a page that draws ``/metrics`` while it is open. Off by default
 (SCORING_DASHBOARD).
 
-The browser is told to run nothing but what is in it, and to ask nobody but this server.
+Its content security policy lets the browser run only the code in the page, and connect only to this
+server.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ import re
 from pathlib import Path
 
 from azureml_scoring.request import Answer
-from azureml_scoring.shared.measures import REFUSALS
+from azureml_scoring.shared.measures import CLIENT_ERROR_CODES
 
 PAGE = Path(__file__).with_name("dashboard.html")
 
 
 def page() -> Answer:
-    body = PAGE.read_text(encoding="utf-8").replace("@REFUSALS@", " ".join(REFUSALS))
+    codes = " ".join(CLIENT_ERROR_CODES)
+    body = PAGE.read_text(encoding="utf-8").replace("@CLIENT_ERROR_CODES@", codes)
     policy = (
-        f"default-src 'none'; connect-src 'self'; img-src data:; script-src "
-        f"{_hash('script', body)}; "
-        f"style-src {_hash('style', body)}; base-uri 'none'; form-action 'none'; frame-ancestors "
-        f"'none'"
+        f"default-src 'none'; connect-src 'self'; img-src data:; "
+        f"script-src {_hash('script', body)}; style-src {_hash('style', body)}; "
+        f"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = {
         "Content-Security-Policy": policy,

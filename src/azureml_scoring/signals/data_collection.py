@@ -1,8 +1,7 @@
-"""A share of the requests, with what was predicted, for whoever wants to look at them: off their
-way.
+"""Collects a share of the requests, with their predictions, on a thread of its own.
 
-A request leaves what it has in a bounded list, and a thread hands it on once a second. What finds
-the list full is dropped and counted, and nothing that fails here reaches a request or ``init()``.
+A request puts its data into a bounded list, and the thread hands the list on once a second. If the
+list is full, the data is dropped and counted. No failure here reaches a request or ``init()``.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from azureml_scoring import log
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.request import Outcome
 
-CAPACITY = 32_000_000
-"""Bytes that wait to be handed on, about: a million numbers."""
+MAX_WAITING_BYTES = 32_000_000
+"""About a million numbers."""
 
-A_VALUE, A_REQUEST = 32, 1000
-"""Bytes, beside the texts: of a value as an object, and of all else that is kept of a request."""
+VALUE_BYTES, REQUEST_BYTES = 32, 1000
+"""Memory of a value as an object, and of the rest of a request; texts come on top."""
 
-EVERY = 1.0
-"""Seconds. Waking a thread for each request would hold up the others more than all else here."""
+HAND_OVER_INTERVAL_S = 1.0
+"""Waking the thread for each request would hold up the others more than all else here."""
 
 
 class Collected(NamedTuple):
-    """``at``: seconds since the epoch; ``predictions``: as JSON."""
+    """The data of one request. ``at``: seconds since the epoch; ``predictions``: JSON."""
 
     at: float
     request_id: str
@@ -41,10 +40,10 @@ Sink = Callable[[Sequence[Collected]], None]
 
 
 class DataCollection:
-    """A hook of the service.
+    """A hook for ``Service`` that collects ``share`` of the requests.
 
-    ``open_sink`` is called once, on the thread that then calls what it returns. ``share``: of the
-    requests. ``drop`` is told of each that was left out.
+    ``open_sink`` is called once, on the thread that then calls the sink. ``drop`` is called for
+    each request that is left out.
     """
 
     def __init__(
@@ -66,64 +65,60 @@ class DataCollection:
         self._size = 0
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __call__(self, outcome: Outcome) -> None:
         batch, predictions = outcome.batch, outcome.predictions
         if batch is None or predictions is None or (self._share < 1 and self._lot() >= self._share):
             return
-        size = A_REQUEST + A_VALUE * batch.X.size + outcome.bytes_in + len(predictions)
+        size = REQUEST_BYTES + VALUE_BYTES * batch.X.size + outcome.bytes_in + len(predictions)
         with self._lock:
-            if (
-                self._thread is None
-            ):  # not before: a worker that is forked has no threads from before
+            if self._thread is None:  # started here, since threads do not survive a fork
                 self._thread = threading.Thread(
                     target=self._run, name="data-collection", daemon=True
                 )
                 self._thread.start()
             closed = self._closed
-            fits = not closed and self._size + size <= CAPACITY
+            fits = not closed and self._size + size <= MAX_WAITING_BYTES
             if fits:
                 self._waiting.append(Collected(self._now(), outcome.request_id, batch, predictions))
                 self._size += size
             else:
                 self._drop()
         if not fits and not closed:
-            self._tell("Requests come faster than their data can be collected; some are left out.")
+            self._log("Requests come faster than their data can be collected; some are left out.")
 
     def _run(self) -> None:
         try:
             sink = self._open()
         except Exception as error:
             self._closed = True
-            self._left_out(self._taken())
-            return self._tell(f"Data can't be collected ({type(error).__name__}: {error}).")
+            self._drop_all(self._take_waiting())
+            return self._log(f"Data can't be collected ({type(error).__name__}: {error}).")
         while True:
-            time.sleep(EVERY)
-            if taken := self._taken():
-                self._hand_over(sink, taken)
+            time.sleep(HAND_OVER_INTERVAL_S)
+            if requests := self._take_waiting():
+                self._hand_over(sink, requests)
 
-    def _taken(self) -> Sequence[Collected]:
+    def _take_waiting(self) -> Sequence[Collected]:
         with self._lock:
-            taken, self._waiting, self._size = self._waiting, [], 0
-        return taken
+            requests, self._waiting, self._size = self._waiting, [], 0
+        return requests
 
-    def _left_out(self, taken: Sequence[Collected]) -> None:
+    def _drop_all(self, requests: Sequence[Collected]) -> None:
         with self._lock:
-            for _ in taken:
+            for _ in requests:
                 self._drop()
 
-    def _hand_over(self, sink: Sink, taken: Sequence[Collected]) -> None:
+    def _hand_over(self, sink: Sink, requests: Sequence[Collected]) -> None:
         try:
-            sink(taken)
+            sink(requests)
         except Exception as error:
-            self._left_out(taken)
-            self._tell(
-                f"The data of some requests could not be collected ({type(error).__name__})."
-            )
+            self._drop_all(requests)
+            self._log(f"The data of some requests could not be collected ({type(error).__name__}).")
 
-    def _tell(self, message: str) -> None:
-        """Once: it may be so for each request."""
-        if message not in self._told:
-            self._told.add(message)
+    def _log(self, message: str) -> None:
+        """Log a message once, even if it is true of every request."""
+        if message not in self._logged:
+            self._logged.add(message)
             log.event(message, logging.WARNING)

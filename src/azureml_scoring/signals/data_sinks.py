@@ -1,4 +1,4 @@
-"""Where collected data goes: to Azure ML's data collector, or into files of one's own."""
+"""Sinks of collected data: Azure ML's data collector, or files in a folder of yours."""
 
 from __future__ import annotations
 
@@ -11,42 +11,43 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
-import pandas as pd
 
 from azureml_scoring import log
 from azureml_scoring.models.model import Model
 from azureml_scoring.signals.data_collection import Collected, Sink
 
 INPUTS, OUTPUTS = "model_inputs", "model_outputs"
-"""Azure ML's collections, by the names that its monitoring expects."""
+"""Names of the two collections, as Azure ML's monitoring expects them."""
 
-PACKAGE = "azureml.ai.monitoring"
+COLLECTOR_PACKAGE = "azureml.ai.monitoring"
 
-LARGEST = 50_000_000
-"""Bytes of a file, before the next is begun; the last but one is kept."""
+MAX_FILE_BYTES = 50_000_000
+"""A file beyond this size is followed by a new one; the file before it is kept."""
 
 
 def azure(model: Callable[[], Model]) -> Sink:
-    """Azure ML's collector. Raises whatever it does."""
+    """Return a sink to Azure ML's collector. Raises what the collector raises."""
+    import pandas as pd
     from azureml.ai.monitoring import Collector
     from azureml.ai.monitoring.context import BasicCorrelationContext
 
     def ignore(_: Exception) -> None:
-        """Without it the collector raises, for one where a collection is off."""
+        """Keep the collector from raising, as it does for a collection that is off."""
 
     inputs, outputs = (Collector(name=name, on_error=ignore) for name in (INPUTS, OUTPUTS))
 
-    def hand_over(taken: Sequence[Collected]) -> None:
-        for one in taken:
-            context = BasicCorrelationContext(id=one.request_id)
-            inputs.collect(pd.DataFrame(one.batch.X, columns=model().contract.names), context)
-            outputs.collect(pd.DataFrame({"prediction": orjson.loads(one.predictions)}), context)
+    def hand_over(requests: Sequence[Collected]) -> None:
+        for request in requests:
+            context = BasicCorrelationContext(id=request.request_id)
+            predictions = orjson.loads(request.predictions)
+            inputs.collect(pd.DataFrame(request.batch.X, columns=model().contract.names), context)
+            outputs.collect(pd.DataFrame({"prediction": predictions}), context)
 
     return hand_over
 
 
 def azure_wanted(environment: Mapping[str, str] = os.environ) -> bool:
-    """The deployment's YAML turns it on, and it is installed."""
+    """True if the deployment's YAML turns the collector on and it is installed."""
     on = (
         environment.get("AZUREML_MDC_CONFIG_PATH")
         or environment.get("AZUREML_MDC_ENABLED", "").lower() == "true"
@@ -54,8 +55,7 @@ def azure_wanted(environment: Mapping[str, str] = os.environ) -> bool:
     if on and not _installed():
         log.event(
             "The deployment's data_collector is on, but azureml-ai-monitoring is not installed, so "
-            "no data is "
-            "collected; add it to the environment.",
+            "no data is collected; add it to the environment.",
             logging.WARNING,
         )
         return False
@@ -64,36 +64,38 @@ def azure_wanted(environment: Mapping[str, str] = os.environ) -> bool:
 
 def _installed() -> bool:
     try:
-        return importlib.util.find_spec(PACKAGE) is not None
+        return importlib.util.find_spec(COLLECTOR_PACKAGE) is not None
     except ModuleNotFoundError:
         return False
 
 
 def files(model: Callable[[], Model], folder: Path) -> Sink:
-    """One of JSON lines for each worker, a request a line: ``data`` as a list of rows by name, as
-    Azure ML's collector writes it, and ``predictions``. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = (
-        folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"
-    )  # containers that share a volume share numbers too
+    """Return a sink to a file of JSON lines for each worker. Raises OSError.
 
-    def line(one: Collected, names: Sequence[str]) -> bytes:
+    A line is a request: ``data``, a list of rows by column name as Azure ML's collector writes it,
+    and ``predictions``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # With the host's name, since containers that share a volume may have the same process ids.
+    path = folder / f"{socket.gethostname()}-{os.getpid()}.jsonl"
+
+    def line(request: Collected, names: Sequence[str]) -> bytes:
         content = {
-            "time": log.timestamp(one.at),
-            "correlationid": one.request_id,
-            "data": [dict(zip(names, row, strict=True)) for row in one.batch.X.tolist()],
-            "predictions": orjson.Fragment(one.predictions),
+            "time": log.timestamp(request.at),
+            "correlationid": request.request_id,
+            "data": [dict(zip(names, row, strict=True)) for row in request.batch.X.tolist()],
+            "predictions": orjson.Fragment(request.predictions),
         }
         return orjson.dumps(content, option=orjson.OPT_APPEND_NEWLINE)
 
-    def hand_over(taken: Sequence[Collected]) -> None:
+    def hand_over(requests: Sequence[Collected]) -> None:
         features = model().contract.features
         names = [
             str(place) if feature.name is None else feature.name
             for place, feature in enumerate(features)
         ]
-        lines = b"".join(line(one, names) for one in taken)
-        if _size(path) > LARGEST:
+        lines = b"".join(line(request, names) for request in requests)
+        if _size(path) > MAX_FILE_BYTES:
             path.replace(path.with_suffix(".1.jsonl"))
         before = _size(path)
         try:
@@ -101,14 +103,14 @@ def files(model: Callable[[], Model], folder: Path) -> Sink:
                 file.write(lines)
         except OSError:
             with contextlib.suppress(OSError):
-                os.truncate(path, before)  # half a line would spoil the file for whoever reads it
+                os.truncate(path, before)  # half a line would make the file unreadable
             raise
 
     return hand_over
 
 
 def _private(path: str, flags: int) -> int:
-    """What was sent to a model is nobody else's."""
+    """Open a file that only its user may read: it holds what clients sent."""
     return os.open(path, flags, 0o600)
 
 

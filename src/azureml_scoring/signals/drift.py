@@ -1,4 +1,4 @@
-"""The drift of a model's data, of all workers: rows by bin, in a small file that they map into
+"""The drift of a model's data over all workers: rows by bin, in a small file that they map into
 memory."""
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from azureml_scoring.models.model import Model
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.data_collection import Collected, Sink
 
-FEATURES = 100
-"""Of a model with more, the first ones: each is a series in Prometheus."""
+MAX_FEATURES = 100
+"""Only the first features of a model are watched: each is a series in Prometheus."""
 
-WINDOW = 10_000
-"""Rows of a worker, after which all that it has counted weighs half."""
+HALVING_ROWS = 10_000
+"""After so many rows a worker halves its counts, so that old rows weigh less."""
 
-LOG_EVERY, LOGGED = 900.0, 10
-"""Seconds between two log lines of a worker, and how many features such a line names at most."""
+LOG_INTERVAL_S, MAX_LOGGED_FEATURES = 900.0, 10
+"""Between two log lines of a worker, and how many features such a line names at most."""
 
 
-class Drift:
-    """``model``: None as long as it is not loaded."""
+class DriftMonitor:
+    """Compares the rows of requests with the model's baselines. ``model``: returns None until the
+    model is loaded."""
 
     def __init__(
         self,
@@ -45,51 +46,49 @@ class Drift:
         return self._take
 
     def indices(self) -> Iterator[tuple[str, float]]:
-        """(feature, PSI), as soon as there are rows enough."""
+        """Yield (feature, PSI) for each feature with enough rows."""
         baselines = self._baselines()
         if not baselines:
             return
         try:
-            now = self._shared(baselines).sum(axis=0)
-        except (
-            StartupError
-        ):  # no room for the counters, which the sink tells; there is more in /metrics
+            counts = self._shared(baselines).sum(axis=0)
+        except StartupError:  # no room for the counters: the sink logs it, /metrics goes on without
             return
         for baseline, bins in _parts(baselines):
-            if now[bins].sum() >= MIN_JUDGED_ROWS:
-                yield baseline.name, baseline.psi(now[bins])
+            if counts[bins].sum() >= MIN_JUDGED_ROWS:
+                yield baseline.name, baseline.psi(counts[bins])
 
-    def _take(self, taken: Sequence[Collected]) -> None:
+    def _take(self, requests: Sequence[Collected]) -> None:
         baselines = self._baselines()
         if not baselines:
             return
-        columns = np.concatenate([one.batch.X for one in taken]).T
+        columns = np.concatenate([request.batch.X for request in requests]).T
         own = self._shared(baselines)[self._board.index]
         for (baseline, bins), column in zip(_parts(baselines), columns, strict=False):
             own[bins] += baseline.count(column)
-            if own[bins].sum() > WINDOW:
+            if own[bins].sum() > HALVING_ROWS:
                 own[bins] //= 2
-        if self._clock() - self._logged_at >= LOG_EVERY:
+        if self._clock() - self._logged_at >= LOG_INTERVAL_S:
             self._logged_at = self._clock()
             self._log()
 
     def _log(self) -> None:
-        """Log the features that moved, for InferenceDrift.kql: nobody scrapes a managed endpoint's
-        metrics."""
-        moved = sorted(
+        """Log the features that drifted, for InferenceDrift.kql: nobody scrapes a managed
+        endpoint's metrics."""
+        drifted = sorted(
             ((index, name) for name, index in self.indices() if index > WATCH_PSI), reverse=True
-        )[:LOGGED]
-        if moved:
-            said = ", ".join(f"{name} {index:.2f}" for index, name in moved)
-            indices = {name: round(index, 3) for index, name in moved}
-            log.event(f"Features have drifted from the training data: {said}.", drift=indices)
+        )[:MAX_LOGGED_FEATURES]
+        if drifted:
+            listing = ", ".join(f"{name} {index:.2f}" for index, name in drifted)
+            indices = {name: round(index, 3) for index, name in drifted}
+            log.event(f"Features have drifted from the training data: {listing}.", drift=indices)
 
     def _baselines(self) -> Sequence[Baseline]:
         model = self._model()
-        return model.baselines[:FEATURES] if model else ()
+        return model.baselines[:MAX_FEATURES] if model else ()
 
     def _shared(self, baselines: Sequence[Baseline]) -> np.ndarray:
-        """(workers, bins of all features)."""
+        """Return the counts of all workers: (workers, bins of all features)."""
         if self._counts is None:
             self._counts = self._board.beside("drift", sum(baseline.bins for baseline in baselines))
         return self._counts

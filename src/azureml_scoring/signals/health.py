@@ -1,8 +1,8 @@
 """The probes, and the counters behind them, summed over all workers of the server.
 
-Busy is not dead: liveness fails only where loading failed or a score is stuck; readiness also while
-loading, draining or with every slot taken for longer than the deadline. Neither asks anything
-outside of these processes.
+Busy is not dead: liveness fails only if loading failed or a score is stuck. Readiness also fails
+while the model loads, while the server drains, and when every slot has been taken for longer than
+the deadline. Neither depends on anything outside of these processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import CacheState, Outcome
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import OK
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.signals.cache_report import report
 
 Probe = tuple[dict[str, Any], int]
@@ -27,7 +27,7 @@ Probe = tuple[dict[str, Any], int]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Since the server started, over all its workers, those that died included."""
+    """Counts since the server started, over all its workers, the dead ones included."""
 
     requests: int
     client_errors: int
@@ -37,7 +37,7 @@ class Counts:
 
 
 class Health:
-    """Times in seconds; ``clock`` is the monotonic one that the scoreboard's times are of."""
+    """Answers the probes. Times in seconds; ``clock``: the monotonic clock of the scoreboard."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Health:
         )
 
     def health(self) -> Probe:
-        """200 where the model is loaded, else 503."""
+        """Return 200 if the model is loaded, else 503, and the counters."""
         model, counts = self._lifecycle.loaded, self.counts()
         body = {
             "status": "healthy" if model else "unhealthy",
@@ -107,9 +107,11 @@ class Health:
 
     def _why_not_ready(self) -> str | None:
         phase, workers, now = self._lifecycle.phase, list(self._board.workers()), self._clock()
-        if phase == Phase.DRAINING:
+        if phase == WorkerPhase.DRAINING:
             return "The server is shutting down."
-        if phase == Phase.STARTING or any(worker.phase == Phase.LOADING for worker in workers):
+        if phase == WorkerPhase.STARTING or any(
+            worker.phase == WorkerPhase.LOADING for worker in workers
+        ):
             return "The model is still loading."
         if any(_longer(worker.full_since, now, self._saturated_after) for worker in workers):
             return "Every slot has been taken for longer than the deadline."
@@ -119,18 +121,18 @@ class Health:
         workers, now = list(self._board.workers()), self._clock()
         if self._lifecycle.failure:
             return self._lifecycle.failure
-        if any(worker.phase == Phase.FAILED for worker in workers):
+        if any(worker.phase == WorkerPhase.FAILED for worker in workers):
             return "The model did not load in another worker; the log says why."
         if any(_longer(worker.oldest_start, now, self._stuck_after) for worker in workers):
             return f"A score has been running for more than {self._stuck_after:g} seconds."
         return None
 
 
-COUNTED = {CacheState.HIT: "hits", CacheState.MISS: "misses", CacheState.BYPASS: "bypasses"}
+CACHE_COUNTERS = {CacheState.HIT: "hits", CacheState.MISS: "misses", CacheState.BYPASS: "bypasses"}
 
 
 class RequestCounter:
-    """A hook for ``Service``."""
+    """A hook for ``Service`` that counts each request in the scoreboard."""
 
     def __init__(self, board: Scoreboard, cache: CacheCounts) -> None:
         self._board = board
@@ -139,17 +141,18 @@ class RequestCounter:
 
     def __call__(self, outcome: Outcome) -> None:
         with self._lock:
-            self._board.tally.add(
+            self._board.recorder.add(
                 outcome.error.code if outcome.error else OK, outcome.rows, outcome.seconds
             )
             if outcome.non_finite:
                 self._board.mine.non_finite += outcome.non_finite
         if outcome.cache is not CacheState.OFF:
-            self._cache.add(**{COUNTED[outcome.cache]: 1})
+            self._cache.add(**{CACHE_COUNTERS[outcome.cache]: 1})
 
 
 def _longer(since: float, now: float, limit: float) -> bool:
-    """``since`` is read once: the other process may set it to 0.0, never, at any moment."""
+    """True if ``since`` is longer ago than ``limit``. It is an argument because it must be read
+    once: another process may set it to 0.0, never, at any moment."""
     return since != 0.0 and now - since > limit
 
 

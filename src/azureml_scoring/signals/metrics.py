@@ -1,5 +1,5 @@
-"""``/metrics`` for Prometheus: the scoreboard of all workers, those that died included, so that no
-counter goes back.
+"""``/metrics`` for Prometheus: the scoreboard of all workers, the dead ones included, so that no
+counter ever falls.
 
 Labels come from lists in the code and from the deployment: no request can make a new one.
 """
@@ -16,18 +16,18 @@ from prometheus_client.metrics_core import Metric
 
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Answer
-from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES
-from azureml_scoring.shared.scoreboard import CacheRow, Row, Scoreboard
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.shared.measures import BUCKET_BOUNDS_S, OUTCOMES, STAGES
+from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
+from azureml_scoring.signals.drift import DriftMonitor
 
-PREFIX = "scoring"
+METRIC_PREFIX = "scoring"
 
 
 class Metrics:
-    """``metrics.answer()`` -> what a scrape gets."""
+    """A collector of prometheus_client, and the answer to a scrape."""
 
     def __init__(
-        self, board: Scoreboard, lifecycle: Lifecycle, drift: Drift, *, deployment: str
+        self, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor, *, deployment: str
     ) -> None:
         self._board = board
         self._drift = drift
@@ -40,7 +40,7 @@ class Metrics:
         return Answer(200, generate_latest(self._registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def collect(self) -> Iterator[Metric]:
-        """As prometheus_client wants it."""
+        """Yield all metrics; prometheus_client calls it for each scrape."""
         rows, living = list(self._board.rows()), list(self._board.workers())
         yield _by_outcome(rows)
         yield _counter(
@@ -55,29 +55,29 @@ class Metrics:
         for name in CacheRow.COUNTERS:
             yield _counter(
                 f"cache_{name}",
-                "Of the response cache.",
+                "Count of the response cache.",
                 sum(getattr(row.cache, name) for row in rows),
             )
         opened = sum(row.cache.redis_breaker_open for row in living)
         yield _gauge(
-            "cache_redis_breaker_open", "Workers that leave Redis alone, since it fails.", opened
+            "cache_redis_breaker_open", "Workers that leave Redis alone because it fails.", opened
         )
         yield _gauge(
             "in_flight", "Requests that are being answered.", sum(row.in_flight for row in living)
         )
         yield _gauge("workers", "Worker processes that live.", len(living))
         yield _gauge(
-            "start_time_seconds", "When the server started, since 1970.", self._board.started_at
+            "start_time_seconds", "Start of the server, since the epoch.", self._board.started_at
         )
         dropped = sum(row.data_dropped for row in rows)
         yield _counter(
-            "data_dropped", "Requests whose data was to be collected, and was not.", dropped
+            "data_dropped", "Requests whose data should have been collected, and was not.", dropped
         )
         yield from self._model()
 
     def _model(self) -> Iterator[Metric]:
         model = self._lifecycle.loaded
-        yield _gauge("model_loaded", "1 where this worker has its model.", int(model is not None))
+        yield _gauge("model_loaded", "1 if this worker has its model.", int(model is not None))
         if model is None:
             return
         labels = {
@@ -87,12 +87,12 @@ class Metrics:
             "backend": model.backend,
         }
         family = GaugeMetricFamily(
-            f"{PREFIX}_model_info", "The model that answers; always 1.", labels=list(labels)
+            f"{METRIC_PREFIX}_model_info", "The model that answers; always 1.", labels=list(labels)
         )
         family.add_metric(list(labels.values()), 1)
         yield family
         drift = GaugeMetricFamily(
-            f"{PREFIX}_feature_drift",
+            f"{METRIC_PREFIX}_feature_drift",
             "Population stability index against the training data.",
             labels=["feature"],
         )
@@ -101,39 +101,41 @@ class Metrics:
         yield drift
         yield _gauge(
             "model_version_skew",
-            "Packages whose versions differ from packaging.",
+            "Packages whose versions differ from those at packaging.",
             len(model.version_skew),
         )
 
 
-def _by_outcome(rows: Iterable[Row]) -> Metric:
+def _by_outcome(rows: Iterable[WorkerRow]) -> Metric:
     total = [sum(counts) for counts in zip(*(row.measures.outcomes for row in rows), strict=True)]
     family = CounterMetricFamily(
-        f"{PREFIX}_requests", "Requests by outcome: ok, or the error's code.", labels=["outcome"]
+        f"{METRIC_PREFIX}_requests",
+        "Requests by outcome: ok, or the error's code.",
+        labels=["outcome"],
     )
     for outcome, count in zip(OUTCOMES, total or [0] * len(OUTCOMES), strict=True):
         family.add_metric([outcome], count)
     return family
 
 
-def _durations(rows: Iterable[Row]) -> Metric:
+def _durations(rows: Iterable[WorkerRow]) -> Metric:
     family = HistogramMetricFamily(
-        f"{PREFIX}_duration_seconds",
-        "How long requests took, and each stage of them.",
+        f"{METRIC_PREFIX}_duration_seconds",
+        "Duration of requests and of each of their stages.",
         labels=["stage"],
     )
-    everyone = list(rows)
-    bounds = [*map(str, BUCKETS), "+Inf"]
+    all_rows = list(rows)
+    bounds = [*map(str, BUCKET_BOUNDS_S), "+Inf"]
     for index, stage in enumerate(STAGES):
-        counts = map(sum, zip(*(row.measures.counts(index) for row in everyone), strict=True))
-        seconds = sum(row.measures.seconds[index] for row in everyone)
+        counts = map(sum, zip(*(row.measures.counts(index) for row in all_rows), strict=True))
+        seconds = sum(row.measures.seconds[index] for row in all_rows)
         family.add_metric([stage], list(zip(bounds, accumulate(counts), strict=True)), seconds)
     return family
 
 
-def _counter(name: str, told: str, value: float) -> Metric:
-    return CounterMetricFamily(f"{PREFIX}_{name}", told, value=value)
+def _counter(name: str, documentation: str, value: float) -> Metric:
+    return CounterMetricFamily(f"{METRIC_PREFIX}_{name}", documentation, value=value)
 
 
-def _gauge(name: str, told: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", told, value=value)
+def _gauge(name: str, documentation: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"{METRIC_PREFIX}_{name}", documentation, value=value)

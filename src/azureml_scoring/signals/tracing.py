@@ -1,8 +1,8 @@
-"""Spans of each request, by OTLP or to Azure Monitor, where OpenTelemetry's own variables name an
+"""Spans of each request, sent by OTLP or to Azure Monitor if OpenTelemetry's own variables name an
 address.
 
-A hook of the service: a request that is done leaves its times, and a thread sends them. Nothing
-that fails here reaches a request or ``init()``.
+A request that is done leaves its times, and a thread sends them. No failure here reaches a request
+or ``init()``.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from azureml_scoring import log
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import REQUEST, STAGES
 
-OTLP = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-AZURE_MONITOR = "APPLICATIONINSIGHTS_CONNECTION_STRING"
-SEND_EVERY_MS = 1000
+OTLP_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+AZURE_MONITOR_VARIABLE = "APPLICATIONINSIGHTS_CONNECTION_STRING"
+SEND_INTERVAL_MS = 1000
 
 
 class Tracing:
-    """Of a stage it is known how long it took in all, not when: a request's stages stand one after
-    another.
+    """A hook for ``Service`` that makes the spans of a request.
 
-    The sampler is that of ``OTEL_TRACES_SAMPLER``, by default all whose caller does not say
-    otherwise.
+    Only the duration of a stage is known, not its start, so the spans of a request's stages follow
+    one another. ``OTEL_TRACES_SAMPLER`` chooses the sampler; by default every request is sampled
+    unless its caller says otherwise.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Tracing:
             id_generator=self._ids,
             shutdown_on_exit=False,
         )
-        delay = int(os.environ.get("OTEL_BSP_SCHEDULE_DELAY") or SEND_EVERY_MS)
+        delay = int(os.environ.get("OTEL_BSP_SCHEDULE_DELAY") or SEND_INTERVAL_MS)
         provider.add_span_processor(
             BatchSpanProcessor(_Quiet(exporter), schedule_delay_millis=delay)
         )
@@ -85,7 +85,7 @@ class Tracing:
 
 
 def _attributes(outcome: Outcome) -> dict[str, str | int]:
-    known = {
+    attributes = {
         "http.response.status_code": outcome.status,
         "error.type": outcome.error.code if outcome.error else None,
         "request_id": outcome.request_id,
@@ -94,41 +94,40 @@ def _attributes(outcome: Outcome) -> dict[str, str | int]:
         "model_name": outcome.model_name,
         "model_version": outcome.model_version,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 class _TracesOfRequests(IdGenerator):
-    """A request without a caller's trace has had one made already, which its log line and its
-    answer tell."""
+    """Gives a request without a caller's trace the id that its log line and its answer have."""
 
     def __init__(self) -> None:
         self.trace = threading.local()
 
     def generate_trace_id(self) -> int:
-        made: int = self.trace.id
-        return made
+        trace_id: int = self.trace.id
+        return trace_id
 
     def generate_span_id(self) -> int:
         return random.getrandbits(64) or 1
 
 
 class _Quiet(SpanExporter):
-    """Says once that it can't send, where each batch would bring a traceback."""
+    """Logs once that traces can't be sent, where OpenTelemetry logs a traceback for each batch."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
-        self._told = False
+        self._logged = False
         logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
         logging.getLogger("azure.monitor.opentelemetry.exporter").setLevel(logging.CRITICAL)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
-            result, why = self._exporter.export(spans), "it was refused"
+            result, reason = self._exporter.export(spans), "it was refused"
         except Exception as error:
-            result, why = SpanExportResult.FAILURE, type(error).__name__
-        if result is not SpanExportResult.SUCCESS and not self._told:
-            self._told = True
-            log.event(f"Traces can't be sent ({why}); is the address right?", logging.WARNING)
+            result, reason = SpanExportResult.FAILURE, type(error).__name__
+        if result is not SpanExportResult.SUCCESS and not self._logged:
+            self._logged = True
+            log.event(f"Traces can't be sent ({reason}); is the address right?", logging.WARNING)
         return result
 
     def shutdown(self) -> None:
@@ -136,13 +135,13 @@ class _Quiet(SpanExporter):
 
 
 def find(deployment: str, environment: Mapping[str, str] = os.environ) -> Tracing | None:
-    """None where no address is given, the server traces by itself, or it can't be."""
-    if not any(environment.get(name) for name in (*OTLP, AZURE_MONITOR)):
+    """Return the hook, or None if there is no address, the server makes traces itself, or tracing
+    fails to start."""
+    if not any(environment.get(name) for name in (*OTLP_VARIABLES, AZURE_MONITOR_VARIABLE)):
         return None
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         log.event(
-            "The server's Application Insights has traces of its own; there are none of ours "
-            "beside them."
+            "The server's Application Insights makes traces of its own, so this service makes none."
         )
         return None
     try:
@@ -151,18 +150,21 @@ def find(deployment: str, environment: Mapping[str, str] = os.environ) -> Tracin
         reason = f"{error.name} is not installed; add the extra tracing to the environment"
     except Exception as error:
         reason = (
-            f"{type(error).__name__}; check {AZURE_MONITOR} and the variables that begin with OTEL_"
+            f"{type(error).__name__}; check {AZURE_MONITOR_VARIABLE} and the variables that begin "
+            f"with OTEL_"
         )
     log.event(f"There are no traces: {reason}.", logging.WARNING)
     return None
 
 
 def _exporter(environment: Mapping[str, str]) -> SpanExporter:
-    if any(environment.get(name) for name in OTLP):
+    if any(environment.get(name) for name in OTLP_VARIABLES):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         return OTLPSpanExporter()
     from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
 
-    exporter: SpanExporter = AzureMonitorTraceExporter(connection_string=environment[AZURE_MONITOR])
+    exporter: SpanExporter = AzureMonitorTraceExporter(
+        connection_string=environment[AZURE_MONITOR_VARIABLE]
+    )
     return exporter

@@ -7,10 +7,10 @@ import pytest
 
 from azureml_scoring.admission import Admission
 from azureml_scoring.errors import DeadlineExceeded, Overloaded
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 
-def admission(row: Row, **options: float) -> Admission:
+def admission(row: WorkerRow, **options: float) -> Admission:
     limits = {"slots": 1, "max_in_flight": 2, "queue_timeout": 0.05, "deadline": 30.0} | options
     return Admission(lambda: row, **limits)
 
@@ -39,8 +39,8 @@ def occupied(limits: Admission) -> Iterator[None]:
 
 
 def test_the_result_or_the_error_of_the_score_comes_back():
-    """And the place in flight is free again."""
-    row = Row()
+    """The place in flight is free again."""
+    row = WorkerRow()
     limits = admission(row)
     with limits.admit() as due:
         assert row.in_flight == 1
@@ -51,15 +51,15 @@ def test_the_result_or_the_error_of_the_score_comes_back():
 
 
 def test_past_the_in_flight_limit_a_request_is_turned_down_at_once():
-    """Without waiting for a slot."""
-    limits = admission(Row(), queue_timeout=1000.0)
+    """It does not wait for a slot."""
+    limits = admission(WorkerRow(), queue_timeout=1000.0)
     with limits.admit(), limits.admit(), pytest.raises(Overloaded), limits.admit():
         pass
 
 
 def test_those_answered_at_once_need_no_place():
-    """They leave the others theirs, and need none themselves; all of them are in flight."""
-    row = Row()
+    """They take no places from other requests, but all of them are in flight."""
+    row = WorkerRow()
     limits = admission(row)
     with limits.at_once(1), limits.admit(), limits.admit():
         with pytest.raises(Overloaded), limits.admit():
@@ -71,8 +71,8 @@ def test_those_answered_at_once_need_no_place():
 
 
 def test_past_the_queue_time_a_request_is_turned_down():
-    """A slot that does not come free in time is not waited for."""
-    limits = admission(Row())
+    """It does not wait for a slot that is not free in time."""
+    limits = admission(WorkerRow())
     with occupied(limits), pytest.raises(Overloaded), limits.admit() as due:
         limits.compute(lambda: None, due)
     with limits.admit() as due:  # free again
@@ -80,8 +80,8 @@ def test_past_the_queue_time_a_request_is_turned_down():
 
 
 def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
-    """What runs can't be stopped, so its slot is not given to another one."""
-    row, release = Row(), threading.Event()
+    """A running score can't be stopped, so its slot is not given to another one."""
+    row, release = WorkerRow(), threading.Event()
     limits = admission(row, deadline=0.05)
     with pytest.raises(DeadlineExceeded), limits.admit() as due:
         limits.compute(release.wait, due)
@@ -97,8 +97,8 @@ def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
 
 
 def test_the_row_tells_since_when_the_oldest_score_runs_and_all_slots_are_taken():
-    """So that another process can tell that this one is stuck."""
-    row = Row()
+    """Another process can see that this one is stuck."""
+    row = WorkerRow()
     limits = admission(row, slots=2, max_in_flight=3)
     with occupied(limits):
         oldest = row.oldest_start

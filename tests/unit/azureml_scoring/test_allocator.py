@@ -38,8 +38,8 @@ print(resident() - before)
     not Path("/proc/self/statm").exists() or not GLIBC, reason="It is about glibc on Linux."
 )
 def test_what_threads_held_goes_back_to_the_system():
-    """Of 336 MB that sixteen threads held together: something small that is still in use must not
-    keep it all."""
+    """Sixteen threads held 336 MB together: a small block that is still in use does not keep all of
+    it."""
 
     def kept(asked: str) -> int:
         command = [sys.executable, "-c", THREADS_HOLD_AND_FREE, SOURCE, asked]
@@ -52,5 +52,5 @@ def test_what_threads_held_goes_back_to_the_system():
     "environ", [{"MALLOC_ARENA_MAX": "1"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=1"}]
 )
 def test_what_the_environment_has_chosen_stays(environ: dict[str, str]):
-    """Whoever tunes the allocator himself is not overruled."""
+    """A user who tunes the allocator is not overruled."""
     assert not give_back_what_is_freed(environ)

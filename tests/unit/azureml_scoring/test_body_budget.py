@@ -10,7 +10,7 @@ from azureml_scoring.errors import Overloaded
 
 def test_bodies_beyond_the_budget_are_refused_until_others_are_answered():
     """With 503: the request may be right, and there is room a moment later."""
-    budget = BodyBudget(100, patience=0)
+    budget = BodyBudget(100, turn_timeout_s=0)
     with budget.hold() as first, budget.hold() as second:
         first.take(60)
         with pytest.raises(Overloaded) as refused:
@@ -23,7 +23,7 @@ def test_bodies_beyond_the_budget_are_refused_until_others_are_answered():
 
 def test_a_request_that_is_alone_always_has_room():
     """A budget below the largest body slows clients down; it locks nobody out."""
-    budget = BodyBudget(10, patience=0)
+    budget = BodyBudget(10, turn_timeout_s=0)
     with budget.hold() as alone, budget.hold() as other:
         alone.take(50)
         alone.take(50)
@@ -35,7 +35,7 @@ def test_a_request_that_is_alone_always_has_room():
 
 def test_of_bodies_that_come_together_as_many_are_taken_as_there_is_room_for():
     """Not none, because each has taken a part: who finds no more room lets go of his."""
-    budget = BodyBudget(100, patience=0)
+    budget = BodyBudget(100, turn_timeout_s=0)
     coming = [budget.hold() for _ in range(10)]
     for _ in range(5):
         coming = [held for held in coming if held.no_room(10) is None]
@@ -44,7 +44,7 @@ def test_of_bodies_that_come_together_as_many_are_taken_as_there_is_room_for():
 
 def test_large_bodies_take_turns():
     """One at a time; who waits longer than he may is told to come again."""
-    budget = BodyBudget(100, patience=0.01)
+    budget = BodyBudget(100, turn_timeout_s=0.01)
     with budget.hold() as first, budget.hold() as second:
         first.turn()
         first.turn()
@@ -58,7 +58,7 @@ def test_large_bodies_take_turns():
 
 def test_a_turn_passes_to_a_request_that_waits():
     """As soon as the one before it ends."""
-    budget = BodyBudget(100, patience=60)
+    budget = BodyBudget(100, turn_timeout_s=60)
     first, second = budget.hold(), budget.hold()
     first.turn()
     waiting = threading.Thread(target=second.turn)

@@ -20,7 +20,7 @@ def test_each_error_has_a_code_of_its_own():
 
 
 def test_whose_fault_it_is_shows_in_the_status():
-    """4xx is the client's, 5xx ours."""
+    """4xx is the client's fault, 5xx is ours."""
     for kind in kinds():
         assert (kind.status < 500) == issubclass(kind, ClientError)
 
@@ -32,7 +32,7 @@ def test_503_always_says_when_to_retry():
 
 
 def test_the_tree_drawn_at_the_top_names_each_error():
-    """The one look at errors.py that shows what there is shows all of it."""
+    """The overview at the top of errors.py is complete."""
     drawn = errors.__doc__ or ""
     for kind in kinds():
         line = next(

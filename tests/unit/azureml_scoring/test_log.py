@@ -34,7 +34,7 @@ def failure(status: int, error: Exception) -> Outcome:
 
 
 def test_a_request_is_one_json_object_on_one_line(lines: Any):
-    """With the message that the plain-text queries extract from, and fields for parse_json."""
+    """It has the message that plain-text queries extract from, and fields for parse_json."""
     outcome = Outcome(
         "r-1", "c-1", "trace", 200, 12.345, 40, 90, 3, model_name="m", model_version="1"
     )
@@ -49,9 +49,10 @@ def test_a_request_is_one_json_object_on_one_line(lines: Any):
     assert line["message"] == "Request r-1 completed in 12.35ms"
     assert line == {
         "timestamp": "2025-11-09T10:00:00.400Z",
-        "level": "info", "message": line["message"], "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
-        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes_in": 40, "bytes_out": 90, "non_finite": 0,
-        "cache": "off", "stages": {"read": 0.25, "predict": 10.0},
+        "level": "info", "message": line["message"],
+        "request_id": "r-1", "client_request_id": "c-1", "trace": "trace",
+        "status": 200, "duration_ms": 12.345, "rows": 3, "bytes_in": 40, "bytes_out": 90,
+        "non_finite": 0, "cache": "off", "stages": {"read": 0.25, "predict": 10.0},
         "model_name": "m", "model_version": "1", "deployment": "blue",
     }  # fmt: skip
 
@@ -61,7 +62,7 @@ def test_a_request_is_one_json_object_on_one_line(lines: Any):
     [(422, WrongType("no"), "warning"), (500, ModelFailed("no"), "error")],
 )
 def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, level: str):
-    """With its code; a client's mistake is a warning, a failure of ours an error."""
+    """The line has its code; a client's mistake is a warning, a failure of ours an error."""
     write(failure(status, error))
     (line,) = lines()
     assert line["message"] == "Request r-1 failed in 12.35ms: no"
@@ -69,7 +70,7 @@ def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, lev
 
 
 def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
-    """A line tells how many it stands for."""
+    """A line says how many requests it stands for."""
     lot = iter([0.05, 0.5, 0.95, 0.5])
     log_of_some = RequestLog(expose_traceback=False, share=0.1, lot=lambda: next(lot))
     for number in range(4):
@@ -82,7 +83,7 @@ def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
 
 
 def test_the_documented_fields_are_those_of_the_line(lines: Any):
-    """docs/observability.md names each, and no other."""
+    """docs/observability.md names each field, and no other."""
     RequestLog(expose_traceback=False, share=0.5, lot=lambda: 0.0, deployment="blue")(
         Outcome("r-1", None, "t")
     )
@@ -105,7 +106,7 @@ def caused() -> ModelFailed:
 
 
 def test_the_log_tells_where_the_model_failed_but_not_on_which_values(lines: Any):
-    """Exceptions' messages hold input values, so only their type and place are kept."""
+    """Messages of exceptions may hold input values, so only their type and place are logged."""
     write(failure(500, caused()))
     write(failure(500, caused()), expose=True)
     quiet, exposed = lines()
@@ -116,7 +117,7 @@ def test_the_log_tells_where_the_model_failed_but_not_on_which_values(lines: Any
 
 
 def test_a_line_stays_one_line(lines: Any):
-    """Whatever is in a message."""
+    """A message may hold anything."""
     log.event('two\nlines and a "quote"')
     assert lines()[0]["message"] == 'two\nlines and a "quote"'
 
@@ -141,7 +142,8 @@ def test_setting_up_twice_logs_once(lines: Any):
 def test_a_failed_start_is_the_last_word(
     lines: Any, caplog: pytest.LogCaptureFixture, error: Exception, message: str
 ):
-    """The server would bury it under a traceback; one of ours is in the line."""
+    """The server would bury it under a traceback; an unexpected error's own traceback is in the
+    line."""
     server = logging.getLogger("azmlinfsrv")
     before = list(server.filters)
     log.startup_failed(error, {})
@@ -154,7 +156,7 @@ def test_a_failed_start_is_the_last_word(
 
 
 def test_lines_come_though_the_server_set_up_its_own_logging(lines: Any):
-    """``logging.config.dictConfig`` disables the loggers that it finds."""
+    """``logging.config.dictConfig`` disables the loggers that exist."""
     logging.config.dictConfig({"version": 1})
     assert log.logger.disabled
     stream = log.logger.handlers[0].stream
@@ -165,7 +167,7 @@ def test_lines_come_though_the_server_set_up_its_own_logging(lines: Any):
 
 
 def test_a_closed_standard_output_fails_no_request():
-    """Whoever read it is gone."""
+    """The process that read it may be gone."""
     log.set_up()
     stream = io.StringIO()
     stream.close()

@@ -50,7 +50,7 @@ class Machine:
 
     @property
     def files(self) -> list[str]:
-        """All that were left there, but for our own counters."""
+        """All files that were left there, but for our own counters."""
         found = [path for folder in (self.home, self.temporary) for path in folder.rglob("*")]
         return [str(path) for path in found if not path.name.startswith("azureml-scoring-")]
 
@@ -63,7 +63,7 @@ def machine(tmp_path: Path) -> Machine:
 def test_packaging_and_serving_a_compiled_model_leave_nothing_behind(
     machine: Machine, tmp_path: Path
 ):
-    """Nothing is written to the home or the temporary folder, though ONNX Runtime is asked in three
+    """Nothing is written to the home or the temporary folder, though ONNX Runtime runs in three
     processes."""
     from sklearn.ensemble import RandomForestClassifier
 
@@ -96,15 +96,18 @@ def test_packaging_and_serving_a_compiled_model_leave_nothing_behind(
 
 
 def test_this_look_would_find_what_onnx_runtime_writes(machine: Machine):
-    """Where the user wants it on, there are files: the test above can fail."""
+    """If the user turns reports on, there are files: the test above can fail."""
     machine.run(sys.executable, "-c", "import mlops, onnxruntime", ORT_DISABLE_TELEMETRY="0")
     assert machine.files
 
 
 @pytest.mark.parametrize("module", ["score", "mlops", "mlops.converter", "mlops.inference_server"])
 def test_reports_are_off_in_each_process_of_ours(machine: Machine, module: str):
-    """Whichever module a process begins with."""
-    code = f"import sys, os; sys.path[:0] = ['src', '.']; import {module}; print([os.environ[n] for n in sys.argv[1:]])"
+    """A process may start with any module."""
+    code = (
+        f"import sys, os; sys.path[:0] = ['src', '.']; import {module}; "
+        "print([os.environ[n] for n in sys.argv[1:]])"
+    )
     said = machine.run("env", "-C", REPOSITORY, sys.executable, "-c", code, *opt_out.VARIABLES)
     assert said.splitlines()[-1] == str([*opt_out.VARIABLES.values()])
 
@@ -120,7 +123,7 @@ def test_the_users_own_setting_wins():
 
 
 def test_the_image_turns_them_off_too():
-    """There azmlinfsrv, whose own exporter is made before score.py is read, begins the process."""
+    """There azmlinfsrv starts the process, and makes its exporter before score.py is read."""
     dockerfile = (REPOSITORY / "environment" / "Dockerfile").read_text()
     assert [
         name for name, value in opt_out.VARIABLES.items() if f"{name}={value} " not in dockerfile
@@ -128,7 +131,7 @@ def test_the_image_turns_them_off_too():
 
 
 def test_onnx_runtime_is_imported_within_functions_only():
-    """So no import of ours comes before the variables."""
+    """No import of ours comes before the variables."""
     files = [*REPOSITORY.rglob("src/**/*.py"), *REPOSITORY.rglob("mlops/**/*.py")]
     early = [
         f"{file}:{node.lineno}"
@@ -141,7 +144,7 @@ def test_onnx_runtime_is_imported_within_functions_only():
 
 
 def test_terraform_and_the_azure_cli_report_nothing_either():
-    """Where make and the pipelines run them."""
+    """Make and the pipelines turn their reports off."""
     assert "export CHECKPOINT_DISABLE ?= 1" in (REPOSITORY / "Makefile").read_text()
     for pipeline in (
         REPOSITORY / ".github/workflows/deploy.yml",
@@ -154,6 +157,6 @@ def test_terraform_and_the_azure_cli_report_nothing_either():
 
 @pytest.mark.parametrize("page", ["privacy.md", "settings.md"])
 def test_the_docs_name_each_variable(page: str):
-    """So that somebody who wants the reports knows how to have them."""
+    """Users who want the reports know how to turn them on."""
     text = (REPOSITORY / "docs" / page).read_text()
     assert [name for name in opt_out.VARIABLES if f"`{name}" not in text] == []

@@ -71,7 +71,7 @@ def test_a_vectorizer_without_its_model_is_packaged_with_a_note(tmp_path: Path):
     said: list[str] = []
     package(support.dump(vectorizer, tmp_path), frame, tmp_path / "out", say=said.append)
     assert any(
-        "only transforms; if another model takes its answers, save both as one Pipeline" in line
+        "only transforms; if another model takes its output, save both as one Pipeline" in line
         for line in said
     )
     X, _ = support.diabetes()

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from azureml_scoring.admission import Admission
-from azureml_scoring.body_budget import LARGE, BodyBudget
+from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.errors import NotReady, Overloaded
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
@@ -22,7 +22,7 @@ from azureml_scoring.request import CacheState, MustWait, Outcome, Request
 from azureml_scoring.service import Service
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import STAGES
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from cache import Predictions, ResponseCache
 
 NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
@@ -54,15 +54,18 @@ class Source:
 
 
 def service(
-    predict: Any = lambda batch: batch.X[:, 0].tolist(), *, source: Any = None, **options: Any
+    predict: Any = lambda batch: batch.X[:, 0].tolist(),
+    *,
+    source: Any = None,
+    cache: Any = None,
+    **options: Any,
 ) -> Service:
-    row = Row()
+    row = WorkerRow()
     admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
-    cache = ResponseCache([], CacheCounts(lambda: row))
     return Service(
         source or Source(predict),
         admission,
-        cache,
+        cache or ResponseCache([], CacheCounts(lambda: row)),
         Limits(),
         deployment="production",
         now=lambda: NOW,
@@ -147,9 +150,8 @@ def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
             assert [first.shareable, second.shareable] == [False, False]
             return Predictions(b"[null]", CacheState.MISS)
 
-    asked = service(lambda batch: [float("nan")], null_for_non_finite=True, hooks=[seen.append])
-    asked._cache = Twice()  # type: ignore[assignment]
-    ask(asked, {"data": [[1.0]]})
+    options = {"null_for_non_finite": True, "hooks": [seen.append], "cache": Twice()}
+    ask(service(lambda batch: [float("nan")], **options), {"data": [[1.0]]})
     assert seen[0].non_finite == 2
 
 
@@ -255,13 +257,13 @@ def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
 def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
     """While the model computes it is held, but others may be parsed; in the end all of it is given
     back."""
-    budget = BodyBudget(LARGE * 2, patience=0)
+    budget = BodyBudget(LARGE_BODY_BYTES * 2, turn_timeout_s=0)
     held, other = budget.hold(), budget.hold()
 
     def read() -> bytes:
-        held.take(LARGE * 2)
+        held.take(LARGE_BODY_BYTES * 2)
         held.turn()
-        return b'{"data": [[%s]]}' % first + b" " * LARGE
+        return b'{"data": [[%s]]}' % first + b" " * LARGE_BODY_BYTES
 
     def predict(batch: Any) -> Any:
         other.turn()
@@ -272,7 +274,7 @@ def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status:
 
     assert service(predict).score(Request("id-1", "t" * 32, read, held=held)).status == status
     other.turn()
-    other.take(LARGE * 2)
+    other.take(LARGE_BODY_BYTES * 2)
 
 
 def test_hooks_are_told_what_became_of_each_request():
@@ -312,7 +314,7 @@ def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline()
     _, body = ask(asked, {"data": [[1]]}.items())
     assert body["predictions"] != [threading.get_ident()]
     with pytest.raises(MustWait):
-        asked.score(Request("id-1", "t" * 32, lambda: b"[[1]]", at_once=True))
+        asked.score_admitted(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9, may_wait=False)
     assert len(seen) == 1
 
 
@@ -327,17 +329,17 @@ def test_single_rows_of_requests_that_are_answered_together_are_computed_togethe
     source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
     asked, joint = service(source=source), JointPredict()
     bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
-    requests = [Request("id", "t" * 32, lambda body=body: body, at_once=True) for body in bodies]
-    steps = [asked.steps(request, 1e9, joint) for request in requests]
-    assert [next(each_steps) for each_steps in steps] == [None] * 3
-    assert not calls
-    assert [next(each_steps) for each_steps in steps] == [None] * 3
-    answers = [next(each_steps) for each_steps in steps]
-    assert [orjson.loads(answer.body)["predictions"] for answer in answers if answer] == [
-        [1.0],
-        [2.0, 3.0],
-        [4.0],
+    scorings = [
+        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9, joint=joint)
+        for body in bodies
     ]
+    for scoring in scorings:
+        scoring.read()
+    assert not calls
+    for scoring in scorings:
+        scoring.predict()
+    answers = [orjson.loads(scoring.answer().body)["predictions"] for scoring in scorings]
+    assert answers == [[1.0], [2.0, 3.0], [4.0]]
     assert calls == [2]
 
 
@@ -345,10 +347,8 @@ def test_nothing_is_quick_with_a_cache_far_away():
     """Looking up waits for another machine."""
     source = Source(lambda batch: [1])
     source.loaded.quick = lambda batch: source.loaded.predict
-    asked = service(source=source)
-    assert asked.quick
-    asked._cache = ResponseCache([SimpleNamespace(nearby=False)], asked._cache._counts)  # type: ignore[list-item]
-    assert not asked.quick
+    assert service(source=source).quick
+    assert not service(source=source, cache=SimpleNamespace(far_away=True)).quick
 
 
 def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
@@ -357,4 +357,4 @@ def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_ag
     with asked.admission.admit(), asked.admission.admit() as due:
         request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
         assert asked.score(request).status == 503
-        assert asked.score(request._replace(due=due)).status == 200
+        assert asked.score_admitted(request, due).status == 200

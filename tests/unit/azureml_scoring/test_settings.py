@@ -5,7 +5,7 @@ import pytest
 from pydantic import BeforeValidator
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.settings import FIELDS, Settings, load
+from azureml_scoring.settings import ATTRIBUTE_OF, Settings, load
 from places import REPOSITORY
 
 
@@ -44,7 +44,7 @@ NUMBERS = {
 
 
 def test_every_number_is_a_quantity():
-    """With a unit and bounds, as the options of commands."""
+    """Each has a unit and bounds, as the options of commands have."""
     defaults = {name for name in HINTS if type(getattr(Settings(), name)) in (int, float)}
     assert defaults == NUMBERS.keys()
     assert all(
@@ -54,20 +54,22 @@ def test_every_number_is_a_quantity():
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_that_is_none_stops_start_up(name: str):
-    """NaN, infinity, digits of other scripts, what is beyond the bounds: in one sentence that tells
-    them."""
+    """NaN, infinity, digits of other scripts and numbers out of bounds are refused, in one sentence
+    that names the bounds."""
     quantity = NUMBERS[name]
     none = ("nan", "inf", "-inf", "1e400", "-1", "1_0", "\u0665", "0x10", " ", "9" * 5000, "five")
     for value in (*none, str(quantity.most * 2), str(quantity.least - 1)):
         with pytest.raises(StartupError) as refused:
             load({name.upper(): value})
-        said = f"{name.upper()} is not usable: give {quantity}; see docs/settings.md for what it takes."
-        assert str(refused.value) == said
+        assert str(refused.value) == (
+            f"{name.upper()} is not usable: give {quantity}; "
+            "see docs/settings.md for what it takes."
+        )
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "many", "1.5"])
 def test_a_value_that_makes_no_sense_stops_start_up(value: str):
-    """The message names the variable, and where to look."""
+    """The message names the variable, and says where to look."""
     with pytest.raises(
         StartupError, match=r"^SCORING_MAX_BYTES is not usable: .*docs/settings\.md"
     ):
@@ -94,17 +96,17 @@ def test_settings_are_frozen():
 
 
 def test_the_documented_table_is_the_code():
-    """docs/settings.md lists each setting with its default and its description, and nothing
-    else."""
+    """docs/settings.md lists each setting with its default and description, and nothing else."""
     text = (REPOSITORY / "docs" / "settings.md").read_text()
     rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", text, re.MULTILINE)
     expected = []
-    for name, field in FIELDS.items():
+    for name, field in ATTRIBUTE_OF.items():
         default = getattr(Settings(), field)
         shown = (
             ""
             if default is None
             else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         )
-        expected.append((name, shown, Settings.__pydantic_fields__[field].description))
+        description = " ".join(Settings.__pydantic_fields__[field].description.split())
+        expected.append((name, shown, description))
     assert rows == expected

@@ -17,29 +17,32 @@ def run(*arguments: object) -> Result:
 
 
 def test_help_lists_the_commands():
-    """Each with a line."""
+    """The help has a line for each command."""
     shown = run("--help").output
     for command in ("demo", "example", "package", "rollout", "serve", "simulate", "slo"):
         assert f"  {command}  " in shown
     assert "announce" not in shown
 
 
-def test_a_command_waits_for_no_library_that_it_does_without():
-    """scikit-learn alone takes a second to import."""
-    code = "import sys; from mlops.cli import main; main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+def test_a_command_imports_only_the_libraries_that_it_needs():
+    """Other libraries are not imported; scikit-learn alone takes a second."""
+    code = (
+        "import sys; from mlops.cli import main; "
+        "main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"sklearn", "pandas", "scipy"} & {*done.stdout.split()}
 
 
 @pytest.mark.parametrize("command", ["demo", "example", "package", "serve"])
 def test_each_command_has_help(command: str):
-    """With its options and defaults."""
+    """The help of a command shows its usage."""
     result = run(command, "-h")
     assert (result.exit_code, "Usage:" in result.output) == (0, True)
 
 
 def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
-    """Progress on the way, a command at the end."""
+    """Packaging prints its progress, and at the end the command to serve the model."""
     X, y = support.diabetes()
     X.assign(target=y).to_csv(tmp_path / "train.csv", index=False)
     file = support.dump(support.demo_estimator(), tmp_path, "churn.joblib")
@@ -80,7 +83,7 @@ def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
 def test_mistakes_are_one_sentence_and_a_non_zero_exit(
     tmp_path: Path, arguments: list[str], message: str
 ):
-    """Never a traceback."""
+    """A mistake prints no traceback."""
     (tmp_path / "sample.csv").write_text("a\n1\n")
     (tmp_path / "model.pkl").write_text("no pickle")
     places = {
@@ -99,7 +102,7 @@ def test_mistakes_are_one_sentence_and_a_non_zero_exit(
 
 
 def test_demo_makes_the_demo_model(tmp_path: Path):
-    """diabetes-classifier, ten features, two classes."""
+    """The demo is diabetes-classifier, with ten features and two classes."""
     result = run("demo", "--out", tmp_path / "demo")
     assert result.exit_code == 0, result.output
     manifest = json.loads((tmp_path / "demo" / "manifest.json").read_text())
@@ -109,7 +112,7 @@ def test_demo_makes_the_demo_model(tmp_path: Path):
 
 
 def test_example_is_a_request_of_the_model(demo_model: Path, tmp_path: Path):
-    """Golden rows where there are some, else zeros; as JSON or as a curl command."""
+    """The request has golden rows if there are some, else zeros, as JSON or as a curl command."""
     assert json.loads(run("example", demo_model).output)["data"][0] == support.ROW
     estimator, _ = support.plain_regression()
     folder = support.dump(estimator, tmp_path).parent
@@ -121,22 +124,22 @@ def test_example_is_a_request_of_the_model(demo_model: Path, tmp_path: Path):
 
 
 def test_serve_names_a_port_that_is_taken(demo_model: Path):
-    """Before anything is started."""
+    """The port is checked before anything starts."""
     with socket.create_server(("0.0.0.0", 0)) as taken:
         result = run("serve", "--model-dir", demo_model, "--port", taken.getsockname()[1])
     assert result.exit_code == 1
     assert "can't be used (Address already in use); choose another one." in result.output
 
 
-def test_serve_tells_of_a_wrong_folder_before_the_server_starts(tmp_path: Path):
-    """The sentence alone, not among the server's lines."""
+def test_serve_reports_a_wrong_folder_before_the_server_starts(tmp_path: Path):
+    """Only the sentence is printed, without the server's lines."""
     result = run("serve", "--model-dir", tmp_path, "--port", support.free_port())
     assert result.exit_code == 1
     assert f"No model in {tmp_path}" in result.output
 
 
 def test_a_place_that_can_not_be_written_is_named(tmp_path: Path):
-    """Not a traceback."""
+    """The error names the place and prints no traceback."""
     result = run("demo", "--out", "/proc/nowhere/artifact")
     assert result.exit_code == 1
     assert "choose another place" in result.output

@@ -20,7 +20,7 @@ Requires-Dist: httpx; extra == "deploy"
 
 
 def installed(folder: Path, origin: str | None = None) -> Distribution:
-    """What pip records of an installed package."""
+    """Write the metadata that pip records of an installed package."""
     info = folder / "azureml_scoring-0.1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
@@ -32,7 +32,7 @@ def installed(folder: Path, origin: str | None = None) -> Distribution:
 
 
 def test_a_checkout_is_installed_from_itself(monkeypatch: pytest.MonkeyPatch):
-    """From wherever it is asked."""
+    """The command names the checkout from any working directory."""
     monkeypatch.chdir(REPOSITORY)
     assert shlex.split(extras.command("load")) == [*START, "-e", ".[load]"]
     monkeypatch.chdir("/")
@@ -40,7 +40,7 @@ def test_a_checkout_is_installed_from_itself(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_wheel_is_installed_from_its_file(tmp_path: Path):
-    """Also where its folder has a space in its name."""
+    """The command works for a folder with a space in its name too."""
     wheel = tmp_path / "my wheels" / "azureml_scoring-0.1.0-py3-none-any.whl"
     wheel.parent.mkdir()
     wheel.touch()
@@ -52,13 +52,13 @@ def test_a_wheel_is_installed_from_its_file(tmp_path: Path):
     "origin", [None, "file:///gone.whl", "https://feed.example/azureml_scoring.whl"]
 )
 def test_otherwise_the_packages_of_the_extra_are_named(origin: str | None, tmp_path: Path):
-    """As of a private feed, whose address pip does not record: these packages are public."""
+    """pip does not record a private feed's address, and these packages are public."""
     made = extras.command_of("load", tmp_path, installed(tmp_path, origin))
     assert shlex.split(made) == [*START, "locust>=2.40", "anyio"]
 
 
 def test_pip_takes_the_command():
-    """The extra is known to it."""
+    """pip knows the extra."""
     words = [
         *shlex.split(extras.command("load")),
         "--dry-run",

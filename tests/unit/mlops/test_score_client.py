@@ -25,7 +25,7 @@ def authority() -> trustme.CA:
 def server(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[HttpsServer]:
-    """It gives two predictions, but for the faults that a test schedules."""
+    """A server that answers two predictions, except for the faults that a test schedules."""
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     with serving(lambda _: GOOD, authority) as server:
@@ -33,7 +33,7 @@ def server(
 
 
 class Asking:
-    """A client, and the pauses that it made in seconds."""
+    """A client that records its pauses in seconds."""
 
     def __init__(self, url: str, **options: str) -> None:
         self.pauses: list[float] = []
@@ -54,7 +54,7 @@ class Asking:
 
 
 def test_predictions_come_back_as_they_are(server: HttpsServer):
-    """The body goes out as it is, with the key and the deployment's name."""
+    """The body is sent unchanged, with the key and the deployment's name."""
     assert Asking(server.url, secret="key-1", deployment="green").score() == [0, 1]
     (sent,) = server.requests
     assert (sent.method, sent.path, sent.body) == ("POST", "/score", b"[[1], [2]]")
@@ -70,16 +70,16 @@ def test_nothing_is_sent_that_was_not_given(server: HttpsServer):
 
 
 @pytest.mark.parametrize("body", [[3, 4], {"predictions": [3, 4]}])
-def test_other_servers_lists_are_predictions_too(server: HttpsServer, body: object):
-    """Such as MLflow's without code of one's own."""
+def test_lists_of_other_servers_are_predictions_too(server: HttpsServer, body: object):
+    """MLflow's server, for example, answers a bare list."""
     server.fail(1, Reply(200, body), "POST", "/score")
     assert Asking(server.url).score() == [3, 4]
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("hidden", [False, True])
-def test_a_busy_server_is_asked_again(server: HttpsServer, status: int, hidden: bool):
-    """When it says, whether the platform or the model behind its 424 turned the request down."""
+def test_a_busy_server_is_retried(server: HttpsServer, status: int, hidden: bool):
+    """It is retried after Retry-After, whether the platform or the model behind a 424 refused."""
     reply = Reply(status, {"error": "Busy."}, {"Retry-After": "7"})
     server.fail(2, as_azure_answers(reply) if hidden else reply, "POST", "/score")
     asking = Asking(server.url)
@@ -88,7 +88,7 @@ def test_a_busy_server_is_asked_again(server: HttpsServer, status: int, hidden: 
 
 
 def test_pauses_grow_where_the_server_names_none(server: HttpsServer):
-    """And the attempts have an end."""
+    """The number of attempts is limited."""
     server.fail(9, Reply(503), "POST", "/score")
     asking = Asking(server.url)
     assert "it is busy; try again later" in asking.refusal()
@@ -97,7 +97,7 @@ def test_pauses_grow_where_the_server_names_none(server: HttpsServer):
 
 
 def test_a_date_is_a_pause_too(server: HttpsServer):
-    """Retry-After may be either; a date that is none counts as not given."""
+    """Retry-After may be seconds or a date; an invalid date counts as missing."""
     past = email.utils.formatdate(time.time() - 60, usegmt=True)
     for said, expected in {past: 0.0, "soon": 1.0}.items():
         server.fail(1, Reply(503, None, {"Retry-After": said}), "POST", "/score")
@@ -107,7 +107,7 @@ def test_a_date_is_a_pause_too(server: HttpsServer):
 
 
 def test_nobody_waits_for_an_hour(server: HttpsServer):
-    """What asks for more than a minute is told to the user at once."""
+    """A Retry-After of more than a minute is reported to the user at once."""
     server.fail(1, Reply(429, None, {"Retry-After": "3600"}), "POST", "/score")
     asking = Asking(server.url)
     asking.refusal()
@@ -117,8 +117,7 @@ def test_nobody_waits_for_an_hour(server: HttpsServer):
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 413, 422, 500, 502, 504])
 @pytest.mark.parametrize("hidden", [False, True])
 def test_what_will_not_help_is_not_tried(server: HttpsServer, status: int, hidden: bool):
-    """A bad request stays bad, and what has failed or timed out may be what brings the model
-    down."""
+    """A bad request stays bad, and one that failed or timed out may crash the model."""
     reply = Reply(status, {"error": "No.", "code": "no", "status": status})
     server.fail(9, as_azure_answers(reply) if hidden else reply, "POST", "/score")
     assert Asking(server.url).refusal() == f"No. ({status} no)"
@@ -126,14 +125,14 @@ def test_what_will_not_help_is_not_tried(server: HttpsServer, status: int, hidde
 
 
 def test_a_424_of_the_platforms_own_is_not_tried_again(server: HttpsServer):
-    """Without a status of the model nobody knows what happened."""
+    """Without the model's status nobody knows what happened."""
     server.fail(9, Reply(424, b""), "POST", "/score")
     assert "answered 424" in Asking(server.url).refusal()
     assert len(server.requests) == 1
 
 
 def test_an_error_names_its_row(server: HttpsServer):
-    """By its place among all rows, in place of that in a request which the user did not write."""
+    """The error names the row in the file, not in a request that the user did not write."""
     places = {
         "/input_data/data/3/0": "in row 104",
         "/input_data/3": "in row 104",
@@ -152,21 +151,21 @@ def test_an_error_names_its_row(server: HttpsServer):
 
 
 def test_a_connection_that_drops_is_not_tried_again(server: HttpsServer):
-    """The model may have been at work."""
+    """The model may have worked on the request."""
     server.fail(9, DROP, "POST", "/score")
     assert "can't be reached" in Asking(server.url).refusal()
     assert len(server.requests) == 1
 
 
 def test_a_server_that_is_not_up_yet_is_waited_for():
-    """A refused connection has reached nobody."""
+    """A refused connection reached no model, so it is retried."""
     asking = Asking(f"http://127.0.0.1:{support.free_port()}")
     assert "check the address and that the server runs" in asking.refusal()
     assert asking.pauses == [1, 2, 4, 8]
 
 
 def test_an_unknown_certificate_is_refused(server: HttpsServer, monkeypatch: pytest.MonkeyPatch):
-    """No request is sent, and the sentence says how to trust an authority of one's own."""
+    """No request is sent, and the error says how to trust another authority."""
     monkeypatch.delenv("SSL_CERT_FILE")
     assert "SSL_CERT_FILE" in Asking(server.url, secret="key-1").refusal()
     assert server.requests == []
@@ -175,8 +174,8 @@ def test_an_unknown_certificate_is_refused(server: HttpsServer, monkeypatch: pyt
 @pytest.mark.parametrize(
     "reply", [Reply(200, b"<html>"), Reply(302, b"", {"Location": "https://localhost/login"})]
 )
-def test_what_is_not_a_scoring_server_is_told(server: HttpsServer, reply: Reply):
-    """A sign-in page, for one; nobody follows it with the key."""
+def test_an_answer_of_another_server_is_reported(server: HttpsServer, reply: Reply):
+    """A sign-in page, for example, is reported; the key never follows a redirect."""
     server.fail(1, reply, "POST", "/score")
     assert server.url in Asking(server.url, secret="key-1").refusal()
     assert len(server.requests) == 1

@@ -1,4 +1,4 @@
-"""`mlops score` against servers that answer what no scoring server should."""
+"""`mlops score` against servers that answer as no scoring server should."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.inputs.payload import Limits
 from hostile_server import Pieces, answer, bomb, hostile
 from mlops import score_client
-from mlops.answer import ANSWER_BYTES
+from mlops.answer import MAX_ANSWER_BYTES
 from mlops.cli import main
 from validation import validate
 
@@ -38,7 +38,7 @@ def table(folder: Path, rows: int) -> Path:
 
 
 def refusal(result: Result) -> str:
-    """The one sentence, where the command refuses as it should."""
+    """Return the error's sentence, and check that the command failed properly."""
     assert isinstance(result.exception, SystemExit), result.exc_info
     assert result.exit_code == 1
     message = result.stderr
@@ -50,10 +50,13 @@ def refusal(result: Result) -> str:
 
 
 ANSWERS = {
-    "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions to 3 rows"),
-    "more": (answer(b'{"predictions": [1, 2, 3, 4, 5, 6, 7]}'), "answered 7 predictions to 3 rows"),
-    "none": (answer(b'{"predictions": []}'), "answered 0 predictions to 3 rows"),
-    "an empty list": (answer(b"[]"), "answered 0 predictions to 3 rows"),
+    "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions for 3 rows"),
+    "more": (
+        answer(b'{"predictions": [1, 2, 3, 4, 5, 6, 7]}'),
+        "answered 7 predictions for 3 rows",
+    ),
+    "none": (answer(b'{"predictions": []}'), "answered 0 predictions for 3 rows"),
+    "an empty list": (answer(b"[]"), "answered 0 predictions for 3 rows"),
     "an error with 200": (answer(b'{"error": "x"}'), "answered 200 with an error: x"),
     "an error beside predictions": (
         answer(b'{"error": "x", "predictions": [1, 2, 3]}'),
@@ -86,8 +89,8 @@ ANSWERS = {
         "is not followed",
     ),
     "cut off": (CUT, "can't be reached"),
-    "a cut gzip": (answer(bomb(1), "Content-Encoding: gzip"), "half of a gzip"),
-    "a gzip that is none": (answer(b"[1, 2, 3]", "Content-Encoding: gzip"), "no gzip"),
+    "a cut gzip": (answer(bomb(1), "Content-Encoding: gzip"), "incomplete gzip"),
+    "a gzip that is none": (answer(b"[1, 2, 3]", "Content-Encoding: gzip"), "invalid gzip"),
     "another encoding": (answer(b"[1, 2, 3]", "Content-Encoding: br"), "another encoding"),
     "packed twice": (answer(bomb(1), "Content-Encoding: gzip, gzip"), "another encoding"),
     "no HTTP": (b"\x00\xff\x1b[31m\r\n\r\n", "can't be reached"),
@@ -141,8 +144,8 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("reply", "said"), ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_that_is_none_is_one_sentence(tmp_path: Path, reply: bytes, said: str):
-    """Nothing of it is printed as a prediction, and the exit status is 1."""
+def test_an_invalid_answer_is_one_sentence(tmp_path: Path, reply: bytes, said: str):
+    """An invalid answer prints no prediction, and the exit status is 1."""
     with hostile(lambda _: [reply]) as url:
         result = score(url, table(tmp_path, 3))
     assert said in refusal(result)
@@ -163,11 +166,9 @@ def test_an_answer_that_is_none_is_one_sentence(tmp_path: Path, reply: bytes, sa
         "",
     ],
 )
-def test_a_pause_that_is_none_does_no_harm(
-    tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
-):
-    """It counts as not given, or as too long; the server is busy, and that is said."""
-    monkeypatch.setattr(score_client, "LONGEST_PAUSE_S", 0.0)
+def test_an_invalid_pause_does_no_harm(tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch):
+    """An invalid Retry-After counts as missing or too long; the error says the server is busy."""
+    monkeypatch.setattr(score_client, "MAX_PAUSE_S", 0.0)
     with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
         result = score(url, table(tmp_path, 3))
     assert "answered 503; it is busy" in refusal(result)
@@ -192,7 +193,7 @@ DRIPS = {
 def test_an_answer_without_an_end_has_a_deadline(
     tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
 ):
-    """For all of it together: one byte after the other does not keep a client waiting."""
+    """The deadline covers the whole answer, so single bytes can't keep a client waiting."""
     monkeypatch.setattr(score_client, "TIMEOUT_S", 1)
     with hostile(lambda _: drip(head)) as url:
         result = score(url, table(tmp_path, 3))
@@ -202,7 +203,7 @@ def test_an_answer_without_an_end_has_a_deadline(
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
 def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status: str):
-    """2 GiB, plain or packed into 2 MiB: a few times the limit is the most that they take here."""
+    """2 GiB, plain or packed into 2 MiB, take at most a few times the limit in memory."""
 
     def reply(_: int) -> Pieces:
         if packed:
@@ -221,12 +222,11 @@ def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status:
         finally:
             tracemalloc.stop()
     assert ("more than 32 MiB" if status == "200 OK" else "answered 400") in refusal(result)
-    assert peak < 4 * ANSWER_BYTES
+    assert peak < 4 * MAX_ANSWER_BYTES
 
 
-def test_it_is_said_how_far_it_got(tmp_path: Path):
-    """What was printed before stays, each line the prediction of its row; nothing of the bad answer
-    is."""
+def test_the_error_says_how_many_predictions_are_printed(tmp_path: Path):
+    """Predictions before the bad answer are printed, each for its row; none after it."""
 
     def reply(number: int) -> Pieces:
         yield answer(json.dumps({"predictions": [number] * (100 if number < 2 else 99)}).encode())
@@ -246,13 +246,11 @@ def test_it_is_said_how_far_it_got(tmp_path: Path):
         (b'{"input_data": {"columns": ["a"], "data": [[1], [2]]}}', 2),
     ],
 )
-def test_a_body_of_ones_own_is_counted_where_its_rows_can_be_told(
-    tmp_path: Path, body: bytes, rows: int
-):
-    """As those of a table are."""
+def test_the_rows_of_a_users_own_body_are_counted_if_known(tmp_path: Path, body: bytes, rows: int):
+    """The predictions for a user's own body are counted as those for a table."""
     (tmp_path / "body.json").write_bytes(body)
     with hostile(lambda _: [answer(b'{"predictions": [1]}')]) as url:
-        assert f"answered 1 predictions to {rows} rows" in refusal(
+        assert f"answered 1 predictions for {rows} rows" in refusal(
             score(url, tmp_path / "body.json")
         )
 
@@ -260,8 +258,8 @@ def test_a_body_of_ones_own_is_counted_where_its_rows_can_be_told(
 @pytest.mark.parametrize(
     "body", [b'{"data": [1, 2]}', b'{"inputs": [[1], [2]]}', b"no JSON", b'{"data": {"a": 1}}']
 )
-def test_a_body_in_a_form_that_is_not_ours_is_left_to_the_server(tmp_path: Path, body: bytes):
-    """Only it can tell how many rows there are; no prediction at all is still no answer."""
+def test_a_body_in_an_unknown_form_is_left_to_the_server(tmp_path: Path, body: bytes):
+    """Only the server knows the number of rows; no prediction at all is still an error."""
     (tmp_path / "body.json").write_bytes(body)
     with hostile(
         lambda number: [answer(b'{"predictions": [1]}' if number == 0 else b'{"predictions": []}')]
@@ -271,8 +269,7 @@ def test_a_body_in_a_form_that_is_not_ours_is_left_to_the_server(tmp_path: Path,
 
 
 def test_a_predictions_own_escapes_stay_json(tmp_path: Path):
-    """Printed as escapes, so that a terminal obeys none and the text is the same when it is
-    read."""
+    """They are printed escaped: a terminal obeys none, and the text reads back unchanged."""
     labels = ["\x1b[31m", "\x9b2J\x7f\u202e", "Zürich \U000e0001"]
     with hostile(lambda _: [answer(json.dumps(labels).encode())]) as url:
         result = score(url, table(tmp_path, 3))
@@ -282,22 +279,21 @@ def test_a_predictions_own_escapes_stay_json(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["grün", "two\nlines", "", " green"])
-def test_a_deployment_that_no_header_can_name_is_told(tmp_path: Path, name: str):
-    """Before anything is sent."""
+def test_a_deployment_that_no_header_can_name_is_refused(tmp_path: Path, name: str):
+    """The name is refused before anything is sent."""
     result = score("http://127.0.0.1:1/score", table(tmp_path, 3), "--deployment", name)
-    assert (result.exit_code, "--deployment holds signs" in result.output) == (2, True)
+    assert (result.exit_code, "--deployment has characters" in result.output) == (2, True)
 
 
 @pytest.fixture(autouse=True)
 def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nor a word past click, on the real streams."""
+    """Nothing is printed past click on the real streams."""
     yield
     assert "Traceback" not in "".join(capfd.readouterr())
 
 
 def test_a_csv_with_names_for_a_model_without_them_says_what_to_write(tmp_path: Path):
-    """First that the order must be that of the fit: sent by position, another order would be
-    answered wrongly."""
+    """The advice gives the order of the fit: by position, another order gives wrong answers."""
     contract = Contract((Feature(None),) * 2, ("predict",))
     with pytest.raises(ClientError) as refused:
         validate(b'{"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}', contract, Limits())
@@ -312,7 +308,7 @@ def test_a_csv_with_names_for_a_model_without_them_says_what_to_write(tmp_path: 
         for options in ([], ["--model-dir", str(model)]):
             message = refusal(score(url, table(tmp_path, 3), *options))
             assert (
-                "In the CSV, put the columns in the order of the fit, and name them 0, 1, 2, ..."
-                in message
+                "In the CSV, put the columns in the order in which the model was fitted, and "
+                "name them 0, 1, 2, ..." in message
             )
             assert "name the model's folder" not in message

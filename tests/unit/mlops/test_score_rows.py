@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.inputs.payload import Limits
-from mlops.score import asked
+from mlops.score import predictions_of
 from mlops.score_client import ScoreRefused, refusal_of
-from mlops.score_rows import Rows, batches
+from mlops.score_rows import RowsRequest, batches
 from validation import validate
 
 ROWS = st.lists(
@@ -29,7 +29,7 @@ ROWS = st.lists(
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS)
 def test_every_row_is_sent_once_and_in_order(tmp_path: Path, rows: list[tuple[int, str]]):
-    """By a hundred at most, under the file's column names, each batch knowing where it begins."""
+    """Batches have at most a hundred rows, the file's column names, and know their first row."""
     file = tmp_path / "rows.jsonl"
     file.write_bytes(
         b"\n".join(orjson.dumps({"number": number, "text": text}) for number, text in rows)
@@ -44,7 +44,7 @@ def test_every_row_is_sent_once_and_in_order(tmp_path: Path, rows: list[tuple[in
 
 
 def test_all_kinds_of_tables_are_read(tmp_path: Path):
-    """CSV, Parquet and JSON lines give the same request; what is missing is null."""
+    """CSV, Parquet and JSON lines give the same request; missing values are null."""
     frame = pd.DataFrame({"age": [59.0, None], "city": ["Rome", "Oslo"]})
     frame.to_csv(tmp_path / "rows.csv", index=False)
     frame.to_parquet(tmp_path / "rows.parquet")
@@ -58,7 +58,7 @@ def test_all_kinds_of_tables_are_read(tmp_path: Path):
 
 
 def test_a_table_without_names_is_sent_without(tmp_path: Path):
-    """Its columns are then taken by position."""
+    """The server then takes the columns by position."""
     (tmp_path / "rows.csv").write_text("1,2\n3,4\n")
     (only,) = batches(tmp_path / "rows.csv")
     assert orjson.loads(only.body) == {"input_data": [[1, 2], [3, 4]]}
@@ -77,8 +77,8 @@ def test_what_json_can_not_hold_is_refused(tmp_path: Path):
     assert orjson.loads(only.body)["input_data"]["data"] == [["2026-01-01T00:00:00"]]
 
 
-def test_a_column_that_the_model_leaves_open_is_told(tmp_path: Path):
-    """Where its cells could be texts, and only there: they are sent as numbers or booleans."""
+def test_a_column_that_the_model_leaves_open_is_noted(tmp_path: Path):
+    """A note names only columns whose cells are sent as numbers or booleans but may be text."""
     (tmp_path / "rows.csv").write_text("code,flag,city,age\n1,True,Rome,5\n2,False,Oslo,6\n")
     features = [Feature(name, "any") for name in ("code", "flag", "city")] + [
         Feature("age", "float64")
@@ -97,7 +97,7 @@ def test_a_column_that_the_model_leaves_open_is_told(tmp_path: Path):
 
 
 class Client:
-    """Validates as the service does, and tells how often it was asked."""
+    """A client that validates as the service does, and counts its requests."""
 
     def __init__(self, *features: Feature) -> None:
         self._contract = Contract(features, ("predict",))
@@ -117,22 +117,22 @@ class Client:
             raise refusal_of(document, 422, place) from None
 
 
-def refused(client: Client, rows: Rows) -> str:
+def refused(client: Client, rows: RowsRequest) -> str:
     with pytest.raises(ScoreRefused) as caught:
-        asked(client, rows, set())
+        predictions_of(client, rows, set())
     return str(caught.value)
 
 
 def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Path):
-    """Words for nothing and all; several columns, each asked for once in a file."""
+    """Columns with words for missing values are retried once a file, each with its cells parsed."""
     (tmp_path / "rows.csv").write_text("a,b,c\n" + "1,true,x\n" * 100 + "2.5,NA,y\nNA,false,z\n")
     client = Client(
         Feature("a", missing=True), Feature("b", "bool", missing=True), Feature("c", "str")
     )
     by_cell: set[int] = set()
     first, second = batches(tmp_path / "rows.csv")
-    assert asked(client, first, by_cell) == [[1, True, "x"]] * 100
-    assert str(asked(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
+    assert predictions_of(client, first, by_cell) == [[1, True, "x"]] * 100
+    assert str(predictions_of(client, second, by_cell)) == "[[2.5, None, 'y'], [nan, False, 'z']]"
     assert client.times == 4
 
 
@@ -146,11 +146,10 @@ def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Pat
         (Feature("a", "bool"), ("true", "False", "yes"), 3),
     ],
 )
-def test_the_error_that_got_farthest_is_told(
+def test_the_error_farthest_down_is_shown(
     tmp_path: Path, feature: Feature, cells: tuple[str, ...], row: int
 ):
-    """Of a column as text, and as what each cell looks like: what the server takes names the row
-    that it does not."""
+    """Of two refusals of a column the one farther down is shown, since it names the odd cell."""
     (tmp_path / "rows.csv").write_text("\n".join(("a,b", *(f"{cell},1" for cell in cells))))
     (rows,) = batches(tmp_path / "rows.csv")
     assert f"in row {row}, line {row + 1} of the file)" in refused(
@@ -158,16 +157,16 @@ def test_the_error_that_got_farthest_is_told(
     )
 
 
-def test_the_error_of_another_column_is_told_once_the_first_is_read(tmp_path: Path):
-    """Whichever row it lies in."""
+def test_the_error_of_another_column_is_shown_once_the_first_is_read(tmp_path: Path):
+    """The error is shown whichever row it is in."""
     (tmp_path / "rows.csv").write_text("a,b\n1,soon\n2,later\nNA,then\n")
     (rows,) = batches(tmp_path / "rows.csv")
     said = refused(Client(Feature("a", missing=True), Feature("b", "bool")), rows)
     assert said == "Feature b must be true or false. (422 wrong_type in row 1, line 2 of the file)"
 
 
-def test_a_server_that_fails_the_second_time_is_told(tmp_path: Path):
-    """In place of the refusal that was being mended."""
+def test_a_server_that_fails_the_second_time_is_reported(tmp_path: Path):
+    """The new error is shown instead of the refusal that caused the retry."""
 
     class Failing(Client):
         def score(self, *given: Any) -> Any:

@@ -12,8 +12,6 @@ from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
-    from azureml_scoring.models.engines.onnx_model import OnnxModel
-
     Session: TypeAlias = NumpyGraph | InferenceSession
 
 Provider = Literal["cpu", "cuda"]
@@ -21,9 +19,9 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
 
 
-def open_graph(model: OnnxModel, graph: bytes, *, provider: Provider, threads: int) -> Session:
-    """Open a graph on the CPU or a GPU. Raises StartupError."""
-    dense = NumpyGraph.of(graph) if model.numpy and provider == "cpu" else None
+def open_graph(graph: bytes, *, numpy: bool, provider: Provider, threads: int) -> Session:
+    """Open a graph, with numpy if ``numpy`` says that it is proven. Raises StartupError."""
+    dense = NumpyGraph.of(graph) if numpy and provider == "cpu" else None
     return dense or open_session(graph, provider=provider, threads=threads)
 
 
@@ -81,13 +79,13 @@ def runtime_description(session: Session) -> str:
     return f"{runtime} {first} {nodes[first]} of {sum(nodes.values())} nodes"
 
 
-def read_graph(folder: Path, model: OnnxModel) -> bytes:
+def read_graph(file: Path) -> bytes:
     """Read the compiled model's file. Raises StartupError."""
     try:
-        return (folder / model.file).read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise StartupError(
-            f"{folder / model.file} can't be read ({error.strerror}); upload the artifact again."
+            f"{file} can't be read ({error.strerror}); upload the artifact again."
         ) from None
 
 

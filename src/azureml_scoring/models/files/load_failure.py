@@ -42,6 +42,9 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
 }  # fmt: skip
 """Top-level module -> its package on PyPI."""
 
+RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
+"""Names of our modules that lie where the user's own are imported from."""
+
 LFS_POINTER = b"version https://git-lfs"
 MAX_READ_BYTES = 64_000_000
 """Decompressed bytes that are read from the start of a file."""
@@ -72,6 +75,11 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 
 def _of_code(error: BaseException) -> str | None:
+    if name := _reserved(error):
+        return (
+            f"needs a module of yours called {name}, but the service has one of that name; "
+            "rename yours, train the model with it, and save it again"
+        )
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
@@ -79,23 +87,39 @@ def _of_code(error: BaseException) -> str | None:
     if isinstance(error, AttributeError) and "__main__" in str(error):
         return (
             f"needs a class of the script that it was trained in ({error}); put it into a module "
-            f"beside score.py, "
-            "import it from there when training, and save the model again"
+            "beside score.py, import it from there when training, and save the model again"
         )
     return None
 
 
-def _source_of(module: str) -> str:
-    """Say where a module comes from.
+def _reserved(error: BaseException) -> str | None:
+    """Return the module of ours that was imported in place of the user's."""
+    if isinstance(error, ModuleNotFoundError):
+        module = error.name or ""
+    elif isinstance(error, AttributeError) and (
+        named := re.search(r"module '([^']*)'", str(error))
+    ):
+        module = named[1]
+    else:
+        return None
+    top = module.partition(".")[0]
+    return top if top in RESERVED else None
 
-    Only known packages are named: a stranger may have registered a package of the module's name.
+
+def _source_of(module: str) -> str:
+    """Say what to do about a module that is not installed.
+
+    Only known packages are named: a stranger may have registered one under a module's name.
     """
     if package := PACKAGES.get(module):
-        return f"add its package, here and to the images, by `make lock ADD={package}` in the repository"
+        return (
+            f"add its package, here and to the images, by `make lock ADD={package}` "
+            "in the repository"
+        )
     return (
         f"if {module} is a module of your own, put its source beside score.py; if it comes from a "
-        f"package, add that "
-        "package, here and to the images, by `make lock ADD=PACKAGE` in the repository"
+        "package, add that package, here and to the images, by `make lock ADD=PACKAGE` in the "
+        "repository"
     )
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import joblib
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.files import load_failure
+from azureml_scoring.models.files import load_failure, own_modules
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import version_skew
 from azureml_scoring.settings import Settings
@@ -52,7 +52,7 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
         if artifact.manifest:
             artifact.manifest.verify(artifact.file.name, digest)
         try:
-            estimator = _load(file, artifact.file, settings)
+            estimator = _load(file, artifact, settings)
         except StartupError:
             raise
         except BaseException as error:  # a pickle can raise anything
@@ -76,7 +76,8 @@ def _open(path: Path) -> BufferedReader:
         ) from None
 
 
-def _load(file: IO[bytes], path: Path, settings: Settings) -> Any:
+def _load(file: IO[bytes], artifact: Artifact, settings: Settings) -> Any:
+    path = artifact.file
     if path.suffix.lower() == ".skops":
         return _without_pickle(file.read(), path.name, settings.trusted_types)
     if not settings.scoring_allow_pickle:
@@ -84,6 +85,7 @@ def _load(file: IO[bytes], path: Path, settings: Settings) -> Any:
             f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
             f"skops.io.dump() as a .skops file, or remove the setting."
         )
+    own_modules.make_importable(artifact)
     return joblib.load(file)
 
 

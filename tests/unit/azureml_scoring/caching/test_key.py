@@ -55,7 +55,8 @@ def of(X: np.ndarray, method: str = "predict") -> bytes:
 def test_the_form_of_the_json_does_not_matter(
     rows: list[tuple[float, float]], name: str, indent: int
 ):
-    """White space, the order of keys, the name of the field, the default method said or not."""
+    """White space, the order of keys, the name of the field and an explicit default method change
+    nothing."""
     plain = key({"data": rows})
     assert key(json.dumps({"method": "predict", name: rows}, indent=indent).encode()) == plain
     assert (
@@ -80,7 +81,8 @@ def test_whole_numbers_are_equal_as_integers_and_floats_and_minus_zero_is_zero(
 def test_named_columns_in_any_order_are_equal_to_rows_in_the_models_order(
     rows: list[Any], shuffle: random.Random
 ):
-    """Also for models on texts, categories and booleans, with null for what is missing."""
+    """This also holds for models on texts, categories and booleans, with null for a missing
+    value."""
     order = list(range(len(MIXED.features)))
     shuffle.shuffle(order)
     columns = [MIXED.names[j] for j in order]
@@ -89,7 +91,7 @@ def test_named_columns_in_any_order_are_equal_to_rows_in_the_models_order(
 
 
 def test_numbers_among_texts_are_equal_as_integers_and_floats():
-    """A column that the model takes as a float has one form, and so has a category."""
+    """A column that the model takes as a float has one form, and so does a category."""
     assert key({"data": [[1, 2, "x", 3, True, "y"]]}, MIXED) == key(
         {"data": [[1.0, 2.0, "x", 3.0, True, "y"]]}, MIXED
     )
@@ -136,7 +138,8 @@ def test_different_mixed_rows_have_different_keys(first: list[Any], second: list
     ids=lambda change: next(iter(change)),
 )
 def test_another_model_has_other_keys(change: dict[str, Any]):
-    """Name, version, the artifact's bytes, the way it is called, the versions that compute it."""
+    """A key depends on the name, the version, the artifact's bytes, the container and the versions
+    of what computes it."""
     batch = Batch(np.ones((1, 2)), "predict")
     assert KeyMaker(replace(MODEL, **change), "prefix").of_batch(batch) != KeyMaker(
         MODEL, "prefix"
@@ -145,7 +148,7 @@ def test_another_model_has_other_keys(change: dict[str, Any]):
 
 @given(st.text(max_size=4), st.text(max_size=4), st.text(max_size=4), st.text(max_size=4))
 def test_no_name_and_version_run_into_each_other(a: str, b: str, c: str, d: str):
-    """m:1 with version 2 is not m with version 1:2."""
+    """Model m:1 in version 2 differs from model m in version 1:2."""
     batch = Batch(np.ones((1, 2)), "predict")
     first = KeyMaker(replace(MODEL, name=a, version=b), "prefix").of_batch(batch)
     second = KeyMaker(replace(MODEL, name=c, version=d), "prefix").of_batch(batch)
@@ -154,7 +157,7 @@ def test_no_name_and_version_run_into_each_other(a: str, b: str, c: str, d: str)
 
 
 def test_shape_dtype_and_method_are_part_of_the_key():
-    """Equal bytes in another shape, of another type or for another method are something else."""
+    """Equal bytes in another shape, of another type or for another method have another key."""
     bits = np.arange(4.0)
     keys = {
         of(bits.reshape(1, 4)),
@@ -170,7 +173,7 @@ def test_shape_dtype_and_method_are_part_of_the_key():
 
 @given(ROWS, ROWS)
 def test_a_row_has_the_same_key_in_each_batch(first: list[Any], second: list[Any]):
-    """Which is not that of a batch of this one row, whose answer is a list."""
+    """It differs from the key of a batch of this one row, whose answer is a list."""
     maker = KeyMaker(MODEL, "prefix")
     rows = np.array(first + second, dtype=float)
     alone = [maker.of_rows(Batch(row.reshape(1, 2), "predict"))[0] for row in rows]
@@ -179,7 +182,8 @@ def test_a_row_has_the_same_key_in_each_batch(first: list[Any], second: list[Any
 
 
 def test_a_key_starts_with_what_an_operator_looks_for():
-    """Prefix, model and version, readable, so that a version's entries can be found and removed."""
+    """Prefix, model and version are readable, so that a version's entries can be found and
+    removed."""
     model = replace(MODEL, name="credit risk", version="v1.2")
     assert (
         KeyMaker(model, "prefix")
@@ -189,5 +193,5 @@ def test_a_key_starts_with_what_an_operator_looks_for():
 
 
 def test_a_key_is_the_same_in_each_process():
-    """Pods share their entries: a change of this value would be a change of the schema."""
+    """Pods share their entries: another value here means another schema."""
     assert of(np.array([[1.5, 2.0]])) == b"prefix:m:1:8W10bY0qB6Z3mC_2iUerwJJJOYN2BKsQLUXk_SOsKOQ="

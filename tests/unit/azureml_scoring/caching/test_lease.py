@@ -1,4 +1,4 @@
-"""Leases in Redis: equal requests in several processes, of which one computes."""
+"""Leases in Redis: of equal requests in several processes one computes."""
 
 import threading
 import time
@@ -16,12 +16,12 @@ from redis_server import Valkey, valkey
 
 @pytest.fixture
 def processes(redis_server: Valkey) -> list[Setup]:
-    """Two, that share a Redis and take leases."""
+    """Two processes that share a Redis and take leases."""
     return [Setup("memory and redis", redis_server, lease=10) for _ in range(2)]
 
 
 def test_with_leases_equal_requests_in_several_processes_are_computed_once(processes: list[Setup]):
-    """The second waits for what the first stores."""
+    """The second process waits for what the first stores."""
     first, second = processes
     started, go = threading.Event(), threading.Event()
     first.compute.hold = lambda: (started.set(), go.wait(30))
@@ -38,7 +38,7 @@ def test_with_leases_equal_requests_in_several_processes_are_computed_once(proce
 
 
 def test_with_leases_a_failed_leader_releases_the_other_processes(processes: list[Setup]):
-    """They compute at once, not when the lease has run out."""
+    """They compute at once, not only when the lease expires."""
     first, second = processes
     first.compute.error = ModelFailed("no")
     with pytest.raises(ModelFailed):
@@ -51,7 +51,7 @@ def test_with_leases_a_failed_leader_releases_the_other_processes(processes: lis
 def test_with_leases_a_leader_that_died_holds_nobody_up_for_longer_than_the_lease(
     redis_server: Valkey,
 ):
-    """Nobody releases what it held."""
+    """Nobody releases the lease of a dead process; it expires."""
     dead, living = (Setup("redis", redis_server, lease=0.2) for _ in range(2))
     assert dead.cache._leases
     batch = Batch(np.array([[1.0, 2.0]]), "predict")
@@ -61,7 +61,7 @@ def test_with_leases_a_leader_that_died_holds_nobody_up_for_longer_than_the_leas
 
 
 def test_with_leases_a_request_keeps_time_to_compute_itself(redis_server: Valkey):
-    """It waits for at most half of what is left until its deadline, however long the lease is."""
+    """It waits for at most half of the time left until its deadline, however long the lease is."""
     dead, living = (Setup("redis", redis_server, lease=60) for _ in range(2))
     assert dead.cache._leases
     batch = Batch(np.array([[1.0, 2.0]]), "predict")
@@ -73,7 +73,7 @@ def test_with_leases_a_request_keeps_time_to_compute_itself(redis_server: Valkey
 
 
 def test_with_leases_and_without_redis_each_computes():
-    """A lease only saves work, and is not asked for while Redis is left alone."""
+    """A lease only saves work, and is not asked for while the breaker is open."""
     with valkey() as server:
         setup = Setup("memory and redis", server, lease=10)
     for i in range(20):

@@ -24,7 +24,7 @@ def options(**environ: str) -> dict[str, Any]:
 
 
 def test_by_default_it_is_azure_cache_for_redis_over_tls_that_is_checked():
-    """Port 6380, certificate and host name, TLS 1.2 at least."""
+    """The port is 6380; certificate and host name are checked; TLS is 1.2 or later."""
     pool = client(REDIS_HOST="x.redis.cache.windows.net", REDIS_PASSWORD="key").connection_pool
     given = pool.connection_kwargs
     assert issubclass(pool.connection_class, redis.SSLConnection)
@@ -42,7 +42,8 @@ def test_by_default_it_is_azure_cache_for_redis_over_tls_that_is_checked():
 def test_a_certificate_that_does_not_fit_is_refused(
     redis_server: Valkey, tmp_path: Path, authority: trustme.CA, fault: str, cluster: str
 ):
-    """Of another host, or by an authority that is not trusted: nothing is sent to such a server."""
+    """Nothing is sent to a server whose certificate is for another host or from an unknown
+    authority."""
     with tls_proxy(redis_server.port, authority) as proxy:
         if fault == "another host":
             proxy.present("elsewhere.example")
@@ -59,7 +60,7 @@ def test_a_certificate_that_does_not_fit_is_refused(
 def test_a_certificate_that_fits_is_taken(
     redis_server: Valkey, tmp_path: Path, authority: trustme.CA
 ):
-    """By a private authority, too."""
+    """A private authority is trusted if it is configured."""
     with tls_proxy(redis_server.port, authority) as proxy:
         assert over_tls(proxy.port, tmp_path)().ping()
 
@@ -77,7 +78,7 @@ def over_tls(port: int, folder: Path, **environ: str) -> Any:
 
 
 def test_a_url_says_all_at_once():
-    """User, password, host, port, database and TLS."""
+    """A URL gives user, password, host, port, database and TLS."""
     given = options(REDIS_URL="rediss://me:p%40ss@h.example:1234/2")
     assert (given["host"], given["port"], given["db"]) == ("h.example", 1234, 2)
     assert (given["username"], given["password"], given["ssl_check_hostname"]) == (
@@ -92,7 +93,7 @@ def test_a_url_says_all_at_once():
 
 
 def test_timeouts_are_small_and_nothing_is_retried():
-    """redis-py's own are 5 s and ten retries, which add up to a minute."""
+    """redis-py's defaults of 5 s and ten retries add up to a minute."""
     given = options(REDIS_HOST="h", SCORING_CACHE_BUDGET_MS="20")
     assert given["socket_timeout"] == 0.02
     assert given["socket_connect_timeout"] == 1
@@ -105,9 +106,9 @@ def test_timeouts_are_small_and_nothing_is_retried():
     ("environ", "hint"),
     [
         ({"REDIS_URL": "rediss://h?ssl_cert_reqs=none"}, "without a query"),
-        ({"REDIS_URL": "http://h"}, "looks like"),
-        ({"REDIS_URL": "rediss://:secret@"}, "looks like"),
-        ({"REDIS_URL": "rediss://:secret@h:port"}, "looks like"),
+        ({"REDIS_URL": "http://h"}, "write it as"),
+        ({"REDIS_URL": "rediss://:secret@"}, "write it as"),
+        ({"REDIS_URL": "rediss://:secret@h:port"}, "write it as"),
         ({"REDIS_URL": "rediss://:secret@h", "REDIS_HOST": "h"}, "unset one"),
         (
             {"REDIS_HOST": "h", "REDIS_AUTH": "entra", "REDIS_SSL": "false"},
@@ -120,21 +121,21 @@ def test_timeouts_are_small_and_nothing_is_retried():
     ],
 )
 def test_what_can_not_be_meant_stops_the_start_with_a_sentence(environ: dict[str, str], hint: str):
-    """It says what to do, and holds no secret."""
+    """The sentence says what to do, and holds no secret."""
     with pytest.raises(StartupError, match=hint) as caught:
         connector(settings.load(environ))
     assert "secret" not in str(caught.value)
 
 
 def test_entra_needs_its_extra(monkeypatch: pytest.MonkeyPatch):
-    """And says how to get it."""
+    """The error says how to install it."""
     monkeypatch.setattr(redis_client, "find_spec", lambda name: None)
     with pytest.raises(StartupError, match=r"pip install redis-entraid"):
         connector(settings.load({"REDIS_HOST": "h", "REDIS_AUTH": "entra"}))
 
 
 def test_secrets_do_not_show_in_the_settings():
-    """However they are printed."""
+    """No way of printing them shows a secret."""
     loaded = settings.load({"REDIS_URL": "rediss://:hunter2@h", "REDIS_PASSWORD": "hunter3"})
     assert "hunter" not in f"{loaded!r} {loaded}"
     with pytest.raises(StartupError) as caught:
@@ -143,7 +144,7 @@ def test_secrets_do_not_show_in_the_settings():
 
 
 def test_a_cluster_is_asked_as_one(redis_cluster: Valkey):
-    """With REDIS_CLUSTER; over a single host and port."""
+    """REDIS_CLUSTER turns it on; a single host and port is enough."""
     asked = client(REDIS_URL=f"redis://127.0.0.1:{redis_cluster.port}/0", REDIS_CLUSTER="true")
     assert isinstance(asked, redis.RedisCluster)
     asked.set("key", "value")
@@ -153,7 +154,7 @@ def test_a_cluster_is_asked_as_one(redis_cluster: Valkey):
 def test_the_nodes_of_azure_managed_redis_are_reached_by_its_host_name(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Their addresses are not in the certificate."""
+    """The certificate does not name the addresses of the nodes."""
     given: dict[str, Any] = {}
     monkeypatch.setattr(redis, "RedisCluster", lambda **options: given.update(options))
     client(REDIS_HOST="x.westeurope.redis.azure.net", REDIS_PORT="10000", REDIS_CLUSTER="true")

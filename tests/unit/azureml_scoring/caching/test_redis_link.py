@@ -9,17 +9,18 @@ import pytest
 from redis import exceptions
 
 from azureml_scoring import log
-from azureml_scoring.caching import redis_link
-from azureml_scoring.caching.redis_link import FAILURES, PENDING, READERS, RedisLink
+from azureml_scoring.caching import redis_breaker
+from azureml_scoring.caching.redis_breaker import FAILURES_TO_OPEN
+from azureml_scoring.caching.redis_link import MAX_PENDING_WRITES, MAX_READER_THREADS, RedisLink
 from azureml_scoring.caching.value import Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Row
+from azureml_scoring.shared.scoreboard import WorkerRow
 from redis_server import Valkey
 
 
 @pytest.fixture
-def row() -> Row:
-    return Row()
+def row() -> WorkerRow:
+    return WorkerRow()
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def logged(
 
 
 class Fake:
-    """In place of Redis: the client is this object, an operation calls it."""
+    """A stand-in for Redis: the client is this object, and an operation calls it."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -45,11 +46,11 @@ class Fake:
         return "answer"
 
 
-def link(fake: Any, row: Row, budget: float = 5.0) -> RedisLink:
+def link(fake: Any, row: WorkerRow, budget: float = 5.0) -> RedisLink:
     return RedisLink(lambda: fake, lambda client: client(), CacheCounts(lambda: row), budget=budget)
 
 
-def fail(asked: RedisLink, times: int = FAILURES) -> None:
+def fail(asked: RedisLink, times: int = FAILURES_TO_OPEN) -> None:
     for _ in range(times):
         with pytest.raises(Unavailable):
             asked.ask(lambda client: client())
@@ -62,8 +63,8 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def test_what_redis_answers_is_handed_on(row: Row):
-    """From a thread of the link's."""
+def test_what_redis_answers_is_handed_on(row: WorkerRow):
+    """An operation runs on a thread of the link and returns its result."""
     assert link(Fake(), row).ask(
         lambda client: (client(), threading.current_thread().name[:10])
     ) == (
@@ -72,7 +73,7 @@ def test_what_redis_answers_is_handed_on(row: Row):
     )
 
 
-def test_nothing_is_connected_before_it_is_needed(row: Row):
+def test_nothing_is_connected_before_it_is_needed(row: WorkerRow):
     """Start-up does not need Redis."""
 
     def connect() -> Any:
@@ -85,33 +86,32 @@ def test_nothing_is_connected_before_it_is_needed(row: Row):
         lazy.ask(lambda client: client())
 
 
-def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(row: Row):
-    """Not even where no timeout of a socket strikes, as in DNS, and not where all threads are taken
-    by such calls."""
+def test_a_request_waits_no_longer_than_the_budget_even_if_redis_never_answers(row: WorkerRow):
+    """This holds without any timeout of a socket, as in DNS, and with all threads taken by such
+    calls."""
     never, asked = threading.Event(), link(Fake(), row, budget=0.05)
-    for _ in range(READERS + 2):
+    for _ in range(MAX_READER_THREADS + 2):
         with pytest.raises(Unavailable):
             asked.ask(lambda client: never.wait(60))
     assert not never.is_set()
     assert not asked.available()
-    assert row.cache.redis_timeouts == READERS + 2
+    assert row.cache.redis_timeouts == MAX_READER_THREADS + 2
     never.set()
 
 
-def test_waiting_for_a_thread_is_no_failure_of_redis(row: Row):
-    """Many look-ups at once do not open the breaker: none of those that only queued was ever
-    asked."""
+def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
+    """Many look-ups at once do not open the breaker: those that only queued never reached Redis."""
     release = threading.Event()
     asked = link(Fake(), row, budget=0.05)
-    for _ in range(READERS):
+    for _ in range(MAX_READER_THREADS):
         asked._readers.submit(release.wait, 60)
-    fail(asked, 2 * FAILURES)
+    fail(asked, 2 * FAILURES_TO_OPEN)
     assert asked.available()
     release.set()
 
 
-def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: Row):
-    """The trial is nobody's request, and comes each second."""
+def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: WorkerRow):
+    """A trial is sent each second, and no request waits for it."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.ConnectionError()
@@ -128,17 +128,17 @@ def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row:
     assert asked.ask(lambda client: client()) == "answer"
 
 
-def test_single_failures_change_nothing(row: Row):
+def test_single_failures_change_nothing(row: WorkerRow):
     """Only failures in a row open the breaker."""
     fake = Fake()
     asked = link(fake, row)
-    for _ in range(3 * FAILURES):
+    for _ in range(3 * FAILURES_TO_OPEN):
         fake.error = exceptions.ConnectionError()
-        fail(asked, FAILURES - 1)
+        fail(asked, FAILURES_TO_OPEN - 1)
         fake.error = None
         asked.ask(lambda client: client())
     assert asked.available()
-    assert row.cache.redis_errors == 3 * FAILURES * (FAILURES - 1)
+    assert row.cache.redis_errors == 3 * FAILURES_TO_OPEN * (FAILURES_TO_OPEN - 1)
 
 
 @pytest.mark.parametrize(
@@ -149,22 +149,23 @@ def test_single_failures_change_nothing(row: Row):
         exceptions.ResponseError("MISCONF can't persist"),
     ],
 )
-def test_redis_that_refuses_writes_is_still_read(row: Row, refusal: Exception):
-    """Full, a replica, or without its disk: counted, but the breaker stays closed."""
+def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Exception):
+    """If Redis is full, a replica, or without its disk, writes fail and are counted, but the
+    breaker stays closed."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = refusal
-    for _ in range(3 * FAILURES):
+    for _ in range(3 * FAILURES_TO_OPEN):
         asked.tell(lambda client: client())
-    eventually(lambda: row.cache.redis_errors == 3 * FAILURES)
+    eventually(lambda: row.cache.redis_errors == 3 * FAILURES_TO_OPEN)
     assert asked.available()
 
 
-def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
-    """Each request would wait for a read in vain."""
+def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
+    """The breaker opens, so that requests do not wait for reads in vain."""
     fake = Fake()
     asked = link(fake, row)
-    for _ in range(FAILURES):
+    for _ in range(FAILURES_TO_OPEN):
         assert asked.available()
         written = threading.Event()
         asked.tell(lambda client, written=written: written.set())
@@ -175,20 +176,20 @@ def test_writes_that_succeed_do_not_hide_that_reads_fail(row: Row):
     assert not asked.available()
 
 
-def test_redis_that_is_always_just_too_late_is_left_alone(row: Row):
-    """Each request would wait for the whole budget, and get nothing."""
+def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
+    """The breaker opens, so that requests do not wait for the whole budget in vain."""
     asked = link(Fake(), row, budget=0.02)
     waits = 0
     while asked.available():
         with pytest.raises(Unavailable):
             asked.ask(lambda client: time.sleep(0.04))
         waits += 1
-    assert waits <= FAILURES
+    assert waits <= FAILURES_TO_OPEN
     assert row.cache.redis_errors == 0
 
 
-def test_a_slow_failure_counts_once(row: Row):
-    """Not when the request gives up and again when the socket does."""
+def test_a_slow_failure_counts_once(row: WorkerRow):
+    """It does not count when the request gives up and again when the socket does."""
     asked = link(Fake(), row, budget=0.02)
     failed = threading.Semaphore(0)
 
@@ -197,17 +198,17 @@ def test_a_slow_failure_counts_once(row: Row):
         failed.release()
         raise exceptions.TimeoutError
 
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         with pytest.raises(Unavailable):
             asked.ask(slow_failure)
-    for _ in range(FAILURES - 1):
+    for _ in range(FAILURES_TO_OPEN - 1):
         failed.acquire(timeout=30)
-    eventually(lambda: row.cache.redis_errors == FAILURES - 1)
+    eventually(lambda: row.cache.redis_errors == FAILURES_TO_OPEN - 1)
     assert asked.available()
 
 
-def test_writes_that_wait_while_redis_fails_are_dropped(row: Row):
-    """They neither ask it, nor hold up the end of the process."""
+def test_writes_that_wait_while_redis_fails_are_dropped(row: WorkerRow):
+    """They are not sent, and do not delay the end of the process."""
     fake = Fake()
     asked = link(fake, row)
     release = threading.Event()
@@ -222,8 +223,8 @@ def test_writes_that_wait_while_redis_fails_are_dropped(row: Row):
     assert fake.calls == calls
 
 
-def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
-    """A request that is still being answered then does without."""
+def test_nothing_is_asked_while_the_interpreter_shuts_down(row: WorkerRow):
+    """A request that is still being answered does without Redis."""
     asked = link(Fake(), row)
     asked._readers.shutdown()
     asked._writer.shutdown()
@@ -231,8 +232,8 @@ def test_nothing_is_asked_while_the_interpreter_shuts_down(row: Row):
     asked.tell(lambda client: client())
 
 
-def test_writes_keep_their_order_and_nobody_waits_for_them(row: Row):
-    """Also where the first takes long."""
+def test_writes_keep_their_order_and_nobody_waits_for_them(row: WorkerRow):
+    """This holds even if the first write takes long."""
     release, done = threading.Event(), list[int]()
     asked = link(Fake(), row)
     asked.tell(lambda client: release.wait(60))
@@ -244,24 +245,25 @@ def test_writes_keep_their_order_and_nobody_waits_for_them(row: Row):
     assert done == list(range(20))
 
 
-def test_writes_beyond_the_queue_are_dropped_and_counted(row: Row):
+def test_writes_beyond_the_queue_are_dropped_and_counted(row: WorkerRow):
     """Memory is bounded while Redis is slow."""
     release = threading.Event()
     asked = link(Fake(), row)
-    for _ in range(PENDING + 10):
+    for _ in range(MAX_PENDING_WRITES + 10):
         asked.tell(lambda client: release.wait(60))
     assert row.cache.redis_dropped == 10
     release.set()
 
 
 def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
-    row: Row, logged: Callable[[], list[str]]
+    row: WorkerRow, logged: Callable[[], list[str]]
 ):
-    """Once a minute a kind; the error's own words may hold an address or a password."""
+    """Each kind is logged once a minute, without the error's message: it may hold an address or a
+    password."""
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.AuthenticationError("WRONGPASS for hunter2")
-    fail(asked, 2 * FAILURES)
+    fail(asked, 2 * FAILURES_TO_OPEN)
     (line,) = [message for message in logged() if "AuthenticationError" in message]
     assert "check REDIS_PASSWORD" in line
     assert "hunter2" not in "".join(logged())
@@ -269,10 +271,10 @@ def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
 
 
 def test_the_log_says_once_a_minute_that_redis_still_fails(
-    row: Row, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    row: WorkerRow, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ):
-    """As long as somebody would ask it: RedisDown counts these lines."""
-    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    """The lines go on while requests need Redis: RedisDown counts them."""
+    monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake, clock = Fake(), [1000.0]
     asked = RedisLink(
         lambda: fake,
@@ -297,10 +299,10 @@ def test_the_log_says_once_a_minute_that_redis_still_fails(
     assert told_after_a_trial() == 2
 
 
-def test_an_answer_that_comes_too_late_is_counted(row: Row, monkeypatch: pytest.MonkeyPatch):
-    """A trial's too, which nobody waits for: else a Redis that is only slow would show no
+def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: pytest.MonkeyPatch):
+    """A trial's counts too, though nobody waits for it: else a slow Redis would show no
     failures."""
-    monkeypatch.setattr(redis_link, "TRIAL_EVERY", 0.001)
+    monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
     fake = Fake()
     asked = link(fake, row)
     fake.error = exceptions.ConnectionError()
@@ -312,8 +314,8 @@ def test_an_answer_that_comes_too_late_is_counted(row: Row, monkeypatch: pytest.
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_worker_connects_anew(row: Row, redis_server: Valkey):
-    """Threads and connections of the parent are of no use to it."""
+def test_a_forked_worker_connects_anew(row: WorkerRow, redis_server: Valkey):
+    """It can't use the threads and connections of its parent."""
     asked = RedisLink(redis_server.connect, lambda client: None, CacheCounts(lambda: row), budget=5)
     parents = asked.ask(lambda client: client.client_id())
     reader, writer = os.pipe()

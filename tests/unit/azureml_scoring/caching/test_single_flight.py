@@ -8,7 +8,7 @@ from azureml_scoring.caching.single_flight import SingleFlight
 
 
 def test_of_equal_keys_one_leads_and_the_others_get_what_it_lands():
-    """Computed once, whoever asks meanwhile."""
+    """A key is computed once, however many threads claim it meanwhile."""
     flights, leading, all_there = SingleFlight(), threading.Event(), threading.Barrier(5)
 
     def lead() -> None:
@@ -47,7 +47,7 @@ def test_a_failed_leader_releases_the_others():
 
 
 def test_waiting_ends_when_the_time_is_over():
-    """Whatever the leader does."""
+    """It ends whatever the leader does."""
     flights = SingleFlight()
     with flights.claim([b"a", b"b"]) as leader, flights.claim([b"a", b"b", b"c"]) as follower:
         assert set(follower.mine) == {b"c"}
@@ -57,7 +57,7 @@ def test_waiting_ends_when_the_time_is_over():
 
 @given(st.lists(st.sets(st.sampled_from([b"a", b"b", b"c", b"d"])), max_size=8))
 def test_each_key_has_one_leader_at_a_time(claims: list[set[bytes]]):
-    """Whatever sets of keys overlap, and nothing is left behind."""
+    """Sets of keys may overlap in any way, and nothing is left behind."""
     flights = SingleFlight()
     open_claims = [flights.claim(keys) for keys in claims]
     entered = [

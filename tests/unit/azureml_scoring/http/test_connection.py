@@ -10,15 +10,14 @@ from uvicorn.config import Config
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.express_lane import FrontProtocol
-from azureml_scoring.http.head import LONGEST_HEAD, LONGEST_LINE, MOST_HEADERS
-from azureml_scoring.inputs.payload import Limits
-from fake_connection import BODY, PATIENCE, Connection, Lane, flask, request, run
+from azureml_scoring.http.head import MAX_HEAD_BYTES, MAX_HEADERS, MAX_LINE_BYTES
+from fake_connection import BODY, PATIENCE, Connection, Endpoint, flask, request, run
 
 
 @run
 async def test_a_chunked_body_is_joined():
     """Its trailers are left out."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(
         request(b"2\r\nab\r\n1\r\nc\r\n0\r\nX-Trailer: x\r\n\r\n", "Transfer-Encoding: chunked")
     )
@@ -29,7 +28,7 @@ async def test_a_chunked_body_is_joined():
 @run
 async def test_a_client_that_asks_first_is_told_to_go_on():
     """Expect: 100-continue."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     head, _, body = request(BODY, "Expect: 100-continue").partition(b"\r\n\r\n")
     connection.send(head + b"\r\n\r\n")
     await connection_says(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -51,8 +50,8 @@ async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
         "Upgrade: h2c",
         "HTTP2-Settings: AAMAAABkAAQAAP__",
     )
-    for lane in (Lane(), Lane(quick=False)):
-        connection = Connection(lane)
+    for endpoint in (Endpoint(), Endpoint(quick=False)):
+        connection = Connection(endpoint)
         connection.send(request(BODY, *offer) + request(b"2"))
         assert await connection.answers(2) == [200, 200]
         assert connection.transport.sent.count(BODY) == 1
@@ -88,7 +87,7 @@ def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
     @run
     async def test() -> None:
         for pieces in ([head], [head[i : i + 1] for i in range(len(head))]):
-            connection = Connection(Lane())
+            connection = Connection(Endpoint())
             connection.send(*pieces, request())
             assert await connection.answers(1) == [400]
             assert connection.transport.ended
@@ -104,12 +103,12 @@ def header_of(size: int) -> bytes:
 @pytest.mark.parametrize(
     "head",
     [
-        header_of(LONGEST_LINE + 1),
-        header_of(LONGEST_HEAD),
-        b"GET /" + b"x" * LONGEST_LINE + b" HTTP/1.1\r\nHost: h\r\n\r\n",
-        b"GET /" + b"x" * LONGEST_HEAD + b" HTTP/1.1\r\nHost: h\r\n\r\n",
-        request(BODY, "X: " + "x" * LONGEST_LINE),
-        request(BODY, *["X: y"] * MOST_HEADERS),
+        header_of(MAX_LINE_BYTES + 1),
+        header_of(MAX_HEAD_BYTES),
+        b"GET /" + b"x" * MAX_LINE_BYTES + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /" + b"x" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: h\r\n\r\n",
+        request(BODY, "X: " + "x" * MAX_LINE_BYTES),
+        request(BODY, *["X: y"] * MAX_HEADERS),
         request(BODY, *["X: " + "y" * 8000] * 9),
         request(BODY, "Content-Type: application/json;" + ";" * 64_000),
     ],
@@ -135,7 +134,7 @@ def test_a_head_that_is_too_large_is_told(head: bytes):
             [head[i : i + 1000] for i in range(0, len(head), 1000)],
             [request() + head],
         ):
-            connection = Connection(Lane())
+            connection = Connection(Endpoint())
             connection.send(*pieces)
             expected = [200] * (pieces[0] != head and len(pieces) == 1) + [431]
             assert await connection.answers(len(expected)) == expected
@@ -148,8 +147,8 @@ def test_a_head_that_is_too_large_is_told(head: bytes):
 @run
 async def test_a_head_at_the_limits_is_taken():
     """A header of 8 KiB, or a hundred small ones."""
-    for head in (header_of(LONGEST_LINE), request(BODY, *["X: y"] * (MOST_HEADERS - 3))):
-        connection = Connection(Lane())
+    for head in (header_of(MAX_LINE_BYTES), request(BODY, *["X: y"] * (MAX_HEADERS - 3))):
+        connection = Connection(Endpoint())
         connection.send(head)
         assert await connection.answers(1) == [200]
         assert not connection.transport.ended
@@ -160,9 +159,9 @@ async def test_a_head_is_bounded_whatever_it_grows_in():
     """Its line, a header's name, or trailers behind a chunked body; nothing is kept of it."""
     chunked = request(b"1\r\na\r\n0\r\n", "Transfer-Encoding: chunked")
     for start, status in ((b"GET /", 431), (b"GET / HTTP/1.1\r\nX", 431), (chunked + b"X: ", 400)):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(start)
-        for _ in range(LONGEST_HEAD // 1000 + 1):
+        for _ in range(MAX_HEAD_BYTES // 1000 + 1):
             assert connection.statuses == []
             connection.send(b"x" * 1000)
         assert await connection.answers(1) == [status]
@@ -173,8 +172,8 @@ async def test_a_head_is_bounded_whatever_it_grows_in():
 async def test_http_1_0_is_spoken_without_a_host_and_kept_alive_where_it_asks():
     """As `ab -k` does, which waits for ever where it is not told. With the express lane or
     without."""
-    for lane in (Lane(), Lane(quick=False)):
-        connection = Connection(lane)
+    for endpoint in (Endpoint(), Endpoint(quick=False)):
+        connection = Connection(endpoint)
         old = request(BODY, "Connection: keep-alive", line="POST /score HTTP/1.0")
         connection.send(old)
         assert await connection.answers(1) == [200]
@@ -182,7 +181,7 @@ async def test_http_1_0_is_spoken_without_a_host_and_kept_alive_where_it_asks():
         connection.send(old)
         assert await connection.answers(2) == [200, 200]
         assert not connection.transport.ended
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(b"GET /liveness HTTP/1.0\r\n\r\n")
     assert await connection.answers(1) == [200]
     assert connection.transport.ended
@@ -197,7 +196,7 @@ async def test_an_offer_of_another_protocol_is_passed_over_on_a_connection_that_
         b"GET /liveness HTTP/1.1\r\nHost: h\r\nConnection: upgrade, close\r\nUpgrade: "
         b"websocket\r\n\r\n",
     ):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(sent)
         assert await connection.answers(1) == [200]
         assert connection.transport.ended
@@ -206,7 +205,7 @@ async def test_an_offer_of_another_protocol_is_passed_over_on_a_connection_that_
 @run
 async def test_many_offers_of_another_protocol_in_one_piece_are_answered():
     """However many: 3,000 of them are more than Python's stack holds."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request(b"1", "Connection: Upgrade", "Upgrade: h2c") * 3000)
     assert await connection.answers(3000) == [200] * 3000
 
@@ -217,7 +216,7 @@ async def test_a_trailer_may_say_that_the_request_is_the_last():
     the body or not."""
     trailer = b"1\r\na\r\n0\r\nConnection: close\r\n\r\n"
     for line, status in (("POST /score HTTP/1.1", 200), ("POST /other HTTP/1.1", 404)):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         sent = request(trailer, "Transfer-Encoding: chunked", line=line)
         connection.send(sent[: -len(trailer)])
         if status == 404:
@@ -230,11 +229,11 @@ async def test_a_trailer_may_say_that_the_request_is_the_last():
 @run
 async def test_what_is_malformed_behind_a_request_does_not_disturb_its_answer():
     """It comes whole, as the last one."""
-    lane = Lane(quick=False)
-    lane.hold.clear()
-    connection = Connection(lane)
+    endpoint = Endpoint(quick=False)
+    endpoint.hold_back.clear()
+    connection = Connection(endpoint)
     connection.send(request(), b"nonsense\r\n\r\n", b"more")
-    lane.hold.set()
+    endpoint.hold_back.set()
     assert await connection.answers(1) == [200]
     assert connection.transport.sent.endswith(BODY)
     assert connection.transport.ended
@@ -257,7 +256,7 @@ def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(
 
     @run
     async def test() -> None:
-        connection = Connection(Lane(quick=quick))
+        connection = Connection(Endpoint(quick=quick))
         connection.send(sent)
         if rest is None:
             assert connection.protocol.eof_received() is True
@@ -273,7 +272,7 @@ def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(
 @run
 async def test_a_client_that_does_not_read_is_not_written_to_for_ever():
     """Its next answers wait until it does."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.protocol.pause_writing()
     connection.send(request(b"1"), request(b"2"))
     await asyncio.sleep(0.01)
@@ -285,7 +284,7 @@ async def test_a_client_that_does_not_read_is_not_written_to_for_ever():
 @run
 async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
     """It is skipped where Flask answers without it."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     head, _, body = request(b"x" * 1000, line="POST /other HTTP/1.1").partition(b"\r\n\r\n")
     connection.send(head + b"\r\n\r\n")
     assert await connection.answers(1) == [404]
@@ -293,9 +292,9 @@ async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
     assert await connection.answers(2) == [404, 200]
 
 
-def over_a_socket(lane: Lane, sent: bytes, *, says_all: bool) -> bytes:
+def over_a_socket(endpoint: Endpoint, sent: bytes, *, says_all: bool) -> bytes:
     """What a client of a real server gets to read until its connection ends."""
-    front = Front(flask, lane, Limits(max_bytes=100_000), PATIENCE)  # type: ignore[arg-type]
+    front = Front(flask, endpoint)  # type: ignore[arg-type]
     config = Config(
         front, http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", log_config=None
     )
@@ -325,7 +324,7 @@ def test_a_real_connection_carries_many_requests_until_the_last(quick: bool):
     """In their order, and to the last byte of the last answer."""
     bodies = [b"%d" % number * 500 for number in range(100)]
     sent = b"".join(map(request, bodies)) + request(b"last", "Connection: close")
-    read = over_a_socket(Lane(quick=quick), sent, says_all=False)
+    read = over_a_socket(Endpoint(quick=quick), sent, says_all=False)
     assert [part.partition(b"\r\n\r\n")[2] for part in read.split(b"HTTP/1.1 ")[1:]] == [
         *bodies,
         b"last",
@@ -340,4 +339,6 @@ def test_a_real_client_reads_its_answer_after_it_has_said_all(
     quick: bool, sent: bytes, status: int
 ):
     """Half a connection is enough for that."""
-    assert over_a_socket(Lane(quick=quick), sent, says_all=True).split(b" ")[1] == b"%d" % status
+    assert (
+        over_a_socket(Endpoint(quick=quick), sent, says_all=True).split(b" ")[1] == b"%d" % status
+    )

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from azureml_scoring.http.connections import KEPT, WRITE_TIMEOUT
-from fake_connection import BODY, KEEP_ALIVE, Connection, Lane, busy_connection, request, run
+from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, busy_connection, request, run
 
 
 @run
@@ -15,7 +15,7 @@ async def test_after_connection_close_the_answer_is_the_last():
         request(BODY, "Connection: close"),
         request(BODY, "Connection: close", "Content-Encoding: identity"),
     ):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(sent + request())
         assert await connection.answers(1) == [200]
         assert b"connection: close\r\n" in connection.transport.sent
@@ -25,7 +25,7 @@ async def test_after_connection_close_the_answer_is_the_last():
 @run
 async def test_http_1_0_gets_one_answer_a_connection():
     """Its clients wait for the end of the connection."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request(line="POST /score HTTP/1.0"))
     assert await connection.answers(1) == [200]
     assert connection.transport.ended
@@ -35,7 +35,7 @@ async def test_http_1_0_gets_one_answer_a_connection():
 async def test_an_idle_connection_is_closed_after_the_keep_alive_time():
     """Counted from its last request, by either way; before its first, from its start."""
     for sent in (b"", request(), request(line="GET /liveness HTTP/1.1")):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(sent)
         await connection.answers(1 if sent else 0)
         connection.later(KEEP_ALIVE - 1)
@@ -47,7 +47,7 @@ async def test_an_idle_connection_is_closed_after_the_keep_alive_time():
 @run
 async def test_a_head_that_drips_does_not_hold_its_connection():
     """Its bytes do not make it any younger."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(b"POST /score HTTP/1.1\r\n")
     connection.protocol._since -= KEEP_ALIVE
     connection.send(b"X: y\r\n")
@@ -58,24 +58,24 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
 @run
 async def test_a_connection_with_a_request_in_flight_is_not_idle():
     """However long its answer takes."""
-    connection, lane = busy_connection()
+    connection, endpoint = busy_connection()
     connection.later(10 * KEEP_ALIVE)
     assert not connection.transport.ended
-    lane.hold.set()
+    endpoint.hold_back.set()
     assert await connection.answers(1) == [200]
 
 
 @run
 async def test_too_many_connections_end_the_one_that_is_idle_longest():
     """A probe still gets through; one whose answer is due, or not yet sent, gets it first."""
-    busy, lane = busy_connection(most=3)
-    old, asked = (Connection(Lane(), state=busy.state) for _ in range(2))
+    busy, endpoint = busy_connection(most=3)
+    old, asked = (Connection(Endpoint(), state=busy.state) for _ in range(2))
     asked.send(request())
     old.protocol._since -= 1
-    new = Connection(Lane(), state=busy.state)
+    new = Connection(Endpoint(), state=busy.state)
     assert [each.transport.ended for each in (busy, old, asked, new)] == [False, True, False, False]
     old.protocol.connection_lost(None)
-    newest = Connection(Lane(), state=busy.state)
+    newest = Connection(Endpoint(), state=busy.state)
     assert [each.transport.ended for each in (busy, asked, new, newest)] == [
         False,
         True,
@@ -83,7 +83,7 @@ async def test_too_many_connections_end_the_one_that_is_idle_longest():
         False,
     ]
     assert asked.transport.sent.endswith(BODY)
-    lane.hold.set()
+    endpoint.hold_back.set()
     assert await busy.answers(1) == [200]
 
 
@@ -91,9 +91,9 @@ async def test_too_many_connections_end_the_one_that_is_idle_longest():
 async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_longest():
     """They send half a body, in one way or another, or read no answer: a probe gets through all the
     same."""
-    busy, lane = busy_connection(most=5)
+    busy, endpoint = busy_connection(most=5)
     idle, half, other, deaf = (
-        Connection(Lane(quick=quick), state=busy.state) for quick in (True, True, False, True)
+        Connection(Endpoint(quick=quick), state=busy.state) for quick in (True, True, False, True)
     )
     half.send(request()[:-1])
     other.send(request()[:-1])
@@ -105,7 +105,7 @@ async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_
         connection.protocol._since -= 10 - age
     ended = []
     for _ in range(4):
-        probe = Connection(Lane(), state=busy.state)
+        probe = Connection(Endpoint(), state=busy.state)
         gone = [each for each in (busy, idle, half, other, deaf, probe) if each not in ended]
         ended += [
             each
@@ -116,9 +116,9 @@ async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_
         assert await probe.answers(1, others_done=False) == [200]
         for each in (ended[-1], probe):
             each.protocol.connection_lost(None)
-        Connection(Lane(quick=False), state=busy.state).send(request()[:-1])
+        Connection(Endpoint(quick=False), state=busy.state).send(request()[:-1])
     assert ended == [idle, half, other, deaf]
-    lane.hold.set()
+    endpoint.hold_back.set()
     assert await busy.answers(1, others_done=False) == [200]
 
 
@@ -126,14 +126,14 @@ async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_
 async def test_places_are_kept_for_probes_where_all_are_at_work():
     """No answer that is being computed is given up for another connection; beyond the places the
     new one ends."""
-    busy, lane = busy_connection(most=1)
+    busy, endpoint = busy_connection(most=1)
     others = list[Connection]()
     for _ in range(KEPT + 1):
-        others.append(Connection(lane, state=busy.state))
+        others.append(Connection(endpoint, state=busy.state))
         if not others[-1].transport.ended:
             others[-1].send(request())
     assert [other.transport.ended for other in others] == [False] * KEPT + [True]
-    lane.hold.set()
+    endpoint.hold_back.set()
     assert await busy.answers(1) == [200]
 
 
@@ -141,7 +141,7 @@ async def test_places_are_kept_for_probes_where_all_are_at_work():
 async def test_a_client_that_reads_none_of_its_answers_is_let_go():
     """After the write timeout; one that reads, however slowly, is not, and neither is one that has
     none to read."""
-    deaf, slow, idle = Connection(Lane()), Connection(Lane()), Connection(Lane())
+    deaf, slow, idle = Connection(Endpoint()), Connection(Endpoint()), Connection(Endpoint())
     deaf.transport.unsent = slow.transport.unsent = 100_000
     for second in range(int(WRITE_TIMEOUT) + 2):
         for connection in (deaf, slow, idle):
@@ -157,7 +157,7 @@ async def test_a_client_that_reads_none_of_its_answers_is_let_go():
 @run
 async def test_an_idle_client_that_leaves_is_let_go():
     """Nothing is kept open for it."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request())
     assert not connection.protocol.eof_received()
 
@@ -165,12 +165,12 @@ async def test_an_idle_client_that_leaves_is_let_go():
 @run
 async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
     """What was admitted is computed to its end, and gives its place back."""
-    connection, lane = busy_connection()
+    connection, endpoint = busy_connection()
     await asyncio.sleep(0.01)
     connection.protocol.connection_lost(ConnectionResetError())
-    lane.hold.set()
+    endpoint.hold_back.set()
     await connection.answers(0)
-    assert (connection.transport.sent, lane.in_flight, connection.state.connections) == (
+    assert (connection.transport.sent, endpoint.in_flight, connection.state.connections) == (
         b"",
         0,
         set(),
@@ -184,7 +184,7 @@ def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
 
     @run
     async def test() -> None:
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.protocol.pause_writing()
         connection.send(request(line="GET /liveness HTTP/1.1") * 3)
         await asyncio.sleep(0.01)
@@ -199,7 +199,7 @@ def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
 @run
 async def test_a_client_that_has_said_all_may_still_read_its_answer():
     """As one does that shuts down its side behind its request; then the connection ends."""
-    connection = Connection(Lane(quick=False))
+    connection = Connection(Endpoint(quick=False))
     connection.send(request())
     assert connection.protocol.eof_received() is True
     assert await connection.answers(1) == [200]
@@ -209,7 +209,7 @@ async def test_a_client_that_has_said_all_may_still_read_its_answer():
 @run
 async def test_when_the_server_stops_idle_connections_end_and_others_are_answered_first():
     """Those whose body has not come whole included."""
-    idle, reading = Connection(Lane()), Connection(Lane())
+    idle, reading = Connection(Endpoint()), Connection(Endpoint())
     idle.send(request())
     reading.send(request()[:-1])
     for connection in (idle, reading):

@@ -5,23 +5,23 @@ import logging.handlers
 
 import pytest
 
-from azureml_scoring.http.asgi import SMALL
-from fake_connection import BODY, KEEP_ALIVE, Connection, Lane, request, run
+from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
+from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, request, run
 
 
 @run
 async def test_a_request_in_one_piece_is_answered_on_the_spot():
     """By no task; and it counts as in flight meanwhile."""
-    lane = Lane()
-    connection = Connection(lane)
+    endpoint = Endpoint()
+    connection = Connection(endpoint)
     connection.send(request())
-    assert lane.threads == ["MainThread"]
+    assert endpoint.threads == ["MainThread"]
     await asyncio.sleep(0)
     assert (
         connection.transport.sent
         == b"HTTP/1.1 200 OK\r\ndate: today\r\nContent-Length: 15\r\n\r\n" + BODY
     )
-    assert (lane.in_flight, connection.state.tasks) == (0, set())
+    assert (endpoint.in_flight, connection.state.tasks) == (0, set())
     assert not connection.transport.ended
 
 
@@ -30,10 +30,10 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there():
     """Wherever it was cut."""
     whole = request()
     for cut in range(1, len(whole)):
-        lane = Lane()
-        connection = Connection(lane)
+        endpoint = Endpoint()
+        connection = Connection(endpoint)
         connection.send(whole[:cut])
-        assert lane.threads == []
+        assert endpoint.threads == []
         connection.send(whole[cut:])
         assert await connection.answers(1) == [200]
         assert connection.transport.sent.endswith(BODY)
@@ -49,7 +49,7 @@ async def test_pipelined_requests_are_answered_in_their_order():
         + request(line="GET /liveness HTTP/1.1")
     )
     for cut in (1, len(whole) // 3, len(whole) // 2, len(whole)):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(whole[:cut], whole[cut:])
         assert await connection.answers(4) == [200] * 4
         bodies = [
@@ -62,7 +62,7 @@ async def test_pipelined_requests_are_answered_in_their_order():
 @run
 async def test_answers_to_requests_that_came_together_are_sent_together():
     """Or each would wake its client before the next one is begun."""
-    connections = [Connection(Lane()) for _ in range(3)]
+    connections = [Connection(Endpoint()) for _ in range(3)]
     for connection in connections:
         connection.send(request())
         assert not connection.transport.sent
@@ -83,7 +83,7 @@ async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once()
             request(b"2", "Connection: close", "Content-Encoding: identity")
         ),
     ):
-        connection = Connection(Lane())
+        connection = Connection(Endpoint())
         connection.send(request())
         end(connection)
         await connection.answers(1)
@@ -93,7 +93,7 @@ async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once()
 @run
 async def test_a_body_that_does_not_come_is_told():
     """408, as SCORING_BODY_TIMEOUT_MS has it, though the request was one for the express lane."""
-    connection = Connection(Lane(), body_timeout=0.01)
+    connection = Connection(Endpoint(body_timeout_s=0.01))
     connection.send(request()[:-1])
     connection.later(1)
     assert await connection.answers(1) == [408]
@@ -102,7 +102,7 @@ async def test_a_body_that_does_not_come_is_told():
 @run
 async def test_a_body_that_comes_late_is_answered_once():
     """Those parts included that came before the connection was looked at."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request()[:-2])
     connection.later(1)
     connection.send(request()[-2:-1])
@@ -115,19 +115,19 @@ async def test_a_body_that_comes_late_is_answered_once():
 @run
 async def test_what_must_wait_after_all_is_answered_by_a_thread():
     """With its whole body, and without being tried twice."""
-    lane = Lane(must_wait=True)
-    connection = Connection(lane)
+    endpoint = Endpoint(must_wait=True)
+    connection = Connection(endpoint)
     connection.send(request())
     assert await connection.answers(1) == [200]
     assert connection.transport.sent.endswith(BODY)
-    assert lane.threads == ["MainThread", "request"]
+    assert endpoint.threads == ["MainThread", "request"]
 
 
 @pytest.mark.parametrize(
     ("sent", "thread"),
     [
-        (request(b"x" * SMALL), "MainThread"),
-        (request(b"x" * (SMALL + 1)), "request"),
+        (request(b"x" * MAX_INLINE_BODY_BYTES), "MainThread"),
+        (request(b"x" * (MAX_INLINE_BODY_BYTES + 1)), "request"),
         (request(BODY, "Content-Encoding: gzip"), "request"),
         (request(BODY, "x-request-id: " + "i" * 101), "MainThread"),
     ],
@@ -138,11 +138,11 @@ def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, t
 
     @run
     async def test() -> None:
-        lane = Lane()
-        connection = Connection(lane)
+        endpoint = Endpoint()
+        connection = Connection(endpoint)
         connection.send(sent)
         assert await connection.answers(1) == [200]
-        assert lane.threads == [thread]
+        assert endpoint.threads == [thread]
 
     test()
 
@@ -150,18 +150,18 @@ def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, t
 @run
 async def test_headers_sent_twice_are_joined_and_disguised_ones_left_out():
     """As every way here reads them."""
-    lane = Lane()
-    Connection(lane).send(
+    endpoint = Endpoint()
+    Connection(endpoint).send(
         request(BODY, "x-request-id: a", "X-Request-Id: b", "x_ms_client_request_id: spoof")
     )
-    assert lane.environ["HTTP_X_REQUEST_ID"] == "a,b"
-    assert "HTTP_X_MS_CLIENT_REQUEST_ID" not in lane.environ
+    assert endpoint.environ["HTTP_X_REQUEST_ID"] == "a,b"
+    assert "HTTP_X_MS_CLIENT_REQUEST_ID" not in endpoint.environ
 
 
 @run
 async def test_a_client_that_breaks_off_in_its_body_is_nobodys_to_wait_for():
     """The connection may be looked at once more before its end is told."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request()[:-1])
     connection.transport.close()
     connection.later(1)
@@ -172,10 +172,10 @@ async def test_a_client_that_breaks_off_in_its_body_is_nobodys_to_wait_for():
 @run
 async def test_with_an_access_log_each_request_takes_the_way_that_writes_it():
     """The express lane writes none."""
-    lane = Lane()
+    endpoint = Endpoint()
     log = logging.handlers.BufferingHandler(10)
     logging.getLogger("uvicorn.access").setLevel(logging.INFO)
-    connection = Connection(lane, access_log=[log])
+    connection = Connection(endpoint, access_log=[log])
     connection.send(request())
     assert await connection.answers(1) == [200]
     assert [record.getMessage() for record in log.buffer] == [
@@ -186,7 +186,7 @@ async def test_with_an_access_log_each_request_takes_the_way_that_writes_it():
 @run
 async def test_requests_by_either_way_count_for_gunicorns_max_requests():
     """So that a worker may be replaced after so many."""
-    connection = Connection(Lane())
+    connection = Connection(Endpoint())
     connection.send(request(), request(line="GET /liveness HTTP/1.1"))
     await connection.answers(2)
     assert connection.state.total_requests == 2

@@ -19,36 +19,30 @@ def test_a_server_that_is_not_as_we_know_it_is_told_once(
     stream = io.StringIO()
     log.logger.handlers[0].stream = stream
     monkeypatch.setitem(sys.modules, flask_routes.SERVER_ROUTES, server)
-    flask_routes.mount(SimpleNamespace(restate=None), {"/health": pytest.fail})
+    assert not flask_routes.mount(SimpleNamespace(restate=None), {"/health": pytest.fail})
     (line,) = map(json.loads, stream.getvalue().splitlines())
     assert line["level"] == "warning"
     assert "probe / instead" in line["message"]
 
 
-def test_a_flask_that_is_not_as_we_know_it_keeps_its_own_way(monkeypatch: pytest.MonkeyPatch):
-    """The lean lane is not mounted, a line says so, and the start goes on."""
-    log.set_up()
-    stream = io.StringIO()
-    log.logger.handlers[0].stream = stream
-    recorded: list[Any] = []
-    blueprint = SimpleNamespace(
-        add_url_rule=lambda *_, **__: None,
-        after_app_request=lambda _: None,
-        record_once=recorded.append,
-    )
-    config = SimpleNamespace(app_insights_enabled=False, cors_origins=None)
-    server = SimpleNamespace(main_blueprint=blueprint, config=config, handle_score=None)
-    monkeypatch.setitem(sys.modules, flask_routes.SERVER_ROUTES, server)
-    flask_routes.mount(
-        SimpleNamespace(restate=None, service=None, reader=None), {"/health": pytest.fail}
-    )
-    (mount_lane,) = recorded
-    mount_lane(SimpleNamespace(app=object()))
-    (line,) = map(json.loads, stream.getvalue().splitlines())
-    assert "lean lane" in line["message"]
+@pytest.mark.parametrize(
+    ("server", "environ", "feature"),
+    [
+        ({}, {}, None),
+        ({"app_insights_enabled": True}, {}, "Application Insights"),
+        ({"cors_origins": "*"}, {}, "CORS"),
+        ({}, {"SCORING_TIMEOUT_MS": "100"}, "SCORING_TIMEOUT_MS"),
+    ],
+)
+def test_what_works_only_in_flask_is_known(
+    server: dict[str, Any], environ: dict[str, str], feature: str | None
+):
+    """Our worker leaves every request to Flask then."""
+    off = {"app_insights_enabled": False, "cors_origins": None}
+    assert flask_routes.flask_feature(SimpleNamespace(**off | server), environ) == feature
 
 
 def test_without_the_server_there_is_nothing_to_mount(monkeypatch: pytest.MonkeyPatch):
     """In a notebook or a batch job."""
     monkeypatch.delitem(sys.modules, flask_routes.SERVER_ROUTES, raising=False)
-    flask_routes.mount(SimpleNamespace(), SimpleNamespace())
+    assert not flask_routes.mount(SimpleNamespace(), SimpleNamespace())

@@ -14,7 +14,7 @@ from azureml_scoring.http.request_reader import REQUEST_ID, RequestReader
 from azureml_scoring.inputs.payload import Limits
 from azureml_scoring.request import Directive, Request
 
-BODY = BodyReader(Limits(), BodyBudget(10**9, patience=0))
+BODY = BodyReader(Limits(), BodyBudget(10**9, turn_timeout_s=0))
 
 
 def read(**environ: str | None) -> Request:
@@ -46,10 +46,10 @@ def test_the_body_is_read_when_it_is_asked_for():
     request = reader(environ | {"wsgi.input": stream})
     assert stream.tell() == 0
     assert request.read() == b"[1]"
-    assert reader.received(environ, b"[2]", due=0.0).read() == b"[2]"
+    assert reader.received(environ, b"[2]").read() == b"[2]"
     for broken in (
-        reader.received(environ, IncompleteBody("Short."), due=0.0),
-        reader.refused(environ, IncompleteBody("Short.")),
+        reader.received(environ, IncompleteBody("Short.")),
+        reader(environ).refused(IncompleteBody("Short.")),
     ):
         with pytest.raises(IncompleteBody):
             broken.read()

@@ -13,8 +13,7 @@ from azureml_scoring.http import connection_ends
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.server import Server
-from azureml_scoring.inputs.payload import Limits
-from fake_connection import BODY, PATIENCE, Lane, flask, request
+from fake_connection import BODY, PATIENCE, Endpoint, flask, request
 
 
 def serving(
@@ -90,9 +89,9 @@ def test_each_connection_is_looked_after_once_a_second():
     assert asyncio.run(main()) == 2
 
 
-def stopping_at_once(listener: socket.socket, lane: Lane) -> Server:
+def stopping_at_once(listener: socket.socket, endpoint: Endpoint) -> Server:
     """A server that is told to stop before it has accepted any connection."""
-    front = Front(flask, lane, Limits(max_bytes=100_000), PATIENCE)  # type: ignore[arg-type]
+    front = Front(flask, endpoint)  # type: ignore[arg-type]
     options: dict[str, Any] = {
         "ws": "none",
         "lifespan": "off",
@@ -123,7 +122,7 @@ def test_what_waits_to_be_accepted_when_the_server_stops_is_answered():
     clients = [socket.create_connection(address, PATIENCE) for _ in range(20)]
     for client in clients:
         client.sendall(request())
-    stopping_at_once(listener, Lane())
+    stopping_at_once(listener, Endpoint())
     for client in clients:
         with client:
             answer = b"".join(iter(lambda client=client: client.recv(65_536), b""))
@@ -144,7 +143,7 @@ def test_clients_that_say_nothing_read_nothing_or_go_on_do_not_keep_a_server_fro
     )
     dripping.sendall(request()[:20])
     busy.sendall(request() * 2 + request()[:-1])
-    stopping_at_once(listener, Lane())
+    stopping_at_once(listener, Endpoint())
     assert busy.recv(65_536).endswith(BODY)
     for client in (silent, dripping, busy):
         with client:

@@ -67,26 +67,33 @@ class Place:
     def transport(self) -> Any:
         return Transport(self.done)
 
-    def steps(self, name: str) -> Iterator[Answer | None]:
-        self.done.append(f"read {name}")
-        yield None
-        self.done.append(f"predict {name}")
-        yield None
-        yield Answer(200, name.encode())
-        self.done.append(f"tell {name}")
-        self.log.write(f"line {name}\n")
-
-    def turned_down(self, name: str) -> Iterator[Answer | None]:
-        yield Answer(422, name.encode())
-        self.done.append(f"tell {name}")
-
-    def add(self, transport: Any, steps: Iterator[Answer | None], ago: float = 0.0) -> None:
-        self.turn.add(  # type: ignore[arg-type]
-            Pending(
-                transport, time.perf_counter() - ago, next(steps), steps, lambda answer: answer.body
-            ),
-            self.loop,
+    def add(self, transport: Any, scoring: Any, ago: float = 0.0) -> None:
+        started = time.perf_counter() - ago
+        self.turn.add(
+            Pending(transport, started, scoring, lambda answer: answer.body),
+            self.loop,  # type: ignore[arg-type]
         )
+
+    def steps(self, name: str) -> "Scoring":
+        self.done.append(f"read {name}")
+        return Scoring(self, name)
+
+
+class Scoring:
+    """The steps of a request that was read."""
+
+    def __init__(self, place: Place, name: str = "") -> None:
+        self.place, self.name = place, name
+
+    def predict(self) -> None:
+        self.place.done.append(f"predict {self.name}")
+
+    def answer(self) -> Answer:
+        return Answer(200, self.name.encode())
+
+    def report(self) -> None:
+        self.place.done.append(f"tell {self.name}")
+        self.place.log.write(f"line {self.name}\n")
 
 
 @pytest.fixture
@@ -116,11 +123,10 @@ def test_the_requests_of_a_turn_take_each_step_together(place: Place):
 
 
 def test_answers_keep_their_order_on_a_connection(place: Place):
-    """Also where one was turned down before those ahead of it were computed."""
+    """A client that pipelines tells them apart only by that."""
     transport = place.transport()
-    place.add(transport, place.steps("1"))
-    place.add(transport, place.turned_down("2"))
-    place.add(transport, place.steps("3"))
+    for name in ("1", "2", "3"):
+        place.add(transport, place.steps(name))
     place.loop.run()
     assert transport.written == [b"1", b"2", b"3"]
     assert place.done[-3:] == ["tell 1", "tell 2", "tell 3"]
@@ -160,7 +166,7 @@ def test_a_turn_may_end_before_its_time(place: Place):
 
 def test_few_requests_wait_for_one_another(place: Place):
     """A turn of many begins to answer before it has computed all."""
-    transports = [place.transport() for _ in range(turn.MOST)]
+    transports = [place.transport() for _ in range(turn.MAX_REQUESTS_PER_TURN)]
     for transport in transports:
         assert not transport.written
         place.add(transport, place.steps("answer"))
@@ -170,13 +176,13 @@ def test_few_requests_wait_for_one_another(place: Place):
 def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pytest.MonkeyPatch):
     """From the second turn on: the first shows what they take; and they may get quicker."""
     transports = [place.transport() for _ in range(4)]
-    for dear, transport, written in zip(
+    for limit, transport, written in zip(
         (-1.0, 60.0, 60.0, 60.0), transports, (0, 1, 0, 0), strict=True
     ):
-        monkeypatch.setattr(turn, "DEAR", dear)
+        monkeypatch.setattr(turn, "MAX_SHARED_TURN_S", limit)
         place.add(transport, place.steps("answer"))
         assert len(transport.written) == written
-        if dear < 0:
+        if limit < 0:
             place.loop.run()
     place.loop.run()
     assert all(transport.written == [b"answer"] for transport in transports)
@@ -205,15 +211,14 @@ def test_lines_of_other_threads_wait_for_no_turn(place: Place):
     """They have none, and must not get lost between two."""
     told: list[str] = []
 
-    def steps() -> Iterator[Answer | None]:
-        yield None
-        yield Answer(200, b"")
-        thread = threading.Thread(target=place.log.write, args=("theirs\n",))
-        thread.start()
-        thread.join()
-        told.append(place.told())
+    class Threaded(Scoring):
+        def report(self) -> None:
+            thread = threading.Thread(target=place.log.write, args=("theirs\n",))
+            thread.start()
+            thread.join()
+            told.append(place.told())
 
-    place.add(place.transport(), steps())
+    place.add(place.transport(), Threaded(place))
     place.loop.run()
     assert told == ["theirs\n"]
 
@@ -224,12 +229,12 @@ def test_a_turn_that_fails_leaves_no_client_waiting(
     """Should what never fails do so: the log says why, and the next turn is as any other."""
     monkeypatch.setattr(turn, "logger", logging.getLogger("test"))
 
-    def broken() -> Iterator[Answer | None]:
-        yield None
-        raise ZeroDivisionError
+    class Broken(Scoring):
+        def predict(self) -> None:
+            raise ZeroDivisionError
 
     transports = [place.transport() for _ in range(2)]
-    place.add(transports[0], broken())
+    place.add(transports[0], Broken(place))
     place.add(transports[1], place.steps("2"))
     place.loop.run()
     assert all(transport.closed for transport in transports)
@@ -243,12 +248,12 @@ def test_a_turn_that_fails_leaves_no_client_waiting(
 def test_lines_are_written_even_of_a_turn_that_is_broken_off(place: Place):
     """By a signal, for one."""
 
-    def stopped() -> Iterator[Answer | None]:
-        yield None
-        place.log.write("before\n")
-        raise KeyboardInterrupt
+    class Stopped(Scoring):
+        def predict(self) -> None:
+            place.log.write("before\n")
+            raise KeyboardInterrupt
 
-    place.add(place.transport(), stopped())
+    place.add(place.transport(), Stopped(place))
     with pytest.raises(KeyboardInterrupt):
         place.loop.run()
     place.log.write("after\n")

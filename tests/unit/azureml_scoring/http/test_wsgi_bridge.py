@@ -1,8 +1,5 @@
 from typing import Any
 
-import pytest
-
-from azureml_scoring.errors import BodyTimeout
 from azureml_scoring.http import wsgi_bridge
 
 
@@ -78,12 +75,3 @@ def test_a_client_that_is_gone_has_no_address():
         return [environ["REMOTE_ADDR"].encode()]
 
     assert wsgi_bridge.call(app, scope() | {"client": None}, {}, b"").status == 200
-
-
-def test_a_body_that_did_not_come_is_answered_here():
-    """The application would wait for it."""
-    answer = wsgi_bridge.call(pytest.fail, scope(), {}, BodyTimeout("Too slow.", ""))
-    assert (answer.status, answer.body) == (
-        408,
-        b'{"error":"Too slow.","code":"body_timeout","status":408}',
-    )

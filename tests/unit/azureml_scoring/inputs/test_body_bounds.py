@@ -1,4 +1,4 @@
-"""The bounds that hold before a parser makes objects, beside what the parser finds."""
+"""The bounds that hold before a parser makes objects, compared with what the parser sees."""
 
 import contextlib
 import json
@@ -26,13 +26,13 @@ PIECES = st.integers(1, 9)
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    before = body_bounds.PIECE
+    before = body_bounds.PIECE_BYTES
     yield
-    body_bounds.PIECE = before
+    body_bounds.PIECE_BYTES = before
 
 
 def depth_and_parts(value: Any) -> tuple[int, int]:
-    """Of a parsed document, by walking through it."""
+    """Count depth and parts of a parsed document by walking through it."""
     if not isinstance(value, list | dict):
         return 0, 0
     inner = [
@@ -45,8 +45,8 @@ def depth_and_parts(value: Any) -> tuple[int, int]:
 
 @given(JSON, PIECES, st.booleans())
 def test_depth_and_parts_are_those_of_the_document(document: Any, piece: int, ascii_only: bool):
-    """What stands in strings counts for nothing, wherever the pieces of the body end."""
-    body_bounds.PIECE = piece
+    """Brackets in strings count for nothing, wherever the pieces of the body end."""
+    body_bounds.PIECE_BYTES = piece
     body = json.dumps(document, ensure_ascii=ascii_only).encode()
     depth, parts = depth_and_parts(document)
     check_bounds(body, max_depth=depth, max_parts=parts)
@@ -76,8 +76,8 @@ TABLES = st.integers(1, 4).flatmap(
 
 @given(TABLES, PIECES)
 def test_no_table_within_the_limits_is_refused(table: dict[str, Any], piece: int):
-    """With each limit at exactly what the table has, and an index of two levels beside it."""
-    body_bounds.PIECE = piece
+    """Each limit may be exactly what the table has, with an index of two levels beside it."""
+    body_bounds.PIECE_BYTES = piece
     rows = table["data"]
     limits = Limits(
         max_depth=4, max_elements=sum(map(len, rows)), max_rows=len(rows), max_features=len(rows[0])
@@ -89,8 +89,7 @@ def test_no_table_within_the_limits_is_refused(table: dict[str, Any], piece: int
 def test_millions_of_values_are_refused_before_they_are_objects(
     inner: bytes, monkeypatch: pytest.MonkeyPatch
 ):
-    """Each takes a few bytes of a body and fifty or more as an object: no parser gets to see
-    them."""
+    """Each takes a few bytes of a body and fifty or more as an object; no parser sees them."""
     monkeypatch.setattr(orjson, "loads", lambda body: pytest.fail("it was parsed"))
     body = b'{"data":[' + b",".join([inner] * 400_000) + b"]}"
     with pytest.raises(TooManyElements, match="send its rows in several requests"):
@@ -98,7 +97,7 @@ def test_millions_of_values_are_refused_before_they_are_objects(
 
 
 def test_a_text_of_brackets_and_commas_is_one_value():
-    """Of any length: an address or a source file may be a feature."""
+    """It may have any length: an address or a source file may be a feature."""
     text = '[{",\\' * 400_000
     assert parse(orjson.dumps([[text]]), Limits()).rows == [[text]]
 
@@ -106,6 +105,6 @@ def test_a_text_of_brackets_and_commas_is_one_value():
 @given(st.binary(max_size=40) | st.text('[]{}",\\1:', max_size=40).map(str.encode), PIECES)
 def test_what_is_no_json_is_told_by_the_parser(body: bytes, piece: int):
     """Any bytes pass or are refused; nothing else is raised."""
-    body_bounds.PIECE = piece
+    body_bounds.PIECE_BYTES = piece
     with contextlib.suppress(ClientError):
         check_bounds(body, max_depth=3, max_parts=9)

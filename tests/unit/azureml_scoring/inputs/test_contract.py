@@ -19,7 +19,7 @@ FEATURES = st.builds(
 
 @given(st.lists(FEATURES, min_size=1), st.sampled_from(["array", "frame", "list"]))
 def test_a_contract_survives_its_json(features: list[Feature], container: str):
-    """What packaging measured is what serving reads."""
+    """Serving reads what packaging measured."""
     contract = Contract(tuple(features), ("predict",), container)
     assert (
         TypeAdapter(Contract).validate_json(json.dumps(contract.to_json()), strict=True) == contract

@@ -1,4 +1,4 @@
-"""The quick way for rows of numbers, beside the one for everything."""
+"""The fast parser for rows of numbers, compared with the general one."""
 
 import json
 import threading
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from azureml_scoring.body_budget import LARGE
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs import payload
-from azureml_scoring.inputs.numeric_body import FEW, numbers
+from azureml_scoring.inputs.numeric_body import SMALL_BODY_BYTES, numbers
 from azureml_scoring.inputs.payload import Limits
 
 NUMBERS = st.one_of(
@@ -45,12 +45,12 @@ BITS = st.tuples(st.integers(0, 300), st.binary(max_size=2), st.integers(0, 2))
 
 
 def as_json(document: object) -> bytes:
-    """Whole numbers of any size, which orjson doesn't write."""
+    """Write whole numbers of any size, which orjson can't."""
     return json.dumps(document, ensure_ascii=False).encode()
 
 
 def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
-    """By the way for everything: None where that refuses or finds other things than rows of two
+    """Parse with the general parser: None if it refuses, or finds anything but rows of two
     numbers."""
     try:
         parsed = payload.parse(body, limits)
@@ -62,10 +62,14 @@ def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
 
 
 def same(body: bytes, limits: Limits = Limits()) -> bool:  # noqa: B008
-    """What the quick way says, with few bytes or many, is what the other says; True where it has
-    said something."""
+    """Check that the fast parser, with a small and a large body, agrees with the general one; True
+    if it gave an array."""
     return all(
-        [_same(body, limits), _same(body + b" " * FEW, limits), _same(body + b" " * LARGE, limits)]
+        [
+            _same(body, limits),
+            _same(body + b" " * SMALL_BODY_BYTES, limits),
+            _same(body + b" " * LARGE_BODY_BYTES, limits),
+        ]
     )
 
 
@@ -88,7 +92,7 @@ def _same(body: bytes, limits: Limits) -> bool:
 @example({"data": [[1, 2]], "method": None})
 @example({"data": [[1, 2], [3]]})
 def test_it_never_says_anything_else_than_the_way_for_everything(document: object):
-    """Not a bit of a value, nor a body taken that the other refuses."""
+    """No bit of a value differs, and no body that the general parser refuses is accepted."""
     same(as_json(document))
 
 
@@ -97,7 +101,7 @@ def test_it_never_says_anything_else_than_the_way_for_everything(document: objec
 def test_a_broken_body_is_never_taken_for_a_good_one(
     rows: list[list[float]], bits: tuple[int, bytes, int]
 ):
-    """Whatever bytes stand in the middle of it."""
+    """Any bytes may stand in the middle of it."""
     body = as_json({"data": rows})
     at, inserted, removed = bits
     same(body[:at] + inserted + body[at + removed :])
@@ -113,7 +117,7 @@ def test_a_broken_body_is_never_taken_for_a_good_one(
     ],
 )
 def test_rows_of_numbers_go_the_quick_way(body: bytes):
-    """In each of the forms that has no columns."""
+    """Every form without columns is parsed by the fast parser."""
     assert same(body)
 
 
@@ -142,29 +146,29 @@ def test_rows_of_numbers_go_the_quick_way(body: bytes):
     ],
 )
 def test_everything_else_does_not(body: bytes):
-    """Its mistakes, or its merits, are told by the other."""
+    """The general parser accepts it, or says what is wrong."""
     assert numbers(body, 2, Limits()) is None
-    assert numbers(body + b" " * FEW, 2, Limits()) is None
+    assert numbers(body + b" " * SMALL_BODY_BYTES, 2, Limits()) is None
 
 
 @pytest.mark.parametrize("body", [b"[[]]", b"[[],[1]]", b"[[1],[]]", b"[[[1]]]", b"[[1],1]"])
 def test_rows_of_one_number_are_told_from_others(body: bytes):
-    """Without a comma an empty row looks like them."""
+    """Without commas an empty row looks like a row of one number."""
     assert numbers(b"[[1],[2]]", 1, Limits())
     assert numbers(body, 1, Limits()) is None
-    assert numbers(body + b" " * FEW, 1, Limits()) is None
+    assert numbers(body + b" " * SMALL_BODY_BYTES, 1, Limits()) is None
 
 
 @pytest.mark.parametrize(
     "tail", [b'"method":"%s"', b'"method":"\\"%s"', b'"m%s":1', b'"method":"%s","data":[[9,9]]']
 )
 def test_what_stands_behind_the_rows_of_a_large_body_is_read_to_its_end(tail: bytes):
-    """Where it is no method, or a long one, the other way has it."""
-    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE) + b"}")
+    """Anything but a short method is left to the general parser."""
+    assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE_BODY_BYTES) + b"}")
 
 
 def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():
-    """The last one, in a body of any size."""
+    """The last one counts, in a body of any size."""
     same(b'{"data":[[1,2]],"data":[[3,4]]}')
 
 
@@ -179,19 +183,19 @@ def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():
     ],
 )
 def test_what_is_beyond_a_limit_is_left_to_be_refused(limits: Limits):
-    """With the words of the other way."""
+    """The general parser words the error."""
     body = b'{"data":[[1,2],[3,4]]}'
     assert numbers(body, 2, Limits())
     assert numbers(body, 2, limits) is None
-    if limits.max_bytes > FEW:
-        assert numbers(body + b" " * FEW, 2, Limits())
-        assert numbers(body + b" " * FEW, 2, limits) is None
+    if limits.max_bytes > SMALL_BODY_BYTES:
+        assert numbers(body + b" " * SMALL_BODY_BYTES, 2, Limits())
+        assert numbers(body + b" " * SMALL_BODY_BYTES, 2, limits) is None
 
 
 def test_the_array_is_ours_to_write_to():
-    """A model may work in place; the next request of the thread doesn't change it."""
-    first = numbers(b"[[1,2]]" + b" " * FEW, 2, Limits())
-    second = numbers(b"[[3,4]]" + b" " * FEW, 2, Limits())
+    """A model may work in place; the thread's next request does not change the array."""
+    first = numbers(b"[[1,2]]" + b" " * SMALL_BODY_BYTES, 2, Limits())
+    second = numbers(b"[[3,4]]" + b" " * SMALL_BODY_BYTES, 2, Limits())
     assert first
     assert second
     np.add(first[0], 1, out=first[0])
@@ -200,7 +204,7 @@ def test_the_array_is_ours_to_write_to():
 
 
 def test_threads_do_not_disturb_each_other():
-    """Each gets the rows that it sent."""
+    """Each thread gets the rows that it sent."""
     wrong: list[int] = []
 
     def send(value: int) -> None:

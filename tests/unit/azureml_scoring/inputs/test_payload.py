@@ -46,8 +46,8 @@ def refusal(body: object, limits: Limits = LIMITS) -> tuple[type, str | None]:
     ],
 )
 def test_each_form_gives_its_rows(body: object, rows: object, pointer: str):
-    """Rows, one flat row, a bare list, and what pandas splits a DataFrame into are all understood;
-    a BOM is no harm."""
+    """Rows, one flat row, a bare list, and a DataFrame as pandas splits it are all accepted; a BOM
+    is ignored."""
     for mark in (b"", codecs.BOM_UTF8):
         table = parse(mark + orjson.dumps(body), LIMITS)
         assert (table.rows, table.pointer) == (rows, pointer)
@@ -128,7 +128,7 @@ def test_what_is_at_the_limits_passes():
 
 
 def test_limits_are_checked_in_the_documented_order():
-    """A request that breaks all limits is told of the bytes first, then depth, dimensions,
+    """The error for a request that breaks all limits names bytes first, then depth, dimensions,
     elements, rows, features."""
     body, order = {"data": [[1] * 3, [1] * 3, [[[1]], 1, 1]]}, []
     limits = {"max_bytes": 1, "max_depth": 4, "max_elements": 5, "max_rows": 1, "max_features": 2}
@@ -149,7 +149,7 @@ def test_limits_are_checked_in_the_documented_order():
 
 
 def test_the_guides_messages_are_word_for_word():
-    """Whoever matched on the guide's texts still can."""
+    """Clients that match on the guide's texts still can."""
     with pytest.raises(errors.TooManyElements) as caught:
         parse(orjson.dumps([[0] * 150_000]), LIMITS)
     assert (

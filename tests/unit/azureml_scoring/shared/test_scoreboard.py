@@ -11,7 +11,7 @@ import pytest
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.shared import shared_file
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.shared.shared_file import process_born
 from places import SRC
 
@@ -72,7 +72,7 @@ def test_requests_that_died_with_their_worker_count_as_errors_of_ours():
 
 
 def test_another_server_has_a_board_of_its_own():
-    """Two servers on one machine don't add up."""
+    """The counts of two servers on one machine are not added up."""
     one, other = Scoreboard(os.getpid()), Scoreboard(os.getppid())
     one.mine.measures.outcomes[0] += 1
     assert totals(other) == (0, 0)
@@ -82,11 +82,11 @@ def test_another_server_has_a_board_of_its_own():
 def test_a_fork_gets_a_row_of_its_own():
     """Under WORKER_PRELOAD the board is made before the workers are."""
     board = Scoreboard(os.getpid())
-    board.mine.phase = Phase.READY
+    board.mine.phase = WorkerPhase.READY
 
     def work() -> None:
         assert board.mine.pid == os.getpid()
-        assert board.mine.phase == Phase.READY
+        assert board.mine.phase == WorkerPhase.READY
         assert [row.pid for row in board.workers()] == [
             os.getpid()
         ]  # the master answers no requests
@@ -125,15 +125,15 @@ def test_a_link_in_its_place_is_not_followed(own_tmp: Path):
 def test_no_writable_temporary_folder_says_what_to_do(
     own_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """As in a container with a read-only file system and no /tmp."""
+    """A container may have a read-only file system and no /tmp."""
     monkeypatch.setattr(tempfile, "tempdir", str(own_tmp / "missing"))
-    with pytest.raises(StartupError, match="writable temporary folder by TMPDIR"):
+    with pytest.raises(StartupError, match="set TMPDIR to a folder that the service can write to"):
         Scoreboard(os.getpid())
 
 
 @pytest.mark.parametrize("name", ["", "x", "1", "1-x", "0-0"])
 def test_what_others_have_put_there_keeps_no_server_from_starting(own_tmp: Path, name: str):
-    """Whatever it is called, and even where it can't be removed."""
+    """Files may have any name, and may be impossible to remove."""
     Scoreboard(os.getpid())
     (path,) = own_tmp.iterdir()
     start, _ = path.name.rsplit(f"{os.getpid()}-", 1)
@@ -142,7 +142,7 @@ def test_what_others_have_put_there_keeps_no_server_from_starting(own_tmp: Path,
 
 
 class Disk:
-    """``full``: the folders in which no file gets any more room."""
+    """A disk without room for more in the folders in ``full``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.full: list[Path] = []
@@ -164,12 +164,12 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def other(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only other folder that is tried."""
     folder = tmp_path_factory.mktemp("other")
-    monkeypatch.setattr(shared_file, "FOLDERS", (folder, folder / "missing"))
+    monkeypatch.setattr(shared_file, "FALLBACK_FOLDERS", (folder, folder / "missing"))
     return folder
 
 
 def test_all_counters_have_their_place_on_the_disk(own_tmp: Path):
-    """Those of other workers too, which are read: on a full disk in memory that would end the
+    """The rows of other workers have room too: reading them on a full disk in memory would end the
     process."""
     board = Scoreboard(os.getpid())
     board.beside("drift", 1000)
@@ -180,7 +180,7 @@ def test_all_counters_have_their_place_on_the_disk(own_tmp: Path):
 def test_where_the_temporary_folder_is_full_the_counters_are_elsewhere(
     own_tmp: Path, other: Path, disk: Disk, caplog: pytest.LogCaptureFixture
 ):
-    """The log says so. All workers of a server share them there, also one that comes when there is
+    """The log says so. All workers of a server share them there, even one that starts when there is
     room again."""
     disk.full = [own_tmp]
     board = Scoreboard(os.getpid())
@@ -195,11 +195,12 @@ def test_where_the_temporary_folder_is_full_the_counters_are_elsewhere(
 
 
 def test_where_nothing_has_room_a_sentence_says_what_to_do(own_tmp: Path, other: Path, disk: Disk):
-    """And nothing is left behind."""
+    """No file is left behind."""
     board = Scoreboard(os.getpid())
     disk.full = [own_tmp, other]
     with pytest.raises(
-        StartupError, match=r"no room for the counters; give TMPDIR a folder that has \d+,\d+ bytes"
+        StartupError,
+        match=r"no room for the counters; set TMPDIR to a folder with \d+,\d+ free bytes",
     ):
         Scoreboard(os.getppid())
     with pytest.raises(StartupError, match="no room"):
@@ -221,7 +222,7 @@ print(sum(row.non_finite for row in board._board.rows))
 
 
 def test_a_small_disk_in_memory_kills_no_worker(tmp_path: Path):
-    """A real one, in a mount namespace of its own, with less room than the counters need."""
+    """The disk is real, in its own mount namespace, with less room than the counters need."""
     words = ["sh", "-c", ON_A_SMALL_DISK, "sh", tmp_path, sys.executable, SRC]
     command = ["unshare", "--map-root-user", "--mount", *words]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -234,7 +235,7 @@ def test_a_small_disk_in_memory_kills_no_worker(tmp_path: Path):
 
 
 def test_counters_of_another_width_take_nothing_away():
-    """As those of a model that was packaged anew while its server runs."""
+    """A model may be packaged again while its server runs."""
     board = Scoreboard(os.getpid())
 
     def work() -> None:
@@ -246,6 +247,6 @@ def test_counters_of_another_width_take_nothing_away():
 
 
 def test_a_number_used_again_is_another_process():
-    """A process is known by its number and its birth."""
+    """A process is known by its id and its start time."""
     assert process_born(os.getpid()) == process_born(os.getpid()) > 0
     assert process_born(2**22 + 1) == 0

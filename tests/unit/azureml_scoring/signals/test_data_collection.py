@@ -17,7 +17,7 @@ def outcome(request_id: str = "id-1", rows: int = 2, bytes_in: int = 0) -> Outco
 
 
 class Sink:
-    """Keeps what it is handed, but for the first times, when it fails."""
+    """A sink that keeps what it gets, and fails the first times."""
 
     def __init__(self, *, fails: int = 0) -> None:
         self.seen: list[str] = []
@@ -36,7 +36,7 @@ class Sink:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_collection, "EVERY", 0.01)
+    monkeypatch.setattr(data_collection, "HAND_OVER_INTERVAL_S", 0.01)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_what_was_asked_and_answered_is_handed_on():
-    """Off the request's way, in the order in which it came."""
+    """Requests do not wait for it, and keep their order."""
     sink = Sink()
     hook = DataCollection(lambda: sink)
     hook(outcome("id-1"))
@@ -58,7 +58,7 @@ def test_what_was_asked_and_answered_is_handed_on():
 
 
 def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
-    """What can't be taken in is left out and counted, and that is told once."""
+    """What does not fit is left out and counted, and logged once."""
     dropped: list[int] = []
     opened = threading.Event()
 
@@ -67,8 +67,8 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
         return lambda taken: None
 
     hook = DataCollection(never, drop=lambda: dropped.append(1))
-    quarter = data_collection.CAPACITY // 4 - 2 * data_collection.A_REQUEST
-    rows = quarter // data_collection.A_VALUE // 2
+    quarter = data_collection.MAX_WAITING_BYTES // 4 - 2 * data_collection.REQUEST_BYTES
+    rows = quarter // data_collection.VALUE_BYTES // 2
     for number in range(6):
         hook(
             outcome(bytes_in=quarter) if number % 2 else outcome(rows=rows)
@@ -79,7 +79,7 @@ def test_a_request_never_waits_and_memory_is_bounded(told: list[str]):
 
 
 def test_a_share_of_the_requests_is_taken():
-    """By lot, not the first ones."""
+    """They are drawn by lot; they are not the first ones."""
     lot, sink = iter([0.05, 0.5, 0.09, 0.95]), Sink()
     hook = DataCollection(lambda: sink, share=0.1, lot=lambda: next(lot))
     for number in range(4):
@@ -90,7 +90,7 @@ def test_a_share_of_the_requests_is_taken():
 
 
 def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
-    """The next requests may fare better; those that are lost are counted."""
+    """Later requests may succeed; those that are lost are counted."""
     sink, dropped = Sink(fails=2), list[int]()
     hook = DataCollection(lambda: sink, drop=lambda: dropped.append(1))
     for number in range(3):
@@ -102,7 +102,7 @@ def test_a_sink_that_fails_is_told_once_and_asked_again(told: list[str]):
 
 
 def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
-    """Requests go on; what is not collected is counted, and not kept."""
+    """Requests go on; their data is counted as dropped, and not kept in memory."""
     dropped: list[int] = []
 
     def fail() -> Any:
@@ -118,7 +118,7 @@ def test_one_that_can_not_be_opened_disturbs_nothing(told: list[str]):
 
 
 def test_requests_without_predictions_are_not_collected():
-    """There is nothing to learn from them."""
+    """A failed request has no data to collect."""
     hook = DataCollection(pytest.fail)
     hook(Outcome("id-1", None, "t" * 32))
     assert hook._thread is None

@@ -21,7 +21,7 @@ ONE = Collected(1.5, "id-1", Batch(np.array([[1.0, 2.0], [3.0, np.nan]]), "predi
 
 
 def test_a_file_holds_a_request_in_each_line(tmp_path: Path):
-    """In the form of Azure ML's collector; what is missing is null."""
+    """Its form is that of Azure ML's collector; a missing value is null."""
     data_sinks.files(lambda: MODEL, tmp_path / "collected")([ONE, ONE])
     (file,) = (tmp_path / "collected").iterdir()
     line, again = file.read_text().splitlines()
@@ -35,7 +35,7 @@ def test_a_file_holds_a_request_in_each_line(tmp_path: Path):
 
 
 def test_a_file_is_for_its_owner_alone(tmp_path: Path):
-    """It holds what was sent."""
+    """It holds what clients sent."""
     data_sinks.files(lambda: MODEL, tmp_path)([ONE])
     (file,) = tmp_path.iterdir()
     assert file.stat().st_mode & 0o777 == 0o600
@@ -43,7 +43,7 @@ def test_a_file_is_for_its_owner_alone(tmp_path: Path):
 
 def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The last two are kept."""
-    monkeypatch.setattr(data_sinks, "LARGEST", 1000)
+    monkeypatch.setattr(data_sinks, "MAX_FILE_BYTES", 1000)
     sink = data_sinks.files(lambda: MODEL, tmp_path)
     for _ in range(50):
         sink([ONE])
@@ -53,7 +53,7 @@ def test_files_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_full_disk_is_told_to_whoever_hands_over(tmp_path: Path):
-    """A file that can't be written is no silence."""
+    """A failed write raises an error."""
     sink = data_sinks.files(lambda: MODEL, tmp_path)
     sink([ONE])
     (file,) = tmp_path.iterdir()
@@ -64,7 +64,7 @@ def test_a_full_disk_is_told_to_whoever_hands_over(tmp_path: Path):
 
 
 def test_a_disk_that_is_full_within_a_line_leaves_whole_lines(tmp_path: Path):
-    """What was collected before can be read, and what is collected once there is room again."""
+    """Earlier lines can be read, and so can those written once there is room again."""
     sink = data_sinks.files(lambda: MODEL, tmp_path)
     sink([ONE])
     (file,) = tmp_path.iterdir()
@@ -85,7 +85,7 @@ def test_a_disk_that_is_full_within_a_line_leaves_whole_lines(tmp_path: Path):
 def test_containers_on_one_volume_have_files_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Their workers have the same numbers."""
+    """Their workers may have the same process ids."""
     for name in ("pod-1", "pod-2"):
         monkeypatch.setattr("socket.gethostname", lambda name=name: name)
         data_sinks.files(lambda: MODEL, tmp_path)([ONE])
@@ -113,7 +113,7 @@ def test_azure_s_collector_is_used_where_the_deployment_says_so(
     told: list[str] = []
     monkeypatch.setattr("azureml_scoring.log.event", lambda message, *_: told.append(message))
     monkeypatch.setattr(
-        data_sinks, "PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such"
+        data_sinks, "COLLECTOR_PACKAGE", "azureml.ai.monitoring" if installed else "azureml_no.such"
     )
     assert data_sinks.azure_wanted(environment) is found
     assert bool(told) is says

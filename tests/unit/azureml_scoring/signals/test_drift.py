@@ -14,7 +14,7 @@ from azureml_scoring.models.baseline import DRIFTED_PSI, MIN_JUDGED_ROWS, WATCH_
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import drift
 from azureml_scoring.signals.data_collection import Collected
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 
 MOVED = np.array([1.0, 2.0])
 """Standard deviations, of either feature."""
@@ -42,56 +42,56 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 
 def test_the_rows_of_all_workers_count(board: Scoreboard):
-    """Each has too few to be judged by; together they are enough."""
+    """Each worker has too few rows to be judged by; together they are enough."""
     found = model("age", "bmi")
     for number in range(2):
         another = Scoreboard(os.getpid())
         another.index = number
-        Drift(another, lambda: found).open_sink()(
+        DriftMonitor(another, lambda: found).open_sink()(
             collected(drawn(MIN_JUDGED_ROWS // 2, mean=1.0, seed=number))
         )
-    indices = dict(Drift(board, lambda: found).indices())
+    indices = dict(DriftMonitor(board, lambda: found).indices())
     assert indices.keys() == {"age", "bmi"}
     assert min(indices.values()) > DRIFTED_PSI
 
 
 def test_of_few_rows_nothing_is_told(board: Scoreboard):
-    """Nor without a model, or one that tells nothing of its training data."""
+    """The same is true without a model, or without a baseline of its training data."""
     found = model("age", "bmi")
-    few = Drift(board, lambda: found)
+    few = DriftMonitor(board, lambda: found)
     few.open_sink()(collected(drawn(MIN_JUDGED_ROWS - 1, seed=1)))
     assert list(few.indices()) == []
     for none in (None, SimpleNamespace(baselines=())):
-        nothing = Drift(board, lambda none=none: none)
+        nothing = DriftMonitor(board, lambda none=none: none)
         nothing.open_sink()(collected(drawn(MIN_JUDGED_ROWS)))
         assert list(nothing.indices()) == []
 
 
 def test_what_is_long_past_is_forgotten(board: Scoreboard):
-    """After a few windows of other data the old does not show."""
+    """After a few windows of other data the old rows no longer show."""
     found = model("age", "bmi")
-    seen = Drift(board, lambda: found)
+    seen = DriftMonitor(board, lambda: found)
     take = seen.open_sink()
-    take(collected(drawn(drift.WINDOW, mean=2.0)))
+    take(collected(drawn(drift.HALVING_ROWS, mean=2.0)))
     assert dict(seen.indices())["age"] > DRIFTED_PSI
     for seed in range(6):
-        take(collected(drawn(drift.WINDOW, seed=seed)))
+        take(collected(drawn(drift.HALVING_ROWS, seed=seed)))
     assert dict(seen.indices())["age"] < WATCH_PSI
 
 
 def test_the_log_names_what_has_moved(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    """Every quarter of an hour, the furthest first, as on a managed endpoint nobody scrapes;
-    nothing where none has."""
+    """It does so every quarter of an hour, the largest drift first, since nobody scrapes a managed
+    endpoint. Without drift it has no line."""
     monkeypatch.setattr(log.logger, "handlers", [caplog.handler])
     monkeypatch.setattr(log.logger, "propagate", False)
     caplog.set_level(logging.INFO, "scoring")
     found, clock = model("age", "bmi"), [1000.0]
-    seen = Drift(board, lambda: found, clock=lambda: clock[0])
+    seen = DriftMonitor(board, lambda: found, clock=lambda: clock[0])
     take = seen.open_sink()
     take(collected(drawn(MIN_JUDGED_ROWS)))
-    clock[0] += drift.LOG_EVERY
+    clock[0] += drift.LOG_INTERVAL_S
     take(collected(drawn(10 * MIN_JUDGED_ROWS) + MOVED))
     take(collected(drawn(MIN_JUDGED_ROWS) + MOVED))
     (line,) = caplog.records
@@ -100,7 +100,7 @@ def test_the_log_names_what_has_moved(
     assert list(logged) == ["bmi", "age"]
     assert logged == pytest.approx(indices, rel=0.2)
     assert line.message.startswith("Features have drifted from the training data: bmi ")
-    clock[0] += drift.LOG_EVERY
+    clock[0] += drift.LOG_INTERVAL_S
     take(collected(drawn(MIN_JUDGED_ROWS)))
     assert len(caplog.records) == 2
 
@@ -108,20 +108,20 @@ def test_the_log_names_what_has_moved(
 def test_no_more_features_are_shown_than_prometheus_bears(
     board: Scoreboard, monkeypatch: pytest.MonkeyPatch
 ):
-    """The first ones."""
-    monkeypatch.setattr(drift, "FEATURES", 1)
+    """The first features are shown."""
+    monkeypatch.setattr(drift, "MAX_FEATURES", 1)
     found = model("age", "bmi")
-    seen = Drift(board, lambda: found)
+    seen = DriftMonitor(board, lambda: found)
     seen.open_sink()(collected(drawn(MIN_JUDGED_ROWS)))
     assert [feature for feature, _ in seen.indices()] == ["age"]
 
 
 def test_a_full_disk_leaves_the_other_metrics(board: Scoreboard, monkeypatch: pytest.MonkeyPatch):
-    """The drift is missing, nothing else."""
+    """Only the drift is missing."""
 
     def full(*_: object) -> int:
         raise OSError
 
     monkeypatch.setattr("os.pwrite", full)
     found = model("age", "bmi")
-    assert list(Drift(board, lambda: found).indices()) == []
+    assert list(DriftMonitor(board, lambda: found).indices()) == []

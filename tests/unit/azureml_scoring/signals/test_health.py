@@ -9,7 +9,7 @@ from azureml_scoring.errors import Overloaded, WrongType
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.scoreboard import Phase, Scoreboard
+from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
 from azureml_scoring.signals.health import Health, RequestCounter
 
 
@@ -48,7 +48,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
 
 
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
-    """Model, uptime, counts; why it is not ready, version skew, cache state."""
+    """It has model, uptime, counts, why the server is not ready, version skew and cache state."""
     count = RequestCounter(board, CacheCounts(lambda: board.mine))
     for error in (None, WrongType("a"), Overloaded("b")):
         count(Outcome("id", None, "trace", error=error))
@@ -77,7 +77,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
 
 
 def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
-    """Not loaded yet is no reason to restart."""
+    """A model that is not loaded yet is no reason to restart."""
     probes = Probes(board, Lifecycle(lambda: board.mine))
     assert probes.health()[1] == 503
     assert probes.readiness() == (
@@ -90,10 +90,10 @@ def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
 @pytest.mark.parametrize(
     ("field", "value", "ready", "alive"),
     [
-        ("phase", Phase.READY, 200, 200),
-        ("phase", Phase.LOADING, 503, 200),
-        ("phase", Phase.DRAINING, 503, 200),
-        ("phase", Phase.FAILED, 503, 503),
+        ("phase", WorkerPhase.READY, 200, 200),
+        ("phase", WorkerPhase.LOADING, 503, 200),
+        ("phase", WorkerPhase.DRAINING, 503, 200),
+        ("phase", WorkerPhase.FAILED, 503, 503),
         ("full_since", 95.0, 200, 200),
         ("full_since", 85.0, 503, 200),
         ("oldest_start", 85.0, 200, 200),
@@ -103,7 +103,8 @@ def test_without_a_model_health_is_503_and_liveness_200(board: Scoreboard):
 def test_what_turns_a_probe(
     board: Scoreboard, lifecycle: Lifecycle, field: str, value: float, ready: int, alive: int
 ):
-    """Busy is neither unready nor dead; slots overdue make unready, a stuck score makes dead."""
+    """A busy server is ready and alive; overdue slots make it unready, and a stuck score makes
+    liveness fail."""
     setattr(board.mine, field, value)
     probes = Probes(board, lifecycle)
     assert (probes.readiness()[1], probes.liveness()[1]) == (ready, alive)
@@ -113,10 +114,10 @@ def test_what_turns_a_probe(
 def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
     board: Scoreboard, lifecycle: Lifecycle, monkeypatch: pytest.MonkeyPatch, field: str
 ):
-    """Another process writes at any moment: what was running is not taken for running since the
-    epoch."""
+    """Another process may write at any moment: a score that just ended does not seem to run since
+    the epoch."""
     values = iter([99.0, 0.0] * 10)
-    idle = {"phase": Phase.READY, "full_since": 0.0, "oldest_start": 0.0}
+    idle = {"phase": WorkerPhase.READY, "full_since": 0.0, "oldest_start": 0.0}
     busy = type("Busy", (), idle | {field: property(lambda self: next(values))})
     monkeypatch.setattr(board, "workers", lambda: [busy()])
     probes = Probes(board, lifecycle)
@@ -124,7 +125,7 @@ def test_a_score_that_ends_while_a_probe_looks_does_not_turn_it(
 
 
 def test_a_stuck_worker_is_seen_by_its_siblings(board: Scoreboard, lifecycle: Lifecycle):
-    """Whichever worker answers the probe tells of the whole server."""
+    """Every worker answers probes for the whole server."""
     stuck = board._board.rows[5]
     stuck.pid, stuck.born, stuck.oldest_start = board.mine.pid, board.mine.born, 75.0
     assert Probes(board, lifecycle).liveness()[1] == 503

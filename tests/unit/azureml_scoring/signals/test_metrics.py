@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from azureml_scoring.errors import ScoringError
-from azureml_scoring.shared.measures import BUCKETS, OUTCOMES, STAGES, Measures, Tally
+from azureml_scoring.shared.measures import (
+    BUCKET_BOUNDS_S,
+    OUTCOMES,
+    STAGES,
+    MeasureRecorder,
+    Measures,
+)
 from azureml_scoring.shared.scoreboard import Scoreboard
-from azureml_scoring.signals.drift import Drift
+from azureml_scoring.signals.drift import DriftMonitor
 from azureml_scoring.signals.metrics import Metrics
 
 FORK = multiprocessing.get_context("fork")
@@ -27,8 +33,8 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 
 
 def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
-    """What Prometheus' own parser makes of it: (name, label values by name...) -> value."""
-    drift = Drift(board, lambda: model)
+    """Parse a scrape with Prometheus' own parser: (name, label values by name...) -> value."""
+    drift = DriftMonitor(board, lambda: model)
     answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     return {
@@ -39,15 +45,15 @@ def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float
 
 
 def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
-    """So that no counter ever goes back."""
+    """No counter ever falls."""
 
     def worker() -> None:
         theirs = Scoreboard(os.getppid())
-        theirs.tally.add("overloaded", 0, NO_TIME)
-        theirs.tally.add("ok", 5, NO_TIME)
+        theirs.recorder.add("overloaded", 0, NO_TIME)
+        theirs.recorder.add("ok", 5, NO_TIME)
         theirs.mine.in_flight = 3
 
-    board.tally.add("ok", 2, NO_TIME)
+    board.recorder.add("ok", 2, NO_TIME)
     child = FORK.Process(target=worker)
     child.start()
     child.join()
@@ -59,14 +65,14 @@ def test_counts_are_of_all_workers_also_of_those_that_died(board: Scoreboard):
 
 
 def test_workers_that_leave_redis_alone_are_counted(board: Scoreboard):
-    """While they live: an alert rings on it."""
+    """Only living workers count: an alert depends on it."""
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 0
     board.mine.cache.redis_breaker_open = 1
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 1
 
 
 def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboard):
-    """As /health counts it."""
+    """/health counts it in the same way."""
     board.mine.in_flight = 2
     board.mine.pid = 0
     board.claim(0)
@@ -75,13 +81,13 @@ def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboa
 
 @given(st.lists(st.floats(1e-6, 100), max_size=50))
 def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[float]):
-    """The bound itself included, as Prometheus has it."""
+    """The bound itself is included, as in Prometheus."""
     measures = Measures()
-    tally = Tally(measures)
+    recorder = MeasureRecorder(measures)
     for took in seconds:
-        tally.add("ok", 1, [took, *NO_TIME[1:]])
+        recorder.add("ok", 1, [took, *NO_TIME[1:]])
     counts = measures.counts(0)
-    for i, bound in enumerate(BUCKETS):
+    for i, bound in enumerate(BUCKET_BOUNDS_S):
         assert sum(counts[: i + 1]) == sum(took <= bound for took in seconds)
     assert sum(counts) == len(seconds)
     assert measures.seconds[0] == pytest.approx(sum(seconds))
@@ -89,8 +95,8 @@ def test_buckets_are_cumulative_and_hold_what_their_bound_says(seconds: list[flo
 
 
 def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboard):
-    """A quantile is right where a bound is."""
-    board.tally.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
+    """A quantile is exact at a bound."""
+    board.recorder.add("ok", 1, [0.15, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0])
     found = scraped(board)
     assert found["scoring_duration_seconds_bucket", "0.2", "request"] == 1
     assert found["scoring_duration_seconds_bucket", "0.1", "request"] == 0
@@ -100,7 +106,7 @@ def test_stages_have_histograms_with_the_slo_among_their_bounds(board: Scoreboar
 
 
 def test_every_error_has_its_outcome():
-    """No request can bring a label that is not in the list."""
+    """No request can make a label that is not in the list."""
 
     def kinds(error: type[ScoringError]) -> list[type[ScoringError]]:
         return [error, *(kind for each in error.__subclasses__() for kind in kinds(each))]
@@ -110,7 +116,7 @@ def test_every_error_has_its_outcome():
 
 
 def test_the_model_is_told(board: Scoreboard):
-    """With its version, and whether packages differ from those of packaging."""
+    """Its version is shown, and whether packages differ from those at packaging."""
     model = SimpleNamespace(
         name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",), baselines=()
     )

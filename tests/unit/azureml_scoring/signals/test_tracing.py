@@ -42,7 +42,7 @@ def done(**more: Any) -> Outcome:
 
 
 def test_a_request_is_a_span_with_one_for_each_stage():
-    """One after another, within it."""
+    """The stages follow one another within the request."""
     spans = sent(done())
     assert spans.keys() == {"score", "read", "predict"}
     score, read, predict = spans["score"], spans["read"], spans["predict"]
@@ -59,7 +59,7 @@ def test_a_request_is_a_span_with_one_for_each_stage():
 
 
 def test_the_trace_is_that_of_the_log_line():
-    """With a caller's, whose span is the parent, and without."""
+    """This holds with a caller's trace, whose span is the parent, and without one."""
     alone, called = sent(done()), sent(done(traceparent=f"00-{TRACE}-{CALLER}-01"))
     for spans in (alone, called):
         assert {f"{span.context.trace_id:032x}" for span in spans.values()} == {TRACE}
@@ -69,13 +69,13 @@ def test_the_trace_is_that_of_the_log_line():
 
 
 def test_a_caller_who_does_not_sample_is_followed():
-    """There is nothing to send."""
+    """Nothing is sent for such a request."""
     assert sent(done(traceparent=f"00-{TRACE}-{CALLER}-00")) == {}
 
 
 @pytest.mark.parametrize(("status", "expected"), [(422, StatusCode.UNSET), (500, StatusCode.ERROR)])
 def test_a_failure_of_ours_is_an_error(status: int, expected: StatusCode):
-    """A client's mistake is none of this service."""
+    """A client's mistake is not an error of this service."""
     span = sent(done(status=status, error=ModelFailed("no")))["score"]
     assert span.status.status_code is expected
     assert span.attributes
@@ -83,7 +83,7 @@ def test_a_failure_of_ours_is_an_error(status: int, expected: StatusCode):
 
 
 def test_what_can_not_be_sent_is_told_once(monkeypatch: pytest.MonkeyPatch):
-    """Not with a traceback for each batch."""
+    """There is no traceback for each batch."""
     told: list[str] = []
     monkeypatch.setattr("azureml_scoring.log.event", lambda message, *_: told.append(message))
     hook = Tracing(Spans(SpanExportResult.FAILURE), deployment="blue")
@@ -115,9 +115,9 @@ def test_an_address_that_is_none_does_not_stop_the_start(
 
 
 def test_there_is_one_provider(monkeypatch: pytest.MonkeyPatch):
-    """Where the server traces by itself, we don't."""
+    """If the server makes traces itself, we make none."""
     told: list[str] = []
     monkeypatch.setattr("azureml_scoring.log.event", lambda message, *_: told.append(message))
     monkeypatch.setattr(trace, "get_tracer_provider", TracerProvider)
     assert tracing.find("blue", {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}) is None
-    assert "has traces of its own" in told[0]
+    assert "makes traces of its own" in told[0]

@@ -1,5 +1,4 @@
-"""What commands are given where nothing is wrong, and surroundings in which none starts a
-server."""
+"""Valid inputs for every command, and surroundings in which none starts a server."""
 
 from __future__ import annotations
 
@@ -43,8 +42,7 @@ def in_place_of_the_server(*_: object) -> None:
 def surroundings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """An endpoint that is there, a server that never starts, a folder in which nothing lies but a
-    project file."""
+    """An endpoint that exists, a server that never starts, and a folder with a project file."""
     here = tmp_path_factory.mktemp("here")
     (here / "scoring.toml").write_text(
         '[names]\nmodel = "m"\nendpoint = "end"\nkubernetes_endpoint = "end-aks"\n'

@@ -27,10 +27,10 @@ READ: dict[str, Sequence[str]] = {
     "paths": ("x.yml", "folder/x.yml"),
     "sample": ROWS,
 }
-"""Parameter -> the names of files that it reads; what is in a folder is given by the folder."""
+"""For each parameter, the names of the files that it reads; a folder stands for its content."""
 
 LENIENT = {("rollout", "sample")}
-"""Any table will do: only the endpoint can tell whether it takes its rows."""
+"""Any table is accepted: only the endpoint knows whether it takes its rows."""
 
 ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
@@ -73,14 +73,13 @@ WRITING = [
 
 
 def test_every_command_is_driven():
-    """A new one must say in ``COMMANDS`` how it is called, and in ``READ`` what its files are
-    named."""
+    """A new command must be added to ``COMMANDS``, and its files to ``READ``."""
     assert FOUND.keys() == COMMANDS.keys()
     assert {parameter for _, parameter in READING} == READ.keys()
 
 
 def unusual(folder: Path) -> dict[str, Path]:
-    """Places that are no readable file, also for root."""
+    """Make places that are not readable files, not even for root."""
     (folder / "empty").mkdir()
     (folder / "itself").symlink_to(folder / "itself")
     (folder / "nowhere").symlink_to(folder / "missing")
@@ -92,10 +91,10 @@ def unusual(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize(("name", "parameter"), READING)
-def test_a_place_that_is_no_readable_file_is_one_sentence(
+def test_an_unreadable_file_is_one_sentence(
     good: Path, tmp_path: Path, refusing: str, name: str, parameter: str
 ):
-    """Missing, a folder, a socket, a link to itself, what the system refuses to read."""
+    """A missing file, a folder, a socket, a link to itself or an unreadable file is reported."""
     places = unusual(tmp_path)
     for number, file in enumerate(READ[parameter]):
         path = tmp_path / str(number) / file
@@ -113,7 +112,7 @@ def test_a_place_that_is_no_readable_file_is_one_sentence(
 def test_a_file_that_holds_anything_is_one_sentence(
     good: Path, tmp_path: Path, refusing: str, name: str, parameter: str, contents: str
 ):
-    """Empty, binary, deep, huge, hostile: under each of the names that the command looks for."""
+    """Empty, binary, deep, huge and hostile files are reported, under each name that is read."""
     for number, file in enumerate(READ[parameter]):
         path = tmp_path / str(number) / file
         path.parent.mkdir(parents=True)
@@ -128,7 +127,7 @@ def test_a_file_that_holds_anything_is_one_sentence(
 def test_a_place_that_can_not_be_written_is_one_sentence(
     good: Path, tmp_path: Path, name: str, parameter: str
 ):
-    """A file in place of a folder, a place below a file."""
+    """A file instead of a folder, or a place below a file, is reported."""
     (tmp_path / "file").write_text("")
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         check(call(name, good, {parameter: place}), expected=True)
@@ -147,8 +146,7 @@ TEXTS = [
 def test_a_word_that_makes_no_sense_is_one_sentence(
     good: Path, tmp_path: Path, refusing: str, name: str, parameter: str
 ):
-    """Empty, long, of other letters, with control characters: in place of any text that a command
-    takes."""
+    """Empty, long, foreign and unprintable texts are reported, for any text of a command."""
     for word in (
         " ",
         "é",

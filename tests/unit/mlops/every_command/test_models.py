@@ -39,7 +39,7 @@ MODELS = (
 
 
 def packaged_or_refused(result: Result, out: Path) -> None:
-    """One of both, and nothing between."""
+    """Check that the model was either packaged or refused."""
     check(result)
     assert (result.exit_code == 0) == out.exists(), result.output
     if out.exists():
@@ -50,7 +50,7 @@ def packaged_or_refused(result: Result, out: Path) -> None:
 def test_a_model_that_fails_at_any_step_is_packaged_or_one_sentence(
     good: Path, tmp_path: Path, step: str, how: str, number: int
 ):
-    """Whatever it raises, at whatever step, and whatever it answers."""
+    """That holds for any exception, at any step, and for any answer."""
     file = support.dump(Model(step, how, number), tmp_path)
     result = call("package", good, {"model": file, "out": tmp_path / "out"})
     packaged_or_refused(result, tmp_path / "out")
@@ -62,7 +62,7 @@ def test_a_model_that_fails_at_any_step_is_packaged_or_one_sentence(
 def test_a_step_of_a_pipeline_that_fails_is_packaged_or_one_sentence(
     good: Path, tmp_path: Path, how: str
 ):
-    """Also where packaging tries to compile it."""
+    """That holds while packaging compiles the model too."""
     estimator = make_pipeline(Model("transform", how), LinearRegression().fit([[1.0, 2.0]], [3.0]))
     file = tmp_path / "model.joblib"
     joblib.dump(estimator, file)
@@ -73,7 +73,7 @@ def test_a_step_of_a_pipeline_that_fails_is_packaged_or_one_sentence(
 
 @pytest.fixture(scope="module")
 def ready() -> Iterator[int]:
-    """The port of a server that says that it is ready."""
+    """Yield the port of a server that says it is ready."""
 
     class Ready(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -102,7 +102,7 @@ def test_a_model_that_is_not_packaged_fails_in_one_sentence(
     name: str,
     step: str,
 ):
-    """In each command that loads one."""
+    """That holds for each command that loads a model."""
     for number, how in enumerate(RAISED):
         folder = support.dump(Model(step, how), tmp_path / str(number)).parent
         monkeypatch.setenv("AZUREML_MODEL_DIR", str(folder))
@@ -111,7 +111,7 @@ def test_a_model_that_is_not_packaged_fails_in_one_sentence(
 
 
 def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch):
-    """Of a fault of ours, for a report; the sentence stays last."""
+    """The traceback of our own fault is printed for a report; the sentence stays last."""
     monkeypatch.setattr("mlops.demo.make", lambda *_, **__: 1 // 0)
     plain, debug = (
         CliRunner().invoke(main, [*first, "demo", "--out", "out"]) for first in ([], ["--debug"])
@@ -119,7 +119,7 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch):
     assert plain.output == (
         "Error: mlops demo failed unexpectedly (ZeroDivisionError: integer division or modulo by "
         "zero); `mlops --debug "
-        "demo ...` shows where: if the model and the files are right, report that.\n"
+        "demo ...` shows where. If the model and the files are right, report it.\n"
     )
     assert "Traceback" in debug.output
     assert debug.output.splitlines()[-1] == plain.output.rstrip()

@@ -1,4 +1,4 @@
-"""No command takes a number that is none, or that its quantity does not have."""
+"""No command accepts an invalid number, or one outside of its quantity's bounds."""
 
 from __future__ import annotations
 
@@ -75,9 +75,8 @@ def refused(result: click.testing.Result) -> None:
 @pytest.mark.parametrize(
     ("name", "parameter"), NUMBERS, ids=lambda value: getattr(value, "name", value)
 )
-def test_a_number_that_is_none_is_refused(good: Path, name: str, parameter: click.Parameter):
-    """NaN, infinity, digits of other scripts: with one sentence that names the option, the unit and
-    the bounds."""
+def test_an_invalid_number_is_refused(good: Path, name: str, parameter: click.Parameter):
+    """NaN, infinity and digits of other scripts give an error with the option, unit and bounds."""
     quantity = parameter.type.quantity
     beyond = (
         quantity.most * 2,
@@ -99,14 +98,14 @@ def test_a_number_that_is_none_is_refused(good: Path, name: str, parameter: clic
 
 
 @pytest.mark.parametrize(("name", "parameter"), LISTS)
-def test_a_list_of_numbers_takes_no_other_ones(good: Path, name: str, parameter: str):
-    """As each option that takes a single number."""
+def test_a_list_of_numbers_refuses_invalid_ones(good: Path, name: str, parameter: str):
+    """A list refuses what an option for a single number refuses."""
     for value in LISTS[name, parameter]:
         refused(call(name, good, {parameter: value or ","}))
 
 
 def test_every_number_of_a_command_is_a_quantity():
-    """With a unit and bounds; click's own types let NaN and infinity pass."""
+    """Each number has a unit and bounds; click's own types accept NaN and infinity."""
     lax = (click.types.IntParamType, click.types.FloatParamType)
     assert not [
         (name, parameter.name)

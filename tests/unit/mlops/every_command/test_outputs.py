@@ -1,4 +1,4 @@
-"""No command overwrites what it did not write."""
+"""No command overwrites a file that mlops did not write."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ FILES = {
     ("simulate", "out"): ("simulation.svg", "summary.csv", "seconds.csv"),
     ("slo", "out"): ("report.html", "requests.csv", "figures.json", "one-1.log", "two-3.log"),
 }
-"""Option -> the files that are written below it; of ``drift --plot`` it is the file itself."""
+"""For each option the files written below it; for ``drift --plot`` it is the file itself."""
 CHANGED = {"rollback": {"to": "green"}}
-"""So that there is something to do."""
+"""These give the command something to do."""
 UNFAILING = {"rollback"}
-"""It gives the traffic back whatever lies here, and does without a record then."""
+"""It gives the traffic back whatever lies here, then without a record."""
 WRITING = {
     (name, parameter.name)
     for name, command in FOUND.items()
@@ -51,7 +51,7 @@ def given(option: str, folder: Path, file: str) -> dict[str, Path]:
 
 
 def test_every_option_that_writes_is_known():
-    """A new one must say here what it writes."""
+    """A new option must say here what it writes."""
     assert {*FILES, *FOLDERS} == WRITING
 
 
@@ -59,7 +59,7 @@ def test_every_option_that_writes_is_known():
 def test_a_file_that_is_not_ours_stays_as_it_is(
     good: Path, tmp_path: Path, refusing: str, name: str, option: str, file: str
 ):
-    """One sentence names it, before anything is written; whatever the file is."""
+    """The error names the file, whatever it is, before anything is written."""
     place = tmp_path / "out" / file
     place.parent.mkdir(parents=True)
     place.write_bytes(PRECIOUS)
@@ -77,7 +77,7 @@ def test_a_file_that_is_not_ours_stays_as_it_is(
 def test_a_symbolic_link_is_not_written_through(
     good: Path, tmp_path: Path, refusing: str, name: str, option: str, file: str
 ):
-    """Nor replaced; wherever it leads, also to nothing."""
+    """It is not replaced either, wherever it leads, even to nothing."""
     place, target = tmp_path / "out" / file, tmp_path / "target"
     place.parent.mkdir(parents=True)
     place.symlink_to(target)
@@ -95,7 +95,7 @@ def test_a_symbolic_link_is_not_written_through(
 
 
 def test_what_is_ours_is_replaced(good: Path, tmp_path: Path, demo_model: Path):
-    """By the same command, any number of times."""
+    """The same command replaces its own files any number of times."""
     X, _ = support.diabetes()
     X.to_csv(tmp_path / "rows.csv", index=False)
     out = tmp_path / "out"
@@ -113,7 +113,7 @@ def test_what_is_ours_is_replaced(good: Path, tmp_path: Path, demo_model: Path):
 
 @pytest.mark.parametrize("name", ["artifact", "demo", "package"])
 def test_a_folder_is_replaced_only_where_it_is_an_artifact(good: Path, tmp_path: Path, name: str):
-    """Even by --force: no link, nothing with other files in it, no file."""
+    """Even --force replaces no link, no file, and no folder with other files."""
     artifact = tmp_path / "artifact"
     assert call(name, good, {"out": artifact}).exit_code == 0
     kept = {path.name: path.read_bytes() for path in artifact.iterdir()}
@@ -141,7 +141,7 @@ def test_a_folder_is_replaced_only_where_it_is_an_artifact(good: Path, tmp_path:
 
 @pytest.mark.parametrize("name", ["demo", "slo"])
 def test_the_demo_replaces_no_other_model(good: Path, tmp_path: Path, name: str):
-    """Even by --force, which names what it finds."""
+    """Even --force does not replace another model; the error names that model."""
     artifact = tmp_path / "artifact"
     assert call("package", good, {"out": artifact}).exit_code == 0
     result = call(
@@ -154,7 +154,7 @@ def test_the_demo_replaces_no_other_model(good: Path, tmp_path: Path, name: str)
 
 
 def test_an_interrupt_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """And nothing beside it; so does a full disk."""
+    """Nothing else remains beside it; a full disk has the same effect."""
     file = tmp_path / "report.html"
     output.write(file, f"{output.MARK} first")
 
@@ -173,8 +173,8 @@ def test_an_interrupt_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert (file.read_text(), file.stat().st_mode & 0o777) == (f"{output.MARK} third", 0o600)
 
 
-def test_what_is_no_file_is_told(tmp_path: Path):
-    """A folder, a device."""
+def test_a_place_that_is_not_a_file_is_reported(tmp_path: Path):
+    """A folder or a device is reported."""
     (tmp_path / "folder").mkdir()
     for place in (tmp_path / "folder", Path("/dev/null")):
         with pytest.raises(StartupError, match="is not a file; move it away"):
@@ -204,7 +204,6 @@ def writes(module: Path) -> bool:
 
 
 def test_all_files_are_written_in_one_place():
-    """So that the rule holds for a new command, too: it calls ``output.write``, or says here why it
-    need not."""
+    """A new command calls ``output.write`` too, or says here why it need not."""
     root = Path(output.__file__).parent
     assert not {module.name for module in root.rglob("*.py") if writes(module)} - ELSEWHERE.keys()

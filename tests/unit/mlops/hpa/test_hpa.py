@@ -9,16 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.hpa.behaviour import DOWN, UP, Behaviour, History, Policy, Rules, changed, normalise
-from mlops.hpa.controller import SYNC, Autoscaler, look
-from mlops.hpa.replicas import NoMetrics, Phase, Pod, Tolerance, by_average_value, by_utilisation
+from mlops.hpa.behaviour import (
+    DOWN,
+    UP,
+    Behaviour,
+    History,
+    Policy,
+    ScalingRules,
+    changed,
+    normalise,
+)
+from mlops.hpa.controller import SYNC_S, Autoscaler, look
+from mlops.hpa.replicas import NoMetrics, Pod, PodPhase, Tolerance, by_average_value, by_utilisation
 from mlops.hpa.scaler import autoscaler
 from places import DATA
 
 GOLDEN = json.loads((DATA / "hpa_golden.json").read_text())
 GUIDE = Behaviour(
-    Rules((Policy("Percent", 100, 60), Policy("Pods", 4, 60)), window=0),
-    Rules((Policy("Percent", 50, 60), Policy("Pods", 1, 60)), window=300),
+    ScalingRules((Policy("Percent", 100, 60), Policy("Pods", 4, 60)), window=0),
+    ScalingRules((Policy("Percent", 50, 60), Policy("Pods", 1, 60)), window=300),
 )
 
 
@@ -34,7 +43,7 @@ def pod(usage: int | None, *, age: float = 3600, **others: Any) -> Pod:
 
 def golden_pod(data: dict[str, Any]) -> Pod:
     return Pod(
-        phase=Phase(data["phase"]),
+        phase=PodPhase(data["phase"]),
         ready=data["ready"],
         age=data["age_s"],
         transition_age=data["trans_s"],
@@ -123,7 +132,7 @@ def test_the_metric_that_asks_for_most_counts():
         low=1,
         high=10,
         utilisations={"cpu": 70, "memory": 80},
-        behaviour=Behaviour(UP, Rules(DOWN.policies, 0)),
+        behaviour=Behaviour(UP, ScalingRules(DOWN.policies, 0)),
     )
     assert looked(scaler, 2, [pod(350)] * 2, [pod(500)] * 2) == 3
     assert looked(scaler, 2, [pod(10)] * 2, [pod(10)] * 2) == 1
@@ -135,7 +144,7 @@ def test_a_silent_metric_forbids_scaling_down_and_only_that():
         low=1,
         high=10,
         utilisations={"cpu": 70, "memory": 80},
-        behaviour=Behaviour(UP, Rules(DOWN.policies, 0)),
+        behaviour=Behaviour(UP, ScalingRules(DOWN.policies, 0)),
     )
     assert looked(scaler, 2, [pod(10)] * 2, [pod(None)] * 2) == 2
     assert looked(scaler, 2, [pod(1000)] * 2, [pod(None)] * 2) == 6
@@ -155,7 +164,7 @@ def run(
     """The replicas after each look, the first ones first."""
     history, replicas = History(), [current]
     for number, raw in enumerate(raws):
-        now = number * SYNC
+        now = number * SYNC_S
         wanted, history = normalise(
             raw, replicas[-1], history, now, low=low, high=high, behaviour=behaviour
         )
@@ -183,7 +192,7 @@ policies = st.builds(
     Policy, st.sampled_from(["Percent", "Pods"]), st.integers(1, 200), st.integers(1, 180)
 )
 rules = st.builds(
-    Rules,
+    ScalingRules,
     st.lists(policies, min_size=1, max_size=3).map(tuple),
     st.integers(0, 400),
     st.sampled_from(["Max", "Min", "Disabled"]),
@@ -225,7 +234,7 @@ def test_down_stops_at_the_most_asked_for_within_the_window(
     up, down = (behaviour.up.window, behaviour.down.window) if behaviour else (0, DOWN.window)
     for number, (before, after) in enumerate(itertools.pairwise(replicas)):
         recent = [
-            [raw for back, raw in enumerate(raws[number::-1]) if not back or back * SYNC < w]
+            [raw for back, raw in enumerate(raws[number::-1]) if not back or back * SYNC_S < w]
             for w in (up, down)
         ]
         if after < before:
@@ -253,9 +262,9 @@ def test_disabled_directions_stay(
 )
 def test_no_period_adds_more_pods_than_its_policy(raws: list[int], value: int, period: int):
     """However the looks fall."""
-    behaviour = Behaviour(Rules((Policy("Pods", value, period),), window=0), DOWN)
+    behaviour = Behaviour(ScalingRules((Policy("Pods", value, period),), window=0), DOWN)
     replicas = run(raws, 1, 1, 100, behaviour)
-    looks = -(-period // SYNC)
+    looks = -(-period // SYNC_S)
     for start in range(len(replicas) - 1):
         window = replicas[start : start + looks + 1]
         assert sum(

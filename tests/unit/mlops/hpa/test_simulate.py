@@ -17,7 +17,7 @@ from mlops.hpa import loads, manifest, results
 from mlops.hpa.pod import PodModel
 from mlops.hpa.quantity import parse
 from mlops.hpa.simulation import Timeline, simulate
-from mlops.rollout.judge import Slo
+from mlops.slo import Slo
 from places import REPOSITORY
 
 KUBERNETES = REPOSITORY / "kubernetes"
@@ -65,7 +65,7 @@ def test_quantities(text: str, value: object):
 @pytest.mark.parametrize("text", ["1GB", "", "1 Gi", "Gi", "0x1", "1gi"])
 def test_what_is_no_quantity_is_told(text: str):
     """1GB above all, which a schema lets pass."""
-    with pytest.raises(StartupError, match="is no quantity"):
+    with pytest.raises(StartupError, match="is not a valid quantity"):
         parse(text)
 
 
@@ -242,9 +242,9 @@ MISTAKES = {
         "There is no load burst; name step, spike, ramp, daily or a CSV file.",
     ),
     "key": (["--compare", "maxReplica=20"], "maxReplica is not in the manifest"),
-    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ is no KEY=VALUE"),
-    "form": (["--compare", "maxReplicas"], "is no KEY=VALUE"),
-    "peak": (["--peak", "5"], "--peak is 5, below --base, which is 20"),
+    "yaml": (["--compare", "maxReplicas=["], "maxReplicas=[ is not a valid KEY=VALUE"),
+    "form": (["--compare", "maxReplicas"], "is not a valid KEY=VALUE"),
+    "peak": (["--peak", "5"], "--peak, 5, is below --base, 20"),
     "count": (
         ["--compare", "maxReplicas=many"],
         "The most replicas is many; write a whole number from 1.",
@@ -270,7 +270,7 @@ MISTAKES = {
         ["--compare", "maxReplicas=true"],
         "The most replicas is True; write a whole number from 1.",
     ),
-    "quantity": (["--compare", "requests.cpu=1GB"], "1GB is no quantity of Kubernetes"),
+    "quantity": (["--compare", "requests.cpu=1GB"], "1GB is not a valid quantity"),
 }
 
 
@@ -289,7 +289,7 @@ def test_mistakes_are_one_sentence(name: str, tmp_path: Path):
     [
         ("components/redis-key", "There is no HorizontalPodAutoscaler"),
         ("overlays/dev", "give what `kubectl kustomize` renders"),
-        ("components/keda", "its Deployment ml-inference is not in what was given"),
+        ("components/keda", "its Deployment ml-inference is not in these manifests"),
         ("Dockerfile", "There is no HorizontalPodAutoscaler"),
         ("../docs/benchmarks.svg", "There is no HorizontalPodAutoscaler"),
     ],
@@ -309,7 +309,7 @@ def test_what_is_no_autoscaler_is_told(manifests: str, message: str):
         ("seconds,requests_per_second\n0,1\n1,many\n", "rows of numbers"),
         ("seconds,requests_per_second\n0,1\n1,-2\n", "from 0"),
         ("seconds,requests_per_second\n0,1\n9e9,1\n", "more than 31 days"),
-        ("", "is no CSV file"),
+        ("", "is not a readable CSV file"),
     ],
 )
 def test_a_trace_that_is_none_is_told(text: str, message: str, tmp_path: Path):

@@ -12,9 +12,9 @@ import support
 from mlops.cli import main
 from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
-from mlops.load.mix import Kind, Mix, as_it_should
+from mlops.load.mix import Mix, RequestKind, as_it_should
 from mlops.load.progress import Progress
-from mlops.load.run import Asked, Done
+from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import HEADER, model_status
 
@@ -23,13 +23,13 @@ ROWS = [[1.0, "a"], [2.0, "b"], [3.0, "c"]]
 
 def asked(
     latency_ms: float = 1.0, status: int = 200, *, due_s: float = 0.0, stage: int = 0
-) -> Asked:
-    return Asked(stage, Kind.GOOD, due_s, 0.0, latency_ms, status)
+) -> SentRequest:
+    return SentRequest(stage, RequestKind.GOOD, due_s, 0.0, latency_ms, status)
 
 
-def result(answers: list[Asked], *, cpu: float | None = 0.1) -> report.Result:
+def result(answers: list[SentRequest], *, cpu: float | None = 0.1) -> report.Result:
     return report.Result(
-        "http://h/score", "now", [Stage(1, 10), Stage(1, 20)], Objectives(), Done(answers, cpu)
+        "http://h/score", "now", [Stage(1, 10), Stage(1, 20)], Objectives(), LoadRun(answers, cpu)
     )
 
 
@@ -58,31 +58,31 @@ def test_arrivals_are_even_and_wait_for_nobody(given_: list[Stage]):
 def test_a_mix_makes_what_it_says():
     """Good rows are of known values, cached ones always the same, large ones as many as the service
     takes."""
-    made = Mix(ROWS, mix.DEFAULT)
+    made = Mix(ROWS, mix.DEFAULT_SHARES)
     values = list(zip(*ROWS, strict=True))
-    for kind in (Kind.GOOD, Kind.LARGE) * 50:
+    for kind in (RequestKind.GOOD, RequestKind.LARGE) * 50:
         rows = orjson.loads(made.body(kind))["data"]
-        assert len(rows) == (mix.LARGE_ROWS if kind is Kind.LARGE else 1)
+        assert len(rows) == (mix.LARGE_ROWS if kind is RequestKind.LARGE else 1)
         assert all(value in values[place] for row in rows for place, value in enumerate(row))
-    assert made.body(Kind.CACHED) == made.body(Kind.CACHED)
+    assert made.body(RequestKind.CACHED) == made.body(RequestKind.CACHED)
 
 
 def test_a_mix_keeps_its_shares():
     """And is the same each time."""
-    first, second = (Mix(ROWS, {Kind.GOOD: 3, Kind.BAD: 1}) for _ in range(2))
+    first, second = (Mix(ROWS, {RequestKind.GOOD: 3, RequestKind.BAD: 1}) for _ in range(2))
     kinds = [first.next()[0] for _ in range(4000)]
     assert kinds == [second.next()[0] for _ in range(4000)]
-    assert kinds.count(Kind.BAD) == pytest.approx(1000, rel=0.1)
+    assert kinds.count(RequestKind.BAD) == pytest.approx(1000, rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("kind", "status", "fine"),
     [
-        (Kind.GOOD, 200, True), (Kind.GOOD, 422, False), (Kind.GOOD, 0, False), (Kind.LARGE, 503, False),
-        (Kind.BAD, 422, True), (Kind.BAD, 200, False), (Kind.BAD, 500, False), (Kind.BAD, 429, False),
+        (RequestKind.GOOD, 200, True), (RequestKind.GOOD, 422, False), (RequestKind.GOOD, 0, False), (RequestKind.LARGE, 503, False),
+        (RequestKind.BAD, 422, True), (RequestKind.BAD, 200, False), (RequestKind.BAD, 500, False), (RequestKind.BAD, 429, False),
     ],
 )  # fmt: skip
-def test_what_should_be_refused_is_no_error_when_it_is(kind: Kind, status: int, fine: bool):
+def test_what_should_be_refused_is_no_error_when_it_is(kind: RequestKind, status: int, fine: bool):
     """And one when it is answered, or when nobody looked at it."""
     assert as_it_should(kind, status) is fine
 

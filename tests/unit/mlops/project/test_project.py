@@ -1,5 +1,4 @@
-"""`mlops artifact` and `mlops names`: what is yours stands in scoring.toml, and everywhere else is
-made of it."""
+"""`mlops artifact` and `mlops names`: scoring.toml holds your names, and the others follow it."""
 
 import json
 import re
@@ -18,7 +17,10 @@ from mlops.project import names, places, project_file, sample_requests
 from mlops.project.project_file import Names
 
 NAMES = '[names]\nmodel = "churn"\nendpoint = "churn-live"\nkubernetes_endpoint = "churn-aks"\n'
-MODEL = '[model]\nfile = "mine.joblib"\nsample = "train.csv"\ndrop = ["late", "target"]\ntext = ["city"]\n'
+MODEL = (
+    '[model]\nfile = "mine.joblib"\nsample = "train.csv"\n'
+    'drop = ["late", "target"]\ntext = ["city"]\n'
+)
 REPEATED = ("endpoints", "infrastructure", "kubernetes")
 
 
@@ -27,7 +29,7 @@ def run(*words: object) -> Result:
 
 
 def said(result: Result) -> str:
-    """The one sentence by which it ended."""
+    """Return the error's sentence."""
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
     return line.removeprefix("Error: ")
@@ -46,7 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def repository(here: Path) -> Path:
-    """The same, with the files of this repository that repeat names."""
+    """The same folder, with the files of this repository that repeat names."""
     for folder in REPEATED:
         shutil.copytree(
             REPOSITORY / folder, here / folder, ignore=shutil.ignore_patterns(".terraform*")
@@ -55,7 +57,7 @@ def repository(here: Path) -> Path:
 
 
 def test_the_model_of_the_project_is_packaged_under_its_name(here: Path):
-    """With the options that the file has, and the version that is asked for."""
+    """Packaging uses the file's options and the version of the command line."""
     assert run("artifact", "--version", "7").exit_code == 0
     made = Manifest.read(here / "artifact")
     assert (made.model_name, made.model_version, made.model_file) == ("churn", "7", "mine.joblib")
@@ -63,7 +65,7 @@ def test_the_model_of_the_project_is_packaged_under_its_name(here: Path):
 
 
 def test_a_model_under_the_name_of_the_demo_is_noted(here: Path):
-    """Somebody who filled in the model alone would register it as diabetes-classifier."""
+    """Otherwise a user who filled in only the model would register it as diabetes-classifier."""
     assert "still the demo's" not in run("artifact").stderr
     (here / "scoring.toml").write_text(
         MODEL + NAMES.replace('model = "churn"', 'model = "diabetes-classifier"')
@@ -74,8 +76,7 @@ def test_a_model_under_the_name_of_the_demo_is_noted(here: Path):
 
 
 def test_another_model_and_sample_can_be_named(here: Path):
-    """MODEL and SAMPLE of `make artifact` are these; what the project says beside them holds for
-    them too."""
+    """MODEL and SAMPLE of `make artifact` override the file; its other options still hold."""
     (here / "mine.joblib").rename("new.joblib")
     (here / "train.csv").rename("new.csv")
     assert run("artifact", "--model", "new.joblib", "--sample", "new.csv").exit_code == 0
@@ -84,7 +85,7 @@ def test_another_model_and_sample_can_be_named(here: Path):
 
 @pytest.mark.parametrize("model", ["", "[model]\n", '[model]\nfile = "mine.joblib"\n'])
 def test_without_a_model_nothing_is_packaged(here: Path, model: str):
-    """The sentence says what to write where, and how one gets the demo instead."""
+    """The error says what to write and where, and how to get the demo instead."""
     (here / "scoring.toml").write_text(model + NAMES)
     missing = "sample" if "file" in model else "file and sample"
     assert said(run("artifact")) == (
@@ -96,8 +97,8 @@ def test_without_a_model_nothing_is_packaged(here: Path, model: str):
     assert not (here / "artifact").exists()
 
 
-def test_a_model_that_is_not_there_is_told_by_its_place_in_the_file(here: Path):
-    """As in a pipeline that has not fetched it."""
+def test_a_missing_model_is_reported_with_its_key(here: Path):
+    """The error fits a pipeline that has not fetched the model."""
     (here / "train.csv").unlink()
     assert "scoring.toml: model.sample is train.csv, which is not here; correct it, or" in said(
         run("artifact")
@@ -105,15 +106,14 @@ def test_a_model_that_is_not_there_is_told_by_its_place_in_the_file(here: Path):
 
 
 def test_packaged_again_its_own_artifact_is_replaced(here: Path):
-    """Nobody has to remove it between two tries."""
+    """Users need not remove the artifact between two tries."""
     assert [run("artifact", "--version", version).exit_code for version in ("1", "2")] == [0, 0]
     assert Manifest.read(here / "artifact").model_version == "2"
 
 
 @pytest.mark.parametrize("name", ["other", "churn"])
 def test_what_was_packaged_by_hand_is_not_replaced(here: Path, name: str):
-    """Whatever it is called, and also where this command had written the folder before; unless
-    --force is given."""
+    """That holds for any name and for a folder that this command wrote before, without --force."""
     assert run("artifact").exit_code == 0
     options = (
         "--sample",
@@ -138,7 +138,7 @@ def test_what_was_packaged_by_hand_is_not_replaced(here: Path, name: str):
 
 
 def test_nothing_but_an_artifact_is_ever_replaced(here: Path):
-    """Not even with --force."""
+    """Even --force replaces nothing else."""
     (here / "artifact").mkdir()
     (here / "artifact" / "thesis.txt").write_text("x")
     for words in (("artifact",), ("artifact", "--force")):
@@ -157,19 +157,19 @@ def test_nothing_but_an_artifact_is_ever_replaced(here: Path):
 
 
 MISTAKES = {
-    "model = 5": "scoring.toml: model stands outside of a table; put it below [model] or [names].",
-    "[modle]": "scoring.toml has unknown keys: modle; remove or correct them, there are only model, names.",
-    '[model]\ndorp = ["a"]\nx = 1': "scoring.toml has unknown keys: model.dorp, model.x; remove or correct them, there",
+    "model = 5": "scoring.toml: model is outside of a table; put it below [model] or [names].",
+    "[modle]": "unknown keys: modle; remove or correct them, there are only model, names.",
+    '[model]\ndorp = ["a"]\nx = 1': "unknown keys: model.dorp, model.x; remove or correct them",
     '[model]\nversion = "1"': "scoring.toml has unknown keys: model.version; remove",
-    "[model]\nfile = 5": 'scoring.toml: model.file must be a text; write file = "...".',
-    '[model]\nfile = ""': "scoring.toml: model.file must be a text",
-    '[model]\ndrop = "target"': 'scoring.toml: model.drop must be a list of texts; write drop = ["COLUMN"].',
+    "[model]\nfile = 5": 'scoring.toml: model.file must be text; write file = "...".',
+    '[model]\nfile = ""': "scoring.toml: model.file must be text",
+    '[model]\ndrop = "target"': 'model.drop must be a list of texts; write drop = ["COLUMN"].',
     "[model]\ndrop = [1]": "scoring.toml: model.drop must be a list of texts",
-    '[model]\nnot_cacheable = "yes"': "model.not_cacheable must be true or false; write not_cacheable = true.",
-    "[model]\ndtype = {city = 'str'}": 'model.dtype must be a list of texts; write dtype = ["COLUMN=DTYPE"].',
-    "[model": "scoring.toml is not TOML that can be read (",
-    "\ud800": "scoring.toml is not TOML that can be read (",
-    '[names]\nmodel = "m"': 'scoring.toml has no text for names.endpoint; write endpoint = "..." below [names].',
+    '[model]\nnot_cacheable = "yes"': "must be true or false; write not_cacheable = true.",
+    "[model]\ndtype = {city = 'str'}": 'a list of texts; write dtype = ["COLUMN=DTYPE"].',
+    "[model": "scoring.toml is not valid TOML (",
+    "\ud800": "scoring.toml is not valid TOML (",
+    '[names]\nmodel = "m"': 'no text for names.endpoint; write endpoint = "..." below [names].',
     NAMES.replace('"churn"', "5"): "scoring.toml has no text for names.model;",
     NAMES.replace(
         '"churn"', '"my churn"'
@@ -179,10 +179,10 @@ MISTAKES = {
     ): "names.endpoint must be 3 to 32 letters, digits and single dashes",
     NAMES.replace(
         "churn-live", "yes"
-    ): "names.endpoint is a word that YAML does not take for a text; choose another.",
+    ): "YAML does not read names.endpoint as text; choose another name.",
     NAMES.replace(
         '"churn"', '"1.5"'
-    ): "names.model is a word that YAML does not take for a text; choose another.",
+    ): "YAML does not read names.model as text; choose another name.",
     NAMES.replace(
         "churn-aks", "churn-live"
     ): "names.endpoint and names.kubernetes_endpoint are the same; give each",
@@ -192,8 +192,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("text", MISTAKES)
 def test_a_mistake_in_the_project_file_is_one_sentence(here: Path, text: str):
-    """It names the file and the key, and says what to write; for every command that reads the
-    file."""
+    """In every command that reads the file, it names the key and says what to write."""
     given = text if text.startswith("[names]") else f"{text}\n{NAMES}"
     (here / "scoring.toml").write_bytes(given.encode(errors="surrogatepass"))
     for command in ("artifact", "names"):
@@ -201,7 +200,7 @@ def test_a_mistake_in_the_project_file_is_one_sentence(here: Path, text: str):
 
 
 def test_without_a_project_file_the_commands_say_so(here: Path):
-    """They are run in the repository's folder."""
+    """The error says that the commands run in the folder of the project file."""
     (here / "scoring.toml").unlink()
     assert (
         said(run("names")) == "There is no scoring.toml here; run this in the folder that holds it."
@@ -222,8 +221,7 @@ def test_each_option_that_says_how_to_package_is_a_key(here: Path):
 
 
 def test_the_names_are_written_everywhere(repository: Path):
-    """All of endpoints/, managed and on Kubernetes, and Terraform's variable; nothing else of the
-    files changes."""
+    """They go into all of endpoints/ and into Terraform's variable, and nothing else changes."""
     before = {path: path.read_text() for path in map(Path, repeated(repository))}
     old = project_file.read(REPOSITORY / "scoring.toml").names
     assert run("names").exit_code == 0
@@ -246,15 +244,14 @@ def repeated(root: Path) -> list[str]:
 
 
 def test_no_file_repeats_a_name_that_is_not_written(repository: Path):
-    """Of endpoints/, infrastructure/ and kubernetes/, tests aside: a file that has the demo's is a
-    place to add."""
+    """A file of the demo's name outside of tests is a place that `mlops names` must know."""
     assert run("names").exit_code == 0
     files = [path for path in repeated(repository) if "/tests/" not in path]
     assert [path for path in files if demo.NAME in Path(path).read_text(errors="replace")] == []
 
 
 def test_a_file_keeps_its_comments_quotes_versions_and_line_ends(here: Path):
-    """What is written is the name alone."""
+    """Only the name is written."""
     (here / "endpoints").mkdir()
     file = here / "endpoints" / "blue-deployment.yml"
     file.write_bytes(
@@ -268,7 +265,7 @@ def test_a_file_keeps_its_comments_quotes_versions_and_line_ends(here: Path):
 
 
 def test_a_default_of_terraform_is_that_of_its_variable(here: Path):
-    """Not the next one's, where it has none; line ends are kept."""
+    """A variable without a default does not get the next one's; line ends are kept."""
     (here / "infrastructure").mkdir()
     file, other = (
         here / "infrastructure" / "variables.tf",
@@ -306,7 +303,7 @@ def test_a_model_that_is_named_otherwise_is_left(here: Path, model: str):
 
 
 def test_check_finds_each_place_that_disagrees(repository: Path):
-    """With file, line, key and what to do; and nothing once the names are written."""
+    """Each problem has file, line, key and remedy; there is none once the names are written."""
     names.write(
         repository, Names("before", "before-live", "before-aks")
     )  # whatever names this repository has
@@ -325,7 +322,7 @@ def test_check_finds_each_place_that_disagrees(repository: Path):
 
 
 def test_check_finds_an_artifact_of_another_model(repository: Path):
-    """As the demo's under one's own name."""
+    """The demo's artifact under the user's own name, for example, is reported."""
     assert run("names").exit_code == 0
     assert run("artifact").exit_code == 0
     found = [str(one) for one in names.check(Path(), Names("other", "churn-live", "churn-aks"))]
@@ -339,8 +336,8 @@ def test_check_finds_an_artifact_of_another_model(repository: Path):
 
 
 @pytest.mark.parametrize("variable", ["MODEL_NAME", "MODEL_VERSION"])
-def test_check_finds_a_variable_that_hides_what_the_manifest_says(repository: Path, variable: str):
-    """On AKS a model answers by the name and the version that it was packaged with."""
+def test_check_finds_a_variable_that_overrides_the_manifest(repository: Path, variable: str):
+    """On AKS a model answers with the name and version that it was packaged with."""
     assert run("names").exit_code == 0
     file = repository / "kubernetes" / "base" / "deployment.yaml"
     text = file.read_text()
@@ -353,14 +350,11 @@ def test_check_finds_a_variable_that_hides_what_the_manifest_says(repository: Pa
     )
     (told,) = names.check(repository, project_file.read().names)
     assert (told.path, told.line) == (file, text.splitlines().index("          env:") + 2)
-    assert f"is {variable}, which hides what the model's manifest says; remove the variable" in str(
-        told
-    )
+    assert f"is {variable}, which overrides the model's manifest; remove the variable" in str(told)
 
 
 def test_sample_requests_are_made_of_the_model(repository: Path):
-    """Where it does not take those that are there: one row without names, two with; check tells
-    before."""
+    """Requests that the model refuses are replaced; `mlops check` reports them before."""
     assert run("names").exit_code == 0
     assert run("artifact").exit_code == 0
     told = [str(problem) for problem in names.check(Path(), project_file.read().names)]
@@ -381,7 +375,7 @@ def test_sample_requests_are_made_of_the_model(repository: Path):
 
 @pytest.mark.parametrize("kind", ["mixed", "codes", "texts", "categories", "plain_regression"])
 def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path):
-    """Whatever its columns are, with names or without."""
+    """That holds for all kinds of columns, with names or without."""
     estimator, frame = getattr(support, kind)()
     packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))
     for path, text in sample_requests.texts(packaged).items():
@@ -390,7 +384,7 @@ def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path):
 
 
 def test_the_page_shows_a_project_file_that_is_taken(here: Path):
-    """docs/deploy.md can be pasted."""
+    """The project file in docs/deploy.md can be pasted."""
     (shown,) = re.findall(
         r"```toml\n(.*?)```", (REPOSITORY / "docs" / "deploy.md").read_text(), re.DOTALL
     )
@@ -399,7 +393,7 @@ def test_the_page_shows_a_project_file_that_is_taken(here: Path):
 
 
 def test_the_repository_itself_agrees_with_its_project_file():
-    """Whatever names it has."""
+    """That holds for any names."""
     assert (
         names.wrong_places(REPOSITORY, project_file.read(REPOSITORY / "scoring.toml").names) == []
     )

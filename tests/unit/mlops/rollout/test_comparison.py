@@ -5,16 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.comparison import Row, compare, lines
-from mlops.rollout.judge import Agreement, Tally
+from mlops.rollout.comparison import ComparisonRow, compare, lines
+from mlops.rollout.judge import Agreement, RequestTally
 
 
-def tally(seed: int, requests: int = 2000, *, slower: float = 1.0, failed: int = 0) -> Tally:
+def tally(seed: int, requests: int = 2000, *, slower: float = 1.0, failed: int = 0) -> RequestTally:
     latencies = np.random.default_rng(seed).lognormal(3, 0.4, requests) * slower
-    return Tally(requests, failed, 0, latencies[failed:])
+    return RequestTally(requests, failed, 0, latencies[failed:])
 
 
-def rows(new: Tally, old: Tally, agreement: Agreement | None = None) -> dict[str, Row]:
+def rows(
+    new: RequestTally, old: RequestTally, agreement: Agreement | None = None
+) -> dict[str, ComparisonRow]:
     return {row.what: row for row in compare(new, old, agreement)}
 
 
@@ -47,7 +49,8 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says():
     held = 0
     for _ in range(200):
         new, old = (
-            Tally(400, int(rng.binomial(400, rate)), 0, np.array([])) for rate in (0.05, 0.03)
+            RequestTally(400, int(rng.binomial(400, rate)), 0, np.array([]))
+            for rate in (0.05, 0.03)
         )
         row = rows(new, old)["errors"]
         held += row.low <= 2.0 <= row.high

@@ -8,11 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mlops.endpoint import EndpointAnswer, EndpointError, State, Status, Traffic, direct
 from mlops.rollout import report
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import Answer, EndpointError, State, Status, Traffic, direct
 from mlops.rollout.guard import recover
-from mlops.rollout.journal import Event, Journal, Outcome
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.plan import Check, Plan, steps
 from mlops.rollout.progress import said
 from mlops.rollout.questions import Questions
@@ -46,7 +46,7 @@ def reason(endpoint: Simulated, folder: Path) -> str:
 
 def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path):
     """And the old one is deleted at the end."""
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.shares == [0, 10, 50, 100]
     assert endpoint.states == {NEW: State.READY}
 
@@ -66,7 +66,7 @@ def test_a_bad_one_is_rolled_back_with_the_reason(
 ):
     """Whenever it turns bad, and it gets no more traffic from then on."""
     endpoint.bad, endpoint.bad_from = bad, endpoint.now + after
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
     assert max(endpoint.shares, default=0) <= {0: 0, 70: 10, 140: 50, 210: 100}[after]
     assert why in reason(endpoint, tmp_path) or "golden rows" in reason(endpoint, tmp_path)
@@ -76,7 +76,7 @@ def test_a_bad_one_is_rolled_back_with_the_reason(
 def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: Path):
     """Its last line is told."""
     endpoint.starts = False
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert "ModuleNotFoundError: sklearn" in reason(endpoint, tmp_path)
     assert endpoint.shares == []
 
@@ -84,7 +84,7 @@ def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: 
 def test_too_few_requests_prove_nothing(endpoint: Simulated, tmp_path: Path):
     """After the patience it goes back and says what it waited for."""
     plan = Plan(OLD, NEW, steps(mirror=1), hold_s=10, patience_s=50)
-    assert rollout(endpoint, tmp_path, plan) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.ROLLED_BACK
     assert "is not proven" in reason(endpoint, tmp_path)
 
 
@@ -92,11 +92,11 @@ def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path)
     """Without proving again what was proven."""
     assert (
         rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60))
-        is Outcome.HELD
+        is RolloutOutcome.HELD
     )
     assert endpoint.in_force == Traffic({OLD: 50, NEW: 50})
     assert endpoint.tags["rollout-state"] == "held"
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.tags["rollout-state"] == "promoted"
     assert endpoint.shares == [0, 10, 50, 100]
 
@@ -117,7 +117,7 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     endpoint.troubles = 5
     told = back(endpoint, tmp_path)
-    assert told is Outcome.ROLLED_BACK
+    assert told is RolloutOutcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
 
 
@@ -125,7 +125,7 @@ def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, t
     """For a person to do it."""
     endpoint.troubles = 10**6
     told = back(endpoint, tmp_path)
-    assert told is Outcome.STUCK
+    assert told is RolloutOutcome.STUCK
     ended = all_events(tmp_path)[-1]
     command = '--name diabetes --mirror-traffic "green=0" --traffic "blue=100 green=0"'
     assert ended["reason"].endswith(f"az ml online-endpoint update {command}")
@@ -145,13 +145,13 @@ def test_it_goes_back_though_nothing_can_be_written(endpoint: Simulated, tmp_pat
         endpoint, PLAN, RULES, GOLDEN, Journal(file, follow=closed, clock=endpoint.clock), key="v2",
         clock=endpoint.clock, timer=endpoint.timer, sleep=endpoint.sleep,
     )  # fmt: skip
-    assert made.run() is Outcome.INTERRUPTED
+    assert made.run() is RolloutOutcome.INTERRUPTED
     assert endpoint.in_force == Traffic({OLD: 100})
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     held = claim(endpoint, tmp_path)
     file.unlink()
     file.mkdir()
-    assert put_back(endpoint, PLAN, Journal(file), "why", claim=held) is Outcome.ROLLED_BACK
+    assert put_back(endpoint, PLAN, Journal(file), "why", claim=held) is RolloutOutcome.ROLLED_BACK
     assert endpoint.in_force == Traffic({OLD: 100})
 
 
@@ -167,7 +167,7 @@ def test_it_goes_back_whatever_the_endpoint_raises(endpoint: Simulated, tmp_path
 
     endpoint.update = refusing  # type: ignore[method-assign]
     told = back(endpoint, tmp_path)
-    assert told is Outcome.ROLLED_BACK
+    assert told is RolloutOutcome.ROLLED_BACK
     troubles = [event["error"] for event in all_events(tmp_path) if event["event"] == "trouble"]
     assert troubles == ["scaleType", "no JSON", "TimeoutError"]
 
@@ -187,7 +187,9 @@ def test_a_clock_that_is_set_changes_nothing(
             endpoint.bad, endpoint.bad_from = bad, -1e9
 
     endpoint.sleep = sleep  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is (Outcome.ROLLED_BACK if bad else Outcome.PROMOTED)
+    assert rollout(endpoint, tmp_path) is (
+        RolloutOutcome.ROLLED_BACK if bad else RolloutOutcome.PROMOTED
+    )
     assert endpoint.slept < (300 if bad else 600)
 
 
@@ -201,7 +203,7 @@ def test_nobody_who_directs_the_traffic_by_hand_is_overruled(endpoint: Simulated
             endpoint.in_force = Traffic({OLD: 100})
 
     endpoint.sleep = sleep  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert max(endpoint.shares) == 10
     assert "somebody else" in reason(endpoint, tmp_path)
 
@@ -216,7 +218,7 @@ def test_a_good_one_is_promoted_though_the_old_one_dies(endpoint: Simulated, tmp
             endpoint.states[OLD] = State.FAILED
 
     endpoint.sleep = sleep  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
 def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_path: Path):
@@ -227,7 +229,7 @@ def test_one_that_vanished_meanwhile_is_deployed_again(endpoint: Simulated, tmp_
     endpoint.killed_at = float("inf")
     direct(endpoint, Traffic({OLD: 100}))
     endpoint.delete(NEW)
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
 def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(
@@ -246,7 +248,7 @@ def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(
     with pytest.raises(Killed):
         rollout(endpoint, tmp_path)
     endpoint.sleep, endpoint.killed_at = passes, float("inf")  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.shares == [0, 10, 50, 100]
     assert endpoint.states == {NEW: State.READY}
 
@@ -279,7 +281,7 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(
     written.write(
         "back",
         reason="errors 9 %",
-        outcome=Outcome.ROLLED_BACK,
+        outcome=RolloutOutcome.ROLLED_BACK,
         share=0,
         live={OLD: 100},
         mirror={},
@@ -287,7 +289,7 @@ def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(
     assert written.continued("diabetes: blue to green, v2") == []
     assert (
         recover(endpoint, PLAN, written, "died", [], claim=claim(endpoint, tmp_path))
-        is Outcome.ROLLED_BACK
+        is RolloutOutcome.ROLLED_BACK
     )
     assert reason(endpoint, tmp_path) == "errors 9 %"
 
@@ -301,14 +303,14 @@ def test_an_answer_that_is_none_is_a_breach(
 ):
     """Though its status is 200: not an accident after which a rollout goes on. Golden rows find it,
     or the others."""
-    nonsense(endpoint, Answer(200, body, 1.0), NEW)
-    assert rollout(endpoint, tmp_path, plan) is Outcome.ROLLED_BACK
+    nonsense(endpoint, EndpointAnswer(200, body, 1.0), NEW)
+    assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.ROLLED_BACK
     assert ("other predictions" if plan is PLAN else "agree on 0 of 2 rows") in reason(
         endpoint, tmp_path
     )
 
 
-def nonsense(endpoint: Simulated, instead: Answer, *names: str) -> None:
+def nonsense(endpoint: Simulated, instead: EndpointAnswer, *names: str) -> None:
     """Those deployments answer so from now on, whatever they are asked by name."""
     score = endpoint.score
     endpoint.score = lambda body, name=None: instead if name in names else score(body, name)  # type: ignore[method-assign]
@@ -317,9 +319,11 @@ def nonsense(endpoint: Simulated, instead: Answer, *names: str) -> None:
 def refuses_more_than_a_hundred(endpoint: Simulated) -> None:
     score = endpoint.score
 
-    def limited(body: bytes, name: str | None = None) -> Answer:
+    def limited(body: bytes, name: str | None = None) -> EndpointAnswer:
         return (
-            score(body, name) if len(orjson.loads(body)["data"]) <= 100 else Answer(413, b"{}", 1.0)
+            score(body, name)
+            if len(orjson.loads(body)["data"]) <= 100
+            else EndpointAnswer(413, b"{}", 1.0)
         )
 
     endpoint.score = limited  # type: ignore[method-assign]
@@ -331,7 +335,9 @@ def test_a_sample_of_any_length_is_compared(endpoint: Simulated, tmp_path: Path,
     refuses_more_than_a_hundred(endpoint)
     endpoint.bad, endpoint.bad_from = {"other": 1.0}, endpoint.now
     asked = Questions(rows=[[float(row)] for row in range(rows)])
-    assert rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked) is Outcome.ROLLED_BACK
+    assert (
+        rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked) is RolloutOutcome.ROLLED_BACK
+    )
     assert f"predictions agree on 0 of {rows} rows" in reason(endpoint, tmp_path)
 
 
@@ -361,10 +367,15 @@ def test_a_check_with_nothing_to_ask_refuses_the_rollout(
 
 
 @pytest.mark.parametrize(
-    "instead", [Answer(422, b"{}", 1.0), Answer(503, b"", 1.0), Answer(200, b"{}", 1.0)]
+    "instead",
+    [
+        EndpointAnswer(422, b"{}", 1.0),
+        EndpointAnswer(503, b"", 1.0),
+        EndpointAnswer(200, b"{}", 1.0),
+    ],
 )
 def test_rows_that_the_old_one_does_not_answer_refuse_the_rollout(
-    endpoint: Simulated, tmp_path: Path, instead: Answer
+    endpoint: Simulated, tmp_path: Path, instead: EndpointAnswer
 ):
     """Before anything is changed: it may take other columns, or be down."""
     nonsense(endpoint, instead, OLD)
@@ -383,7 +394,7 @@ def fails_once_new_has(endpoint: Simulated, share: int) -> None:
         passes(seconds)
         if {**endpoint.in_force.live, **endpoint.in_force.mirror}.get(NEW) == share:
             endpoint.sleep = passes  # type: ignore[method-assign]
-            nonsense(endpoint, Answer(503, b"", 1.0), OLD)
+            nonsense(endpoint, EndpointAnswer(503, b"", 1.0), OLD)
 
     endpoint.sleep = sleep  # type: ignore[method-assign]
 
@@ -391,7 +402,7 @@ def fails_once_new_has(endpoint: Simulated, share: int) -> None:
 def test_predictions_that_were_never_compared_are_not_proven(endpoint: Simulated, tmp_path: Path):
     """The old one stops answering the rows while requests are mirrored: that is no agreement."""
     fails_once_new_has(endpoint, 10)
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.shares == [0, 0]
     assert "not proven: predictions agree on 0 of 2 rows" in reason(endpoint, tmp_path)
     assert "the old one does not answer 2" in reason(endpoint, tmp_path)
@@ -402,7 +413,7 @@ def test_predictions_that_were_compared_stay_so_when_the_old_one_dies(
 ):
     """The way on is the way out, and each look says what it could not check."""
     fails_once_new_has(endpoint, 50)
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     looks = [said(event) for event in all_events(tmp_path) if event["event"] == "look"]
     assert "; predictions unchecked: predictions agree on 0 of 2 rows" in looks[-1]
     assert "unchecked" not in looks[0]
@@ -414,17 +425,17 @@ def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
     """What its earlier steps have compared is not asked again before it begins."""
     assert (
         rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60))
-        is Outcome.HELD
+        is RolloutOutcome.HELD
     )
-    nonsense(endpoint, Answer(503, b"", 1.0), OLD)
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    nonsense(endpoint, EndpointAnswer(503, b"", 1.0), OLD)
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
 def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path):
     """In the plan, when it begins, at each look, in its last word and in the report; never as
     proven."""
     plan = replace(PLAN, steps=steps(golden=False), unchecked=tuple(Check))
-    assert rollout(endpoint, tmp_path, plan, questions=Questions()) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path, plan, questions=Questions()) is RolloutOutcome.PROMOTED
     waived = "not checked: golden-rows, predictions"
     assert plan.lines()[-1] == waived
     assert not any("golden" in line for line in plan.lines()[:-1])

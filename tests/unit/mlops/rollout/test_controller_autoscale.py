@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import EndpointError, Status
+from mlops.endpoint import EndpointError, Status
 from mlops.rollout.guard import recover
-from mlops.rollout.journal import Outcome
+from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.plan import Plan, steps
 from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, back, claim, journal, rollout
 
@@ -28,7 +28,7 @@ def test_the_new_one_scales_before_it_takes_traffic_and_for_good(
     endpoint: Simulated, tmp_path: Path
 ):
     """With the old one's minimum in the end; the old one's setting goes with it."""
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.scaled == {NEW: 3}
 
 
@@ -43,14 +43,14 @@ def test_while_it_proves_itself_it_has_no_fewer_instances(endpoint: Simulated, t
             least.append(endpoint.scaled[NEW])
 
     endpoint.update = told  # type: ignore[method-assign]
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert set(least) == {8}
 
 
 def test_a_rollback_takes_the_setting_away(endpoint: Simulated, tmp_path: Path):
     """Once the traffic is back."""
     endpoint.bad, endpoint.bad_from = {"failing": 0.5}, endpoint.now + 70
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
 
 
@@ -59,7 +59,7 @@ def test_a_setting_that_stays_does_not_keep_the_traffic_from_going_back(
 ):
     """It is named among what is left."""
     endpoint.bad, endpoint.bad_from, endpoint.scales = {"failing": 0.5}, endpoint.now + 70, False
-    assert rollout(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.in_force.live == {OLD: 100}
     assert "the autoscale setting of green: Azure Monitor" in str(
         journal(endpoint, tmp_path).last()[-1]["left"]
@@ -69,9 +69,9 @@ def test_a_setting_that_stays_does_not_keep_the_traffic_from_going_back(
 def test_a_rollout_that_goes_on_gives_it_the_setting_again(endpoint: Simulated, tmp_path: Path):
     """Though deploying was proven before and is not repeated."""
     endpoint.trouble_at = 30
-    assert rollout(endpoint, tmp_path) is Outcome.INTERRUPTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.INTERRUPTED
     assert endpoint.scaled == {OLD: 3}
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.scaled == {NEW: 3}
 
 
@@ -93,7 +93,7 @@ def test_one_that_died_at_the_end_has_the_old_ones_own_minimum_too(
         written = journal(endpoint, folder)
         assert (
             recover(endpoint, PLAN, written, "it died", [], claim=claim(endpoint, folder))
-            is Outcome.PROMOTED
+            is RolloutOutcome.PROMOTED
         )
         assert endpoint.scaled[NEW] == (3 if scales else 8)
         assert ("raised minimum of green" in str(written.last()[-1]["left"])) is not scales
@@ -111,7 +111,7 @@ def test_a_split_that_was_proven_stays_though_it_died_at_the_end(
     written = journal(endpoint, tmp_path)
     assert (
         recover(endpoint, plan, written, "it died", [], claim=claim(endpoint, tmp_path))
-        is Outcome.HELD
+        is RolloutOutcome.HELD
     )
     assert endpoint.in_force.live == {OLD: 50, NEW: 50}
     assert endpoint.scaled == {OLD: 3, NEW: 3}
@@ -138,7 +138,7 @@ def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):
         rollout(
             endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=(10, 50)), hold_s=60, patience_s=300)
         )
-        is Outcome.HELD
+        is RolloutOutcome.HELD
     )
     assert endpoint.scaled == {OLD: 3, NEW: 3}
 
@@ -146,7 +146,7 @@ def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):
 def test_without_a_setting_nothing_is_scaled(endpoint: Simulated, tmp_path: Path):
     """Neither forwards nor back."""
     endpoint.scaled = {}
-    assert rollout(endpoint, tmp_path) is Outcome.PROMOTED
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.scaled == {}
 
 
@@ -158,7 +158,7 @@ def test_the_plan_says_so():
 def test_the_way_back_by_hand_does_the_same(endpoint: Simulated, tmp_path: Path):
     """As `mlops rollback` goes it."""
     endpoint.scaled[NEW] = 8
-    assert back(endpoint, tmp_path) is Outcome.ROLLED_BACK
+    assert back(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
 
 
@@ -166,7 +166,7 @@ def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: P
     """Where the traffic can't be put back, the setting stays."""
     endpoint.scaled[NEW] = 8
     endpoint.troubles = 1000
-    assert back(endpoint, tmp_path) is Outcome.STUCK
+    assert back(endpoint, tmp_path) is RolloutOutcome.STUCK
     assert endpoint.scaled == {OLD: 3, NEW: 8}
 
 

@@ -6,9 +6,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import EndpointError, Traffic
+from mlops.endpoint import EndpointError, Traffic
 from mlops.rollout.guard import recover
-from mlops.rollout.journal import Outcome
+from mlops.rollout.journal import RolloutOutcome
 from simulated_endpoint import (
     NEW,
     OLD,
@@ -46,12 +46,14 @@ def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
         if outcome is None:
             outcome = rollout(endpoint, folder)
         _check_shares(endpoint, folder)
-        assert endpoint.in_force == Traffic({NEW if outcome is Outcome.PROMOTED else OLD: 100})
+        assert endpoint.in_force == Traffic(
+            {NEW if outcome is RolloutOutcome.PROMOTED else OLD: 100}
+        )
         if bad and bad_after < 200:
-            assert outcome is not Outcome.PROMOTED
+            assert outcome is not RolloutOutcome.PROMOTED
 
 
-def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> Outcome | None:
+def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> RolloutOutcome | None:
     """None where it was killed, or could not begin, and nobody looked after it."""
     try:
         return rollout(endpoint, folder)

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.cli import main
+from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout import progress, report, targets
-from mlops.rollout.claim import Claim
-from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
+from mlops.rollout.claim import EndpointClaim
 from mlops.rollout.guard import recover
-from mlops.rollout.journal import Journal, Outcome
-from mlops.rollout.judge import Slo
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Action
+from mlops.slo import Slo
 from simulated_endpoint import NEW, OLD, PLAN, Simulated
 from still_endpoint import GREEN, ROLLING, WORKSPACE, Still
 
@@ -39,7 +39,7 @@ findings = st.lists(
     ),
     max_size=2,
 )
-outcomes = st.sampled_from([*Outcome])
+outcomes = st.sampled_from([*RolloutOutcome])
 SHAPES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "step": {"step": steps},
     "proven": {"step": steps, "both_live": st.none() | st.tuples(times, times)},
@@ -267,9 +267,9 @@ def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Pa
             Journal(tmp_path / "journal.jsonl"),
             "it died",
             [],
-            claim=Claim(endpoint, "run"),
+            claim=EndpointClaim(endpoint, "run"),
         )
-        is Outcome.INTERRUPTED
+        is RolloutOutcome.INTERRUPTED
     )
     assert endpoint.in_force == Traffic({OLD: 100})
 
@@ -288,7 +288,12 @@ def test_a_rollback_without_a_rollout_is_no_rollout(tmp_path: Path):
     """What it writes stands there, and the next rollout begins by itself."""
     file = tmp_path / "journal.jsonl"
     Journal(file).write(
-        "back", reason="why", outcome=Outcome.ROLLED_BACK, share=0, live={"blue": 100}, mirror={}
+        "back",
+        reason="why",
+        outcome=RolloutOutcome.ROLLED_BACK,
+        share=0,
+        live={"blue": 100},
+        mirror={},
     )
     assert read(file) == []
 

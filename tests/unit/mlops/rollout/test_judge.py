@@ -6,33 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import Observation
+from mlops.endpoint import Observation
 from mlops.rollout.judge import (
     Agreement,
     Finding,
+    RequestTally,
     Rules,
-    Slo,
     Standing,
-    Tally,
     breaches,
     judge,
     proven,
 )
+from mlops.slo import Slo
 
 RULES = Rules()
 
 
 def tally(
     rng: np.random.Generator, requests: int, *, median: float = 20.0, failing: float = 0.0
-) -> Tally:
+) -> RequestTally:
     """Latencies with a long tail, as those of services are."""
     latencies = median * rng.lognormal(0, 0.5, requests)
     failed = int((rng.random(requests) < failing).sum())
-    return Tally(requests, failed, 0, latencies[failed:])
+    return RequestTally(requests, failed, 0, latencies[failed:])
 
 
 def verdict(
-    new: Tally, old: Tally, agreement: Agreement | None = None, rules: Rules = RULES
+    new: RequestTally, old: RequestTally, agreement: Agreement | None = None, rules: Rules = RULES
 ) -> dict[str, Finding]:
     return {finding.check: finding for finding in judge(new, old, agreement, rules)}
 
@@ -55,7 +55,7 @@ def test_nothing_is_proven_with_few_requests():
 def test_few_requests_are_enough_to_find_one_that_always_fails():
     """It is not left in service until there are more."""
     rng = np.random.default_rng(3)
-    new = Tally(4, 4, 0, np.array([]))
+    new = RequestTally(4, 4, 0, np.array([]))
     assert verdict(new, tally(rng, 400))["errors"].standing is Standing.BREACH
 
 
@@ -89,14 +89,17 @@ def test_a_little_slower_is_allowed():
 
 def test_just_beyond_the_objective_is_neither_proven_nor_a_breach():
     """More requests will tell."""
-    new, old = Tally(500, 6, 0, np.full(494, 20.0)), Tally(500, 6, 0, np.full(494, 20.0))
+    new, old = (
+        RequestTally(500, 6, 0, np.full(494, 20.0)),
+        RequestTally(500, 6, 0, np.full(494, 20.0)),
+    )
     assert verdict(new, old)["errors"].standing is Standing.OPEN
 
 
 def test_what_the_client_did_wrong_is_no_error_of_the_deployment():
     """Unless the old one takes what the new one refuses."""
     rng = np.random.default_rng(6)
-    new, old = (Tally(1000, 0, 100, tally(rng, 900).latencies) for _ in range(2))
+    new, old = (RequestTally(1000, 0, 100, tally(rng, 900).latencies) for _ in range(2))
     assert not breaches(judge(new, old, None, RULES))
     assert breaches(judge(new, tally(rng, 1000), None, RULES))[0].startswith(
         "refusals 10.00% against 0.00%"
@@ -177,7 +180,9 @@ def test_chance_alone_hardly_ever_ends_a_rollout():
 )
 def test_any_requests_can_be_judged(seen: list[tuple[int, float]]):
     """None, one, only failures; and what is proven is never a breach too."""
-    observed = Tally.of(Observation(0.0, "green", status, latency) for status, latency in seen)
+    observed = RequestTally.of(
+        Observation(0.0, "green", status, latency) for status, latency in seen
+    )
     findings = judge(observed, observed, None, Rules(Slo(), requests=1))
     assert not (breaches(findings) and proven(findings))
     assert (
@@ -187,7 +192,7 @@ def test_any_requests_can_be_judged(seen: list[tuple[int, float]]):
     )
 
 
-def _first(whole: Tally, requests: int) -> Tally:
+def _first(whole: RequestTally, requests: int) -> RequestTally:
     """The first of them, failures spread evenly."""
     failed = whole.failed * requests // whole.requests
-    return Tally(requests, failed, 0, whole.latencies[: requests - failed])
+    return RequestTally(requests, failed, 0, whole.latencies[: requests - failed])

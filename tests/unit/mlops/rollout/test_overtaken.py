@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from mlops.endpoint import EndpointError, Source, State, Status, Traffic
 from mlops.rollout import rollback, targets
-from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import steps
-from mlops.rollout.record import Phase, Record, whoever
+from mlops.rollout.record import Record, RolloutPhase, whoever
 from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, all_events
 from simulated_endpoint import rollout as roll_out
 from still_endpoint import GREEN, ROLLING, half_way, mlops
@@ -101,7 +101,7 @@ def test_who_rolls_back_at_the_very_end_keeps_the_old_deployment(
 
         def update(change: Callable[[Status], Status]) -> None:
             written(change)
-            if Record.read(endpoint.tags, "x").phase is Phase.PROMOTED:  # type: ignore[union-attr]
+            if Record.read(endpoint.tags, "x").phase is RolloutPhase.PROMOTED:  # type: ignore[union-attr]
                 endpoint.update = written  # type: ignore[method-assign]
                 take_back(endpoint)
 
@@ -198,7 +198,7 @@ def test_tags_that_somebody_damaged_end_a_rollout(
 def test_a_claim_that_azure_refuses_is_told_as_that(tmp_path: Path):
     """Not as somebody else's rollout: that has ended long ago."""
     endpoint = Simulated()
-    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, new=OLD, old="red").on({})
+    endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, new=OLD, old="red").on({})
     before = endpoint.status()
 
     def refused(change: Callable[[Status], Status]) -> None:

@@ -9,7 +9,7 @@ import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.files.manifest import Manifest
-from mlops.rollout.endpoint import Answer
+from mlops.endpoint import EndpointAnswer
 from mlops.rollout.questions import Questions, table
 from mlops.rollout.same_rows import agreement
 from simulated_endpoint import NEW, OLD, Simulated
@@ -22,11 +22,11 @@ class Asked(Simulated):
         super().__init__()
         self.bodies: list[dict[str, object]] = []
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         document = orjson.loads(body)
         self.bodies.append(document)
         rows = document["data"] if "data" in document else document["input_data"]["data"]
-        return Answer(200, orjson.dumps({"predictions": list(range(len(rows)))}), 1.0)
+        return EndpointAnswer(200, orjson.dumps({"predictions": list(range(len(rows)))}), 1.0)
 
 
 def sent(questions: Questions) -> list[dict[str, object]]:

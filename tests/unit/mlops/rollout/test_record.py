@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.rollout.endpoint import Source
-from mlops.rollout.record import LONGEST, NAMES, Phase, Record, Unreadable, whoever
+from mlops.endpoint import Source
+from mlops.rollout.record import LONGEST, NAMES, Record, RolloutPhase, UnreadableTags, whoever
 
 values = st.text(min_size=1, max_size=LONGEST)
 sources = st.builds(Source, *[st.text(max_size=LONGEST)] * 5)
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda at: at.replace(microsecond=0, tzinfo=UTC)
 )
-records = st.builds(Record, values, st.sampled_from(Phase), values, values, values, times, sources)
+records = st.builds(
+    Record, values, st.sampled_from(RolloutPhase), values, values, values, times, sources
+)
 others = st.dictionaries(
     st.text().filter(lambda name: name.lower() not in NAMES), st.text(), max_size=3
 )
@@ -54,12 +56,12 @@ def test_tags_that_a_rollout_did_not_write_are_never_taken_for_none(
         del tags[f"rollout-{name}"]
     else:
         tags[f"rollout-{name}"] = value
-    with suppress(Unreadable):
+    with suppress(UnreadableTags):
         assert Record.read(tags, "credit") is not None
         assert value is not None
         assert name not in ("state", "at")
         return
-    with pytest.raises(Unreadable, match=r"mlops rollback credit --to NAME\.$"):
+    with pytest.raises(UnreadableTags, match=r"mlops rollback credit --to NAME\.$"):
         Record.read(tags, "credit")
 
 
@@ -72,7 +74,7 @@ def test_a_part_that_is_too_long_for_a_tag_is_left_out():
     """What matters for the way back is written all the same."""
     record = Record(
         "r",
-        Phase.ROLLING,
+        RolloutPhase.ROLLING,
         "blue",
         "green",
         "me",
@@ -80,7 +82,7 @@ def test_a_part_that_is_too_long_for_a_tag_is_left_out():
         Source(file="x" * 257),
     )
     assert Record.read(record.on({}), "credit") == Record(
-        "r", Phase.ROLLING, "blue", "green", "me", record.at
+        "r", RolloutPhase.ROLLING, "blue", "green", "me", record.at
     )
 
 
@@ -89,10 +91,10 @@ def test_a_rollback_finds_room_among_other_peoples_tags():
     needs its own."""
     tags = {f"tag-{number}": "x" for number in range(45)}
     record = Record(
-        "r", Phase.ROLLED_BACK, "blue", "red, " * 100, "me", datetime(2026, 1, 1, tzinfo=UTC)
+        "r", RolloutPhase.ROLLED_BACK, "blue", "red, " * 100, "me", datetime(2026, 1, 1, tzinfo=UTC)
     )
     assert record.on(tags) == tags
-    assert len(replace(record, phase=Phase.ROLLING).on(tags)) == 51
+    assert len(replace(record, phase=RolloutPhase.ROLLING).on(tags)) == 51
     assert max(map(len, record.on({}).values())) <= LONGEST
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mlops.endpoint import Source, State, Traffic
 from mlops.rollout import targets
-from mlops.rollout.endpoint import Source, State, Traffic
-from mlops.rollout.record import Phase
+from mlops.rollout.record import RolloutPhase
 from still_endpoint import GREEN, ROLLING, Still, mlops, record
 
 SOURCE = Source(
@@ -40,7 +40,9 @@ class Emptied(Still):
         return dict(self.there)
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
-        assert record(self).phase is Phase.ROLLING, "so that nobody begins a rollout meanwhile"
+        assert record(self).phase is RolloutPhase.ROLLING, (
+            "so that nobody begins a rollout meanwhile"
+        )
         self.deployed.append((deployment, source))
         self.there[deployment] = self.becomes
 
@@ -54,7 +56,7 @@ class Emptied(Still):
 @pytest.fixture
 def emptied(monkeypatch: pytest.MonkeyPatch) -> Emptied:
     made = Emptied()
-    made.tags = replace(ROLLING, phase=Phase.PROMOTED, source=SOURCE).on({})
+    made.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, source=SOURCE).on({})
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: made)
     return made
 
@@ -86,7 +88,7 @@ def test_redeploy_brings_it_back_with_the_model_that_it_had(emptied: Emptied):
     assert emptied.deployed == [("blue", SOURCE)]
     assert emptied.in_force == Traffic({"blue": 100})
     assert (emptied.scaled, emptied.unscaled) == (("green", "blue"), "green")
-    assert record(emptied).phase is Phase.ROLLED_BACK
+    assert record(emptied).phase is RolloutPhase.ROLLED_BACK
 
 
 def test_one_that_does_not_get_ready_again_gets_no_traffic(emptied: Emptied):
@@ -98,7 +100,7 @@ def test_one_that_does_not_get_ready_again_gets_no_traffic(emptied: Emptied):
     assert status == 1
     assert "blue did not get ready" in told
     assert emptied.in_force == Traffic({"green": 100})
-    assert record(emptied).phase is Phase.PROMOTED
+    assert record(emptied).phase is RolloutPhase.PROMOTED
     assert "blue has failed" in mlops("rollback", "diabetes")[1]
 
 
@@ -114,7 +116,7 @@ def test_one_that_no_rollout_deployed_is_brought_back_by_a_file_that_is_named(
     emptied: Emptied, tmp_path: Path
 ):
     """As the first deployment of an endpoint is made by hand."""
-    emptied.tags = replace(ROLLING, phase=Phase.PROMOTED, source=Source(SOURCE.model)).on({})
+    emptied.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, source=Source(SOURCE.model)).on({})
     assert "It had azureml:diabetes:6. To bring it back" in mlops("rollback", "diabetes")[1]
     status, told = mlops("rollback", "diabetes", "--redeploy")
     assert status == 1
@@ -127,7 +129,9 @@ def test_one_that_no_rollout_deployed_is_brought_back_by_a_file_that_is_named(
 
 def test_what_had_no_registered_model_is_brought_back_by_hand(emptied: Emptied):
     """Its file may name another one by now."""
-    emptied.tags = replace(ROLLING, phase=Phase.PROMOTED, source=replace(SOURCE, model="")).on({})
+    emptied.tags = replace(
+        ROLLING, phase=RolloutPhase.PROMOTED, source=replace(SOURCE, model="")
+    ).on({})
     status, told = mlops("rollback", "diabetes", "--redeploy")
     assert status == 1
     assert "its model is not on record; deploy it by hand" in told

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from mlops.cli import main
+from mlops.endpoint import Source, State, Traffic
 from mlops.rollout import controller, targets
-from mlops.rollout.endpoint import Source, State, Traffic
 from mlops.rollout.journal import Journal
-from mlops.rollout.record import Phase, whoever
+from mlops.rollout.record import RolloutPhase, whoever
 from still_endpoint import ROLLING, WORKSPACE, Still, half_way, mlops, record
 
 SOURCE = Source(
@@ -46,7 +46,7 @@ def test_from_a_machine_without_a_journal_it_goes_to_what_served_before(endpoint
     assert status == 0
     assert told.startswith("All traffic goes back to blue, away from green.\n")
     assert endpoint.in_force == Traffic({"blue": 100})
-    assert (record(endpoint).phase, record(endpoint).by) == (Phase.ROLLED_BACK, whoever())
+    assert (record(endpoint).phase, record(endpoint).by) == (RolloutPhase.ROLLED_BACK, whoever())
     assert endpoint.tags["team"] == "risk"
     status, told = mlops("rollback", "diabetes")
     assert (status, told.count("\n")) == (0, 1)
@@ -159,18 +159,18 @@ def test_a_rollout_that_has_not_moved_traffic_yet_is_stopped(endpoint: Still):
     status, told = mlops("rollback", "diabetes")
     assert status == 0
     assert told.startswith("All traffic stays with blue, and the rollout that is under way ends.\n")
-    assert record(endpoint).phase is Phase.ROLLED_BACK
+    assert record(endpoint).phase is RolloutPhase.ROLLED_BACK
 
 
-@pytest.mark.parametrize("phase", [Phase.HELD, Phase.PROMOTED])
+@pytest.mark.parametrize("phase", [RolloutPhase.HELD, RolloutPhase.PROMOTED])
 def test_a_rollout_that_ended_is_taken_back_as_long_as_the_old_one_is_there(
-    endpoint: Still, phase: Phase
+    endpoint: Still, phase: RolloutPhase
 ):
     """Where a person has given it all traffic already, there is nothing to do."""
     endpoint.tags = replace(ROLLING, phase=phase).on({})
     endpoint.in_force = Traffic({"blue": 100})
     status, told = (
-        mlops("rollback", "diabetes") if phase is Phase.HELD else (0, "nothing to roll back")
+        mlops("rollback", "diabetes") if phase is RolloutPhase.HELD else (0, "nothing to roll back")
     )
     assert (status, "nothing to roll back" in told) == (0, True)
     endpoint.in_force = Traffic({"green": 100})
@@ -181,16 +181,16 @@ def test_a_rollout_that_ended_is_taken_back_as_long_as_the_old_one_is_there(
 @pytest.mark.parametrize(
     ("phase", "live"),
     [
-        (Phase.ROLLING, {"blue": 50, "red": 50}),
-        (Phase.ROLLING, {}),
-        (Phase.HELD, {"red": 100}),
-        (Phase.PROMOTED, {"blue": 50, "green": 50}),
-        (Phase.ROLLED_BACK, {"green": 100}),
-        (Phase.ROLLED_BACK, {"blue": 50, "green": 50}),
+        (RolloutPhase.ROLLING, {"blue": 50, "red": 50}),
+        (RolloutPhase.ROLLING, {}),
+        (RolloutPhase.HELD, {"red": 100}),
+        (RolloutPhase.PROMOTED, {"blue": 50, "green": 50}),
+        (RolloutPhase.ROLLED_BACK, {"green": 100}),
+        (RolloutPhase.ROLLED_BACK, {"blue": 50, "green": 50}),
     ],
 )
 def test_traffic_that_somebody_else_directed_stays(
-    endpoint: Still, phase: Phase, live: dict[str, int]
+    endpoint: Still, phase: RolloutPhase, live: dict[str, int]
 ):
     """Unless a person says where it is to go."""
     endpoint.tags, endpoint.in_force = replace(ROLLING, phase=phase).on({}), Traffic(live)
@@ -218,7 +218,7 @@ def test_one_that_is_being_deployed_does_not_get_the_traffic_yet(
 
 def test_an_old_deployment_that_was_deployed_anew_does_not_get_the_traffic(endpoint: Still):
     """It has the name of the one that served, and another model."""
-    endpoint.tags = replace(ROLLING, phase=Phase.HELD, source=SOURCE).on({})
+    endpoint.tags = replace(ROLLING, phase=RolloutPhase.HELD, source=SOURCE).on({})
     endpoint.made_of = replace(SOURCE, model="azureml:diabetes:8")
     status, told = mlops("rollback", "diabetes")
     assert status == 1
@@ -238,7 +238,7 @@ def test_a_person_may_name_a_deployment_whatever_the_tags_say(endpoint: Still):
     assert "no deployment red" in mlops("rollback", "diabetes", "--to", "red")[1]
     assert mlops("rollback", "diabetes", "--to", "green")[0] == 0
     assert endpoint.in_force == Traffic({"green": 100})
-    assert record(endpoint).phase is Phase.ROLLED_BACK
+    assert record(endpoint).phase is RolloutPhase.ROLLED_BACK
     assert mlops("rollback", "diabetes", "--to", "green")[0] == 0
 
 
@@ -257,7 +257,7 @@ def test_a_pipeline_rolls_back_its_own_rollout_and_no_other(
     monkeypatch.setenv("GITHUB_RUN_ID", "7")
     endpoint.in_force, endpoint.tags = (
         Traffic({"green": 100}),
-        replace(ROLLING, phase=Phase.PROMOTED).on({}),
+        replace(ROLLING, phase=RolloutPhase.PROMOTED).on({}),
     )
     status, told = mlops("rollback", "diabetes", "--own")
     assert status == 0
@@ -266,7 +266,7 @@ def test_a_pipeline_rolls_back_its_own_rollout_and_no_other(
     endpoint.tags = {}
     assert mlops("rollback", "diabetes", "--own", "--to", "blue")[0] == 0
     assert endpoint.in_force == Traffic({"green": 100})
-    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, by=whoever()).on({})
+    endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, by=whoever()).on({})
     assert mlops("rollback", "diabetes", "--own")[0] == 0
     assert endpoint.in_force == Traffic({"blue": 100})
 

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.cli import main
+from mlops.endpoint import EndpointError, State, Status, Traffic
 from mlops.rollout import targets
-from mlops.rollout.claim import Claim, check_free
+from mlops.rollout.claim import EndpointClaim, check_free
 from mlops.rollout.controller import Rollout
-from mlops.rollout.endpoint import EndpointError, State, Status, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import Plan, steps
-from mlops.rollout.record import Phase, Record, new_run
+from mlops.rollout.record import Record, RolloutPhase, new_run
 from mlops.rollout.way_back import put_back
 from simulated_endpoint import GOLDEN, OLD, RULES, Killed, Simulated
 from still_endpoint import WORKSPACE
@@ -59,12 +59,12 @@ class Cloud(Simulated):
         super().update(change)
         after = Record.read(self.tags, self.name)
         assert after
-        if after.phase is Phase.ROLLED_BACK and self.in_service not in self.served:
+        if after.phase is RolloutPhase.ROLLED_BACK and self.in_service not in self.served:
             self.broken.append(f"back at {self.in_force}, which did not serve")
-        own = before is not None and (before.run, before.phase) == (after.run, Phase.ROLLING)
-        if after.phase is not Phase.ROLLED_BACK and self.in_force != traffic and not own:
+        own = before is not None and (before.run, before.phase) == (after.run, RolloutPhase.ROLLING)
+        if after.phase is not RolloutPhase.ROLLED_BACK and self.in_force != traffic and not own:
             self.broken.append(f"{after} changed the traffic of {before}")
-        if after.phase is Phase.PROMOTED:
+        if after.phase is RolloutPhase.PROMOTED:
             self.served.add((after.new, self.versions[after.new]))
 
     def _wanted(self, change: Callable[[Status], Status]) -> set[str]:
@@ -224,7 +224,7 @@ def _roll_out(process: Process, folder: Path, act: Act) -> None:
         record = check_free(status, cloud.name, {journal.run()})
         last = record if record and record.run == journal.run() else None
         new = "green" if cloud.in_force.live.get("blue", 0) >= 50 else "blue"
-        new = last.new if last and last.phase is Phase.ROLLING else new
+        new = last.new if last and last.phase is RolloutPhase.ROLLING else new
         old = targets.old(status.traffic, new, last)
         plan = Plan(old, new, steps(50, (50, 100), delete=act.deletes), 10, 300, 10)
         times = {"clock": cloud.clock, "timer": cloud.timer, "sleep": process.sleep}
@@ -234,7 +234,9 @@ def _roll_out(process: Process, folder: Path, act: Act) -> None:
     except Killed:
         if act.guarded and plan and journal.last()[:1] != earlier[:1]:
             left = Process(cloud, run=run)
-            recover(left, plan, journal, "killed", earlier, claim=Claim(left, run, cloud.clock))
+            recover(
+                left, plan, journal, "killed", earlier, claim=EndpointClaim(left, run, cloud.clock)
+            )
 
 
 def _roll_back(process: Process, folder: Path, *words: str) -> tuple[int, str]:

@@ -10,12 +10,12 @@ import pytest
 
 import support
 from deploy.checkout import NAMES
+from mlops.endpoint import EndpointAnswer, EndpointError, Observation, Traffic
 from mlops.rollout import compare_command, rollout_command, targets
-from mlops.rollout.endpoint import Answer, EndpointError, Observation, Traffic
 from mlops.rollout.guard import Task
-from mlops.rollout.journal import Journal, Outcome
+from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.questions import Questions
-from mlops.rollout.record import Phase
+from mlops.rollout.record import RolloutPhase
 from places import REPOSITORY
 from still_endpoint import GREEN, ROLLING, WORKSPACE, Described, Still, mlops
 
@@ -41,12 +41,12 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
     """What would be rolled out; each is promoted at once."""
     seen: list[Task] = []
 
-    def guarded(task: Task) -> Outcome:
+    def guarded(task: Task) -> RolloutOutcome:
         seen.append(task)
         started(task.journal).write(
             "ended", outcome="promoted", reason="every step was proven", left=[]
         )
-        return Outcome.PROMOTED
+        return RolloutOutcome.PROMOTED
 
     monkeypatch.setattr(rollout_command, "guarded", guarded)
     return seen
@@ -128,7 +128,7 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(
     """As a pipeline that is run again does. Where somebody else has rolled out since, it may be
     another model."""
     endpoint.in_force = Traffic({"green": 100})
-    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED).on({})
+    endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED).on({})
     key = (
         f"diabetes: blue to green, {targets.key(green, Questions())}"  # as the controller writes it
     )
@@ -137,7 +137,7 @@ def test_a_rollout_that_has_succeeded_may_be_called_again(
     status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
     assert status == 0
     assert "promoted already" in told
-    endpoint.tags = replace(ROLLING, phase=Phase.PROMOTED, run="another").on({})
+    endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, run="another").on({})
     status, told = mlops("rollout", green, *WAIVED, "--out", tmp_path)
     assert (status, "promoted already" in told) == (1, False)
 
@@ -257,7 +257,7 @@ def test_predictions_that_could_not_be_compared_are_told(
     )
     status, told = mlops(*words, "--sample", tmp_path / "rows.csv")
     assert (status, "Not compared" in told) == (0, False)
-    monkeypatch.setattr(endpoint, "score", lambda *_: Answer(422, b"{}", 1.0))
+    monkeypatch.setattr(endpoint, "score", lambda *_: EndpointAnswer(422, b"{}", 1.0))
     status, told = mlops(*words, "--sample", tmp_path / "rows.csv")
     assert status == 1
     assert "Not compared: predictions for 1 of 1 rows, which blue does not answer." in told

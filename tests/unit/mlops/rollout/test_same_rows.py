@@ -6,7 +6,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from mlops.rollout.endpoint import Answer, EndpointError
+from mlops.endpoint import EndpointAnswer, EndpointError
 from mlops.rollout.judge import Agreement
 from mlops.rollout.questions import Questions
 from mlops.rollout.same_rows import agreement, answered
@@ -32,10 +32,12 @@ class Deployments(Simulated):
         self.by = {OLD: old, NEW: new}
         self.asked: list[str | None] = []
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         self.asked.append(deployment)
         values = [row[0] for row in orjson.loads(body)["data"]]
-        return Answer(self.by[str(deployment)](values), orjson.dumps({"predictions": values}), 1.0)
+        return EndpointAnswer(
+            self.by[str(deployment)](values), orjson.dumps({"predictions": values}), 1.0
+        )
 
 
 def rows(count: int) -> Questions:
@@ -110,8 +112,8 @@ class Saying(Simulated):
         super().__init__()
         self.said = {OLD: old, NEW: new}
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
-        return Answer(200, orjson.dumps({"predictions": self.said[str(deployment)]}), 1.0)
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
+        return EndpointAnswer(200, orjson.dumps({"predictions": self.said[str(deployment)]}), 1.0)
 
 
 @pytest.mark.parametrize(

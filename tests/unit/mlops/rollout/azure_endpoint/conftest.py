@@ -21,10 +21,10 @@ from arm.azure import Credential, azure, cloud_options
 from arm.https import Reply
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from mlops.endpoint import Traffic, direct
 from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint
 from mlops.rollout.azure_models import AzureModels
-from mlops.rollout.endpoint import Traffic, direct
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

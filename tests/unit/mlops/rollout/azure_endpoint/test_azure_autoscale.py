@@ -11,7 +11,7 @@ from arm.autoscale import setting
 from arm.https import Reply
 from arm.setting import BLUE, GREEN, Setting, refusal
 from arm.workspace import AT_ONCE, PREFIX
-from mlops.rollout.endpoint import Traffic, direct
+from mlops.endpoint import Traffic, direct
 
 
 @pytest.fixture

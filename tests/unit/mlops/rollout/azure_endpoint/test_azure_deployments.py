@@ -7,8 +7,8 @@ import pytest
 from arm.https import Reply
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, LOG_WORKSPACE, Setting, refusal
 from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
+from mlops.endpoint import Endpoint, State, Traffic, direct
 from mlops.rollout.azure_endpoint import connect
-from mlops.rollout.endpoint import Endpoint, State, Traffic, direct
 
 
 def test_it_is_an_endpoint(here: Setting):

@@ -11,7 +11,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from arm.https import DROP, Reply
 from arm.setting import BLUE, ENDPOINT, GREEN, Setting, refusal
 from arm.workspace import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
-from mlops.rollout.endpoint import State, Traffic, direct
+from mlops.endpoint import State, Traffic, direct
 
 BUSY = {"error": {"code": "Conflict", "message": "Another operation is in progress."}}
 

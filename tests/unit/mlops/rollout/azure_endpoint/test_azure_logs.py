@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from arm.https import Reply
 from arm.setting import LOG_WORKSPACE, Setting, refusal
 from arm.workspace import WORKSPACE
-from mlops.rollout.endpoint import Observation, State
+from mlops.endpoint import Observation, State
 
 
 def test_a_deployment_that_fails_is_told_with_its_reason_and_logs(here: Setting):

@@ -18,10 +18,10 @@ from arm.rollout import roll_out
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, Setting
 from arm.workspace import PREFIX
 from mlops.cli import main
+from mlops.endpoint import EndpointError, Source, State, Status, Traffic, direct
 from mlops.rollout import azure_endpoint, targets
-from mlops.rollout.endpoint import EndpointError, Source, State, Status, Traffic, direct
-from mlops.rollout.journal import Outcome
-from mlops.rollout.record import Phase, Record
+from mlops.rollout.journal import RolloutOutcome
+from mlops.rollout.record import Record, RolloutPhase
 from still_endpoint import WORKSPACE
 
 Rollback = Callable[..., tuple[int, str]]
@@ -78,11 +78,11 @@ def test_a_rollback_from_another_folder_is_right_at_every_step(
             told.append(roll_back())
 
     outcome, _ = roll_out(live, meanwhile=meanwhile)
-    assert outcome is Outcome.OVERTAKEN
+    assert outcome is RolloutOutcome.OVERTAKEN
     assert told[0][0] == 0
     assert live.endpoint.traffic() == Traffic({"blue": 100})
     assert live.endpoint.deployments().keys() == {"blue", "green"}
-    assert record(live).phase is Phase.ROLLED_BACK
+    assert record(live).phase is RolloutPhase.ROLLED_BACK
     assert roll_back()[0] == 0
 
 
@@ -90,8 +90,8 @@ def test_where_the_old_one_was_deleted_redeploy_brings_back_what_it_was(
     live: Setting, roll_back: Rollback, tmp_path: Path
 ):
     """The registered model, code and environment, though its file names others by now."""
-    assert roll_out(live)[0] is Outcome.PROMOTED
-    assert record(live).phase is Phase.PROMOTED
+    assert roll_out(live)[0] is RolloutOutcome.PROMOTED
+    assert record(live).phase is RolloutPhase.PROMOTED
     status, told = roll_back()
     assert status == 1
     assert "blue is no longer there. It had azureml:diabetes:7, deployed by" in told
@@ -160,7 +160,9 @@ def test_a_change_that_is_under_way_is_waited_for(
     live.endpoint.deploy("green")
     direct(live.endpoint, Traffic({"blue": 100}))
     held = live.azure.workspace.endpoints["credit"]
-    made = Record("r", Phase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 1, tzinfo=UTC))
+    made = Record(
+        "r", RolloutPhase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 1, tzinfo=UTC)
+    )
     sent = {
         "location": held["location"],
         "properties": {**held["properties"], "traffic": {"blue": 50, "green": 50}},
@@ -195,7 +197,7 @@ def test_a_rollout_that_can_not_write_its_tags_changes_nothing(live: Setting):
     Azure's reason."""
     tags = {f"tag-{number}": "x" for number in range(45)}
     live.azure.workspace.endpoints["credit"]["tags"] = tags
-    assert roll_out(live)[0] is Outcome.INTERRUPTED
+    assert roll_out(live)[0] is RolloutOutcome.INTERRUPTED
     assert (
         "A resource may have 50 tags"
         in (live.folder / "journal.jsonl").read_text().splitlines()[-1]

@@ -9,15 +9,15 @@ from arm.https import Reply, Request
 from arm.rollout import roll_out
 from arm.scoring import Model
 from arm.setting import GREEN, Setting
-from mlops.rollout.endpoint import EndpointError, State
-from mlops.rollout.journal import Outcome
+from mlops.endpoint import EndpointError, State
+from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.questions import Questions
 
 
 def test_a_rollout_asks_of_azure_one_share_after_the_other(live: Setting):
     """And deletes the old deployment at the end."""
     outcome, asked = roll_out(live)
-    assert outcome is Outcome.PROMOTED
+    assert outcome is RolloutOutcome.PROMOTED
     assert asked == [
         {"blue": 100},
         {"blue": 100, "mirrored": 10},
@@ -31,7 +31,7 @@ def test_a_rollout_asks_of_azure_one_share_after_the_other(live: Setting):
 def test_a_rollout_of_a_slow_deployment_ends_with_the_old_one(live: Setting):
     """Its log says so."""
     outcome, asked = roll_out(live, slower=3.0)
-    assert outcome is Outcome.ROLLED_BACK
+    assert outcome is RolloutOutcome.ROLLED_BACK
     assert asked == [{"blue": 100}, {"blue": 100, "mirrored": 10}, {"blue": 100}]
     assert "against" in (live.folder / "journal.jsonl").read_text().splitlines()[-1]
 
@@ -56,7 +56,7 @@ def test_a_sample_of_more_than_a_hundred_rows_is_compared(live: Setting):
         [({"data": [[0]], "method": "predict"}, [1])], [[number] for number in range(101)]
     )
     assert roll_out(live, asked=asked) == (
-        Outcome.ROLLED_BACK,
+        RolloutOutcome.ROLLED_BACK,
         [{"blue": 100}, {"blue": 100, "mirrored": 10}, {"blue": 100}],
     )
     assert (
@@ -80,7 +80,7 @@ def test_a_rollout_of_a_deployment_that_azure_can_not_start_ends_before_any_traf
         "message": "init() failed.",
     }
     outcome, asked = roll_out(live)
-    assert outcome is Outcome.ROLLED_BACK
+    assert outcome is RolloutOutcome.ROLLED_BACK
     assert asked == [{"blue": 100}]
     assert "green did not get ready" in (live.folder / "journal.jsonl").read_text()
 
@@ -90,7 +90,7 @@ def test_a_rollout_hands_the_autoscale_setting_on(live: Setting):
     live.azure.autoscale.settings["by-hand"] = setting("by-hand", "blue")
     live.azure.workspace.deployments["credit"]["blue"]["sku"]["capacity"] = 8
     outcome, _ = roll_out(live)
-    assert outcome is Outcome.PROMOTED
+    assert outcome is RolloutOutcome.PROMOTED
     assert live.put(GREEN)["sku"]["capacity"] == 8
     (left,) = live.azure.autoscale.settings.values()
     assert left["properties"] == setting("credit-green", "green")["properties"]

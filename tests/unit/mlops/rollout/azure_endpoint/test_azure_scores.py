@@ -6,7 +6,7 @@ import pytest
 
 from arm.https import DROP, Reply
 from arm.setting import Setting, both, create, refusal
-from mlops.rollout.endpoint import Traffic, direct
+from mlops.endpoint import Traffic, direct
 
 
 @pytest.mark.parametrize("mode", ["key", "aml_token", "aad_token"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arm.setting import ENDPOINT, Setting, both, refusal
 from arm.workspace import GROUP, SUBSCRIPTION
-from mlops.rollout.endpoint import Traffic, direct
+from mlops.endpoint import Traffic, direct
 
 
 def test_live_and_mirrored_traffic_change_in_one_update(here: Setting):

@@ -16,7 +16,7 @@ import pytest
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, REPOSITORY, THREADS, Server, serving, until
 from blackbox.test_metrics import scraped
-from mlops.load.mix import Kind
+from mlops.load.mix import RequestKind
 
 MLOPS = [sys.executable, "-m", "mlops"]
 GENEROUS = ("--p95-ms", "1e6", "--p99-ms", "1e6")
@@ -79,7 +79,7 @@ def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_pa
     )
     requests = requests_of(tmp_path)
     assert [sum(row["stage"] == stage for row in requests) for stage in "01"] == [40, 80]
-    assert {row["kind"] for row in requests} == set(Kind)
+    assert {row["kind"] for row in requests} == set(RequestKind)
     assert {row["status"] for row in requests if row["kind"] == "bad"} <= {"400", "422"}
     assert {row["status"] for row in requests if row["kind"] != "bad"} == {"200"}
     figures = orjson.loads((tmp_path / "figures.json").read_bytes())

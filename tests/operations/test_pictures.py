@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from blackbox.browser import DESKTOP, PHONE, browsing
 from blackbox.server import THREADS, serving, until
 from blackbox.test_metrics import scraped
-from deploy.test_load_command import ended, load
+from operations.test_load_command import ended, load
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from blackbox.server import PATIENCE
-from deploy.checkout import REPOSITORY
+from places import REPOSITORY
 
 HELPERS = {
     "announcer": (["mlops", "announce", "{parent}", "--port", "1"], 0),

@@ -20,12 +20,12 @@ from click.testing import CliRunner
 import support
 from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
 from blackbox.server import needs
-from deploy.checkout import REPOSITORY
 from mlops.cli import main
 from pipelines import steps
 from pipelines.agent import Agent, check_out
 from pipelines.cloud import Cloud, cloud
 from pipelines.steps import Step
+from places import REPOSITORY
 
 pytestmark = pytest.mark.timeout(600)
 """Some twenty commands, each of which loads Azure's clients."""

@@ -18,9 +18,9 @@ import yaml
 import support
 from azureml_scoring.models.files.manifest import Manifest
 from blackbox.server import PATIENCE, until
-from deploy.checkout import REPOSITORY
 from mlops.deployment import LIVENESS
 from mlops.project import sample_requests
+from places import REPOSITORY
 
 ENVIRONMENT = REPOSITORY / "environment"
 DOCKERFILE = ENVIRONMENT / "Dockerfile"

@@ -13,11 +13,11 @@ from scripted import FAIL
 
 import support
 from blackbox.server import PATIENCE, until
-from mlops.rehearsal.deployment import Artifact
-from mlops.rehearsal.load import Load
+from mlops.endpoint import DEPLOYMENT_HEADER, EndpointError, State, Traffic, direct
+from mlops.rehearsal.clients import clients
+from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rehearsal.splitter import NAMED, REASON, STATUS
-from mlops.rollout.endpoint import EndpointError, State, Traffic, direct
+from mlops.rehearsal.splitter import REASON, STATUS
 
 OLD, NEW = "blue", "green"
 
@@ -30,7 +30,7 @@ class Rehearsed:
     process: psutil.Process
 
     def ask(self, value: float, deployment: str | None = None) -> httpx.Response:
-        headers = {NAMED: deployment} if deployment else {}
+        headers = {DEPLOYMENT_HEADER: deployment} if deployment else {}
         return httpx.post(
             f"{self.endpoint.url}/score",
             json={"data": [[value]]},
@@ -56,9 +56,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     environment = {"PYTHONPATH": str(support.MODELS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
     kinds = {OLD: "Steady", NEW: "Scripted"}
     artifacts = {
-        name: Artifact(support.scripted(folder / name, kind), environment)
+        name: DeployedModel(support.scripted(folder / name, kind), environment)
         for name, kind in kinds.items()
-    } | {"broken": Artifact(folder / "nowhere")}
+    } | {"broken": DeployedModel(folder / "nowhere")}
     with stage(folder) as url:
         (process,) = [
             each
@@ -82,7 +82,7 @@ def test_traffic_is_shared_exactly_and_answers_tell_by_whom(rehearsed: Rehearsed
     """Of a hundred requests each deployment gets its percent."""
     direct(rehearsed.endpoint, Traffic({OLD: 70, NEW: 30}))
     answers = [rehearsed.ask(0.0) for _ in range(100)]
-    assert Counter(answer.headers[NAMED] for answer in answers) == {OLD: 70, NEW: 30}
+    assert Counter(answer.headers[DEPLOYMENT_HEADER] for answer in answers) == {OLD: 70, NEW: 30}
     assert len({answer.headers["x-request-id"] for answer in answers}) == 100
 
 
@@ -119,9 +119,9 @@ def test_a_header_names_the_deployment(rehearsed: Rehearsed):
     """Without traffic too; such requests are not mirrored, and an unknown name is 404."""
     direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
-    assert [rehearsed.ask(0.0, OLD).headers[NAMED] for _ in range(4)] == [OLD] * 4
+    assert [rehearsed.ask(0.0, OLD).headers[DEPLOYMENT_HEADER] for _ in range(4)] == [OLD] * 4
     assert rehearsed.seen(NEW, before) == []
-    assert rehearsed.ask(0.0, NEW).headers[NAMED] == NEW
+    assert rehearsed.ask(0.0, NEW).headers[DEPLOYMENT_HEADER] == NEW
     assert rehearsed.ask(0.0, "yellow").status_code == 404
 
 
@@ -168,33 +168,33 @@ def test_one_that_can_not_start_has_failed_and_says_why(rehearsed: Rehearsed):
 
 def test_changing_shares_loses_no_request(rehearsed: Rehearsed):
     """However often, under load."""
-    with Load(rehearsed.endpoint.url, [[0.0]], rate=100) as load:
+    with clients(rehearsed.endpoint.url, [[0.0]], rate=100) as load:
         for share in [10, 50, 0, 100, 30, 70] * 10:
             direct(rehearsed.endpoint, Traffic({OLD: 100 - share, NEW: share}))
-            answered = len(load.asked)
-            until(lambda answered=answered: len(load.asked) >= answered + 5, "clients go on")
-    assert {each.status for each in load.asked} == {200}
-    assert {each.deployment for each in load.asked} == {OLD, NEW}
+            answered = len(load.requests)
+            until(lambda answered=answered: len(load.requests) >= answered + 5, "clients go on")
+    assert {each.status for each in load.requests} == {200}
+    assert {each.deployment for each in load.requests} == {OLD, NEW}
 
 
 def test_deleting_one_that_is_still_answering_loses_no_request(rehearsed: Rehearsed):
     """It answers first; then nothing of it is left."""
     direct(rehearsed.endpoint, Traffic({OLD: 0, NEW: 100}))
     processes = rehearsed.processes(NEW)
-    with Load(rehearsed.endpoint.url, [[0.5]], rate=4) as load:
-        until(lambda: len(load.asked) >= 4, "some were answered, others are in flight")
+    with clients(rehearsed.endpoint.url, [[0.5]], rate=4) as load:
+        until(lambda: len(load.requests) >= 4, "some were answered, others are in flight")
         direct(rehearsed.endpoint, Traffic({OLD: 100}))
         rehearsed.endpoint.delete(NEW)
-    assert {each.status for each in load.asked} == {200}
+    assert {each.status for each in load.requests} == {200}
     until(lambda: not any(each.is_running() for each in processes), "nothing of it is left")
     assert rehearsed.ask(0.0, NEW).status_code == 404
 
 
 def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
     """The one before answers until the new one is ready."""
-    with Load(rehearsed.endpoint.url, [[1.0]], rate=50) as load:
+    with clients(rehearsed.endpoint.url, [[1.0]], rate=50) as load:
         rehearsed.endpoint.deploy(OLD)
-    assert {each.status for each in load.asked} == {200}
+    assert {each.status for each in load.requests} == {200}
 
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["container", "server", "worker"])
@@ -203,15 +203,15 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
     answering and of what has waited too long by then, which is turned down."""
     direct(rehearsed.endpoint, Traffic({OLD: 50, NEW: 50}))
     processes = rehearsed.processes(NEW)
-    with Load(rehearsed.endpoint.url, [[0.0]], rate=50) as load:
-        until(lambda: len(load.asked) >= 20, "clients are answered")
+    with clients(rehearsed.endpoint.url, [[0.0]], rate=50) as load:
+        until(lambda: len(load.requests) >= 20, "clients are answered")
         processes[which].kill()
-        answered = len(load.asked)
-        until(lambda: len(load.asked) >= answered + 60, "clients go on")
-    failed = [each for each in load.asked if each.status != 200]
+        answered = len(load.requests)
+        until(lambda: len(load.requests) >= answered + 60, "clients go on")
+    failed = [each for each in load.requests if each.status != 200]
     assert {each.deployment for each in failed} <= {NEW}
-    assert {each.status for each in failed} <= ({424, 502} if which == 2 else {502})
-    assert len(failed) <= len(load.asked) / 2
+    assert {each.status for each in failed} <= ({503, 502} if which == 2 else {502})
+    assert len(failed) <= len(load.requests) / 2
     direct(rehearsed.endpoint, Traffic({OLD: 100}))
     rehearsed.endpoint.delete(NEW)
     until(lambda: not any(each.is_running() for each in processes), "nothing of it is left")
@@ -220,7 +220,7 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
 def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
     """Nor of its deployments."""
     artifacts = {
-        OLD: Artifact(
+        OLD: DeployedModel(
             support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)}
         )
     }
@@ -232,5 +232,5 @@ def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
         assert len(below) == 3
         process.kill()
         until(lambda: not any(each.is_running() for each in below), "all have ended")
-        with pytest.raises(EndpointError, match="not to be reached"):
+        with pytest.raises(EndpointError, match="can't be reached"):
             endpoint.deployments()

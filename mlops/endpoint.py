@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
+DEPLOYMENT_HEADER = "azureml-model-deployment"
+"""Names a deployment: in a request the one to ask, in an answer the one that gave it."""
+
 
 class EndpointError(Exception):
     """The endpoint refused or can't be reached. The message is one sentence that says what to
@@ -64,7 +67,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EndpointAnswer:
     """To one request of ours. ``status`` is the model's own, also where the endpoint hid it behind
     a 424."""
 
@@ -125,7 +128,7 @@ class Endpoint(Protocol):
     def logs(self, deployment: str) -> str:
         """Its last lines, to tell why it failed."""
 
-    def score(self, body: bytes, deployment: str | None = None) -> Answer:
+    def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
         """Ask it; ``deployment`` in place of whichever the traffic chooses."""
 
     def observations(self, since: float) -> Sequence[Observation]:

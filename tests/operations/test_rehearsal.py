@@ -13,12 +13,12 @@ from xml.etree import ElementTree
 import orjson
 import pytest
 
+from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
 from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
 from mlops.rollout import progress, report
 from mlops.rollout.compare_command import say_comparison
-from mlops.rollout.endpoint import Traffic, direct
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
 

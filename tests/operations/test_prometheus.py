@@ -1,5 +1,5 @@
-"""What is in kubernetes/monitoring/: tried by promtool, and by a real Prometheus that scrapes a
-real server."""
+"""The rules and the dashboard of kubernetes/monitoring/ in a real Prometheus, which scrapes a real
+server."""
 
 import json
 import math
@@ -14,10 +14,9 @@ import pytest
 import yaml
 
 import support
-from azureml_scoring.errors import ServiceError
 from blackbox.server import THREADS, needs, serving, until
-from deploy.alert_names import PROMETHEUS_ALERTS, RULES
-from deploy.checkout import REPOSITORY
+from deploy.alert_names import RULES
+from places import REPOSITORY
 
 MONITORING = REPOSITORY / "kubernetes" / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text())
@@ -25,16 +24,6 @@ PANELS = {
     panel["title"]: [target["expr"] for target in panel["targets"]] for panel in DASHBOARD["panels"]
 }
 NAME = re.compile(r"\b(?:job:)?scoring_\w+(?::\w+)*")
-OUTCOMES = re.compile(r'outcome=~"([^"]*)"')
-
-
-def promtool(*words: object) -> str:
-    needs("promtool", "prometheus")
-    done = subprocess.run(
-        ["promtool", *map(str, words)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def as_asked(expression: str) -> str:
@@ -127,31 +116,6 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
             running.close()
 
 
-def test_rules_are_right_and_do_what_they_say():
-    """By promtool: each file's syntax, and what is told when, in
-    tests/prometheus/rules_test.yml."""
-    assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yml")
-    promtool("test", "rules", REPOSITORY / "tests" / "prometheus" / "rules_test.yml")
-
-
-def test_each_alert_is_tried():
-    """In promtool's tests: once where it tells, and once where it does not."""
-    tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())[
-        "tests"
-    ]
-    tried = [
-        (case["alertname"], bool(case.get("exp_alerts")))
-        for test in tests
-        for case in test["alert_rule_test"]
-    ]
-    alerts = PROMETHEUS_ALERTS.keys()
-    assert {name for name, told in tried if told} == alerts
-    assert {name for name, told in tried if not told} >= alerts - {
-        "InferenceErrorBudget6h",
-        "InferenceErrorBudget1d",
-    }
-
-
 def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
     """Each metric's name, each label's value: a rule with a wrong one would be silent for ever."""
     shown = set(prometheus.get("/label/__name__/values"))
@@ -190,46 +154,3 @@ def test_each_panel_of_the_dashboard_has_data(prometheus: Prometheus, title: str
     """From the server as it is: the query is right, and what it asks for is there."""
     for asked in map(as_asked, PANELS[title]):
         until(lambda asked=asked: prometheus.values(asked), asked)
-
-
-@pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
-def test_an_alert_links_to_its_section(name: str):
-    """By Prometheus' usual annotation; where the runbook is read is set once, for all of them."""
-    expected = f'{{{{ or $externalLabels.runbook_url "docs/runbook.md" }}}}#{name.lower()}'
-    assert PROMETHEUS_ALERTS[name]["annotations"]["runbook_url"] == expected
-
-
-def codes(error: type[Any]) -> Iterator[str]:
-    for kind in error.__subclasses__():
-        yield kind.code
-        yield from codes(kind)
-
-
-def test_failures_are_those_of_the_service():
-    """A new error of ours counts against the objective, in each rule."""
-    listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
-    assert listed
-    assert all(found == set(codes(ServiceError)) for found in listed)
-
-
-def test_what_is_mounted_is_there():
-    """All that kustomize puts into the cluster: what to scrape, the rules and the dashboard."""
-    kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text())
-    named = [
-        *kustomization["resources"],
-        *(f for one in kustomization["configMapGenerator"] for f in one["files"]),
-    ]
-    assert sorted(named) == sorted(
-        path.name for path in MONITORING.iterdir() if path.name != "kustomization.yaml"
-    )
-    monitor = yaml.safe_load((MONITORING / "pod-monitor.yaml").read_text())
-    assert monitor["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
-
-
-def test_pods_are_asked_once():
-    """Whether this or KEDA's component is applied, or both: one object of one name."""
-    texts = [
-        folder / "pod-monitor.yaml"
-        for folder in (MONITORING, MONITORING.parent / "components" / "keda")
-    ]
-    assert texts[0].read_text() == texts[1].read_text()

@@ -11,16 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from blackbox.server import PATIENCE, until
-from deploy.checkout import REPOSITORY
 from mlops.cli import main
 from mlops.load.figures import Objectives
-from mlops.load.mix import Kind
+from mlops.load.mix import RequestKind
 from mlops.load.report import Result
-from mlops.load.run import Asked, Done
+from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage
 from mlops.soak.faults import KILLED, PHASES
 from mlops.soak.soak import Soaked
 from mlops.soak.table import BEGIN, END, table, write
+from places import REPOSITORY
 
 RATE, PHASE_S = 40, 2
 
@@ -66,24 +66,24 @@ def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
 def calm() -> Soaked:
     """Nothing went wrong."""
     asked = [
-        Asked(place, Kind.GOOD, place + i / 100, 0.0, 2.0, 200)
+        SentRequest(place, RequestKind.GOOD, place + i / 100, 0.0, 2.0, 200)
         for place in range(len(PHASES))
         for i in range(100)
     ]
     stages = [Stage(1, 100)] * len(PHASES)
-    result = Result("http://h/score", "now", stages, Objectives(), Done(asked, 0.1))
+    result = Result("http://h/score", "now", stages, Objectives(), LoadRun(asked, 0.1))
     return Soaked(result, [100_000_000] * len(PHASES))
 
 
 def with_one(soaked: Soaked, phase: str, status: int) -> Soaked:
     asked = [
-        *soaked.result.done.asked,
-        Asked(PHASES.index(phase), Kind.GOOD, 1.0, 0.0, 2.0, status),
+        *soaked.result.run.requests,
+        SentRequest(PHASES.index(phase), RequestKind.GOOD, 1.0, 0.0, 2.0, status),
     ]
     stages = [stage for stage, _, _ in soaked.result.stages]
     objectives = Objectives(error_rate=0.5, availability=0.5)
     return dataclasses.replace(
-        soaked, result=Result("http://h/score", "now", stages, objectives, Done(asked, 0.1))
+        soaked, result=Result("http://h/score", "now", stages, objectives, LoadRun(asked, 0.1))
     )
 
 

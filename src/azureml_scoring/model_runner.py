@@ -1,0 +1,87 @@
+"""Runs the model for a batch: on the request's own thread or in a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from azureml_scoring.admission import Admission
+from azureml_scoring.caching.lookup import Computed
+from azureml_scoring.errors import ModelRefusedInput, NonFinitePrediction
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.micro_batching import MicroBatcher
+from azureml_scoring.models.model import Model, Predict
+from azureml_scoring.models.predictions import non_finite
+from azureml_scoring.request import Outcome
+from azureml_scoring.shared.measures import PREDICT, QUEUE
+
+
+class ModelRunner:
+    """``null_for_non_finite``: NaN and infinity become null; otherwise they are refused."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        batcher: MicroBatcher | None,
+        *,
+        null_for_non_finite: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._admission = admission
+        self._batcher = batcher
+        self._null_for_non_finite = null_for_non_finite
+        self._clock = clock
+        self._has_answered = False
+
+    def run(
+        self, model: Model, inline: Predict | None, batch: Batch, due: float, outcome: Outcome
+    ) -> Computed:
+        """Predict the batch by ``inline`` if it is given, else in a slot until ``due``.
+
+        Adds the seconds of queueing and predicting to ``outcome``, and the count of NaN and
+        infinities. Raises ScoringError.
+        """
+        begun = self._clock()
+        if inline:
+            answers = inline(batch)
+            outcome.seconds[PREDICT] += self._clock() - begun
+        else:
+            answers = self._run_in_slot(model.predict, batch, due, outcome, begun)
+        bad = non_finite(answers)
+        if bad:
+            outcome.non_finite += bad
+            self._refuse_non_finite(model)
+        elif not self._has_answered:
+            self._has_answered = True
+        return Computed(answers, shareable=not bad)
+
+    def _run_in_slot(
+        self, predict: Predict, batch: Batch, due: float, outcome: Outcome, queued: float
+    ) -> list[Any]:
+        """Predict in a slot, with a batcher together with the rows of other requests."""
+
+        def timed(rows: Batch) -> list[Any]:
+            begun = self._clock()
+            outcome.seconds[QUEUE] += begun - queued
+            answers = predict(rows)
+            outcome.seconds[PREDICT] += self._clock() - begun
+            return answers
+
+        if self._batcher:
+            return self._batcher.predict(timed, batch, due)
+        return self._admission.compute(lambda: timed(batch), due)
+
+    def _refuse_non_finite(self, model: Model) -> None:
+        """Raise, unless NaN and infinity become null.
+
+        If the model has answered with finite numbers before, the row or the method is to blame.
+        """
+        if self._null_for_non_finite:
+            return
+        if model.proven or self._has_answered:
+            raise ModelRefusedInput(
+                "The model's answer to these values is NaN or infinite, as the logarithm of a "
+                "probability of 0 is, and JSON has neither; ask for another method, or have "
+                "SCORING_NON_FINITE_OUTPUT=null write null."
+            )
+        raise NonFinitePrediction("The model predicted NaN or infinity, which JSON can't hold.")

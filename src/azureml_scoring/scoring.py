@@ -1,0 +1,251 @@
+"""One request on its way to its answer, step by step: read, predict, answer, report."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import orjson
+
+from azureml_scoring.body_budget import LARGE_BODY_BYTES
+from azureml_scoring.errors import InternalError, ScoringError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.log import model_fields, timestamp
+from azureml_scoring.model_runner import ModelRunner
+from azureml_scoring.models.joint_predict import JointPredict
+from azureml_scoring.models.model import Model, Predict
+from azureml_scoring.request import Answer, CacheState, Hook, MustWait, Outcome, Request
+from azureml_scoring.shared.measures import (
+    CACHE,
+    PREDICT,
+    QUEUE,
+    READ,
+    REQUEST,
+    SERIALISE,
+    VALIDATE,
+)
+from cache import ResponseCache
+from validation import validate
+
+
+class ModelSource(Protocol):
+    """Where the model comes from: it may still be loading."""
+
+    @property
+    def version(self) -> str | None: ...
+
+    @property
+    def loaded(self) -> Model | None: ...
+
+    def model(self) -> Model:
+        """Raises NotReady."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What all requests share. ``deployment``: its name as a JSON string."""
+
+    source: ModelSource
+    cache: ResponseCache
+    limits: Limits
+    runner: ModelRunner
+    deployment: str
+    expose_traceback: bool
+    hooks: Sequence[Hook]
+    clock: Callable[[], float]
+    now: Callable[[], float]
+
+
+class Scoring:
+    """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``.
+
+    What goes wrong in a step becomes the answer, and the steps before it are skipped. Between its
+    steps other requests may take theirs. Several requests take least time that way: each step's
+    code is then in the processor's caches for all but the first.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_batch",
+        "_due",
+        "_inline",
+        "_joint",
+        "_may_wait",
+        "_model",
+        "_outcome",
+        "_parts",
+        "_started",
+        "request",
+    )
+    _answer: Answer
+    _batch: Batch
+    _model: Model
+
+    def __init__(
+        self,
+        parts: Parts,
+        request: Request,
+        due: float,
+        *,
+        may_wait: bool,
+        joint: JointPredict | None,
+    ) -> None:
+        """``due``: the deadline, by the monotonic clock. ``joint``: collects the single rows of
+        requests that are predicted together."""
+        self.request = request
+        self._parts = parts
+        self._due = due
+        self._may_wait = may_wait
+        self._joint = joint
+        self._inline: Predict | None = None
+        self._started = parts.clock()
+        self._outcome = Outcome(
+            request.request_id,
+            request.client_request_id,
+            request.trace,
+            traceparent=request.traceparent,
+        )
+
+    def read(self) -> None:
+        """Read and validate the body, and choose who predicts it.
+
+        Raises MustWait if only a thread that may wait can predict it; nothing is reported then.
+        """
+        self._attempt(self._read)
+
+    def predict(self) -> None:
+        """Take the predictions from the cache or compute them, as JSON."""
+        self._attempt(self._predict)
+
+    def answer(self) -> Answer:
+        """Return the answer, whatever happened."""
+        self._attempt(self._succeed)
+        if error := self._outcome.error:
+            self._fail(error)
+        self._outcome.bytes_out = len(self._answer.body)
+        return self._answer
+
+    def report(self) -> None:
+        """Tell the hooks what became of the request."""
+        for hook in self._parts.hooks:
+            hook(self._outcome)
+        if self._outcome.error:
+            _forget_tracebacks(self._outcome.error)
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Take the step, unless one before it failed."""
+        if self._outcome.error:
+            return
+        try:
+            step()
+        except ScoringError as error:
+            self._outcome.error = error
+        except MustWait:
+            raise
+        except Exception as error:
+            self._outcome.error = InternalError(
+                "The service failed; the log has the details under this request id."
+            )
+            self._outcome.error.__cause__ = error
+
+    def _read(self) -> None:
+        parts, outcome, held = self._parts, self._outcome, self.request.held
+        self._model = model = parts.source.model()
+        outcome.model_name, outcome.model_version = model.name, model.version
+        body = self.request.read()
+        outcome.bytes_in = len(body)
+        if held and len(body) > LARGE_BODY_BYTES:
+            held.turn()
+        read = parts.clock()
+        outcome.seconds[READ] = read - self._started
+        self._batch = outcome.batch = batch = validate(body, model.contract, parts.limits)
+        if held:
+            held.end_turn()
+        outcome.seconds[VALIDATE] = parts.clock() - read
+        outcome.rows = len(batch.X)
+        inline = model.quick(batch) if model.quick else None
+        if not (inline or self._may_wait):
+            raise MustWait
+        if inline and self._joint and model.each and outcome.rows == 1:
+            inline = self._joint.add(model.each, batch)
+        self._inline = inline
+
+    def _predict(self) -> None:
+        parts, outcome, seconds = self._parts, self._outcome, self._outcome.seconds
+        begun = parts.clock()
+        outcome.predictions, outcome.cache = parts.cache.predictions(
+            self._model,
+            self._batch,
+            self.request.cache,
+            lambda part: parts.runner.run(self._model, self._inline, part, self._due, outcome),
+            self._due,
+        )
+        rest = parts.clock() - begun - seconds[QUEUE] - seconds[PREDICT]
+        seconds[SERIALISE if outcome.cache is CacheState.OFF else CACHE] = rest if rest > 0 else 0.0
+
+    def _succeed(self) -> None:
+        """Write the JSON by hand: a dict would cost twice as much."""
+        outcome = self._outcome
+        predicted = self._stop_the_clock()
+        body = (
+            f'{{"predictions":{outcome.predictions.decode()},"metadata":{{'
+            f"{model_fields(outcome.model_name, outcome.model_version)},"
+            f'"deployment":{self._parts.deployment},"request_id":"{outcome.request_id}",'
+            f'"inference_time_ms":{outcome.duration_ms:.2f},"timestamp":"{outcome.timestamp}",'
+            f'"num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
+        ).encode()
+        ended = self._parts.clock()
+        outcome.seconds[SERIALISE] += ended - predicted
+        outcome.seconds[REQUEST] = ended - self._started
+        self._answer = Answer(200, body)
+
+    def _fail(self, error: ScoringError) -> None:
+        parts, outcome = self._parts, self._outcome
+        outcome.status = int(error.status)
+        outcome.seconds[REQUEST] = self._stop_the_clock() - self._started
+        self._answer = failure(
+            error,
+            request_id=outcome.request_id,
+            trace="".join(traceback.format_exception(error))
+            if parts.expose_traceback
+            else outcome.trace,
+            model_version=parts.source.version,
+            timestamp=outcome.timestamp,
+        )
+
+    def _stop_the_clock(self) -> float:
+        """Note how long the request took and what time it is; return when that was."""
+        ended = self._parts.clock()
+        self._outcome.duration_ms = (ended - self._started) * 1000
+        self._outcome.timestamp = timestamp(self._parts.now())
+        return ended
+
+
+def failure(
+    error: ScoringError, *, request_id: str, trace: str, model_version: str | None, timestamp: str
+) -> Answer:
+    """Return the answer to a request that can't be answered with predictions."""
+    body = {
+        "error": error.message,
+        "code": error.code,
+        "status": int(error.status),
+        "location": error.location,
+        "trace": trace,
+        "metadata": {
+            "request_id": request_id,
+            "timestamp": timestamp,
+            "model_version": model_version,
+        },
+    }
+    return Answer(int(error.status), orjson.dumps(body), error.headers)
+
+
+def _forget_tracebacks(error: BaseException | None) -> None:
+    """Drop the tracebacks: their frames hold the body, and, through the outcome, the error itself.
+    The body would be kept until a garbage collection finds that circle."""
+    while error:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__

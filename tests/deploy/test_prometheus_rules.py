@@ -1,0 +1,94 @@
+"""The files of kubernetes/monitoring/, checked by promtool and against each other."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from azureml_scoring.errors import ServiceError
+from blackbox.server import needs
+from deploy.alert_names import PROMETHEUS_ALERTS, RULES
+from deploy.checkout import REPOSITORY
+
+MONITORING = REPOSITORY / "kubernetes" / "monitoring"
+OUTCOMES = re.compile(r'outcome=~"([^"]*)"')
+
+
+def promtool(*words: object) -> str:
+    needs("promtool", "prometheus")
+    done = subprocess.run(
+        ["promtool", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_rules_are_right_and_do_what_they_say():
+    """By promtool: each file's syntax, and what is told when, in
+    tests/prometheus/rules_test.yml."""
+    assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yml")
+    promtool("test", "rules", REPOSITORY / "tests" / "prometheus" / "rules_test.yml")
+
+
+def test_each_alert_is_tried():
+    """In promtool's tests: once where it tells, and once where it does not."""
+    tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())[
+        "tests"
+    ]
+    tried = [
+        (case["alertname"], bool(case.get("exp_alerts")))
+        for test in tests
+        for case in test["alert_rule_test"]
+    ]
+    alerts = PROMETHEUS_ALERTS.keys()
+    assert {name for name, told in tried if told} == alerts
+    assert {name for name, told in tried if not told} >= alerts - {
+        "InferenceErrorBudget6h",
+        "InferenceErrorBudget1d",
+    }
+
+
+@pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
+def test_an_alert_links_to_its_section(name: str):
+    """By Prometheus' usual annotation; where the runbook is read is set once, for all of them."""
+    expected = f'{{{{ or $externalLabels.runbook_url "docs/runbook.md" }}}}#{name.lower()}'
+    assert PROMETHEUS_ALERTS[name]["annotations"]["runbook_url"] == expected
+
+
+def codes(error: type[Any]) -> Iterator[str]:
+    for kind in error.__subclasses__():
+        yield kind.code
+        yield from codes(kind)
+
+
+def test_failures_are_those_of_the_service():
+    """A new error of ours counts against the objective, in each rule."""
+    listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
+    assert listed
+    assert all(found == set(codes(ServiceError)) for found in listed)
+
+
+def test_what_is_mounted_is_there():
+    """All that kustomize puts into the cluster: what to scrape, the rules and the dashboard."""
+    kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text())
+    named = [
+        *kustomization["resources"],
+        *(f for one in kustomization["configMapGenerator"] for f in one["files"]),
+    ]
+    assert sorted(named) == sorted(
+        path.name for path in MONITORING.iterdir() if path.name != "kustomization.yaml"
+    )
+    monitor = yaml.safe_load((MONITORING / "pod-monitor.yaml").read_text())
+    assert monitor["spec"]["podMetricsEndpoints"][0]["path"] == "/metrics"
+
+
+def test_pods_are_asked_once():
+    """Whether this or KEDA's component is applied, or both: one object of one name."""
+    texts = [
+        folder / "pod-monitor.yaml"
+        for folder in (MONITORING, MONITORING.parent / "components" / "keda")
+    ]
+    assert texts[0].read_text() == texts[1].read_text()
