@@ -70,7 +70,7 @@ def test_what_the_estimator_refuses_must_not_be_answered(value: float):
 def test_one_refused_row_does_not_keep_the_others_from_being_compared(value: float):
     """The compiled model leaves that row to the estimator, and both are counted."""
     compared = check(refusing(value), Compiled(left=value))
-    assert (compared.answers, compared.left, compared.asked) == (699, 1, 700)
+    assert (compared.answers, compared.left, compared.total) == (699, 1, 700)
     with pytest.raises(NotProven, match="apart"):
         check(refusing(value), Compiled(left=value, off=1.0))
 
@@ -170,7 +170,7 @@ def test_when_the_time_is_up_enough_rows_of_each_kind_have_been_compared_all_the
     proof = parity(say=told.append, clock=lambda: next(ticking))
     kinds = [(name, ROWS) for name in ("of one kind", "of another")]
     compared = proof.compare(Compiled(), ("predict",), kinds)
-    assert (compared.answers, compared.asked) == (
+    assert (compared.answers, compared.total) == (
         2 * 601,
         2 * 700,
     )  # the first 101 are fewer than enough
