@@ -173,7 +173,7 @@ def bytes_per_entry() -> tuple[float, int]:
 
 
 def hit_and_probe(model: Path) -> dict[str, float]:
-    """Return the microseconds of our code for a hit in memory and for the probes, at their least."""
+    """Return the least microseconds of our code for a hit in memory and for the probes."""
     settings = Settings(
         azureml_model_dir=model, scoring_cache="memory", scoring_cache_must_pay=False
     )
