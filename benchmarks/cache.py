@@ -173,8 +173,7 @@ def bytes_per_entry() -> tuple[float, int]:
 
 
 def hit_and_probe(model: Path) -> dict[str, float]:
-    """Microseconds of our code for a hit in a worker's memory, and for the probes: the least of
-    many turns."""
+    """Return the least microseconds of our code for a hit in memory and for the probes."""
     settings = Settings(
         azureml_model_dir=model, scoring_cache="memory", scoring_cache_must_pay=False
     )
@@ -184,7 +183,7 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         pages = pages_of(application.health, application.metrics)
         endpoint = ScoringEndpoint(application.service, application.reader, pages)
         body = orjson.dumps({"data": [support.ROW]})
-        asked = {
+        requests = {
             "a hit": ("POST", "/score"),
             "liveness": ("GET", "/liveness"),
             "readiness": ("GET", "/readiness"),
@@ -206,11 +205,11 @@ def hit_and_probe(model: Path) -> dict[str, float]:
         turns = [
             {
                 name: timeit.timeit(lambda to=to: ask(*to), number=200) / 200
-                for name, to in asked.items()
+                for name, to in requests.items()
             }
             for _ in range(30)
         ]
-    return {name: 1e6 * min(turn[name] for turn in turns) for name in asked}
+    return {name: 1e6 * min(turn[name] for turn in turns) for name in requests}
 
 
 def table(title: str, times: dict[str, float]) -> list[str]:

@@ -66,7 +66,7 @@ class Loop:
 
 
 def asking(served: Application, together: int) -> Callable[[], bytes]:
-    """-> a function that sends so many requests in one turn and returns the last answer."""
+    """Return a function that sends ``together`` requests in one turn, and returns an answer."""
     front = Front(lambda *_: [], ScoringEndpoint(served.service, served.reader, {}))
     options: dict[str, Any] = {
         "lifespan": "off",
