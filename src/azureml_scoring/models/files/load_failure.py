@@ -17,27 +17,28 @@ from azureml_scoring.errors import reason
 from azureml_scoring.models.files.manifest import running_versions
 
 DAMAGED = (
-    EOFError, IndexError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error, zipfile.BadZipFile,
-    zlib.error,
+    EOFError, IndexError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error,
+    zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What readers of pickles and archives raise where bytes are missing or make no sense."""
+"""What readers of pickles and archives raise if bytes are missing or make no sense."""
 
 VERSION = re.compile(
     rb"_sklearn_version(?:q.|r.{4}|\x94|\np\d+)?(?:X.{4}|\x8c.|\nV)(\d+(?:\.\d+)+(?:(?:\.dev|\.post|a|b|rc)\d+)?)",
     re.DOTALL,
 )
-"""A pickle's text and the one that follows it, in each protocol: scikit-learn's estimators all hold
-this one."""
+"""The name of an attribute that all estimators of scikit-learn have, and the text that follows it,
+in each protocol of pickle."""
 
 OF_THE_SAME_NAME = (
-    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan", "imodels", "interpret",
-    "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk", "numba", "optuna", "polars", "prophet",
-    "pyod", "sktime", "skorch", "skrub", "spacy", "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
-    "xgboost",
+    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan",
+    "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk",
+    "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub", "spacy",
+    "statsmodels", "tensorflow", "torch", "transformers", "tslearn", "xgboost",
 )  # fmt: skip
 PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
-    "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn", "skimage": "scikit-image",
-    "skopt": "scikit-optimize", "sksurv": "scikit-survival", "umap": "umap-learn", "yaml": "PyYAML",
+    "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn",
+    "skimage": "scikit-image", "skopt": "scikit-optimize", "sksurv": "scikit-survival",
+    "umap": "umap-learn", "yaml": "PyYAML",
 }  # fmt: skip
 """Top of a module's name -> the package on PyPI."""
 
@@ -45,16 +46,20 @@ RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
 LFS_POINTER = b"version https://git-lfs"
-LOOKED_AT = 64_000_000
-"""Bytes, once they are decompressed."""
+MAX_START_BYTES = 64_000_000
+"""How much of a file is read, decompressed, to see what is wrong."""
 
-SERVED_FROM = (1, 5)
-"""The oldest scikit-learn that setup.cfg lets be installed here."""
+OLDEST_SKLEARN = (1, 5)
+"""The oldest scikit-learn that setup.cfg allows."""
 
 
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
-    """``saved``: package -> version, as far as it is known without the file."""
-    return f"{file.name} {_of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)}."
+    """Return one sentence on why ``file`` can't be loaded, and what to do.
+
+    ``saved``: package -> version, as far as it is known without the file.
+    """
+    cause = _of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)
+    return f"{file.name} {cause}."
 
 
 def _of_bytes(error: BaseException, file: Path) -> str | None:
@@ -63,7 +68,10 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
         return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
     if _damaged(error) or _incomplete(file, start):
         why = "" if _unknown_opcode(error) else f" ({reason(error)})"
-        return f"is damaged or incomplete, or no model that can be loaded{why}; save the model and upload it again"
+        return (
+            f"is damaged or incomplete, or no model that can be loaded{why}; save the model and "
+            "upload it again"
+        )
     if isinstance(error, MemoryError):
         return "takes more memory than there is; give the container more"
     return None
@@ -127,29 +135,36 @@ def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str
 
 
 def way_out(file: Path, saved: dict[str, str]) -> str | None:
-    """From the scikit-learn that the file was saved with to the one that runs, as the end of a
-    sentence; None where that is the same, or not known."""
+    """Return the end of a sentence: what to do about the scikit-learn that the file was saved with.
+
+    None if it is the one that runs, or not known.
+    """
     version, running = (
         saved.get("scikit-learn") or _saved_version(file),
         running_versions()["scikit-learn"],
     )
     if version in (None, running):
         return None
-    again = f"it was saved with scikit-learn {version} and {running} runs here: train and save it again with {running}"
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < SERVED_FROM:
+    again = (
+        f"it was saved with scikit-learn {version} and {running} runs here: train and save it "
+        f"again with {running}"
+    )
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SKLEARN:
         return f"{again}, for no version that serves here reads it"
     return f"{again}, or install scikit-learn {version}"
 
 
 def _saved_version(file: Path) -> str | None:
-    """Off a pickle that is not loaded."""
-    found = VERSION.search(_start(file))
-    return found[1].decode() if found else None
+    """Read scikit-learn's version from a pickle without loading it."""
+    match = VERSION.search(_start(file))
+    return match[1].decode() if match else None
 
 
 def _missing(error: ModuleNotFoundError) -> str | None:
-    """The top of the module's name; None where that is installed, in a version that lacks the
-    module."""
+    """Return the top of the missing module's name.
+
+    None if that is installed, in a version that lacks the module.
+    """
     package = (error.name or "").partition(".")[0]
     return package if package and find_spec(package) is None else None
 
@@ -164,21 +179,21 @@ def _unknown_opcode(error: BaseException) -> bool:
 
 
 def _incomplete(file: Path, start: bytes) -> bool:
-    """A pickle ends with its opcode STOP. Of a large one only the start was read."""
-    pickled = file.suffix.lower() != ".skops" and len(start) < LOOKED_AT
+    """True if a pickle lacks its last opcode, STOP. Of a large file only the start is known."""
+    pickled = file.suffix.lower() != ".skops" and len(start) < MAX_START_BYTES
     return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 
 def _start(file: Path) -> bytes:
-    """Decompressed, where joblib compressed it."""
+    """Read the start of a file, decompressed if joblib compressed it."""
     start = b""
     with suppress(OSError), file.open("rb") as opened:
-        start = opened.read(LOOKED_AT)
+        start = opened.read(MAX_START_BYTES)
     for reader in (
         zlib.decompressobj(wbits=47),
         bz2.BZ2Decompressor(),
         lzma.LZMADecompressor(),
     ):  # 47: zlib's, gzip's
         with suppress(OSError, lzma.LZMAError, zlib.error):
-            return reader.decompress(start, LOOKED_AT)
+            return reader.decompress(start, MAX_START_BYTES)
     return start
