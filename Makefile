@@ -15,6 +15,9 @@ TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
+# Two processes of tests: servers are shared within a file, so whole files go to one of them.
+SPREAD := --numprocesses=2 --dist=worksteal
+BY_FILE := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
@@ -40,6 +43,8 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
 	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
+# cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
+	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
 
 # In an environment of its own: it wants other versions of much that the server has.
@@ -64,9 +69,9 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: | $(DEMO) ## everything that CI runs, three at a time
+test: | $(DEMO) ## everything that CI runs, two groups at a time
 	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
 
 check: $(TESTING) ## format, lint, types, layers
 	@$(BIN)/ruff format --check .
@@ -76,10 +81,10 @@ check: $(TESTING) ## format, lint, types, layers
 	@$(PIP) check
 
 quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
-	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" --numprocesses=2 --dist=worksteal --hypothesis-profile=quick
+	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" $(SPREAD) --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@$(BIN)/pytest tests/unit
+	@$(BIN)/pytest tests/unit $(SPREAD)
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
@@ -93,10 +98,10 @@ operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Promethe
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
 blackbox-ours: $(TESTING)
-	@$(BIN)/pytest tests/blackbox
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)
 
 blackbox-gunicorn: $(TESTING)
-	@$(BIN)/pytest tests/blackbox --worker gunicorn -m "not any_worker"
+	@$(BIN)/pytest tests/blackbox $(BY_FILE) --worker gunicorn -m "not any_worker"
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
@@ -107,7 +112,7 @@ sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse
 
-slo: $(TESTING) ## a soak with faults, held to the objectives (four minutes): docs/slo.md
+slo: $(TESTING) ## hold the demo to the objectives while things fail (four minutes): docs/slo.md
 	@$(BIN)/mlops slo --write docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
@@ -116,7 +121,7 @@ pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md
 	@$(BIN)/python benchmarks/compare.py --write-docs
 
-bench-targets: $(TESTING) ## what we set out to reach, in turns of seconds (ten minutes; needs wrk): docs/benchmarks.md
+bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns of seconds (ten minutes; needs wrk)
 	@$(BIN)/python benchmarks/turns.py
 
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
@@ -138,13 +143,13 @@ sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 audit: $(TESTING) ## known vulnerabilities in the locked requirements (needs the network)
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r environment/requirements.txt
 
-artifact: $(SERVING) ## your model, which scoring.toml names, packaged into artifact/; MODEL=file SAMPLE=rows VERSION=v1.0.0 FORCE=1
+artifact: $(SERVING) ## package your model, which scoring.toml names, into artifact/; MODEL=file SAMPLE=rows VERSION=v1.0.0 FORCE=1
 	@$(BIN)/mlops artifact --version "$(VERSION)" $(if $(MODEL),--model "$(MODEL)") $(if $(SAMPLE),--sample "$(SAMPLE)") $(if $(FORCE),--force)
 
-demo: $(SERVING) ## the demo's model, packaged into build/demo
+demo: $(SERVING) ## package the demo's model into build/demo
 	@$(BIN)/mlops demo --out $(DEMO) --version "$(VERSION)" --force
 
-names: $(SERVING) ## the names in scoring.toml, written into endpoints/ and infrastructure/
+names: $(SERVING) ## write the names of scoring.toml into endpoints/ and infrastructure/
 	@$(BIN)/mlops names
 
 endpoints: $(TESTING) ## check endpoints/ before Azure does
@@ -160,10 +165,10 @@ terraform: ## check and test infrastructure/ with the real providers (needs terr
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 
-rollout: $(TESTING) ## hand the traffic to TO=blue|green, guarded (needs Azure); ROLLOUT_OPTIONS='--hold 10'
+rollout: $(TESTING) ## roll out to TO=blue|green, step by step (needs Azure); ROLLOUT_OPTIONS='--hold 10'
 	@exec $(BIN)/mlops rollout endpoints/$(TO)-deployment.yml --artifact artifact $(ROLLOUT_OPTIONS)
 
-rollback: $(TESTING) ## all traffic back to where it was before the last rollout, or to TO=blue|green; OWN=yes (needs Azure)
+rollback: $(TESTING) ## give all traffic back to the old deployment, or to TO=blue|green; OWN=yes (needs Azure)
 	@exec $(BIN)/mlops rollback $$(sed -n 's/^name: //p' endpoints/online-endpoint.yml) \
 		$(if $(filter command,$(origin TO)),--to $(TO)) $(if $(OWN),--own)
 

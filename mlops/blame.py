@@ -1,4 +1,4 @@
-"""Says what to mend if a model fails on the sample: the rows, how they were read, or the model."""
+"""Says what to fix if a model fails on the sample: the rows, how they were read, or the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sample_failure(method: str, error: BaseException, frame: pd.DataFrame) -> St
     if isinstance(error, NotFittedError):
         advice = "it is not fitted: call its fit() and save it again"
     elif not isinstance(error, ROW_ERRORS):
-        advice = "mend the model and save it again"
+        advice = "fix the model and save it again"
     elif dates := _dates(frame):
         options = " ".join(
             f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:MAX_NAMED]
@@ -30,7 +30,7 @@ def sample_failure(method: str, error: BaseException, frame: pd.DataFrame) -> St
             f"datetimes, add {options}; else give rows like those of its fit"
         )
     else:
-        advice = "give rows like those of its fit; if they are, mend the model and save it again"
+        advice = "give rows like those of its fit; if they are, fix the model and save it again"
     return StartupError(f"The model fails on the sample ({method}: {reason(error)}); {advice}.")
 
 

@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, Feature
 from azureml_scoring.models.estimators.known_values import NUMBER
 from mlops.cell_inference import BOOLEANS, MISSING_WORDS, WHOLE_NUMBER, inferred
-from validation import moment
 
 BOOLEANS_AND_BITS = BOOLEANS | {"1": True, "0": False}
 
 
 class BadCell(Exception):
-    """A cell that its column can't hold. ``row``: counted from 0. ``wanted``: what it must be."""
+    """A cell that its column can't hold. ``row``: from 0. ``requirement``: what it must be."""
 
-    def __init__(self, row: int, wanted: str) -> None:
-        super().__init__(wanted)
+    def __init__(self, row: int, requirement: str) -> None:
+        super().__init__(requirement)
         self.row = row
-        self.wanted = wanted
+        self.requirement = requirement
 
 
 def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
@@ -62,9 +62,11 @@ def _moments(cells: Sequence[str]) -> pd.Series:
             raise ValueError(cell)
         return np.datetime64(known, "ns")
 
-    wanted = "a date or time in ISO 8601 without a zone"
+    requirement = "a date or time in ISO 8601 without a zone"
     return pd.Series(
-        np.array(_each(cells, read, wanted, missing=np.datetime64("NaT")), dtype="datetime64[ns]")
+        np.array(
+            _each(cells, read, requirement, missing=np.datetime64("NaT")), dtype="datetime64[ns]"
+        )
     )
 
 
@@ -124,7 +126,7 @@ def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
 def _each(
     cells: Sequence[str],
     read: Callable[[str], Any],
-    wanted: str,
+    requirement: str,
     *,
     missing: Any = np.nan,
     words: Collection[str] = MISSING_WORDS,
@@ -138,7 +140,7 @@ def _each(
         except (ValueError, KeyError):
             bad.append(cells.index(cell))
     if bad:
-        raise BadCell(min(bad), wanted)
+        raise BadCell(min(bad), requirement)
     return [values[cell] for cell in cells]
 
 

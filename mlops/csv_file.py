@@ -63,7 +63,8 @@ class CsvFile:
             except BadCell as bad:
                 raise StartupError(
                     f"Line {self.lines[bad.row]} of {self.path}: column {name} must be "
-                    f"{bad.wanted}; correct the cell, or leave it empty where the value is missing."
+                    f"{bad.requirement}; correct the cell, or leave it empty where the value is "
+                    f"missing."
                 ) from None
         return pd.DataFrame(columns)
 

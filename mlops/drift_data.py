@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.column import described, moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops import sample as samples
 from mlops import sample_file
-from validation import described, moment
 
 DTYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
     TEXT: lambda value: isinstance(value, str),
@@ -33,11 +33,11 @@ def feature_columns(
 
     Raises StartupError.
     """
-    taken = [_as_it_is(feature) for feature in features]
-    frame = _read(file, taken, names)
+    open_features = [_as_it_is(feature) for feature in features]
+    frame = _read(file, open_features, names)
     frame.columns = frame.columns.astype(str)
     _check_names(file, "", names, frame.columns)
-    for name, feature in zip(names, taken, strict=True):
+    for name, feature in zip(names, open_features, strict=True):
         yield _values(file, name, feature, frame[name])
 
 
@@ -85,13 +85,13 @@ def _check_rows(file: Path, rows: Sequence[Any], names: Sequence[str]) -> None:
             _check_names(file, f"Row {number} of ", names, row.keys())
 
 
-def _check_names(file: Path, where: str, names: Sequence[str], found: Collection[str]) -> None:
-    missing = [name for name in names if name not in found]
+def _check_names(file: Path, where: str, names: Sequence[str], columns: Collection[str]) -> None:
+    missing = [name for name in names if name not in columns]
     if missing:
         raise StartupError(
             f"{where}{file} lacks the columns {', '.join(missing)}; give what the model was asked."
         )
-    if len({*found}) != len(found):
+    if len({*columns}) != len(columns):
         raise StartupError(f"{where}{file} names a column twice; rename one.")
 
 

@@ -1,5 +1,5 @@
-"""What a rollout needs of an online endpoint: one in Azure (azure_endpoint.py), or a rehearsed
-one."""
+"""An online endpoint as rollouts see it: one in Azure (rollout/azure_endpoint.py), or a
+rehearsal's."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DEPLOYMENT_HEADER = "azureml-model-deployment"
 
 
 class EndpointError(Exception):
-    """The endpoint refused or can't be reached. The message is one sentence that says what to
-    do."""
+    """The endpoint refused a call or can't be reached. The message is one sentence that says what
+    to do."""
 
 
 class State(StrEnum):
-    """Of a deployment, by Azure's ``provisioningState``."""
+    """The state of a deployment, by Azure's ``provisioningState``."""
 
     CREATING = "creating"
     READY = "ready"
@@ -27,27 +27,27 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Traffic:
-    """Percent by deployment: ``live`` adds up to 0 or 100; ``mirror`` gets copies, whose answers
+    """Percent by deployment. ``live`` adds up to 0 or 100. ``mirror`` gets copies, whose answers
     nobody sees."""
 
     live: Mapping[str, int]
     mirror: Mapping[str, int] = field(default_factory=dict)
 
     def without_zeros(self) -> Traffic:
-        """Azure lists also deployments that have no share."""
+        """Leave out deployments without a share, which Azure lists too."""
         return Traffic(
             *({name: n for name, n in part.items() if n} for part in (self.live, self.mirror))
         )
 
 
 def same(one: Traffic, other: Traffic) -> bool:
-    """Shares of 0 count as none."""
+    """True if both are the same, where shares of 0 count as none."""
     return one.without_zeros() == other.without_zeros()
 
 
 @dataclass(frozen=True)
 class Status:
-    """What an endpoint holds itself, read and written as one."""
+    """What the endpoint itself stores, read and written as one."""
 
     traffic: Traffic
     tags: Mapping[str, str]
@@ -55,9 +55,8 @@ class Status:
 
 @dataclass(frozen=True)
 class Source:
-    """What a deployment is made of, as far as it is known: registered versions
-    (``azureml:name:version``), and the file that it was deployed by, with the commit of its
-    repository."""
+    """What a deployment is made of, as far as known: registered versions
+    (``azureml:name:version``), the file it was deployed from, and that file's commit."""
 
     model: str = ""
     code: str = ""
@@ -68,8 +67,8 @@ class Source:
 
 @dataclass(frozen=True)
 class EndpointAnswer:
-    """To one request of ours. ``status`` is the model's own, also where the endpoint hid it behind
-    a 424."""
+    """The answer to a request of ours. ``status`` is the model's own, even if the endpoint hid it
+    behind a 424."""
 
     status: int
     body: bytes
@@ -91,7 +90,7 @@ class Observation:
 
 
 class Endpoint(Protocol):
-    """Each call may raise EndpointError; each that changes something may be repeated."""
+    """Every call may raise EndpointError. Every change may be repeated."""
 
     @property
     def name(self) -> str: ...
@@ -103,39 +102,37 @@ class Endpoint(Protocol):
     def status(self) -> Status: ...
 
     def update(self, change: Callable[[Status], Status]) -> None:
-        """Write what ``change`` makes of the endpoint as it is then; in force when this returns.
-        ``change`` is called anew with each attempt, and what it raises ends the update."""
+        """Write what ``change`` makes of the current status. It is in force when this returns.
+        ``change`` is called again in each attempt; if it raises, the update ends."""
 
     def source(self, deployment: str) -> Source: ...
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
-        """Create or update it from its file, with no traffic; returns when it is ready or has
-        failed. ``source``: what to take in place of what the file names."""
+        """Create or update a deployment from its file, without traffic, and wait until it is ready
+        or has failed. ``source``: what to use in place of what the file names."""
 
     def delete(self, deployment: str) -> None:
-        """And its autoscale setting. Nothing happens where there is none."""
+        """Delete a deployment and its autoscale setting. Do nothing if there is none."""
 
     def copy_autoscale(self, old: str, new: str, *, floor: bool = False) -> None:
-        """Scale ``new`` as ``old`` is scaled. Nothing happens where ``old`` has no autoscale
-        setting.
+        """Scale ``new`` as ``old`` is scaled. Do nothing if ``old`` has no autoscale setting.
 
-        ``floor``: with as many instances as ``old`` has now, or more.
+        ``floor``: with at least as many instances as ``old`` has now.
         """
 
     def remove_autoscale(self, deployment: str) -> None:
-        """Nothing happens where it has no autoscale setting."""
+        """Remove a deployment's autoscale setting. Do nothing if there is none."""
 
     def logs(self, deployment: str) -> str:
-        """Its last lines, to tell why it failed."""
+        """Return the last lines of a deployment's log, which say why it failed."""
 
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
-        """Ask it; ``deployment`` in place of whichever the traffic chooses."""
+        """Score ``body``, by ``deployment`` or else by whichever the traffic chooses."""
 
     def observations(self, since: float) -> Sequence[Observation]:
-        """Of the requests from ``since``, in seconds since 1970, as far as they are known by
-        now."""
+        """Return the requests from ``since``, in seconds since 1970, that are logged by now."""
 
 
 def direct(endpoint: Endpoint, traffic: Traffic) -> None:
-    """Set the traffic, whosever rollout the endpoint is in. Raises EndpointError."""
+    """Set the traffic, no matter which rollout holds the endpoint. Raises EndpointError."""
     endpoint.update(lambda status: replace(status, traffic=traffic))

@@ -9,6 +9,9 @@ from mlops import extras
 from mlops.endpoint import EndpointError
 from mlops.plain_text import plain
 
+EXTRAS = {"load": "load", "slo": "load"}
+"""Command -> the extra with its packages, where that is not ``deploy``."""
+
 PASSED_ON = (click.Abort, click.exceptions.Exit, BrokenPipeError, KeyboardInterrupt)
 """Exceptions by which click itself ends a command."""
 
@@ -18,7 +21,8 @@ def sentence(error: BaseException, command: str | None) -> str:
     if isinstance(error, StartupError | EndpointError):
         return plain(str(error))
     if isinstance(error, ModuleNotFoundError):
-        return f"This needs {error.name}; run `{extras.command('deploy')}`."
+        install = extras.command(EXTRAS.get(command or "", "deploy"))
+        return f"This needs {error.name}; run `{install}`."
     if (
         isinstance(error, OSError)
         and error.strerror

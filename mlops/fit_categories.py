@@ -33,10 +33,8 @@ def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.Data
             f"{int(rows.sum()):,} rows with categories in {listed(names)} that the fit did not have"
         )
         if rows.all():
-            raise StartupError(
-                f"The sample has nothing but {left_out}; give rows like those of the fit."
-            )
-        say(f"  note: left out are {left_out}")
+            raise StartupError(f"The sample has only {left_out}; give rows like those of the fit.")
+        say(f"  note: leaving out {left_out}")
     return pd.DataFrame({name: cast.get(name, frame[name]) for name in frame.columns})[~rows]
 
 

@@ -93,10 +93,10 @@ class GoldenSelector:
                 f"--golden-rows holds {len(rows):,} rows, and each start asks all of them; give "
                 f"{MAX_FILE_ROWS} at most."
             )
-        taken = len(self._answered(rows))
-        if taken < len(rows):
+        answered = len(self._answered(rows))
+        if answered < len(rows):
             raise StartupError(
-                f"The model does not answer {len(rows) - taken} of the {len(rows)} rows of "
+                f"The model does not answer {len(rows) - answered} of the {len(rows)} rows of "
                 f"--golden-rows; give others."
             )
         return rows
@@ -110,10 +110,10 @@ class GoldenSelector:
         columns = list(
             zip(*(sample[place] for place in spread(len(sample), MAX_SAMPLE_ROWS)), strict=True)
         )
-        made = SyntheticRows(self._contract.features, columns, kept)
+        synthetic = SyntheticRows(self._contract.features, columns, kept)
         rows, way = list[InputRow](), 0
-        for attempt in range(made.ways):
-            drawn = self._like(made.drawn(attempt, GOLDEN_ROWS), known, alone=len(sample) == 1)
+        for attempt in range(synthetic.ways):
+            drawn = self._like(synthetic.drawn(attempt, GOLDEN_ROWS), known, alone=len(sample) == 1)
             if len(drawn) > len(rows):
                 rows, way = drawn, attempt
             if len(rows) >= MIN_NEW_ROWS:
@@ -129,7 +129,7 @@ class GoldenSelector:
             f"  golden rows: {len(rows)} like the sample's, of which {repeated or 'none'} happen "
             f"to be in it"
         )
-        if way == made.ways - 1 and (names := [self._name(place) for place in made.kept]):
+        if way == synthetic.ways - 1 and (names := [self._name(place) for place in synthetic.kept]):
             say(f"  note: golden rows hold values of {listed(names)} that the model file holds too")
         return rows
 

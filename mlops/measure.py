@@ -80,7 +80,7 @@ def _measured(
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
     tried = frame.iloc[spread(len(frame), MAX_TRIED_ROWS)]
     rows = samples.rows_of(tried)
-    say(f"Asking {len(rows)} rows of the sample for {', '.join(contract.methods)}")
+    say(f"Trying {len(rows)} rows of the sample with {', '.join(contract.methods)}")
     answers, known, steady = _tried_answers(frame, rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
     check_json_answers(tried, estimator, contract, known)
@@ -159,8 +159,8 @@ def _tried_answers(
             known[method] = first
         else:
             say(
-                f"  note: {method} answers with NaN, infinity or times, or not twice alike: no "
-                f"golden answers for it"
+                f"  note: {method} answers with NaN, infinity or times, or differently each time: "
+                f"no golden answers for it"
             )
         if not (steadily or to_json(first) == to_json(second)):
             say("  note: not deterministic, so its answers will not be cached")

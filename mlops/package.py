@@ -70,39 +70,39 @@ def package(
         model_name=name,
         model_version=version,
     )
-    found = artifact.find(settings)
+    source = artifact.find(settings)
     estimator, digest = _load(
-        found, settings, f"mlops package {model} --sample DATA --out {out}", say
+        source, settings, f"mlops package {model} --sample DATA --out {out}", say
     )
     with startup_error_when("it was measured on the sample"):
-        signature = with_fitted((found.mlflow and found.mlflow.features) or (), estimator)
+        signature = with_fitted((source.mlflow and source.mlflow.features) or (), estimator)
         sample = _read(sample, estimator, signature, user_types or {}, say)
         if not isinstance(golden_rows, str):
             golden_rows = _read(golden_rows, estimator, signature, user_types or {}, silent)
         check_whole(estimator, sample, say)
     with converter() as graphs:
         with startup_error_when("it was measured on the sample"):
-            default = found.mlflow.method if found.mlflow else None
+            default = source.mlflow.method if source.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
-            measured = measure(estimator, sample, say, default, signed, golden_rows)
-        compiled, graph = _compile(estimator, measured, graphs, say)
-    _note_on_jobs(estimator, measured, compiled, say)
+            measurement = measure(estimator, sample, say, default, signed, golden_rows)
+        compiled, graph = _compile(estimator, measurement, graphs, say)
+    _note_on_jobs(estimator, measurement, compiled, say)
     manifest = Manifest(
-        model_name=found.name,
-        model_version=found.version if found.version != "unknown" else "1",
-        model_file=found.file.name,
-        files={found.file.name: digest}
+        model_name=source.name,
+        model_version=source.version if source.version != "unknown" else "1",
+        model_file=source.file.name,
+        files={source.file.name: digest}
         | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
         versions=running_versions(),
-        contract=measured.contract,
-        golden_rows=measured.rows,
-        golden_answers=measured.answers,
-        cacheable=cacheable and measured.cacheable,
+        contract=measurement.contract,
+        golden_rows=measurement.rows,
+        golden_answers=measurement.answers,
+        cacheable=cacheable and measurement.cacheable,
         onnx=compiled,
-        baselines=measured.baselines,
+        baselines=measurement.baselines,
     )
     say(f"Writing {out}")
-    _write(manifest, found.file, graph, out)
+    _write(manifest, source.file, graph, out)
     return manifest
 
 
@@ -119,14 +119,14 @@ def _read(
     return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
 
 
-def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
+def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
     """Return the estimator and the sha256 of its file.
 
     ``command``: the user's own, which an error repeats with another option. Raises StartupError.
     """
     imported = {*sys.modules}
     try:
-        estimator, digest, skew = model_file.read(found, settings)
+        estimator, digest, skew = model_file.read(source, settings)
     except UntrustedTypes as error:
         named = " ".join(
             f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types})
@@ -136,22 +136,24 @@ def _load(found: Artifact, settings: Settings, command: str, say: Say) -> tuple[
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
-    for module in not_deployed(sorted({*sys.modules} - imported), found.file):
+    for module in not_deployed(sorted({*sys.modules} - imported), source.file):
         say(f"  note: the model needs {module}; put it beside src/score.py, to be deployed")
     return estimator, digest
 
 
 def _compile(
-    estimator: Any, measured: Measurement, graphs: Convert, say: Say
+    estimator: Any, measurement: Measurement, graphs: Convert, say: Say
 ) -> tuple[OnnxModel | None, bytes]:
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
-        if not measured.cacheable:
+        if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        if measured.contract.dtype == object:
+        if measurement.contract.dtype == object:
             raise NotProven("it takes texts, categories or booleans")
-        asked = graphs(estimator, len(measured.contract.features), say)
-        compiled, graph = convert(estimator, measured.contract, measured.numbers, asked, say)
+        graphs_by_dtype = graphs(estimator, len(measurement.contract.features), say)
+        compiled, graph = convert(
+            estimator, measurement.contract, measurement.numbers, graphs_by_dtype, say
+        )
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
@@ -159,23 +161,23 @@ def _compile(
         say(f"  note: no ONNX, scikit-learn will answer: {why}")
         return None, b""
     proof = compiled.parity
-    rows, asked, apart = proof["rows"], proof["asked"], proof["largest_difference"]
+    rows, total, apart = proof["rows"], proof["asked"], proof["largest_difference"]
     say(
-        f"  ONNX ({compiled.dtype}) answers alike: {rows:,} of {asked:,} answers compared, at most "
-        f"{apart:.0e} apart"
+        f"  ONNX ({compiled.dtype}) gives the same answers: {rows:,} of {total:,} compared, at "
+        f"most {apart:.0e} apart"
     )
     return compiled, graph
 
 
 def _note_on_jobs(
-    estimator: Any, measured: Measurement, compiled: OnnxModel | None, say: Say
+    estimator: Any, measurement: Measurement, compiled: OnnxModel | None, say: Say
 ) -> None:
     """Print a note if ``n_jobs`` makes the estimator slower, unless the compiled model answers."""
-    contract = measured.contract
+    contract = measurement.contract
     if compiled and contract.methods[0] in compiled.outputs:
         return
     row, predict = (
-        golden_check.batch_of(measured.rows[:1], contract),
+        golden_check.batch_of(measurement.rows[:1], contract),
         Predictor(estimator, contract),
     )
     # Packaging must not fail because of a note.

@@ -48,13 +48,13 @@ class ParityResult:
 
     answers: how many answers were compared.
     left: rows that the compiled model left to the estimator.
-    asked: rows in all.
+    total: rows in all.
     apart: the largest difference of two answers.
     """
 
     answers: int = 0
     left: int = 0
-    asked: int = 0
+    total: int = 0
     apart: float = 0.0
 
     @property
@@ -64,14 +64,14 @@ class ParityResult:
     def __add__(self, other: ParityResult) -> ParityResult:
         apart = max(self.apart, other.apart)
         return ParityResult(
-            self.answers + other.answers, self.left + other.left, self.asked + other.asked, apart
+            self.answers + other.answers, self.left + other.left, self.total + other.total, apart
         )
 
     def to_json(self) -> dict[str, Any]:
         return {
             "rows": self.answers,
             "left_to_the_estimator": self.left,
-            "asked": self.asked,
+            "asked": self.total,
             "largest_difference": self.apart,
             "tolerance": TOLERANCE,
         }
@@ -95,7 +95,7 @@ class Parity:
         """Compare on all sets of rows, as far as time allows. Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
         parts.sort(key=lambda part: part.turn)  # some rows of each set before time runs out
-        result = ParityResult(asked=sum(len(part.batch.X) for part in parts))
+        result = ParityResult(total=sum(len(part.batch.X) for part in parts))
         begun = reported = self.clock()
         for part in parts:
             now = self.clock()
@@ -182,26 +182,26 @@ class _Part:
 
 
 def _progress(compared: ParityResult, seconds: float) -> str:
-    left = min(seconds / compared.seen * (compared.asked - compared.seen), TIME_LIMIT_S)
-    return f"compared {compared.seen:,} of {compared.asked:,} answers, about {left:.0f} s to go"
+    left = min(seconds / compared.seen * (compared.total - compared.seen), TIME_LIMIT_S)
+    return f"compared {compared.seen:,} of {compared.total:,} answers, about {left:.0f} s to go"
 
 
-def _difference(answers: list[Any], wanted: np.ndarray, scale: Any, what: str) -> float:
+def _difference(answers: list[Any], expected: np.ndarray, scale: Any, what: str) -> float:
     """Return the largest difference, relative to the larger of the answer and ``scale``.
 
     Raises NotProven.
     """
-    found = np.asarray(answers)
-    if found.shape != wanted.shape:
+    array = np.asarray(answers)
+    if array.shape != expected.shape:
         raise NotProven(f"{what}: answers of another shape")
-    if wanted.dtype.kind != "f":
-        wrong = int((found != wanted).sum())
+    if expected.dtype.kind != "f":
+        wrong = int((array != expected).sum())
         if wrong:
-            raise NotProven(f"{what}: {wrong} of {len(wanted)} answers differ")
+            raise NotProven(f"{what}: {wrong} of {len(expected)} answers differ")
         return 0.0
-    size = np.maximum(np.abs(wanted), scale)
+    size = np.maximum(np.abs(expected), scale)
     with np.errstate(invalid="ignore"):  # NaN in either is a difference
-        apart = float((np.abs(found - wanted) / np.where(size > 0, size, 1.0)).max())
+        apart = float((np.abs(array - expected) / np.where(size > 0, size, 1.0)).max())
     if not apart <= TOLERANCE:
         raise NotProven(f"{what}: apart by {apart:.1e}")
     return apart

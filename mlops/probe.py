@@ -72,8 +72,8 @@ def with_missing(
             f"({refused})"
         )
         if kept.empty:
-            raise StartupError(f"The sample has nothing but {left_out}; give rows that it answers.")
-        say(f"  note: left out are {left_out}")
+            raise StartupError(f"The sample has only {left_out}; give rows that it answers.")
+        say(f"  note: leaving out {left_out}")
     return dataclasses.replace(contract, features=features), kept
 
 

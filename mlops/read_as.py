@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
@@ -15,7 +16,6 @@ from azureml_scoring.models.estimators.known_values import NUMBER
 from mlops.cell_inference import MISSING_WORDS, are_codes, stray_cells
 from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
-from validation import moment
 
 MAX_NAMED = 8
 """Columns that a line names, and notes that are printed."""

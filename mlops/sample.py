@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.column import moment
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from mlops.column_types import BadCell, typed
 from mlops.csv_file import CsvFile
 from mlops.sample_file import load
-from validation import moment
 
 
 def read(
@@ -28,14 +28,14 @@ def read(
 
 
 def typed_frame(
-    found: CsvFile | pd.DataFrame,
+    rows: CsvFile | pd.DataFrame,
     features: Sequence[Feature] = (),
     user_types: Mapping[str, Feature] | None = None,
 ) -> pd.DataFrame:
     """Give the columns of a loaded file their types, like ``read``. Raises StartupError."""
-    if isinstance(found, CsvFile):
-        return found.frame(found.by_column(features) | found.user_types(user_types or {}))
-    return apply_types(found, user_types or {})
+    if isinstance(rows, CsvFile):
+        return rows.frame(rows.by_column(features) | rows.user_types(user_types or {}))
+    return apply_types(rows, user_types or {})
 
 
 def apply_types(frame: pd.DataFrame, user_types: Mapping[str, Feature]) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def _moments(name: str, column: pd.Series) -> pd.Series:
         return typed(cells, Feature(name, DATETIME)).set_axis(column.index)
     except BadCell as bad:
         raise StartupError(
-            f"Row {bad.row + 1} of the sample: column {name} must be {bad.wanted}; correct it."
+            f"Row {bad.row + 1} of the sample: column {name} must be {bad.requirement}; correct it."
         ) from None
 
 

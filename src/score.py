@@ -1,7 +1,7 @@
-"""Azure ML's contract: ``init()`` for each worker process, ``run()`` for each request. Only wiring.
+"""Azure ML's contract: ``init()`` once in each worker process, ``run()`` once for each request.
 
-``REQUEST_COUNT``, ``ERROR_COUNT`` (errors of ours) and ``INIT_TIME`` (seconds since the epoch) are
-attributes of this module too, of the whole server: they are summed over its worker processes.
+``REQUEST_COUNT``, ``ERROR_COUNT`` (our errors) and ``INIT_TIME`` (seconds since the epoch) are
+attributes too, for the whole server: the counts of its worker processes are summed.
 """
 
 import os
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# The server only puts the folder there in which it was started.
+# the server puts only the folder there in which it was started
 sys.path.insert(0, str(Path(__file__).parent))
 
 from azureml_scoring import opt_out
@@ -29,12 +29,13 @@ except ModuleNotFoundError:  # a batch job or a notebook does without the server
         return run
 
 
+COUNTERS = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors", "INIT_TIME": "started_at"}
+
 _application: Application | None = None
 
 
 def init() -> None:
-    """Load the model and open the routes. Raises StartupError, whose message is one sentence that
-    says what to do."""
+    """Load the model and open the routes. Raises StartupError, which says what to do."""
     global _application
     log.set_up()
     try:
@@ -46,32 +47,29 @@ def init() -> None:
 
 @rawhttp
 def run(request: Any) -> Any:
-    """Answer the server's request with its response; as a plain function, a str, bytes or dict with
-    a dict."""
+    """Answer the server's request with its response; a str, bytes or dict with a dict."""
     return _running().run(request)
 
 
 def health() -> Probe:
-    """-> (body, status): 200 where the model is loaded, else 503."""
+    """Return (body, status): 200 if the model is loaded, else 503."""
     return _running().health.health()
 
 
 def readiness() -> Probe:
-    """-> (body, status): 200 where requests can be handled."""
+    """Return (body, status): 200 if requests can be handled."""
     return _running().health.readiness()
 
 
 def liveness() -> Probe:
-    """-> (body, status): 503 only where a restart is the remedy."""
+    """Return (body, status): 503 only if a restart helps."""
     return _running().health.liveness()
 
 
 def __getattr__(name: str) -> Any:
-    counters = {"REQUEST_COUNT": "requests", "ERROR_COUNT": "service_errors"}
-    counters |= {"INIT_TIME": "started_at"}
-    if name in counters:
-        return getattr(_running().health.counts(), counters[name])
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in COUNTERS:
+        return getattr(_running().health.counts(), COUNTERS[name])
+    raise AttributeError(f"module {__name__} has no attribute {name}")
 
 
 def _running() -> Application:

@@ -1,5 +1,4 @@
-"""One connection of our worker, with a fake transport and a fake endpoint: pieces arrive as they are
-sent."""
+"""One connection of our worker, with a fake transport and a fake endpoint."""
 
 import asyncio
 import logging.handlers
@@ -22,7 +21,7 @@ from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import Answer, MustWait
 
 PATIENCE = 60.0
-KEEP_ALIVE = 75
+KEEP_ALIVE_S = 75
 BODY = b'{"data": [[1]]}'
 
 
@@ -131,9 +130,9 @@ class Endpoint:
         self.try_to_answer(environ, may_wait=False)
         return Scoring(self, body)
 
-    def respond(self, request: bytes, answer: Answer, started: float) -> Response:
+    def headers(self, request: bytes, answer: Answer, started: float) -> list[tuple[str, str]]:
         assert answer.body == request
-        return _good(request)
+        return _good(request).headers
 
     def try_to_answer(self, environ: Any, may_wait: bool) -> None:
         self.environ = environ
@@ -183,9 +182,15 @@ class Connection:
     ) -> None:
         config = Config(
             Front(flask, endpoint),  # type: ignore[arg-type]
-            http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", proxy_headers=False, server_header=False,
-            log_config=None, timeout_keep_alive=KEEP_ALIVE,
-        )  # fmt: skip
+            http=FrontProtocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            proxy_headers=False,
+            server_header=False,
+            log_config=None,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         config.load()
         logger = logging.getLogger("uvicorn.access")
         logger.handlers, logger.propagate = list(access_log), False
@@ -206,8 +211,8 @@ class Connection:
         ]
 
     async def answers(self, count: int, *, others_done: bool = True) -> list[int]:
-        """Return the statuses, once there are so many and all work is done, that of other connections
-        included."""
+        """Return the statuses, once there are so many and all work is done, also that of other
+        connections."""
         async with asyncio.timeout(PATIENCE):
             while len(self.statuses) < count or (others_done and self.state.tasks):
                 await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""An endpoint with requests of its own, in simulated time, and a rollout on it that may be killed
+"""A simulated endpoint: it has requests and a time of its own, and a rollout on it may be killed
 anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,11 +36,11 @@ GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[
 
 
 class Killed(BaseException):
-    """The controller's process is no more: nothing that it does from here on has an effect."""
+    """The controller's process was killed: nothing it does from here on has an effect."""
 
 
 class Simulated:
-    """Time passes in ``sleep``; meanwhile clients ask, by the traffic."""
+    """An endpoint whose time passes in ``sleep``, while clients send requests, by the traffic."""
 
     name = "diabetes"
 
@@ -51,7 +51,7 @@ class Simulated:
         self.in_force = Traffic({OLD: 100})
         self.instances = 3
         self.scaled: dict[str, int] = {}
-        """The least instances of each deployment that has an autoscale setting."""
+        """The minimum of instances of each deployment with an autoscale setting."""
         self.scales = True
         self.tags: Mapping[str, str] = {}
         self.versions = {OLD: 1}
@@ -187,7 +187,7 @@ def journal(endpoint: Simulated, folder: Path) -> Journal:
 
 
 def claim(endpoint: Simulated, folder: Path) -> EndpointClaim:
-    """That of the last rollout in this folder."""
+    """Return the claim of the last rollout in this folder."""
     return EndpointClaim(endpoint, journal(endpoint, folder).run() or new_run(), endpoint.clock)
 
 

@@ -1,4 +1,4 @@
-"""An endpoint for the command line of rollouts: it tells its state and takes traffic, and deploys
+"""An endpoint for tests of the command line: it has a state and takes traffic, and deploys
 nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,11 @@ GREEN = "name: green\nendpoint_name: diabetes\nmodel: azureml:diabetes-classifie
 ROLLING = Record(
     "run-1", RolloutPhase.ROLLING, "blue", "green", "ci", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 )
-"""What an endpoint's tags tell while a rollout from blue to green is under way."""
+"""The record in an endpoint's tags while a rollout from blue to green is under way."""
 
 
 class Still:
-    """An endpoint that only tells its state, and takes traffic."""
+    """An endpoint with a fixed state that only takes traffic."""
 
     name = "diabetes"
 
@@ -91,7 +91,7 @@ class Described:
 
 
 def half_way() -> Still:
-    """Half-way from blue to green."""
+    """Return an endpoint half-way from blue to green."""
     made = Still({"blue": 50, "green": 50})
     made.tags = ROLLING.on({"team": "risk"})
     made.made_of = Source()
@@ -105,6 +105,6 @@ def record(endpoint: Still) -> Record:
 
 
 def mlops(*words: str | Path, env: Mapping[str, str | None] = WORKSPACE) -> tuple[int, str]:
-    """-> the exit status and what the command said."""
+    """Run a command; return its exit status and output."""
     result = CliRunner().invoke(main, [str(word) for word in words], env=env)
     return result.exit_code, result.output

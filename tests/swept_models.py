@@ -88,15 +88,15 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "RANSACRegressor": lambda: {"estimator": Ridge(), "min_samples": 20, "random_state": 0},
     "SparseCoder": lambda: {"dictionary": np.eye(4)},
 }
-"""What can't be made of a signature alone."""
+"""Arguments of classes that can't be made from their signature alone."""
 
 
 class NotFitted(Exception):
-    """Why none of the targets will do."""
+    """No target fits; the message says why."""
 
 
 def every() -> dict[str, Callable[[], Fitted]]:
-    """Name -> what fits it. What can't be fitted raises NotFitted."""
+    """Return name -> a function that fits the model. It raises NotFitted if that fails."""
     alone = {name: _fitting(name, kind) for name, kind in all_estimators()}
     return alone | {name: _fitting_pipeline(*known) for name, known in PIPELINES.items()}
 
@@ -146,7 +146,7 @@ def _suitable(estimator: Any) -> pd.DataFrame:
 
 
 def _fit(estimator: Any, X: Any) -> Any:
-    """With the first kind of target that it takes."""
+    """Fit with the first kind of target that the estimator takes."""
     reasons = []
     classes, amounts = (CLASS, CLASS > 0, BOTH), (AMOUNT, AMOUNTS)
     for target in (

@@ -67,7 +67,9 @@ class Manifests:
             for where in (("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"))
         )
         variables = {
-            each["name"]: each["value"] for each in container.get("env", ()) if "value" in each
+            variable["name"]: variable["value"]
+            for variable in container.get("env", ())
+            if "value" in variable
         }
         return Setup(
             self.name, autoscaler(self.scaler), cpu, memory, cores, settings.load(variables)
@@ -119,16 +121,17 @@ class Manifests:
 def read(paths: Iterable[Path]) -> list[Manifests]:
     """Read the autoscalers in ``paths``, each with its Deployment from one of ``paths`` or from the
     same folder. Raises StartupError."""
-    found: list[tuple[Path, Manifest]] = [
+    documents: list[tuple[Path, Manifest]] = [
         (path, manifest) for path in paths for manifest in _documents(path)
     ]
-    scalers = [(path, manifest) for path, manifest in found if manifest["kind"] in SCALERS]
+    scalers = [(path, manifest) for path, manifest in documents if manifest["kind"] in SCALERS]
     if not scalers:
         raise StartupError(
             "There is no HorizontalPodAutoscaler in these manifests; name its file or folder."
         )
     return [
-        Manifests(f"{path}", scaler, _deployment(scaler, path, found)) for path, scaler in scalers
+        Manifests(f"{path}", scaler, _deployment(scaler, path, documents))
+        for path, scaler in scalers
     ]
 
 
@@ -149,7 +152,9 @@ def _pod_spec(deployment: Manifest) -> dict[str, Any]:
     return spec
 
 
-def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manifest]]) -> Manifest:
+def _deployment(
+    scaler: Manifest, path: Path, documents: Sequence[tuple[Path, Manifest]]
+) -> Manifest:
     """Find the Deployment that ``scaler`` names, first in its own file or folder."""
     try:
         wanted = scaler["spec"]["scaleTargetRef"]["name"]
@@ -158,7 +163,7 @@ def _deployment(scaler: Manifest, path: Path, given: Sequence[tuple[Path, Manife
     beside = (
         [(path.parent, manifest) for manifest in _documents(path.parent)] if path.is_file() else []
     )
-    for _, manifest in sorted([*beside, *given], key=lambda one: one[0] != path):
+    for _, manifest in sorted([*beside, *documents], key=lambda one: one[0] != path):
         if (
             manifest["kind"] == "Deployment"
             and (manifest.get("metadata") or {}).get("name") == wanted

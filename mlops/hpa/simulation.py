@@ -101,17 +101,10 @@ class _Seconds:
     @classmethod
     def of(cls, rate: np.ndarray, latencies: int) -> _Seconds:
         """``rate``: requests/s in each second. ``latencies``: how many ``later`` has."""
-        seconds, minutes = len(rate), -(-len(rate) // MINUTE)
-        return cls(
-            rate=rate,
-            replicas=np.zeros(seconds, int),
-            ready=np.zeros(seconds, int),
-            cores=np.zeros(seconds),
-            in_flight=np.zeros(seconds),
-            shed=np.zeros(seconds),
-            waiting=np.zeros(seconds),
-            later=np.zeros((minutes, latencies)),
-        )
+        replicas, ready = np.zeros((2, len(rate)), int)
+        cores, in_flight, shed, waiting = np.zeros((4, len(rate)))
+        later = np.zeros((-(-len(rate) // MINUTE), latencies))
+        return cls(rate, replicas, ready, cores, in_flight, shed, waiting, later)
 
 
 def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:

@@ -14,7 +14,7 @@ import click
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
-from mlops import example, extras
+from mlops import example
 from mlops.load import mix, stages
 from mlops.quantity_options import QuantityType
 
@@ -106,22 +106,15 @@ def load(
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
-    try:
-        from mlops.load import report
-        from mlops.load.figures import Objectives
-        from mlops.load.progress import Progress
-        from mlops.load.run import LoadPlan, run
-        from mlops.score import address_of, deployment_of, secret_of
-        from mlops.score_client import ScoreClient, ScoreRefused, headers_of
-    except ModuleNotFoundError as error:
-        raise click.ClickException(
-            f"mlops load needs {error.name}; run `{extras.command('load')}`."
-        ) from None
-    address, secret, deployment = (
-        address_of(url, secret_env),
-        secret_of(secret_env),
-        deployment_of(deployment),
-    )
+    from mlops.load import report
+    from mlops.load.figures import Objectives
+    from mlops.load.progress import Progress
+    from mlops.load.run import LoadPlan, run
+    from mlops.score import address_of, deployment_of, secret_of
+    from mlops.score_client import ScoreClient, ScoreRefused, headers_of
+
+    address, secret = address_of(url, secret_env), secret_of(secret_env)
+    deployment = deployment_of(deployment)
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # before the load, whose report would be lost
     report.check(out)

@@ -29,8 +29,8 @@ IDLE_S = 1
 """A connection that is idle for longer is closed, before the server closes it under a request."""
 
 
-class Generator:
-    """``plan``: the fields of ``mlops.load.run.LoadPlan``."""
+class Sender:
+    """Sends the requests of ``plan``, the fields of a ``LoadPlan``, when they are due."""
 
     def __init__(self, plan: dict[str, Any], session: aiohttp.ClientSession) -> None:
         self._url = plan["url"]
@@ -43,6 +43,7 @@ class Generator:
         self._began = time.perf_counter()
 
     async def send_all(self, requests: asyncio.TaskGroup) -> None:
+        """Begin each request in ``requests``; none waits for another."""
         write(f"{time.time()}")
         for stage, due_s in arrivals(self._stages):
             kind, body = self._mix.next()
@@ -71,6 +72,7 @@ class Generator:
 
 
 def write(line: str) -> None:
+    """Write a line for the process that started us, and end if that is gone."""
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -88,7 +90,7 @@ async def run(plan: dict[str, Any]) -> None:
         ) as session,
         asyncio.TaskGroup() as requests,
     ):
-        sending = asyncio.create_task(Generator(plan, session).send_all(requests))
+        sending = asyncio.create_task(Sender(plan, session).send_all(requests))
         loop = asyncio.get_running_loop()
 
         def stop() -> None:

@@ -27,7 +27,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
 @click.command()
 @click.option("--model", type=EXISTING, help=f"Package this model instead of the one in {FILE}.")
 @click.option(
-    "--sample", type=EXISTING, help=f"Read sample rows from here instead of the file in {FILE}."
+    "--sample", type=EXISTING, help=f"Read sample rows from this file instead of the one in {FILE}."
 )
 @click.option(
     "--version", default="v1.0.0", callback=printable, help="Give the model this version."
@@ -36,7 +36,7 @@ EXISTING = click.Path(path_type=Path, exists=True)
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=names_.ARTIFACT,
-    help="Write the artifact folder here.",
+    help="Write the artifact to this folder.",
 )
 @click.option(
     "--force", is_flag=True, help="Replace an artifact folder that another command wrote."

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 
 def main(parent: int, command: Sequence[str]) -> None:
-    """Run ``command`` until it or ``parent`` ends, then kill our process group, and so ourselves."""
+    """Run ``command`` until it or ``parent`` ends, then kill our process group, us included."""
     process = subprocess.Popen(command)  # noqa: S603
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while process.poll() is None and os.getppid() == parent:

@@ -67,7 +67,9 @@ class EndpointServer:
         return None
 
     async def _states(self, _: web.Request) -> web.Response:
-        return web.json_response({name: each.state for name, each in self._deployments.items()})
+        return web.json_response(
+            {name: deployment.state for name, deployment in self._deployments.items()}
+        )
 
     async def _deploy(self, request: web.Request) -> web.Response:
         name, artifact = request.match_info["name"], await request.json()
@@ -103,11 +105,11 @@ class EndpointServer:
     async def _observations(self, request: web.Request) -> web.Response:
         since = float(request.query["since"])
         return web.json_response(
-            [[*vars(each).values()] for each in self._splitter.observations(since)]
+            [[*vars(request).values()] for request in self._splitter.observations(since)]
         )
 
     async def _close(self, _: web.Application) -> None:
-        await asyncio.gather(*(each.stop() for each in self._deployments.values()))
+        await asyncio.gather(*(deployment.stop() for deployment in self._deployments.values()))
         await self._splitter.close()
 
 

@@ -1,2 +1,2 @@
-"""Brings a new deployment of an online endpoint into service by steps, each judged, and back where
-it should not be."""
+"""Brings a new deployment of an online endpoint into service step by step, each judged, and puts
+the traffic back if one fails."""

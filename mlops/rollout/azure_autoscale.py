@@ -1,5 +1,5 @@
-"""The autoscale settings of deployments. They belong to Azure Monitor, and azure-ai-ml does not
-know them."""
+"""The autoscale settings of deployments, which belong to Azure Monitor; azure-ai-ml does not know
+them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESOURCE_MANAGER = "https://management.azure.com"
 ROLE = "Contributor on the resource group"
 
 Setting = dict[str, Any]
-"""As Azure Resource Manager answers it."""
+"""As Azure Resource Manager returns it."""
 
 Arm = PipelineClient[HttpRequest, HttpResponse]
 
@@ -27,14 +27,14 @@ Arm = PipelineClient[HttpRequest, HttpResponse]
 def resource_manager(
     credential: TokenCredential, url: str = RESOURCE_MANAGER, **options: Any
 ) -> Arm:
-    """A client of Azure Resource Manager. ``options``: those of azure-core's transport and
+    """Make a client of Azure Resource Manager. ``options``: for azure-core's transport and
     retries."""
     policies = [RetryPolicy(**options), BearerTokenCredentialPolicy(credential, f"{url}/.default")]
     return PipelineClient(url, policies=policies, **options)
 
 
 class AzureAutoscale:
-    """The settings for the deployments of one endpoint, all in the workspace's resource group."""
+    """The autoscale settings of one endpoint's deployments, in the workspace's resource group."""
 
     def __init__(
         self,
@@ -51,25 +51,27 @@ class AzureAutoscale:
         self._arm = arm
         self._endpoint = endpoint
         self._settings = f"{group}/Microsoft.Insights/autoscaleSettings"
-        self._deployments = f"{group}/Microsoft.MachineLearningServices/workspaces/{workspace}/onlineEndpoints/{endpoint}/deployments"
+        self._deployments = (
+            f"{group}/Microsoft.MachineLearningServices/workspaces/{workspace}"
+            f"/onlineEndpoints/{endpoint}/deployments"
+        )
 
     def of(self, deployment: str) -> Setting | None:
-        """The setting whose target is the deployment; None where there is none. Raises
-        EndpointError."""
+        """Return the setting whose target is the deployment, or None. Raises EndpointError."""
         target = self._id(deployment)
-        found = self._calls.ask(
+        settings = self._calls.ask(
             f"look up the autoscale setting of {deployment}", lambda: list(self._all())
         )
         return next(
-            (one for one in found if _same(one["properties"].get("targetResourceUri"), target)),
+            (one for one in settings if _same(one["properties"].get("targetResourceUri"), target)),
             None,
         )
 
     def give(self, deployment: str, setting: Setting, at_least: int = 0) -> None:
-        """Create or replace the deployment's setting by one of another deployment's. Raises
-        EndpointError.
+        """Create or replace the deployment's setting by a copy of another deployment's.
 
-        ``at_least``: instances that the minimum is raised to, within the maximum.
+        ``at_least``: instances that the minimum is raised to, within the maximum. Raises
+        EndpointError.
         """
         before = self.of(deployment)
         name = before["name"] if before else f"{self._endpoint}-{deployment}"
@@ -88,8 +90,7 @@ class AzureAutoscale:
         )
 
     def remove(self, deployment: str) -> None:
-        """Delete the deployment's setting; nothing happens where there is none. Raises
-        EndpointError."""
+        """Delete the deployment's setting, if it has one. Raises EndpointError."""
         if setting := self.of(deployment):
             with suppress(NotThere):
                 self._calls.ask(
@@ -117,12 +118,12 @@ class AzureAutoscale:
 
 
 def _same(one: str | None, other: str) -> bool:
-    """Whether two ids name one resource: Azure does not keep their case."""
+    """True if two ids name one resource: Azure does not keep their case."""
     return one is not None and one.lower() == other.lower()
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:
-    """A copy with the id ``old`` replaced wherever it stands."""
+    """Return a copy of ``value`` with the id ``old`` replaced everywhere."""
     if isinstance(value, dict):
         return {key: _replaced(inner, old, new) for key, inner in value.items()}
     if isinstance(value, list):
@@ -131,7 +132,7 @@ def _replaced(value: Any, old: str, new: str) -> Any:
 
 
 def _raised(capacity: dict[str, str], at_least: int) -> dict[str, str]:
-    """Azure writes numbers of instances as text."""
+    """Raise the minimum to ``at_least``. Azure writes numbers of instances as text."""
     least = min(at_least, int(capacity["maximum"]))
     return {
         **capacity,

@@ -1,5 +1,4 @@
-"""Calls of azure-ai-ml that wait out what passes by itself, and otherwise end in an
-EndpointError."""
+"""Calls azure-ai-ml: waits until transient errors are over, and raises EndpointError for others."""
 
 from __future__ import annotations
 
@@ -18,25 +17,24 @@ from mlops.endpoint import EndpointError
 from mlops.rollout import azure_errors
 
 log = logging.getLogger(__name__)
-logging.getLogger("azure.identity").setLevel(
-    logging.ERROR
-)  # it warns by a page; our sentence says what to do
+# Its warning is a page long; our error says what to do.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
 T = TypeVar("T")
 
-ENDED_BADLY = ("failed", "canceled")
+FAILED_STATES = ("failed", "canceled")
 
 
 class OperationFailed(EndpointError):
-    """Azure took the request, and what it began has failed."""
+    """Azure accepted the request, but the operation failed."""
 
 
 class NotThere(EndpointError):
-    """What was asked for is missing, though the endpoint exists."""
+    """The resource is missing, though the endpoint exists."""
 
 
 class AzureCalls:
-    """``endpoint``: the one that all calls are about. ``patience_s``: how long one of them may
-    take. ``role``: what allows them."""
+    """Calls about one endpoint. ``patience_s``: how long a call may take. ``role``: the role that
+    allows them."""
 
     def __init__(
         self, ml: MLClient, endpoint: str, patience_s: float, role: str = azure_errors.ROLE
@@ -47,8 +45,8 @@ class AzureCalls:
         self._role = role
 
     def ask(self, what: str, call: Callable[[], T]) -> T:
-        """What ``call`` returns, once throttling, conflicts and faults that pass are over.
-        ``what``: for errors."""
+        """Return what ``call`` returns, once throttling, conflicts and transient faults are over.
+        ``what``: names the call in errors."""
         limit = time.monotonic() + self._patience_s
         while True:
             try:
@@ -66,7 +64,7 @@ class AzureCalls:
                 time.sleep(pause)
 
     def finish(self, what: str, begin: Callable[[], Any]) -> None:
-        """Start a long-running operation and see it to its end. Beside EndpointError raises
+        """Start a long-running operation and wait until it ends. Raises EndpointError,
         OperationFailed."""
 
         def run() -> None:
@@ -74,7 +72,7 @@ class AzureCalls:
             try:
                 poller.wait(self._patience_s)
             except AzureError as error:
-                if poller.status().lower() not in ENDED_BADLY:
+                if poller.status().lower() not in FAILED_STATES:
                     raise
                 raise OperationFailed(azure_errors.sentence(what, error)) from error
             if not poller.done():
@@ -83,17 +81,17 @@ class AzureCalls:
                     "see in Azure ML studio how it ends."
                 )
 
-        with redirect_stdout(sys.stderr):  # azure-ai-ml prints a dot each time that it asks
+        with redirect_stdout(sys.stderr):  # azure-ai-ml prints a dot each time it polls
             self.ask(what, run)
 
     def _meaning(self, what: str, error: Exception) -> EndpointError:
-        said = azure_errors.sentence(what, error, self._role)
+        message = azure_errors.sentence(what, error, self._role)
         if azure_errors.missing(error):
-            return self._what_is_missing() or NotThere(said)
-        return EndpointError(said)
+            return self._what_is_missing() or NotThere(message)
+        return EndpointError(message)
 
     def _what_is_missing(self) -> EndpointError | None:
-        """Found by asking, since the words of Azure's 404 vary."""
+        """Find out by further calls, since the words of Azure's 404 vary."""
         workspace, group = self._ml.workspace_name, self._ml.resource_group_name
         if _missing(lambda: self._ml.workspaces.get(workspace)):
             return EndpointError(

@@ -1,5 +1,4 @@
-"""The deployments of an online endpoint in Azure: what each is made of, how it is made, what it
-logs."""
+"""The deployments of an online endpoint in Azure: their sources, creation, deletion and logs."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ from azure.ai.ml import MLClient, load_online_deployment
 from mlops.endpoint import EndpointError, Source, State
 from mlops.rollout.azure_calls import AzureCalls, NotThere, OperationFailed
 from mlops.rollout.checkout import origin
-from mlops.rollout.record import LONGEST
+from mlops.rollout.record import MAX_TAG_LENGTH
 
 STATES = {
     "Creating": State.CREATING,
@@ -24,10 +23,10 @@ STATES = {
     "Failed": State.FAILED,
     "Canceled": State.FAILED,
 }
-"""A deployment that is being deleted counts as gone."""
+"""Azure's states. A deployment that is being deleted counts as gone."""
 
 FILE_TAG, COMMIT_TAG = "rollout-file", "rollout-commit"
-"""Of a deployment: what the next rollout is to know of it."""
+"""Tags of a deployment, for the next rollout's record."""
 
 CONTAINERS = ("storage-initializer", "inference-server")
 LOG_LINES = 100
@@ -37,7 +36,7 @@ REGISTERED = re.compile(
 
 
 class AzureDeployments:
-    """``files`` and ``models``: as of AzureEndpoint. What is asked may raise EndpointError."""
+    """``files`` and ``models``: as in AzureEndpoint. Every call may raise EndpointError."""
 
     def __init__(
         self,
@@ -55,13 +54,13 @@ class AzureDeployments:
         self._failures: dict[str, str] = {}
 
     def states(self) -> Mapping[str, State]:
-        found = self._calls.ask(
+        deployments = self._calls.ask(
             f"list the deployments of {self._endpoint}",
             lambda: list(self._ml.online_deployments.list(self._endpoint)),
         )
         return {
             str(one.name): STATES[one.provisioning_state]
-            for one in found
+            for one in deployments
             if one.provisioning_state in STATES
         }
 
@@ -77,11 +76,11 @@ class AzureDeployments:
         )
 
     def instances(self, deployment: str) -> int:
-        """How many it has now."""
+        """Return how many instances a deployment has now."""
         return int(self._get(deployment).instance_count or 0)
 
     def deploy(self, deployment: str, source: Source, at_least: int) -> None:
-        """Create or update it. ``source``: what to take in place of what its file names;
+        """Create or update a deployment. ``source``: what to use in place of what its file names.
         ``at_least``: instances."""
         if deployment not in self._files:
             raise EndpointError(
@@ -113,16 +112,16 @@ class AzureDeployments:
             )
 
     def logs(self, deployment: str) -> str:
-        told = [self._failures[deployment]] if deployment in self._failures else []
-        refused = []
+        texts = [self._failures[deployment]] if deployment in self._failures else []
+        errors = []
         for container in CONTAINERS:
             try:
-                told.append(self._container_log(deployment, container))
+                texts.append(self._container_log(deployment, container))
             except EndpointError as error:  # a container that never started has none
-                refused.append(error)
-        if not told:
-            raise refused[0]
-        return "\n".join(filter(None, told))
+                errors.append(error)
+        if not texts:
+            raise errors[0]
+        return "\n".join(filter(None, texts))
 
     def _get(self, deployment: str) -> Any:
         return self._calls.ask(
@@ -141,21 +140,20 @@ class AzureDeployments:
 
 
 def load(read: Callable[..., Any], file: Path, **values: str) -> Any:
-    """What azure-ai-ml's ``read`` makes of a YAML file, with ``values`` in place of its own. Raises
+    """Load a YAML file by azure-ai-ml's ``read``, with ``values`` in place of its own. Raises
     EndpointError."""
     try:
         return read(file, params_override=[{key: value} for key, value in values.items()])
     except Exception as error:  # azure-ai-ml raises a dozen kinds
-        said = " ".join(str(error).partition("Visit this link")[0].split())
-        raise EndpointError(f"{file} can't be used: {said}; correct the file.") from error
+        reason = " ".join(str(error).partition("Visit this link")[0].split())
+        raise EndpointError(f"{file} can't be used: {reason}; correct the file.") from error
 
 
 def _registered(asset: Any) -> str:
-    """``azureml:name:version`` where it is a version in the workspace or a registry, else
-    nothing."""
+    """Return ``azureml:name:version`` for a version in the workspace or a registry, else ``""``."""
     text = asset if isinstance(asset, str) else ""
-    if found := REGISTERED.fullmatch(text):
-        return f"azureml:{found[1]}:{found[2]}"
+    if match := REGISTERED.fullmatch(text):
+        return f"azureml:{match[1]}:{match[2]}"
     return text if text.startswith("azureml://registries/") else ""
 
 
@@ -173,5 +171,5 @@ def _origin_tags(file: Path) -> dict[str, str]:
     return {
         name: value
         for name, value in {FILE_TAG: path, COMMIT_TAG: commit}.items()
-        if 0 < len(value) <= LONGEST
+        if 0 < len(value) <= MAX_TAG_LENGTH
     }

@@ -30,11 +30,11 @@ from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
 from mlops.score_client import TIMEOUT_S
 
-CHANGING_S = 5
-"""Seconds between looks at an endpoint that is being changed."""
+POLL_S = 5
+"""Time between looks at an endpoint that is being changed."""
 
 AUTOSCALE_PATIENCE_S = 300
-"""A way back does not wait longer for Azure Monitor."""
+"""A way back does not wait longer than this for Azure Monitor."""
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,8 @@ def connect(
     log_workspace: str,
     models: Mapping[str, str] | None = None,
 ) -> AzureEndpoint:
-    """The endpoint ``name``, as whoever is signed in. ``log_workspace``: the id of its Log
-    Analytics workspace."""
+    """Connect to the endpoint ``name`` as the user who is signed in. ``log_workspace``: the id of
+    its Log Analytics workspace."""
     credential = DefaultAzureCredential()
     return AzureEndpoint(
         name,
@@ -72,8 +72,8 @@ def connect(
 
 
 class AzureEndpoint:
-    """An Endpoint. ``files``: the YAML file of each deployment. ``models``: the version to deploy
-    in place of a label that the file names, by deployment. ``patience_s``: how long one call may
+    """An Endpoint in Azure. ``files``: the YAML file of each deployment. ``models``: by deployment,
+    the version to deploy in place of a label in its file. ``patience_s``: how long a call may
     take."""
 
     def __init__(
@@ -120,7 +120,7 @@ class AzureEndpoint:
         return self._deployments.states()
 
     def status(self) -> Status:
-        """Once a change that is under way has ended."""
+        """Return the status, once a change that is under way has ended."""
         return _status(self._settled())
 
     def update(self, change: Callable[[Status], Status]) -> None:
@@ -142,10 +142,9 @@ class AzureEndpoint:
         return self._deployments.source(deployment)
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
-        """Where it has failed, ``logs`` begins with Azure's reason.
+        """Create or update a deployment. If it fails, ``logs`` begins with Azure's reason.
 
-        It starts with as many instances as an autoscaled deployment has that takes traffic now, or
-        more by its file.
+        It starts with at least as many instances as an autoscaled deployment with traffic has now.
         """
         traffic = self.traffic()
         if deployment in traffic.live or deployment in traffic.mirror:
@@ -169,7 +168,7 @@ class AzureEndpoint:
         self._autoscale.remove(deployment)
 
     def logs(self, deployment: str) -> str:
-        """What Azure said when it failed, and the last lines of both its containers."""
+        """Return Azure's reason if it failed, and the last lines of both its containers."""
         return self._deployments.logs(deployment)
 
     def score(self, body: bytes, deployment: str | None = None) -> EndpointAnswer:
@@ -184,14 +183,14 @@ class AzureEndpoint:
         )
 
     def _settled(self) -> Any:
-        """The endpoint, once a change that is under way has ended: until then traffic and tags may
-        disagree."""
+        """Return the endpoint, once a change that is under way has ended: until then traffic and
+        tags may disagree."""
         until = time.monotonic() + self._patience_s
         while (
             endpoint := self._get()
         ).provisioning_state == "Updating" and time.monotonic() < until:
             log.warning("%s is being changed; waiting until that has ended.", self.name)
-            time.sleep(CHANGING_S)
+            time.sleep(POLL_S)
         return endpoint
 
 

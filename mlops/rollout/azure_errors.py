@@ -1,5 +1,5 @@
-"""What Azure's refusals mean: which pass by themselves, and for the others one sentence with what
-to do next."""
+"""Explains Azure's errors: which are transient, and for the others one sentence with what to do
+next."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from azure.core.exceptions import (
 )
 
 PAUSE_S = 15.0
-"""Between attempts where Azure does not say how long."""
+"""Time between attempts, if Azure does not say how long."""
 
 ROLE = "AzureML Data Scientist on the workspace"
-"""What allows most of what is asked here."""
+"""The role that allows most calls."""
 
-BUSY = {409: "another operation is in progress", 429: "Azure throttles the requests"}
+BUSY_STATUSES = {409: "another operation is in progress", 429: "Azure throttles the requests"}
 
 
 def pause(error: Exception) -> float | None:
-    """Seconds after which to ask again, or None where that would not help.
+    """Return the seconds to wait before another attempt, or None if that would not help.
 
     409 means that another operation on the endpoint is in progress.
     """
@@ -31,7 +31,7 @@ def pause(error: Exception) -> float | None:
         return PAUSE_S
     status = _status(error)
     if isinstance(error, HttpResponseError) and (
-        status in BUSY or (status >= 500 and status != 501)
+        status in BUSY_STATUSES or (status >= 500 and status != 501)
     ):
         return _retry_after(error.response)
     return None
@@ -42,34 +42,37 @@ def missing(error: Exception) -> bool:
 
 
 def sentence(what: str, error: Exception, role: str = ROLE) -> str:
-    """``what``: what was asked of Azure, as in "delete deployment blue". ``role``: what allows
-    it."""
-    status, said = _status(error), reason(error)
+    """Return the error as one sentence. ``what``: the call, such as "delete deployment blue".
+    ``role``: the role that allows it."""
+    status, message = _status(error), reason(error)
     if isinstance(error, ClientAuthenticationError) or status == 401:
-        said, advice = (
+        message, advice = (
             "nobody is signed in to Azure",
             "run `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET",
         )
     elif status == 403:
         advice = f"ask for the role {role}"
     elif isinstance(error, ServiceRequestError):
-        said, advice = f"Azure can't be reached ({said})", "check the network and the proxy"
+        message, advice = f"Azure can't be reached ({message})", "check the network and the proxy"
     elif pause(error) is not None:
-        said, advice = (
-            f"{BUSY.get(status, said)}, still after waiting",
+        message, advice = (
+            f"{BUSY_STATUSES.get(status, message)}, still after waiting",
             "look in Azure ML studio and try again later",
         )
-    elif "quota" in said.lower():
+    elif "quota" in message.lower():
         advice = "take a smaller instance_type or fewer instances, or ask for more quota"
-    elif "unique within a region" in said:
-        said, advice = "another endpoint in this region has that name", "choose a name of your own"
+    elif "unique within a region" in message:
+        message, advice = (
+            "another endpoint in this region has that name",
+            "choose a name of your own",
+        )
     else:
         advice = "correct that and try again"
-    return f"Can't {what}: {said}; {advice}."
+    return f"Can't {what}: {message}; {advice}."
 
 
 def reason(error: Exception) -> str:
-    """Azure's own words on one line, without the full stop."""
+    """Return Azure's own words on one line, without the full stop."""
     body = error.error if isinstance(error, HttpResponseError) else None
     if not body or not body.message:
         return (
@@ -93,5 +96,5 @@ def _status(error: Exception) -> int:
 
 
 def _retry_after(response: Any) -> float:
-    said = response.headers.get("Retry-After", "") if response else ""
-    return float(said) if said.replace(".", "", 1).isdigit() else PAUSE_S
+    seconds = response.headers.get("Retry-After", "") if response else ""
+    return float(seconds) if seconds.replace(".", "", 1).isdigit() else PAUSE_S

@@ -1,4 +1,4 @@
-"""Registered models in Azure: the version that a label means now, and what describes a model,
+"""Registered models in Azure: the version that a label means now, and a model's descriptions
 without the model."""
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from mlops.endpoint import EndpointError
 from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.model_reference import Registered
 
-DESCRIBING = (manifest.FILE_NAME, mlflow_folder.FILE_NAME)
-"""A model may weigh gigabytes; these files beside it say what it takes, and what it must answer."""
+DESCRIBING_FILES = (manifest.FILE_NAME, mlflow_folder.FILE_NAME)
+"""A model may have gigabytes; these small files say what it takes and what it must answer."""
 
 IN_STORE = re.compile(
     r"azureml://(?:.+/)?datastores/(?P<store>[^/]+)/paths/(?P<path>.+)", re.IGNORECASE
@@ -30,8 +30,8 @@ PATIENCE_S = 60
 def connect(
     endpoint: str, *, subscription: str, resource_group: str, workspace: str
 ) -> AzureModels:
-    """The workspace's models, as whoever is signed in. ``endpoint``: for errors, the one that is to
-    serve them."""
+    """Connect to the workspace's models as the user who is signed in. ``endpoint``: the one that
+    will serve them, for errors."""
     credential = DefaultAzureCredential()
     ml = MLClient(
         credential,
@@ -45,7 +45,7 @@ def connect(
 
 
 class AzureModels:
-    """``credential``: for datastores that have none of their own."""
+    """The models of a workspace. ``credential``: for datastores without one of their own."""
 
     def __init__(
         self, ml: MLClient, endpoint: str, credential: Any, patience_s: float = PATIENCE_S
@@ -55,23 +55,23 @@ class AzureModels:
         self._calls = AzureCalls(ml, endpoint, patience_s)
 
     def version(self, model: Registered) -> Registered:
-        """The model by the version that its label means now. Raises EndpointError."""
+        """Return the model by the version that its label means now. Raises EndpointError."""
         if model.version:
             return model
-        found = self._look_up(model)
-        return Registered(model.name, str(found.version), place=model.place)
+        version = self._look_up(model).version
+        return Registered(model.name, str(version), place=model.place)
 
     def describe(self, model: Registered, folder: Path) -> None:
-        """Write the model's manifest and MLmodel into ``folder``, where it has them. Raises
+        """Write the model's manifest and MLmodel, if it has them, into ``folder``. Raises
         EndpointError."""
-        found = IN_STORE.fullmatch(str(self._look_up(model).path))
-        if not found:
+        match = IN_STORE.fullmatch(str(self._look_up(model).path))
+        if not match:
             raise EndpointError(
                 f"The files of {model} lie outside of the workspace's datastores; copy them here."
             )
-        with self._container(found["store"]) as container:
-            for name in DESCRIBING:
-                path = f"{found['path'].rstrip('/')}/{name}"
+        with self._container(match["store"]) as container:
+            for name in DESCRIBING_FILES:
+                path = f"{match['path'].rstrip('/')}/{name}"
                 content = self._calls.ask(
                     f"read {name} of {model}", functools.partial(_read, container, path)
                 )
@@ -100,8 +100,8 @@ class AzureModels:
         container = getattr(store, "container_name", None) or getattr(store, "filesystem", None)
         if not container:
             raise EndpointError(
-                f"The datastore {name} is no blob container, and others are not read; copy the "
-                f"model."
+                f"The datastore {name} is not a blob container, the only kind that is read; copy "
+                "the model."
             )
         own = getattr(store.credentials, "sas_token", None) or getattr(
             store.credentials, "account_key", None
@@ -115,7 +115,7 @@ class AzureModels:
 
 
 def _read(container: ContainerClient, path: str) -> bytes | None:
-    """None where there is no such blob."""
+    """Return the blob's content, or None if it does not exist."""
     try:
         return container.download_blob(path).readall()
     except HttpResponseError as error:
@@ -125,8 +125,7 @@ def _read(container: ContainerClient, path: str) -> bytes | None:
         if error.status_code == 403:
             raise EndpointError(
                 f"The storage account {container.account_name} does not let us read the model's "
-                f"manifest "
-                f"({code}); ask for the role Storage Blob Data Reader on it and a way through its "
-                f"firewall."
+                f"manifest ({code}); ask for the role Storage Blob Data Reader on it "
+                "and a way through its firewall."
             ) from error
         raise

@@ -1,5 +1,5 @@
-"""Requests to a managed endpoint, with what it wants to see: a key, a token of its own or one of
-Microsoft Entra."""
+"""Sends requests to a managed endpoint, with a key, a token of its own or one of Microsoft
+Entra."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlops.rollout.azure_calls import AzureCalls
 
 
 class AzureScoring:
-    """Of one endpoint."""
+    """Scores rows on one endpoint."""
 
     def __init__(self, calls: AzureCalls, ml: MLClient, http: httpx.Client, endpoint: str) -> None:
         self._calls = calls
@@ -23,8 +23,8 @@ class AzureScoring:
         self._access: tuple[str, str] | None = None
 
     def score(self, body: bytes, deployment: str | None) -> EndpointAnswer:
-        """408, 429 and 5xx are answers too; what no deployment could have answered raises
-        EndpointError."""
+        """Score ``body``. 408, 429 and 5xx are answers too. Raises EndpointError if no deployment
+        was reached."""
         response = self._post(body, deployment)
         if response.status_code == 401:  # a token expires, a key may be regenerated
             self._access = None

@@ -1,4 +1,4 @@
-"""What clients were answered, from the table that an endpoint's diagnostic setting fills in Log
+"""Reads the requests of clients from the table that an endpoint's diagnostic setting fills in Log
 Analytics."""
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ QUERY = """AmlOnlineEndpointTrafficLog
 | where EndpointName =~ '{endpoint}'
 | where isnotempty(DeploymentName)
 | project TimeGenerated, DeploymentName, ResponseCode, ModelStatusCode, TotalDurationMs"""
-"""Without a deployment are those that were turned down before one was chosen."""
+"""Rows without a deployment are requests that were refused before one was chosen."""
 
 
 class AzureTrafficLog:
-    """Of one endpoint. ``log_workspace``: the id of the Log Analytics workspace, a GUID."""
+    """The traffic log of one endpoint. ``log_workspace``: the id of the Log Analytics workspace, a
+    GUID."""
 
     def __init__(
         self,
@@ -38,8 +39,8 @@ class AzureTrafficLog:
         self._what = f"read the traffic log of {endpoint}"
 
     def observations(self, since: float) -> Sequence[Observation]:
-        """Azure needs minutes to write a request down. Raises EndpointError, also where there are
-        too many."""
+        """Return the requests since ``since``. Azure needs minutes to log one. Raises
+        EndpointError, also if there are too many."""
         span = (datetime.fromtimestamp(since, UTC), datetime.now(UTC))
         answer = self._calls.ask(
             self._what,
@@ -58,6 +59,6 @@ class AzureTrafficLog:
 
 
 def _status(response: object, model: object) -> int:
-    """The log holds both as text, empty where there was none."""
+    """Return the model's status. The log holds both as text, empty if there was none."""
     ours, models = (int(str(code)) if str(code).isdigit() else 0 for code in (response, model))
     return models if ours == 424 else ours

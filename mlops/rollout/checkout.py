@@ -1,5 +1,5 @@
-"""Where a deployment's file comes from: its path within the repository, and the commit that is
-checked out."""
+"""Where a deployment's file comes from: its path in the repository, and the commit that is checked
+out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def origin(file: Path) -> tuple[str, str]:
-    """-> the path from the repository's root, and the commit, with ``+changes`` where tracked files
-    differ from it. Outside of a repository the path is as it was given, and the commit is empty."""
+    """Return the path from the repository's root, and the commit, with ``+changes`` if tracked
+    files differ from it. Outside a repository the path stays as it is, and the commit is empty."""
     root = _root(file.parent)
     if root is None:
         return file.as_posix(), ""
@@ -21,7 +21,7 @@ def origin(file: Path) -> tuple[str, str]:
 
 
 def located(path: str) -> Path | None:
-    """The file that ``origin`` called ``path``, where it is in this repository or below this
+    """Return the file that ``origin`` called ``path``, if it is in this repository or below this
     folder."""
     root = _root(Path())
     places = [Path(path)] if root is None else [root / path, Path(path)]
@@ -29,12 +29,12 @@ def located(path: str) -> Path | None:
 
 
 def _root(folder: Path) -> Path | None:
-    said = _git(folder, "rev-parse", "--show-toplevel")
-    return Path(said).resolve() if said else None
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    return Path(root).resolve() if root else None
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """None where that is no repository, or there is no git."""
+    """Return git's output; None outside a repository, or without git."""
     try:
         done = subprocess.run(  # noqa: S603
             ["git", "-C", str(folder), *words],  # noqa: S607

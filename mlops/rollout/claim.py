@@ -1,8 +1,8 @@
-"""A run's hold on an endpoint: it directs the traffic only while the endpoint's record names it.
+"""A run's claim on an endpoint: it directs the traffic only while the endpoint's record names it.
 
 Azure has no compare-and-swap here. Each change reads the endpoint, checks the record and writes
-traffic and record in one update, which Azure refuses while another operation is in progress; a
-claim is read back once it is written.
+traffic and record in one update, which Azure refuses while another operation is in progress. A new
+claim is read back after it was written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mlops.rollout.record import PREFIX, Record, RolloutPhase, UnreadableTags, w
 
 
 class Overtaken(EndpointError):
-    """Somebody else directs the endpoint now; this run must not touch it. Asking again does not
+    """Somebody else directs the endpoint now, so this run must not touch it. Trying again does not
     help."""
 
 
@@ -31,8 +31,8 @@ class EndpointClaim:
         self.run = run
 
     def take(self, plan: Plan, check: Callable[[Status], None]) -> None:
-        """Begin ``plan``. ``check`` raises EndpointError where the endpoint is not free for it.
-        Raises Overtaken where another run has claimed it at the same time."""
+        """Claim the endpoint for ``plan``. ``check`` raises EndpointError if it is not free. Raises
+        Overtaken if another run has claimed it at the same time."""
         record = self.record(plan, RolloutPhase.ROLLING)
         record = replace(record, source=self._endpoint.source(plan.old))
 
@@ -44,7 +44,7 @@ class EndpointClaim:
         self.check()
 
     def direct(self, traffic: Traffic) -> None:
-        """Raises Overtaken also where somebody has given traffic to a third deployment."""
+        """Set the traffic. Raises Overtaken, also if a third deployment has traffic."""
 
         def change(status: Status) -> Status:
             record = self._own(status, RolloutPhase.ROLLING)
@@ -55,7 +55,7 @@ class EndpointClaim:
         self._endpoint.update(change)
 
     def end(self, phase: RolloutPhase, traffic: Traffic) -> None:
-        """Say how it ended. Raises Overtaken also where somebody has changed ``traffic``."""
+        """Record how the run ended. Raises Overtaken, also if the traffic is not ``traffic``."""
 
         def change(status: Status) -> Status:
             record = self._own(status, RolloutPhase.ROLLING, phase)
@@ -68,9 +68,11 @@ class EndpointClaim:
         self._endpoint.update(change)
 
     def back(self, plan: Plan) -> Callable[[Status], Status]:
-        """The change that gives all traffic to the old deployment. Where the tags were lost it goes
-        by ``plan``. Where this run has never had the endpoint, as its claim was refused, there is
-        nothing to change."""
+        """Return the change that gives all traffic to the old deployment.
+
+        If the tags were lost, ``plan`` names it. If this run never had the endpoint, since its
+        claim was refused, nothing is changed.
+        """
 
         def change(status: Status) -> Status:
             record = self._readable(status)
@@ -91,19 +93,19 @@ class EndpointClaim:
         return change
 
     def check(self, phase: RolloutPhase = RolloutPhase.ROLLING) -> Traffic:
-        """The traffic as it is. Raises Overtaken where the endpoint is not in this phase of this
+        """Return the current traffic. Raises Overtaken if the endpoint is not in this phase of this
         run."""
         status = self._endpoint.status()
         self._own(status, phase)
         return status.traffic
 
     def holds(self, status: Status) -> bool:
-        """Whether no other run directs the traffic."""
+        """True if no other run directs the traffic."""
         record = self._readable(status)
         return record is None or record.run == self.run or record.phase is not RolloutPhase.ROLLING
 
     def _readable(self, status: Status) -> Record | None:
-        """Also None where the tags were damaged: no run goes on by those."""
+        """Return the record, or None if there is none or the tags are damaged."""
         try:
             return Record.read(status.tags, self._endpoint.name)
         except UnreadableTags:
@@ -114,8 +116,7 @@ class EndpointClaim:
         if record is None:
             raise EndpointError(
                 f"Somebody has removed the tags {PREFIX}* from {self._endpoint.name}; leave them "
-                f"alone until a rollout "
-                "has ended."
+                "alone until a rollout has ended."
             )
         if record.run != self.run or record.phase not in phases:
             raise self._overtaken(record)
@@ -124,12 +125,11 @@ class EndpointClaim:
     def _overtaken(self, record: Record) -> Overtaken:
         return Overtaken(
             f"{self._endpoint.name} is another run's now, {record.phase} ({record.old} to "
-            f"{record.new}) by {record.by} "
-            f"since {record.since}; this run changes nothing more."
+            f"{record.new}) by {record.by} since {record.since}; this run changes nothing more."
         )
 
     def record(self, plan: Plan, phase: RolloutPhase) -> Record:
-        """Of this run."""
+        """Return this run's record in ``phase``."""
         return Record(self.run, phase, plan.old, plan.new, whoever(), self._now())
 
     def _now(self) -> datetime:
@@ -137,24 +137,25 @@ class EndpointClaim:
 
 
 def check_free(status: Status, endpoint: str, runs: set[str]) -> Record | None:
-    """The endpoint's record. Raises EndpointError where a run that is not among ``runs`` is rolling
+    """Return the endpoint's record. Raises EndpointError if a run other than ``runs`` is rolling
     out."""
     record = Record.read(status.tags, endpoint)
     if record and record.phase is RolloutPhase.ROLLING and record.run not in runs:
         raise EndpointError(
             f"Another rollout of {endpoint} is under way: {record.old} to {record.new}, by "
-            f"{record.by}, since "
-            f"{record.since}; wait until it has ended, or end it: mlops rollback {endpoint}."
+            f"{record.by}, since {record.since}; wait until it has ended, or end it: "
+            f"mlops rollback {endpoint}."
         )
     return record
 
 
 def between(traffic: Traffic, old: str, new: str) -> bool:
-    """Whether a rollout from ``old`` to ``new`` may have brought it about: those two have all of
-    it."""
-    found = traffic.without_zeros()
-    return bool(found.live) and found.live.keys() <= {old, new} and found.mirror.keys() <= {new}
+    """True if only ``old`` and ``new`` have traffic, as during a rollout between them."""
+    shares = traffic.without_zeros()
+    return bool(shares.live) and shares.live.keys() <= {old, new} and shares.mirror.keys() <= {new}
 
 
 def by_hand(traffic: Traffic) -> str:
-    return f"Somebody else has directed the traffic: live {dict(traffic.live)}, mirror {dict(traffic.mirror)}."
+    """Say that somebody has changed the traffic."""
+    live, mirror = dict(traffic.live), dict(traffic.mirror)
+    return f"Somebody else has directed the traffic: live {live}, mirror {mirror}."

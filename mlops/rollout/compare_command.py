@@ -19,25 +19,25 @@ from mlops.rollout.questions import Questions, table
 
 @click.command()
 @click.argument("endpoint_name")
-@click.option("--old", required=True, help="The deployment that is compared with.")
-@click.option("--new", required=True, help="The one that is compared.")
+@click.option("--old", required=True, help="Deployment to compare with.")
+@click.option("--new", required=True, help="Deployment to compare.")
 @click.option(
     "--minutes",
     type=QuantityType(MINUTES.within(0, above=True)),
     default=60.0,
-    help="How far back requests are taken.",
+    help="How far back to look for requests.",
 )
-@click.option("--sample", type=FILE, help="Rows whose predictions are compared.")
+@click.option("--sample", type=FILE, help="File of rows whose predictions are compared.")
 @click.option(
     "--model-dir",
     type=MODEL_DIR,
-    help="The model's folder here: it tells how to read a CSV's columns.",
+    help="Folder of the model, which says how to read a CSV's columns.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=OUT,
-    help="Folder of the picture.",
+    help="Folder to write the picture to.",
 )
 @in_workspace
 def compare(
@@ -55,31 +55,34 @@ def compare(
 
     Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
-    asked = table(sample, features_of(model_dir) if model_dir else ()) if sample else Questions()
+    questions = (
+        table(sample, features_of(model_dir) if model_dir else ()) if sample else Questions()
+    )
     endpoint = targets.connector(workspace, endpoint_name, {})()
-    say_comparison(endpoint, old, new, time.time() - 60 * minutes, asked, out)
+    say_comparison(endpoint, old, new, time.time() - 60 * minutes, questions, out)
 
 
 def say_comparison(
-    endpoint: Endpoint, old: str, new: str, since: float, asked: Questions, out: Path
+    endpoint: Endpoint, old: str, new: str, since: float, questions: Questions, out: Path
 ) -> None:
-    """Print the table and write the picture. Raises EndpointError, also where no predictions could
-    be compared."""
+    """Print the table and write the picture. Raises EndpointError, also if no predictions could be
+    compared."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.judge import RequestTally
     from mlops.rollout.same_rows import agreement
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
-    seen = endpoint.observations(since)
+    requests = endpoint.observations(since)
     after, before = (
-        RequestTally.of(each for each in seen if each.deployment == name) for name in (new, old)
+        RequestTally.of(request for request in requests if request.deployment == name)
+        for name in (new, old)
     )
     if not (after.requests and before.requests):
         raise EndpointError(
             f"There are no requests to both {old} and {new} in that time; take more minutes."
         )
-    agreed = agreement(asked, endpoint, new, old)
+    agreed = agreement(questions, endpoint, new, old)
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
     comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})

@@ -1,4 +1,4 @@
-"""Two deployments side by side, as in an A/B test: latency, errors and predictions, with confidence
+"""Compares two deployments, as in an A/B test: latency, errors and predictions, with confidence
 intervals."""
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from mlops.rollout.judge import QUANTILES, Agreement, RequestTally
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
-MOST = 20_000
-"""Latencies that are resampled, drawn from all where there are more."""
+MAX_RESAMPLED_LATENCIES = 20_000
+"""If there are more, this many are drawn."""
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """``difference``: new minus old, within ``low`` and ``high``; NaN where there is nothing to
-    compare."""
+    """One figure of both. ``difference``: new minus old, within ``low`` and ``high``; NaN if there
+    is nothing to compare."""
 
     what: str
     unit: str
@@ -32,8 +32,8 @@ class ComparisonRow:
     high: float
 
     @property
-    def told(self) -> str:
-        """In one word, for people."""
+    def verdict(self) -> str:
+        """Which is higher, in words."""
         if math.isnan(self.low) or self.low <= 0 <= self.high:
             return "no difference shown"
         return "higher" if self.low > 0 else "lower"
@@ -42,7 +42,7 @@ class ComparisonRow:
 def compare(
     new: RequestTally, old: RequestTally, agreement: Agreement | None, seed: int = 0
 ) -> list[ComparisonRow]:
-    """Latencies in milliseconds, rates in percent. ``seed``: of the resampling."""
+    """Compare latencies in milliseconds and rates in percent. ``seed``: of the resampling."""
     rng = np.random.default_rng(seed)
     rows = [
         _quantile(name, share, new, old, rng) for name, share in {"P50": 0.5, **QUANTILES}.items()
@@ -81,13 +81,17 @@ def _quantile(
 
 
 def _drawn(latencies: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return latencies if latencies.size <= MOST else rng.choice(latencies, MOST, replace=False)
+    return (
+        latencies
+        if latencies.size <= MAX_RESAMPLED_LATENCIES
+        else rng.choice(latencies, MAX_RESAMPLED_LATENCIES, replace=False)
+    )
 
 
 def _rate(
     what: str, events: int, requests: int, other_events: int, other_requests: int
 ) -> ComparisonRow:
-    """Newcombe's interval of a difference, from Wilson's of each."""
+    """Compare rates by Newcombe's interval of their difference, from Wilson's of each."""
     if not requests or not other_requests:
         return ComparisonRow(what, "%", math.nan, math.nan, math.nan, math.nan, math.nan)
     after, before = events / requests, other_events / other_requests
@@ -109,7 +113,7 @@ def _wilson(events: int, requests: int) -> tuple[float, float]:
 
 
 def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
-    """A table for a terminal."""
+    """Format the rows as a table for a terminal."""
     header = ["", old, new, "difference", f"{CONFIDENCE:.0%} interval", ""]
     cells = [header]
     for row in rows:
@@ -119,7 +123,7 @@ def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
                 f"{row.what}, {row.unit}",
                 *map(_number, (row.old, row.new, row.difference)),
                 interval,
-                row.told,
+                row.verdict,
             ]
         )
     widths = [max(len(line[i]) for line in cells) for i in range(len(header))]
@@ -130,7 +134,7 @@ def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
 
 
 def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
-    """What the table does not speak of, for people."""
+    """Return a line for each thing that was not compared."""
     if agreement is None:
         return ["Not compared: predictions; give rows by --sample."]
     silent = {old: agreement.old_silent, new: agreement.new_silent}

@@ -1,5 +1,4 @@
-"""A comparison as a picture: how the latencies are distributed, and each difference with its
-interval."""
+"""Draws a comparison: the distributions of latencies, and each difference with its interval."""
 
 from __future__ import annotations
 
@@ -16,10 +15,8 @@ from mlops.svg import picture
 
 
 def write(file: Path, rows: Sequence[ComparisonRow], latencies: Mapping[str, np.ndarray]) -> None:
-    """``latencies``: by deployment, in milliseconds. SVG or PNG, by the file's name.
-
-    Raises StartupError where it is not to be written.
-    """
+    """Write the picture as SVG or PNG, by the file's name. ``latencies``: by deployment, in
+    milliseconds. Raises StartupError if the file must not be overwritten."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     spread, differences = figure.subplots(1, 2)
     for name, values in latencies.items():

@@ -1,7 +1,7 @@
-"""Takes the steps of a plan, each proven before the next; at anything else all traffic goes back to
-the old deployment.
+"""Takes the steps of a plan, each proven before the next. If anything goes wrong, all traffic goes
+back to the old deployment.
 
-What is true is asked of the endpoint, what was proven of the journal; so it can be killed at any
+The endpoint says what is in force, the journal what was proven, so a rollout can be killed at any
 point and run again.
 """
 
@@ -16,22 +16,22 @@ from mlops.rollout.claim import EndpointClaim, Overtaken, check_free
 from mlops.rollout.ending import end
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Finding, RequestTally, Rules, breaches, judge, proven
-from mlops.rollout.plan import COMPARING, Action, Plan, Step, not_checked
+from mlops.rollout.plan import COMPARING_ACTIONS, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, RolloutPhase, new_run
 from mlops.rollout.same_rows import agreement, answered
 from mlops.rollout.way_back import note_overtaken, put_back
 
 LOOK_S = 10
-"""Seconds between looks at what a step brings, unless it is held for less."""
+"""Time between looks at a step's requests, unless the step is held for less."""
 
 
 class Breach(Exception):
-    """The new deployment is not what it should be; the message says why."""
+    """The new deployment failed a check; the message says which."""
 
 
 class Interrupted(BaseException):
-    """Somebody wants an end; not caught by accident."""
+    """The rollout must end. A BaseException, so that nothing catches it by accident."""
 
 
 class Rollout:
@@ -49,9 +49,12 @@ class Rollout:
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """``key`` is the same for the same new deployment: what of it was proven lately need not be
-        proven again. ``run`` identifies this rollout at the endpoint. ``clock`` is that of the
-        endpoint's observations; it may be set meanwhile, which ``timer`` may not."""
+        """Prepare a rollout.
+
+        ``key``: the same for the same new deployment, whose steps proven lately are not repeated.
+        ``run``: identifies this rollout at the endpoint. ``clock``: that of the endpoint's
+        observations, which may be set meanwhile; ``timer`` may not.
+        """
         self._endpoint = endpoint
         self._plan = plan
         self._rules = rules
@@ -66,7 +69,8 @@ class Rollout:
         self._compared = False
 
     def run(self) -> RolloutOutcome:
-        """Raises EndpointError where it can't begin, with nothing changed."""
+        """Take all steps and return how it ended. Raises EndpointError if it can't begin; then
+        nothing was changed."""
         status = self._endpoint.status()
         earlier = self._earlier(status)
         check = self._start_check(earlier)
@@ -85,20 +89,19 @@ class Rollout:
                     self._proven(step)
                 else:
                     self._take(step)
-            self._take(
-                self._plan.last
-            )  # always, whatever was proven: it is what the traffic is to be in the end
+            # Even if it was proven before: it sets the traffic that is to stay.
+            self._take(self._plan.last)
         except Overtaken as other:
             return note_overtaken(self._journal, other)
         except Breach as breach:
             return self._put_back(str(breach), RolloutOutcome.ROLLED_BACK)
-        except BaseException as error:  # whatever it is, nobody would look after the traffic
+        except BaseException as error:  # any at all: nobody else would put the traffic back
             return self._put_back(str(error) or type(error).__name__, RolloutOutcome.INTERRUPTED)
         return self._end()
 
     def _earlier(self, status: Status) -> list[Event]:
-        """What an earlier rollout has written of the same, if that is still there, and nobody else
-        has rolled out or back since: the new deployment may be another one by now."""
+        """Return the events of an earlier rollout to continue. None are left if its new deployment
+        is gone, or if somebody has rolled out or back since, as it may be another one by now."""
         record = Record.read(status.tags, self._endpoint.name)
         last = record is not None and record.run == self._journal.run()
         there = last and self._endpoint.deployments().get(self._plan.new) is State.READY
@@ -123,8 +126,8 @@ class Rollout:
         )
 
     def _start_check(self, earlier: Sequence[Event]) -> Callable[[Status], None]:
-        """``earlier`` tells how much traffic the new deployment may have. The function raises
-        EndpointError."""
+        """Return the check that the endpoint is free for this rollout; it raises EndpointError.
+        ``earlier``: says how much traffic the new deployment may have by now."""
         begun = max((event["step"]["percent"] for event in earlier if "step" in event), default=0)
         runs = {self._claim.run, self._journal.run()}
         name, old, new = self._endpoint.name, self._plan.old, self._plan.new
@@ -139,29 +142,32 @@ class Rollout:
             ):
                 raise EndpointError(
                     f"A rollout {record.old} to {record.new} of {name} was cut off; run that "
-                    f"again, or end it: "
-                    f"mlops rollback {name}."
+                    f"again, or end it: mlops rollback {name}."
                 )
             if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
                 raise EndpointError(
                     f"The traffic is {live}, which this rollout did not bring about; give {old} "
-                    f"100 first: "
-                    f"mlops rollback {name}, or mlops rollback {name} --to {old}."
+                    f"100 first: mlops rollback {name}, or mlops rollback {name} --to {old}."
                 )
 
         return check
 
     def _check_questions(self, done: Sequence[Event]) -> None:
-        """Raises EndpointError where a check would check nothing. Rows that have been compared
-        already are not asked: the old one may have died since, and the new one is the way out."""
+        """Raise EndpointError if a check has no rows to ask.
+
+        If rows were compared already, the old deployment is not asked again: it may have died
+        since, and the new one is the way out.
+        """
         require(self._questions, self._plan.unchecked)
-        if self._questions.rows and not any(event["step"]["action"] in COMPARING for event in done):
+        if self._questions.rows and not any(
+            event["step"]["action"] in COMPARING_ACTIONS for event in done
+        ):
             self._questions = answered(
                 self._questions, self._endpoint, self._plan.old, self._rules.agreement
             )
 
     def _take(self, step: Step) -> None:
-        """Returns when it is proven. Raises Breach."""
+        """Take a step and return once it is proven. Raises Breach."""
         self._journal.write("step", step=asdict(step))
         if step.action is Action.DEPLOY:
             self._deploy()
@@ -172,7 +178,7 @@ class Rollout:
         self._proven(step)
 
     def _proven(self, step: Step) -> None:
-        self._compared = self._compared or step.action in COMPARING
+        self._compared = self._compared or step.action in COMPARING_ACTIONS
         self._journal.write("proven", step=asdict(step), both_live=self._both_live)
 
     def _deploy(self) -> None:
@@ -189,7 +195,7 @@ class Rollout:
         wrong = self._questions.wrong(self._endpoint, self._plan.new)
         if wrong:
             raise Breach(
-                f"{self._plan.new} answers its golden rows otherwise than when it was packaged: "
+                f"{self._plan.new} answers its golden rows differently than when it was packaged: "
                 f"{wrong}"
             )
 
@@ -218,30 +224,38 @@ class Rollout:
                 )
 
     def _looks(self, begun: float, least: float) -> Iterator[float]:
-        """Seconds since then."""
+        """Sleep between looks; yield the seconds since ``begun``."""
         while True:
             self._sleep(min(LOOK_S, max(least / 5, 0.2)))
             yield self._timer() - begun
 
     def _look(self, elapsed: float, wanted: Traffic) -> list[Finding]:
-        """The old deployment is judged by the requests beside the new one's, or by the last that it
-        had. Raises Breach where somebody else directs the traffic, which is not to be overruled by
-        the next step."""
+        """Judge both deployments by their requests; the old one, if it has none now, by its last.
+
+        Raises Breach if somebody else has directed the traffic: the next step must not overrule
+        that.
+        """
         now = self._clock()
         since = now - elapsed
-        if not same(found := self._claim.check(), wanted):
+        traffic = self._claim.check()
+        if not same(traffic, wanted):
             raise Breach(
-                f"somebody else has directed the traffic: live {found.live}, mirror {found.mirror}"
+                f"somebody else has directed the traffic: live {traffic.live}, "
+                f"mirror {traffic.mirror}"
             )
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
-        seen = self._endpoint.observations(min(begin, since))
+        requests = self._endpoint.observations(min(begin, since))
         new = RequestTally.of(
-            each for each in seen if each.deployment == self._plan.new and each.at >= since
+            request
+            for request in requests
+            if request.deployment == self._plan.new and request.at >= since
         )
         old = RequestTally.of(
-            each for each in seen if each.deployment == self._plan.old and begin <= each.at <= end
+            request
+            for request in requests
+            if request.deployment == self._plan.old and begin <= request.at <= end
         )
         agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
         findings = judge(new, old, agreed, self._rules, compared=self._compared)

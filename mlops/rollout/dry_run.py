@@ -1,4 +1,4 @@
-"""What `mlops rollout --plan` says: all that the files tell, and more where Azure can be asked."""
+"""Says what `mlops rollout` would do: what the files tell, and more if Azure can be reached."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from mlops.rollout.questions import require
 def say_plan(
     plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None
 ) -> None:
-    """Print it, as far as the files tell, and Azure where it can be asked. Raises EndpointError
-    where the rollout would be refused."""
+    """Print the plan, from the files and, if it can be reached, Azure. Raises EndpointError if the
+    rollout would be refused."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     status = _status(workspace, name) if workspace else None
     traffic = status.traffic if status else None
     old = targets.serving(traffic, new) if traffic else "the one that serves now"
-    asked, version = None, None
+    questions, version = None, None
     if workspace and traffic:
-        asked, version = prepared.ask(lambda: targets.models(workspace, name))
+        questions, version = prepared.ask(lambda: targets.models(workspace, name))
     elif not prepared.fetches:
-        asked = prepared.here()
+        questions = prepared.here()
     click.echo("\n".join(plan(old).lines()))
     if version:
         click.echo(f"{new} gets {version}, which is {prepared.model} now")
-    if asked is None:
+    if questions is None:
         click.echo(
-            f"what is asked is fetched before anything is changed, with the manifest of "
+            f"the rows to ask are fetched before anything is changed, with the manifest of "
             f"{prepared.model}"
         )
     else:
-        require(asked, prepared.waived)
+        require(questions, prepared.waived)
 
 
 def _status(workspace: targets.Workspace, endpoint: str) -> Status | None:
-    """None, and a note, where Azure can't be asked; a note also where another rollout is under
-    way."""
+    """Return the endpoint's status, or None if Azure can't be reached. Print a note then, and also
+    if another rollout is under way."""
     try:
         status = targets.connector(workspace, endpoint, {})().status()
     except (EndpointError, ModuleNotFoundError) as error:

@@ -1,5 +1,4 @@
-"""What is left to do once every step was proven. Nothing that fails here brings the old deployment
-back."""
+"""Ends a rollout once every step was proven. No failure here brings the old deployment back."""
 
 from __future__ import annotations
 
@@ -20,10 +19,10 @@ def end(
     *,
     delete: bool = True,
 ) -> RolloutOutcome:
-    """Write into the tags how it ended, lower the new deployment's minimum of instances, delete the
-    old deployment.
+    """Record in the tags how the rollout ended, lower the new deployment's minimum of instances,
+    and delete the old deployment.
 
-    Not ``delete``: whoever did that before has died meanwhile.
+    ``delete``: False if a process that may have been deleting it has died.
     """
     held, deletes = plan.last.action is Action.LIVE, plan.steps[-1].action is Action.DELETE
     outcome, phase = (
@@ -32,9 +31,9 @@ def end(
         else (RolloutOutcome.PROMOTED, RolloutPhase.PROMOTED)
     )
     try:
-        untold = _tell(endpoint, claim, phase, plan.traffic(plan.last))
-        left = [*untold, *_lower_minimum(endpoint, plan)]
-        if deletes and delete and not untold:
+        unrecorded = _record(endpoint, claim, phase, plan.traffic(plan.last))
+        left = [*unrecorded, *_lower_minimum(endpoint, plan)]
+        if deletes and delete and not unrecorded:
             left += _delete(endpoint, plan, claim)
         else:
             left.append(plan.old if delete or not deletes else f"{plan.old}, perhaps being deleted")
@@ -44,10 +43,10 @@ def end(
     return outcome
 
 
-def _tell(
+def _record(
     endpoint: Endpoint, claim: EndpointClaim, phase: RolloutPhase, traffic: Traffic
 ) -> list[str]:
-    """-> what is left where that fails. Raises Overtaken."""
+    """Record the end; return what is left if that fails. Raises Overtaken."""
     try:
         claim.end(phase, traffic)
     except Overtaken:
@@ -58,7 +57,7 @@ def _tell(
 
 
 def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:
-    """To the old deployment's own; -> what is left where that fails."""
+    """Lower the minimum to the old deployment's own; return what is left if that fails."""
     try:
         endpoint.copy_autoscale(plan.old, plan.new)
     except EndpointError as error:
@@ -67,8 +66,8 @@ def _lower_minimum(endpoint: Endpoint, plan: Plan) -> list[str]:
 
 
 def _delete(endpoint: Endpoint, plan: Plan, claim: EndpointClaim) -> list[str]:
-    """-> what is left where that fails. Raises Overtaken where somebody has rolled back meanwhile,
-    to what is being deleted."""
+    """Delete the old deployment; return what is left if that fails. Raises Overtaken if somebody
+    has rolled back to it meanwhile."""
     claim.check(RolloutPhase.PROMOTED)
     try:
         endpoint.delete(plan.old)

@@ -1,5 +1,4 @@
-"""The events of a rollout's journal: their shapes, held to when they are read, for a file may hold
-anything."""
+"""The events of a rollout's journal, validated as they are read, since a file may hold anything."""
 
 from __future__ import annotations
 
@@ -16,8 +15,8 @@ from mlops.rollout.plan import Action
 
 Event = Mapping[str, Any]
 
-BEGIN = b'{"at": '
-"""Of each line that was written."""
+LINE_START = b'{"at": '
+"""How each line begins that a journal wrote."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Shares = dict[str, Percent]
@@ -147,25 +146,24 @@ _EVENTS: TypeAdapter[Any] = TypeAdapter(
 
 
 def read(line: bytes) -> Event | None:
-    """None where nothing was written, or the writing was cut off. Raises ValueError where it is no
-    event."""
+    """Return the event in a line, or None if the line is empty or was cut off. Raises ValueError if
+    it is something else."""
     line = line.strip(b"\0 \r")  # zeros, where a file system lost the end of a file
     if not line or _is_cut_off(line):
         return None
-    found: Event = _EVENTS.validate_json(line)  # pydantic's error is a ValueError
-    return found
+    event: Event = _EVENTS.validate_json(line)  # pydantic's error is a ValueError
+    return event
 
 
 def _is_cut_off(line: bytes) -> bool:
-    """Whether more bytes could have made an event of it."""
-    if not (line.startswith(BEGIN) or BEGIN.startswith(line)):
+    """True if ``line`` may be the beginning of an event."""
+    if not (line.startswith(LINE_START) or LINE_START.startswith(line)):
         return False
     try:
         from_json(line)
     except ValueError:
-        whole = codecs.getincrementaldecoder("utf-8")().decode(
-            line
-        )  # without a sign that is cut off itself
-        from_json(whole, allow_partial=True)
+        # The last character may be cut off itself.
+        text = codecs.getincrementaldecoder("utf-8")().decode(line)
+        from_json(text, allow_partial=True)
         return True
     return False

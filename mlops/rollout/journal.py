@@ -1,4 +1,4 @@
-"""What a rollout did and saw, a JSON line each: for those who read it, for the report, and to go on
+"""The journal of rollouts, a JSON line for each event: for people, for the report, and to continue
 from."""
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from mlops.rollout.events import Event, RolloutOutcome, read
 
 __all__ = ["Event", "Journal", "RolloutOutcome"]
 
-CONTINUED = {RolloutOutcome.HELD, RolloutOutcome.INTERRUPTED}
-"""The next rollout of the same deployment goes on after these."""
+CONTINUED_AFTER = {RolloutOutcome.HELD, RolloutOutcome.INTERRUPTED}
+"""After these the next rollout of the same deployment goes on where the last one ended."""
 
 FRESH_S = 24 * 3600
+"""A rollout that began earlier is not continued."""
 
 
 class Journal:
-    """``follow`` is called with each event that is written."""
+    """The journal in the file ``path``. ``follow`` is called with each event that is written."""
 
     def __init__(
         self,
@@ -39,14 +40,12 @@ class Journal:
         self._clock = clock
 
     def check(self) -> None:
-        """Raises StartupError where the file is another's, or a symbolic link."""
+        """Raise StartupError if the file is not a journal, or a symbolic link."""
         output.check(self._path, _is_journal)
 
     def write(self, event: str, **what: Any) -> None:
-        """On the disk when this returns: a killed rollout is gone on with by what stands here.
-
-        Raises OSError, and StartupError where the file is another's.
-        """
+        """Write an event. It is on the disk when this returns, since a killed rollout is continued
+        from here. Raises OSError, and StartupError if the file is not a journal."""
         line = {"at": round(self._clock(), 3), "event": event, **what}
         try:
             self._append(json.dumps(line, ensure_ascii=False).encode(errors="replace"))
@@ -54,7 +53,8 @@ class Journal:
             self._follow(line)
 
     def note(self, event: str, **what: Any) -> None:
-        """As ``write``, for what must go on though the disk is full or the terminal closed."""
+        """Write an event if possible: what follows must happen even with a full disk or a closed
+        terminal."""
         with contextlib.suppress(Exception):
             self.write(event, **what)
 
@@ -71,8 +71,8 @@ class Journal:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other rollouts from writing it. Raises EndpointError where one does, or it can't be
-        written."""
+        """Lock the journal against other rollouts. Raises EndpointError if one has locked it, or if
+        it can't be written."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("a+b")
@@ -90,9 +90,9 @@ class Journal:
             yield
 
     def last(self) -> list[Event]:
-        """The events of the last rollout, "started" first; a half-written line is none.
+        """Return the events of the last rollout, "started" first, without a half-written line.
 
-        Raises EndpointError where a line is anything else, for what it stood for can't be told.
+        Raises EndpointError if a line is not an event: what it recorded is unknown.
         """
         events: list[Event] = []
         for number, line in enumerate(
@@ -112,11 +112,11 @@ class Journal:
         return events
 
     def run(self) -> str:
-        """What the last rollout is called in the endpoint's tags, or nothing."""
+        """Return the last rollout's id in the endpoint's tags, or an empty string."""
         return str(next((event.get("run", "") for event in self.last()), ""))
 
     def promoted(self, key: str) -> bool:
-        """The last rollout was of that key, from whichever deployment, and went well to its end."""
+        """True if the last rollout was of ``key``, from any deployment, and was promoted."""
         events = self.last()
         return (
             bool(events)
@@ -125,13 +125,13 @@ class Journal:
         )
 
     def continued(self, key: str) -> list[Event]:
-        """Of the last rollout, if it is to be gone on with: of that key, lately, not turned back by
-        a breach."""
+        """Return the last rollout's events if it can be continued: of ``key``, recent, and not put
+        back after a breach."""
         events = self.last()
         if not events or events[0]["key"] != key or events[0]["at"] < self._clock() - FRESH_S:
             return []
         if any(
-            event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED
+            event["event"] in ("back", "ended") and event["outcome"] not in CONTINUED_AFTER
             for event in events
         ):
             return []
@@ -139,7 +139,7 @@ class Journal:
 
 
 def _is_journal(head: bytes) -> bool:
-    """By its first line."""
+    """True if the first line is an event."""
     try:
         read(head.partition(b"\n")[0])
     except ValueError:

@@ -1,8 +1,8 @@
-"""Is the new deployment as good as promised, and as the old one? Requests and answers -> findings.
+"""Judges whether the new deployment keeps the SLO and is as good as the old one.
 
-Knows no network and no clock. A check is open until there are requests enough, then fine or a
+This needs no network and no clock. A check is open until there are enough requests, then fine or a
 breach. A breach is hardly ever chance: its p-value is below ``Rules.chance``, which is small
-because there are many looks. What was not to be checked is no obstacle, but it is said.
+because there are many looks. A waived check does not hold up the rollout, but is reported.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from mlops.rollout import significance
 from mlops.slo import Slo
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
-OURS = 500
-"""Status from which an answer is the deployment's own failure; 0 is none at all. The rest below are
-the client's."""
+FAILURE_STATUS = 500
+"""From this status on, and without an answer (0), the deployment itself failed. Lower ones are
+errors of the client."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """``requests``: demanded of each deployment before anything is called fine. ``slower_by`` and
-    ``slower_by_ms``: how much slower than the old one the new one may be, both together.
-    ``agreement``: share of equal predictions."""
+    """What is demanded of the new deployment. ``requests``: how many each deployment must have had
+    before anything is fine. ``slower_by``, ``slower_by_ms``: how much slower than the old one it
+    may be, as a share and on top of that. ``agreement``: share of equal predictions."""
 
     slo: Slo = field(default_factory=Slo)
     requests: int = 500
@@ -54,11 +54,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of predictions for the same rows. ``rows``: those that both answered, or that only the new
-    one refused.
+    """How many predictions for the same rows agree. ``rows``: those that both answered, or that
+    only the new one refused.
 
-    ``old_silent`` and ``new_silent``: rows more that could not be compared, as that one gave no
-    answer. ``left_out``: rows that the old one did not answer before the rollout began.
+    ``old_silent``, ``new_silent``: further rows, not compared since that one gave no answer.
+    ``left_out``: rows that the old one did not answer before the rollout began.
     """
 
     same: int
@@ -74,7 +74,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class RequestTally:
-    """The requests to one deployment. ``latencies``: of those that were answered well, in
+    """Counts of the requests to one deployment. ``latencies``: of the successful ones, in
     milliseconds."""
 
     requests: int
@@ -84,16 +84,20 @@ class RequestTally:
 
     @classmethod
     def of(cls, observations: Iterable[Observation]) -> RequestTally:
-        seen = list(observations)
+        requests = list(observations)
         return cls(
-            requests=len(seen),
-            failed=sum(each.status >= OURS or each.status == 0 for each in seen),
-            refused=sum(400 <= each.status < OURS for each in seen),
-            latencies=np.array([each.latency_ms for each in seen if 0 < each.status < 400]),
+            requests=len(requests),
+            failed=sum(
+                request.status >= FAILURE_STATUS or request.status == 0 for request in requests
+            ),
+            refused=sum(400 <= request.status < FAILURE_STATUS for request in requests),
+            latencies=np.array(
+                [request.latency_ms for request in requests if 0 < request.status < 400]
+            ),
         )
 
     def figures(self) -> dict[str, float | None]:
-        """For a journal."""
+        """Return the counts and quantiles that a journal records."""
         quantiles = {
             f"{name.lower()}_ms": self.quantile(share)
             for name, share in {"P50": 0.5, **QUANTILES}.items()
@@ -116,8 +120,8 @@ def judge(
     *,
     compared: bool = False,
 ) -> list[Finding]:
-    """``agreement`` is None where predictions are not to be compared; ``compared``: an earlier step
-    has done it."""
+    """Return the finding of each check. ``agreement``: None if predictions are not compared.
+    ``compared``: whether an earlier step has compared them."""
     findings = [_requests(new, old, rules), _errors(new, rules), *_versus(new, old, rules)]
     findings += [_latency(new, name, rules) for name in QUANTILES]
     findings += [_slower(new, old, name, rules) for name in QUANTILES]
@@ -154,7 +158,10 @@ def _versus(new: RequestTally, old: RequestTally, rules: Rules) -> Iterable[Find
         ("errors", new.failed, old.failed),
         ("refusals", new.refused, old.refused),
     ):
-        text = f"{check} {_percent(count, new.requests)} against {_percent(other, old.requests)} of the old one"
+        text = (
+            f"{check} {_percent(count, new.requests)} against "
+            f"{_percent(other, old.requests)} of the old one"
+        )
         chance = significance.rate_higher(count, new.requests, other, old.requests)
         yield Finding(f"{check} against the old one", _standing(chance, rules, within=True), text)
 
@@ -181,8 +188,7 @@ def _slower(new: RequestTally, old: RequestTally, name: str, rules: Rules) -> Fi
 
 
 def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> Finding:
-    """Rows without an answer prove nothing: those that agree must be share enough of all that were
-    asked."""
+    """Judge the predictions. Rows without an answer prove nothing, so enough of all must agree."""
     if agreement is None:
         return Finding("predictions", Standing.UNCHECKED, "not compared, as was asked for")
     different = agreement.rows - agreement.same
@@ -193,10 +199,10 @@ def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> 
         standing = Standing.FINE
     elif compared and agreement.old_silent and not agreement.new_silent:
         standing = Standing.UNCHECKED
-    return Finding("predictions", standing, _told(agreement, rules))
+    return Finding("predictions", standing, _agreement_text(agreement, rules))
 
 
-def _told(agreement: Agreement, rules: Rules) -> str:
+def _agreement_text(agreement: Agreement, rules: Rules) -> str:
     parts = [
         f"predictions agree on {agreement.same} of {agreement.asked} rows (at least "
         f"{rules.agreement:.0%} wanted)"

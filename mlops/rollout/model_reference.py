@@ -1,5 +1,5 @@
-"""What a deployment's file says of its model: a folder on this machine, or one that is registered
-in Azure."""
+"""Reads which model a deployment's file names: a folder on this machine, or a model registered in
+Azure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ LABELLED_IN_REGISTRY = re.compile(r"azureml://registries/.+/labels/[^/]+", re.IG
 
 @dataclass(frozen=True)
 class Registered:
-    """A model of a workspace, by its ``version`` or by a ``label`` such as latest. ``place``:
-    subscription, resource group and workspace, where the file names them."""
+    """A model of a workspace, by ``version`` or by a ``label`` such as latest. ``place``:
+    subscription, resource group and workspace, if the file names them."""
 
     name: str
     version: str | None = None
@@ -40,32 +40,32 @@ class Models(Protocol):
     """The models of a workspace. Each call may raise EndpointError."""
 
     def version(self, model: Registered) -> Registered:
-        """The model by the version that its label means now."""
+        """Return the model by the version that its label means now."""
 
     def describe(self, model: Registered, folder: Path) -> None:
-        """Write the model's manifest and MLmodel into ``folder``, where it has them."""
+        """Write the model's manifest and MLmodel, if it has them, into ``folder``."""
 
 
 def registered(document: dict[str, Any]) -> Registered | None:
-    """The workspace's model that a deployment's file names; None for a folder, and for a model of a
-    registry."""
+    """Return the workspace's model that a deployment's file names; None for a folder, and for a
+    model of a registry."""
     text = str(document.get("model"))
-    if found := SHORT.fullmatch(text):
-        return Registered(found["name"], found["version"], found["label"])
-    if found := ARM.fullmatch(text):
-        place = (found["subscription"], found["group"], found["workspace"])
-        return Registered(found["name"], found["version"], found["label"], place)
+    if match := SHORT.fullmatch(text):
+        return Registered(match["name"], match["version"], match["label"])
+    if match := ARM.fullmatch(text):
+        place = (match["subscription"], match["group"], match["workspace"])
+        return Registered(match["name"], match["version"], match["label"], place)
     return None
 
 
 def folder(document: dict[str, Any], file: Path) -> Path | None:
-    """The folder on this machine that ``file`` names as its model's; None for a model in Azure."""
+    """Return the folder on this machine that ``file`` names as its model; None for one in Azure."""
     model = document.get("model")
     path = model.get("path") if isinstance(model, dict) else None
     return file.parent / path if isinstance(path, str) and ":" not in path else None
 
 
 def moves(document: dict[str, Any]) -> bool:
-    """Whether the model is a registry's by a label, which may mean another version a minute
+    """True if the file names a registry's model by a label, which may mean another version a minute
     later."""
     return LABELLED_IN_REGISTRY.fullmatch(str(document.get("model"))) is not None

@@ -19,17 +19,37 @@ OUT = Path("build/rollout")
 def in_workspace(
     command: Callable[..., None], *, plans_without: bool = False, reads_log: bool = True
 ) -> Callable[..., None]:
-    """The options that name a workspace, handed on as one; as None where ``plans_without`` and only
-    a plan is asked. Without ``reads_log`` the log's workspace may be missing."""
+    """Add the options that name a workspace, and pass them on as one ``Workspace``.
 
-    @click.option("--subscription", envvar="AZURE_SUBSCRIPTION_ID", show_envvar=True)
-    @click.option("--resource-group", "-g", envvar="AZURE_RESOURCE_GROUP", show_envvar=True)
-    @click.option("--workspace-name", "-w", envvar="AZURE_WORKSPACE", show_envvar=True)
+    ``plans_without``: with --plan the options may be missing; the workspace is then None. Without
+    ``reads_log`` the log's workspace may be missing.
+    """
+
+    @click.option(
+        "--subscription",
+        envvar="AZURE_SUBSCRIPTION_ID",
+        show_envvar=True,
+        help="Id of the Azure subscription.",
+    )
+    @click.option(
+        "--resource-group",
+        "-g",
+        envvar="AZURE_RESOURCE_GROUP",
+        show_envvar=True,
+        help="Resource group of the Azure ML workspace.",
+    )
+    @click.option(
+        "--workspace-name",
+        "-w",
+        envvar="AZURE_WORKSPACE",
+        show_envvar=True,
+        help="Name of the Azure ML workspace.",
+    )
     @click.option(
         "--log-workspace",
         envvar="LOG_ANALYTICS_WORKSPACE_ID",
         show_envvar=True,
-        help="Id of the Log Analytics workspace that the endpoint's diagnostic settings send its traffic log to.",
+        help="Id of the Log Analytics workspace that receives the endpoint's traffic log.",
     )
     @functools.wraps(command)
     def wrapped(
@@ -39,7 +59,7 @@ def in_workspace(
         log_workspace: str,
         **options: Any,
     ) -> None:
-        given = {
+        values = {
             "--subscription (AZURE_SUBSCRIPTION_ID)": subscription,
             "--resource-group (AZURE_RESOURCE_GROUP)": resource_group,
             "--workspace-name (AZURE_WORKSPACE)": workspace_name,
@@ -47,13 +67,13 @@ def in_workspace(
         }
         missing = [
             name
-            for name, value in given.items()
+            for name, value in values.items()
             if not value and (reads_log or "--log-workspace" not in name)
         ]
         if missing and not (plans_without and options["only_plan"]):
-            raise click.UsageError(f"The workspace is not known; give {', '.join(missing)}.")
+            raise click.UsageError(f"The workspace is unknown; give {', '.join(missing)}.")
         command(
-            None if missing else targets.Workspace(*(value or "" for value in given.values())),
+            None if missing else targets.Workspace(*(value or "" for value in values.values())),
             **options,
         )
 

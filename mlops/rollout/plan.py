@@ -1,4 +1,4 @@
-"""The steps of a rollout, from a deployment without traffic to the only one."""
+"""The steps of a rollout, from a deployment without traffic to one with all of it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
-COMPARING = (Action.MIRROR, Action.LIVE, Action.KEEP)
-"""While these are held, both deployments are asked the same rows."""
+COMPARING_ACTIONS = (Action.MIRROR, Action.LIVE, Action.KEEP)
+"""While these last, both deployments score the same rows."""
 
 
 class Check(StrEnum):
-    """What needs something to ask, and may be waived."""
+    """A check that needs rows to ask, and may be waived."""
 
     GOLDEN = "golden-rows"
     PREDICTIONS = "predictions"
@@ -40,11 +40,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """``hold_s``: how long each share is held at least; ``patience_s``: how long for requests
-    enough to judge it; ``keep_s``: how long the old deployment is kept, without traffic, once the
-    new one has all of it.
+    """The steps from ``old`` to ``new``.
 
-    ``unchecked``: what somebody has waived.
+    ``hold_s``: how long each share is held at least. ``patience_s``: how long it is held for enough
+    requests to judge it. ``keep_s``: how long the old deployment is kept, without traffic, once the
+    new one has all of it. ``unchecked``: the waived checks.
     """
 
     old: str
@@ -61,11 +61,11 @@ class Plan:
 
     @property
     def last(self) -> Step:
-        """That all is proven with. A deletion comes after it."""
+        """The last step that is judged. Only a deletion may follow it."""
         return next(step for step in reversed(self.steps) if step.action is not Action.DELETE)
 
     def traffic(self, step: Step) -> Traffic:
-        """While the step is held."""
+        """Return the traffic during ``step``."""
         if step.action is Action.MIRROR:
             return Traffic({self.old: 100}, {self.new: step.percent})
         share = 100 if step.action in (Action.KEEP, Action.DELETE) else step.percent
@@ -73,8 +73,8 @@ class Plan:
         return Traffic({name: percent for name, percent in live.items() if percent})
 
     def lines(self) -> list[str]:
-        """For people."""
-        said = {
+        """Describe the plan, one step a line."""
+        texts = {
             Action.DEPLOY: f"deploy {self.new} with no traffic, wait until it is ready",
             Action.GOLDEN: f"ask {self.new} its golden rows, by the header {DEPLOYMENT_HEADER}",
             Action.MIRROR: f"mirror {{percent}} % of the requests to {self.new}; judge",
@@ -82,13 +82,16 @@ class Plan:
             Action.KEEP: f"keep {self.old} without traffic for {_minutes(self.keep_s)}; judge",
             Action.DELETE: f"delete {self.old}",
         }
-        each = f"each share is held for {_minutes(self.hold_s)} at least, {_minutes(self.patience_s)} at most"
+        hold = (
+            f"each share is held for {_minutes(self.hold_s)} at least, "
+            f"{_minutes(self.patience_s)} at most"
+        )
         lines = [
-            f"{n}. {said[step.action].format(percent=step.percent)}"
+            f"{n}. {texts[step.action].format(percent=step.percent)}"
             for n, step in enumerate(self.steps, 1)
         ]
         lines.append(
-            f"{each}; on a breach, an error or an interrupt all traffic goes back to {self.old}"
+            f"{hold}; on a breach, an error or an interrupt all traffic goes back to {self.old}"
         )
         lines.append(
             f"{self.new} gets {self.old}'s autoscale setting, if any, before its traffic, and "
@@ -108,7 +111,8 @@ def steps(
     delete: bool = True,
     golden: bool = True,
 ) -> tuple[Step, ...]:
-    """``traffic`` rises; where it ends below 100 the split is held, and both deployments stay."""
+    """Return the steps. ``traffic`` rises; if it ends below 100, that split is held and both
+    deployments stay."""
     before = [Step(Action.DEPLOY)] + ([Step(Action.GOLDEN)] if golden else [])
     before += [Step(Action.MIRROR, mirror)] if mirror else []
     after = (

@@ -1,5 +1,4 @@
-"""What a rollout has to know before it begins: which version of the model it brings, and what to
-ask of it."""
+"""Prepares a rollout: which version of the model it brings, and which rows to ask it."""
 
 from __future__ import annotations
 
@@ -20,8 +19,9 @@ from mlops.rollout.questions import Questions
 
 @dataclass(frozen=True)
 class Preparation:
-    """``document``: of the deployment's ``file``. ``artifact``: the model's folder. ``sample``:
-    rows to compare predictions by. ``waived``: what is not to be checked."""
+    """What the files on this machine say. ``document``: the content of the deployment's ``file``.
+    ``artifact``: the model's folder. ``sample``: rows to compare predictions by. ``waived``: checks
+    to leave out."""
 
     document: dict[str, Any]
     file: Path
@@ -35,12 +35,12 @@ class Preparation:
 
     @property
     def fetches(self) -> bool:
-        """Whether only Azure knows what describes the model."""
+        """True if only Azure has the model's manifest."""
         here = self.artifact or model_reference.folder(self.document, self.file)
         return self.model is not None and here is None and set(self.waived) != set(Check)
 
     def here(self) -> Questions:
-        """What the files on this machine give to ask. Raises StartupError, EndpointError."""
+        """Return the questions from files on this machine. Raises StartupError, EndpointError."""
         if self.artifact and not (self.artifact / FILE_NAME).is_file():
             raise StartupError(
                 f"{self.artifact} has no {FILE_NAME}; name a folder that `mlops package` wrote."
@@ -48,14 +48,14 @@ class Preparation:
         return self._questions(self.artifact or model_reference.folder(self.document, self.file))
 
     def ask(self, models: Callable[[], Models]) -> tuple[Questions, Registered | None]:
-        """What to ask, and the version that a label in the file means now. Raises StartupError,
-        EndpointError."""
+        """Return the questions, and the version that a label in the file means now. Raises
+        StartupError, EndpointError."""
         if self.model is None or not (self.model.label or self.fetches):
             return self.here(), None
         there = models()
         version = there.version(self.model)
-        asked = self._fetched(there, version) if self.fetches else self.here()
-        return asked, version if self.model.label else None
+        questions = self._fetched(there, version) if self.fetches else self.here()
+        return questions, version if self.model.label else None
 
     def _fetched(self, models: Models, model: Registered) -> Questions:
         with TemporaryDirectory() as folder:
@@ -67,14 +67,14 @@ class Preparation:
                     f"{str(error).removesuffix('.')}, or name the model's folder on this machine "
                     f"by --artifact."
                 ) from error
-            except StartupError as error:  # nobody finds that folder later
+            except StartupError as error:  # the folder is temporary
                 raise StartupError(str(error).replace(folder, str(model))) from error
 
     def _questions(self, folder: Path | None) -> Questions:
         if model_reference.moves(self.document):
             raise EndpointError(
                 f"{self.document['model']} may mean another version by the time that it is "
-                f"deployed; name a version, "
-                "as azureml://registries/REGISTRY/models/NAME/versions/VERSION."
+                "deployed; name a version, as "
+                "azureml://registries/REGISTRY/models/NAME/versions/VERSION."
             )
         return targets.questions(folder, self.sample).without(self.waived)

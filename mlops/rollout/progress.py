@@ -1,4 +1,4 @@
-"""A rollout's events as lines for a terminal or a pipeline's log."""
+"""Shows a rollout's events as lines in a terminal or a pipeline's log."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import click
 from mlops.rollout.journal import Event
 from mlops.rollout.plan import Action, Step, not_checked
 
-WIDTH = 20
-"""Characters of the bar that shows the new deployment's share."""
+BAR_WIDTH = 20
+"""Characters, for the new deployment's share."""
 
 
 def follow(event: Event) -> None:
-    """Prints it. In a terminal a look replaces the one before it; elsewhere each has its line."""
-    line = said(event)
+    """Print an event. In a terminal a look replaces the one before it."""
+    line = line_of(event)
     at = datetime.fromtimestamp(event["at"], UTC).strftime("%H:%M:%S")
     if sys.stdout.isatty():
         click.echo(f"\r\x1b[K{at} {line}", nl=event["event"] != "look")
@@ -26,8 +26,8 @@ def follow(event: Event) -> None:
         click.echo(f"{at} {line}")
 
 
-def said(event: Event) -> str:
-    return SAID[event["event"]](event)
+def line_of(event: Event) -> str:
+    return LINES[event["event"]](event)
 
 
 def _named(step: Mapping[str, Any]) -> str:
@@ -35,8 +35,8 @@ def _named(step: Mapping[str, Any]) -> str:
 
 
 def _bar(percent: int) -> str:
-    full = round(percent / 100 * WIDTH)
-    return "·" * (WIDTH - full) + "█" * full
+    full = round(percent / 100 * BAR_WIDTH)
+    return "·" * (BAR_WIDTH - full) + "█" * full
 
 
 def _shares(shares: Mapping[str, int]) -> str:
@@ -69,7 +69,7 @@ def _ended(event: Event) -> str:
     return f"{event['outcome']}: {event['reason']}{left}"
 
 
-SAID: dict[str, Callable[[Event], str]] = {
+LINES: dict[str, Callable[[Event], str]] = {
     "started": lambda event: (
         f"{event['endpoint']}: {event['plan']['new']} after "
         f"{event['plan']['old']}{_waived(event['plan'])}"

@@ -1,5 +1,5 @@
-"""What deployments are asked by name, beside the clients' requests: golden rows, and rows that two
-must agree on."""
+"""The rows that deployments are asked to score, beside the clients' requests: golden rows, and rows
+that two deployments must agree on."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mlops.rollout.row_answers import predictions
 from mlops.score_rows import check_json
 
 TOLERANCE = 1e-3
-"""Of golden answers: the service has proven its own, tighter, at its start; here it is which model
-answers."""
+"""For golden answers. The service checks them more tightly when it starts; this only tells which
+model answers."""
 
 
 @dataclass(frozen=True)
 class Questions:
-    """``golden``: pairs of a request and the predictions wanted, by method; ``rows``: what both are
-    asked, by ``columns``, or by position where those are None; ``left_out``: rows more that the old
-    one does not answer."""
+    """What deployments are asked. ``golden``: pairs of a request and its expected predictions, one
+    for each method. ``rows``: what both deployments score, by ``columns``, or by position if those
+    are None. ``left_out``: how many more rows the old one does not answer."""
 
     golden: Sequence[tuple[dict[str, Any], list[Any]]] = ()
     rows: Sequence[list[Any]] = ()
@@ -38,14 +38,15 @@ class Questions:
 
     @classmethod
     def of(cls, packaged: Manifest, sample: Questions | None = None) -> Questions:
-        """``sample``: its rows are asked, without one the golden rows."""
+        """Make the questions for a packaged model: the rows of ``sample``, or else its golden
+        rows."""
         names = packaged.contract.names
         golden = cls(rows=packaged.golden_rows, columns=names and list(names))
-        asked = [
+        golden_requests = [
             (golden.request(packaged.golden_rows) | {"method": method}, answers)
             for method, answers in packaged.golden_answers.items()
         ]
-        return replace(sample if sample and sample.rows else golden, golden=asked)
+        return replace(sample if sample and sample.rows else golden, golden=golden_requests)
 
     def request(self, rows: Sequence[list[Any]]) -> dict[str, Any]:
         return (
@@ -57,27 +58,28 @@ class Questions:
     def score(
         self, endpoint: Endpoint, deployment: str, rows: Sequence[list[Any]]
     ) -> EndpointAnswer:
-        """What a deployment says to some of the rows. Raises EndpointError."""
+        """Let a deployment score some of the rows. Raises EndpointError."""
         return endpoint.score(orjson.dumps(self.request(rows)), deployment)
 
     def wrong(self, endpoint: Endpoint, deployment: str) -> str | None:
-        """What is wrong with the answers to the golden rows. Raises EndpointError."""
-        for request, wanted in self.golden:
+        """Return what is wrong with a deployment's answers to the golden rows, or None. Raises
+        EndpointError."""
+        for request, expected in self.golden:
             answer = endpoint.score(orjson.dumps(request), deployment)
             if answer.status != 200:
                 return f"{request['method']} got status {answer.status}"
-            given = predictions(answer)
-            if given is None or not same_answers(given, wanted, TOLERANCE):
+            actual = predictions(answer)
+            if actual is None or not same_answers(actual, expected, TOLERANCE):
                 return f"{request['method']} got other predictions"
         return None
 
     def gaps(self, waived: Collection[Check]) -> list[Check]:
-        """The checks that have nothing to ask, though nobody has waived them."""
+        """Return the checks without rows to ask that are not waived."""
         empty = {Check.GOLDEN: not self.golden, Check.PREDICTIONS: not self.rows}
         return [check for check in Check if empty[check] and check not in waived]
 
     def without(self, waived: Collection[Check]) -> Questions:
-        """Nothing is asked for those checks."""
+        """Return the questions without those of the waived checks."""
         return replace(
             self,
             golden=() if Check.GOLDEN in waived else self.golden,
@@ -85,10 +87,10 @@ class Questions:
         )
 
 
-def require(asked: Questions, waived: Collection[Check]) -> None:
-    """Raises EndpointError, with what to give, where a check has nothing to ask and nobody has
-    waived it."""
-    gaps = asked.gaps(waived)
+def require(questions: Questions, waived: Collection[Check]) -> None:
+    """Raise EndpointError, which says what to give, if a check has no rows to ask and is not
+    waived."""
+    gaps = questions.gaps(waived)
     if not gaps:
         return
     give = (
@@ -103,8 +105,8 @@ def require(asked: Questions, waived: Collection[Check]) -> None:
 
 
 def table(sample: Path, features: Sequence[Feature]) -> Questions:
-    """The rows of a file, a CSV read as the model's ``features`` say, where they are known. Raises
-    StartupError."""
+    """Read rows from a file; a CSV by the types of the model's ``features``, if they are known.
+    Raises StartupError."""
     frame = samples.read(sample, features)
     check_json(frame, sample)
     columns, names = (

@@ -1,4 +1,4 @@
-"""A rollout's journal as one self-contained HTML page: traffic, latency, errors, and each
+"""Writes a rollout's journal as one self-contained HTML page: traffic, latency, errors, and each
 decision."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import jinja2
 
 from mlops import output
 from mlops.rollout.journal import Event
-from mlops.rollout.progress import said
+from mlops.rollout.progress import line_of
 from mlops.slo import Slo
 from mlops.svg import svg
 
@@ -26,24 +26,28 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{{ title }}: {{ outcome }}</title>
 <style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222; }
 h1 { font-size: 1.5rem; } table { border-collapse: collapse; width: 100%; font-size: 0.85rem; }
-td { border-top: 1px solid #ddd; padding: 0.2rem 0.6rem; vertical-align: top; } svg { width: 100%; height: auto; }
-.promoted, .held { color: {{ good }}; } .back { color: {{ bad }}; } time { white-space: nowrap; color: #666; }
+td { border-top: 1px solid #ddd; padding: 0.2rem 0.6rem; vertical-align: top; }
+svg { width: 100%; height: auto; }
+.promoted, .held { color: {{ good }}; } .back { color: {{ bad }}; }
+time { white-space: nowrap; color: #666; }
 </style>
 <h1>{{ title }}: <span class="{{ 'promoted' if fine else 'back' }}">{{ outcome }}</span></h1>
 <p>{{ reason }}{% if left %} Left: {{ left }}.{% endif %}</p>
 {% if unchecked %}<p class="back">{{ unchecked }}</p>
 {% endif %}{{ picture | safe }}
 <table>
-{% for at, line, kind in lines %}<tr class="{{ kind }}"><td><time>{{ at }}</time></td><td>{{ line }}</td></tr>
+{% for at, line, kind in lines %}<tr class="{{ kind }}"><td><time>{{ at }}</time></td>
+<td>{{ line }}</td></tr>
 {% endfor %}</table>
 </html>
 """
 
 
 def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
-    """``events``: of one rollout, "started" first."""
+    """Write the page. ``events``: those of one rollout, "started" first."""
     begun, ended = events[0], events[-1]
     over, unchecked = ended["event"] == "ended", begun["plan"].get("unchecked")
     page = jinja2.Environment(autoescape=True).from_string(PAGE)
@@ -56,7 +60,7 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
         left=", ".join(ended["left"]) if over else "",
         unchecked=f"Not checked: {', '.join(unchecked)}." if unchecked else "",
         picture=_picture(events, slo),
-        lines=[(_time(event["at"]), said(event), event["event"]) for event in events],
+        lines=[(_time(event["at"]), line_of(event), event["event"]) for event in events],
         good=NEW_COLOUR,
         bad=BAD_COLOUR,
     )
@@ -64,7 +68,7 @@ def write(events: Sequence[Event], file: Path, slo: Slo) -> None:
 
 
 def _picture(events: Sequence[Event], slo: Slo) -> str:
-    """SVG."""
+    """Return the plots as SVG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 8), layout="constrained")
@@ -98,7 +102,7 @@ def _picture(events: Sequence[Event], slo: Slo) -> str:
 
 
 def _draw_traffic(axes: Any, events: Sequence[Event], start: float) -> None:
-    """The new deployment's share, live and mirrored."""
+    """Plot the new deployment's share, live and mirrored."""
     new = events[0]["plan"]["new"]
     changes = [event for event in events if "share" in event]
     times = [0.0, *(event["at"] - start for event in changes), events[-1]["at"] - start]

@@ -1,4 +1,4 @@
-"""`mlops rollback`: where to go back to, by the endpoint's record, and the way there, from any
+"""Rolls back: finds in the endpoint's record where to go back to, and goes there, from any
 machine."""
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from mlops.rollout.way_back import put_back
 
 
 class Gone(EndpointError):
-    """The deployment to go back to is no longer there. The message says how to bring it back."""
+    """The deployment to go back to no longer exists. The message says how to bring it back."""
 
 
 class Rollback:
-    """``to``: the deployment that a person names, whatever the record says. Raises
+    """A rollback. ``to``: the deployment that a person names, whatever the record says. Raises
     EndpointError."""
 
     def __init__(self, endpoint: Endpoint, to: str | None = None) -> None:
@@ -34,23 +34,29 @@ class Rollback:
         self.to = to or (self._record.old if self._record else "")
 
     def nothing(self, *, own: bool) -> str | None:
-        """Why there is nothing to do. ``own``: only for what this pipeline run, or this user here,
-        has rolled out."""
+        """Return why there is nothing to do, or None. ``own``: only roll back what this pipeline
+        run, or this user here, has rolled out."""
         record, name = self._record, self._endpoint.name
         if record and own and record.by != whoever():
-            return f"The last rollout of {name} is that of {record.by}; there is none of {whoever()} to roll back."
+            return (
+                f"The last rollout of {name} is that of {record.by}; there is none of {whoever()} "
+                "to roll back."
+            )
         if not record and (own or not self._named):
             return f"No rollout is on record at {name}; there is nothing to roll back."
         there = same(self._status.traffic, Traffic({self.to: 100}))
         if there and record and record.phase is RolloutPhase.ROLLED_BACK and not self._named:
-            return f"{name} went back to {record.old} already, by {record.by}, {record.since}; nothing is to be done."
+            return (
+                f"{name} went back to {record.old} already, by {record.by}, {record.since}; "
+                "nothing is to be done."
+            )
         if there and not (record and record.phase is RolloutPhase.ROLLING):
             return f"{self.to} has all traffic already; there is nothing to roll back."
         return None
 
     def check(self) -> None:
-        """Raises EndpointError where the traffic must not go there; Gone where the deployment can
-        be brought back."""
+        """Raise EndpointError if the traffic must not go there, and Gone if the deployment must be
+        brought back first."""
         state = self._endpoint.deployments().get(self.to)
         if not self._named:
             self._check_traffic(self._status)
@@ -58,12 +64,12 @@ class Rollback:
             self._check_old(self._record, state)
         elif state is None:
             raise EndpointError(
-                f"There is no deployment {self.to} to go back to; name one that there is by --to."
+                f"There is no deployment {self.to} to go back to; name another one by --to."
             )
 
     @property
     def others(self) -> str:
-        """Which deployments the traffic is taken from."""
+        """The deployments that lose their traffic."""
         traffic = self._status.traffic
         return ", ".join(name for name in {**traffic.live, **traffic.mirror} if name != self.to)
 
@@ -73,8 +79,8 @@ class Rollback:
         return self._record.source if self._record and self.to == self._record.old else Source()
 
     def file(self) -> Path:
-        """By which to deploy it again. Raises EndpointError where it is not on record or not in
-        this folder."""
+        """Return the file to deploy it from again. Raises EndpointError if it is not on record or
+        not in this folder."""
         if not self.source.file:
             raise EndpointError(
                 f"The file that {self.to} was deployed by is not on record; name it: --redeploy "
@@ -90,8 +96,8 @@ class Rollback:
         return file
 
     def redeploy(self, endpoint: Endpoint) -> None:
-        """Bring the old deployment back, as it was registered. ``endpoint`` has its file. Raises
-        EndpointError."""
+        """Deploy the old deployment again, from its registered versions. ``endpoint`` has its file.
+        Raises EndpointError."""
         record = self._record
         assert record  # noqa: S101
         self._write(record, RolloutPhase.ROLLING)
@@ -108,7 +114,7 @@ class Rollback:
             raise
 
     def run(self, journal: Journal) -> RolloutOutcome:
-        """All traffic there, and whatever rollout is under way stops."""
+        """Give the deployment all traffic; a rollout that is under way stops."""
         plan = Plan(self.to, self.others or (self._record.new if self._record else "none"), ())
         reason = f"mlops rollback was called by {whoever()}"
         scaled = [self._record.new] if self._record and self.to == self._record.old else []
@@ -121,14 +127,11 @@ class Rollback:
         record = replace(self._claim.record(plan, RolloutPhase.ROLLED_BACK), source=self.source)
 
         def change(status: Status) -> Status:
-            found = self._read(status)
-            if (
-                found
-                and found.phase is RolloutPhase.ROLLED_BACK
-                and same(status.traffic, plan.back)
-            ):
+            current = self._read(status)
+            is_back = current is not None and current.phase is RolloutPhase.ROLLED_BACK
+            if is_back and same(status.traffic, plan.back):
                 return status  # somebody else was faster
-            self._check_same_run(found)
+            self._check_same_run(current)
             if not self._named:
                 self._check_traffic(status)
             return Status(plan.back, record.on(status.tags))
@@ -154,18 +157,19 @@ class Rollback:
                 return None
             raise
 
-    def _check_same_run(self, found: Record | None) -> None:
-        """Raises Overtaken where another rollout has begun, or ended, since this was decided."""
+    def _check_same_run(self, current: Record | None) -> None:
+        """Raise Overtaken if another rollout has begun, or ended, since this rollback was
+        decided."""
         known = {self._claim.run, self._record.run if self._record else None}
-        if found and found.run not in known:
+        if current and current.run not in known:
             raise Overtaken(
-                f"{found.by} has begun another rollout of {self._endpoint.name} meanwhile, "
-                f"{found.old} to {found.new}; "
+                f"{current.by} has begun another rollout of {self._endpoint.name} meanwhile, "
+                f"{current.old} to {current.new}; "
                 "call this again if that is to be rolled back."
             )
 
     def _check_traffic(self, status: Status) -> None:
-        """Raises Overtaken where it is not what the rollout left."""
+        """Raise Overtaken if the traffic is not what the rollout left."""
         record = self._record
         assert record  # noqa: S101
         old, new = Traffic({record.old: 100}), Traffic({record.new: 100})
@@ -187,16 +191,15 @@ class Rollback:
         if state is State.CREATING and not self._named:
             raise EndpointError(
                 f"{record.old} is being deployed or changed now; call this again when that has "
-                f"ended, or give it the "
-                f"traffic all the same: mlops rollback {name} --to {record.old}."
+                f"ended, or give it the traffic all the same: "
+                f"mlops rollback {name} --to {record.old}."
             )
         if state is None or (state is State.FAILED and not self._named):
             raise _gone(record, name, "is no longer there" if state is None else "has failed")
         if not self._named and _differ(record.source, self._endpoint.source(record.old)):
             raise EndpointError(
                 f"{record.old} was deployed anew since it served {record.source.model}. If it is "
-                f"to have the traffic "
-                f"as it is now: mlops rollback {name} --to {record.old}."
+                f"to have the traffic as it is now: mlops rollback {name} --to {record.old}."
             )
 
 
@@ -218,7 +221,7 @@ def _gone(record: Record, endpoint: str, what: str) -> EndpointError:
 
 
 def _differ(before: Source, now: Source) -> bool:
-    """Whether a part that is known of both is another version."""
+    """True if a part that is known of both is another version."""
     parts = ("model", "code", "environment")
     pairs = [(getattr(before, part), getattr(now, part)) for part in parts]
     return any(one and other and one != other for one, other in pairs)

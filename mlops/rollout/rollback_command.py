@@ -18,24 +18,24 @@ from mlops.rollout.rollback import Gone, Rollback
 @click.command()
 @click.argument("endpoint_name")
 @click.option(
-    "--to", "to", help="The deployment that is to have all traffic, whatever the last rollout left."
+    "--to", "to", help="Deployment that gets all traffic, whatever the last rollout left."
 )
 @click.option(
     "--redeploy",
     is_flag=True,
-    help="Where the deployment to go back to was deleted, deploy it again first.",
+    help="Deploy the deployment to go back to again, if it was deleted.",
 )
 @click.option(
     "--file",
     type=FILE,
-    help="The file to deploy it by; else the one it was deployed by, if that is here.",
+    help="File to redeploy from; by default the one it was deployed from, if that is here.",
 )
 @click.option(
     "--own",
     is_flag=True,
     help="Only roll back what this pipeline run, or this user here, rolled out.",
 )
-@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done and do nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -55,14 +55,14 @@ def rollback(
 ) -> None:
     """Give all traffic of ENDPOINT_NAME back to the deployment that had it before the last rollout.
 
-    The endpoint's tags say which that is, so it works from any machine, also while a rollout is
-    under way, which then stops. Nothing is deleted. Exit status 0 if the traffic is back or there
-    is nothing to do.
+    The endpoint's tags say which that is, so it works from any machine. A rollout that is under way
+    stops. Nothing is deleted. The exit status is 0 if the traffic is back or there is nothing to
+    do.
 
     Example: mlops rollback diabetes-classifier
     """
     if file and not redeploy:
-        raise click.UsageError("--file is the file to deploy by; it goes with --redeploy.")
+        raise click.UsageError("--file names the file to redeploy from; give --redeploy too.")
     journal = Journal(journal_of(out, endpoint_name), follow=progress.follow)
     _warn_of_unreadable(journal)
     back = Rollback(targets.connector(workspace, endpoint_name, {})(), to)
@@ -84,7 +84,7 @@ def rollback(
 
 
 def _gone(back: Rollback, redeploy: bool) -> bool:
-    """Whether the deployment to go back to must be deployed first. Raises EndpointError."""
+    """True if the deployment to go back to must be deployed first. Raises EndpointError."""
     try:
         back.check()
     except Gone:
@@ -100,14 +100,14 @@ def _say_redeployed(back: Rollback, file: Path) -> None:
     if commit != back.source.commit:
         click.echo(
             f"note: size and settings are those of {file} as it is here, commit "
-            f"{commit or 'unknown'}; {back.to} was "
-            f"deployed at {back.source.commit or 'an unknown one'}",
+            f"{commit or 'unknown'}; {back.to} was deployed at "
+            f"{back.source.commit or 'an unknown one'}",
             err=True,
         )
 
 
 def _warn_of_unreadable(journal: Journal) -> None:
-    """A rollback goes by the endpoint's tags; what it does is only added to the journal."""
+    """Print a note if the journal can't be read: a rollback goes by the endpoint's tags."""
     try:
         journal.last()
     except (EndpointError, OSError) as error:

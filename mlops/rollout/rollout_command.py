@@ -25,7 +25,7 @@ from mlops.rollout.questions import require
 from mlops.slo import Slo
 
 CHECK = click.Choice([str(check) for check in Check])
-SHARES = "10,50,100"
+DEFAULT_SHARES = "10,50,100"
 
 
 def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
@@ -34,7 +34,9 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     except ValueError:
         shares = []
     if not shares or sorted(set(shares)) != shares or not 0 < shares[0] <= shares[-1] <= 100:
-        raise click.BadParameter(f"give whole percentages that rise, up to 100, such as {SHARES}.")
+        raise click.BadParameter(
+            f"give whole percentages that rise, up to 100, such as {DEFAULT_SHARES}."
+        )
     return shares
 
 
@@ -44,21 +46,24 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     "--plan",
     "only_plan",
     is_flag=True,
-    help="Print the steps and do nothing; Azure need not be there.",
+    help="Print the steps and do nothing. This works without Azure.",
 )
 @click.option(
     "--hold",
     type=QuantityType(WHOLE_PERCENT.within(1, 99)),
-    help="Stop at this percentage and keep the split, as for A/B.",
+    help="Stop when the new deployment has this share of the traffic, as for an A/B test.",
 )
 @click.option(
-    "--traffic", default=SHARES, callback=_shares, help="Percentages, one after the other."
+    "--traffic",
+    default=DEFAULT_SHARES,
+    callback=_shares,
+    help="Shares of the traffic that the new deployment gets, one after the other.",
 )
 @click.option(
     "--mirror",
     type=QuantityType(WHOLE_PERCENT.within(0, 50)),
     default=10,
-    help="Percentage of requests that is mirrored first; 0: none.",
+    help="Share of the requests that is mirrored to the new deployment first; 0 for none.",
 )
 @click.option(
     "--step-minutes",
@@ -70,25 +75,28 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
     "--patience-minutes",
     type=QuantityType(MINUTES),
     default=60.0,
-    help="How long a share waits for enough requests.",
+    help="How long a share is held for enough requests.",
 )
 @click.option(
     "--keep-minutes",
     type=QuantityType(MINUTES),
     default=30.0,
-    help="How long the old deployment is kept at the end.",
+    help="How long the old deployment is kept without traffic before it is deleted.",
 )
 @click.option("--keep-old", is_flag=True, help="Never delete the old deployment.")
 @click.option(
     "--requests",
     type=QuantityType(COUNT),
     default=500,
-    help="How many each deployment must have had.",
+    help="Requests that each deployment must have had before it is judged good.",
 )
 @click.option("--p95-ms", type=QuantityType(MILLISECONDS), default=200.0, help="SLO: limit of P95.")
 @click.option("--p99-ms", type=QuantityType(MILLISECONDS), default=500.0, help="SLO: limit of P99.")
 @click.option(
-    "--error-rate", type=QuantityType(SHARE), default=0.01, help="SLO: share that may fail."
+    "--error-rate",
+    type=QuantityType(SHARE),
+    default=0.01,
+    help="SLO: share of the requests that may fail.",
 )
 @click.option(
     "--agreement",
@@ -99,22 +107,24 @@ def _shares(_: click.Context, __: click.Parameter, value: str) -> list[int]:
 @click.option(
     "--artifact",
     type=MODEL_DIR,
-    help="The new model, as it was packaged; else its manifest is fetched.",
+    help="Folder of the new model, as packaged; by default its manifest is fetched.",
 )
 @click.option(
-    "--sample", type=FILE, help="Rows whose predictions are compared; else the golden rows."
+    "--sample",
+    type=FILE,
+    help="File of rows whose predictions are compared; by default the golden rows.",
 )
 @click.option(
     "--without",
     type=CHECK,
     multiple=True,
-    help="Go on without this check, which is named to the end.",
+    help="Skip this check. The output and the report name it.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=OUT,
-    help="Folder of journal and report.",
+    help="Folder of the journal and the report.",
 )
 @functools.partial(in_workspace, plans_without=True)
 def rollout(
@@ -142,11 +152,11 @@ def rollout(
     next.
 
     It is deployed without traffic, asked its golden rows, gets mirrored requests, then rising
-    shares. It must keep the SLO, be no slower and fail no more than the deployment that it takes
-    over from, and predict alike. At a breach, a timeout or an interrupt all traffic goes back, and
-    the reason is told. Exit status 0 only if all went well. Run again after an interrupt it goes on
-    where it was. A check that has nothing to ask refuses the rollout before it begins, unless you
-    waive it by --without.
+    shares. It must keep the SLO, be no slower, fail no more often and predict the same as the
+    deployment that it replaces. After a breach, a timeout or an interrupt all traffic goes back,
+    and the reason is printed. The exit status is 0 only if all went well. Run again after an
+    interrupt, it goes on where it stopped. If a check has no rows to ask, the rollout does not
+    begin, unless you waive the check by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """
@@ -187,26 +197,25 @@ def _roll_out(
     rules: Rules,
     journal: Path,
 ) -> RolloutOutcome:
-    """``plan``: by the old deployment's name. Raises StartupError, EndpointError where it can't
-    begin."""
+    """Roll out. ``plan``: takes the old deployment's name. Raises StartupError, EndpointError if it
+    can't begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
-    asked, version = prepared.ask(lambda: targets.models(workspace, name))
-    require(asked, prepared.waived)
+    questions, version = prepared.ask(lambda: targets.models(workspace, name))
+    require(questions, prepared.waived)
     connect = targets.connector(
         workspace, name, {new: prepared.file}, {new: str(version)} if version else {}
     )
-    key = targets.key(prepared.file, asked, version)
+    key = targets.key(prepared.file, questions, version)
     status, run = connect().status(), Journal(journal).run()
     record = check_free(status, name, {run})
-    last = (
-        record if record and record.run == run else None
-    )  # else somebody else has had the endpoint since
+    # Otherwise somebody else has had the endpoint since.
+    last = record if record and record.run == run else None
     if last and Journal(journal).promoted(key) and status.traffic.live.get(new) == 100:
         click.echo(f"{new} has been promoted already; there is nothing to roll out.")
         return RolloutOutcome.PROMOTED
     made = plan(targets.old(status.traffic, new, last))
     click.echo("\n".join(made.lines()))
-    outcome = guarded(Task(connect, made, rules, asked, journal, key, progress.follow))
+    outcome = guarded(Task(connect, made, rules, questions, journal, key, progress.follow))
     _report(journal, rules.slo)
     if prepared.waived:
         click.echo(f"{outcome}; {not_checked(prepared.waived)}")
@@ -219,7 +228,7 @@ def _report(journal: Path, slo: Slo) -> None:
     page = journal.with_suffix(".html")
     try:
         report.write(Journal(journal).last(), page, slo)
-    except Exception as error:  # whatever it is, the exit status says how the rollout ended, which a pipeline goes by
+    except Exception as error:  # any at all: the exit status must say how the rollout ended
         click.echo(
             f"note: the report {page} could not be written: {sentence(error, 'report')}", err=True
         )

@@ -1,5 +1,5 @@
-"""What a deployment answers to many rows: a hundred at a time, and fewer where one of them spoils
-it for the others."""
+"""Lets a deployment score many rows: a hundred at a time, and fewer if one of them fails the
+others."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import orjson
 from mlops.endpoint import EndpointAnswer
 from mlops.score_rows import ROWS
 
-NOT_NOW = (408, 429)
-"""Refusals that are no row's fault."""
+NOT_NOW_STATUSES = (408, 429)
+"""Refusals that no row causes."""
 
-CRASHED = 500
+CRASH_STATUS = 500
 
 
 @dataclass(frozen=True)
 class RowAnswer:
-    """``status`` is the model's. ``predicted``: whether there is a ``prediction`` in the answer;
-    null is none."""
+    """The answer to one row. ``status``: the model's. ``predicted``: whether there is a
+    ``prediction``; null is none."""
 
     status: int
     predicted: bool = False
@@ -33,9 +33,8 @@ class RowAnswer:
 
 
 def refused(status: int) -> bool:
-    """Whether a deployment does not want what it was asked, rather than being unable to answer
-    now."""
-    return 400 <= status < 500 and status not in NOT_NOW
+    """True if a deployment refuses the request itself, rather than being unable to answer now."""
+    return 400 <= status < 500 and status not in NOT_NOW_STATUSES
 
 
 def row_answers(
@@ -43,8 +42,8 @@ def row_answers(
     rows: Sequence[Any],
     by_row: Callable[[int], bool] = refused,
 ) -> Iterator[RowAnswer]:
-    """One for each row. A request that is answered by a status of ``by_row`` is divided until its
-    row is found."""
+    """Yield an answer for each row. A request whose status may be due to one row, as ``by_row``
+    says, is divided until that row is alone."""
     for start in range(0, len(rows), ROWS):
         yield from _of_batch(ask, rows[start : start + ROWS], by_row)
 
@@ -55,10 +54,11 @@ def _of_batch(
     by_row: Callable[[int], bool],
 ) -> Iterator[RowAnswer]:
     answer = ask(rows)
-    found = predictions(answer)
-    if found is not None and len(found) == len(rows):
+    values = predictions(answer)
+    if values is not None and len(values) == len(rows):
         yield from (
-            RowAnswer(answer.status, predicted=each is not None, prediction=each) for each in found
+            RowAnswer(answer.status, predicted=value is not None, prediction=value)
+            for value in values
         )
     elif len(rows) > 1 and by_row(answer.status):
         half = len(rows) // 2
@@ -69,9 +69,9 @@ def _of_batch(
 
 
 def predictions(answer: EndpointAnswer) -> list[Any] | None:
-    """None where it holds none."""
+    """Return the predictions in an answer, or None if it has none."""
     try:
-        found = orjson.loads(answer.body)["predictions"] if answer.status == 200 else None
+        values = orjson.loads(answer.body)["predictions"] if answer.status == 200 else None
     except (ValueError, TypeError, KeyError):
         return None
-    return found if isinstance(found, list) else None
+    return values if isinstance(values, list) else None

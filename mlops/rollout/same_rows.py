@@ -1,4 +1,4 @@
-"""Asks two deployments the same rows: which of them the old one answers, and how often the new one
+"""Lets two deployments score the same rows: which the old one answers, and how often the new one
 agrees."""
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from mlops.endpoint import Endpoint, EndpointError
 from mlops.rollout.judge import Agreement
 from mlops.rollout.plan import Check
 from mlops.rollout.questions import Questions
-from mlops.rollout.row_answers import CRASHED, RowAnswer, refused, row_answers
+from mlops.rollout.row_answers import CRASH_STATUS, RowAnswer, refused, row_answers
 from mlops.score_rows import ROWS
 
-CLOSE = 0.1
-"""Numbers agree that differ by no more standard deviations of the old deployment's answers."""
+MAX_DEVIATIONS = 0.1
+"""Numbers agree that differ by at most this many standard deviations of the old one's answers."""
 
 
 REFUSAL = object()
-"""Like no prediction."""
+"""Differs from every prediction."""
 
 
-def answered(asked: Questions, endpoint: Endpoint, old: str, share: float) -> Questions:
-    """Only the rows that the old deployment answers, for the others compare nothing.
+def answered(questions: Questions, endpoint: Endpoint, old: str, share: float) -> Questions:
+    """Return the questions with only those rows that the old deployment answers.
 
-    Raises EndpointError where these are less than ``share`` of all, or none.
+    Raises EndpointError if these are less than ``share`` of all, or none.
     """
-    score = functools.partial(asked.score, endpoint, old)
+    score = functools.partial(questions.score, endpoint, old)
     kept, statuses = [], []
-    for row, answer in zip(asked.rows, row_answers(score, asked.rows, _by_row), strict=True):
+    for row, answer in zip(
+        questions.rows, row_answers(score, questions.rows, _by_row), strict=True
+    ):
         if answer.predicted:
             kept.append(row)
             continue
         statuses.append(answer.status)
-        left = len(asked.rows) - len(statuses)
-        if not left or left / len(asked.rows) < share:
+        left = len(questions.rows) - len(statuses)
+        if not left or left / len(questions.rows) < share:
             raise EndpointError(
                 f"{old} does not answer {len(statuses)} of the first {len(kept) + len(statuses)} "
-                f"rows that predictions "
-                f"are compared by ({_said(statuses)}); give rows that it answers by --sample, or "
-                f"go on with "
-                f"--without {Check.PREDICTIONS}."
+                f"rows that predictions are compared by ({_status_text(statuses)}); give rows that "
+                f"it answers by --sample, or go on with --without {Check.PREDICTIONS}."
             )
-    return replace(asked, rows=kept, left_out=asked.left_out + len(statuses))
+    return replace(questions, rows=kept, left_out=questions.left_out + len(statuses))
 
 
-def _said(statuses: Sequence[int]) -> str:
+def _status_text(statuses: Sequence[int]) -> str:
     names = (
         f"{status} without predictions" if status == 200 else str(status)
         for status in sorted(set(statuses))
@@ -57,64 +57,65 @@ def _said(statuses: Sequence[int]) -> str:
 
 
 def _by_row(status: int) -> bool:
-    """The old deployment may crash on a row that the new one was made for."""
-    return refused(status) or status == CRASHED
+    """True for refusals and crashes: the old one may crash on a row that the new one was made
+    for."""
+    return refused(status) or status == CRASH_STATUS
 
 
-def agreement(asked: Questions, endpoint: Endpoint, new: str, old: str) -> Agreement | None:
-    """Of the predictions for all rows; None where there are no rows. Raises EndpointError."""
-    if not asked.rows:
+def agreement(questions: Questions, endpoint: Endpoint, new: str, old: str) -> Agreement | None:
+    """Compare the predictions for all rows; None if there are no rows. Raises EndpointError."""
+    if not questions.rows:
         return None
-    answers = list(_answers(asked, endpoint, new, old))
+    answers = list(_answers(questions, endpoint, new, old))
     of_both = [(one, other) for one, other in answers if other.predicted and not _silent(one)]
-    given = [one.prediction if one.predicted else REFUSAL for one, _ in of_both]
+    predictions = [one.prediction if one.predicted else REFUSAL for one, _ in of_both]
     return Agreement(
-        sum(agree(given, [other.prediction for _, other in of_both])),
+        sum(agree(predictions, [other.prediction for _, other in of_both])),
         len(of_both),
         old_silent=sum(not other.predicted for _, other in answers),
         new_silent=sum(other.predicted and _silent(one) for one, other in answers),
-        left_out=asked.left_out,
+        left_out=questions.left_out,
     )
 
 
 def _answers(
-    asked: Questions, endpoint: Endpoint, new: str, old: str
+    questions: Questions, endpoint: Endpoint, new: str, old: str
 ) -> Iterator[tuple[RowAnswer, RowAnswer]]:
-    """The new deployment's and the old one's, for each row, by the same requests."""
-    for start in range(0, len(asked.rows), ROWS):
-        rows = asked.rows[start : start + ROWS]
-        of_old = list(row_answers(functools.partial(asked.score, endpoint, old), rows))
+    """Yield the new and the old deployment's answer for each row, by the same requests."""
+    for start in range(0, len(questions.rows), ROWS):
+        rows = questions.rows[start : start + ROWS]
+        of_old = list(row_answers(functools.partial(questions.score, endpoint, old), rows))
         yield from zip(
-            row_answers(functools.partial(asked.score, endpoint, new), rows), of_old, strict=True
+            row_answers(functools.partial(questions.score, endpoint, new), rows),
+            of_old,
+            strict=True,
         )
 
 
 def _silent(answer: RowAnswer) -> bool:
-    """Whether it could not answer: a refusal is an answer that differs, and so is a 200 that
-    predicts nothing."""
+    """True if the deployment could not answer. A refusal is an answer that differs, and so is a 200
+    without predictions."""
     return not answer.predicted and answer.status != 200 and not answer.refused
 
 
-def agree(given: Sequence[Any], wanted: Sequence[Any]) -> list[bool]:
-    """Row by row: labels are equal, numbers close. Rows of several numbers agree where each of them
-    does."""
-    if wanted and all(type(value) is float for value in wanted):
-        close = CLOSE * statistics.pstdev(wanted)
+def agree(new: Sequence[Any], old: Sequence[Any]) -> list[bool]:
+    """Tell row by row whether predictions agree: labels must be equal, numbers close. Rows of
+    several numbers agree if each number does."""
+    if old and all(type(value) is float for value in old):
+        close = MAX_DEVIATIONS * statistics.pstdev(old)
         return [
             isinstance(one, int | float) and abs(one - other) <= close
-            for one, other in zip(given, wanted, strict=True)
+            for one, other in zip(new, old, strict=True)
         ]
-    if wanted and all(
-        isinstance(row, list) and row and len(row) == len(wanted[0]) for row in wanted
-    ):
-        return _agree_by_column(given, wanted)
-    return [one == other for one, other in zip(given, wanted, strict=True)]
+    if old and all(isinstance(row, list) and row and len(row) == len(old[0]) for row in old):
+        return _agree_by_column(new, old)
+    return [one == other for one, other in zip(new, old, strict=True)]
 
 
-def _agree_by_column(given: Sequence[Any], wanted: Sequence[list[Any]]) -> list[bool]:
-    width = len(wanted[0])
+def _agree_by_column(new: Sequence[Any], old: Sequence[list[Any]]) -> list[bool]:
+    width = len(old[0])
     rows = [
-        one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in given
+        one if isinstance(one, list) and len(one) == width else [REFUSAL] * width for one in new
     ]
-    columns = [agree([row[n] for row in rows], [row[n] for row in wanted]) for n in range(width)]
+    columns = [agree([row[n] for row in rows], [row[n] for row in old]) for n in range(width)]
     return [all(marks) for marks in zip(*columns, strict=True)]

@@ -1,5 +1,5 @@
-"""Which endpoint, which deployments: what the YAML files and the endpoint itself say, before
-anything is changed."""
+"""Finds what a rollout is about, from the YAML files and the endpoint, before anything is
+changed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mlops.rollout.record import Record, RolloutPhase
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where in Azure; ``log``: the id of the Log Analytics workspace that the endpoint's traffic is
-    logged to."""
+    """An Azure ML workspace. ``log``: the id of the Log Analytics workspace that receives the
+    endpoint's traffic log."""
 
     subscription: str
     resource_group: str
@@ -38,8 +38,8 @@ def connector(
     files: dict[str, Path],
     models: dict[str, str] | None = None,
 ) -> Callable[[], Endpoint]:
-    """To be called in any process. ``models``: which version to deploy, where a deployment's file
-    names a label."""
+    """Return a function that connects to the endpoint, from any process. ``models``: the version to
+    deploy if a deployment's file names a label."""
     return functools.partial(_connect, workspace, endpoint, files, models)
 
 
@@ -60,7 +60,7 @@ def _connect(
 
 
 def models(workspace: Workspace, endpoint: str) -> Models:
-    """The registered models. ``endpoint``: the one that is to serve them."""
+    """Return the workspace's registered models. ``endpoint``: the one that will serve them."""
     from mlops.rollout import azure_models
 
     return azure_models.connect(
@@ -72,8 +72,8 @@ def models(workspace: Workspace, endpoint: str) -> Models:
 
 
 def described(file: Path) -> dict[str, Any]:
-    """The file of a managed deployment. Raises EndpointError where it is another file, or lacks its
-    names."""
+    """Read the file of a managed deployment. Raises EndpointError if it is another file, or lacks
+    its names."""
     try:
         document = bounded_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -89,14 +89,14 @@ def described(file: Path) -> dict[str, Any]:
     if document.get("type") == "kubernetes":
         raise EndpointError(
             f"{file} deploys to Kubernetes, where no traffic is logged or mirrored, so a rollout "
-            f"can't be judged; "
-            "deploy it and direct the traffic by `az ml online-endpoint update --traffic`."
+            "can't be judged; deploy it and direct the traffic by "
+            "`az ml online-endpoint update --traffic`."
         )
     return document
 
 
 def old(traffic: Traffic, new: str, last: Record | None) -> str:
-    """The deployment that ``new`` takes over from. ``last``: the record, where it is that of this
+    """Return the deployment that ``new`` replaces. ``last``: the record, if it is that of this
     folder's rollout; if that was cut off, ``new`` may have all traffic by now. Raises
     EndpointError."""
     if last and last.phase is RolloutPhase.ROLLING and last.new == new:
@@ -105,7 +105,8 @@ def old(traffic: Traffic, new: str, last: Record | None) -> str:
 
 
 def serving(traffic: Traffic, other_than: str) -> str:
-    """The deployment that has all traffic, or shares it with that one. Raises EndpointError."""
+    """Return the deployment that has all traffic, or shares it with ``other_than``. Raises
+    EndpointError."""
     names = [name for name in traffic.without_zeros().live if name != other_than]
     if len(names) == 1:
         return names[0]
@@ -122,12 +123,12 @@ def serving(traffic: Traffic, other_than: str) -> str:
 
 
 def questions(folder: Path | None, sample: Path | None) -> Questions:
-    """By the manifest in the model's ``folder``; without ``sample`` its golden rows are compared
-    by. Raises StartupError."""
+    """Return the questions for the model in ``folder``. Without ``sample`` its golden rows are
+    compared. Raises StartupError."""
     packaged = Manifest.read(folder) if folder and (folder / FILE_NAME).is_file() else None
     features = packaged.contract.features if packaged else _signed(folder)
-    asked = table(sample, features) if sample else Questions()
-    return Questions.of(packaged, asked) if packaged else asked
+    rows = table(sample, features) if sample else Questions()
+    return Questions.of(packaged, rows) if packaged else rows
 
 
 def _signed(folder: Path | None) -> Sequence[Feature]:
@@ -136,8 +137,8 @@ def _signed(folder: Path | None) -> Sequence[Feature]:
     return mlflow_folder.MlflowModel.read(folder).features or ()
 
 
-def key(file: Path, asked: Questions, model: Registered | None = None) -> str:
-    """The same for the same deployment of the same model. ``model``: what a label in the file means
-    now."""
-    said = file.read_bytes() + repr(asked).encode() + (str(model).encode() if model else b"")
-    return hashlib.sha256(said).hexdigest()
+def key(file: Path, questions: Questions, model: Registered | None = None) -> str:
+    """Return a key that is the same for the same deployment of the same model. ``model``: what a
+    label in the file means now."""
+    content = file.read_bytes() + repr(questions).encode() + (str(model).encode() if model else b"")
+    return hashlib.sha256(content).hexdigest()

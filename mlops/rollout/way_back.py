@@ -1,4 +1,4 @@
-"""All traffic back to the old deployment, whatever fails meanwhile."""
+"""Puts all traffic back to the old deployment, whatever fails meanwhile."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Plan
 from mlops.rollout.record import UnreadableTags
 
-BACK_S = 600
-"""Seconds that an endpoint may refuse the way back."""
+BACK_PATIENCE_S = 600
+"""How long an endpoint may refuse the way back."""
 
 RETRY_S = 10
-"""Seconds between attempts."""
+"""Time between attempts."""
 
 
 def put_back(
@@ -31,14 +31,17 @@ def put_back(
     timer: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RolloutOutcome:
-    """All traffic to the old deployment, however often the endpoint refuses, within ten minutes;
-    whatever else fails, the journal included. Nothing is touched where another run than that of
-    ``claim`` has the endpoint. ``change``: what to write in place of the claim's own way back.
-    ``scaled``: whose autoscale settings go, else the new one's."""
+    """Give all traffic to the old deployment; return how that ended.
+
+    The endpoint may refuse for up to ten minutes, and anything else may fail, even the journal. If
+    another run than that of ``claim`` has the endpoint, nothing is changed. ``change``: what to
+    write in place of the claim's own way back. ``scaled``: the deployments whose autoscale settings
+    are removed, by default the new one.
+    """
     journal.note(
         "back", reason=reason, outcome=outcome, share=0, live=dict(plan.back.live), mirror={}
     )
-    until = timer() + BACK_S
+    until = timer() + BACK_PATIENCE_S
     try:
         while (
             not (back := _is_back(endpoint, plan, journal, claim, change or claim.back(plan)))
@@ -51,9 +54,9 @@ def put_back(
         zeros = " ".join(f"{name}=0" for name in plan.new.split(", "))
         outcome, left = RolloutOutcome.STUCK, [f"{plan.new}, perhaps with traffic"]
         reason = (
-            f"{reason}; and the traffic could not be put back. Do it by hand: az ml "
-            f"online-endpoint update "
-            f'--name {endpoint.name} --mirror-traffic "{zeros}" --traffic "{plan.old}=100 {zeros}"'
+            f"{reason}; and the traffic could not be put back. Do it by hand: "
+            f"az ml online-endpoint update --name {endpoint.name} "
+            f'--mirror-traffic "{zeros}" --traffic "{plan.old}=100 {zeros}"'
         )
     else:
         left = [
@@ -65,24 +68,24 @@ def put_back(
 
 
 def note_overtaken(journal: Journal, error: EndpointError, reason: str = "") -> RolloutOutcome:
-    """``reason``: what came before."""
-    told = str(error).rstrip(".")
+    """Record that another run has overtaken this one. ``reason``: what happened before that."""
+    message = str(error).rstrip(".")
     journal.note(
         "ended",
         outcome=RolloutOutcome.OVERTAKEN,
-        reason=f"{reason}; and {told}" if reason else told,
+        reason=f"{reason}; and {message}" if reason else message,
         left=[],
     )
     return RolloutOutcome.OVERTAKEN
 
 
 def _unscaled(endpoint: Endpoint, deployments: Sequence[str]) -> list[str]:
-    """Take their autoscale settings away; -> what is left where that fails."""
+    """Remove autoscale settings; return what is left if that fails."""
     left = []
     for name in deployments:
         try:
             endpoint.remove_autoscale(name)
-        except Exception as error:  # whatever it is, the traffic is back
+        except Exception as error:  # any at all: the traffic is back
             left.append(f"the autoscale setting of {name}: {str(error) or type(error).__name__}")
     return left
 
@@ -94,13 +97,13 @@ def _is_back(
     claim: EndpointClaim,
     change: Callable[[Status], Status],
 ) -> bool:
-    """Raises Overtaken, UnreadableTags."""
+    """Try to put the traffic back. Raises Overtaken, UnreadableTags."""
     try:
         endpoint.update(change)
         status = endpoint.status()
         return same(status.traffic, plan.back) and claim.holds(status)
-    except (Overtaken, UnreadableTags):  # asking again does not help
+    except (Overtaken, UnreadableTags):  # trying again does not help
         raise
-    except Exception as error:  # whatever it is, the next attempt may succeed
+    except Exception as error:  # any at all: the next attempt may succeed
         journal.note("trouble", error=str(error) or type(error).__name__)
         return False

@@ -49,7 +49,7 @@ class Balancer:
         if instance.state is not State.READY:
             raise StartupError(f"Instance {name} did not start; its log ends: {instance.lines()}")
         self._instances[name] = instance
-        self._splitter.backends = {name: each.url for name, each in self._instances.items()}
+        self._splitter.backends = {name: running.url for name, running in self._instances.items()}
 
     async def stop(self, name: str) -> None:
         """Stop an instance by SIGTERM and wait until it has ended."""

@@ -29,7 +29,7 @@ def table(soaked: Soaked) -> str:
         f"| > {100 * objectives.availability:g} | 0 | +{MAX_MEMORY_GROWTH:.0%} |",
     ]
     groups = [(PHASES[place], figures) for place, (_, figures, _) in enumerate(result.stages)]
-    memory = [f"{each / 2**20:.0f}" for each in soaked.memory]
+    memory = [f"{used / 2**20:.0f}" for used in soaked.memory]
     groups.append(("**all**", result.total))
     sides = zip([*soaked.lost, sum(soaked.lost)], [*memory, f"{soaked.growth:+.1%}"], strict=True)
     for (name, figures), (lost, used) in zip(groups, sides, strict=True):

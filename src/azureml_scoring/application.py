@@ -52,8 +52,7 @@ class Application:
     http: HttpScoring
 
     def run(self, request: Any) -> Any:
-        """Do what ``score.run()`` does: answer the server's request with its response, anything else
-        with a dict."""
+        """Answer the server's request with its response, anything else with a dict."""
         if hasattr(request, "environ"):
             return self.http(request)
         return orjson.loads(self.service.score(self.reader.plain(request)).body)
@@ -117,7 +116,7 @@ def build(settings: Settings) -> Application:
 def _data_collections(
     settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor
 ) -> Iterator[DataCollection]:
-    """Yield what collects requests: Azure ML's collector, whose share its own YAML sets, and ours."""
+    """Yield Azure ML's collector, whose share its own YAML sets, and ours."""
 
     def drop() -> None:
         board.mine.data_dropped += 1

@@ -62,13 +62,12 @@ class Parts:
 class Scoring:
     """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``.
 
-    What goes wrong in a step becomes the answer, and the steps before it are skipped. Between its
+    What goes wrong in a step becomes the answer. Between its
     steps other requests may take theirs. Several requests take least time that way: each step's
     code is then in the processor's caches for all but the first.
     """
 
     __slots__ = (
-        "_answer",
         "_batch",
         "_due",
         "_inline",
@@ -80,7 +79,6 @@ class Scoring:
         "_started",
         "request",
     )
-    _answer: Answer
     _batch: Batch
     _model: Model
 
@@ -114,19 +112,62 @@ class Scoring:
 
         Raises MustWait if only a thread that may wait can predict it; nothing is reported then.
         """
-        self._attempt(self._read)
+        parts, outcome, held = self._parts, self._outcome, self.request.held
+        try:
+            self._model = model = parts.source.model()
+            outcome.model_name, outcome.model_version = model.name, model.version
+            body = self.request.read()
+            outcome.bytes_in = len(body)
+            if held and len(body) > LARGE_BODY_BYTES:
+                held.turn()
+            read = parts.clock()
+            outcome.seconds[READ] = read - self._started
+            self._batch = outcome.batch = batch = validate(body, model.contract, parts.limits)
+            if held:
+                held.end_turn()
+            outcome.seconds[VALIDATE] = parts.clock() - read
+            outcome.rows = len(batch.X)
+            inline = model.quick(batch) if model.quick else None
+            if not (inline or self._may_wait):
+                raise MustWait
+            if inline and self._joint and model.each and outcome.rows == 1:
+                inline = self._joint.add(model.each, batch)
+            self._inline = inline
+        except Exception as error:
+            self._note(error)
 
     def predict(self) -> None:
         """Take the predictions from the cache or compute them, as JSON."""
-        self._attempt(self._predict)
+        parts, outcome, seconds = self._parts, self._outcome, self._outcome.seconds
+        if outcome.error:
+            return
+        begun = parts.clock()
+        try:
+            outcome.predictions, outcome.cache = parts.cache.predictions(
+                self._model,
+                self._batch,
+                self.request.cache,
+                lambda part: parts.runner.run(self._model, self._inline, part, self._due, outcome),
+                self._due,
+            )
+        except Exception as error:
+            self._note(error)
+            return
+        rest = parts.clock() - begun - seconds[QUEUE] - seconds[PREDICT]
+        seconds[SERIALISE if outcome.cache is CacheState.OFF else CACHE] = rest if rest > 0 else 0.0
 
     def answer(self) -> Answer:
         """Return the answer, whatever happened."""
-        self._attempt(self._succeed)
-        if error := self._outcome.error:
-            self._fail(error)
-        self._outcome.bytes_out = len(self._answer.body)
-        return self._answer
+        outcome, answered = self._outcome, self._parts.clock()
+        outcome.duration_ms = (answered - self._started) * 1000
+        outcome.timestamp = timestamp(self._parts.now())
+        answer = self._failure(outcome.error) if outcome.error else self._success()
+        ended = self._parts.clock()
+        if not outcome.error:
+            outcome.seconds[SERIALISE] += ended - answered
+        outcome.seconds[REQUEST] = ended - self._started
+        outcome.bytes_out = len(answer.body)
+        return answer
 
     def report(self) -> None:
         """Tell the hooks what became of the request."""
@@ -135,61 +176,21 @@ class Scoring:
         if self._outcome.error:
             _forget_tracebacks(self._outcome.error)
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        """Take the step, unless one before it failed."""
-        if self._outcome.error:
-            return
-        try:
-            step()
-        except ScoringError as error:
-            self._outcome.error = error
-        except MustWait:
-            raise
-        except Exception as error:
-            self._outcome.error = InternalError(
+    def _note(self, error: Exception) -> None:
+        """Keep the error for the answer."""
+        if isinstance(error, MustWait):
+            raise error
+        if not isinstance(error, ScoringError):
+            internal = InternalError(
                 "The service failed; the log has the details under this request id."
             )
-            self._outcome.error.__cause__ = error
+            internal.__cause__ = error
+            error = internal
+        self._outcome.error = error
 
-    def _read(self) -> None:
-        parts, outcome, held = self._parts, self._outcome, self.request.held
-        self._model = model = parts.source.model()
-        outcome.model_name, outcome.model_version = model.name, model.version
-        body = self.request.read()
-        outcome.bytes_in = len(body)
-        if held and len(body) > LARGE_BODY_BYTES:
-            held.turn()
-        read = parts.clock()
-        outcome.seconds[READ] = read - self._started
-        self._batch = outcome.batch = batch = validate(body, model.contract, parts.limits)
-        if held:
-            held.end_turn()
-        outcome.seconds[VALIDATE] = parts.clock() - read
-        outcome.rows = len(batch.X)
-        inline = model.quick(batch) if model.quick else None
-        if not (inline or self._may_wait):
-            raise MustWait
-        if inline and self._joint and model.each and outcome.rows == 1:
-            inline = self._joint.add(model.each, batch)
-        self._inline = inline
-
-    def _predict(self) -> None:
-        parts, outcome, seconds = self._parts, self._outcome, self._outcome.seconds
-        begun = parts.clock()
-        outcome.predictions, outcome.cache = parts.cache.predictions(
-            self._model,
-            self._batch,
-            self.request.cache,
-            lambda part: parts.runner.run(self._model, self._inline, part, self._due, outcome),
-            self._due,
-        )
-        rest = parts.clock() - begun - seconds[QUEUE] - seconds[PREDICT]
-        seconds[SERIALISE if outcome.cache is CacheState.OFF else CACHE] = rest if rest > 0 else 0.0
-
-    def _succeed(self) -> None:
+    def _success(self) -> Answer:
         """Write the JSON by hand: a dict would cost twice as much."""
         outcome = self._outcome
-        predicted = self._stop_the_clock()
         body = (
             f'{{"predictions":{outcome.predictions.decode()},"metadata":{{'
             f"{model_fields(outcome.model_name, outcome.model_version)},"
@@ -197,16 +198,12 @@ class Scoring:
             f'"inference_time_ms":{outcome.duration_ms:.2f},"timestamp":"{outcome.timestamp}",'
             f'"num_predictions":{outcome.rows},"cache":"{outcome.cache}"}}}}'
         ).encode()
-        ended = self._parts.clock()
-        outcome.seconds[SERIALISE] += ended - predicted
-        outcome.seconds[REQUEST] = ended - self._started
-        self._answer = Answer(200, body)
+        return Answer(200, body)
 
-    def _fail(self, error: ScoringError) -> None:
+    def _failure(self, error: ScoringError) -> Answer:
         parts, outcome = self._parts, self._outcome
         outcome.status = int(error.status)
-        outcome.seconds[REQUEST] = self._stop_the_clock() - self._started
-        self._answer = failure(
+        return failure(
             error,
             request_id=outcome.request_id,
             trace="".join(traceback.format_exception(error))
@@ -215,13 +212,6 @@ class Scoring:
             model_version=parts.source.version,
             timestamp=outcome.timestamp,
         )
-
-    def _stop_the_clock(self) -> float:
-        """Note how long the request took and what time it is; return when that was."""
-        ended = self._parts.clock()
-        self._outcome.duration_ms = (ended - self._started) * 1000
-        self._outcome.timestamp = timestamp(self._parts.now())
-        return ended
 
 
 def failure(

@@ -1,4 +1,4 @@
-"""Two ways through the server, one answer: our worker's and Flask's, under gunicorn's own worker."""
+"""Two ways, one answer: our worker's, and Flask's under gunicorn's own worker."""
 
 import http.client
 import json
@@ -16,9 +16,16 @@ from blackbox.test_contract import ROWS
 from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
 
 CONTRACT = (
-    "content-type", "retry-after", "allow", "traceid", "x-request-id", "x-ms-request-id", "x-ms-client-request-id",
-    "x-ms-run-function-failed", "x-ms-server-version",
-)  # fmt: skip
+    "content-type",
+    "retry-after",
+    "allow",
+    "traceid",
+    "x-request-id",
+    "x-ms-request-id",
+    "x-ms-client-request-id",
+    "x-ms-run-function-failed",
+    "x-ms-server-version",
+)
 pytestmark = pytest.mark.any_worker
 
 GENERATED = re.compile(
@@ -46,7 +53,7 @@ def lanes(
 def ask(
     server: Server, body: bytes, headers: dict[str, str], method: str = "POST", path: str = "/score"
 ) -> Any:
-    """-> status, body and contract headers, without what is generated."""
+    """Return status, body and contract headers, without what is generated."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
     try:
         connection.putrequest(method, path)
@@ -72,7 +79,7 @@ def same(lanes: tuple[Server, Server], *request: Any) -> Any:
 
 @pytest.mark.parametrize("body", [row[0].replace("…", "1.0") for row in ROWS])
 def test_what_the_readme_shows_is_the_same_in_both(lanes: tuple[Server, Server], body: str):
-    """Good and bad."""
+    """Its good requests and its bad ones."""
     same(lanes, body.encode(), JSON)
     same(lanes, json.dumps({"data": [support.ROW]}).encode(), JSON)
 
@@ -80,7 +87,7 @@ def test_what_the_readme_shows_is_the_same_in_both(lanes: tuple[Server, Server],
 @MANY
 @given(document=DOCUMENTS)
 def test_any_document_is_answered_the_same(lanes: tuple[Server, Server], document: object):
-    """Near to a good one or far from it."""
+    """Documents that are nearly good, and others."""
     same(lanes, json.dumps(document).encode("utf-8", "surrogatepass"), JSON)
 
 
@@ -105,7 +112,7 @@ def test_any_headers_are_treated_the_same(lanes: tuple[Server, Server], headers:
     ids=str,
 )
 def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str, str]):
-    """In the headers, and in the body."""
+    """The same ids stand in the headers and in the body."""
     same(lanes, json.dumps([support.ROW]).encode(), JSON | headers)
 
 
@@ -132,8 +139,7 @@ def test_other_paths_and_methods_are_the_servers_as_ever(
 
 @pytest.mark.parametrize("path", ["//score", "/score/", "//score/", "///score"])
 def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path: str):
-    """By either worker: what joins a base URL and a path puts them there. The body is read as
-    ever."""
+    """Joining a base URL and a path makes them; both workers read the body as ever."""
     status, document, _ = same(
         lanes, json.dumps({"data": [support.ROW]}).encode(), JSON, "POST", path
     )
@@ -144,7 +150,7 @@ def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
 def test_score_by_another_method_is_turned_down_the_same(lanes: tuple[Server, Server], method: str):
-    """In our form."""
+    """The refusal has our form."""
     same(lanes, b"", {}, method)
 
 

@@ -97,7 +97,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "code_configuration.code", GONE, "is missing; write the folder's path"),
     (BLUE, "code_configuration", {}, "is missing; write the folder's path"),
     (BLUE, "code_configuration.scoring_script", "main.py", "write the name of a file there"),
-    (BLUE, "code_configuration.scoring_script", "errors.py", "define init() in errors.py"),
+    (BLUE, "code_configuration.scoring_script", "cache.py", "define init() in cache.py"),
     (BLUE, "request_settings.request_timeout_ms", 200_000, "write 1 to 180000"),
     (
         BLUE,

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 def _converted_in_this_process(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process for each conversion costs seconds; tests/unit/mlops/test_converter.py is about that
-    process."""
+    """Convert in this process: one per conversion costs seconds, and test_converter.py tests it."""
     used = (
         converter
         if "own_process" in request.fixturenames
@@ -41,7 +40,7 @@ def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
 
 @pytest.fixture
 def own_process() -> None:
-    """Conversions in a process of their own, as for users."""
+    """Convert in a process of its own, as for users."""
 
 
 def pytest_report_header() -> str:
@@ -63,7 +62,7 @@ def _redis_server() -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_server(_redis_server: Valkey) -> Valkey:
-    """A real server, empty."""
+    """Return a real Redis or Valkey server, emptied."""
     _redis_server.admin.flushall()
     _redis_server.admin.config_resetstat()
     return _redis_server
@@ -71,7 +70,7 @@ def redis_server(_redis_server: Valkey) -> Valkey:
 
 @pytest.fixture(scope="session")
 def tls_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of Debian's Redis, made of the settings that a user would give."""
+    """Return a client of Debian's Redis, from the settings that a user would give."""
     import trustme
 
     from azureml_scoring import settings

@@ -43,7 +43,7 @@ def test_run_is_a_plain_function_too(score: ModuleType, request_: object):
 
 @pytest.mark.parametrize("request_", [None, "", b"", "null"])
 def test_nothing_is_an_empty_request(score: ModuleType, request_: object):
-    """With the guide's words."""
+    """The answer says that the body is empty or None."""
     assert score.run(request_)["error"] == "Request body is empty or None"
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_json_is_told_so(score: ModuleType):
 
 
 def test_the_counters_are_attributes(score: ModuleType):
-    """As the guide has them; errors of ours apart from the clients'."""
+    """Our errors are counted apart from the clients'."""
     before = score.REQUEST_COUNT
     score.run({"data": [support.ROW]})
     score.run({"data": []})
@@ -74,7 +74,7 @@ def test_the_probes_are_functions(score: ModuleType):
 
 
 def test_before_init_everything_says_so(monkeypatch: pytest.MonkeyPatch):
-    """One sentence."""
+    """One sentence says that init() has not run."""
     import score
 
     monkeypatch.setattr(score, "_application", None)
@@ -83,7 +83,7 @@ def test_before_init_everything_says_so(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_failed_init_is_one_plain_sentence(tmp_path: Path):
-    """On standard output, as the last thing said, with the remedy; and the exit is not zero."""
+    """It is the last line on standard output and says what to do; the exit status is not 0."""
     code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import score; score.init()"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -99,8 +99,7 @@ def test_a_failed_init_is_one_plain_sentence(tmp_path: Path):
 
 
 def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
-    """In the container's file for that, in place of what stood in it; where there is no such file,
-    none is made."""
+    """It replaces what the file held; if there is no such file, none is made."""
     code = f"import sys; sys.path.insert(0, {str(SRC)!r}); import score; score.init()"
     log = tmp_path / "termination-log"
     env = {
@@ -119,5 +118,5 @@ def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
 
 
 def test_score_is_wiring_only():
-    """The entry script stays on one screen or two."""
+    """The entry script fits on one screen or two."""
     assert len((SRC / "score.py").read_text().splitlines()) <= 80

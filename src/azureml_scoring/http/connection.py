@@ -1,7 +1,7 @@
-"""HTTP/1.1 on one connection: uvicorn's, strict in what it reads, and bounded.
+"""HTTP/1.1 on one connection: uvicorn's, but strict and bounded.
 
-A head has a greatest size, a client that has said all still reads its answer, and what is malformed
-disturbs no answer before it. When a connection ends is in connection_ends.py.
+Heads are bounded, a client that has sent everything still reads its answer, and a malformed request
+does not disturb the answers before it. connection_ends.py decides when a connection ends.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from azureml_scoring.errors import ClientError, HeadTooLarge, MalformedHead
 from azureml_scoring.http import head
 from azureml_scoring.http.connection_ends import CyclesTransport, EndingConnection
 from azureml_scoring.http.head import MAX_HEAD_BYTES
-from azureml_scoring.http.response import header_lines, refusal
+from azureml_scoring.http.response import encode, header_lines, refusal
 
 CUT_OFF = "scoring.cut_off"
-"""In the ``state`` of a request's scope: its body broke off where it seems to end."""
+"""Key in the ``state`` of a request's scope: its body broke off where it seems to end."""
 
 REFUSED = "scoring.refused"
-"""In the ``state`` of a request's scope: the ClientError that its head makes."""
+"""Key in the ``state`` of a request's scope: the ClientError that refuses its head."""
 
 MALFORMED = "The request is not HTTP/1.1 as RFC 9112 has it; send it by an HTTP client."
 
-
-STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-"""What the parser raises where it stops."""
+PARSER_STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+"""What the parser raises when it stops."""
 
 
 class Closing(Exception):
-    """Nothing is read any more: the last answer has been given."""
+    """Raised by our callbacks to stop the parser: the last answer has been sent."""
 
 
 class HttpConnection(EndingConnection):
@@ -46,7 +45,7 @@ class HttpConnection(EndingConnection):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._piece = self._first_piece = 0
-        """Bytes that came at once, last and where the request begins."""
+        """Bytes in the last piece that arrived, and in the one in which the request begins."""
 
     def data_received(self, data: bytes) -> None:
         if self._ended is not None:
@@ -55,7 +54,7 @@ class HttpConnection(EndingConnection):
         self._unaccounted += self._piece
         try:
             self.parser.feed_data(data)
-        except STOPS as error:
+        except PARSER_STOPS as error:
             self._go_on(error, data)
         else:
             if self._unaccounted > MAX_HEAD_BYTES:
@@ -96,21 +95,21 @@ class HttpConnection(EndingConnection):
         if self.parser.should_upgrade():
             return
         super().on_message_complete()
-        if not self.parser.should_keep_alive():  # as a trailer may have said
+        if not self.parser.should_keep_alive():  # a trailer may have changed it
             self.drain()
             if self.idle and not self._over:
                 self.end()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]
-        """A client that will send no more may still read its answer."""
+        """Keep the connection for a client that sends no more but still reads its answer."""
         if self.idle:
             return None
         self._cut_off()
         return True
 
     def _refuse(self, error: BaseException) -> None:
-        """What comes can't be read. Answers that are due are still given; then the connection
-        ends."""
+        """End the connection, as what arrives can't be read; answers that are due are sent
+        first."""
         if isinstance(error, Closing) or self._over:
             return
         self.logger.warning("Invalid HTTP request received (%s).", type(error).__name__)
@@ -119,18 +118,18 @@ class HttpConnection(EndingConnection):
             return
         answer = error if isinstance(error, ClientError) else MalformedHead(MALFORMED)
         lines = header_lines([*self.server_state.default_headers, (b"connection", b"close")])
-        self.transport.write(refusal(answer).encode(lines))
+        self.transport.write(encode(*refusal(answer), lines))
         self.end()
 
     def _cut_down(self) -> None:
-        """A head that is too large, to what can be looked at."""
+        """Cut a head that is too large down to a size that is safe to handle."""
         self.url = self.url[: head.MAX_LINE_BYTES]
         self.headers[:] = [field for field in self.headers if head.fits(b"", [field])][
             : head.MAX_HEADERS
         ]
 
     def _cut_off(self) -> None:
-        """The body of the last request ends here, whole or not."""
+        """End the body of the last request here, whole or not."""
         cycle = self.cycle
         cycle.keep_alive = False
         if cycle.more_body:
@@ -138,11 +137,11 @@ class HttpConnection(EndingConnection):
             super().on_message_complete()
 
     def _go_on(self, error: Exception | None, data: bytes) -> None:
-        """Past each offer to speak another protocol; at anything else that the parser stops at,
-        nothing more is read.
+        """Read on past each offer to switch to another protocol; refuse anything else at which the
+        parser stops.
 
-        Clients that would rather speak HTTP/2, as Java's, go on in HTTP/1.1. The parser takes what
-        follows for the other protocol, so a new one reads the request again without the offer.
+        Clients that offer HTTP/2, such as Java's, go on in HTTP/1.1. The parser takes what follows
+        for the other protocol, so a new parser reads the request again without the offer.
         """
         rest = memoryview(data)
         while (
@@ -160,7 +159,7 @@ class HttpConnection(EndingConnection):
     def _stopped_at(self, data: bytes | memoryview) -> Exception | None:
         try:
             self.parser.feed_data(data)
-        except STOPS as error:
+        except PARSER_STOPS as error:
             return error
         return None
 

@@ -1,7 +1,7 @@
-"""When a connection of our worker ends: idle, unread, for another one, or with the server. No
-answer is lost by it.
+"""Ends connections of our worker that are idle, unread, in the way of another, or stopped with the
+server. No answer is lost.
 
-Timeouts are looked after once a second, for all connections.
+Timeouts are checked once a second, for all connections.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from azureml_scoring.http.connections import LINGER, Connections
+from azureml_scoring.http.connections import LINGER_S, Connections
 
 
 class CyclesTransport:
-    """What uvicorn's cycle of a request has for its transport: a client that is gone is written to
-    no more, and a connection whose client may still be speaking is not cut."""
+    """The transport of uvicorn's cycle of a request. It neither writes to a client that is gone nor
+    cuts off one that may still be sending."""
 
     def __init__(self, connection: EndingConnection) -> None:
-        self._connection = weakref.proxy(
-            connection
-        )  # it has the cycle, and would be kept until it is collected
+        # the connection holds the cycle: a reference back would keep both until a collection
+        self._connection = weakref.proxy(connection)
         self.is_closing = connection.transport.is_closing
 
     def write(self, data: bytes) -> None:
@@ -40,8 +39,8 @@ class CyclesTransport:
 
 
 class EndingConnection(HttpToolsProtocol):
-    """``_since``: when it was opened, its last request began or its last answer was given;
-    ``_ended``: when we said our last word."""
+    """A connection. ``_since``: when it was opened, its last request began or its last answer was
+    given; ``_ended``: when we sent our last answer."""
 
     server_state: Connections
 
@@ -57,8 +56,7 @@ class EndingConnection(HttpToolsProtocol):
         self._unsent = 0
         self._ended: float | None = None
         self._unaccounted = 0
-        """Bytes that have come since the last that belonged to a body, or ended a request: a head,
-        at most."""
+        """Bytes that arrived since the end of the last body or request: a head at most."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -73,7 +71,7 @@ class EndingConnection(HttpToolsProtocol):
 
     @property
     def idle(self) -> bool:
-        """Whether no answer is due."""
+        """True if no answer is due."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -92,7 +90,7 @@ class EndingConnection(HttpToolsProtocol):
 
     @property
     def _unread(self) -> bool:
-        """Whether the client leaves answers unread; to close such a connection would wait for
+        """True if the client leaves answers unread; closing such a connection would wait for
         it."""
         return bool(self.transport.get_write_buffer_size()) or self.flow.write_paused
 
@@ -107,31 +105,36 @@ class EndingConnection(HttpToolsProtocol):
         super().resume_writing()
 
     def look(self, now: float) -> None:
-        """Called once a second. A head that drips makes a connection no younger."""
+        """End the connection if it timed out; called once a second.
+
+        A head that arrives byte by byte does not restart the time.
+        """
         unsent = self.transport.get_write_buffer_size()
         if unsent == 0 or unsent < self._unsent:
             self._moved = now
         self._unsent = unsent
         if unsent:
-            if now - self._moved > self.server_state.write_timeout:
+            if now - self._moved > self.server_state.write_timeout_s:
                 self.transport.abort()
         elif self._ended is not None:
-            if now - self._ended > LINGER:
+            if now - self._ended > LINGER_S:
                 self.transport.abort()
         elif self.idle and now - self._since > (
-            LINGER if self.server_state.stopping else self.timeout_keep_alive
+            LINGER_S if self.server_state.stopping else self.timeout_keep_alive
         ):
             self.transport.close()
 
     def drain(self) -> None:
-        """The answer that is due is the last one."""
+        """Make the answer that is due the last one."""
         if not self.idle and not self.cycle.response_started:
             self.cycle.keep_alive = False
             self.cycle.default_headers = self.server_state.default_headers
 
     def shutdown(self) -> None:
-        """uvicorn calls it when the server stops. A client that has only just connected, or is in
-        the midst of its head, has a moment to ask."""
+        """End the connection if nothing is due; uvicorn calls this when the server stops.
+
+        A client that has only just connected, or is sending its head, has a moment left.
+        """
         self.drain()
         if (
             self.idle
@@ -142,7 +145,7 @@ class EndingConnection(HttpToolsProtocol):
             self.transport.close()
 
     def end(self) -> None:
-        """Say no more, and hear the client out. To close on what it still sends would reset the
-        connection, and the last answer might be lost with it."""
+        """Send no more, and read on until the client is done. Closing while it still sends would
+        reset the connection, and might lose the last answer."""
         self._ended = self.loop.time()
         self.transport.write_eof()

@@ -13,7 +13,7 @@ from azureml_scoring.errors import ScoringError
 from azureml_scoring.http.body_reader import Environ
 from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
-from azureml_scoring.http.response import Response
+from azureml_scoring.http.response import Response, all_headers, response
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import Answer, Request
 from azureml_scoring.scoring import Scoring
@@ -68,7 +68,7 @@ class ScoringEndpoint:
     def page(self, environ: Environ) -> Response | None:
         """Return the answer of a probe or of another page; None if there is no such page."""
         if environ["REQUEST_METHOD"] == "GET" and (page := self._pages.get(environ["PATH_INFO"])):
-            return Response.of(page(), self._server_headers)
+            return response(page(), self._server_headers)
         return None
 
     def score(
@@ -88,12 +88,13 @@ class ScoringEndpoint:
         """
         request = self._reader.received(environ, body, held)
         answer = self._service.score_admitted(request, due, may_wait=may_wait)
-        return self.respond(request, answer, started)
+        return Response(answer.status, self.headers(request, answer, started), answer.body)
 
     def refuse(self, environ: Environ, error: ScoringError, started: float) -> Response:
         """Answer a request to score with this error, its body unread."""
         request = self._reader(environ)
-        return self.respond(request, self._service.refuse(request, error), started)
+        answer = self._service.refuse(request, error)
+        return Response(answer.status, self.headers(request, answer, started), answer.body)
 
     def begin(self, environ: Environ, body: bytes, joint: JointPredict) -> Scoring:
         """Read and validate a small request, whose next steps the caller takes. Raises MustWait."""
@@ -103,8 +104,9 @@ class ScoringEndpoint:
         scoring.read()
         return scoring
 
-    def respond(self, request: Request, answer: Answer, started: float) -> Response:
-        """Return the answer with the headers that azmlinfsrv's contract adds."""
+    def headers(self, request: Request, answer: Answer, started: float) -> list[tuple[str, str]]:
+        """Return all headers of an answer to a request to score, as azmlinfsrv's contract has
+        them."""
         request_id, client_id = request.request_id, request.client_request_id
         headers = [
             *self._server_headers,
@@ -115,7 +117,7 @@ class ScoringEndpoint:
         ]
         if client_id:
             headers.append(("x-ms-client-request-id", client_id))
-        return Response.of(answer, headers)
+        return all_headers(answer, headers)
 
 
 def is_score_path(path: str) -> bool:

@@ -24,7 +24,7 @@ from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import HttpConnection
 from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
 from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
-from azureml_scoring.http.response import header_lines
+from azureml_scoring.http.response import encode, header_lines
 from azureml_scoring.http.turn import Pending
 from azureml_scoring.request import Answer, MustWait
 
@@ -136,10 +136,11 @@ class FrontProtocol(HttpConnection):
         connection_line = CLOSE if draining else self._connection_line
         lines = self._server_lines() + connection_line
 
-        def encode(answer: Answer) -> bytes:
-            return endpoint.respond(scoring.request, answer, started).encode(lines)
+        def write(answer: Answer) -> bytes:
+            headers = endpoint.headers(scoring.request, answer, started)
+            return encode(answer.status, headers, answer.body, lines)
 
-        self._turn.add(Pending(self.transport, started, scoring, encode), self.loop)
+        self._turn.add(Pending(self.transport, started, scoring, write), self.loop)
         if connection_line is CLOSE:
             self._turn.end()
             self.end() if draining else self.transport.close()

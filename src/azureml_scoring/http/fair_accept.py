@@ -1,9 +1,9 @@
-"""Takes connections off the socket that all workers of a server listen on, so that each worker gets
-its share.
+"""Accepts connections from the socket that all workers of a server share, so that each worker gets
+its part.
 
-A loop's own server takes all connections that wait, and the kernel wakes the workers in the same
-order each time: the first may take nearly all, and clients keep what they have. Here a worker takes
-a few, pauses, and is woken last.
+A loop's own server accepts all connections that wait, and the kernel wakes the workers in the same
+order each time: the first may take nearly all, and clients keep their connections. Here a worker
+accepts a few, pauses, and is woken last.
 """
 
 from __future__ import annotations
@@ -14,22 +14,21 @@ import socket
 from collections.abc import Callable
 
 SUPPORTED = hasattr(select, "epoll")
-"""Linux has it. Elsewhere workers share as the system lets them."""
+"""True on Linux. Elsewhere workers share as the system lets them."""
 
-AT_ONCE = 4
-PAUSE = 0.001
-"""Seconds after so many connections at once, in which the next ones are left to other workers."""
+MAX_ACCEPTS = 4
+PAUSE_S = 0.001
+"""After so many connections at once, the next ones are left to other workers for so long."""
 
-RETRY = 1.0
-"""Seconds after a connection that could not be taken, as asyncio has it: the process has no files
-left, say."""
+RETRY_S = 1.0
+"""Pause after a failed accept, as in asyncio: the process may have no files left."""
 
 
 class FairServer:
-    """Is closed as ``asyncio.Server`` is. ``protocol``: makes the protocol of a connection."""
+    """Closes like ``asyncio.Server``. ``protocol``: makes the protocol of a connection."""
 
     def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """In a running loop. ``listener`` stays the caller's to close, after this."""
+        """Needs a running loop. The caller closes ``listener``, after this."""
         self._listener = listener
         self._protocol = protocol
         self._loop = asyncio.get_running_loop()
@@ -45,17 +44,17 @@ class FairServer:
             self._waiting.close()
 
     async def wait_closed(self) -> None:
-        """``close`` leaves nothing to wait for: connections are closed by whoever has them."""
+        """Return at once: whoever has the connections closes them."""
 
     def _wait(self) -> None:
-        """At the end of the kernel's queue: that is where exclusive waiters are put."""
+        """Wait at the end of the kernel's queue, where it puts exclusive waiters."""
         if not self._waiting.closed:
             self._waiting.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
     def _accept(self) -> None:
         taken = 0
         try:
-            while taken < AT_ONCE:
+            while taken < MAX_ACCEPTS:
                 connection, _ = self._listener.accept()
                 connection.setblocking(False)
                 task = self._loop.create_task(
@@ -67,9 +66,9 @@ class FairServer:
         except (BlockingIOError, ConnectionAbortedError):
             pause = 0.0
         except OSError:
-            pause = RETRY
+            pause = RETRY_S
         else:
-            pause = PAUSE
+            pause = PAUSE_S
         if taken or pause:
             self._waiting.unregister(self._listener)
             if pause:

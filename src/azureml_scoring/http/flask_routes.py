@@ -1,4 +1,4 @@
-"""``run()`` under ``azmlinfsrv``: our answers as Flask's responses, and the probes beside ``/score``.
+"""``run()`` under ``azmlinfsrv``: our answers as Flask's responses, and the pages beside it.
 
 This is the contract, and the only way under gunicorn's own worker. The routes are added to the
 server's blueprint while it calls ``init()``. That interface is not public: if it changes, a log

@@ -1,8 +1,7 @@
-"""What we need to know of gunicorn, the server under ``azmlinfsrv``: our worker's master and
-threads, and how it stops.
+"""Finds gunicorn's worker in this process: its master, its threads, and how it stops.
 
 A gunicorn worker sets its SIGTERM handler, a bound method, before it calls ``init()``: that is how
-it is found here.
+it is found.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from typing import Any
 
 from azureml_scoring.http import listener
 
-LONGEST_QUEUE = 5.0
-"""Seconds in which a worker that stops takes the connections that wait for it."""
+MAX_QUEUE_WAIT_S = 5.0
+"""How long a worker that stops still accepts the connections that wait for it."""
 
 
 class GunicornWorker:
@@ -32,8 +31,8 @@ class GunicornWorker:
 
     @property
     def standard(self) -> bool:
-        """One that ``azmlinfsrv`` has by itself or with ``--threads``; and without TLS, which it
-        leaves to proxies."""
+        """True for the workers of ``azmlinfsrv`` itself and of its ``--threads``; and only without
+        TLS, which it leaves to proxies."""
         return (
             type(self.worker).__module__ in ("gunicorn.workers.sync", "gunicorn.workers.gthread")
             and not self.worker.cfg.is_ssl
@@ -45,12 +44,12 @@ class GunicornWorker:
         return cls(owner) if hasattr(owner, "cfg") and hasattr(owner, "ppid") else None
 
     def drop_access_log(self) -> None:
-        """By its logger's method: the setting was read long ago, and ``azmlinfsrv`` leaves no way
+        """Replace the logger's method: the setting has been read, and ``azmlinfsrv`` offers no way
         to change it."""
         self.worker.log.access = lambda *request: None
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
-        """gunicorn alone closes the port at once."""
+        """Drain first; gunicorn alone closes the port at once."""
         signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         drained = threading.Event()
 
@@ -73,18 +72,19 @@ class GunicornWorker:
 
         threading.Thread(target=drain_then_stop, name="drain", daemon=True).start()
         signal.signal(signal.SIGTERM, handle)
-        signal.siginterrupt(
-            signal.SIGTERM, False
-        )  # a request that is being read or answered goes on
+        # a request that is being read or answered goes on
+        signal.siginterrupt(signal.SIGTERM, False)
 
     def _close_to_new_connections(self) -> None:
-        """Where no other worker goes on; those that have been opened are taken meanwhile."""
+        """Close the port if no other worker goes on; connections that wait are accepted first."""
         last = [
-            each for each in self.worker.sockets if not listener.is_shared(each.sock, self.master)
+            server
+            for server in self.worker.sockets
+            if not listener.is_shared(server.sock, self.master)
         ]
-        for each in last:
-            listener.take_no_more(each.sock)
-        time.sleep(listener.HANDSHAKE)
-        limit = time.monotonic() + LONGEST_QUEUE
-        while any(each.get_backlog() > 0 for each in last) and time.monotonic() < limit:
-            time.sleep(listener.HANDSHAKE)
+        for server in last:
+            listener.take_no_more(server.sock)
+        time.sleep(listener.HANDSHAKE_S)
+        limit = time.monotonic() + MAX_QUEUE_WAIT_S
+        while any(server.get_backlog() > 0 for server in last) and time.monotonic() < limit:
+            time.sleep(listener.HANDSHAKE_S)

@@ -1,4 +1,4 @@
-"""The head of a request, its line and headers: what is refused before anything looks inside.
+"""Checks the head of a request, its line and headers, before anything else uses it.
 
 The parser of our worker takes any length, any number of headers and any version.
 """
@@ -16,21 +16,20 @@ MAX_LINE_BYTES = 8_192
 """Bytes of the request's line, and of each header: about as many as gunicorn's own worker takes."""
 
 MAX_HEADERS = 100
-"""As gunicorn's own worker takes."""
+"""As many as gunicorn's own worker takes."""
 
 MAX_LENGTH_DIGITS = 19
 """Digits of a Content-Length. Python refuses to read thousands of them as a number."""
 
 TOO_LARGE = (
-    f"The request line and each header may have {MAX_LINE_BYTES:,} bytes, and at most {MAX_HEADERS} "
-    f"headers together "
-    f"{MAX_HEAD_BYTES:,}; leave out what is not needed."
+    f"The request line and each header may have {MAX_LINE_BYTES:,} bytes, and at most "
+    f"{MAX_HEADERS} headers together {MAX_HEAD_BYTES:,}; leave out what is not needed."
 )
 
 VERSIONS = ("1.0", "1.1")
 
 Headers = Sequence[tuple[bytes, bytes]]
-"""Names in any case, and values."""
+"""Names, in any case, and values."""
 
 
 def error(version: str, url: bytes, headers: Headers) -> ClientError | None:
@@ -52,7 +51,7 @@ def error(version: str, url: bytes, headers: Headers) -> ClientError | None:
 
 
 def fits(url: bytes, headers: Headers) -> bool:
-    """Whether the request line and the headers are within the limits."""
+    """Return True if the request line and the headers are within the limits."""
     sizes = [len(url), *(len(name) + len(value) for name, value in headers)]
     return (
         len(headers) <= MAX_HEADERS
@@ -66,7 +65,7 @@ def content_length(header: str | None) -> int:
     digits = (header or "0").strip()
     if len(digits) > MAX_LENGTH_DIGITS or not (digits.isascii() and digits.isdigit()):
         raise MalformedHead(
-            f"Content-Length must be a whole number of at most {MAX_LENGTH_DIGITS} digits; send the "
-            f"length of the body."
+            f"Content-Length must be a whole number of at most {MAX_LENGTH_DIGITS} digits; send "
+            "the length of the body."
         )
     return int(digits)

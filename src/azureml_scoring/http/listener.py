@@ -1,7 +1,6 @@
-"""The socket that all workers of a server listen on, when one of them stops: nothing that it has
-accepted is lost.
+"""Closes the socket that all workers of a server share without losing a connection.
 
-A connection is accepted by the kernel before it is by a worker. Those that still wait when the last
+The kernel accepts a connection before a worker does. Connections that still wait when the last
 process closes the socket are reset, whatever their clients have sent.
 """
 
@@ -14,12 +13,11 @@ import socket
 import struct
 from collections.abc import Iterator
 
-HANDSHAKE = 0.2
-"""Seconds for those who are in the midst of connecting when no more are taken, and for what they
-send."""
+HANDSHAKE_S = 0.2
+"""Time for clients that are connecting when no more are accepted, and for what they send."""
 
 SO_ATTACH_FILTER = 26
-"""Of Linux, as the program below."""
+"""Linux's number for it; the program below is Linux's too."""
 
 NO_SYN = (
     (0x30, 0, 0, 13),  # load the byte with TCP's flags
@@ -28,12 +26,12 @@ NO_SYN = (
     (0x06, 0, 0, 0),  # then drop the packet
     (0x06, 0, 0, 0xFFFFFFFF),  # or else take it
 )
-"""A classic BPF program, by its instructions: code, jumps if true and if false, operand."""
+"""A classic BPF program. Each instruction: code, jumps if true and if false, operand."""
 
 
 def is_shared(listener: socket.socket, master: int) -> bool:
-    """Whether gunicorn's master listens on it too, so that other workers go on. False where that
-    can't be told."""
+    """Return True if gunicorn's master listens on it too, so that other workers go on; False if
+    that can't be found out."""
     with contextlib.suppress(OSError):
         ours = os.readlink(f"/proc/self/fd/{listener.fileno()}")
         folder = f"/proc/{master}/fd"
@@ -48,9 +46,11 @@ def _target(link: str) -> str | None:
 
 
 def take_no_more(listener: socket.socket) -> None:
-    """Let nobody begin to connect, in no process; who has begun may end. A client that tries asks
-    again in a second, and is refused once the socket is closed. Does nothing where the system has
-    no such filter."""
+    """Stop new connections in all processes; those that have begun may finish.
+
+    A client that tries to connect retries after a second, and is refused once the socket is closed.
+    Does nothing on systems without such a filter.
+    """
     code = b"".join(struct.pack("HBBI", *instruction) for instruction in NO_SYN)
     program = ctypes.create_string_buffer(code)
     with contextlib.suppress(OSError):
@@ -62,7 +62,7 @@ def take_no_more(listener: socket.socket) -> None:
 
 
 def waiting(listener: socket.socket) -> Iterator[socket.socket]:
-    """The connections that wait to be accepted now. The listener does not block."""
+    """Accept the connections that wait now. The listener must not block."""
     with contextlib.suppress(BlockingIOError):
         while True:
             connection, _ = listener.accept()

@@ -104,7 +104,7 @@ def let_probes_through() -> None:
 
 
 def spare_start_up_from_collection() -> None:
-    """In a worker, keep what start-up and the model left in memory out of later garbage collections.
+    """In a worker, keep what start-up and the model left in memory out of garbage collections.
 
     A full one went through all of it, scikit-learn and pandas included, and held the interpreter
     for 80 ms at any moment.

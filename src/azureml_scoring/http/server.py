@@ -1,7 +1,7 @@
 """uvicorn's server as a gunicorn worker needs it: it drains on SIGTERM, ends with its master, and
-looks after timeouts.
+checks timeouts.
 
-When it stops, what the kernel has accepted for it is answered too.
+When it stops, it still answers the connections that the kernel has accepted for it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from azureml_scoring.http.connections import MAX_CONNECTIONS, Connections
 from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.fair_accept import SUPPORTED, FairServer
 
-TICKS = 10
-"""Of uvicorn's, in a second."""
+TICKS_PER_S = 10
+"""uvicorn's."""
 
 
 class Worker(Protocol):
-    """``workers``: of the server; ``drain``: told once, ``drain_seconds`` before the server
-    stops."""
+    """What the server needs of its worker. ``workers``: how many the server has; ``drain``: called
+    once, ``drain_seconds`` before the server stops."""
 
     master: int
     workers: int
@@ -36,17 +36,17 @@ class Worker(Protocol):
 
     @property
     def told_to_stop(self) -> bool:
-        """Before there was a loop to be told."""
+        """True if a signal to stop came before the loop ran."""
 
 
 class Server(uvicorn.Server):
     server_state: Connections
 
     def __init__(
-        self, config: uvicorn.Config, worker: Worker, most_connections: int = MAX_CONNECTIONS
+        self, config: uvicorn.Config, worker: Worker, max_connections: int = MAX_CONNECTIONS
     ) -> None:
         super().__init__(config)
-        self.server_state = Connections(most_connections)
+        self.server_state = Connections(max_connections)
         self._worker = worker
 
     @contextlib.contextmanager
@@ -58,15 +58,15 @@ class Server(uvicorn.Server):
         yield
 
     def drain_then_stop(self) -> None:
-        """The signal may come twice, from the master and to the process group: the second changes
-        nothing."""
+        """Drain now, stop later. The signal may come twice, from the master and to the process
+        group: the second changes nothing."""
         if not self.server_state.draining:
             self._worker.drain()
             self._drain()
             asyncio.get_running_loop().call_later(self._worker.drain_seconds, self.stop)
 
     def stop(self) -> None:
-        """What is in flight is still answered."""
+        """Stop; requests in flight are still answered."""
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,18 +75,18 @@ class Server(uvicorn.Server):
             return
         await super().startup([])
         self.servers += [
-            cast(asyncio.Server, FairServer(each, self._protocol)) for each in sockets or []
+            cast(asyncio.Server, FairServer(socket_, self._protocol)) for socket_ in sockets or []
         ]
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % TICKS == 0:
+        if counter % TICKS_PER_S == 0:
             self._look()
             if os.getppid() != self._worker.master or self._worker.told_to_stop:
                 self.drain_then_stop()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """What the kernel has accepted for this worker is answered too."""
+        """Stop, after answering also what the kernel has accepted for this worker."""
         self._drain()
         await self._close_listeners(sockets or [])
         self.server_state.stopping = True
@@ -100,11 +100,12 @@ class Server(uvicorn.Server):
             cast(FrontProtocol, connection).drain()
 
     async def _close_listeners(self, sockets: list[socket.socket]) -> None:
-        """Those that wait in them are taken: only this worker may have been woken for them."""
+        """Accept the connections that wait, then close: only this worker may have been woken for
+        them."""
         for each in sockets:
             if not listener.is_shared(each, self._worker.master):
                 listener.take_no_more(each)
-        await asyncio.sleep(listener.HANDSHAKE)
+        await asyncio.sleep(listener.HANDSHAKE_S)
         accepted = [waiting for each in sockets for waiting in listener.waiting(each)]
         for server in self.servers:
             server.close()
@@ -118,7 +119,7 @@ class Server(uvicorn.Server):
     async def _keep_looking(self) -> None:
         while True:
             self._look()
-            await asyncio.sleep(1 / TICKS)
+            await asyncio.sleep(1 / TICKS_PER_S)
 
     def _look(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -32,12 +32,12 @@ logger = logging.getLogger("uvicorn.error")
 
 class Pending(NamedTuple):
     """A request whose body is read. ``started``: when that began, by ``time.perf_counter``;
-    ``encode``: turns its answer into HTTP/1.1."""
+    ``write``: returns an answer as HTTP/1.1."""
 
     transport: asyncio.Transport
     started: float
     scoring: Scoring
-    encode: Callable[[Answer], bytes]
+    write: Callable[[Answer], bytes]
 
 
 class Turn:
@@ -74,7 +74,7 @@ class Turn:
                 for request in pending:
                     request.scoring.predict()
                 for request in pending:
-                    response = request.encode(request.scoring.answer())
+                    response = request.write(request.scoring.answer())
                     if not request.transport.is_closing():
                         request.transport.write(response)
                 for request in pending:

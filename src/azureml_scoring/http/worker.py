@@ -1,4 +1,4 @@
-"""Our worker, in the place of gunicorn's own under ``azmlinfsrv``: uvicorn on uvloop, with our front.
+"""Our worker, in the place of gunicorn's own under ``azmlinfsrv``: uvicorn on uvloop.
 
 gunicorn's master still holds the socket, replaces a worker that dies and says when to stop. uvicorn
 alone would neither drain before it stops nor end with its master.

@@ -1,4 +1,4 @@
-"""Translates ASGI to WSGI: the environment that our code reads headers from, and a call of Flask."""
+"""Translates ASGI to WSGI: the environment that holds the headers, and a call of Flask."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from azureml_scoring.errors import Overloaded
 
 
 def test_bodies_beyond_the_budget_are_refused_until_others_are_answered():
-    """With 503: the request may be right, and there is room a moment later."""
+    """The answer is 503: the request may be right, and there is room a moment later."""
     budget = BodyBudget(100, turn_timeout_s=0)
     with budget.hold() as first, budget.hold() as second:
         first.take(60)
@@ -34,7 +34,7 @@ def test_a_request_that_is_alone_always_has_room():
 
 
 def test_of_bodies_that_come_together_as_many_are_taken_as_there_is_room_for():
-    """Not none, because each has taken a part: who finds no more room lets go of his."""
+    """A body that finds no more room gives back what it holds."""
     budget = BodyBudget(100, turn_timeout_s=0)
     coming = [budget.hold() for _ in range(10)]
     for _ in range(5):
@@ -43,7 +43,7 @@ def test_of_bodies_that_come_together_as_many_are_taken_as_there_is_room_for():
 
 
 def test_large_bodies_take_turns():
-    """One at a time; who waits longer than he may is told to come again."""
+    """One is parsed at a time; a request that waits too long is told to retry."""
     budget = BodyBudget(100, turn_timeout_s=0.01)
     with budget.hold() as first, budget.hold() as second:
         first.turn()
@@ -57,7 +57,7 @@ def test_large_bodies_take_turns():
 
 
 def test_a_turn_passes_to_a_request_that_waits():
-    """As soon as the one before it ends."""
+    """It is next as soon as the one before it ends."""
     budget = BodyBudget(100, turn_timeout_s=60)
     first, second = budget.hold(), budget.hold()
     first.turn()
@@ -81,7 +81,7 @@ def test_a_turn_passes_to_a_request_that_waits():
 def test_the_containers_memory_is_what_it_may_use(
     tmp_path: Path, texts: list[str], expected: int | None
 ):
-    """By cgroup, of either version; without a limit it is the machine's."""
+    """The cgroup, of either version, sets it; without a limit it is the machine's."""
     files = [tmp_path / str(number) for number in range(2)]
     for file, text in zip(files, texts, strict=False):
         file.write_text(text)

@@ -28,7 +28,7 @@ def parts() -> tuple[TfidfVectorizer, LogisticRegression, pd.DataFrame]:
 
 
 def pasted(message: str, folder: Path, **names: object) -> Pipeline:
-    """What the recipe in the message saves."""
+    """Run the recipe of the message; return what it saves."""
     with contextlib.chdir(folder):
         exec(re.search(RECIPE, message)[1], names)
     return joblib.load(folder / "pipeline.joblib")
@@ -36,7 +36,7 @@ def pasted(message: str, folder: Path, **names: object) -> Pipeline:
 
 @pytest.mark.parametrize("kind", ["tuple", "list", "dict"])
 def test_a_vectorizer_and_a_model_in_one_file_are_told_to_be_a_pipeline(tmp_path: Path, kind: str):
-    """With the call that makes it, whatever their order in the file; what it makes is packaged."""
+    """The message has code that makes one, in any order of the file; the result is packaged."""
     vectorizer, model, frame = parts()
     pieces = {
         "tuple": (vectorizer, model),
@@ -102,8 +102,7 @@ ALONE = LogisticRegression().fit(X, CLASS)
 def test_a_recipe_has_every_step_in_the_order_of_the_file(
     tmp_path: Path, pieces: object, with_threshold: bool
 ):
-    """The model last. That the order is the training's only the user can tell; what a Pipeline
-    lacks is named."""
+    """The model comes last; the message says what the user must check, and what is lost."""
     if with_threshold:
         pieces = {
             **(pieces if isinstance(pieces, dict) else dict(enumerate(pieces))),
@@ -157,12 +156,12 @@ def test_no_recipe_is_given_where_it_would_answer_wrongly(pieces: object, said: 
     ],
 )
 def test_what_a_model_alone_would_lack_is_named(other: dict[str, object], said: str):
-    """With the estimator that holds it, where scikit-learn has one."""
+    """The message names scikit-learn's estimator for it, if there is one."""
     assert said in message({"model": ALONE} | other)
 
 
 def test_other_collections_are_named_by_what_they_are(tmp_path: Path):
-    """Weights in a dict are no pieces of a pipeline."""
+    """A dict of weights is not called the pieces of a pipeline."""
     joblib.dump({"weights": [1.0]}, tmp_path / "model.joblib")
     with pytest.raises(StartupError, match="holds a dict"):
         package(tmp_path / "model.joblib", pd.DataFrame([[1.0]]), tmp_path / "out")

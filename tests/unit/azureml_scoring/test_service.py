@@ -105,7 +105,7 @@ def test_an_answer_has_the_documented_shape():
 
 
 def test_the_stages_of_a_request_are_timed():
-    """They add up to it; a stage that it has none of is nought."""
+    """They add up to the whole; a stage that it does not have takes 0 seconds."""
     seen: list[Outcome] = []
     now = [0.0]
 
@@ -116,8 +116,14 @@ def test_the_stages_of_a_request_are_timed():
     ask(service(predict, clock=lambda: now[0], hooks=[seen.append]))
     (outcome,) = seen
     assert dict(zip(STAGES, outcome.seconds, strict=True)) == {
-        "request": 0.5, "read": 0.0, "validate": 0.0, "queue": 0.0, "predict": 0.5, "cache": 0.0, "serialise": 0.0,
-    }  # fmt: skip
+        "request": 0.5,
+        "read": 0.0,
+        "validate": 0.0,
+        "queue": 0.0,
+        "predict": 0.5,
+        "cache": 0.0,
+        "serialise": 0.0,
+    }
 
 
 def test_an_error_has_the_documented_shape():
@@ -139,7 +145,7 @@ def test_an_error_has_the_documented_shape():
 
 
 def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
-    """By row it may compute twice."""
+    """A cache by row may compute twice."""
     seen: list[Outcome] = []
 
     class Twice:
@@ -164,13 +170,13 @@ def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
     ],
 )
 def test_numpy_types_become_json(answers: list[object], shown: list[object]):
-    """Also inside of lists, as object arrays have them."""
+    """They may be inside lists, as in object arrays."""
     assert ask(service(lambda batch: answers))[1]["predictions"] == shown
 
 
 @pytest.mark.parametrize("answers", [[float("nan")], [[1.0, float("inf")]]])
 def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object]):
-    """Invalid JSON it never becomes."""
+    """The answer is never invalid JSON."""
     status, body = ask(service(lambda batch: answers))
     assert (status, body["code"]) == (500, "non_finite_prediction")
     seen: list[Outcome] = []
@@ -184,8 +190,7 @@ def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object
 
 @pytest.mark.parametrize("proof", ["golden rows", "a request"])
 def test_a_client_can_not_make_a_good_model_fail(proof: str):
-    """What a model that has answered with numbers can't answer with one is the row's fault: 422, no
-    error of ours."""
+    """If the model has answered with numbers before, NaN is the row's fault: 422."""
 
     def predict(batch: Any) -> Any:
         with np.errstate(divide="ignore"):
@@ -205,7 +210,7 @@ def test_a_client_can_not_make_a_good_model_fail(proof: str):
 
 @pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
 def test_what_json_has_not_is_the_models_failure(answers: list[object]):
-    """Named as such, with the request id to look it up."""
+    """The error is named, with the request id to look it up."""
     assert ask(service(lambda batch: answers))[1]["code"] == "model_failed"
 
 
@@ -217,13 +222,13 @@ def test_a_bug_of_ours_is_a_plain_500():
 
 
 def test_the_traceback_is_shown_where_development_asks_for_it():
-    """And only there, in ``trace``."""
+    """It stands in ``trace``, and nowhere else."""
     _, body = ask(service(lambda batch: 1 // 0, expose_traceback=True))
     assert "ZeroDivisionError" in body["trace"]
 
 
 def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
-    """Never a 4xx for a request that may be right."""
+    """A request that may be right never gets a 4xx."""
 
     class Loading:
         version = None
@@ -237,8 +242,7 @@ def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
 
 
 def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
-    """Not when a garbage collection finds the error, its traceback, and in that the request, some
-    seconds later."""
+    """It does not stay until a garbage collection finds the error and its traceback."""
 
     def read() -> bytes:
         return b'{"data": "a large body"}'
@@ -255,8 +259,7 @@ def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
 
 @pytest.mark.parametrize(("first", "status"), [(b"1.5", 200), (b'"x"', 422)])
 def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
-    """While the model computes it is held, but others may be parsed; in the end all of it is given
-    back."""
+    """While the model computes, others may be parsed; in the end all is given back."""
     budget = BodyBudget(LARGE_BODY_BYTES * 2, turn_timeout_s=0)
     held, other = budget.hold(), budget.hold()
 
@@ -278,7 +281,7 @@ def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status:
 
 
 def test_hooks_are_told_what_became_of_each_request():
-    """Once each, with what logs and counters need."""
+    """Each is called once a request, with what logs and counters need."""
     seen: list[Outcome] = []
     watched = service(hooks=[seen.append])
     ask(watched)
@@ -292,8 +295,7 @@ def test_hooks_are_told_what_became_of_each_request():
 
 
 def test_a_quick_model_is_computed_on_the_requests_own_thread():
-    """Handing it over would take several times as long; the others leave the thread free for their
-    deadline."""
+    """Handing it to another thread would take several times as long."""
     for quick in (True, False):
         source = Source(lambda batch: [threading.get_ident()])
         predict = source.loaded.predict
@@ -306,7 +308,7 @@ def test_a_quick_model_is_computed_on_the_requests_own_thread():
 
 
 def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
-    """And where nothing may wait, nothing has become of it."""
+    """If nothing may wait, nothing is reported."""
     source = Source(lambda batch: [threading.get_ident()])
     source.loaded.quick = lambda batch: None
     seen: list[Outcome] = []
@@ -319,7 +321,7 @@ def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline()
 
 
 def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
-    """Of two rows a request is computed by itself; and each gets its own answers."""
+    """A request of two rows is computed alone; each gets its own answers."""
     source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
 
     def each(batches: Sequence[Batch]) -> list[list[Any]]:
@@ -344,7 +346,7 @@ def test_single_rows_of_requests_that_are_answered_together_are_computed_togethe
 
 
 def test_nothing_is_quick_with_a_cache_far_away():
-    """Looking up waits for another machine."""
+    """A look-up waits for another machine."""
     source = Source(lambda batch: [1])
     source.loaded.quick = lambda batch: source.loaded.predict
     assert service(source=source).quick

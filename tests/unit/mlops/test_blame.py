@@ -44,7 +44,7 @@ class Unfitted(LinearRegression):
 def test_rows_are_to_blame_only_where_they_may_be(error: BaseException, rows: bool, model: bool):
     """A model that ends the process or lacks a device fails on any."""
     said = str(sample_failure("predict", error, pd.DataFrame({"a": [1.0]})))
-    assert (ROWS in said, "mend the model" in said) == (rows, model)
+    assert (ROWS in said, "fix the model" in said) == (rows, model)
 
 
 def package(tmp_path: Path, estimator: Any, sample: Path, *options: str) -> str:

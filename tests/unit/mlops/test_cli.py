@@ -60,7 +60,7 @@ def test_package_shows_its_steps_and_what_to_do_next(tmp_path: Path):
     steps = [
         "Loading",
         "Measuring",
-        "Asking 10 rows of the sample",
+        "Trying 10 rows of the sample",
         "golden rows: 10 like the sample's, of which none",
     ]
     for step in [*steps, "Writing", "Packaged churn 1. Serve it: mlops serve"]:

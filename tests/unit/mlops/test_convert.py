@@ -96,7 +96,7 @@ BY_NUMPY = {
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", PROVEN)
 def test_compiled_it_answers_as_scikit_learn_does(name: str):
-    """On rows that the proof has not seen, within the tolerance, labels exactly."""
+    """New rows get equal labels, and numbers within the tolerance."""
     unfitted, target = PROVEN[name]
     estimator = unfitted.fit(X, target)
     contract = contract_of(estimator)
@@ -136,8 +136,7 @@ REFUSING = {
 
 @pytest.mark.parametrize("name", REFUSING)
 def test_what_scikit_learn_refuses_a_compiled_model_does_not_answer(name: str):
-    """Unknown codes, what lies between codes: where the graph would answer them there is no
-    ONNX."""
+    """If the graph answers unknown codes, or values between codes, there is no ONNX."""
     estimator = REFUSING[name].fit(CODES, CODES[:, 0])
     contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
     with pytest.raises(NotProven, match=r"answers what scikit-learn refuses|ONNX Runtime fails"):
@@ -145,7 +144,7 @@ def test_what_scikit_learn_refuses_a_compiled_model_does_not_answer(name: str):
 
 
 def test_codes_that_are_taken_though_unknown_are_compared():
-    """Those between them as well."""
+    """Values between codes are compared too."""
     encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     estimator = make_pipeline(encoder, Ridge()).fit(CODES, CODES[:, 0])
     contract = Contract((Feature(None), Feature(None)), methods_of(estimator))
@@ -189,7 +188,7 @@ def outcome(predict: Any, batch: Batch) -> Any:
 
 
 def test_few_answers_prove_nothing():
-    """Where nearly all rows are the estimator's."""
+    """A model that leaves nearly all rows to the estimator is not proven."""
     estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
     with pytest.raises(NotProven):
         convert(estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]))

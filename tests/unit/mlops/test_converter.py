@@ -21,6 +21,8 @@ from mlops.converter import converter
 from mlops.graphs import DTYPES
 from mlops.parity import NotProven
 
+pytestmark = pytest.mark.slow
+
 X = np.arange(12.0).reshape(6, 2)
 GAPS = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 2.0], [np.nan, 3.0]] * 10)
 
@@ -31,7 +33,7 @@ def results(estimator: Any, limit: float = 60.0) -> list[Any]:
 
 
 def test_an_estimator_is_converted_to_a_graph_of_each_dtype():
-    """By another process, which is gone afterwards."""
+    """The process that does it is gone afterwards."""
     before = set(psutil.Process().children(recursive=True))
     found = results(LinearRegression().fit(X, X[:, 0]))
     assert len(found) == len(DTYPES)
@@ -49,7 +51,7 @@ def test_a_conversion_that_never_ends_is_ended():
 
 
 def test_a_conversion_that_dies_takes_nothing_with_it():
-    """As of one that the system kills for its memory."""
+    """The system may kill it for its memory."""
     with pytest.raises(NotProven, match="died"):
         results(unconvertible.Dying())
 
@@ -119,9 +121,10 @@ def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
 def test_the_converting_process_ends_with_the_one_that_started_it(
     tmp_path: Path, how: signal.Signals
 ):
-    """However that one ends: killed, told to, by Ctrl-C."""
+    """That one may be killed, terminated or interrupted by Ctrl-C."""
     script = "import signal, unconvertible\nfrom mlops.converter import converter\n"
-    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background job ignores Ctrl-C
+    # A shell's background job ignores Ctrl-C.
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     script += "with converter() as convert: next(convert(unconvertible.Endless(), 2, print))\n"
     note = tmp_path / "note"
     env = os.environ | {"NOTE": str(note), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -52,8 +52,7 @@ def values(frame: pd.DataFrame) -> list[tuple[object, ...]]:
 def test_what_was_written_is_read_under_the_contract(
     tmp_path: Path, rows: list[tuple[object, ...]]
 ):
-    """Each value to the last bit, whoever wrote the file: texts of any content, whole numbers of
-    any size, gaps."""
+    """Each value keeps every bit: texts of any content, whole numbers of any size, gaps."""
     names = [feature.name for feature in FEATURES]
     with (tmp_path / "csv.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -77,8 +76,7 @@ def test_a_column_that_is_told_to_be_text_keeps_every_character(
 @FAST
 @given(st.lists(st.tuples(TEXTS), min_size=1))
 def test_what_is_not_told_loses_nothing(tmp_path: Path, rows: list[tuple[str]]):
-    """What was inferred to be a number or a boolean is equal to what the cell says; anything else
-    is the cell."""
+    """An inferred number or boolean equals its cell; anything else is the cell itself."""
     pd.DataFrame(rows, columns=["a"], dtype=object).to_csv(tmp_path / "t.csv", **QUOTED)
     for (found,), (cell,) in zip(values(read(tmp_path / "t.csv")), rows, strict=True):
         assert found == (
@@ -210,8 +208,7 @@ def test_a_category_that_the_fit_did_not_have_is_named_by_its_line(tmp_path: Pat
     ],
 )
 def test_a_file_that_could_be_misread_is_refused(tmp_path: Path, content: str, said: str):
-    """By its line, never read shifted by a column or cut; the same for a sample, rows to score and
-    data to compare."""
+    """The error names its line, in a sample, rows to score or data to compare."""
     (tmp_path / "t.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(StartupError, match=said):
         read(tmp_path / "t.csv")
@@ -252,7 +249,7 @@ def test_places_as_names_are_no_row(tmp_path: Path):
 
 
 def test_columns_without_names_have_their_types_by_place(tmp_path: Path):
-    """Of a contract whose model was fitted without names, too."""
+    """So have those of a contract whose model was fitted without names."""
     (tmp_path / "t.csv").write_text("1,2\n3,4\n")
     frame = read(
         tmp_path / "t.csv",
@@ -263,7 +260,7 @@ def test_columns_without_names_have_their_types_by_place(tmp_path: Path):
 
 
 def test_only_columns_that_are_there_can_be_told(tmp_path: Path):
-    """And only of a CSV: other files tell their types."""
+    """They can be named only for a CSV: other files hold their types."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(
         StartupError, match=r"--text or --dtype names c, which .* lacks; it has a, b"
@@ -275,6 +272,6 @@ def test_only_columns_that_are_there_can_be_told(tmp_path: Path):
 
 
 def test_columns_can_be_left_out(tmp_path: Path):
-    """As of a DataFrame."""
+    """It works as with a DataFrame."""
     (tmp_path / "t.csv").write_text("a,b,c\n1,2,3\n")
     assert values(CsvFile.read(tmp_path / "t.csv").drop(["b"]).frame()) == [(1, 3)]

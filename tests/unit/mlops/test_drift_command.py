@@ -30,7 +30,7 @@ def run(*arguments: object) -> Result:
 
 
 def test_the_training_data_has_not_moved(artifact: Path):
-    """Each feature is told, whatever form the data has."""
+    """Each feature is stable, in whichever form the data comes."""
     result = run("drift", artifact, artifact.parent / "train.csv")
     assert result.exit_code == 0
     assert result.output.count("stable") == 10
@@ -38,8 +38,7 @@ def test_the_training_data_has_not_moved(artifact: Path):
 
 
 def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
-    """In the form of Azure ML's data collector too; with a picture, and an exit status for
-    pipelines."""
+    """Azure ML's form works too, with a picture, and an exit status for pipelines."""
     X, _ = support.diabetes()
     moved = X.assign(bmi=X["bmi"] + 10).to_dict("records")
     lines = [
@@ -70,7 +69,7 @@ def test_what_has_moved_stands_first(artifact: Path, tmp_path: Path):
 def test_mistakes_are_one_sentence(
     artifact: Path, tmp_path: Path, name: str, content: str, message: str
 ):
-    """With what to give instead."""
+    """The sentence says what to give instead."""
     (tmp_path / name).write_text(content)
     result = run("drift", artifact, tmp_path / name)
     assert result.exit_code == 1
@@ -109,7 +108,7 @@ OTHERS = {
 def test_a_column_of_another_type_is_named(
     artifact: Path, tmp_path: Path, value: object, place: int
 ):
-    """Of whichever file; it is not told as drift."""
+    """In any file it is an error, not drift."""
     X, _ = support.diabetes()
     X.to_csv(tmp_path / "good.csv", index=False)
     X.assign(age=value if not isinstance(value, list) else value * len(X)).to_parquet(
@@ -125,7 +124,7 @@ def test_a_column_of_another_type_is_named(
 
 
 def test_a_cell_of_a_csv_that_is_no_number_is_named(artifact: Path, tmp_path: Path):
-    """By its line."""
+    """The error names its line."""
     X, _ = support.diabetes()
     X.assign(age="old").to_csv(tmp_path / "d.csv", index=False)
     assert "Line 2 of" in run("drift", artifact, tmp_path / "d.csv").output
@@ -133,7 +132,7 @@ def test_a_cell_of_a_csv_that_is_no_number_is_named(artifact: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("name", ["d.csv", "d.parquet", "d.json", "d.jsonl"])
 def test_columns_that_any_of_the_files_lacks_are_named(artifact: Path, tmp_path: Path, name: str):
-    """With the file, whichever it is: they are not missing values, which would be drift."""
+    """They are not missing values, which would be drift; the error names the file."""
     X, _ = support.diabetes()
     lacking = X[["age", "bmi"]]
     (tmp_path / "d.jsonl").write_bytes(b"\n".join(map(orjson.dumps, lacking.to_dict("records"))))
@@ -191,7 +190,7 @@ def test_each_type_of_a_column_is_told_from_the_others(tmp_path: Path):
 
 
 def test_the_files_are_counted_together(artifact: Path, tmp_path: Path):
-    """Each as it is: a missing value in one makes no other numbers of the whole ones in another."""
+    """A missing value in one does not change the whole numbers of another."""
     baseline = (Baseline.of("grade", [1, 2, 3] * 300, numeric=False),)
     contract = Contract((Feature("grade", "any", missing=True),), ("predict",))
     Manifest("m", "1", "m.joblib", {}, {}, contract, [], {}, baselines=baseline).write(tmp_path)

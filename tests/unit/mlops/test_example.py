@@ -36,7 +36,7 @@ def configured(estimator: Any, folder: Path) -> settings.Settings:
 
 
 def status(body: object, configured: settings.Settings) -> int:
-    """That the service answers with, in this process."""
+    """Return the status that the service answers with, in this process."""
     application = build(configured)
     application.lifecycle.load(lambda: load(configured))
     answer = application.run(body)
@@ -44,7 +44,7 @@ def status(body: object, configured: settings.Settings) -> int:
 
 
 def lengths(factor: float = 1.0) -> Any:
-    """Of a text: the likeliest that a server can make up, an empty one, has none."""
+    """Return a model that has no finite answer to an empty text, which a server tries first."""
     return make_pipeline(CountVectorizer(analyzer="char"), LogSum(factor)).fit(["a", "b"])
 
 
@@ -59,7 +59,7 @@ MODELS = {
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
 def test_the_example_of_a_model_that_is_not_packaged_is_answered(tmp_path: Path, make: Any):
-    """With 200: the service has been asked."""
+    """The service answers it with 200."""
     options = configured(make(), tmp_path)
     assert status(example(options), options) == 200
 
@@ -77,7 +77,7 @@ def test_a_request_that_is_not_answered_is_not_shown(tmp_path: Path):
 
 
 def test_the_sentence_says_why_and_what_to_do(tmp_path: Path):
-    """On the command line, with exit status 1."""
+    """The command prints it and exits with 1."""
     folder = support.dump(lengths(float("nan")), tmp_path).parent
     done = CliRunner().invoke(main, ["example", str(folder)])
     assert done.exit_code == 1

@@ -57,8 +57,7 @@ def manifest(made: Made, folder: Path, **options: Any) -> Manifest:
 
 @pytest.mark.parametrize("made", [diabetes, support.mixed, support.codes, support.categories, days])
 def test_no_row_of_the_sample_is_in_the_manifest(made: Made, tmp_path: Path):
-    """By default; rows like them are, ten unless there are fewer, each with an answer of each
-    method."""
+    """By default it holds rows like them, ten or fewer, each with an answer of each method."""
     packaged = manifest(made, tmp_path)
     known, count = samples.rows_of(made()[1]), len(packaged.golden_rows)
     assert count == (4 if made is support.categories else 10)
@@ -68,8 +67,7 @@ def test_no_row_of_the_sample_is_in_the_manifest(made: Made, tmp_path: Path):
 
 @pytest.mark.parametrize("made", [diabetes, support.mixed, support.codes, support.categories, days])
 def test_they_are_like_the_sample(made: Made, tmp_path: Path):
-    """Within its range, with its categories and its gaps; the least and the largest value stay
-    out."""
+    """They have its range, categories and gaps, but not its minimum and maximum."""
     frame, rows = made()[1], manifest(made, tmp_path).golden_rows
     for place, column in enumerate(map(list, zip(*samples.rows_of(frame), strict=True))):
         drawn = [row[place] for row in rows]
@@ -91,7 +89,7 @@ def test_they_are_the_same_each_time(tmp_path: Path):
 
 
 def people() -> pd.DataFrame:
-    """Each has a name, a mail address and a number of their own."""
+    """Return a sample in which each has a name, a mail address and a number of their own."""
     first, last = ["Ada", "Max", "Eva", "Ben"], ["Stone", "Rivers", "Woods"]
     count = 241  # of which deciles may be somebody's own value
     return pd.DataFrame(
@@ -134,7 +132,7 @@ def _scalars(found: Any) -> list[Any]:
 
 
 def test_texts_are_made_of_words_that_many_have(tmp_path: Path):
-    """So a text model is asked something, and no text of the sample is kept."""
+    """A text model gets words to answer, and no text of the sample is kept."""
     frame = pd.DataFrame(
         {"text": [f"the {word} of person{i}" for i in range(50) for word in ("good", "bad")]}
     )
@@ -165,7 +163,7 @@ def test_a_text_that_each_row_has_for_itself_is_a_placeholder(tmp_path: Path):
 
 
 def test_there_are_enough_to_test_a_model_of_few_values(tmp_path: Path):
-    """Where nearly all combinations are in the sample, some of them are golden rows too."""
+    """If nearly all combinations are in the sample, some of them are golden rows."""
     X = np.array(list(itertools.product(range(3), repeat=4))[1:] * 4)
     estimator = KNeighborsClassifier(1).fit(X, X.sum(axis=1) % 2)
     packaged = Manifest.read(support.packaged(estimator, pd.DataFrame(X), tmp_path))
@@ -174,7 +172,7 @@ def test_there_are_enough_to_test_a_model_of_few_values(tmp_path: Path):
 
 
 def test_rows_that_can_only_repeat_the_sample_are_told(tmp_path: Path):
-    """As of one column with a few categories."""
+    """A single column with a few categories can only repeat it."""
     frame = pd.DataFrame({"plan": ["gold", "basic"] * 20})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [1, 0] * 20)
     said: list[str] = []
@@ -229,7 +227,7 @@ def test_they_catch_another_model(made: Made, tmp_path: Path):
 
 
 def test_a_forest_with_one_tree_changed_is_caught(tmp_path: Path):
-    """As by a library that reads a file otherwise."""
+    """A library that reads a file differently has the same effect."""
     from sklearn.ensemble import RandomForestClassifier
 
     X, y = support.diabetes()
@@ -243,7 +241,7 @@ def test_a_forest_with_one_tree_changed_is_caught(tmp_path: Path):
 
 
 def run(folder: Path, *options: object) -> Result:
-    """``mlops package`` of the demo's model, with the target still in its sample."""
+    """Run ``mlops package`` on the demo's model, with the target still in its sample."""
     X, y = support.diabetes()
     X.assign(target=y).to_csv(folder / "train.csv", index=False)
     file = support.dump(support.demo_estimator(), folder)
@@ -270,7 +268,7 @@ def test_they_can_be_those_of_a_file(tmp_path: Path):
 
 
 def test_they_can_be_rows_of_the_sample(tmp_path: Path):
-    """Where it is public; that they are kept is told."""
+    """Public data may be kept; a note says that it is."""
     result = run(tmp_path, "--golden-rows", "sample")
     assert "note: 10 rows of the sample are kept as golden rows" in result.output
     assert Manifest.read(tmp_path / "out").golden_rows[0] == support.ROW
@@ -300,7 +298,7 @@ def test_they_can_be_rows_of_the_sample(tmp_path: Path):
     ids=["no file", "other columns", "infinity", "not answered", "too many"],
 )
 def test_a_file_that_does_not_do_is_one_sentence(rows: str | None, message: str, tmp_path: Path):
-    """That says what to give."""
+    """The sentence says what to give."""
     if rows:
         (tmp_path / "golden.csv").write_text(rows)
     result = run(tmp_path, "--golden-rows", tmp_path / "golden.csv")
@@ -310,7 +308,7 @@ def test_a_file_that_does_not_do_is_one_sentence(rows: str | None, message: str,
 
 
 def test_no_row_of_the_file_is_left_out_in_silence(tmp_path: Path):
-    """As one with a category that the fit did not have is, of a sample."""
+    """A row with a category that the fit did not have is an error, unlike in a sample."""
     estimator, frame = support.categories()
     rows = pd.DataFrame({"size": [1.0, 2.0], "colour": pd.Categorical(["red", "green"])})
     with pytest.raises(

@@ -49,7 +49,7 @@ def test_what_many_jobs_cost_is_told_with_what_to_call(tmp_path: Path):
 
 
 def test_jobs_that_set_params_does_not_reach_are_named(tmp_path: Path):
-    """In a search, it would change what the best was copied from."""
+    """In a search, it would change the estimator that the best one was copied from."""
     (line,) = notes(GridSearchCV(Parallel(n_jobs=2), {}, cv=2).fit(FRAME, [0, 1] * 10), tmp_path)
     assert "fit it with n_jobs=1, or set that on its Parallel, and save the model again" in line
 

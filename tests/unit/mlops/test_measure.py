@@ -36,7 +36,7 @@ def imputing(columns: list[str]) -> Any:
 
 @pytest.mark.parametrize("taken", [0, 7, 150, 300])
 def test_each_of_many_features_is_tried_without_a_value(taken: int):
-    """Whether none takes missing values, some or all do."""
+    """The contract is right whether all, some or no features may be missing."""
     columns = list(WIDE.columns[300 - taken :])
     model = imputing(columns) if taken else LinearRegression().fit(WIDE, WIDE["f0"])
     features = measured(model, WIDE, silent).contract.features
@@ -44,7 +44,7 @@ def test_each_of_many_features_is_tried_without_a_value(taken: int):
 
 
 def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytest.MonkeyPatch):
-    """That took two minutes for 1,500 features."""
+    """Reading it once per feature took two minutes for 1,500 features."""
     asked: list[int] = []
     read = golden_check.batch_of
 
@@ -58,7 +58,7 @@ def test_a_wide_sample_is_read_a_few_times_not_once_a_feature(monkeypatch: pytes
 
 
 def test_how_long_it_takes_is_told(monkeypatch: pytest.MonkeyPatch):
-    """Where it is worth it."""
+    """Progress is printed if it takes long."""
     told: list[str] = []
     monkeypatch.setattr(probe, "PROGRESS_FROM_S", 0.0)
     measured(LinearRegression().fit(WIDE, WIDE["f0"]), WIDE, told.append)
@@ -109,7 +109,7 @@ def test_fractions_are_answered_though_the_sample_has_none(model: Any):
 
 
 def test_a_column_that_must_stay_whole_holds_no_other_back():
-    """Each is judged by itself."""
+    """Each column is tried by itself."""
     frame = pd.DataFrame({f"n{j}": range(30) for j in range(5)} | {"code": [1, 2, 3] * 10})
     columns = make_column_transformer((AsText(), ["code"]), remainder="passthrough")
     model = make_pipeline(columns, DecisionTreeClassifier()).fit(frame, frame["code"] > 1)
@@ -118,17 +118,15 @@ def test_a_column_that_must_stay_whole_holds_no_other_back():
 
 
 def test_the_order_of_columns_is_told_where_only_the_sample_knows_it():
-    """A model that was fitted on an array can't tell whether the sample's order is that of its
-    fit."""
+    """A model fitted on an array can't say whether the sample's order is that of its fit."""
     told: list[str] = []
     measured(
         LinearRegression().fit(AGES.to_numpy(), AGES["age"]), AGES[["visits", "age"]], told.append
     )
     [note] = [line for line in told if "order" in line]
     assert note.strip() == (
-        "note: the model has no column names, so the columns are taken in the sample's order (visits, "
-        "age): "
-        "check that it is the order of the fit"
+        "note: the model has no column names, so the columns are taken in the sample's order "
+        "(visits, age): check that it is the order of the fit"
     )
 
 

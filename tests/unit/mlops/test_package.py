@@ -115,7 +115,7 @@ def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
 
 
 def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
-    """Where an array gives the same answers; one that picks its columns by name keeps its frame."""
+    """It gets an array if the answers are the same; one that selects by name keeps its frame."""
     X, y = support.diabetes()
     plain = support.packaged(support.demo_estimator(), X, tmp_path / "plain")
     by_name = make_pipeline(
@@ -138,7 +138,7 @@ def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
 
 
 def test_the_contract_has_the_samples_types(tmp_path: Path):
-    """Numbers, texts, booleans and whole numbers are told apart."""
+    """It has numbers, whole numbers, texts and booleans."""
     estimator, frame = support.mixed()
     contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
     assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "float64"]
@@ -173,8 +173,7 @@ def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
 
 
 def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
-    """One fitted on both None and NaN, which a request can't tell apart. One fitted on either is
-    packaged."""
+    """A model may be fitted on None or NaN, but not on both: a request can't hold both."""
     encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
     frame = pd.DataFrame({"opt": pd.Series(["u", None, np.nan, "v", "u"] * 4, dtype=object)})
     with pytest.raises(StartupError, match="otherwise when it comes as JSON"):
@@ -221,7 +220,7 @@ def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_pa
 
 
 def test_a_model_that_is_declared_not_cacheable_is_not(tmp_path: Path):
-    """By whoever packages it, or by itself; others are."""
+    """The option or the model itself declares it; all others are cacheable."""
     estimator, frame = support.plain_regression()
     file = support.dump(estimator, tmp_path)
     package(file, frame, tmp_path / "yes")
@@ -332,6 +331,7 @@ def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fai
             model.predict(batch_of([row], model.contract))
 
 
+@pytest.mark.slow
 def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
     """Without ONNX, whose converter does not end with them."""
     frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
@@ -342,8 +342,9 @@ def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process
     assert model.predict(batch_of([[None, 1], [2.0, 1]], model.contract)) == [True, False]
 
 
+@pytest.mark.slow
 def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_process: None):
-    """By a conversion in a process of its own, as users have it."""
+    """The conversion runs in its own process, as for users."""
     estimator, frame = support.plain_regression()
     told: list[str] = []
     folder = support.packaged(estimator, frame, tmp_path, say=told.append)

@@ -68,9 +68,9 @@ def test_what_the_estimator_refuses_must_not_be_answered(value: float):
 
 @pytest.mark.parametrize("value", ROWS[[0, 1, 350, 699], 1])
 def test_one_refused_row_does_not_keep_the_others_from_being_compared(value: float):
-    """Where the compiled model leaves it to the estimator; both are counted."""
+    """The compiled model leaves that row to the estimator, and both are counted."""
     compared = check(refusing(value), Compiled(left=value))
-    assert (compared.answers, compared.left, compared.asked) == (699, 1, 700)
+    assert (compared.answers, compared.left, compared.total) == (699, 1, 700)
     with pytest.raises(NotProven, match="apart"):
         check(refusing(value), Compiled(left=value, off=1.0))
 
@@ -140,7 +140,7 @@ def test_numbers_are_compared_relative_to_their_size():
 
 
 def test_numbers_near_zero_are_compared_relative_to_the_samples_answers():
-    """Where large ones cancel out, rounding errors remain."""
+    """Rounding errors remain where large numbers cancel out."""
 
     def thousands(batch: Batch) -> list[Any]:
         return [0.0 if row[0] > 100 else 1e3 for row in batch.X]
@@ -164,13 +164,13 @@ def test_the_estimator_is_asked_once_for_all_compiled_forms():
 
 
 def test_when_the_time_is_up_enough_rows_of_each_kind_have_been_compared_all_the_same():
-    """How many of how many is told, with how long it will take beforehand."""
+    """Progress says how many of how many, and how long it will take."""
     told: list[str] = []
     ticking = itertools.count(step=TIME_LIMIT_S / 4)
     proof = parity(say=told.append, clock=lambda: next(ticking))
     kinds = [(name, ROWS) for name in ("of one kind", "of another")]
     compared = proof.compare(Compiled(), ("predict",), kinds)
-    assert (compared.answers, compared.asked) == (
+    assert (compared.answers, compared.total) == (
         2 * 601,
         2 * 700,
     )  # the first 101 are fewer than enough

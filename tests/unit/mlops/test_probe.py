@@ -33,7 +33,7 @@ def served(folder: Path) -> Model:
 
 
 def answers(model: Model, frame: pd.DataFrame) -> list[object]:
-    """To the rows as a request holds them: those that mlops score would send."""
+    """Predict the rows in the form of a request, as mlops score sends them."""
     plain = frame.astype(object)
     rows = plain.where(plain.notna(), None).to_numpy().tolist()
     return model.predict(
@@ -59,8 +59,7 @@ TARGET = [0, 1, 1, 0] * 10
 def test_booleans_with_gaps_are_answered_as_by_the_estimator(
     tmp_path: Path, estimator: BaseEstimator, dtype: str, kind: str
 ):
-    """Whether pandas holds them as objects or as its own booleans; null is then taken in a
-    request."""
+    """pandas may hold them as objects or as its own booleans; a request may hold null."""
     flag = pd.Series(FLAG, dtype=object) if dtype == "object" else pd.Series(FLAG).astype("boolean")
     frame = pd.DataFrame({"flag": flag, "age": range(40)})
     estimator.fit(frame, TARGET)
@@ -122,7 +121,7 @@ def by_name() -> tuple[BaseEstimator, pd.DataFrame]:
 
 
 def test_a_model_that_asks_for_columns_by_name_gets_a_dataframe(tmp_path: Path):
-    """Though nothing in it tells names: the sample has them."""
+    """The sample's names are used if the model holds none."""
     estimator, X = by_name()
     model = served(support.packaged(estimator, X, tmp_path))
     assert model.contract.container == "frame"
@@ -164,7 +163,7 @@ def test_an_array_is_kept_for_what_was_fitted_on_one(tmp_path: Path):
 
 
 def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_path: Path):
-    """Gaps in a sample are no obstacle, and what is said of them is true."""
+    """Gaps in a sample don't stop packaging, and the note on them is right."""
     X, y = support.diabetes()
     X = X.mask(np.eye(*X.shape, dtype=bool))  # the first ten rows have a gap each
     fitted = make_pipeline(StandardScaler(), LinearRegression()).fit(X.iloc[10:], y.iloc[10:])
@@ -173,7 +172,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
     assert not any(feature.missing for feature in made.contract.features)
     (told,) = (line for line in said if "left out" in line)
     assert told == (
-        "  note: left out are 10 rows without a value in age, sex, bmi, bp, s1, s2, s3, s4 and 2 "
+        "  note: leaving out 10 rows without a value in age, sex, bmi, bp, s1, s2, s3, s4 and 2 "
         "more, which the model "
         "does not take (ValueError: Input X contains NaN)"
     )
@@ -181,7 +180,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
         package(support.dump(fitted, tmp_path), X.head(1), tmp_path / "other")
     gaps = pd.DataFrame({"a": [np.nan], "b": [1.0]})
     with pytest.raises(
-        StartupError, match=r"nothing but 1 rows without a value in a, which .* \(it answers NaN\)"
+        StartupError, match=r"only 1 rows without a value in a, which .* \(it answers NaN\)"
     ):
         package(support.dump(ByPlace(), tmp_path), gaps, tmp_path / "other")
 

@@ -25,7 +25,7 @@ def test_any_sample_gives_rows_of_all_kinds(sample: np.ndarray):
 
 
 def test_rows_lie_on_both_sides_of_each_split():
-    """To the last bit."""
+    """They lie one bit away from it."""
     rows = dict(row_sets(np.zeros((1, 2)), [(1, 0.5)]))["at the splits of its trees"]
     assert rows[:, 0].tolist() == [0.0] * 3
     assert sorted(rows[:, 1]) == [np.nextafter(0.5, -1), 0.5, np.nextafter(0.5, 1)]

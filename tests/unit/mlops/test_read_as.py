@@ -58,7 +58,8 @@ def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
     result = package(tmp_path, estimator, frame.assign(target=1))
     assert result.exit_code == 0, result.output
     assert dtypes(tmp_path) == {
-        "postcode": "str", "region": "str", "grade": "str", "agreed": "str", "income": "float64", "insured": "bool",
+        "postcode": "str", "region": "str", "grade": "str", "agreed": "str", "income": "float64",
+        "insured": "bool",
     }  # fmt: skip
     for line in (
         f"Read {tmp_path / 'train.csv'}: 40 rows\n",
@@ -71,7 +72,7 @@ def test_a_csv_is_read_as_the_model_was_fitted(tmp_path: Path):
 
 
 class AsTexts(ClassifierMixin, BaseEstimator):
-    """Asks whether a column holds texts, and tells nothing of it."""
+    """Asks whether a column holds texts, and says nothing of it."""
 
     def fit(self, X: pd.DataFrame, y: object = None) -> AsTexts:
         return self
@@ -81,7 +82,7 @@ class AsTexts(ClassifierMixin, BaseEstimator):
 
 
 def test_a_signature_tells_what_the_estimator_does_not(tmp_path: Path):
-    """That of an MLflow folder: digits are texts where it says string."""
+    """Digits are texts if an MLflow folder's signature says string."""
     support.dump(AsTexts().fit(None), tmp_path / "mlflow", "model.pkl")
     inputs = (
         '[{"type": "string", "name": "grade", "required": false}, {"type": "double", "name": "x"}]'
@@ -118,7 +119,7 @@ def test_codes_that_could_be_numbers_are_told(tmp_path: Path):
 
 
 def test_dates_that_are_read_as_text_are_told(tmp_path: Path):
-    """The model may have met them as datetimes, and nothing tells: only who trained it knows."""
+    """The model may have been fitted on datetimes there; only its author knows."""
     frame = pd.DataFrame(
         {"day": pd.date_range("2024-01-01", periods=20).astype(str), "x": [0.0, 1.0] * 10}
     )
@@ -150,15 +151,14 @@ def test_many_columns_take_a_line_a_kind(tmp_path: Path):
 
 
 def own() -> object:
-    """A model that tells nothing of its columns."""
+    """Return a model that says nothing of its columns."""
     from scripted import Scripted
 
     return Scripted()
 
 
 def test_words_that_may_stand_for_nothing_are_told(tmp_path: Path):
-    """Where they keep a column from being numbers, with the line and what to do; and where texts
-    hold them."""
+    """A note names the line and what to do if they keep a column from being numbers."""
     encoder = OneHotEncoder(handle_unknown="ignore")
     frame = pd.DataFrame({"city": ["Rome", "Oslo"] * 10})
     rows = [*(["1,Rome", "2,Oslo"] * 10), "NA,NA", "?,null"]
@@ -200,14 +200,14 @@ def test_what_the_user_tells_comes_first(tmp_path: Path):
     ],
 )
 def test_a_wrong_option_is_told(tmp_path: Path, options: list[str], code: int, message: str):
-    """In one sentence."""
+    """The error is one sentence."""
     result = package(tmp_path, own(), "a\n7.5\n", *options)
     assert (result.exit_code, "Traceback" in result.output) == (code, False)
     assert message in " ".join(result.output.split())
 
 
 def test_options_for_a_csv_are_refused_with_other_files(tmp_path: Path):
-    """Which tell their types themselves."""
+    """Other files hold their types."""
     pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "t.parquet")
     file = support.dump(own(), tmp_path)
     result = run(
@@ -243,7 +243,7 @@ def test_a_row_with_a_value_too_many_is_refused_by_its_line(tmp_path: Path):
 
 
 def test_columns_without_names_can_be_dropped_and_told(tmp_path: Path):
-    """By place."""
+    """Options name them by place."""
     estimator, frame = support.plain_regression()
     rows = "\n".join(f"{a},{b},9" for a, b in frame.to_numpy().tolist())
     result = package(tmp_path, estimator, rows, "--drop", "2", "--dtype", "1=int64")
@@ -268,8 +268,7 @@ def year(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_dates_have_not_moved(tmp_path: Path):
-    """Of a CSV, of Parquet, and as the service collects and counts them; and they are told to be
-    dates."""
+    """Dates of a CSV, of Parquet and of collected data are counted alike, and named as dates."""
     frame = pd.DataFrame(
         {"day": pd.to_datetime(["2020-01-05", "2021-06-01", None] * 80), "n": range(240)}
     )

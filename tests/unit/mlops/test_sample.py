@@ -70,7 +70,7 @@ def test_each_dtype_has_a_feature(column: pd.Series, dtype: str):
 
 
 def test_rows_are_plain_values_with_null_for_what_is_missing():
-    """As a request would hold them. Lists, as Parquet has them, are for the service to refuse."""
+    """They are like those of a request. The service refuses lists, which Parquet may hold."""
     frame = pd.DataFrame(
         {"a": [1.5, np.nan], "b": ["x", None], "c": pd.Series([1, None], dtype="Int64")}
     )
@@ -127,7 +127,7 @@ def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: 
 def test_what_is_wrong_in_json_is_told_by_its_place_in_the_file(
     tmp_path: Path, name: str, content: str, told: str
 ):
-    """Each line of JSON lines is read by itself: the error of the line alone would name line 1."""
+    """An error in JSON lines names the line of the file, not line 1."""
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError) as error:
         read(tmp_path / name)
@@ -146,7 +146,7 @@ def test_what_is_wrong_in_json_is_told_by_its_place_in_the_file(
     ],
 )
 def test_an_object_that_may_be_rows_or_columns_is_refused(tmp_path: Path, content: str):
-    """As pandas writes it by default, by column or by row."""
+    """pandas writes such an object by default, by column or by row."""
     (tmp_path / "s.json").write_text(content)
     with pytest.raises(
         StartupError, match=r"may hold rows or columns; write it by .* orient='records'"
@@ -183,7 +183,7 @@ def test_json_has_datetimes_and_categories_where_the_user_tells(tmp_path: Path):
     ],
 )
 def test_what_json_can_not_be_told_is_refused(tmp_path: Path, told: Feature, said: str):
-    """In one sentence."""
+    """The error is one sentence."""
     (tmp_path / "s.json").write_text('[{"k": "2025-11-09"}, {"k": "9.11."}]')
     with pytest.raises(StartupError, match=said):
         read(tmp_path / "s.json", user_types={str(told.name): told})

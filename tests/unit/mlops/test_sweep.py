@@ -31,6 +31,8 @@ from mlops.parity import TOLERANCE
 from mlops.sample import rows_of
 from validation import validate
 
+pytestmark = pytest.mark.slow
+
 PART = (
     *swept_models.PIPELINES,
     "BernoulliNB",
@@ -100,7 +102,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_compiled_or_not_the_answers_and_refusals_are_the_same(
     name: str, tmp_path: Path, table: list[Swept]
 ):
-    """To rows like the fit's, and to odd ones; one by one, and several in one request."""
+    """Rows like the fit's and odd ones, one by one and together, get the same answers."""
     told: list[str] = []
     try:
         estimator, frame = swept_models.every()[name]()
@@ -132,7 +134,7 @@ def test_compiled_or_not_the_answers_and_refusals_are_the_same(
 
 
 def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
-    """What is in them, and their rows."""
+    """Yield what is in the requests, and their rows."""
     known = rows_of(frame.head(40))
     yield "rows of the sample", known
     width = len(known[0])
@@ -146,7 +148,7 @@ def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
 
 
 def outcome(model: Model, body: bytes) -> Outcome:
-    """As the service has it, which refuses answers that are not finite."""
+    """Score like the service, which refuses answers that are not finite."""
     try:
         answers = model.predict(validate(body, model.contract, Limits()))
     except ScoringError as error:
@@ -168,24 +170,27 @@ def same(given: Any, wanted: Any) -> bool:
 
 
 def _computed(folder: Path, told: list[str]) -> str:
-    """By what, or why not by what is compiled."""
+    """Return what computes the answers, or why nothing compiled does."""
     compiled = json.loads((folder / "manifest.json").read_text())["onnx"]
     if compiled:
         proof = compiled["parity"]
         by = "numpy" if compiled["numpy"] else "ONNX Runtime"
-        return f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; {proof['rows']:,} answers compared"
+        return (
+            f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; "
+            f"{proof['rows']:,} answers compared"
+        )
     [reason] = [line for line in told if "no ONNX" in line]
     return "scikit-learn: " + reason.split("will answer: ")[1]
 
 
 INTRODUCTION = f"""# The differential sweep
 
-Written by `make sweep`. It asks every estimator of scikit-learn that can be fitted and packaged, and pipelines with
-encoders, imputers and scalers, the same requests twice: compiled, where packaging proved that, and with
-`SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd rows with one value changed in one column, in each
-or beside other rows: {", ".join(ODD)}.
-Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or infinity, which JSON
-lacks.
+Written by `make sweep`. It sends every estimator of scikit-learn that can be fitted and packaged,
+and pipelines with encoders, imputers and scalers, the same requests twice: compiled, where
+packaging proved that, and with `SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd
+rows with one value changed in one column, in each or beside other rows: {", ".join(ODD)}.
+Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or
+infinity, which JSON lacks.
 
 """
 
@@ -197,7 +202,10 @@ def _page(lines: list[Swept]) -> str:
         sum(line.codes.total() for line in swept),
         sum(len(line.differing) for line in swept),
     )
-    found = f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} answered differently.**"
+    summary = (
+        f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} "
+        f"answered differently.**"
+    )
     head = [
         "",
         "| Model | Computed by | Requests | Answered | Refused | Differ |",
@@ -205,7 +213,7 @@ def _page(lines: list[Swept]) -> str:
     ]
     others = [f"- {line.name}: {line.computed}" for line in lines if not line.codes]
     note = ["", "Not packaged, as there is nothing to serve, or not on this data:", ""]
-    return INTRODUCTION + "\n".join([found, *head, *map(_line, swept), *note, *others, ""])
+    return INTRODUCTION + "\n".join([summary, *head, *map(_line, swept), *note, *others, ""])
 
 
 def _line(swept: Swept) -> str:

@@ -104,10 +104,10 @@ Program = list[tuple[Function, Callable[[list[Any]], Sequence[np.ndarray]], int]
 def _program(result: int, steps: list[_Step]) -> Program:
     """Return the steps that lead to a result, each with a function that picks its arguments."""
     program: Program = []
-    wanted = {result}
+    needed = {result}
     for step in reversed(steps):
-        if step.result in wanted:
-            wanted |= set(step.inputs)
+        if step.result in needed:
+            needed |= set(step.inputs)
             first, *more = step.inputs
             arguments = itemgetter(first, *more) if more else itemgetter(slice(first, first + 1))
             program.insert(0, (step.function, arguments, step.result))

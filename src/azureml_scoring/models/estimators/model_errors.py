@@ -17,5 +17,5 @@ def startup_error_when(when: str) -> Iterator[None]:
         raise
     except BaseException as error:
         raise StartupError(
-            f"The model failed when {when} ({reason(error)}); mend it and save it again."
+            f"The model failed when {when} ({reason(error)}); fix it and save it again."
         ) from error

@@ -1,4 +1,4 @@
-"""What is wrong with a model's file that can't be loaded, and what to do, in one sentence."""
+"""Says in one sentence why a model's file can't be loaded, and what to do."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DAMAGED = (
     EOFError, IndexError, UnicodeDecodeError, lzma.LZMAError, pickle.UnpicklingError, struct.error,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What readers of pickles and archives raise if bytes are missing or make no sense."""
+"""Exceptions of readers of pickles and archives for bytes that are missing or make no sense."""
 
-VERSION = re.compile(
+VERSION_PATTERN = re.compile(
     rb"_sklearn_version(?:q.|r.{4}|\x94|\np\d+)?(?:X.{4}|\x8c.|\nV)(\d+(?:\.\d+)+(?:(?:\.dev|\.post|a|b|rc)\d+)?)",
     re.DOTALL,
 )
-"""The name of an attribute that all estimators of scikit-learn have, and the text that follows it,
-in each protocol of pickle."""
+"""A text in a pickle and the one after it, in every protocol. scikit-learn's estimators all hold
+this text, followed by their version."""
 
 OF_THE_SAME_NAME = (
     "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan",
@@ -40,26 +40,23 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
     "skimage": "scikit-image", "skopt": "scikit-optimize", "sksurv": "scikit-survival",
     "umap": "umap-learn", "yaml": "PyYAML",
 }  # fmt: skip
-"""Top of a module's name -> the package on PyPI."""
+"""Top-level module -> its package on PyPI."""
 
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
 LFS_POINTER = b"version https://git-lfs"
-MAX_START_BYTES = 64_000_000
-"""How much of a file is read, decompressed, to see what is wrong."""
+MAX_READ_BYTES = 64_000_000
+"""Decompressed bytes that are read from the start of a file."""
 
-OLDEST_SKLEARN = (1, 5)
+OLDEST_SERVED = (1, 5)
 """The oldest scikit-learn that setup.cfg allows."""
 
 
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
-    """Return one sentence on why ``file`` can't be loaded, and what to do.
-
-    ``saved``: package -> version, as far as it is known without the file.
-    """
-    cause = _of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)
-    return f"{file.name} {cause}."
+    """Return the sentence. ``saved``: package -> version, as far as known without the file."""
+    what = _of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)
+    return f"{file.name} {what}."
 
 
 def _of_bytes(error: BaseException, file: Path) -> str | None:
@@ -70,7 +67,7 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
         why = "" if _unknown_opcode(error) else f" ({reason(error)})"
         return (
             f"is damaged or incomplete, or no model that can be loaded{why}; save the model and "
-            "upload it again"
+            f"upload it again"
         )
     if isinstance(error, MemoryError):
         return "takes more memory than there is; give the container more"
@@ -96,7 +93,7 @@ def _of_code(error: BaseException) -> str | None:
 
 
 def _reserved(error: BaseException) -> str | None:
-    """The module of ours that was imported in place of the user's."""
+    """Return the module of ours that was imported in place of the user's."""
     if isinstance(error, ModuleNotFoundError):
         module = error.name or ""
     elif isinstance(error, AttributeError) and (
@@ -110,9 +107,9 @@ def _reserved(error: BaseException) -> str | None:
 
 
 def _source_of(module: str) -> str:
-    """What to do about a module that is not installed.
+    """Say what to do about a module that is not installed.
 
-    Only known packages are named: anybody may have registered one under a module's name.
+    Only known packages are named: a stranger may have registered one under a module's name.
     """
     if package := PACKAGES.get(module):
         return (
@@ -135,9 +132,9 @@ def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str
 
 
 def way_out(file: Path, saved: dict[str, str]) -> str | None:
-    """Return the end of a sentence: what to do about the scikit-learn that the file was saved with.
+    """Return what to do if another scikit-learn saved the file, as the end of a sentence.
 
-    None if it is the one that runs, or not known.
+    None if the versions are the same, or not known.
     """
     version, running = (
         saved.get("scikit-learn") or _saved_version(file),
@@ -149,22 +146,19 @@ def way_out(file: Path, saved: dict[str, str]) -> str | None:
         f"it was saved with scikit-learn {version} and {running} runs here: train and save it "
         f"again with {running}"
     )
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SKLEARN:
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SERVED:
         return f"{again}, for no version that serves here reads it"
     return f"{again}, or install scikit-learn {version}"
 
 
 def _saved_version(file: Path) -> str | None:
-    """Read scikit-learn's version from a pickle without loading it."""
-    match = VERSION.search(_start(file))
+    """Read scikit-learn's version off a pickle without loading it."""
+    match = VERSION_PATTERN.search(_start(file))
     return match[1].decode() if match else None
 
 
 def _missing(error: ModuleNotFoundError) -> str | None:
-    """Return the top of the missing module's name.
-
-    None if that is installed, in a version that lacks the module.
-    """
+    """Return the top-level module; None if it is installed, in a version that lacks the module."""
     package = (error.name or "").partition(".")[0]
     return package if package and find_spec(package) is None else None
 
@@ -179,21 +173,21 @@ def _unknown_opcode(error: BaseException) -> bool:
 
 
 def _incomplete(file: Path, start: bytes) -> bool:
-    """True if a pickle lacks its last opcode, STOP. Of a large file only the start is known."""
-    pickled = file.suffix.lower() != ".skops" and len(start) < MAX_START_BYTES
+    """True for a pickle without the opcode STOP at its end, unless only its start was read."""
+    pickled = file.suffix.lower() != ".skops" and len(start) < MAX_READ_BYTES
     return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 
 def _start(file: Path) -> bytes:
-    """Read the start of a file, decompressed if joblib compressed it."""
+    """Read a file's start, decompressed if joblib compressed it."""
     start = b""
     with suppress(OSError), file.open("rb") as opened:
-        start = opened.read(MAX_START_BYTES)
+        start = opened.read(MAX_READ_BYTES)
     for reader in (
         zlib.decompressobj(wbits=47),
         bz2.BZ2Decompressor(),
         lzma.LZMADecompressor(),
     ):  # 47: zlib's, gzip's
         with suppress(OSError, lzma.LZMAError, zlib.error):
-            return reader.decompress(start, MAX_START_BYTES)
+            return reader.decompress(start, MAX_READ_BYTES)
     return start

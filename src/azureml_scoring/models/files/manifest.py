@@ -84,8 +84,8 @@ class Manifest:
                 raise StartupError(
                     f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}."
                 )
-            made: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
-            made._check(document)
+            manifest: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
+            manifest._check(document)
         except (FileNotFoundError, NotADirectoryError):
             raise StartupError(
                 f"There is no {path}; name a folder that `mlops package` wrote."
@@ -100,9 +100,13 @@ class Manifest:
             raise StartupError(
                 f"{path} is damaged ({type(error).__name__}); {REPACKAGE}."
             ) from None
-        for name in (made.model_file, *made.files, *([made.onnx.file] if made.onnx else [])):
+        for name in (
+            manifest.model_file,
+            *manifest.files,
+            *([manifest.onnx.file] if manifest.onnx else []),
+        ):
             safe_join(folder, name)
-        return made
+        return manifest
 
     def _check(self, read: dict[str, Any]) -> None:
         """Compare with the document that was read, and the parts with each other.

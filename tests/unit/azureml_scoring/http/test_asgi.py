@@ -124,10 +124,19 @@ def front(endpoint: Any) -> Front:
 
 def scope_of(path: str = "/score", state: Any = (), **headers: str) -> dict[str, Any]:
     return {
-        "type": "http", "method": "POST", "path": path, "query_string": b"", "http_version": "1.1", "scheme": "http",
-        "server": ("h", 1), "client": ("c", 2), "state": dict.fromkeys(state, True),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-    }  # fmt: skip
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("h", 1),
+        "client": ("c", 2),
+        "state": dict.fromkeys(state, True),
+        "headers": [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+        ],
+    }
 
 
 def ask(
@@ -158,7 +167,7 @@ def test_only_what_takes_microseconds_is_answered_on_the_event_loop(
 
 
 def test_probes_are_answered_on_the_event_loop():
-    """Whatever the pool is at."""
+    """They are answered even when the pool is busy."""
     answer = ask(front(Endpoint(quick=False)), Client(), "/liveness")
     assert (answer.status, answer.headers, answer.body) == (200, [(b"x-\xe9", b"\xe9")], b"alive")
     assert answer.thread == "MainThread"
@@ -168,8 +177,7 @@ def test_probes_are_answered_on_the_event_loop():
 def test_what_is_not_quick_after_all_is_answered_on_a_thread_that_may_wait(
     known: Any, tries: list[int]
 ):
-    """As a method that only scikit-learn has. It is admitted as the others are, and not tried where
-    it is known."""
+    """A method that only scikit-learn has, say. It is admitted like others, and not tried twice."""
     endpoint = Endpoint(must_wait=True)
     assert ask(front(endpoint), Client(b"body"), state=known, content_length="4").body == b"body"
     assert endpoint.thread.startswith("request")
@@ -208,7 +216,7 @@ def test_bodies_for_flask_are_bounded():
 
 
 def test_a_request_that_is_cancelled_makes_room_too():
-    """Or a worker would turn bodies down for ever after some had been."""
+    """Otherwise a worker would refuse all bodies after some were cancelled."""
     app, client = front(Endpoint(path="none")), Client()
 
     async def main() -> None:
@@ -245,13 +253,13 @@ def test_no_body_is_an_empty_one():
 def test_a_body_that_does_not_come_as_it_should_is_told(
     quick: bool, parts: Any, headers: dict[str, str], code: bytes
 ):
-    """By the service, as every other error."""
+    """The service answers with the error, like every other."""
     assert ask(front(Endpoint(quick=quick)), Client(*parts), **headers).body == code
 
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_body_that_was_cut_off_is_not_taken_for_a_whole_one(quick: bool):
-    """Though what came may be good JSON."""
+    """Even if what arrived is good JSON."""
     app = front(Endpoint(quick=quick))
     assert (
         ask(app, Client(b"[[1]]"), state=[CUT_OFF], transfer_encoding="chunked").body
@@ -261,21 +269,21 @@ def test_a_body_that_was_cut_off_is_not_taken_for_a_whole_one(quick: bool):
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_body_is_not_waited_for_for_ever(quick: bool):
-    """408; its place is free again."""
+    """The answer is 408, and its place is free again."""
     endpoint = Endpoint(quick=quick, body_timeout_s=0.01)
     assert ask(front(endpoint), Client(), content_length="9").body == b"body_timeout"
     assert endpoint.admitted == 0
 
 
 def test_what_is_too_large_is_read_to_its_end():
-    """So that the client gets to read the answer."""
+    """The client gets to read the answer."""
     client = Client(b"x" * 90_000, b"x" * 90_000, b"x" * 90_000)
     ask(front(Endpoint()), client, transfer_encoding="chunked")
     assert client.left == []
 
 
 def test_a_body_for_which_there_is_no_room_is_read_to_its_end():
-    """So that the client gets to read 503; once the others are answered it is taken."""
+    """The client gets to read 503; once others are answered, the body is taken."""
     endpoint = Endpoint(quick=False)
     with endpoint.budget.hold() as others:
         others.take(LIMITS.max_bytes - 1_000)

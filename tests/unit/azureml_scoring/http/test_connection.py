@@ -27,7 +27,7 @@ async def test_a_chunked_body_is_joined():
 
 @run
 async def test_a_client_that_asks_first_is_told_to_go_on():
-    """Expect: 100-continue."""
+    """The server answers Expect: 100-continue."""
     connection = Connection(Endpoint())
     head, _, body = request(BODY, "Expect: 100-continue").partition(b"\r\n\r\n")
     connection.send(head + b"\r\n\r\n")
@@ -44,7 +44,7 @@ async def connection_says(connection: Connection, sent: bytes) -> None:
 
 @run
 async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
-    """As Java's, which offer it with every first request. Their body is no second request."""
+    """Java's offer it with every first request; their body is not taken for a second request."""
     offer = (
         "Connection: Upgrade, HTTP2-Settings",
         "Upgrade: h2c",
@@ -77,12 +77,23 @@ async def test_clients_that_would_rather_speak_http_2_are_answered_in_1_1():
         request().replace(b"Content-Length: ", b"Content-Length: " + b"0" * 25),
     ],
     ids=[
-        "nonsense", "two lengths", "length and chunks", "folded", "CONNECT", "HTTP/0.9", "HTTP/2.0", "no host",
-        "two hosts", "no host, express", "two hosts, express", "5,000 zeros", "25 zeros",
+        "nonsense",
+        "two lengths",
+        "length and chunks",
+        "folded",
+        "CONNECT",
+        "HTTP/0.9",
+        "HTTP/2.0",
+        "no host",
+        "two hosts",
+        "no host, express",
+        "two hosts, express",
+        "5,000 zeros",
+        "25 zeros",
     ],
-)  # fmt: skip
+)
 def test_a_head_that_can_not_be_taken_is_refused(head: bytes):
-    """400, in JSON, and the connection ends: what follows could be anything. Also byte by byte."""
+    """The answer is 400 in JSON, and the connection ends: what follows could be anything."""
 
     @run
     async def test() -> None:
@@ -124,8 +135,7 @@ def header_of(size: int) -> bytes:
     ],
 )
 def test_a_head_that_is_too_large_is_told(head: bytes):
-    """431, and nothing looks inside: however it comes, and whatever came before it on the
-    connection."""
+    """The answer is 431, however the head arrives and whatever came before it."""
 
     @run
     async def test() -> None:
@@ -156,7 +166,7 @@ async def test_a_head_at_the_limits_is_taken():
 
 @run
 async def test_a_head_is_bounded_whatever_it_grows_in():
-    """Its line, a header's name, or trailers behind a chunked body; nothing is kept of it."""
+    """The line, a header's name and trailers are bounded; nothing of them is kept."""
     chunked = request(b"1\r\na\r\n0\r\n", "Transfer-Encoding: chunked")
     for start, status in ((b"GET /", 431), (b"GET / HTTP/1.1\r\nX", 431), (chunked + b"X: ", 400)):
         connection = Connection(Endpoint())
@@ -170,8 +180,7 @@ async def test_a_head_is_bounded_whatever_it_grows_in():
 
 @run
 async def test_http_1_0_is_spoken_without_a_host_and_kept_alive_where_it_asks():
-    """As `ab -k` does, which waits for ever where it is not told. With the express lane or
-    without."""
+    """`ab -k` waits for ever unless it is told that its connection is kept."""
     for endpoint in (Endpoint(), Endpoint(quick=False)):
         connection = Connection(endpoint)
         old = request(BODY, "Connection: keep-alive", line="POST /score HTTP/1.0")
@@ -204,7 +213,7 @@ async def test_an_offer_of_another_protocol_is_passed_over_on_a_connection_that_
 
 @run
 async def test_many_offers_of_another_protocol_in_one_piece_are_answered():
-    """However many: 3,000 of them are more than Python's stack holds."""
+    """3,000 of them are more than Python's stack holds."""
     connection = Connection(Endpoint())
     connection.send(request(b"1", "Connection: Upgrade", "Upgrade: h2c") * 3000)
     assert await connection.answers(3000) == [200] * 3000
@@ -212,8 +221,7 @@ async def test_many_offers_of_another_protocol_in_one_piece_are_answered():
 
 @run
 async def test_a_trailer_may_say_that_the_request_is_the_last():
-    """It is answered, what follows is not, and the connection ends: whether the answer waited for
-    the body or not."""
+    """It is answered, what follows is not, and the connection ends."""
     trailer = b"1\r\na\r\n0\r\nConnection: close\r\n\r\n"
     for line, status in (("POST /score HTTP/1.1", 200), ("POST /other HTTP/1.1", 404)):
         connection = Connection(Endpoint())
@@ -228,7 +236,7 @@ async def test_a_trailer_may_say_that_the_request_is_the_last():
 
 @run
 async def test_what_is_malformed_behind_a_request_does_not_disturb_its_answer():
-    """It comes whole, as the last one."""
+    """The answer arrives whole, and is the last one."""
     endpoint = Endpoint(quick=False)
     endpoint.hold_back.clear()
     connection = Connection(endpoint)
@@ -252,7 +260,7 @@ async def test_what_is_malformed_behind_a_request_does_not_disturb_its_answer():
 def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(
     quick: bool, sent: bytes, rest: bytes | None
 ):
-    """It is told, and the connection ends."""
+    """The client reads the error, and the connection ends."""
 
     @run
     async def test() -> None:
@@ -271,7 +279,7 @@ def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(
 
 @run
 async def test_a_client_that_does_not_read_is_not_written_to_for_ever():
-    """Its next answers wait until it does."""
+    """Its next answers wait until it reads."""
     connection = Connection(Endpoint())
     connection.protocol.pause_writing()
     connection.send(request(b"1"), request(b"2"))
@@ -283,7 +291,7 @@ async def test_a_client_that_does_not_read_is_not_written_to_for_ever():
 
 @run
 async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
-    """It is skipped where Flask answers without it."""
+    """It is skipped if Flask answers without reading it."""
     connection = Connection(Endpoint())
     head, _, body = request(b"x" * 1000, line="POST /other HTTP/1.1").partition(b"\r\n\r\n")
     connection.send(head + b"\r\n\r\n")
@@ -293,7 +301,7 @@ async def test_a_body_that_nobody_reads_does_not_disturb_the_next_request():
 
 
 def over_a_socket(endpoint: Endpoint, sent: bytes, *, says_all: bool) -> bytes:
-    """What a client of a real server gets to read until its connection ends."""
+    """Return what a client of a real server reads until its connection ends."""
     front = Front(flask, endpoint)  # type: ignore[arg-type]
     config = Config(
         front, http=FrontProtocol, ws="none", lifespan="off", interface="asgi3", log_config=None
@@ -321,7 +329,7 @@ def over_a_socket(endpoint: Endpoint, sent: bytes, *, says_all: bool) -> bytes:
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_real_connection_carries_many_requests_until_the_last(quick: bool):
-    """In their order, and to the last byte of the last answer."""
+    """Answers keep their order and are complete."""
     bodies = [b"%d" % number * 500 for number in range(100)]
     sent = b"".join(map(request, bodies)) + request(b"last", "Connection: close")
     read = over_a_socket(Endpoint(quick=quick), sent, says_all=False)

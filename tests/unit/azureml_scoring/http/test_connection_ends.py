@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from azureml_scoring.http.connections import KEPT, WRITE_TIMEOUT
-from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, busy_connection, request, run
+from azureml_scoring.http.connections import PROBE_CONNECTIONS, WRITE_TIMEOUT_S
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, busy_connection, request, run
 
 
 @run
@@ -33,23 +33,23 @@ async def test_http_1_0_gets_one_answer_a_connection():
 
 @run
 async def test_an_idle_connection_is_closed_after_the_keep_alive_time():
-    """Counted from its last request, by either way; before its first, from its start."""
+    """The time counts from its last request, and before the first from its start."""
     for sent in (b"", request(), request(line="GET /liveness HTTP/1.1")):
         connection = Connection(Endpoint())
         connection.send(sent)
         await connection.answers(1 if sent else 0)
-        connection.later(KEEP_ALIVE - 1)
+        connection.later(KEEP_ALIVE_S - 1)
         assert not connection.transport.ended
-        connection.later(KEEP_ALIVE + 1)
+        connection.later(KEEP_ALIVE_S + 1)
         assert connection.transport.ended
 
 
 @run
 async def test_a_head_that_drips_does_not_hold_its_connection():
-    """Its bytes do not make it any younger."""
+    """Bytes that arrive one by one do not restart the time."""
     connection = Connection(Endpoint())
     connection.send(b"POST /score HTTP/1.1\r\n")
-    connection.protocol._since -= KEEP_ALIVE
+    connection.protocol._since -= KEEP_ALIVE_S
     connection.send(b"X: y\r\n")
     connection.later(1)
     assert connection.transport.ended
@@ -57,9 +57,9 @@ async def test_a_head_that_drips_does_not_hold_its_connection():
 
 @run
 async def test_a_connection_with_a_request_in_flight_is_not_idle():
-    """However long its answer takes."""
+    """It stays open however long its answer takes."""
     connection, endpoint = busy_connection()
-    connection.later(10 * KEEP_ALIVE)
+    connection.later(10 * KEEP_ALIVE_S)
     assert not connection.transport.ended
     endpoint.hold_back.set()
     assert await connection.answers(1) == [200]
@@ -67,7 +67,7 @@ async def test_a_connection_with_a_request_in_flight_is_not_idle():
 
 @run
 async def test_too_many_connections_end_the_one_that_is_idle_longest():
-    """A probe still gets through; one whose answer is due, or not yet sent, gets it first."""
+    """A probe still gets through; a connection that is owed an answer gets it first."""
     busy, endpoint = busy_connection(most=3)
     old, asked = (Connection(Endpoint(), state=busy.state) for _ in range(2))
     asked.send(request())
@@ -89,8 +89,7 @@ async def test_too_many_connections_end_the_one_that_is_idle_longest():
 
 @run
 async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_longest():
-    """They send half a body, in one way or another, or read no answer: a probe gets through all the
-    same."""
+    """Clients that send half a body or read no answer do not keep a probe out."""
     busy, endpoint = busy_connection(most=5)
     idle, half, other, deaf = (
         Connection(Endpoint(quick=quick), state=busy.state) for quick in (True, True, False, True)
@@ -124,26 +123,24 @@ async def test_where_none_is_idle_those_end_that_keep_their_own_request_waiting_
 
 @run
 async def test_places_are_kept_for_probes_where_all_are_at_work():
-    """No answer that is being computed is given up for another connection; beyond the places the
-    new one ends."""
+    """No answer that is being computed is given up; beyond these places the new one ends."""
     busy, endpoint = busy_connection(most=1)
     others = list[Connection]()
-    for _ in range(KEPT + 1):
+    for _ in range(PROBE_CONNECTIONS + 1):
         others.append(Connection(endpoint, state=busy.state))
         if not others[-1].transport.ended:
             others[-1].send(request())
-    assert [other.transport.ended for other in others] == [False] * KEPT + [True]
+    assert [other.transport.ended for other in others] == [False] * PROBE_CONNECTIONS + [True]
     endpoint.hold_back.set()
     assert await busy.answers(1) == [200]
 
 
 @run
 async def test_a_client_that_reads_none_of_its_answers_is_let_go():
-    """After the write timeout; one that reads, however slowly, is not, and neither is one that has
-    none to read."""
+    """Its connection ends after the write timeout; a client that reads slowly keeps its own."""
     deaf, slow, idle = Connection(Endpoint()), Connection(Endpoint()), Connection(Endpoint())
     deaf.transport.unsent = slow.transport.unsent = 100_000
-    for second in range(int(WRITE_TIMEOUT) + 2):
+    for second in range(int(WRITE_TIMEOUT_S) + 2):
         for connection in (deaf, slow, idle):
             connection.later(second)
         slow.transport.unsent -= 1
@@ -180,7 +177,7 @@ async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
 def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
     caplog: pytest.LogCaptureFixture,
 ):
-    """Though several were due, and the first of them had begun to be written."""
+    """Even if several were due and the first was being written."""
 
     @run
     async def test() -> None:
@@ -198,7 +195,7 @@ def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
 
 @run
 async def test_a_client_that_has_said_all_may_still_read_its_answer():
-    """As one does that shuts down its side behind its request; then the connection ends."""
+    """It may shut down its side behind its request; then the connection ends."""
     connection = Connection(Endpoint(quick=False))
     connection.send(request())
     assert connection.protocol.eof_received() is True
@@ -208,7 +205,7 @@ async def test_a_client_that_has_said_all_may_still_read_its_answer():
 
 @run
 async def test_when_the_server_stops_idle_connections_end_and_others_are_answered_first():
-    """Those whose body has not come whole included."""
+    """So are requests whose body has not arrived whole."""
     idle, reading = Connection(Endpoint()), Connection(Endpoint())
     idle.send(request())
     reading.send(request()[:-1])

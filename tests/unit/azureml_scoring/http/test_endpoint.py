@@ -31,7 +31,7 @@ def environ(method: str, path: str, **more: str) -> dict[str, str]:
 
 
 def test_a_probe_is_answered():
-    """Its length is told, so that the connection can be used again."""
+    """Its length is sent, so that the connection can be used again."""
     page = endpoint(server_version="1").page(environ("GET", "/liveness"))
     assert page is not None
     assert (page.status, page.body) == (200, b'{"status":"alive"}')
@@ -41,7 +41,7 @@ def test_a_probe_is_answered():
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_request_to_score_is_answered_with_the_headers_of_the_contract(refused: bool):
-    """Those of azmlinfsrv, those of the answer, its length and its type."""
+    """azmlinfsrv's headers, the answer's own, its length and its type."""
     asked = environ("POST", "/score", HTTP_X_REQUEST_ID="id", HTTP_X_MS_CLIENT_REQUEST_ID="mine")
     scoring = endpoint(server_version="1")
     response = (
@@ -67,7 +67,7 @@ def test_a_request_to_score_is_answered_with_the_headers_of_the_contract(refused
 def test_without_a_clients_id_and_a_version_there_is_no_header_for_them():
     """``x-ms-request-id`` is the request's own id then."""
     request = Request("id", "trace", bytes)
-    headers = dict(endpoint().respond(request, Answer(200, b"{}"), 0.0).headers)
+    headers = dict(endpoint().headers(request, Answer(200, b"{}"), 0.0))
     assert not headers.keys() & {"x-ms-client-request-id", "x-ms-server-version"}
     assert (headers["x-ms-request-id"], headers["x-ms-run-function-failed"]) == ("id", "False")
 
@@ -98,7 +98,7 @@ def test_everything_else_goes_to_flask(method: str, path: str, headers: dict[str
 
 
 def test_all_goes_to_flask_when_the_server_needs_it():
-    """Scores and probes: its CORS headers, for one, belong on both."""
+    """The server's CORS headers, for one, belong on scores and probes."""
     aside = endpoint(ahead_of_flask=False)
     assert not aside.scores(environ("POST", "/score"))
     assert aside.page(environ("GET", "/liveness")) is None

@@ -6,12 +6,12 @@ import logging.handlers
 import pytest
 
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
-from fake_connection import BODY, KEEP_ALIVE, Connection, Endpoint, request, run
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, request, run
 
 
 @run
 async def test_a_request_in_one_piece_is_answered_on_the_spot():
-    """By no task; and it counts as in flight meanwhile."""
+    """No task is made for it, and it counts as in flight meanwhile."""
     endpoint = Endpoint()
     connection = Connection(endpoint)
     connection.send(request())
@@ -27,7 +27,7 @@ async def test_a_request_in_one_piece_is_answered_on_the_spot():
 
 @run
 async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there():
-    """Wherever it was cut."""
+    """It may be cut anywhere."""
     whole = request()
     for cut in range(1, len(whole)):
         endpoint = Endpoint()
@@ -41,7 +41,7 @@ async def test_a_request_in_pieces_is_answered_when_its_last_byte_is_there():
 
 @run
 async def test_pipelined_requests_are_answered_in_their_order():
-    """Whichever way each takes, and however they were cut."""
+    """Whichever way each takes, and wherever they were cut."""
     whole = (
         request(b"1")
         + request(b"2", "Content-Encoding: identity")
@@ -61,7 +61,7 @@ async def test_pipelined_requests_are_answered_in_their_order():
 
 @run
 async def test_answers_to_requests_that_came_together_are_sent_together():
-    """Or each would wake its client before the next one is begun."""
+    """One by one, each would wake its client before the next one is begun."""
     connections = [Connection(Endpoint()) for _ in range(3)]
     for connection in connections:
         connection.send(request())
@@ -76,7 +76,7 @@ async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once()
     for end in (
         lambda connection: connection.protocol.eof_received(),
         lambda connection: connection.protocol.shutdown(),
-        lambda connection: connection.later(KEEP_ALIVE + 1),
+        lambda connection: connection.later(KEEP_ALIVE_S + 1),
         lambda connection: connection.send(b"nonsense\r\n\r\n"),
         lambda connection: connection.send(request(b"2", "Connection: close")),
         lambda connection: connection.send(
@@ -92,7 +92,7 @@ async def test_no_answer_is_lost_or_overtaken_when_the_connection_ends_at_once()
 
 @run
 async def test_a_body_that_does_not_come_is_told():
-    """408, as SCORING_BODY_TIMEOUT_MS has it, though the request was one for the express lane."""
+    """The answer is 408 after SCORING_BODY_TIMEOUT_MS, in the express lane too."""
     connection = Connection(Endpoint(body_timeout_s=0.01))
     connection.send(request()[:-1])
     connection.later(1)
@@ -101,7 +101,7 @@ async def test_a_body_that_does_not_come_is_told():
 
 @run
 async def test_a_body_that_comes_late_is_answered_once():
-    """Those parts included that came before the connection was looked at."""
+    """No part of it is lost or read twice."""
     connection = Connection(Endpoint())
     connection.send(request()[:-2])
     connection.later(1)
@@ -114,7 +114,7 @@ async def test_a_body_that_comes_late_is_answered_once():
 
 @run
 async def test_what_must_wait_after_all_is_answered_by_a_thread():
-    """With its whole body, and without being tried twice."""
+    """Its whole body is kept, and it is not tried twice."""
     endpoint = Endpoint(must_wait=True)
     connection = Connection(endpoint)
     connection.send(request())
@@ -149,7 +149,7 @@ def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, t
 
 @run
 async def test_headers_sent_twice_are_joined_and_disguised_ones_left_out():
-    """As every way here reads them."""
+    """Every way through the worker reads headers the same."""
     endpoint = Endpoint()
     Connection(endpoint).send(
         request(BODY, "x-request-id: a", "X-Request-Id: b", "x_ms_client_request_id: spoof")
@@ -171,7 +171,7 @@ async def test_a_client_that_breaks_off_in_its_body_is_nobodys_to_wait_for():
 
 @run
 async def test_with_an_access_log_each_request_takes_the_way_that_writes_it():
-    """The express lane writes none."""
+    """The express lane writes no access log."""
     endpoint = Endpoint()
     log = logging.handlers.BufferingHandler(10)
     logging.getLogger("uvicorn.access").setLevel(logging.INFO)
@@ -185,7 +185,7 @@ async def test_with_an_access_log_each_request_takes_the_way_that_writes_it():
 
 @run
 async def test_requests_by_either_way_count_for_gunicorns_max_requests():
-    """So that a worker may be replaced after so many."""
+    """gunicorn may replace a worker after so many."""
     connection = Connection(Endpoint())
     connection.send(request(), request(line="GET /liveness HTTP/1.1"))
     await connection.answers(2)

@@ -20,7 +20,7 @@ PATIENCE = 60
 
 @contextmanager
 def accepting(listener: socket.socket, name: bytes) -> Iterator[None]:
-    """A loop of its own, in a thread; each of its connections is told its name."""
+    """Run a loop in a thread; each client that it accepts is sent the loop's name."""
 
     class Named(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -43,6 +43,6 @@ def test_what_works_only_in_flask_is_known(
 
 
 def test_without_the_server_there_is_nothing_to_mount(monkeypatch: pytest.MonkeyPatch):
-    """In a notebook or a batch job."""
+    """A notebook or a batch job has no server."""
     monkeypatch.delitem(sys.modules, flask_routes.SERVER_ROUTES, raising=False)
     assert not flask_routes.mount(SimpleNamespace(), SimpleNamespace())

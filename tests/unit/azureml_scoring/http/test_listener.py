@@ -36,7 +36,7 @@ def test_what_has_been_accepted_is_there_and_nobody_else_comes(listening: socket
 
 
 def test_a_socket_is_shared_while_the_master_has_it_open(listening: socket.socket):
-    """So that a worker that stops alone leaves what waits to the others."""
+    """A worker that stops alone leaves waiting connections to the others."""
     assert listener.is_shared(listening, os.getpid())
     command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as other:

@@ -16,7 +16,7 @@ from azureml_scoring.http.worker import FastWorker
 
 
 class Worker:
-    """What there is to know of a gunicorn worker."""
+    """What we know of a gunicorn worker."""
 
     def __init__(self) -> None:
         self.cfg = SimpleNamespace(threads=8)
@@ -40,7 +40,7 @@ def worker() -> object:
 
 
 def test_without_gunicorn_this_process_is_the_server():
-    """In a notebook or a batch job."""
+    """A notebook or a batch job has no server."""
     assert (process.master_pid(), process.threads()) == (os.getpid(), None)
     before = signal.getsignal(signal.SIGTERM)
     process.drain_on_sigterm(1, lambda: None)
@@ -48,7 +48,7 @@ def test_without_gunicorn_this_process_is_the_server():
 
 
 def test_under_gunicorn_the_master_is_the_server(worker: Worker):
-    """And the worker tells how many requests it can hold."""
+    """The worker knows how many requests it can hold."""
     assert (process.master_pid(), process.threads()) == (4711, 8)
 
 
@@ -63,7 +63,7 @@ def test_gunicorns_access_log_can_be_dropped(worker: Worker, capsys: pytest.Capt
 def test_the_lines_of_azure_mls_server_for_each_request_are_dropped_too(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """Not those of its errors, nor of its start."""
+    """The lines of its errors and of its start stay."""
     theirs = logging.getLogger("azmlinfsrv")
     kept = logging.handlers.BufferingHandler(10)
     monkeypatch.setattr(theirs, "disabled", False)
@@ -87,7 +87,7 @@ def test_the_lines_of_azure_mls_server_for_each_request_are_dropped_too(
 
 
 def test_sigterm_drains_once_and_then_stops(worker: Worker):
-    """However often the signal comes meanwhile; each answer is the last of its connection then."""
+    """The signal may come more than once; each answer is the last of its connection then."""
     drained: list[bool] = []
     process.drain_on_sigterm(0.2, lambda: drained.append(True))
     for _ in range(3):
@@ -143,7 +143,7 @@ class Other(Standard):
 
 @pytest.fixture
 def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No worker of ours, before and after."""
+    """Make sure that our worker has not taken over, before and after."""
     monkeypatch.setattr(process, "_ours", [])
     before = signal.getsignal(signal.SIGTERM)
     yield
@@ -153,8 +153,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize("kind", [Standard, Threads])
 def test_our_worker_takes_the_place_of_gunicorns_own(kind: type[Standard]):
-    """By itself, with a plain ``azmlinfsrv`` or one with threads: it runs, and is what the rest of
-    us sees."""
+    """It does so without a setting, under plain ``azmlinfsrv`` and with threads."""
     worker = kind()
     signal.signal(signal.SIGTERM, worker.handle_exit)
     process.take_over({})
@@ -171,7 +170,7 @@ def test_our_worker_takes_the_place_of_gunicorns_own(kind: type[Standard]):
     ids=["another class", "TLS", "azmlinfsrv's timeout"],
 )
 def test_gunicorns_own_worker_stays_where_it_was_chosen(worker: Standard, environ: dict[str, str]):
-    """Or where something is on that only it has."""
+    """It also stays if something is on that only it has."""
     signal.signal(signal.SIGTERM, worker.handle_exit)
     process.take_over(environ)
     assert worker.run() == "gunicorn's"
@@ -180,7 +179,7 @@ def test_gunicorns_own_worker_stays_where_it_was_chosen(worker: Standard, enviro
 
 @pytest.mark.usefixtures("nobody")
 def test_gunicorns_own_worker_stays_where_ours_can_not_be(monkeypatch: pytest.MonkeyPatch):
-    """And a line says why: what it needs is not installed, or gunicorn is another one."""
+    """A log line says what is missing."""
     told: list[str] = []
     monkeypatch.setattr(log, "event", lambda message, level: told.append(message))
     unknown = Standard()
@@ -195,7 +194,7 @@ def test_gunicorns_own_worker_stays_where_ours_can_not_be(monkeypatch: pytest.Mo
 
 
 def test_our_worker_says_what_it_is(monkeypatch: pytest.MonkeyPatch):
-    """In place of gunicorn's own."""
+    """Its master and threads replace gunicorn's."""
     drains: list[float] = []
     ours = SimpleNamespace(
         master=42, threads=64, drain_on_sigterm=lambda seconds, drain: drains.append(seconds)

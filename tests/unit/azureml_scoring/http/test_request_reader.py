@@ -34,13 +34,12 @@ def read(**environ: str | None) -> Request:
     ],
 )
 def test_cache_control_says_what_the_cache_may_do(header: str | None, directive: Directive):
-    """By RFC 9111's names, in any case, among others."""
+    """RFC 9111's names work in any case, and among others."""
     assert read(HTTP_CACHE_CONTROL=header).cache == directive
 
 
 def test_the_body_is_read_when_it_is_asked_for():
-    """From the server's stream, or as it was received; who was refused before that is told so
-    then."""
+    """It comes from the server's stream, or as received; a refused request raises its error."""
     environ = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "3"}
     reader, stream = RequestReader(BODY), io.BytesIO(b"[1]")
     request = reader(environ | {"wsgi.input": stream})
@@ -64,13 +63,13 @@ def test_the_clients_id_is_taken_up():
 
 @pytest.mark.parametrize("given_id", ["", "a b", 'x" failed in', "1\n2", "ü", "a" * 101])
 def test_an_id_that_could_forge_a_log_line_is_replaced(given_id: str):
-    """By a new one."""
+    """A new id takes its place."""
     assert read(HTTP_X_REQUEST_ID=given_id).request_id == "1699564800123-1"
 
 
 @given(st.text())
 def test_whatever_clients_call_themselves_an_id_is_safe_to_write(sent: str):
-    """Into a log line, JSON and headers."""
+    """It can be written into a log line, JSON and headers."""
     request = read(HTTP_X_REQUEST_ID=sent, HTTP_X_MS_CLIENT_REQUEST_ID=sent)
     assert REQUEST_ID.fullmatch(request.request_id)
     assert request.client_request_id in (None, request.request_id)
@@ -106,7 +105,7 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 def test_the_trace_is_the_callers():
-    """W3C traceparent, also of a later version."""
+    """It is taken from W3C traceparent, also of a later version."""
     assert read(HTTP_TRACEPARENT=f"00-{TRACE}-00f067aa0ba902b7-01").trace == TRACE
     assert read(HTTP_TRACEPARENT=f"cc-{TRACE}-00f067aa0ba902b7-01-what").trace == TRACE
 
@@ -118,7 +117,7 @@ def test_the_trace_is_the_callers():
     | st.just(f"00-{'0' * 32}-00f067aa0ba902b7-01")
 )
 def test_a_bad_traceparent_gives_a_new_trace(header: str | None):
-    """An id there is always."""
+    """There is always a valid id."""
     trace = read(HTTP_TRACEPARENT=header).trace
     assert re.fullmatch("[0-9a-f]{32}", trace)
     assert trace != TRACE

@@ -1,12 +1,12 @@
 from azureml_scoring.errors import BodyTimeout, Overloaded
-from azureml_scoring.http.response import Response, refusal
+from azureml_scoring.http.response import encode, refusal, response
 from azureml_scoring.request import Answer
 
 
 def test_a_response_is_written_as_http_has_it():
     """Status line, the server's own headers, those of the answer, and its body."""
     answer = Answer(503, b"{}", {"Retry-After": "1"})
-    assert Response.of(answer, [("x-é", "é")]).encode("date: today\r\n") == (
+    assert encode(*response(answer, [("x-é", "é")]), "date: today\r\n") == (
         b"HTTP/1.1 503 Service Unavailable\r\ndate: today\r\nContent-Type: application/json\r\n"
         b"Content-Length: 2\r\nx-\xe9: \xe9\r\nRetry-After: 1\r\n\r\n{}"
     )

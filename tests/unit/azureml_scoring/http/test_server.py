@@ -38,8 +38,7 @@ async def until_it_stops(server: Server, counter: int = 1) -> None:
     ("number", "drains"), [(signal.SIGTERM, 1), (signal.SIGINT, 0), (signal.SIGQUIT, 0)]
 )
 def test_sigterm_drains_once_before_the_server_stops(number: int, drains: int):
-    """However often it comes; Ctrl-C stops at once, and so does a master that was asked to be
-    quick."""
+    """Further signals change nothing; Ctrl-C and SIGQUIT stop at once."""
     happened = list[str]()
 
     async def main() -> None:
@@ -57,21 +56,21 @@ def test_sigterm_drains_once_before_the_server_stops(number: int, drains: int):
 
 
 def test_a_worker_ends_with_its_master():
-    """As if it had been told to, so that its requests are answered."""
+    """It drains first, so that its requests are answered."""
     happened = list[str]()
     asyncio.run(until_it_stops(serving(happened, master=1 << 30), counter=0))
     assert happened == ["drain"]
 
 
 def test_a_signal_that_came_before_the_loop_was_there_is_not_lost():
-    """Or its master would wait for it until it kills it."""
+    """Otherwise its master would wait, and then kill it."""
     happened = list[str]()
     asyncio.run(until_it_stops(serving(happened, told_to_stop=True), counter=0))
     assert happened == ["drain"]
 
 
 def test_each_connection_is_looked_after_once_a_second():
-    """uvicorn ticks ten times in one."""
+    """uvicorn ticks ten times a second."""
 
     class Connection:
         looks = 0
@@ -90,7 +89,7 @@ def test_each_connection_is_looked_after_once_a_second():
 
 
 def stopping_at_once(listener: socket.socket, endpoint: Endpoint) -> Server:
-    """A server that is told to stop before it has accepted any connection."""
+    """Return a server that is told to stop before it has accepted any connection."""
     front = Front(flask, endpoint)  # type: ignore[arg-type]
     options: dict[str, Any] = {
         "ws": "none",
@@ -110,13 +109,13 @@ def stopping_at_once(listener: socket.socket, endpoint: Endpoint) -> Server:
 
 @pytest.fixture
 def short_linger(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These clients end their connections once the server is gone."""
-    monkeypatch.setattr(connection_ends, "LINGER", 0.3)
+    """End connections soon after the server stops."""
+    monkeypatch.setattr(connection_ends, "LINGER_S", 0.3)
 
 
 @pytest.mark.usefixtures("short_linger")
 def test_what_waits_to_be_accepted_when_the_server_stops_is_answered():
-    """Each client is told that this was the last answer, and reads it to its end."""
+    """Each client reads its whole answer, which says that it is the last one."""
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
     clients = [socket.create_connection(address, PATIENCE) for _ in range(20)]
@@ -135,8 +134,7 @@ def test_what_waits_to_be_accepted_when_the_server_stops_is_answered():
 
 @pytest.mark.usefixtures("short_linger")
 def test_clients_that_say_nothing_read_nothing_or_go_on_do_not_keep_a_server_from_stopping():
-    """One that has only connected, one that never ends its head, and one that sends behind its last
-    answer."""
+    """One only connects, one never ends its head, one sends on behind its last answer."""
     listener = socket.create_server(("127.0.0.1", 0))
     silent, dripping, busy = (
         socket.create_connection(listener.getsockname(), PATIENCE) for _ in range(3)

@@ -102,7 +102,7 @@ def place() -> Place:
 
 
 def test_the_requests_of_a_turn_take_each_step_together(place: Place):
-    """And are told of when all have their answers; the log is written in one piece."""
+    """They are reported once all have their answers; the log is written in one piece."""
     first, second = place.transport(), place.transport()
     place.add(first, place.steps("1"))
     place.add(second, place.steps("2"))
@@ -133,7 +133,7 @@ def test_answers_keep_their_order_on_a_connection(place: Place):
 
 
 def test_the_next_turn_is_as_the_first(place: Place):
-    """Nothing is said twice, and nothing is kept."""
+    """Nothing is written twice, and nothing is kept."""
     transport = place.transport()
     for name in ("1", "2"):
         place.add(transport, place.steps(name))
@@ -145,7 +145,7 @@ def test_the_next_turn_is_as_the_first(place: Place):
 
 
 def test_each_turn_has_its_own_joint_prediction(place: Place):
-    """A row is computed with those that are answered with it."""
+    """A row is predicted with those that are answered with it."""
     first = place.turn.joint
     place.add(place.transport(), place.steps("1"))
     assert place.turn.joint is first
@@ -154,7 +154,7 @@ def test_each_turn_has_its_own_joint_prediction(place: Place):
 
 
 def test_a_turn_may_end_before_its_time(place: Place):
-    """Where something else is to be written; what comes after is said all the same."""
+    """Requests that come after it are answered as well."""
     transport = place.transport()
     place.add(transport, place.steps("1"))
     place.turn.end()
@@ -174,7 +174,7 @@ def test_few_requests_wait_for_one_another(place: Place):
 
 
 def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pytest.MonkeyPatch):
-    """From the second turn on: the first shows what they take; and they may get quicker."""
+    """From the second turn on, as the first shows how long they take."""
     transports = [place.transport() for _ in range(4)]
     for limit, transport, written in zip(
         (-1.0, 60.0, 60.0, 60.0), transports, (0, 1, 0, 0), strict=True
@@ -189,7 +189,7 @@ def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pyte
 
 
 def test_what_took_long_to_read_does_not_let_others_wait(place: Place):
-    """A large body keeps an answer as a large model does."""
+    """A large body delays an answer as a large model does."""
     slow, quick = place.transport(), place.transport()
     place.add(slow, place.steps("1"), ago=60.0)
     place.loop.run()
@@ -198,7 +198,7 @@ def test_what_took_long_to_read_does_not_let_others_wait(place: Place):
 
 
 def test_who_has_gone_is_not_answered(place: Place):
-    """The others are."""
+    """The others are answered."""
     gone, there = place.transport(), place.transport()
     gone.closed = True
     place.add(gone, place.steps("1"))
@@ -208,7 +208,7 @@ def test_who_has_gone_is_not_answered(place: Place):
 
 
 def test_lines_of_other_threads_wait_for_no_turn(place: Place):
-    """They have none, and must not get lost between two."""
+    """They are not held back, and none gets lost."""
     told: list[str] = []
 
     class Threaded(Scoring):
@@ -226,7 +226,7 @@ def test_lines_of_other_threads_wait_for_no_turn(place: Place):
 def test_a_turn_that_fails_leaves_no_client_waiting(
     place: Place, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    """Should what never fails do so: the log says why, and the next turn is as any other."""
+    """Its connections end, the log says why, and the next turn works."""
     monkeypatch.setattr(turn, "logger", logging.getLogger("test"))
 
     class Broken(Scoring):
@@ -246,7 +246,7 @@ def test_a_turn_that_fails_leaves_no_client_waiting(
 
 
 def test_lines_are_written_even_of_a_turn_that_is_broken_off(place: Place):
-    """By a signal, for one."""
+    """A signal may interrupt it."""
 
     class Stopped(Scoring):
         def predict(self) -> None:

@@ -5,26 +5,39 @@ from azureml_scoring.http import wsgi_bridge
 
 def scope(path: str = "/a b", headers: list[tuple[bytes, bytes]] | None = None) -> dict[str, Any]:
     return {
-        "method": "POST", "path": path, "query_string": b"x=1", "http_version": "1.1", "scheme": "http",
-        "server": ("::1", 5001), "client": ("10.0.0.1", 4711), "headers": headers or [],
-    }  # fmt: skip
+        "method": "POST",
+        "path": path,
+        "query_string": b"x=1",
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("::1", 5001),
+        "client": ("10.0.0.1", 4711),
+        "headers": headers or [],
+    }
 
 
 def test_headers_are_where_wsgi_has_them():
-    """Those sent twice are joined, as RFC 9110 has it; beyond ASCII they are Latin-1."""
+    """Headers sent twice are joined, as RFC 9110 says; beyond ASCII they are Latin-1."""
     sent = [
-        (b"Content-Type", b"a/b"), (b"content-length", b"3"), (b"x-request-id", b"\xe9"), (b"accept", b"a"),
+        (b"Content-Type", b"a/b"),
+        (b"content-length", b"3"),
+        (b"x-request-id", b"\xe9"),
+        (b"accept", b"a"),
         (b"Accept", b"b"),
-    ]  # fmt: skip
+    ]
     environ = wsgi_bridge.environ_of(scope(headers=sent))
     assert environ == {
-        "REQUEST_METHOD": "POST", "PATH_INFO": "/a b", "CONTENT_TYPE": "a/b", "CONTENT_LENGTH": "3",
-        "HTTP_X_REQUEST_ID": "é", "HTTP_ACCEPT": "a,b",
-    }  # fmt: skip
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/a b",
+        "CONTENT_TYPE": "a/b",
+        "CONTENT_LENGTH": "3",
+        "HTTP_X_REQUEST_ID": "é",
+        "HTTP_ACCEPT": "a,b",
+    }
 
 
 def test_a_header_that_passes_for_another_is_left_out():
-    """As every other server does: a proxy takes care of the real one only."""
+    """A proxy checks only the real one, so every server does this."""
     sent = [
         (b"content-length", b"3"),
         (b"content_length", b"9"),
@@ -36,12 +49,12 @@ def test_a_header_that_passes_for_another_is_left_out():
 
 
 def test_a_path_beyond_ascii_is_as_pep_3333_wants_it():
-    """Its UTF-8 bytes, read as Latin-1."""
+    """PEP 3333 reads its UTF-8 bytes as Latin-1."""
     assert wsgi_bridge.environ_of(scope("/é"))["PATH_INFO"] == "/Ã©"
 
 
 def test_an_application_gets_the_body_and_gives_a_response():
-    """And what it returned is closed, as PEP 3333 wants it."""
+    """What it returns is closed, as PEP 3333 demands."""
     seen: dict[str, Any] = {}
 
     class Parts(list[bytes]):

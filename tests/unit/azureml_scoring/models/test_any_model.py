@@ -1,5 +1,4 @@
-"""Whatever somebody's model does while it is packaged and loaded, the user gets one sentence, never
-a traceback."""
+"""Whatever a model does in packaging and loading, the user gets one sentence, never a traceback."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def served(folder: Path) -> Model:
 def test_models_without_scikit_learns_tags_are_packaged_and_served(
     estimator: Any, sample: pd.DataFrame, tmp_path: Path
 ):
-    """With the answers that they give themselves."""
+    """The service gives the same answers as the models themselves."""
     loaded = served(support.packaged(estimator, sample, tmp_path))
     rows = sample.head(3).astype(object).to_numpy().tolist()
     assert (
@@ -82,7 +81,7 @@ ONLY_RED = PLAIN[PLAIN["colour"] == "red"]
 def test_the_categories_are_those_of_the_fit_whatever_the_sample_has(
     estimator: Any, sample: pd.DataFrame, suffix: str, tmp_path: Path
 ):
-    """In each format, and where the sample lacks one: a request may hold it all the same."""
+    """A request may hold a category that the sample lacks, in each format of a sample."""
     file = tmp_path / f"sample.{suffix}"
     match suffix:
         case "csv":
@@ -104,7 +103,7 @@ def test_the_categories_are_those_of_the_fit_whatever_the_sample_has(
 
 
 def test_numbers_as_categories_are_those_of_the_fit():
-    """As JSON and Parquet hold them, whole or, with gaps, not."""
+    """JSON and Parquet may hold them as whole numbers or, with gaps, as floats."""
     booster = boosters.LightgbmBooster()
     booster.pandas_categorical = [[3, 5, 9]]
     for codes in ([3, 9] * 5, [3.0, 9.0] * 4 + [None, 3.0], pd.Categorical([3, 9] * 5)):
@@ -119,14 +118,14 @@ def test_rows_with_a_category_beyond_the_fits_are_left_out():
     frame = PLAIN.assign(colour=["red", "pink"] * 10)
     assert len(with_categories(frame, boosters.LightgbmBooster(), said.append)) == 10
     assert said == [
-        "  note: left out are 10 rows with categories in colour that the fit did not have"
+        "  note: leaving out 10 rows with categories in colour that the fit did not have"
     ]
-    with pytest.raises(StartupError, match="nothing but 20 rows with categories in colour"):
+    with pytest.raises(StartupError, match="only 20 rows with categories in colour"):
         with_categories(PLAIN.assign(colour="pink"), boosters.LightgbmBooster(), said.append)
 
 
 class Codes(TransformerMixin, BaseEstimator):
-    """Takes categories by their codes, and tells nothing of them."""
+    """Takes categories by their codes, and holds none of their names."""
 
     def fit(self, X: pd.DataFrame, y: object = None) -> "Codes":
         return self
@@ -136,7 +135,7 @@ class Codes(TransformerMixin, BaseEstimator):
 
 
 def test_categories_that_only_the_sample_tells_are_said(tmp_path: Path):
-    """With their order, of which a model that counts them depends; pandas sorts those of a CSV."""
+    """Packaging prints their order, on which a model that counts them depends."""
     estimator = make_pipeline(Codes(), LinearRegression()).fit(FRAME, FRAME["size"])
     said: list[str] = []
     support.packaged(estimator, FRAME, tmp_path, say=said.append)
@@ -147,7 +146,7 @@ def test_categories_that_only_the_sample_tells_are_said(tmp_path: Path):
 
 
 def test_an_encoder_tells_categories_that_the_sample_lacks(tmp_path: Path):
-    """It was fitted on pandas categories, and its own are no less than the sample's."""
+    """An encoder fitted on pandas categories adds its own to the sample's."""
     encode = make_column_transformer((OneHotEncoder(), ["colour"]), remainder="passthrough")
     estimator = make_pipeline(encode, LinearRegression()).fit(FRAME, FRAME["size"])
     said: list[str] = []
@@ -194,8 +193,7 @@ def test_a_sample_in_another_order_is_put_in_that_of_the_fit(tmp_path: Path):
 
 
 class Faulty:
-    """``boosters.Own`` whose attribute ``fault`` raises ``error`` when it is looked at; ``seen``:
-    all that were."""
+    """``boosters.Own`` whose attribute ``fault`` raises ``error``; ``seen``: attributes read."""
 
     seen: set[str] = set()  # noqa: RUF012
     fault: str | None = None
@@ -227,7 +225,7 @@ def attributes_looked_at(tmp_path: Path) -> list[str]:
 def test_an_attribute_that_raises_is_one_sentence_or_none(
     error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Each that packaging and loading look at, in turn; what is not needed may fail."""
+    """An attribute may raise in packaging or loading: one sentence, or none if it isn't needed."""
     names = attributes_looked_at(tmp_path)
     assert {
         "predict",
@@ -255,8 +253,7 @@ def test_an_attribute_that_raises_is_one_sentence_or_none(
 
 
 class Moody:
-    """Does as it is told at the ``turn``-th call of predict: raises, or answers with something
-    odd."""
+    """Raises or answers with something odd at the ``turn``-th call of predict."""
 
     n_features_in_ = 2
     calls = 0
@@ -341,8 +338,7 @@ def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(act: Any, tmp_pa
     ],
 )
 def test_an_answer_that_is_none_is_the_models_failure(act: Any, message: str, tmp_path: Path):
-    """With a true message, where a text of two characters would be taken for the answers to two
-    rows."""
+    """The message says so; a text of two characters is not taken for the answers to two rows."""
     loaded = served(support.dump(Moody(), tmp_path))
     Moody.act, Moody.turn = staticmethod(act), Moody.calls + 1
     with pytest.raises(ModelFailed) as caught:

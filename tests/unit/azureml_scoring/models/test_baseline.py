@@ -33,7 +33,7 @@ def numbers(column: Sequence[Any]) -> Baseline:
 
 @given(NUMBERS)
 def test_each_number_is_in_one_bin(column: list[float | None]):
-    """Those of the training data, and any other; missing ones have a bin of their own."""
+    """Any number is in one bin, in the training data or not; missing values have their own."""
     baseline = numbers(column)
     assert sum(baseline.counts) == len(column)
     assert baseline.counts[-1] == column.count(None)
@@ -43,7 +43,7 @@ def test_each_number_is_in_one_bin(column: list[float | None]):
 
 @given(TEXTS)
 def test_each_text_is_in_one_bin(column: list[str | None]):
-    """Those that were never seen are among the others."""
+    """Texts that were never seen are counted among the others."""
     baseline = Baseline.of("city", column, numeric=False)
     assert sum(baseline.counts) == len(column)
     assert baseline.count(["never seen", None]).tolist()[-2:] == [1, 1]
@@ -61,7 +61,7 @@ def test_the_index_is_never_below_nothing(then: list[float | None], now: list[fl
 
 
 def test_chance_is_stable_and_a_shift_is_drift():
-    """Of as few rows as are judged."""
+    """MIN_JUDGED_ROWS are enough to tell a shift from chance."""
     baseline = numbers(drawn(5000))
     assert baseline.psi(baseline.count(drawn(MIN_JUDGED_ROWS, seed=1))) < WATCH_PSI
     assert baseline.psi(baseline.count(drawn(MIN_JUDGED_ROWS, mean=1.0, seed=1))) > DRIFTED_PSI

@@ -16,7 +16,7 @@ def packaged(demo_model: Path) -> Manifest:
 
 
 def test_the_model_that_was_packaged_passes(demo_model: Path, packaged: Manifest):
-    """All methods are asked."""
+    """Every method is checked."""
     assert set(packaged.golden_answers) == set(packaged.contract.methods)
     golden_check.check(packaged, load(Settings(scoring_model_path=demo_model)).predict)
 
@@ -38,7 +38,7 @@ def test_another_answer_stops_the_start(demo_model: Path, packaged: Manifest):
 
 
 def test_a_model_that_fails_on_them_stops_the_start(packaged: Manifest):
-    """As one does whose library changed under it."""
+    """A model whose library changed does not start."""
 
     def fail(batch: object) -> list[object]:
         raise ModelFailed("no") from AttributeError("monotonic_cst")

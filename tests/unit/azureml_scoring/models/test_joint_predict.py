@@ -11,7 +11,7 @@ from azureml_scoring.models.joint_predict import JointPredict
 
 
 def test_the_first_that_asks_computes_all():
-    """Each gets its own; nothing is computed before, and nothing twice."""
+    """Each request gets its own answer; nothing is computed early or twice."""
     calls: list[int] = []
 
     def each(batches: Sequence[Batch]) -> list[list[Any]]:
@@ -26,7 +26,7 @@ def test_the_first_that_asks_computes_all():
 
 
 def test_what_is_raised_is_raised_to_each():
-    """None is left without an answer."""
+    """No request is left without an answer."""
 
     def broken(batches: Sequence[Batch]) -> list[list[Any]]:
         raise ZeroDivisionError

@@ -51,7 +51,7 @@ def test_a_packaged_model_is_loaded_verified_and_tried(demo_model: Path):
 
 @pytest.mark.parametrize("backend", ["auto", "sklearn", "onnx"])
 def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, backend: str):
-    """With the same answers; methods that ONNX lacks are there all the same."""
+    """It gives the same answers; methods that ONNX lacks are still there."""
     model = from_(demo_model, scoring_backend=backend)
     assert model.backend == ("sklearn" if backend == "sklearn" else "onnx")
     rows = batch_of([support.ROW], model.contract)
@@ -78,7 +78,7 @@ def test_numpys_threads_are_a_workers_share_of_the_container(
 def test_only_a_compiled_model_that_takes_microseconds_is_quick(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Measured at start: it is computed where it is asked, with nothing to watch over it."""
+    """Loading times it; a quick model runs on the event loop, without a thread."""
     quick = from_(demo_model).quick
     assert quick
     X = support.diabetes()[0].to_numpy()[:1]
@@ -121,7 +121,7 @@ def test_onnx_that_answers_otherwise_than_when_packaged_is_left_alone(copy: Path
 def test_onnx_that_fails_leaves_the_model_to_scikit_learn(
     copy: Path, failing: str, caplog: pytest.LogCaptureFixture
 ):
-    """With a warning in the log; where ONNX was insisted on, the start fails."""
+    """The log warns; if ONNX was demanded, the start fails."""
     graph = b"no graph" if failing == "opened" else _refusing_graph(copy)
     (copy / "model.onnx").write_bytes(graph)
     manifest = json.loads((copy / "manifest.json").read_text())
@@ -211,7 +211,7 @@ def test_a_manifest_can_be_demanded(tmp_path: Path):
 
 
 def test_version_skew_is_shown_and_can_be_fatal(copy: Path):
-    """By the manifest, before the file is unpickled."""
+    """The manifest shows it before the file is unpickled."""
     versions = json.loads((copy / "manifest.json").read_text())["versions"]
     change_manifest(copy, versions=versions | {"scikit-learn": "1.2.0"})
     assert from_(copy).version_skew == (
@@ -224,7 +224,7 @@ def test_version_skew_is_shown_and_can_be_fatal(copy: Path):
 
 
 def test_scikit_learns_own_warning_is_skew_too(tmp_path: Path):
-    """A bare pickle tells its version only while it is read."""
+    """A bare pickle shows its version only while it is read."""
 
     class Aged(LinearRegression):
         def __getstate__(self) -> dict[str, object]:
@@ -255,7 +255,7 @@ def test_each_way_to_pickle_is_read(tmp_path: Path, protocol: str):
 
 @pytest.mark.parametrize("folder", ["mlflow-skops", "mlflow-tensor"])
 def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
-    """As MLflow 3 writes it, with skops; its signature is the contract."""
+    """MLflow 3 writes it with skops; its signature is the contract."""
     model = from_(DATA / folder)
     assert model.predict(batch_of([support.ROW], model.contract)) == [1]
     assert model.contract.names == (tuple(support.NAMES) if folder == "mlflow-skops" else None)
@@ -305,7 +305,7 @@ def test_a_file_beside_a_manifest_is_not_loaded_past_it(copy: Path):
 
 
 def test_a_file_that_is_gone_is_named(copy: Path):
-    """As after half an upload."""
+    """Half an upload leaves such a folder."""
     (copy / "model.joblib").unlink()
     with pytest.raises(
         StartupError, match=r"model\.joblib can't be read \(No such file or directory\)"

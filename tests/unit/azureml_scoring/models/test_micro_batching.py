@@ -17,7 +17,7 @@ BAD = -1.0
 
 
 class Model:
-    """Doubles the first value, refuses a batch with BAD in it, and notes what it was asked."""
+    """Doubles the first value, refuses a batch with BAD in it, and keeps its batches."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
@@ -67,7 +67,7 @@ def test_an_answer_does_not_depend_on_who_was_joined(rows: list[list[int]], max_
 
 
 def test_requests_at_once_are_one_predict():
-    """As soon as there are enough rows, the rest of the window is not waited for."""
+    """A full batch does not wait for the rest of the window."""
     model = Model()
     began = time.monotonic()
     ask_all(
@@ -100,7 +100,7 @@ def test_bad_values_are_only_their_own_requests_failure():
 
 
 def test_a_lone_request_that_fails_is_asked_once():
-    """There is nobody to tell apart."""
+    """No other request was joined, so nothing is computed again."""
     model = Model()
     assert ask_all(MicroBatcher(at_once, window=0, max_rows=3), model, [batch(BAD)]) == [
         ModelRefusedInput

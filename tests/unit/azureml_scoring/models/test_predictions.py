@@ -37,7 +37,7 @@ def test_outputs_of_all_kinds_become_a_list_with_an_entry_a_row(output: object, 
     "output", ["a", "ab", b"a", None, 3.5, np.float64(1), {"a": 1}, {1}, iter([1]), np.array(1)]
 )
 def test_what_is_not_an_answer_a_row_is_the_models_failure(output: object):
-    """A text of as many characters as there are rows is no list of answers, nor is a dict."""
+    """A text with one character per row is not a list of answers, nor is a dict."""
     with pytest.raises(
         ModelFailed, match=f"answered with a {type(output).__name__} in place of one answer a row"
     ):
@@ -45,7 +45,7 @@ def test_what_is_not_an_answer_a_row_is_the_models_failure(output: object):
 
 
 def test_sparse_outputs_become_rows():
-    """As encoders and multi-label classifiers return them."""
+    """Encoders and multi-label classifiers return sparse matrices."""
     assert per_row(OneHotEncoder().fit_transform([["a"], ["b"]])) == [[1.0, 0.0], [0.0, 1.0]]
 
 

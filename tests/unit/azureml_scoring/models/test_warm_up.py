@@ -194,8 +194,7 @@ IMPUTED = make_pipeline(
 def test_columns_of_texts_are_known_wherever_their_encoder_is(
     estimator: BaseEstimator, named: bool, tmp_path: Path
 ):
-    """Behind imputers, in searches and in ensembles; nobody is told that a text must be a
-    number."""
+    """An encoder behind imputers, in searches or in ensembles still makes its column text."""
     frame = FRAME[["plan"]]
     fitted = clone(estimator).fit(
         frame if named else frame.to_numpy(), (FRAME["plan"] == "gold") * 1
@@ -207,7 +206,7 @@ def test_columns_of_texts_are_known_wherever_their_encoder_is(
 
 
 def test_booleans_that_an_encoder_knows_are_no_numbers(tmp_path: Path):
-    """Behind a step that tells nothing."""
+    """They stay booleans behind a step that says nothing of its columns."""
     frame = pd.DataFrame({"flag": [True, False] * 10})
     estimator = make_pipeline(FunctionTransformer(as_it_is), OneHotEncoder(), LogisticRegression())
     loaded = from_(support.dump(estimator.fit(frame, frame["flag"]), tmp_path))
@@ -232,7 +231,7 @@ def test_pandas_categories_are_served_without_packaging(tmp_path: Path):
 def test_one_line_says_what_packaging_would_add(
     demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """At start, of a model that is not packaged, and of no other."""
+    """The log line appears at the start of a model that is not packaged, and of no other."""
     said = list[str]()
     monkeypatch.setattr(log, "event", lambda message, *_: said.append(message))
     from_(demo_model)
@@ -269,7 +268,7 @@ class Only47(Positive):
 
 
 def test_a_model_that_refuses_zeros_starts(tmp_path: Path):
-    """Another row is asked, and shown as the example."""
+    """Another row is tried, and shown as the example."""
     assert from_(support.dump(Positive(), tmp_path)).example == [[1]]
 
 
@@ -354,7 +353,7 @@ def test_a_datetime_of_a_signature_is_taken_as_iso_text(tmp_path: Path):
 
 
 def test_a_datetime_of_a_sample_is_packaged(tmp_path: Path):
-    """As Parquet has it."""
+    """A Parquet sample may hold datetimes."""
     estimator, frame = dates()
     loaded = from_(support.packaged(estimator, frame, tmp_path))
     assert [feature.dtype for feature in loaded.contract.features] == ["datetime", "float64"]
@@ -364,7 +363,7 @@ def test_a_datetime_of_a_sample_is_packaged(tmp_path: Path):
 
 
 def test_a_datetime_of_a_csv_is_packaged(tmp_path: Path):
-    """By --dtype, since a CSV tells no types; or where a signature does."""
+    """--dtype or a signature says so, since a CSV has no types."""
     estimator, frame = dates()
     frame.to_csv(tmp_path / "sample.csv", index=False)
     file = support.dump(estimator, tmp_path / "raw")

@@ -108,7 +108,7 @@ def test_a_pod_that_starts_is_no_reason_to_scale_further():
 
 
 def test_a_pod_without_metrics_never_takes_replicas_away():
-    """On the way down it counts as fully used."""
+    """For scaling down it counts as fully used."""
     idle, unknown = pod(0), pod(None)
     assert by_utilisation([idle, idle], 2, 70, of_cpu=True).replicas == 0
     assert by_utilisation([idle, unknown], 2, 70, of_cpu=True).replicas == 2
@@ -152,7 +152,7 @@ def test_a_silent_metric_forbids_scaling_down_and_only_that():
 
 
 def test_replicas_outside_the_bounds_come_back_at_once():
-    """Without metrics and rates, as after someone scaled by hand."""
+    """Neither metrics nor rates delay it after somebody scaled by hand."""
     scaler = Autoscaler(low=2, high=10, utilisations={"cpu": 70}, behaviour=GUIDE)
     assert looked(scaler, 30, [], []) == 10
     assert looked(scaler, 1, [], []) == 2
@@ -180,8 +180,7 @@ def test_without_behaviour_it_doubles_at_most():
 
 
 def test_the_guides_pace():
-    """At once by as many again or by four in a minute; down after five minutes, by half in a
-    minute."""
+    """Up at once, by 100 % or four pods a minute; down after five minutes, by half a minute."""
     assert run([10] * 9, 2, 2, 10, GUIDE) == [2, 6, 6, 6, 6, 10, 10, 10, 10, 10]
     down = run([2] * 30, 10, 2, 10, GUIDE)
     assert down[:21] == [10] * 21
@@ -261,7 +260,7 @@ def test_disabled_directions_stay(
     st.lists(st.integers(0, 80), min_size=1, max_size=60), st.integers(1, 10), st.integers(15, 120)
 )
 def test_no_period_adds_more_pods_than_its_policy(raws: list[int], value: int, period: int):
-    """However the looks fall."""
+    """This holds for any times of the looks."""
     behaviour = Behaviour(ScalingRules((Policy("Pods", value, period),), window=0), DOWN)
     replicas = run(raws, 1, 1, 100, behaviour)
     looks = -(-period // SYNC_S)

@@ -58,7 +58,7 @@ def run(*arguments: object, text: str | None = None) -> Result:
     ],
 )
 def test_quantities(text: str, value: object):
-    """As Kubernetes reads them."""
+    """They are read as Kubernetes reads them."""
     assert float(parse(text)) == float(value)  # type: ignore[arg-type]
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_quantity_is_told(text: str):
 
 
 def test_a_pod_with_one_slot_and_no_queue_sheds_by_erlangs_formula():
-    """At an offered load of 1, half of the requests."""
+    """At an offered load of 1 it sheds half of the requests."""
     model = pod_model(cores=1.0, held=1)
     (likely,) = model.held_by(np.array([model.capacity]))
     assert likely == pytest.approx([0.5, 0.5])
@@ -180,7 +180,7 @@ def test_keda_scales_by_requests_in_flight():
 
 
 def test_changes_are_made_to_a_copy():
-    """Of autoscaler and Deployment."""
+    """The autoscaler and the Deployment that were read stay as they are."""
     (found,) = manifest.read([BASE / "ml-inference-hpa.yaml"])
     changed = found.but(
         "maxReplicas=20,cpu=50,requests.cpu=1,behavior.scaleDown.stabilizationWindowSeconds=60"
@@ -209,7 +209,7 @@ def test_it_prints_a_table_and_writes_picture_and_tables(tmp_path: Path):
 
 
 def test_the_picture_is_svg_and_the_same_each_time(tmp_path: Path):
-    """So that a picture in the docs changes only if the behaviour does."""
+    """A picture in the docs changes only if the behaviour does."""
     pictures = [tmp_path / name / "simulation.svg" for name in ("one", "two")]
     for picture in pictures:
         assert run(BASE, "--minutes", 6, "--out", picture.parent).exit_code == 0
@@ -229,7 +229,7 @@ def test_a_trace_and_what_kustomize_renders_are_read(tmp_path: Path):
 
 
 def test_a_limit_that_is_not_there_can_be_tried(tmp_path: Path):
-    """By --compare."""
+    """--compare adds it."""
     text = (BASE / "deployment.yaml").read_text().replace("limits:", "others:")
     (tmp_path / "all.yaml").write_text(f"{text}---\n{(BASE / 'ml-inference-hpa.yaml').read_text()}")
     (found,) = manifest.read([tmp_path])
@@ -276,7 +276,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes_are_one_sentence(name: str, tmp_path: Path):
-    """With what to do; never a traceback."""
+    """It says what to do, and there is never a traceback."""
     arguments, message = MISTAKES[name]
     done = run(BASE, *arguments, "--out", tmp_path)
     assert done.exit_code == 1
@@ -321,14 +321,14 @@ def test_a_trace_that_is_none_is_told(text: str, message: str, tmp_path: Path):
 
 
 def test_a_place_that_can_not_be_written_is_told(tmp_path: Path):
-    """After the table, which is printed all the same."""
+    """The table is printed nevertheless."""
     (tmp_path / "file").write_text("")
     done = run(BASE, "--minutes", 1, "--out", tmp_path / "file" / "out")
     assert (done.exit_code, "choose another --out" in done.output) == (1, True)
 
 
 def test_manifests_that_are_no_text_are_told(tmp_path: Path):
-    """As a picture is."""
+    """A picture is an example."""
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
     done = run(tmp_path / "picture.yaml")
     assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
@@ -393,6 +393,6 @@ def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
     ],
 )
 def test_numbers_that_no_load_has_are_wrong_use(option: str, value: str):
-    """Before anything is computed."""
+    """Nothing is computed."""
     done = run(BASE, option, value)
     assert (done.exit_code, option in done.output) == (2, True), done.output

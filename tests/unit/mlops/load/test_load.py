@@ -40,7 +40,7 @@ def test_stages_are_read_as_they_are_written(given_: list[Stage]):
 
 
 def test_stages_may_be_in_minutes_and_hours():
-    """And have parts of seconds."""
+    """They may have fractions of seconds too."""
     assert stages.parse("1.5s@2, 2m@0.5,1h@1") == (Stage(1.5, 2), Stage(120, 0.5), Stage(3600, 1))
 
 
@@ -68,7 +68,7 @@ def test_a_mix_makes_what_it_says():
 
 
 def test_a_mix_keeps_its_shares():
-    """And is the same each time."""
+    """It is the same each time."""
     first, second = (Mix(ROWS, {RequestKind.GOOD: 3, RequestKind.BAD: 1}) for _ in range(2))
     kinds = [first.next()[0] for _ in range(4000)]
     assert kinds == [second.next()[0] for _ in range(4000)]
@@ -78,12 +78,14 @@ def test_a_mix_keeps_its_shares():
 @pytest.mark.parametrize(
     ("kind", "status", "fine"),
     [
-        (RequestKind.GOOD, 200, True), (RequestKind.GOOD, 422, False), (RequestKind.GOOD, 0, False), (RequestKind.LARGE, 503, False),
-        (RequestKind.BAD, 422, True), (RequestKind.BAD, 200, False), (RequestKind.BAD, 500, False), (RequestKind.BAD, 429, False),
+        (RequestKind.GOOD, 200, True), (RequestKind.GOOD, 422, False),
+        (RequestKind.GOOD, 0, False), (RequestKind.LARGE, 503, False),
+        (RequestKind.BAD, 422, True), (RequestKind.BAD, 200, False),
+        (RequestKind.BAD, 500, False), (RequestKind.BAD, 429, False),
     ],
 )  # fmt: skip
 def test_what_should_be_refused_is_no_error_when_it_is(kind: RequestKind, status: int, fine: bool):
-    """And one when it is answered, or when nobody looked at it."""
+    """It is one when it is answered, or when nobody looked at it."""
     assert as_it_should(kind, status) is fine
 
 
@@ -97,7 +99,7 @@ def test_a_managed_endpoints_424_is_decoded(status: int, said: str, own: int):
 
 @given(st.lists(st.floats(0.1, 1000), min_size=1))
 def test_percentiles_are_latencies_that_were(latencies: list[float]):
-    """At least so many of the requests took no longer."""
+    """Each is a latency that this share of the requests, or more, did not exceed."""
     figures = figures_of([asked(latency) for latency in latencies])
     for q, value in ((0.5, figures.p50_ms), (0.95, figures.p95_ms), (0.99, figures.p99_ms)):
         assert value in latencies
@@ -122,7 +124,7 @@ def test_objectives_are_told_apart():
 
 
 def test_an_objective_is_not_met_at_its_limit():
-    """As the sentence says, < and >."""
+    """The limits are < and >, as the report prints them."""
     one_in_a_hundred = figures_of([asked()] * 99 + [asked(status=422)])
     assert [
         check.objective for check in checks(one_in_a_hundred, Objectives()) if not check.holds
@@ -142,13 +144,13 @@ def test_each_stage_must_hold():
 
 
 def test_a_run_that_was_stopped_is_no_success():
-    """However good it was until then."""
+    """Good figures until then do not matter."""
     assert result([asked()], cpu=None).outcome == "stopped early"
     assert not result([asked()], cpu=None).holds
 
 
 def test_a_generator_at_its_limit_is_told(tmp_path: Path):
-    """In the report too: what was measured may be its own."""
+    """The report says that its own limit may be what was measured."""
     found = result([asked()], cpu=0.97)
     assert "97% of a processor" in found.note
     assert found.note in report.write(found, tmp_path).read_text()
@@ -157,7 +159,7 @@ def test_a_generator_at_its_limit_is_told(tmp_path: Path):
 def test_a_terminal_shows_each_second(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    """On one line, which the stages' lines replace; elsewhere only those are printed."""
+    """It is one line, which the stages' lines replace; elsewhere only those are printed."""
     given_ = [
         asked(due_s=second + part / 4, latency_ms=5.0) for second in range(3) for part in range(4)
     ]
@@ -200,7 +202,7 @@ def test_the_report_comes_with_its_figures(tmp_path: Path):
     ],
 )
 def test_wrong_use_of_load_is_told(demo_model: Path, words: list[str], said: str):
-    """Before anything is sent, with what to write."""
+    """Nothing is sent, and the error says what to write."""
     done = CliRunner().invoke(
         main, ["load", "http://localhost:1", "--model-dir", str(demo_model), *words]
     )
@@ -209,7 +211,7 @@ def test_wrong_use_of_load_is_told(demo_model: Path, words: list[str], said: str
 
 
 def test_an_address_that_is_none_is_told(demo_model: Path):
-    """As `mlops score` tells it."""
+    """The error is that of `mlops score`."""
     done = CliRunner().invoke(main, ["load", "ftp://localhost", "--model-dir", str(demo_model)])
     assert done.exit_code == 2
     assert "http:// or https://" in done.output

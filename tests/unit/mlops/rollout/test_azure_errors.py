@@ -21,5 +21,5 @@ class Busy:
     ],
 )
 def test_a_pause_has_a_length_where_azure_names_none(error: Exception):
-    """So that nobody asks in a tight loop."""
+    """Nobody retries in a tight loop."""
     assert azure_errors.pause(error) == azure_errors.PAUSE_S > 1

@@ -23,20 +23,20 @@ def rows(
 def test_what_differs_is_told_with_its_interval():
     """Here a third slower and failing more."""
     found = rows(tally(1, slower=1.33, failed=60), tally(2, failed=20))
-    assert found["P95"].told == "higher"
+    assert found["P95"].verdict == "higher"
     assert found["P95"].low < 0.33 * 38.8 < found["P95"].high  # the true difference
-    assert found["errors"].told == "higher"
+    assert found["errors"].verdict == "higher"
     assert found["errors"].low < 2.0 < found["errors"].high
 
 
 def test_twins_show_no_difference():
     """The intervals hold nought."""
     found = rows(tally(3), tally(4))
-    assert {row.told for row in found.values()} == {"no difference shown"}
+    assert {row.verdict for row in found.values()} == {"no difference shown"}
 
 
 def test_predictions_that_differ_have_an_interval_too():
-    """By Wilson: never below nought, and not of length nought for none in a few rows."""
+    """Wilson's is never below 0, and has a length even if none of a few rows differ."""
     found = rows(tally(5), tally(6), Agreement(20, 20))["predictions that differ"]
     assert found.difference == 0
     assert found.low == pytest.approx(0, abs=1e-9)
@@ -44,7 +44,7 @@ def test_predictions_that_differ_have_an_interval_too():
 
 
 def test_the_interval_holds_the_true_difference_as_often_as_it_says():
-    """In 95 of 100, give or take what 200 trials can tell."""
+    """It does in 95 of 100 cases, as far as 200 trials can show."""
     rng = np.random.default_rng(7)
     held = 0
     for _ in range(200):

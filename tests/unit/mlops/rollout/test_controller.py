@@ -14,7 +14,7 @@ from mlops.rollout.controller import Rollout
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.plan import Check, Plan, steps
-from mlops.rollout.progress import said
+from mlops.rollout.progress import line_of
 from mlops.rollout.questions import Questions
 from mlops.rollout.way_back import put_back
 from simulated_endpoint import (
@@ -45,7 +45,7 @@ def reason(endpoint: Simulated, folder: Path) -> str:
 
 
 def test_a_good_one_is_promoted_step_by_step(endpoint: Simulated, tmp_path: Path):
-    """And the old one is deleted at the end."""
+    """The old one is deleted at the end."""
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.shares == [0, 10, 50, 100]
     assert endpoint.states == {NEW: State.READY}
@@ -82,14 +82,14 @@ def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: 
 
 
 def test_too_few_requests_prove_nothing(endpoint: Simulated, tmp_path: Path):
-    """After the patience it goes back and says what it waited for."""
+    """After the patience the traffic goes back, and the reason says what was missing."""
     plan = Plan(OLD, NEW, steps(mirror=1), hold_s=10, patience_s=50)
     assert rollout(endpoint, tmp_path, plan) is RolloutOutcome.ROLLED_BACK
     assert "is not proven" in reason(endpoint, tmp_path)
 
 
 def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path):
-    """Without proving again what was proven."""
+    """What was proven is not proven again."""
     assert (
         rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60))
         is RolloutOutcome.HELD
@@ -104,7 +104,7 @@ def test_a_split_is_held_and_promoted_later(endpoint: Simulated, tmp_path: Path)
 def test_what_was_proven_of_another_deployment_counts_for_nothing(
     endpoint: Simulated, tmp_path: Path
 ):
-    """Nor is it taken over while it is live."""
+    """The other one is not taken over while it is live either."""
     rollout(endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=[10, 50]), hold_s=60), key="v2")
     with pytest.raises(EndpointError, match="give blue 100 first"):
         rollout(endpoint, tmp_path, key="v3")
@@ -112,7 +112,7 @@ def test_what_was_proven_of_another_deployment_counts_for_nothing(
 
 
 def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_path: Path):
-    """However often it refuses meanwhile."""
+    """It may refuse any number of times meanwhile."""
     endpoint.states[NEW] = State.READY
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     endpoint.troubles = 5
@@ -122,7 +122,7 @@ def test_an_endpoint_in_trouble_gets_its_traffic_back(endpoint: Simulated, tmp_p
 
 
 def test_where_it_can_not_be_put_back_the_command_is_told(endpoint: Simulated, tmp_path: Path):
-    """For a person to do it."""
+    """A person can then run it."""
     endpoint.troubles = 10**6
     told = back(endpoint, tmp_path)
     assert told is RolloutOutcome.STUCK
@@ -177,7 +177,7 @@ def test_it_goes_back_whatever_the_endpoint_raises(endpoint: Simulated, tmp_path
 def test_a_clock_that_is_set_changes_nothing(
     endpoint: Simulated, tmp_path: Path, bad: dict[str, float], jump: float
 ):
-    """Neither how long a step is held nor which requests it is judged by."""
+    """A step is held as long, and judged by the same requests."""
     passes = endpoint.sleep
 
     def sleep(seconds: float) -> None:
@@ -209,7 +209,7 @@ def test_nobody_who_directs_the_traffic_by_hand_is_overruled(endpoint: Simulated
 
 
 def test_a_good_one_is_promoted_though_the_old_one_dies(endpoint: Simulated, tmp_path: Path):
-    """Where half of the clients are with it already, the way on is the way out."""
+    """Half of the clients are with the new one by then, so going on is the way out."""
     passes = endpoint.sleep
 
     def sleep(seconds: float) -> None:
@@ -256,7 +256,7 @@ def test_one_that_was_cut_off_with_all_traffic_is_kept_and_ended(
 def test_a_rollout_the_other_way_round_waits_for_the_end_of_one_that_was_cut_off(
     endpoint: Simulated, tmp_path: Path
 ):
-    """Also in its own folder, with what to do."""
+    """The same folder is no exception, and the error says what to do."""
     endpoint.killed_at = 40
     with pytest.raises(Killed):
         rollout(endpoint, tmp_path)
@@ -272,7 +272,7 @@ def test_a_rollout_the_other_way_round_waits_for_the_end_of_one_that_was_cut_off
 def test_the_breach_is_what_ended_it_though_the_way_back_was_cut_off(
     endpoint: Simulated, tmp_path: Path
 ):
-    """So the next rollout of the same begins anew, with or without a guard between."""
+    """The next rollout of the same begins anew, with or without a guard in between."""
     written = journal(endpoint, tmp_path)
     written.write(
         "started", key="diabetes: blue to green, v2", endpoint="diabetes", plan=asdict(PLAN)
@@ -331,7 +331,7 @@ def refuses_more_than_a_hundred(endpoint: Simulated) -> None:
 
 @pytest.mark.parametrize("rows", [100, 101, 250])
 def test_a_sample_of_any_length_is_compared(endpoint: Simulated, tmp_path: Path, rows: int):
-    """Of 101 rows that all differ none agrees, though a service refuses more than 100 at once."""
+    """If 101 rows all differ, none agrees, though a service refuses more than 100 at once."""
     refuses_more_than_a_hundred(endpoint)
     endpoint.bad, endpoint.bad_from = {"other": 1.0}, endpoint.now
     asked = Questions(rows=[[float(row)] for row in range(rows)])
@@ -360,7 +360,7 @@ def test_a_sample_of_any_length_is_compared(endpoint: Simulated, tmp_path: Path,
 def test_a_check_with_nothing_to_ask_refuses_the_rollout(
     endpoint: Simulated, tmp_path: Path, asked: Questions, waived: tuple[Check, ...], sentence: str
 ):
-    """Before anything is changed, with what to give and how to go on without."""
+    """Nothing is changed; the error says what to give and how to go on without."""
     with pytest.raises(EndpointError, match=sentence):
         rollout(endpoint, tmp_path, replace(PLAN, unchecked=waived), questions=asked)
     assert (endpoint.shares, endpoint.states, all_events(tmp_path)) == ([], {OLD: State.READY}, [])
@@ -377,7 +377,7 @@ def test_a_check_with_nothing_to_ask_refuses_the_rollout(
 def test_rows_that_the_old_one_does_not_answer_refuse_the_rollout(
     endpoint: Simulated, tmp_path: Path, instead: EndpointAnswer
 ):
-    """Before anything is changed: it may take other columns, or be down."""
+    """Nothing is changed: the old one may take other columns, or be down."""
     nonsense(endpoint, instead, OLD)
     with pytest.raises(
         EndpointError, match=rf"blue does not answer .* \(status {instead.status}.*\); give rows"
@@ -414,7 +414,7 @@ def test_predictions_that_were_compared_stay_so_when_the_old_one_dies(
     """The way on is the way out, and each look says what it could not check."""
     fails_once_new_has(endpoint, 50)
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
-    looks = [said(event) for event in all_events(tmp_path) if event["event"] == "look"]
+    looks = [line_of(event) for event in all_events(tmp_path) if event["event"] == "look"]
     assert "; predictions unchecked: predictions agree on 0 of 2 rows" in looks[-1]
     assert "unchecked" not in looks[0]
 
@@ -432,15 +432,14 @@ def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
 
 
 def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path):
-    """In the plan, when it begins, at each look, in its last word and in the report; never as
-    proven."""
+    """The plan, the start, each look, the last line and the report name it, never as proven."""
     plan = replace(PLAN, steps=steps(golden=False), unchecked=tuple(Check))
     assert rollout(endpoint, tmp_path, plan, questions=Questions()) is RolloutOutcome.PROMOTED
     waived = "not checked: golden-rows, predictions"
     assert plan.lines()[-1] == waived
     assert not any("golden" in line for line in plan.lines()[:-1])
     events = all_events(tmp_path)
-    lines = [said(event) for event in events]
+    lines = [line_of(event) for event in events]
     assert lines[0].endswith(waived)
     assert lines[-1].startswith(f"promoted: every step was proven; {waived}")
     assert not any("golden rows" in line for line in lines)

@@ -27,7 +27,7 @@ def endpoint() -> Simulated:
 def test_the_new_one_scales_before_it_takes_traffic_and_for_good(
     endpoint: Simulated, tmp_path: Path
 ):
-    """With the old one's minimum in the end; the old one's setting goes with it."""
+    """It ends with the old one's minimum, and the old one's setting is removed."""
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.scaled == {NEW: 3}
 
@@ -48,7 +48,7 @@ def test_while_it_proves_itself_it_has_no_fewer_instances(endpoint: Simulated, t
 
 
 def test_a_rollback_takes_the_setting_away(endpoint: Simulated, tmp_path: Path):
-    """Once the traffic is back."""
+    """The setting goes once the traffic is back."""
     endpoint.bad, endpoint.bad_from = {"failing": 0.5}, endpoint.now + 70
     assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
@@ -102,7 +102,7 @@ def test_one_that_died_at_the_end_has_the_old_ones_own_minimum_too(
 def test_a_split_that_was_proven_stays_though_it_died_at_the_end(
     endpoint: Simulated, tmp_path: Path
 ):
-    """As all was proven; both scale from their own minimum."""
+    """All was proven, and both scale from their own minimum."""
     end_is_cut_off(endpoint)
     plan = Plan(OLD, NEW, steps(traffic=(10, 50)), hold_s=60, patience_s=300)
     with pytest.raises(Killed):
@@ -144,26 +144,26 @@ def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):
 
 
 def test_without_a_setting_nothing_is_scaled(endpoint: Simulated, tmp_path: Path):
-    """Neither forwards nor back."""
+    """This holds for the way on and the way back."""
     endpoint.scaled = {}
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
     assert endpoint.scaled == {}
 
 
 def test_the_plan_says_so():
-    """Before anything is done."""
+    """It does before anything is done."""
     assert any("autoscale setting" in line for line in PLAN.lines())
 
 
 def test_the_way_back_by_hand_does_the_same(endpoint: Simulated, tmp_path: Path):
-    """As `mlops rollback` goes it."""
+    """`mlops rollback` removes the setting too."""
     endpoint.scaled[NEW] = 8
     assert back(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert endpoint.scaled == {OLD: 3}
 
 
 def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: Path):
-    """Where the traffic can't be put back, the setting stays."""
+    """If the traffic can't be put back, the setting stays."""
     endpoint.scaled[NEW] = 8
     endpoint.troubles = 1000
     assert back(endpoint, tmp_path) is RolloutOutcome.STUCK

@@ -33,8 +33,7 @@ from simulated_endpoint import (
 def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
     bad: dict[str, float], bad_after: float, killed_at: int, trouble_at: int, guarded: bool
 ):
-    """With a guard left or without, then run again: in the end one of the two has all traffic, and
-    a bad one none."""
+    """Run again, with or without a guard, one of the two ends with all traffic, never a bad one."""
     endpoint = Simulated()
     endpoint.bad, endpoint.bad_from = bad, endpoint.now + bad_after
     endpoint.killed_at, endpoint.trouble_at = killed_at, trouble_at
@@ -54,7 +53,7 @@ def test_killed_anywhere_it_never_has_more_traffic_than_was_proven(
 
 
 def _run_and_recover(endpoint: Simulated, folder: Path, *, guarded: bool) -> RolloutOutcome | None:
-    """None where it was killed, or could not begin, and nobody looked after it."""
+    """Return the outcome, or None if it was killed or could not begin, without a guard."""
     try:
         return rollout(endpoint, folder)
     except EndpointError:

@@ -102,7 +102,7 @@ def read(file: Path) -> list[Any] | None:
         journal.promoted("k")
     except EndpointError:
         return None
-    assert all(progress.said(event) and progress.follow(event) is None for event in found)
+    assert all(progress.line_of(event) and progress.follow(event) is None for event in found)
     return found
 
 
@@ -111,7 +111,7 @@ def read(file: Path) -> list[Any] | None:
 def test_a_writing_that_was_cut_off_costs_only_itself(
     rollout: list[tuple[str, dict[str, Any]]], data: st.DataObject
 ):
-    """At whatever byte, with zeros after it or without, and whatever is written next."""
+    """It may be cut at any byte, with or without zeros after it, and be followed by anything."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "journal.jsonl"
         whole = written(file, rollout[:-1] or rollout)
@@ -145,7 +145,7 @@ JSON = st.recursive(
 def test_a_value_of_another_kind_is_told(
     rollout: list[tuple[str, dict[str, Any]]], data: st.DataObject
 ):
-    """In any place of any event, there is a sentence, or the event is one that can be told."""
+    """In any place of any event it is an error of one sentence, or a value that can be shown."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "journal.jsonl"
         written(file, rollout)
@@ -171,7 +171,7 @@ def test_a_value_of_another_kind_is_told(
 def test_any_bytes_are_an_event_or_told(
     rollout: list[tuple[str, dict[str, Any]]], odd: bytes, place: int, replaced: bool
 ):
-    """As a line of their own, or in the middle of another."""
+    """They may be a line of their own, or in the middle of another."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "journal.jsonl"
         written(file, rollout)
@@ -213,8 +213,7 @@ def test_any_bytes_are_an_event_or_told(
 def test_a_line_that_no_rollout_wrote_is_told(
     tmp_path: Path, line: bytes, monkeypatch: pytest.MonkeyPatch
 ):
-    """In one sentence. A rollout does not begin; a rollback, which goes by the endpoint, goes
-    on."""
+    """A rollout does not begin; a rollback, which goes by the endpoint, goes on."""
     endpoint = Still({"blue": 50, "green": 50})
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: endpoint)
     file = tmp_path / "diabetes.jsonl"
@@ -277,7 +276,7 @@ def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Pa
 @settings(max_examples=10)
 @given(rollouts)
 def test_what_is_read_can_be_reported(rollout: list[tuple[str, dict[str, Any]]]):
-    """As a page."""
+    """The report is a page."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "journal.jsonl"
         written(file, rollout)

@@ -38,13 +38,13 @@ def verdict(
 
 
 def test_one_as_good_as_the_old_is_proven():
-    """With requests enough."""
+    """It needs enough requests."""
     rng = np.random.default_rng(1)
     assert proven(judge(tally(rng, 600), tally(rng, 600), Agreement(100, 100), RULES))
 
 
 def test_nothing_is_proven_with_few_requests():
-    """To either of the two."""
+    """This holds for each of the two."""
     rng = np.random.default_rng(2)
     for new, old in ((499, 5000), (5000, 499), (0, 0)):
         findings = judge(tally(rng, new), tally(rng, old), None, RULES)
@@ -70,13 +70,13 @@ def test_few_requests_are_enough_to_find_one_that_always_fails():
     ],
 )
 def test_a_worse_one_is_found(check: str, worse: dict[str, float]):
-    """By the check that is made for it."""
+    """The check that is made for it finds it."""
     rng = np.random.default_rng(4)
     assert verdict(tally(rng, 1000, **worse), tally(rng, 1000))[check].standing is Standing.BREACH
 
 
 def test_a_little_slower_is_allowed():
-    """As much as the rules say, and no more."""
+    """The new one may be as much slower as the rules say, and no more."""
     rng = np.random.default_rng(5)
     new, old = tally(rng, 3000, median=30.0), tally(rng, 3000, median=20.0)
     assert (
@@ -127,7 +127,7 @@ def test_predictions_are_proven_by_rows_that_agree(agreement: Agreement, standin
 
 
 def test_what_was_not_compared_is_told():
-    """By whom it was not answered, and never as agreement."""
+    """The text says who did not answer, and never counts it as agreement."""
     rng = np.random.default_rng(9)
     text = verdict(tally(rng, 9), tally(rng, 9), Agreement(80, 80, 12, 8, 3))["predictions"].text
     assert text == (
@@ -139,7 +139,7 @@ def test_what_was_not_compared_is_told():
 
 
 def test_an_old_one_that_died_unproves_nothing():
-    """Once the rows were compared; but the new one must still answer."""
+    """The rows were compared before; but the new one must still answer."""
     rng = np.random.default_rng(10)
     sides = tally(rng, 600), tally(rng, 600)
     for agreement, standing in (
@@ -179,7 +179,7 @@ def test_chance_alone_hardly_ever_ends_a_rollout():
     )
 )
 def test_any_requests_can_be_judged(seen: list[tuple[int, float]]):
-    """None, one, only failures; and what is proven is never a breach too."""
+    """There may be none, one, or only failures. What is proven is never a breach too."""
     observed = RequestTally.of(
         Observation(0.0, "green", status, latency) for status, latency in seen
     )

@@ -36,13 +36,16 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_second_rollout_is_refused_with_whose_the_first_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Before anything is asked of the deployments, in one sentence with what to do."""
+    """The deployments are not asked anything; the error is one sentence with what to do."""
     monkeypatch.setattr(targets, "connector", lambda *_: half_way)
     (tmp_path / "green.yml").write_text(GREEN)
     waived = ("--without", "golden-rows", "--without", "predictions")
     status, told = mlops("rollout", tmp_path / "green.yml", *waived)
     assert (status, told.count("\n")) == (1, 1)
-    under_way = "Another rollout of diabetes is under way: blue to green, by ci, since 2026-01-02 03:04 UTC; wait"
+    under_way = (
+        "Another rollout of diabetes is under way: blue to green, by ci, "
+        "since 2026-01-02 03:04 UTC; wait"
+    )
     assert under_way in told
     assert "mlops rollback diabetes" in told
     status, told = mlops("rollout", tmp_path / "green.yml", *waived, "--plan")
@@ -183,8 +186,7 @@ def test_tags_that_somebody_removed_end_a_rollout(overtaking: Callable[..., tupl
 def test_tags_that_somebody_damaged_end_a_rollout(
     overtaking: Callable[..., tuple[Simulated, Any]], tmp_path: Path
 ):
-    """At once, where the traffic has not moved yet: nothing is tried for ten minutes, and none is
-    called stuck."""
+    """If no traffic has moved, it ends at once, not after ten minutes of retries, nor as stuck."""
 
     def damage(endpoint: Simulated) -> None:
         endpoint.tags = {"rollout-run": "x"}
@@ -196,7 +198,7 @@ def test_tags_that_somebody_damaged_end_a_rollout(
 
 
 def test_a_claim_that_azure_refuses_is_told_as_that(tmp_path: Path):
-    """Not as somebody else's rollout: that has ended long ago."""
+    """It is not taken for somebody else's rollout, which has ended long ago."""
     endpoint = Simulated()
     endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, new=OLD, old="red").on({})
     before = endpoint.status()

@@ -30,7 +30,7 @@ class Asked(Simulated):
 
 
 def sent(questions: Questions) -> list[dict[str, object]]:
-    """To the old deployment, and then the same to the new one."""
+    """Return the requests to the old deployment, then the same ones to the new one."""
     endpoint = Asked()
     agreed = agreement(questions, endpoint, NEW, OLD)
     assert agreed is not None

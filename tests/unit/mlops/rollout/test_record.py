@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.endpoint import Source
-from mlops.rollout.record import LONGEST, NAMES, Record, RolloutPhase, UnreadableTags, whoever
+from mlops.rollout.record import (
+    MAX_TAG_LENGTH,
+    TAG_NAMES,
+    Record,
+    RolloutPhase,
+    UnreadableTags,
+    whoever,
+)
 
-values = st.text(min_size=1, max_size=LONGEST)
-sources = st.builds(Source, *[st.text(max_size=LONGEST)] * 5)
+values = st.text(min_size=1, max_size=MAX_TAG_LENGTH)
+sources = st.builds(Source, *[st.text(max_size=MAX_TAG_LENGTH)] * 5)
 times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda at: at.replace(microsecond=0, tzinfo=UTC)
 )
@@ -22,18 +29,18 @@ records = st.builds(
     Record, values, st.sampled_from(RolloutPhase), values, values, values, times, sources
 )
 others = st.dictionaries(
-    st.text().filter(lambda name: name.lower() not in NAMES), st.text(), max_size=3
+    st.text().filter(lambda name: name.lower() not in TAG_NAMES), st.text(), max_size=3
 )
 
 
 @given(records, others)
 def test_what_is_written_is_read(record: Record, tags: dict[str, str]):
-    """Beside other people's tags, which stay; and Azure may change the case of a tag's name."""
+    """Other people's tags stay, and Azure may change the case of a tag's name."""
     written = record.on(tags)
     assert Record.read(written, "credit") == record
     assert Record.read({name.upper(): value for name, value in written.items()}, "credit") == record
     assert tags.items() <= written.items()
-    assert all(len(value) <= LONGEST for name, value in written.items() if name in NAMES)
+    assert all(len(value) <= MAX_TAG_LENGTH for name, value in written.items() if name in TAG_NAMES)
 
 
 @given(records, records)
@@ -95,7 +102,7 @@ def test_a_rollback_finds_room_among_other_peoples_tags():
     )
     assert record.on(tags) == tags
     assert len(replace(record, phase=RolloutPhase.ROLLING).on(tags)) == 51
-    assert max(map(len, record.on({}).values())) <= LONGEST
+    assert max(map(len, record.on({}).values())) <= MAX_TAG_LENGTH
 
 
 @pytest.mark.parametrize(

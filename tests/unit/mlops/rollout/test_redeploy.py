@@ -115,7 +115,7 @@ def test_without_its_file_here_it_is_told_which_commit_has_it(emptied: Emptied):
 def test_one_that_no_rollout_deployed_is_brought_back_by_a_file_that_is_named(
     emptied: Emptied, tmp_path: Path
 ):
-    """As the first deployment of an endpoint is made by hand."""
+    """An endpoint's first deployment is made by hand."""
     emptied.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED, source=Source(SOURCE.model)).on({})
     assert "It had azureml:diabetes:6. To bring it back" in mlops("rollback", "diabetes")[1]
     status, told = mlops("rollback", "diabetes", "--redeploy")

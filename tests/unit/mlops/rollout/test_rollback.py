@@ -41,7 +41,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_from_a_machine_without_a_journal_it_goes_to_what_served_before(endpoint: Still):
-    """And the endpoint's tags say by whom; a second call has nothing to do, and succeeds."""
+    """The endpoint's tags say by whom. A second call has nothing to do, and succeeds."""
     status, told = mlops("rollback", "diabetes")
     assert status == 0
     assert told.startswith("All traffic goes back to blue, away from green.\n")
@@ -79,7 +79,7 @@ def test_a_journal_of_an_earlier_rollout_is_not_gone_by(endpoint: Still):
 
 
 def test_a_plan_is_told_and_nothing_done(endpoint: Still):
-    """Neither at the endpoint nor here."""
+    """The endpoint and the journal stay as they are."""
     before = endpoint.status()
     assert mlops("rollback", "diabetes", "--plan") == (
         0,
@@ -166,7 +166,7 @@ def test_a_rollout_that_has_not_moved_traffic_yet_is_stopped(endpoint: Still):
 def test_a_rollout_that_ended_is_taken_back_as_long_as_the_old_one_is_there(
     endpoint: Still, phase: RolloutPhase
 ):
-    """Where a person has given it all traffic already, there is nothing to do."""
+    """If a person has given it all traffic already, there is nothing to do."""
     endpoint.tags = replace(ROLLING, phase=phase).on({})
     endpoint.in_force = Traffic({"blue": 100})
     status, told = (
@@ -205,7 +205,7 @@ def test_traffic_that_somebody_else_directed_stays(
 def test_one_that_is_being_deployed_does_not_get_the_traffic_yet(
     endpoint: Still, monkeypatch: pytest.MonkeyPatch
 ):
-    """As after a --redeploy that was cut off: Azure goes on with it. A person may insist."""
+    """After a --redeploy that was cut off, Azure goes on deploying. A person may insist."""
     monkeypatch.setattr(
         endpoint, "deployments", lambda: {"blue": State.CREATING, "green": State.READY}
     )
@@ -228,7 +228,7 @@ def test_an_old_deployment_that_was_deployed_anew_does_not_get_the_traffic(endpo
 
 
 def test_a_person_may_name_a_deployment_whatever_the_tags_say(endpoint: Still):
-    """Also where nobody can read them, which is told without --to."""
+    """This works with unreadable tags too, which are an error without --to."""
     endpoint.tags = {"rollout-run": "x", "team": "risk"}
     status, told = mlops("rollback", "diabetes")
     assert status == 1

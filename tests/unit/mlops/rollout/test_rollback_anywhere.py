@@ -213,7 +213,7 @@ def _play(cloud: Cloud, folder: Path, happens: list[Act]) -> None:
 
 
 def _roll_out(process: Process, folder: Path, act: Act) -> None:
-    """As the command does, with a guard or without."""
+    """Roll out as the command does, with a guard or without."""
     cloud, run = process.cloud, new_run()
     process.run = run
     journal = Journal(folder / "diabetes.jsonl", clock=cloud.clock)
@@ -240,7 +240,7 @@ def _roll_out(process: Process, folder: Path, act: Act) -> None:
 
 
 def _roll_back(process: Process, folder: Path, *words: str) -> tuple[int, str]:
-    """As the user does. Where it is refused, the traffic stays as it is."""
+    """Roll back as the user does. If it is refused, the traffic stays as it is."""
     before = process.cloud.in_force
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(targets, "connector", lambda *_: lambda: process)

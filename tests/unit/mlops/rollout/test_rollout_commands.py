@@ -29,7 +29,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch, artifact: Path) -> Still:
-    """In a workspace whose models are described by their manifests."""
+    """An endpoint in a workspace whose models have manifests."""
     made = Still({"blue": 100})
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: made)
     monkeypatch.setattr(targets, "models", lambda *_: Described(artifact))
@@ -72,7 +72,7 @@ def started(file: Path, key: str = "v2") -> Journal:
 
 
 def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path: Path):
-    """With the old deployment found by its traffic."""
+    """The old deployment is found by its traffic."""
     status, told = mlops("rollout", green, "--plan", "--out", tmp_path / "out")
     assert status == 0
     assert told.splitlines() == [
@@ -95,7 +95,7 @@ def test_a_plan_is_told_and_nothing_done(endpoint: Still, green: Path, tmp_path:
 
 
 def test_a_split_is_planned_up_to_where_it_is_held(endpoint: Still, green: Path):
-    """And no deployment is deleted."""
+    """No deployment is deleted."""
     _, told = mlops("rollout", green, "--plan", "--hold", "50", "--mirror", "0")
     assert [line.partition(". ")[2] for line in told.splitlines()[2:-2]] == [
         "traffic 10 % to green; judge",
@@ -114,7 +114,7 @@ def test_a_split_is_planned_up_to_where_it_is_held(endpoint: Still, green: Path)
 def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
     endpoint: Still, green: Path, live: dict[str, int], sentence: str
 ):
-    """In one sentence, with what to do."""
+    """The error is one sentence with what to do."""
     endpoint.in_force = Traffic(live)
     status, told = mlops("rollout", green, "--plan")
     assert status == 1
@@ -125,8 +125,7 @@ def test_an_endpoint_that_is_not_ready_for_a_rollout_is_told(
 def test_a_rollout_that_has_succeeded_may_be_called_again(
     endpoint: Still, green: Path, tmp_path: Path
 ):
-    """As a pipeline that is run again does. Where somebody else has rolled out since, it may be
-    another model."""
+    """A repeated pipeline does this. If somebody else rolled out since, it may be another model."""
     endpoint.in_force = Traffic({"green": 100})
     endpoint.tags = replace(ROLLING, phase=RolloutPhase.PROMOTED).on({})
     key = (
@@ -156,7 +155,7 @@ def test_a_rollout_whose_machine_vanished_at_the_end_is_gone_on_with(
     "text", ["", "name: green\n", "- 1\n", "name: [\n", "name: 1\nendpoint_name: x\n"]
 )
 def test_a_file_that_is_no_deployment_is_refused(endpoint: Still, tmp_path: Path, text: str):
-    """Before Azure is asked anything."""
+    """Azure is not asked anything."""
     file = tmp_path / "bad.yml"
     file.write_text(text)
     status, told = mlops("rollout", file)
@@ -176,7 +175,7 @@ def test_an_endpoint_on_kubernetes_is_not_rolled_out():
 
 @pytest.mark.parametrize("shares", ["0,50", "50,10", "10,10", "ten", "50,101", ""])
 def test_shares_that_do_not_rise_are_refused(endpoint: Still, green: Path, shares: str):
-    """With an example."""
+    """The error has an example."""
     status, told = mlops("rollout", green, "--traffic", shares)
     assert status == 2
     assert "10,50,100" in told
@@ -245,7 +244,7 @@ def test_a_sample_is_read_by_the_model_that_is_rolled_out(
 def test_predictions_that_could_not_be_compared_are_told(
     endpoint: Still, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """By the exit status where rows were given, and in the last line where none were."""
+    """The exit status says so if rows were given, else the last line does."""
     (tmp_path / "rows.csv").write_text("a\n1\n")
     seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
     monkeypatch.setattr(endpoint, "observations", lambda since: seen)
@@ -276,7 +275,7 @@ def test_a_plan_needs_neither_a_workspace_nor_a_sign_in(
     assert "1. deploy green with no traffic" in told
     assert "8. delete the one that serves now" in told
     assert told.splitlines()[-1] == (
-        "what is asked is fetched before anything is changed, with the manifest of "
+        "the rows to ask are fetched before anything is changed, with the manifest of "
         "azureml:diabetes-classifier:2"
     )
     status, told = mlops("rollout", green, "--plan", "--artifact", artifact, env=NOWHERE)
@@ -301,18 +300,18 @@ def test_a_plan_needs_neither_a_workspace_nor_a_sign_in(
 def test_all_that_is_missing_of_the_workspace_is_named_at_once(
     endpoint: Still, green: Path, words: tuple[str, ...]
 ):
-    """By option and by variable."""
+    """Each is named by its option and its variable."""
     words = tuple(str(green) if word == "green.yml" else word for word in words)
     status, told = mlops(*words, env=NOWHERE | {"AZURE_WORKSPACE": "w"})
     assert status == 2
     assert told.splitlines()[-1] == (
-        "Error: The workspace is not known; give --subscription (AZURE_SUBSCRIPTION_ID), "
+        "Error: The workspace is unknown; give --subscription (AZURE_SUBSCRIPTION_ID), "
         "--resource-group (AZURE_RESOURCE_GROUP), --log-workspace (LOG_ANALYTICS_WORKSPACE_ID)."
     )
 
 
 def test_a_plan_that_would_check_nothing_is_refused(endpoint: Still, green: Path, tmp_path: Path):
-    """As the rollout would be; the steps are said all the same."""
+    """The rollout would be refused too; the steps are printed nevertheless."""
     (tmp_path / "model").mkdir()
     green.write_text("name: green\nendpoint_name: diabetes\nmodel: {path: model}\n")
     for env in (NOWHERE, WORKSPACE):
@@ -378,7 +377,7 @@ def test_a_manifest_that_can_not_be_fetched_is_told(
     tmp_path: Path,
     artifact: Path,
 ):
-    """With the option that does without."""
+    """The error names the option that makes it unnecessary."""
 
     class Unreachable(Described):
         def describe(self, *_: object) -> None:
@@ -402,7 +401,7 @@ def test_a_manifest_that_can_not_be_fetched_is_told(
 def test_a_registered_manifest_that_is_damaged_is_told(
     endpoint: Still, green: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: list[Task]
 ):
-    """By the model's name, as the file that was fetched is gone."""
+    """The error names the model, since the fetched file is gone."""
     (tmp_path / "manifest.json").write_text("{}")
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     status, told = mlops("rollout", green)
@@ -427,7 +426,7 @@ def test_a_registrys_label_is_refused(
 def test_what_was_waived_is_the_last_word(
     endpoint: Still, green: Path, tmp_path: Path, tasks: list[Task]
 ):
-    """Of the plan, and of a rollout that went well."""
+    """This holds for a plan and for a rollout that went well."""
     _, told = mlops("rollout", green, "--plan", *WAIVED)
     assert told.splitlines()[-1] == "not checked: golden-rows, predictions"
     assert "golden rows" not in told

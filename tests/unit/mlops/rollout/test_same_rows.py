@@ -66,7 +66,7 @@ def test_a_deployment_that_can_not_answer_now_is_not_asked_more(status: int):
 
 
 def test_only_rows_that_the_old_one_answers_are_compared():
-    """Also where it crashes on one. The others are counted, and the order is kept."""
+    """Rows on which it crashes are left out and counted; the order is kept."""
     both = Deployments(old=refusing(7.0, status=500))
     kept = answered(rows(100), both, OLD, 0.95)
     assert [row[0] for row in kept.rows] == [float(n) for n in range(100) if n != 7]
@@ -87,7 +87,7 @@ def test_only_rows_that_the_old_one_answers_are_compared():
     ],
 )
 def test_an_old_one_that_answers_too_few_is_told(old: Status, share: float, sentence: str):
-    """And is not asked the rest: so little would prove nothing."""
+    """It is not asked the remaining rows: so few would prove nothing."""
     with pytest.raises(EndpointError, match=sentence):
         answered(rows(100), Deployments(old=old), OLD, share)
 
@@ -98,7 +98,7 @@ def test_as_many_as_the_share_says_are_enough():
 
 
 def test_a_sample_for_another_model_is_found_out_early():
-    """By a few requests, not by one for each row."""
+    """This takes a few requests, not one for each row."""
     both = Deployments(old=lambda values: 422)
     with pytest.raises(EndpointError):
         answered(rows(1000), both, OLD, 0.95)

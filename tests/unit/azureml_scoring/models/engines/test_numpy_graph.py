@@ -33,8 +33,7 @@ ENDS: dict[str, dict[str, Any]] = {
 
 
 def graph_of(nodes: list[tuple[str, dict[str, Any]]], *outputs: int) -> bytes:
-    """A chain; ``outputs``: the places of nodes whose results are told, the last one's if none is
-    named."""
+    """Build a chain of nodes. ``outputs``: places of the results, by default the last one."""
     constants, made, before = [], [], "X"
     for i, (kind, given_) in enumerate(nodes):
         inputs, attributes = [before], given_
@@ -93,7 +92,7 @@ def test_it_answers_as_onnx_runtime_does(
 def test_a_row_among_others_is_answered_as_it_is_alone(
     kinds: list[str], end: str | None, rows: list[list[float]]
 ):
-    """Where it is asked to: to the last bit, so that nobody can tell who asked at the same time."""
+    """``each_row`` gives the same bits, so a client can't see which requests were joined."""
     dense = NumpyGraph.of(
         graph_of([(kind, {}) for kind in kinds] + ([(end, ENDS[end])] if end else []))
     )
@@ -157,7 +156,7 @@ def test_labels_are_looked_up_as_onnx_runtime_does(tail: list[str], keepdims: in
     ids=["an operation it lacks", "a way of it that it lacks", "a large graph"],
 )
 def test_other_graphs_are_onnx_runtimes(nodes: list[tuple[str, dict[str, Any]]]):
-    """As a whole: no graph is computed by both."""
+    """No graph is computed partly by numpy and partly by ONNX Runtime."""
     assert NumpyGraph.of(graph_of(nodes)) is None
 
 
@@ -176,8 +175,7 @@ def test_what_an_output_does_not_need_is_not_computed(monkeypatch: pytest.Monkey
 
 
 def test_numbers_beyond_all_bounds_are_infinite_without_a_word():
-    """The estimator is asked then; a line of numpy's on standard error would tell nobody
-    anything."""
+    """Then the estimator answers; a numpy warning on standard error would help nobody."""
     dense = NumpyGraph.of(graph_of([("Mul", {}), ("Exp", {})]))
     assert dense
     (answer,) = dense.run(["y1"], {"X": np.full((1, WIDTH), -1e308)})

@@ -12,7 +12,7 @@ from azureml_scoring.models.engines.onnx_model import GraphFailed, OnnxModel, On
 
 
 class Session:
-    """Answers with what it was told to, and notes what it was asked."""
+    """Gives the answers that it was made with, and keeps the inputs that it got."""
 
     def __init__(self, answers: Any) -> None:
         self.answers = np.asarray(answers)
@@ -61,7 +61,7 @@ def test_float32_answers_have_no_noise():
 
 
 def test_a_column_of_numbers_is_a_list_of_numbers():
-    """As the estimator gives it."""
+    """The estimator answers in this form too."""
     assert ask(predictor(Session([[1.5], [2.5]]), flat=True), 1.0) == [1.5, 2.5]
     assert ask(predictor(Session([[1.5], [2.5]])), 1.0) == [[1.5], [2.5]]
 
@@ -86,7 +86,7 @@ def test_a_column_of_numbers_is_a_list_of_numbers():
     ],
 )
 def test_what_is_not_proven_is_the_estimators(changes: dict[str, Any], value: float, method: str):
-    """ONNX is not even asked."""
+    """ONNX is not even called."""
     session = Session([[1.0]])
     assert ask(predictor(session, **changes), value, method=method) == ["the estimator's"]
     assert not session.asked
@@ -116,7 +116,7 @@ def test_an_answer_that_is_not_finite_is_left_to_the_estimator(answer: float):
 
 
 class Failing(Session):
-    """As ONNX Runtime does where a value is in none of a graph's categories."""
+    """Raises like ONNX Runtime on a value outside a graph's categories."""
 
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         raise onnxruntime.capi.onnxruntime_pybind11_state.Fail("an unknown category, 42")
@@ -133,7 +133,7 @@ def test_where_the_graph_fails_the_estimator_answers(caplog: pytest.LogCaptureFi
 
 
 def test_strictly_a_graph_that_fails_is_told():
-    """For packaging and start, which must not take the estimator's answers for the graph's."""
+    """Packaging and start must not take the estimator's answers for the graph's."""
     asked, batch = predictor(Failing([])), Batch(np.array([[1.0]]), "predict")
     with pytest.raises(GraphFailed):
         asked.strictly(batch)
@@ -166,7 +166,7 @@ def test_numbers_beyond_what_was_proven_are_the_estimators(number: float):
 
 
 class Graph(NumpyGraph):
-    """Doubles the first number of each row, and notes how many rows it was asked for at once."""
+    """Doubles the first number of each row, and keeps the number of rows of each call."""
 
     def __init__(self) -> None:
         self.asked: list[int] = []

@@ -49,7 +49,7 @@ def test_a_provider_that_is_not_there_says_what_to_install():
 
 
 def test_a_graph_that_can_not_be_run_says_what_to_do():
-    """Also bytes that are no graph."""
+    """The same holds for bytes that are not a graph."""
     with pytest.raises(StartupError, match="SCORING_BACKEND=sklearn"):
         onnx_session.open_session(b"these bytes are no graph")
 
@@ -62,7 +62,7 @@ def test_a_model_of_which_nothing_would_run_on_the_gpu_is_refused(no_gpu: None):
 
 
 def test_where_the_nodes_of_a_graph_run_is_told(half_a_gpu: None):
-    """With how many of them."""
+    """The description has the number of nodes."""
     assert isinstance(LINEAR, bytes)
     session = onnx_session.open_session(LINEAR, provider="cuda")
     assert onnx_session.placement(session) == {

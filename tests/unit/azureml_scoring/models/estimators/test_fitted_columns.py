@@ -72,8 +72,7 @@ def pipeline() -> BaseEstimator:
     ids=["plain", "search", "calibrated", "frozen", "vote", "stack"],
 )
 def test_the_parts_of_a_pipeline_tell_what_each_column_held(wrap: object):
-    """By encoders' categories, imputers, vectorizers and what only takes numbers, however deep they
-    are."""
+    """Encoders, imputers, vectorizers and number-only steps say it, however deep they are."""
     found = fitted_types(wrap(pipeline()).fit(FRAME, TARGET), ["target", *FRAME.columns])
     assert {name: feature.dtype for name, feature in found.items()} == KINDS
     assert found["code"].categories == ("1", "2", "4", "NA")
@@ -101,7 +100,7 @@ def test_encoders_that_were_fitted_on_an_array_tell_by_place(named: bool):
     ids=lambda e: type(e).__name__,
 )
 def test_what_only_takes_numbers_was_fitted_on_numbers(estimator: BaseEstimator):
-    """So NA among them is a missing value, and leading zeros are no code."""
+    """So NA in such a column is a missing value, and leading zeros don't make a code."""
     X, y = support.diabetes()
     assert {f.dtype for f in fitted_types(estimator.fit(X, y), list(X.columns)).values()} == {
         "number"
@@ -109,7 +108,7 @@ def test_what_only_takes_numbers_was_fitted_on_numbers(estimator: BaseEstimator)
 
 
 def test_pandas_categories_are_known_of_histogram_gradient_boosting():
-    """With their values, which a CSV does not list."""
+    """Their values are known too, which a CSV does not list."""
     estimator, frame = support.categories()
     found = fitted_types(estimator, list(frame.columns))
     assert (found["size"].dtype, found["colour"].dtype, found["colour"].categories) == (
@@ -118,7 +117,7 @@ def test_pandas_categories_are_known_of_histogram_gradient_boosting():
 
 
 def test_xgboost_tells_categories_from_numbers():
-    """By the types of its features."""
+    """The types of its features say it."""
     booster = SimpleNamespace(
         feature_types=["c", "int", "float"], feature_names=None, save_raw=lambda form: b"{}"
     )

@@ -1,5 +1,4 @@
-"""The contract of a model that is not packaged says what its fit tells, and leaves open what the
-fit does not tell."""
+"""The contract of an unpackaged model says what its fit shows, and leaves the rest open."""
 
 from __future__ import annotations
 
@@ -151,7 +150,7 @@ def test_a_text_for_a_code_is_refused_and_a_code_for_a_text(
 
 
 def test_codes_and_texts_of_one_array_of_objects_are_served(tmp_path: Path):
-    """As an encoder compares Python's objects, which its codes then are."""
+    """The codes are Python objects, because an encoder compares those."""
     X = np.array([[3, "a", 1.5], [5, "b", 2.5]] * 10, dtype=object)
     columns = make_column_transformer((OrdinalEncoder(), [0, 1]), (StandardScaler(), [2]))
     for place, first in enumerate(
@@ -171,7 +170,7 @@ def test_codes_and_texts_of_one_array_of_objects_are_served(tmp_path: Path):
 def test_null_is_the_missing_value_of_the_fit(
     missing: Any, known: list[Any], named: bool, tmp_path: Path
 ):
-    """An encoder tells None from NaN, and would answer the other one as unknown."""
+    """An encoder keeps None and NaN apart, and would answer the other one as unknown."""
     values = np.array([[known[0]], [missing], [known[1]]] * 5, dtype=object)
     data = pd.DataFrame({"a": pd.Series(values[:, 0], dtype=object)}) if named else values
     estimator = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
@@ -251,7 +250,7 @@ def signed_folder(estimator: Any, types: dict[str, str], folder: Path) -> Path:
 
 
 def test_whole_numbers_beyond_a_float_stay_exact(tmp_path: Path):
-    """As ids are: no two of them may become one."""
+    """Ids need it: two of them must not become one."""
     ids = [2**60, 2**60 + 1]
     frame = pd.DataFrame({"id": ids * 10, "b": ["x", "y"] * 10})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
@@ -299,7 +298,7 @@ def same(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("encoder", IGNORING, ids=lambda encoder: type(encoder).__name__)
 def test_no_row_is_answered_in_company_that_is_refused_alone(encoder: Any, tmp_path: Path):
-    """Where nothing tells what a column held, rows are asked with others of their own kind."""
+    """Where a column's dtype is not known, rows are joined only with rows of the same types."""
     frame = pd.DataFrame({"a": ["x", "y"] * 10, "b": [1, 2] * 10})
     columns = make_column_transformer(
         (make_pipeline(FunctionTransformer(same), clone(encoder)), ["a"])
@@ -395,7 +394,7 @@ def test_a_column_transformer_of_numbers_takes_numbers(tmp_path: Path):
 
 
 def test_categories_of_a_booster_are_known_wherever_it_is(tmp_path: Path):
-    """In a vote, too, which hands its DataFrame on."""
+    """A voting ensemble passes its DataFrame on, so they are known there too."""
     vote = VotingRegressor([("one", boosters.XgboostEstimator())])
     vote.estimators_, vote.feature_names_in_ = [boosters.XgboostEstimator()], ["size", "colour"]
     loaded = served(vote, tmp_path)
@@ -406,7 +405,7 @@ def test_categories_of_a_booster_are_known_wherever_it_is(tmp_path: Path):
 
 
 class Endless:
-    """Has whatever it is asked for, and that has again."""
+    """Has every attribute, whose value has every attribute again."""
 
     n_features_in_ = 2
     feature_names_in_ = ("a", "b")

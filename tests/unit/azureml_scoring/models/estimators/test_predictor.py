@@ -33,7 +33,7 @@ def test_an_answer_for_each_row(told: Predictor):
 
 
 def test_an_estimator_that_computes_in_place_spoils_no_batch():
-    """What is collected, and asked again, is what was sent."""
+    """Data collection, and a second predict, see what was sent."""
     X = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 7.0]])
     estimator = make_pipeline(StandardScaler(copy=False), LinearRegression()).fit(
         X.copy(), [1, 2, 3]
@@ -102,8 +102,7 @@ def of_library(name: str, module: str) -> Exception:
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_whose_fault_an_exception_is(error: BaseException, later: type[Exception]):
-    """Of a model that has answered, what its code raises on values is the client's; the machine's
-    troubles are ours."""
+    """Once a model has answered, errors on values are the client's; other errors are ours."""
     predictor = Predictor(Raising(error), Contract((Feature(None),), ("predict",)))
     with pytest.raises(ModelFailed):
         ask(predictor, 1.0)
@@ -143,15 +142,14 @@ def test_names_of_the_fit_are_in_the_contract():
 
 
 def test_missing_values_are_tried_out():
-    """Tags tell only of the first step: a scaler passes NaN on to a regression that can't take
-    it."""
+    """Tags describe only the first step: a scaler passes NaN to a regression that can't take it."""
     assert all(f.missing for f in contract_of(fitted(RandomForestClassifier(3))).features)
     scaled = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     assert not any(f.missing for f in contract_of(fitted(scaled)).features)
 
 
 def test_columns_of_unknown_kind_take_any_scalar():
-    """A column transformer does not tell what the columns hold that it passes through."""
+    """A column transformer doesn't say what the columns hold that it passes through."""
     model, frame = support.mixed()
     contract = contract_of(model)
     assert [f.dtype for f in contract.features] == ["float64", "str", "any", "any"]
@@ -196,7 +194,7 @@ def test_a_text_model_takes_one_text_a_row():
     ],
 )
 def test_what_is_no_model_is_named(thing: object, message: str):
-    """The wrong file is told by what it holds."""
+    """The message says what a wrong file holds."""
     with pytest.raises(StartupError, match=message):
         contract_of(thing)
 

@@ -71,7 +71,7 @@ def test_of_many_models_some_are_named(tmp_path: Path):
 
 
 def test_a_model_on_top_comes_before_those_below(tmp_path: Path):
-    """What lies in subfolders may be code or old versions."""
+    """Subfolders may hold code or old versions."""
     file = touch(tmp_path / "a.pkl")
     touch(tmp_path / "old" / "b.pkl")
     assert find(at(tmp_path)).file == file
@@ -96,7 +96,7 @@ def test_a_model_on_top_comes_before_those_below(tmp_path: Path):
     ],
 )
 def test_a_wrong_place_is_named(settings: Settings, message: str):
-    """Each mistake has a sentence that names the variable."""
+    """Each mistake gets a sentence that names the variable."""
     with pytest.raises(StartupError, match=message):
         find(settings)
 
@@ -182,7 +182,7 @@ def test_an_mlflow_folder_is_one_model(tmp_path: Path):
 def test_a_model_of_another_kind_is_named_with_the_reason(
     tmp_path: Path, name: str, content: bytes, told: str
 ):
-    """In a folder without any other, and where it is given by name."""
+    """The file may lie in a folder without any other, or be named."""
     touch(tmp_path / name).write_bytes(content)
     for settings in (
         at(tmp_path),

@@ -18,7 +18,7 @@ FILES = [
 
 
 def bomb(lines: int) -> str:
-    """Each line names the one before it nine times."""
+    """Return YAML in which each line names the one before it nine times."""
     names = [f"a{number}" for number in range(lines)]
     below = [
         f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in pairwise(names)
@@ -59,7 +59,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("text", "why"), REFUSED.values(), ids=REFUSED)
 def test_what_no_deployment_holds_is_refused_at_once(text: str, why: str):
-    """By an error of YAML, with the reason, before it takes memory or time."""
+    """A YAMLError says the reason before memory or time is spent."""
     with pytest.raises(yaml.YAMLError) as caught:
         bounded_yaml.load(text)
     assert why in str(caught.value)
@@ -97,7 +97,7 @@ PARTS = st.sampled_from(
 
 @given(st.lists(PARTS, max_size=40).map("".join) | st.text(max_size=40))
 def test_any_text_is_read_as_ever_or_refused(text: str):
-    """Nothing but an error of YAML escapes."""
+    """Nothing but a YAMLError escapes."""
     try:
         found = bounded_yaml.load(text)
     except yaml.YAMLError:

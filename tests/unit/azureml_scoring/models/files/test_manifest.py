@@ -112,9 +112,10 @@ def left_out(_: Any) -> Any:
 
 
 JUNK: list[Any] = [
-    None, True, False, 0, -1, 5, 2**63, 2**70, 0.5, 1e308, -1e308, "", "a", "fit", "__reduce__", "../model.joblib",
-    "/etc/passwd", ".", "a\0b", "x" * 5000, "é\u2028", [], {}, [[]], [None], {"": {}}, {"a": 1}, deep(90), deep(400),
-    "O", "object", "datetime64[ns]", "float64", "category", "frame", "list", "predict_proba", "9" * 64,
+    None, True, False, 0, -1, 5, 2**63, 2**70, 0.5, 1e308, -1e308, "", "a", "fit", "__reduce__",
+    "../model.joblib", "/etc/passwd", ".", "a\0b", "x" * 5000, "é\u2028", [], {}, [[]], [None],
+    {"": {}}, {"a": 1}, deep(90), deep(400), "O", "object", "datetime64[ns]", "float64",
+    "category", "frame", "list", "predict_proba", "9" * 64,
 ]  # fmt: skip
 CHANGES: list[Callable[[Any], Any]] = [
     left_out,

@@ -43,7 +43,8 @@ def test_each_column_type_is_known(tmp_path: Path):
     (tmp_path / "MLmodel").write_text(
         "flavors: {sklearn: {pickled_model: m.pkl}}\n"
         "signature:\n"
-        """  inputs: '[{"type": "long", "name": "a", "required": false}, {"type": "string", "name": "b"},"""
+        """  inputs: '[{"type": "long", "name": "a", "required": false},"""
+        """ {"type": "string", "name": "b"},"""
         """ {"type": "boolean", "name": "c"}, {"type": "datetime", "name": "d"}]'\n"""
     )
     features = MlflowModel.read(tmp_path).features
@@ -100,7 +101,7 @@ def test_another_flavour_is_named_with_the_way_out(tmp_path: Path, flavour: str,
     "name", ["../m.pkl", "/etc/passwd", ".", "", "a/../../m.pkl", "out/m.pkl", "x\\0.pkl"]
 )
 def test_a_file_outside_of_the_folder_is_not_read(tmp_path: Path, name: str):
-    """By whichever way it is named."""
+    """It makes no difference how the file is named."""
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "m.pkl").touch()
@@ -151,7 +152,7 @@ def test_an_input_example_is_read(tmp_path: Path, example: str | None, read: obj
 
 
 def test_predict_fn_is_the_method_that_is_asked_by_default(tmp_path: Path):
-    """Served as it is and packaged, as pyfunc's predict would be; one that is not there is told."""
+    """It is the default, packaged or not, as in pyfunc; a method that is missing is named."""
     folder = tmp_path / "folder"
     shutil.copytree(DATA / "mlflow-skops", folder)
     document = (folder / "MLmodel").read_text()

@@ -1,4 +1,4 @@
-"""What may be loaded: that is up to whoever deploys, never to what is deployed."""
+"""Whoever deploys decides what may be loaded, never the artifact."""
 
 import functools
 import json
@@ -78,7 +78,7 @@ def test_types_that_the_setting_names_are_loaded(attack: Path, named: str):
 
 
 def test_an_mlflow_folder_permits_its_own_types_in_no_way(attack: Path, note: Path, tmp_path: Path):
-    """What its MLmodel lists as trusted was written by whoever made it."""
+    """Whoever made the folder wrote its MLmodel's list of trusted types."""
     folder = tmp_path / "mlflow"
     shutil.copytree(DATA / "mlflow-skops", folder)
     shutil.copy(attack, folder)
@@ -140,7 +140,7 @@ def test_a_manifest_vouches_for_nothing(attack: Path, note: Path, tmp_path: Path
 
 
 def test_pickles_can_be_forbidden(demo_model: Path, note: Path, tmp_path: Path):
-    """Packaged or not, and told before one is loaded; a skops file is let pass."""
+    """They are refused before loading, packaged or not; a skops file is loaded."""
     pickled = support.scripted(tmp_path / "m", "Noted") / "model.joblib"
     for path in (pickled, demo_model):
         with pytest.raises(
@@ -181,7 +181,7 @@ def saved_in_each_way(folder: Path) -> list[Path]:
 
 
 def ends_by_chance(pickled: bytes) -> set[int]:
-    """As a whole one does."""
+    """Return the lengths at which a pickle, cut off, ends like a whole one."""
     return {place + 1 for place, byte in enumerate(pickled) if byte == ord(".")}
 
 
@@ -204,7 +204,7 @@ def test_a_file_that_was_cut_off_is_damaged_or_incomplete(tmp_path: Path):
 
 
 def test_a_pointer_of_git_lfs_is_told(tmp_path: Path):
-    """What a checkout without LFS holds in the model's place."""
+    """A checkout without LFS holds a pointer in the model's place."""
     (tmp_path / "m.pkl").write_text(
         "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
     )
@@ -232,8 +232,7 @@ def test_a_whole_file_that_takes_too_much_memory_is_not_damaged(
 
 
 class Old(LinearRegression):
-    """As a pickle of an older scikit-learn: it names the version, and what has since moved or
-    changed."""
+    """A pickle of an older scikit-learn: it names its version and classes that have moved."""
 
     version = "0.22.1"
     change = "sklearn.linear_model.base"
@@ -290,7 +289,7 @@ def test_a_module_that_scikit_learn_has_moved_is_not_to_be_installed(tmp_path: P
 
 
 def test_a_model_that_loads_and_then_fails_names_both_versions(tmp_path: Path):
-    """As one does whose attributes have changed since."""
+    """An older model's attributes may have changed since."""
     state = LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]).__getstate__() | {
         "_sklearn_version": "1.6.0"
     }
@@ -299,6 +298,7 @@ def test_a_model_that_loads_and_then_fails_names_both_versions(tmp_path: Path):
     joblib.dump(reduced(), tmp_path / "m.pkl")
     with pytest.raises(
         StartupError,
-        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install scikit-learn 1\.6\.0\.$",
+        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install "
+        r"scikit-learn 1\.6\.0\.$",
     ):
         from_(tmp_path / "m.pkl")

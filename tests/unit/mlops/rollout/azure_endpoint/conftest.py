@@ -35,7 +35,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _sockets_end_here() -> Iterator[None]:
-    """Not while a test of another module runs."""
+    """Close this module's sockets before a test of another module runs."""
     yield
     with warnings.catch_warnings(action="ignore", category=ResourceWarning):
         gc.collect()

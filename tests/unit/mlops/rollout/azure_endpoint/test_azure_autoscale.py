@@ -57,7 +57,7 @@ def test_a_setting_of_its_own_is_replaced_under_its_name(scaled: Setting):
 
 
 def test_a_new_deployment_starts_as_large_as_the_scaled_one_is(scaled: Setting):
-    """So that all traffic may come to it."""
+    """It has instances enough for all the traffic."""
     scaled.endpoint.deploy("green")
     assert scaled.put(GREEN)["sku"]["capacity"] == 8
 
@@ -83,7 +83,7 @@ def test_without_autoscale_nothing_happens(here: Setting):
 
 
 def test_a_setting_goes_with_its_deployment(scaled: Setting):
-    """And no other one, also where the deployment is gone already."""
+    """Deleting one removes its setting and no other, even if the deployment is gone already."""
     direct(scaled.endpoint, Traffic({}))
     scaled.endpoint.delete("blue")
     scaled.endpoint.delete("red")
@@ -96,7 +96,7 @@ def test_a_setting_goes_with_its_deployment(scaled: Setting):
 )
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 def test_what_passes_by_itself_is_waited_out(scaled: Setting, method: str, reply: Reply):
-    """As with all of Azure."""
+    """Calls of Azure Monitor are retried like all others."""
     scaled.server.fail(6, reply, method, "autoscaleSettings")
     scaled.endpoint.copy_autoscale("blue", "green")
     assert given(scaled, "green")

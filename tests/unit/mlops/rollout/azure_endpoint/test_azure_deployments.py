@@ -24,7 +24,7 @@ def test_connecting_asks_nobody():
 
 
 def test_an_endpoint_is_created_from_its_file(here: Setting):
-    """Under the name that was asked for, without traffic."""
+    """It has the name that was given, and no traffic."""
     (sent,) = here.server.sent("PUT", ENDPOINT)
     assert sent.path == PREFIX + ENDPOINT
     assert sent.query == {"api-version": "2022-02-01-preview"}
@@ -34,7 +34,7 @@ def test_an_endpoint_is_created_from_its_file(here: Setting):
 
 
 def test_a_deployment_is_created_from_its_file(here: Setting):
-    """With what the file says, no traffic, and ready when deploy returns."""
+    """It has no traffic, and is ready when deploy returns."""
     here.endpoint.deploy("blue")
     assert here.endpoint.deployments() == {"blue": State.READY}
     assert here.endpoint.traffic() == Traffic({})
@@ -56,7 +56,7 @@ SCRIPT = b"def init(): ...\ndef run(data): ...\n"
 
 
 def test_code_beside_the_file_is_uploaded(here: Setting, monkeypatch: pytest.MonkeyPatch):
-    """And an environment that stands in the file is registered, both as azure-ai-ml does."""
+    """An environment in the file is registered; azure-ai-ml does both."""
     monkeypatch.setenv(
         "REQUESTS_CA_BUNDLE", str(here.folder / "authority.pem")
     )  # the storage's client has no option
@@ -85,7 +85,7 @@ def test_deploying_again_updates(here: Setting):
 
 
 def test_a_deployment_that_is_under_way_is_creating(here: Setting):
-    """Also when somebody else has started it."""
+    """It does not matter who has started it."""
     here.endpoint.deploy("blue")
     deployment = here.azure.workspace.deployments["credit"]["blue"]["properties"]
     for state, expected in {

@@ -88,7 +88,7 @@ class Nobody:
 
 
 def test_who_is_not_signed_in_is_told_to(here: Setting):
-    """By the command that does it."""
+    """The error names the command to sign in."""
     assert "az login" in refusal(here.another(credential=Nobody()).traffic)
     here.server.fail(
         1,
@@ -100,7 +100,7 @@ def test_who_is_not_signed_in_is_told_to(here: Setting):
 
 
 def test_who_may_not_is_told_which_role_it_needs(here: Setting):
-    """With Azure's words about what was refused."""
+    """The error also has Azure's words about what was refused."""
     denied = Reply(
         403, {"error": {"code": "AuthorizationFailed", "message": "No authorization to write."}}
     )
@@ -169,6 +169,6 @@ def test_a_name_that_is_taken_is_told(here: Setting):
 
 
 def test_azure_out_of_reach_is_told(here: Setting):
-    """As soon as its client has given up."""
+    """The error comes as soon as Azure's client has given up."""
     here.server.close()
     assert "check the network and the proxy" in refusal(here.endpoint.traffic)

@@ -61,7 +61,7 @@ def test_the_logs_of_what_is_not_there_are_refused(here: Setting):
 
 
 def row(second: int, **columns: object) -> dict[str, object]:
-    """As the traffic log holds one: codes are text."""
+    """Make a row of the traffic log, in which codes are text."""
     usual = {
         "TimeGenerated": datetime.fromtimestamp(1_700_000_000 + second, UTC).isoformat(),
         "AzureMLWorkspaceName": WORKSPACE,
@@ -75,7 +75,7 @@ def row(second: int, **columns: object) -> dict[str, object]:
 
 
 def test_observations_are_this_endpoints_since_then(here: Setting):
-    """With the model's own status, and 0 where it gave none."""
+    """They have the model's own status, or 0 if it gave none."""
     here.azure.logs.rows = [
         row(-1),
         row(0, EndpointName="other"),
@@ -106,7 +106,7 @@ def test_observations_that_are_not_all_there_are_refused(here: Setting):
 
 
 def test_a_log_that_can_not_be_read_is_told(here: Setting):
-    """In Azure's words."""
+    """The error has Azure's words."""
     said = {"error": {"code": "InsufficientAccessError", "message": "No access to the workspace."}}
     here.server.fail(1, Reply(403, said), "POST", "/query")
     message = refusal(lambda: here.endpoint.observations(1_700_000_000))

@@ -79,7 +79,7 @@ def test_a_label_means_one_version_from_then_on(store: Setting):
 def test_the_manifest_is_fetched_and_the_model_is_not(
     store: Setting, artifact: Path, tmp_path: Path, identity: bool
 ):
-    """By the datastore's own signature, or as whoever is signed in. A model may weigh gigabytes."""
+    """The datastore's own signature or the signed-in user is used. A model may have gigabytes."""
     store.azure.workspace.models.identity = identity
     (tmp_path / "model").mkdir()
     assert fetched(store, Registered("diabetes", "8"), tmp_path / "model") == [FILE_NAME]
@@ -93,7 +93,7 @@ def test_the_manifest_is_fetched_and_the_model_is_not(
 
 
 def test_a_model_that_nothing_describes_has_nothing_to_fetch(store: Setting, tmp_path: Path):
-    """That is no error here: whether it is enough is for the rollout to say."""
+    """This is not an error here: the rollout says whether it is enough."""
     (tmp_path / "model").mkdir()
     assert fetched(store, Registered("diabetes", "7"), tmp_path / "model") == []
 
@@ -119,7 +119,7 @@ def test_a_model_that_nothing_describes_has_nothing_to_fetch(store: Setting, tmp
 def test_a_model_that_is_not_there_is_told(
     store: Setting, tmp_path: Path, model: Registered, sentence: str
 ):
-    """In one sentence."""
+    """The error is one sentence."""
     pattern = re.compile(sentence)
     assert pattern.search(
         refusal(lambda: store.models().describe(store.models().version(model), tmp_path))
@@ -127,7 +127,7 @@ def test_a_model_that_is_not_there_is_told(
 
 
 def test_a_model_of_this_workspace_by_its_long_id_is_found(store: Setting, tmp_path: Path):
-    """As Terraform and the studio write it."""
+    """Terraform and the studio write this id."""
     (tmp_path / "model").mkdir()
     named = registered({"model": f"azureml:{PREFIX}/models/diabetes/versions/8"})
     assert named
@@ -151,7 +151,7 @@ def test_a_store_that_can_not_be_read_is_told(store: Setting, tmp_path: Path):
 
 
 def test_a_datastore_that_may_not_be_asked_is_told(store: Setting, tmp_path: Path):
-    """With the role that is missing."""
+    """The error names the missing role."""
     forbidden = Reply(
         403, {"error": {"code": "AuthorizationFailed", "message": "no right to listSecrets"}}
     )

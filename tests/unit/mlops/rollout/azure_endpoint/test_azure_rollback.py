@@ -48,7 +48,7 @@ def record(here: Setting) -> Record:
 
 
 def test_traffic_and_record_change_in_one_update(live: Setting):
-    """So they can't disagree; and other people's tags stay."""
+    """They can't disagree, and other people's tags stay."""
     live.azure.workspace.endpoints["credit"]["tags"] = {"team": "risk"}
     roll_out(live, slower=3.0)
     sent = [request.document for request in live.server.sent("PUT", ENDPOINT)]
@@ -113,7 +113,7 @@ def test_where_the_old_one_was_deleted_redeploy_brings_back_what_it_was(
 
 
 def test_a_deployment_tells_what_it_was_made_of(here: Setting):
-    """With the file in its repository and the commit; outside of one the file alone."""
+    """The source has the file's path in its repository and the commit; outside one, the file."""
     here.endpoint.deploy("blue")
     expected = Source(
         "azureml:diabetes:7",
@@ -156,7 +156,7 @@ def test_a_change_that_is_under_way_is_waited_for(
 ):
     """A rollout's machine vanished during an update: tags and traffic are read once Azure has
     finished it."""
-    monkeypatch.setattr(azure_endpoint, "CHANGING_S", 0)
+    monkeypatch.setattr(azure_endpoint, "POLL_S", 0)
     live.endpoint.deploy("green")
     direct(live.endpoint, Traffic({"blue": 100}))
     held = live.azure.workspace.endpoints["credit"]
@@ -193,8 +193,7 @@ def test_a_rollout_refuses_an_endpoint_whose_tags_it_can_not_read(live: Setting)
 
 
 def test_a_rollout_that_can_not_write_its_tags_changes_nothing(live: Setting):
-    """As where there are fifty already, or the right to write is missing; it ends at once, with
-    Azure's reason."""
+    """If there are fifty tags or a right is missing, it ends at once with Azure's reason."""
     tags = {f"tag-{number}": "x" for number in range(45)}
     live.azure.workspace.endpoints["credit"]["tags"] = tags
     assert roll_out(live)[0] is RolloutOutcome.INTERRUPTED

@@ -15,7 +15,7 @@ from mlops.rollout.questions import Questions
 
 
 def test_a_rollout_asks_of_azure_one_share_after_the_other(live: Setting):
-    """And deletes the old deployment at the end."""
+    """The old deployment is deleted at the end."""
     outcome, asked = roll_out(live)
     assert outcome is RolloutOutcome.PROMOTED
     assert asked == [
@@ -74,7 +74,7 @@ def test_an_old_deployment_that_fails_refuses_the_rollout(live: Setting):
 
 
 def test_a_rollout_of_a_deployment_that_azure_can_not_start_ends_before_any_traffic(live: Setting):
-    """With Azure's reason."""
+    """The outcome has Azure's reason."""
     live.azure.workspace.failing["green"] = {
         "code": "UserScriptException",
         "message": "init() failed.",

@@ -45,7 +45,7 @@ def test_the_status_is_the_models_own(here: Setting, status: int):
 
 
 def test_a_regenerated_key_is_fetched_anew(here: Setting):
-    """Within the same call."""
+    """The same call succeeds."""
     here.endpoint.deploy("blue")
     here.azure.models["blue"] = lambda _: Reply(200, [])
     here.endpoint.score(b"[]", "blue")

@@ -12,7 +12,7 @@ from mlops.endpoint import Traffic, direct
 
 
 def test_live_and_mirrored_traffic_change_in_one_update(here: Setting):
-    """And are in force when direct returns."""
+    """Both are in force when direct returns."""
     both(here)
     wanted = Traffic({"blue": 100}, {"green": 10})
     direct(here.endpoint, wanted)
@@ -29,7 +29,8 @@ def test_a_change_of_traffic_changes_nothing_else(here: Setting):
     here.endpoint.deploy("blue")
     held = here.azure.workspace.endpoints["credit"]
     held["tags"] = {"team": "risk"}
-    identity = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}/providers/Microsoft.ManagedIdentity/u"
+    group = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/{GROUP}"
+    identity = f"{group}/providers/Microsoft.ManagedIdentity/u"
     held["identity"] = {"type": "UserAssigned", "userAssignedIdentities": {identity: {}}}
     held["properties"] |= {"description": "Credit risk", "publicNetworkAccess": "Disabled"}
     direct(here.endpoint, Traffic({"blue": 100}))
