@@ -73,4 +73,5 @@ def load(element: ET.Element) -> Cors:
 def _with_port(origin: str) -> str:
     """As the policy compares them: a port that is left out is the scheme's."""
     parts = urlsplit(origin)
-    return f"{parts.scheme}://{parts.hostname}:{parts.port or {'http': 80, 'https': 443}.get(parts.scheme)}"
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{parts.hostname}:{port}"

@@ -19,7 +19,10 @@ START = datetime(2026, 11, 2, 10, tzinfo=UTC)
 GUID = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 ANSWER = b'{"predictions": [1.0], "metadata": {"request_id": "1"}}'
-OUR_REFUSAL = b'{"error": "Feature age must be a number.", "code": "wrong_type", "metadata": {"request_id": "1"}}'
+OUR_REFUSAL = (
+    b'{"error": "Feature age must be a number.", "code": "wrong_type", '
+    b'"metadata": {"request_id": "1"}}'
+)
 PRODUCTS = ["product.xml", "product-v2.xml"]
 LIMIT = 5 * 1024 * 1024
 NOT_READY = failure(

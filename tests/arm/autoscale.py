@@ -9,7 +9,10 @@ from typing import Any
 from arm.https import Reply, Request
 from arm.workspace import GROUP, PREFIX, SUBSCRIPTION
 
-SETTINGS = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Insights/autoscaleSettings"
+SETTINGS = (
+    f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"
+    "/providers/Microsoft.Insights/autoscaleSettings"
+)
 PAGE = 2
 """Settings in one answer; Azure says where the next ones are."""
 

@@ -138,7 +138,10 @@ class Models:
 
 
 def _refusal(status: int, code: str) -> Reply:
-    text = f"<?xml version='1.0' encoding='utf-8'?><Error><Code>{code}</Code><Message>{code}.</Message></Error>"
+    text = (
+        "<?xml version='1.0' encoding='utf-8'?>"
+        f"<Error><Code>{code}</Code><Message>{code}.</Message></Error>"
+    )
     return Reply(
         status, text.encode(), {"x-ms-error-code": code, "Content-Type": "application/xml"}
     )

@@ -150,7 +150,10 @@ class Workspace:
 
     def _known(self, endpoint: str) -> dict[str, Any]:
         if endpoint not in self.endpoints:
-            resource = f"Microsoft.MachineLearningServices/workspaces/{WORKSPACE}/onlineEndpoints/{endpoint}"
+            resource = (
+                f"Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
+                f"/onlineEndpoints/{endpoint}"
+            )
             raise Refusal(
                 404,
                 "ResourceNotFound",

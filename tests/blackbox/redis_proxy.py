@@ -115,7 +115,8 @@ class TlsProxy:
             finally:
                 with contextlib.suppress(OSError):
                     client.shutdown(socket.SHUT_RDWR)
-                requests.join()  # or OpenSSL would go on reading the number of a file that is somebody else's by then
+                # Or OpenSSL would go on reading a file descriptor that is somebody else's by then.
+                requests.join()
 
     def _requests(self, client: ssl.SSLSocket, redis: socket.socket) -> None:
         with contextlib.suppress(OSError):

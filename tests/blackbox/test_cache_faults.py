@@ -143,7 +143,10 @@ def table(pytestconfig: pytest.Config) -> Iterator[list[str]]:
     """Printed at the end."""
     rows: list[str] = []
     yield rows
-    header = "| Fault | Requests | Failures | Median before, ms | Median during, ms | Worst added, ms | Recovery, s |"
+    header = (
+        "| Fault | Requests | Failures | Median before, ms | Median during, ms "
+        "| Worst added, ms | Recovery, s |"
+    )
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print("", header, "|---|" + "---:|" * 6, *rows, sep="\n")
@@ -293,7 +296,10 @@ def row(name: str, calm: list[Seen], trouble: list[Seen], seconds: float) -> str
     before, during = (statistics.median(seen.ms for seen in part) for part in (calm, trouble))
     worst = max(seen.ms for seen in trouble) - before
     requests = len(calm) + len(trouble)
-    return f"| {name} | {requests} | {wrong} | {before:.1f} | {during:.1f} | {worst:.0f} | {seconds:.1f} |"
+    return (
+        f"| {name} | {requests} | {wrong} | {before:.1f} | {during:.1f} "
+        f"| {worst:.0f} | {seconds:.1f} |"
+    )
 
 
 def harmless(place: Place, load: Load) -> None:

@@ -160,7 +160,10 @@ def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bo
 def test_a_chunked_body_that_breaks_off_is_not_taken_for_a_whole_one(demo: Server, rest: bytes):
     """Though what came may be good JSON."""
     body = BODY.encode()
-    head = b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /score HTTP/1.1\r\nHost: h\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     with socket.create_connection(("127.0.0.1", demo.port), timeout=20) as connection:
         connection.sendall(head + f"{len(body):x}\r\n".encode() + body + b"\r\n" + rest)
         connection.shutdown(socket.SHUT_WR)

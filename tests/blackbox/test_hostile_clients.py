@@ -90,15 +90,18 @@ def test_a_header_of_64_kb_holds_nobody_up(demo: Server, shape: str):
 
 
 NAMES = [
-    b"Content-Type", b"Content-Length", b"Content-Encoding", b"Transfer-Encoding", b"Connection", b"Upgrade", b"Host",
-    b"Expect", b"TE", b"Trailer", b"x-request-id", b"traceparent", b"Cache-Control", b"TraceId", b"Content_Length", b"",
+    b"Content-Type", b"Content-Length", b"Content-Encoding", b"Transfer-Encoding", b"Connection",
+    b"Upgrade", b"Host", b"Expect", b"TE", b"Trailer", b"x-request-id", b"traceparent",
+    b"Cache-Control", b"TraceId", b"Content_Length", b"",
 ]  # fmt: skip
 VALUES = [
-    b"application/json", b"application/json; charset*0=;charset=;", b"application/json;c*" + b"9" * 5000 + b"=utf-8",
-    b"application/json; charset=\xff", b'application/json;x="', b"chunked", b"gzip, chunked", b"identity", b"gzip",
-    b"0" * 5000 + b"64", b"9" * 5000, b"18446744073709551616", b"-1", b"+5", b"1e3", b"6_4", b"\xb2", b"", b" ",
-    b"keep-alive", b"close", b"Upgrade", b"upgrade, close", b"h2c", b"websocket", b"100-continue", b"a" * 101,
-    b"x" * 9000, b"\x00", b"\x0b", b"\xe9\xff", b"no-store", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",
+    b"application/json", b"application/json; charset*0=;charset=;",
+    b"application/json;c*" + b"9" * 5000 + b"=utf-8", b"application/json; charset=\xff",
+    b'application/json;x="', b"chunked", b"gzip, chunked", b"identity", b"gzip",
+    b"0" * 5000 + b"64", b"9" * 5000, b"18446744073709551616", b"-1", b"+5", b"1e3", b"6_4",
+    b"\xb2", b"", b" ", b"keep-alive", b"close", b"Upgrade", b"upgrade, close", b"h2c",
+    b"websocket", b"100-continue", b"a" * 101, b"x" * 9000, b"\x00", b"\x0b", b"\xe9\xff",
+    b"no-store", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",
 ]  # fmt: skip
 METHODS = [
     b"POST",
@@ -113,8 +116,9 @@ METHODS = [
     b"",
 ]
 PATHS = [
-    b"/score", b"//score", b"/score/", b"/liveness", b"/metrics", b"/", b"*", b"/swagger.json?version=\xff", b"/%ff",
-    b"http://h/score", b"http://h:99999999/score", b"h:1", b"/score?" + b"9" * 9000, b"",
+    b"/score", b"//score", b"/score/", b"/liveness", b"/metrics", b"/", b"*",
+    b"/swagger.json?version=\xff", b"/%ff", b"http://h/score", b"http://h:99999999/score", b"h:1",
+    b"/score?" + b"9" * 9000, b"",
 ]  # fmt: skip
 VERSIONS = [
     b"HTTP/1.1",

@@ -89,7 +89,10 @@ def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_pa
     """To the last digit of a probability: eight requests that come together, and each by itself."""
     rows = support.diabetes()[0].head(8).to_numpy().tolist()
     bodies = [orjson.dumps({"data": [row], "method": "predict_proba"}) for row in rows]
-    head = "POST /score HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+    head = (
+        "POST /score HTTP/1.1\r\nHost: h\r\n"
+        "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+    )
     with (
         serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server,
         contextlib.ExitStack() as stack,
@@ -259,7 +262,10 @@ def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Pat
             return sum(psutil.Process(worker).memory_info().rss for worker in server.workers())
 
         before = memory()
-        head = b"POST /nope HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 9999999\r\n\r\n"
+        head = (
+            b"POST /nope HTTP/1.1\r\nHost: h\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 9999999\r\n\r\n"
+        )
         for _ in range(100):
             connection = open_sockets.enter_context(
                 socket.create_connection(("127.0.0.1", server.port))
@@ -273,7 +279,10 @@ def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Pat
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
     """Those that never finish their body take places in flight, not the threads that probes need;
     and not for long."""
-    half = b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
+    half = (
+        b"POST /score HTTP/1.1\r\nHost: x\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
+    )
     with (
         serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server,
         contextlib.ExitStack() as stack,

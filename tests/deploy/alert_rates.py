@@ -92,7 +92,8 @@ def tables() -> Iterator[str]:
     """The rows of both, as they stand in the page."""
     for shares, measured in ((STEADY, false_pages), (FAULTS, minutes_to_ring)):
         for share in shares:
-            yield f"| {share:.1%} | {' | '.join(_said(measured(rate, share)) for rate in TRAFFIC.values())} |"
+            cells = (_said(measured(rate, share)) for rate in TRAFFIC.values())
+            yield f"| {share:.1%} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":

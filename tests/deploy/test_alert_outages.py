@@ -155,7 +155,10 @@ def test_a_quota_that_is_used_up_rings(queries: dict[str, Query]):
     def rings(*rows: dict[str, Any]) -> bool:
         return fires_on("LogQuotaReached", query, {"_LogOperation": list(rows)}, MIDNIGHT + HOUR)
 
-    stopped = "The data collection stopped due to daily limit of free data reached. Ingestion status = OverQuota"
+    stopped = (
+        "The data collection stopped due to daily limit of free data reached. "
+        "Ingestion status = OverQuota"
+    )
     assert rings(operation(stopped))
     assert not rings(operation("Data collection resumed. Ingestion status = RespectQuota"))
     assert not rings(operation("Data of type X was dropped: a field is too long"))

@@ -235,9 +235,11 @@ def image_user(_: str) -> None:
 CLAIMS: dict[str, dict[str, Callable[[str], None]]] = {
     "kubernetes.md": {
         "`preStop` waits": stops,
-        "The startup probe gives a model two minutes to load, and lets a pod in within two seconds": starts,
+        "The startup probe gives a model two minutes to load, and lets a pod in within "
+        "two seconds": starts,
         "Not root, no capabilities, a read-only root file system but for `/tmp`": has_no_rights,
-        "Requests come from the virtual network, from pods with the label, and from `kube-system`": lets_in,
+        "Requests come from the virtual network, from pods with the label, and from "
+        "`kube-system`": lets_in,
         "| `overlays/dev` | DNS": reaches("dev"),
         "| `overlays/prod` | also Redis": reaches_both,
         "| | and Entra ID": reaches_both,
@@ -249,7 +251,8 @@ CLAIMS: dict[str, dict[str, Callable[[str], None]]] = {
         "NetworkPolicy, non-root, PodDisruptionBudget, zones": has_all,
     },
     "infrastructure.md": {
-        "| addresses | public, by Entra ID | private but for the gateway and the endpoint's scoring": private_or_not,
+        "| addresses | public, by Entra ID | private but for the gateway and the "
+        "endpoint's scoring": private_or_not,
         "The scoring address stays public, and answers only to a token": scoring_address,
         "| address | port 10000, TLS | port 6380, TLS 1.2 |": redis_ports,
         "| Standard C1, port 6380, password |": standard_c1,

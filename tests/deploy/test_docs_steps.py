@@ -75,7 +75,10 @@ def test_a_step_that_makes_something_says_how_to_undo_it_and_what_it_costs(
 
 def test_a_step_that_lacks_them_is_found():
     """The check above can fail."""
-    page = "```bash\naz group create --name rg # Azure\n```\n\nText.\n\n## Next\n\n**Undo**: x\n**Cost**: y\n"
+    page = (
+        "```bash\naz group create --name rg # Azure\n```\n\nText.\n\n"
+        "## Next\n\n**Undo**: x\n**Cost**: y\n"
+    )
     assert [missing(after) for _, after in steps(page)] == [["Undo", "Cost"]]
     assert list(steps("```bash\naz account show\n```\n")) == []
 

@@ -12,9 +12,11 @@ from deploy.test_terraform_checkov import CHECKOV
 CHECKS = 300
 
 KNOWN = {
-    "CKV_K8S_15": "imagePullPolicy Always: a tag is one version, and a pod is to start while the registry is down",
+    "CKV_K8S_15": "imagePullPolicy Always: a tag is one version, and a pod is to start while the "
+    "registry is down",
     "CKV_K8S_43": "digest: whoever deploys knows it, not this repository",
-    "CKV_K8S_35": "a secret as variable: the guide's Redis key, where the settings read it; Entra ID needs none",
+    "CKV_K8S_35": "a secret as variable: the guide's Redis key, where the settings read it; Entra "
+    "ID needs none",
 }
 """Checks that fail, and why they may."""
 

@@ -21,7 +21,8 @@ with Path("calls.txt").open("a") as calls:
     calls.write(" ".join(words) + chr(10))
 if "uv" in words:
     inputs = [Path(word) for word in words if word.endswith(".in")]
-    wanted = [line for path in inputs for line in path.read_text().split(chr(10)) if line and line[0] != "#"]
+    lines = [line for path in inputs for line in path.read_text().split(chr(10))]
+    wanted = [line for line in lines if line and line[0] != "#"]
     if any(line.startswith("unknown") for line in wanted):
         sys.exit("No solution found")
     hashed = "==1.0 " + chr(92) + chr(10) + "    --hash=sha256:00"

@@ -124,7 +124,10 @@ def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy
     mocks = flags[: flags.index("variables {")]
     for path in (copy / "tests").iterdir():
         path.unlink()
-    run = 'variables {\n  subscription_id = "00000000-0000-0000-0000-000000000000"\n}\nrun "all" {\n  command = plan\n}\n'
+    run = (
+        'variables {\n  subscription_id = "00000000-0000-0000-0000-000000000000"\n}\n'
+        'run "all" {\n  command = plan\n}\n'
+    )
     (copy / "tests" / "environment.tftest.hcl").write_text(mocks + run)
     assert terraform(copy, "init", "-backend=false").returncode == 0
     done = terraform(copy, "test", f"-var-file=terraform.tfvars.{name}")

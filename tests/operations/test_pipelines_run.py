@@ -69,13 +69,17 @@ PIPELINES: dict[str, tuple[Callable[[], Iterator[Step]], dict[str, str]]] = {
 QUICK = {"ROLLOUT_OPTIONS": "--step-minutes 0.001 --keep-minutes 0.001 --requests 100"}
 
 NOT_RUN = {
-    "sudo apt-get update -qq && sudo apt-get install -y -qq redis-server prometheus": "needs root and the network",
+    "sudo apt-get update -qq && sudo apt-get install -y -qq redis-server prometheus": (
+        "needs root and the network"
+    ),
     ".ci/terraform": "needs docker and the network",
     "make test": "takes minutes, and runs this very test",
     "make terraform": "needs Terraform's registry",
     "make sbom": "test_the_sbom_lists_what_is_installed runs what it calls",
     "make audit": "needs the network",
-    "make demo": "test_make_demo_leaves_your_artifact_alone reads it; test_cli.py runs what it calls",
+    "make demo": (
+        "test_make_demo_leaves_your_artifact_alone reads it; test_cli.py runs what it calls"
+    ),
     ".ci/image": "needs docker; test_image.py runs the image's command without",
     "make manifests": "needs kubectl; test_kubernetes.py compares with what it wrote",
     "git diff --exit-code tests/data/kubernetes": "belongs to make manifests",

@@ -120,7 +120,8 @@ def cloud(name: str, model_dir: Path, folder: Path) -> Iterator[Cloud]:
             "HTTPS_PROXY": address,
             "REQUESTS_CA_BUNDLE": str(certificates),
             "SSL_CERT_FILE": str(certificates),
-            "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",  # else others wait for a machine of Azure's to answer
+            # Else others wait for a machine of Azure's to answer.
+            "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
             "AZ_PYTHON": sys.executable,
             "AZ_SUBSCRIPTION": SUBSCRIPTION,
         }

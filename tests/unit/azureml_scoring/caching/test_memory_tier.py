@@ -84,6 +84,7 @@ print(most - before, row.cache.memory_bytes)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 100])
 @pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="Only Linux tells there what a process occupies."
