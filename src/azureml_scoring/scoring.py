@@ -62,43 +62,20 @@ class Parts:
 class Scoring:
     """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``.
 
-    What goes wrong in a step becomes the answer. Between its
-    steps other requests may take theirs. Several requests take least time that way: each step's
-    code is then in the processor's caches for all but the first.
+    What goes wrong in a step becomes the answer. Between its steps other requests may take theirs.
+    Several requests take least time that way: each step's code is then in the processor's caches
+    for all but the first.
     """
 
-    __slots__ = (
-        "_batch",
-        "_due",
-        "_inline",
-        "_joint",
-        "_may_wait",
-        "_model",
-        "_outcome",
-        "_parts",
-        "_started",
-        "request",
-    )
-    _batch: Batch
     _model: Model
+    _batch: Batch
+    _inline: Predict | None
 
-    def __init__(
-        self,
-        parts: Parts,
-        request: Request,
-        due: float,
-        *,
-        may_wait: bool,
-        joint: JointPredict | None,
-    ) -> None:
-        """``due``: the deadline, by the monotonic clock. ``joint``: collects the single rows of
-        requests that are predicted together."""
+    def __init__(self, parts: Parts, request: Request, due: float) -> None:
+        """``due``: the deadline, by the monotonic clock."""
         self.request = request
         self._parts = parts
         self._due = due
-        self._may_wait = may_wait
-        self._joint = joint
-        self._inline: Predict | None = None
         self._started = parts.clock()
         self._outcome = Outcome(
             request.request_id,
@@ -107,10 +84,11 @@ class Scoring:
             traceparent=request.traceparent,
         )
 
-    def read(self) -> None:
+    def read(self, *, may_wait: bool = True, joint: JointPredict | None = None) -> None:
         """Read and validate the body, and choose who predicts it.
 
-        Raises MustWait if only a thread that may wait can predict it; nothing is reported then.
+        ``joint``: collects the single rows of requests that are predicted together. Raises MustWait
+        if only a thread that may wait can predict the body; nothing is reported then.
         """
         parts, outcome, held = self._parts, self._outcome, self.request.held
         try:
@@ -128,10 +106,10 @@ class Scoring:
             outcome.seconds[VALIDATE] = parts.clock() - read
             outcome.rows = len(batch.X)
             inline = model.quick(batch) if model.quick else None
-            if not (inline or self._may_wait):
+            if not (inline or may_wait):
                 raise MustWait
-            if inline and self._joint and model.each and outcome.rows == 1:
-                inline = self._joint.add(model.each, batch)
+            if inline and joint and model.each and outcome.rows == 1:
+                inline = joint.add(model.each, batch)
             self._inline = inline
         except Exception as error:
             self._note(error)

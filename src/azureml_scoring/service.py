@@ -14,7 +14,6 @@ from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.inputs.payload import Limits
 from azureml_scoring.log import text
 from azureml_scoring.model_runner import ModelRunner
-from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.request import Answer, Hook, Request
 from azureml_scoring.scoring import ModelSource, Parts, Scoring
@@ -70,8 +69,8 @@ class Service:
         """Answer a request that was admitted before its body was read. ``due``: its deadline, by
         the monotonic clock. Raises MustWait, unless it may wait."""
         try:
-            scoring = self.begin(request, due, may_wait=may_wait)
-            scoring.read()
+            scoring = self.begin(request, due)
+            scoring.read(may_wait=may_wait)
             scoring.predict()
             answer = scoring.answer()
             scoring.report()
@@ -84,13 +83,6 @@ class Service:
         """Answer with this error in place of reading the body. It is reported as any other."""
         return self.score_admitted(request.refused(error), 0.0)
 
-    def begin(
-        self,
-        request: Request,
-        due: float,
-        *,
-        may_wait: bool = True,
-        joint: JointPredict | None = None,
-    ) -> Scoring:
+    def begin(self, request: Request, due: float) -> Scoring:
         """Return the request's steps, for a caller that takes them one by one."""
-        return Scoring(self._parts, request, due, may_wait=may_wait, joint=joint)
+        return Scoring(self._parts, request, due)

@@ -99,9 +99,8 @@ class ScoringEndpoint:
     def begin(self, environ: Environ, body: bytes, joint: JointPredict) -> Scoring:
         """Read and validate a small request, whose next steps the caller takes. Raises MustWait."""
         request = self._reader.received(environ, body)
-        due = self._service.admission.due
-        scoring = self._service.begin(request, due, may_wait=False, joint=joint)
-        scoring.read()
+        scoring = self._service.begin(request, self._service.admission.due)
+        scoring.read(may_wait=False, joint=joint)
         return scoring
 
     def headers(self, request: Request, answer: Answer, started: float) -> list[tuple[str, str]]:

@@ -332,11 +332,10 @@ def test_single_rows_of_requests_that_are_answered_together_are_computed_togethe
     asked, joint = service(source=source), JointPredict()
     bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
     scorings = [
-        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9, joint=joint)
-        for body in bodies
+        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9) for body in bodies
     ]
     for scoring in scorings:
-        scoring.read()
+        scoring.read(joint=joint)
     assert not calls
     for scoring in scorings:
         scoring.predict()
