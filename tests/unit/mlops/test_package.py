@@ -352,7 +352,7 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     assert onnx
     assert onnx.parity["rows"] >= MIN_COMPARED_ANSWERS
     assert any(
-        f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} answers" in line for line in told
+        f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} compared" in line for line in told
     )
 
 
