@@ -35,8 +35,8 @@ MAX_FILE_ROWS = 100
 
 Choice = Literal["synthetic", "sample"]
 CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
-Source = Choice | pd.DataFrame
-GoldenOption = Source | CsvFile
+GoldenSource = Choice | pd.DataFrame
+GoldenOption = GoldenSource | CsvFile
 """A source, or a CSV that is yet to be read with the types of the fit."""
 
 
@@ -65,7 +65,7 @@ class GoldenSelector:
         self._finite = finite
         self._methods = list(finite) or contract.methods[:1]
 
-    def select(self, source: Source, sample: list[InputRow], say: Say) -> list[InputRow]:
+    def select(self, source: GoldenSource, sample: list[InputRow], say: Say) -> list[InputRow]:
         """Return the golden rows. Raises StartupError if the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)
