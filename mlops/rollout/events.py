@@ -19,7 +19,7 @@ LINE_START = b'{"at": '
 """How each line begins that a journal wrote."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
-Shares = dict[str, Percent]
+TrafficShares = dict[str, Percent]
 Time = Annotated[float, Field(ge=0, le=253_402_300_799)]
 """Seconds since 1970, up to the year 9999."""
 
@@ -97,8 +97,8 @@ class Directed(TypedDict):
     at: Time
     event: Literal["traffic"]
     share: Percent
-    live: Shares
-    mirror: Shares
+    live: TrafficShares
+    mirror: TrafficShares
 
 
 @strict
@@ -117,8 +117,8 @@ class Back(TypedDict):
     reason: str
     outcome: RolloutOutcome
     share: Percent
-    live: Shares
-    mirror: Shares
+    live: TrafficShares
+    mirror: TrafficShares
 
 
 @strict
