@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from azureml_scoring.errors import ScoringError, StartupError, reason
-from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.batch import Batch, InputRow
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
@@ -21,7 +21,7 @@ from mlops import sample_file
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
 from mlops.say import Say
-from mlops.synthetic_rows import InputRow, SyntheticRows
+from mlops.synthetic_rows import SyntheticRows
 
 GOLDEN_ROWS = 10
 MIN_NEW_ROWS = 3
