@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from azureml_scoring import errors
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from validation import validate
 
 NAMED = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))

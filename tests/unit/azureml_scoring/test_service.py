@@ -16,7 +16,7 @@ from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.errors import NotReady, Overloaded
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import CacheState, MustWait, Outcome, Request
 from azureml_scoring.service import Service

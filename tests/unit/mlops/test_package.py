@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import support
 from azureml_scoring.errors import ModelRefusedInput, StartupError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import batch_of

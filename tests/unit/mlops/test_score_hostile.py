@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression
 import support
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from hostile_server import Pieces, answer, bomb, hostile
 from mlops import score_client
 from mlops.answer import MAX_ANSWER_BYTES

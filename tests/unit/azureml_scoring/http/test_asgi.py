@@ -12,7 +12,7 @@ from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, THREADS,
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.connection import CUT_OFF
 from azureml_scoring.http.response import Response
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import MustWait
 
 LIMITS = Limits(max_bytes=100_000)
