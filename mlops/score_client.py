@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from mlops.answer import HttpAnswer, UnusableAnswer, read
+from mlops.endpoint import DEPLOYMENT_HEADER
 from mlops.model_status import model_status
 from mlops.plain_text import one_line
 
@@ -55,7 +56,7 @@ def headers_of(secret: str | None, deployment: str | None) -> dict[str, str]:
     if secret:
         headers["Authorization"] = f"Bearer {secret}"
     if deployment:
-        headers["azureml-model-deployment"] = deployment
+        headers[DEPLOYMENT_HEADER] = deployment
     return headers
 
 
