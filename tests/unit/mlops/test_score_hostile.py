@@ -20,9 +20,9 @@ from hostile_server import Pieces, answer, bomb, hostile
 from mlops import score_client
 from mlops.answer import MAX_ANSWER_BYTES
 from mlops.cli import main
-from mlops.model_status import STATUS_HEADER
 from validation import validate
 
+MODEL_STATUS = "ms-azureml-model-error-statuscode"
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,"
 ESCAPES = "\x1b]0;title\x07\x1b[31m red\nsecond line\r\x9b2J\u202e"
 
@@ -101,14 +101,14 @@ ANSWERS = {
     ),
     "endless headers": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100_000, "can't be reached"),
     "a hidden status that is none": (
-        answer(b"", f"{STATUS_HEADER}: \xb2", status="424 F"),
+        answer(b"", f"{MODEL_STATUS}: \xb2", status="424 F"),
         "answered 424",
     ),
     "a hidden status of 5,000 digits": (
-        answer(b"", f"{STATUS_HEADER}: {'4' * 5000}", status="424 F"),
+        answer(b"", f"{MODEL_STATUS}: {'4' * 5000}", status="424 F"),
         "answered 424",
     ),
-    "a hidden 200": (answer(b"[1, 2, 3]", f"{STATUS_HEADER}: 200", status="424 F"), "answered 424"),
+    "a hidden 200": (answer(b"[1, 2, 3]", f"{MODEL_STATUS}: 200", status="424 F"), "answered 424"),
     "an error that is no text": (answer(b'{"error": {"a": 1}}', status="400 B"), "answered 400"),
     "an error with odd parts": (
         answer(b'{"error": "No.", "code": [1], "location": {"a": 1}}', status="400 B"),
