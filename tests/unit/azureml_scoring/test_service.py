@@ -1,81 +1,18 @@
-import datetime
 import gc
 import re
-import threading
 import weakref
-from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import orjson
 import pytest
 
-from azureml_scoring.admission import Admission
 from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.errors import NotReady, Overloaded
-from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.models.joint_predict import JointPredict
-from azureml_scoring.request import CacheState, MustWait, Outcome, Request
-from azureml_scoring.service import Service
-from azureml_scoring.shared.cache_counts import CacheCounts
+from azureml_scoring.request import CacheState, Outcome, Request
 from azureml_scoring.shared.measures import STAGES
-from azureml_scoring.shared.scoreboard import WorkerRow
-from cache import Predictions, ResponseCache
-
-NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
-
-
-class Source:
-    def __init__(self, predict: Any) -> None:
-        self._model = SimpleNamespace(
-            quick=None,
-            each=None,
-            name="m",
-            version="v1.2.3",
-            contract=Contract((Feature("a"),), ("predict",)),
-            predict=predict,
-            cacheable=True,
-            proven=False,
-        )
-
-    @property
-    def version(self) -> str:
-        return "v1.2.3"
-
-    @property
-    def loaded(self) -> Any:
-        return self._model
-
-    def model(self) -> Any:
-        return self._model
-
-
-def service(
-    predict: Any = lambda batch: batch.X[:, 0].tolist(),
-    *,
-    source: Any = None,
-    cache: Any = None,
-    **options: Any,
-) -> Service:
-    row = WorkerRow()
-    admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
-    return Service(
-        source or Source(predict),
-        admission,
-        cache or ResponseCache([], CacheCounts(lambda: row)),
-        Limits(),
-        deployment="production",
-        now=lambda: NOW,
-        **options,
-    )
-
-
-def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:
-    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))
-    return answer.status, orjson.loads(answer.body)
+from cache import Predictions
+from function_service import Source, ask, service
 
 
 def test_an_answer_has_the_documented_shape():
@@ -292,70 +229,3 @@ def test_hooks_are_told_what_became_of_each_request():
     assert all(
         outcome.duration_ms > 0 and re.fullmatch("id-1", outcome.request_id) for outcome in seen
     )
-
-
-def test_a_quick_model_is_computed_on_the_requests_own_thread():
-    """Handing it to another thread would take several times as long."""
-    for quick in (True, False):
-        source = Source(lambda batch: [threading.get_ident()])
-        predict = source.loaded.predict
-        source.loaded.quick = (lambda batch, predict=predict: predict) if quick else None
-        asked = service(source=source)
-        status, body = ask(asked, {"data": [[1]]}.items())
-        assert status == 200
-        assert (body["predictions"] == [threading.get_ident()]) is quick
-        assert asked.quick is quick
-
-
-def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
-    """If nothing may wait, nothing is reported."""
-    source = Source(lambda batch: [threading.get_ident()])
-    source.loaded.quick = lambda batch: None
-    seen: list[Outcome] = []
-    asked = service(source=source, hooks=[seen.append])
-    _, body = ask(asked, {"data": [[1]]}.items())
-    assert body["predictions"] != [threading.get_ident()]
-    with pytest.raises(MustWait):
-        asked.score_admitted(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9, may_wait=False)
-    assert len(seen) == 1
-
-
-def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
-    """A request of two rows is computed alone; each gets its own answers."""
-    source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
-
-    def each(batches: Sequence[Batch]) -> list[list[Any]]:
-        calls.append(len(batches))
-        return [batch.X[:, 0].tolist() for batch in batches]
-
-    source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
-    asked, joint = service(source=source), JointPredict()
-    bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
-    scorings = [
-        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9) for body in bodies
-    ]
-    for scoring in scorings:
-        scoring.read(joint=joint)
-    assert not calls
-    for scoring in scorings:
-        scoring.predict()
-    answers = [orjson.loads(scoring.answer().body)["predictions"] for scoring in scorings]
-    assert answers == [[1.0], [2.0, 3.0], [4.0]]
-    assert calls == [2]
-
-
-def test_nothing_is_quick_with_a_cache_far_away():
-    """A look-up waits for another machine."""
-    source = Source(lambda batch: [1])
-    source.loaded.quick = lambda batch: source.loaded.predict
-    assert service(source=source).quick
-    assert not service(source=source, cache=SimpleNamespace(far_away=True)).quick
-
-
-def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
-    """It would hold two places."""
-    asked = service()
-    with asked.admission.admit(), asked.admission.admit() as due:
-        request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
-        assert asked.score(request).status == 503
-        assert asked.score_admitted(request, due).status == 200
