@@ -26,8 +26,6 @@ from mlops.sample_file import load as load_sample
 FRAME = pd.DataFrame(
     {"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": pd.Categorical(["red", "blue"] * 10)}
 )
-
-
 NUMBERS = pd.DataFrame(np.arange(40.0).reshape(20, 2))
 
 
@@ -60,8 +58,6 @@ def test_models_without_scikit_learns_tags_are_packaged_and_served(
 
 
 PLAIN = FRAME.astype({"colour": object})
-
-
 ONLY_RED = PLAIN[PLAIN["colour"] == "red"]
 
 

@@ -87,8 +87,6 @@ class Words(TransformerMixin, BaseEstimator):
 
 
 WORDS = make_pipeline(FunctionTransformer(lowered), TfidfVectorizer())
-
-
 NUMBERED = {f"n{place}": range(20) for place in range(20)}
 
 
@@ -141,8 +139,6 @@ def as_it_is(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 ENCODED = make_pipeline(OneHotEncoder(), LogisticRegression())
-
-
 IMPUTED = make_pipeline(
     SimpleImputer(strategy="most_frequent"), OneHotEncoder(), LogisticRegression()
 )

@@ -27,8 +27,6 @@ from mlops.package import package
 from places import DATA
 
 FRAME = pd.DataFrame({"a": [1.0, 2.0, 4.0]})
-
-
 TYPES = ["functools.partial", "scripted.leave_note"]
 
 
