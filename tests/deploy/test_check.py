@@ -7,16 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from deploy.checkout import (
-    BLUE,
-    ENDPOINT,
-    FILES,
-    GONE,
-    REPOSITORY,
-    Checkout,
-    check,
-    command,
-)
+from deploy.checkout import BLUE, ENDPOINT, FILES, GONE, REPOSITORY, Checkout, check, command
 from mlops.cli import main
 
 

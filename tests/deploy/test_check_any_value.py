@@ -8,15 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.checkout import (
-    BLUE,
-    ENDPOINT,
-    FILES,
-    GONE,
-    REPOSITORY,
-    Checkout,
-    check,
-)
+from deploy.checkout import BLUE, ENDPOINT, FILES, GONE, REPOSITORY, Checkout, check
 
 JSON = st.recursive(
     st.none()

@@ -4,16 +4,7 @@ import re
 
 import pytest
 
-from deploy.checkout import (
-    AKS,
-    AKS_ENDPOINT,
-    BLUE,
-    ENDPOINT,
-    GONE,
-    NAMES,
-    Checkout,
-    command,
-)
+from deploy.checkout import AKS, AKS_ENDPOINT, BLUE, ENDPOINT, GONE, NAMES, Checkout, command
 from mlops.check import run
 from mlops.check.document import read
 from mlops.check.kind import kind

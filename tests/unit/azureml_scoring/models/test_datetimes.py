@@ -7,9 +7,7 @@ import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-)
+from sklearn.preprocessing import FunctionTransformer
 
 import support
 from azureml_scoring.inputs.contract import Feature

@@ -10,16 +10,7 @@ from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.plan import Plan, steps
-from simulated_endpoint import (
-    NEW,
-    OLD,
-    PLAN,
-    Killed,
-    Simulated,
-    claim,
-    journal,
-    rollout,
-)
+from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, claim, journal, rollout
 
 
 @pytest.fixture

@@ -12,16 +12,7 @@ from mlops.rollout.journal import RolloutOutcome
 from mlops.rollout.plan import Check, Plan, steps
 from mlops.rollout.progress import line_of
 from mlops.rollout.questions import Questions
-from simulated_endpoint import (
-    NEW,
-    OLD,
-    PLAN,
-    RULES,
-    Simulated,
-    all_events,
-    journal,
-    rollout,
-)
+from simulated_endpoint import NEW, OLD, PLAN, RULES, Simulated, all_events, journal, rollout
 
 UNCHECKED_GOLDEN = replace(PLAN, steps=steps(golden=False), unchecked=(Check.GOLDEN,))
 

@@ -9,17 +9,7 @@ from mlops.endpoint import State, Status, Traffic, direct
 from mlops.rollout.controller import Rollout
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.way_back import put_back
-from simulated_endpoint import (
-    GOLDEN,
-    NEW,
-    OLD,
-    PLAN,
-    RULES,
-    Simulated,
-    all_events,
-    back,
-    claim,
-)
+from simulated_endpoint import GOLDEN, NEW, OLD, PLAN, RULES, Simulated, all_events, back, claim
 
 
 @pytest.fixture
