@@ -15,10 +15,11 @@ from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.claim import EndpointClaim, Overtaken, check_free
 from mlops.rollout.ending import end
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Finding, RequestTally, Rules, breaches, judge, proven
+from mlops.rollout.judge import Finding, Rules, breaches, judge, proven
 from mlops.rollout.plan import COMPARING_ACTIONS, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, RolloutPhase, new_run
+from mlops.rollout.request_tally import RequestTally
 from mlops.rollout.same_rows import agreement, answered
 from mlops.rollout.way_back import note_overtaken, put_back
 
