@@ -61,7 +61,7 @@ class LoadRun:
     cpu: float | None
 
 
-class Generator:
+class GeneratorProcess:
     """The generator at work. ``began``: when its first request was due, in seconds since 1970.
     ``cpu``: as in ``LoadRun``."""
 
@@ -93,7 +93,7 @@ class Generator:
 
 
 @contextlib.contextmanager
-def generating(plan: LoadPlan) -> Iterator[Generator]:
+def generating(plan: LoadPlan) -> Iterator[GeneratorProcess]:
     """Start the generator, and end it with the block. Raises StartupError."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mlops.load.generator"],
@@ -103,7 +103,7 @@ def generating(plan: LoadPlan) -> Iterator[Generator]:
     )
     with process:
         try:
-            yield Generator(process, plan)
+            yield GeneratorProcess(process, plan)
         finally:
             process.kill()
 
