@@ -32,6 +32,9 @@ BARE: dict[str, str] = {}
 THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2"}
 """What `make serve` starts, with two workers."""
 
+ONE_WORKER = THREADS | {"WORKER_COUNT": "1"}
+"""The same with one, for all that does not depend on their number: each loads the model anew."""
+
 
 def until(condition: Callable[[], Any], what: str) -> Any:
     """What ``condition`` returns once that is true."""

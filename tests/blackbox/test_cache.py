@@ -14,7 +14,7 @@ import pytest
 
 import support
 from azureml_scoring.caching.value import Entry, Seal
-from blackbox.server import BARE, THREADS, Server, serving, until
+from blackbox.server import BARE, ONE_WORKER, THREADS, Server, serving, until
 from redis_server import Valkey, valkey
 
 pytestmark = pytest.mark.any_worker
@@ -28,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return support.scripted(tmp_path_factory.mktemp("steady"), "Steady")
 
 
-@pytest.fixture(params=[BARE, THREADS | {"WORKER_COUNT": "1"}], ids=["bare", "threads"])
+@pytest.fixture(params=[BARE, ONE_WORKER], ids=["bare", "threads"])
 def server(request: pytest.FixtureRequest, model: Path, tmp_path: Path) -> Iterator[Server]:
     with serving(model, tmp_path, **request.param, SCORING_CACHE_MUST_PAY="false") as started:
         yield started
@@ -114,7 +114,7 @@ def test_cache_control_is_honoured(server: Server):
 def test_equal_requests_at_once_are_computed_once(model: Path, tmp_path: Path):
     """The others get what the first is computing."""
     with (
-        serving(model, tmp_path, **(THREADS | {"WORKER_COUNT": "1"})) as server,
+        serving(model, tmp_path, **ONE_WORKER) as server,
         ThreadPoolExecutor(20) as clients,
     ):
         states = list(clients.map(lambda _: state(server, SLOW), range(20)))

@@ -12,13 +12,12 @@ from scripted import FAIL
 
 import support
 from blackbox.browser import browsing
-from blackbox.server import THREADS, Server, serving, until
+from blackbox.server import ONE_WORKER, Server, serving, until
 from blackbox.test_metrics import scraped
 
 pytestmark = pytest.mark.any_worker
 
-DASHBOARD = THREADS | {
-    "WORKER_COUNT": "1",
+DASHBOARD = ONE_WORKER | {
     "SCORING_DASHBOARD": "true",
     "SCORING_CACHE_MUST_PAY": "false",
 }
@@ -132,7 +131,7 @@ def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
 
 def test_the_dashboard_is_for_those_who_ask_for_it(demo_model: Path, tmp_path: Path):
     """Off by default."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER) as server:
         assert server.get("/dashboard").status_code == 404
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import support
-from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 
 BODY = json.dumps({"data": [support.ROW]}).encode()
 FILES = 64
@@ -180,9 +180,7 @@ def test_no_head_is_a_failure_of_ours(demo: Server):
 @pytest.fixture(scope="module")
 def narrow(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker that may open few files."""
-    with serving(
-        demo_model, tmp_path_factory.mktemp("narrow"), up=False, **THREADS | {"WORKER_COUNT": "1"}
-    ) as server:
+    with serving(demo_model, tmp_path_factory.mktemp("narrow"), up=False, **ONE_WORKER) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         server.wait_until_up()
         yield server

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 import support
-from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 from blackbox.test_contract import ROWS
 from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
 
@@ -33,7 +33,7 @@ GENERATED = re.compile(
 )
 """Ids, trace ids and times that differ from request to request."""
 
-ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
+ENV = ONE_WORKER | {"SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
 JSON = {"Content-Type": "application/json"}
 
 

@@ -15,7 +15,16 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import BARE, GUNICORN, PATIENCE, REPOSITORY, THREADS, serving, until
+from blackbox.server import (
+    BARE,
+    GUNICORN,
+    ONE_WORKER,
+    PATIENCE,
+    REPOSITORY,
+    THREADS,
+    serving,
+    until,
+)
 
 BACKGROUND = {"SCORING_MODEL_LOAD": "background"}
 
@@ -268,7 +277,7 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
 
 def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
     """Flask, which answers it here, adds none of its own; a probe leaves none."""
-    by_flask = THREADS | {"AML_CORS_ORIGINS": "https://a.example"}
+    by_flask = ONE_WORKER | {"AML_CORS_ORIGINS": "https://a.example"}
     with serving(demo_model, tmp_path, **by_flask) as server:
         for _ in range(3):
             server.score([support.ROW])
@@ -279,7 +288,7 @@ def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
 
 def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
     """Beside our line for each request."""
-    with serving(demo_model, tmp_path, **THREADS | {"SCORING_ACCESS_LOG": "true"}) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER | {"SCORING_ACCESS_LOG": "true"}) as server:
         server.get("/readiness")
         until(
             lambda: re.search(r"GET /readiness[^\n]* 200", server.log),

@@ -13,9 +13,7 @@ import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, SWITCH, TEXT
 
 import support
-from blackbox.server import BARE, THREADS, Server, serving, until
-
-ONE = THREADS | {"WORKER_COUNT": "1"}
+from blackbox.server import BARE, ONE_WORKER, THREADS, Server, serving, until
 
 
 def occupy(
@@ -28,7 +26,7 @@ def occupy(
     return futures
 
 
-LEAST = BARE if Server.kind == "ours" else ONE
+LEAST = BARE if Server.kind == "ours" else ONE_WORKER
 """The least that must be said for probes not to wait."""
 
 
@@ -52,7 +50,7 @@ def test_probes_answer_while_every_score_is_busy(
 
 
 @pytest.mark.parametrize(
-    ("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "ours" :]
+    ("configuration", "interval"), [(BARE, 0.005), (ONE_WORKER, 0.0005)][Server.kind == "ours" :]
 )
 def test_threads_take_turns_often(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float
@@ -66,14 +64,14 @@ def test_garbage_collection_does_not_go_through_what_start_up_left(
     scripted_model: Path, tmp_path: Path
 ):
     """Or each full one would hold up every request of the worker for 80 ms."""
-    with serving(scripted_model, tmp_path, **ONE) as server:
+    with serving(scripted_model, tmp_path, **ONE_WORKER) as server:
         assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
 
 
 def test_joined_requests_get_their_own_answers(tmp_path: Path):
     """With micro-batching on, twenty clients at once, good values and bad."""
     model = support.scripted(tmp_path, "Steady")
-    env = ONE | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
+    env = ONE_WORKER | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
     with serving(model, tmp_path, **env) as server, ThreadPoolExecutor(20) as clients:
         answers = list(
             clients.map(
@@ -94,7 +92,7 @@ def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_pa
         "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n"
     )
     with (
-        serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server,
+        serving(demo_model, tmp_path, **ONE_WORKER, SCORING_CACHE="off") as server,
         contextlib.ExitStack() as stack,
     ):
         alone = [
@@ -122,7 +120,7 @@ def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_pa
     """With Retry-After, while those that were admitted are still computed."""
     with (
         serving(
-            scripted_model, tmp_path, **ONE, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
+            scripted_model, tmp_path, **ONE_WORKER, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
         ) as server,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -141,7 +139,7 @@ def test_past_the_queue_time_503_comes_before_the_slot_is_free(
     scripted_model: Path, tmp_path: Path
 ):
     """A request does not wait for longer than it was told."""
-    env = ONE | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
+    env = ONE_WORKER | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
     with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
         (busy,) = occupy(server, pool, 3.0, 1)
         shed = until(
@@ -152,7 +150,7 @@ def test_past_the_queue_time_503_comes_before_the_slot_is_free(
         assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
 
 
-@pytest.mark.parametrize("configuration", [BARE, ONE], ids=["bare", "threads"])
+@pytest.mark.parametrize("configuration", [BARE, ONE_WORKER], ids=["bare", "threads"])
 def test_past_the_deadline_504_comes_before_the_score_ends(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
 ):
@@ -243,7 +241,7 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(
     """A model that takes microseconds turns nobody down for a hundred clients at once; azmlinfsrv
     for 40."""
     with (
-        serving(demo_model, tmp_path, **ONE) as server,
+        serving(demo_model, tmp_path, **ONE_WORKER) as server,
         ThreadPoolExecutor(100 if server.kind == "ours" else 40) as clients,
     ):
         statuses = list(
@@ -284,7 +282,7 @@ def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
         b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
     )
     with (
-        serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server,
+        serving(scripted_model, tmp_path, **ONE_WORKER, SCORING_BODY_TIMEOUT_MS="3000") as server,
         contextlib.ExitStack() as stack,
     ):
         slow = [

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import support
 from blackbox.listening import listening
-from blackbox.server import THREADS, serving, until
+from blackbox.server import ONE_WORKER, serving, until
 
 pytestmark = pytest.mark.any_worker
 
@@ -20,7 +20,7 @@ def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
     """In the caller's trace, which is also in the log line."""
     with listening() as (port, got):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
-        with serving(demo_model, tmp_path, **THREADS | on) as server:
+        with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
             server.score(
                 {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
             )
@@ -42,7 +42,7 @@ def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
             "APPLICATIONINSIGHTS_CONNECTION_STRING": f"{key};IngestionEndpoint=http://127.0.0.1:{port}/"
         }
         on |= {"APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"}
-        with serving(demo_model, tmp_path, **THREADS | on) as server:
+        with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
             server.score(
                 {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
             )
@@ -58,7 +58,7 @@ def test_a_collector_that_is_away_is_no_matter(demo_model: Path, tmp_path: Path)
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{support.free_port()}",
         "SCORING_DRAIN_MS": "0",
     }
-    with serving(demo_model, tmp_path, **THREADS | on) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
         assert {server.score({"data": [support.ROW]}).status_code for _ in range(20)} == {200}
         until(lambda: "Traces can't be sent" in server.log, "it is told")
         assert "Traceback" not in server.log[server.log.index(" completed in ") :]
