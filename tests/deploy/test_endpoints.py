@@ -113,10 +113,8 @@ def uploaded(folder: Path) -> set[str]:
 
 
 def sources_of(folder: Path) -> set[str]:
-    files = (
-        path for path in folder.rglob("*") if path.is_file() and path.suffix in (".py", ".html")
-    )
-    return {str(path.relative_to(folder)) for path in files}
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(file) for file in files if "__pycache__" not in file.parts}
 
 
 def test_only_what_the_image_needs_is_uploaded():
@@ -130,7 +128,7 @@ def test_only_what_the_image_needs_is_uploaded():
 
 def test_the_code_is_uploaded_without_compiled_files():
     """Those name folders of whoever compiled them."""
-    compiled = REPOSITORY / "src" / "__pycache__" / "uploaded.pyc"
+    compiled = REPOSITORY / "src" / "azureml_scoring" / "http" / "__pycache__" / "uploaded.pyc"
     compiled.parent.mkdir(exist_ok=True)
     compiled.touch()
     try:
