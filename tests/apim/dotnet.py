@@ -91,7 +91,8 @@ MEMBERS: dict[type, dict[str, Callable[[Any], Any]]] = {
 
 
 def member(holder: Any, name: str) -> Any:
-    """Of one of .NET's types above, or of an object that lists its own in ``members``."""
+    """Return a member of one of .NET's types above, or of an object that lists its own in
+    ``members``."""
     if holder is None:
         raise Thrown(f"NullReferenceException: {name}")
     if type(holder) in MEMBERS and name in MEMBERS[type(holder)]:

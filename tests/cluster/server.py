@@ -190,7 +190,7 @@ def _field(value: Any, path: str) -> Any:
 
 
 def _merged(old: Any, new: Any, key: str = "") -> Any:
-    """By Kubernetes' strategic merge: lists of named things are merged by their names."""
+    """Merge by Kubernetes' strategic merge: lists of named things are merged by their names."""
     if isinstance(new, dict):
         kept = {
             name: value for name, value in new.items() if not name.startswith("$setElementOrder/")

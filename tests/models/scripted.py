@@ -73,7 +73,7 @@ class Noted(Scripted):
 
 
 def leave_note(X):
-    """As ``Noted`` does; a type of skops' that nobody trusts."""
+    """Leave a note as ``Noted`` does; a type that skops does not trust."""
     with open(os.environ["NOTE"], "w") as note:
         note.write("ran")
     return X

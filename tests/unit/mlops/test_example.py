@@ -65,7 +65,7 @@ def test_the_example_of_a_model_that_is_not_packaged_is_answered(tmp_path: Path,
 
 
 def test_a_request_that_is_not_answered_is_not_shown(tmp_path: Path):
-    """But one sentence, whatever the model answers."""
+    """One sentence is shown instead, whatever the model answers."""
     shown = set()
     for number, how in enumerate(ANSWERS):
         options = configured(Hostile("answer", how), tmp_path / str(number))

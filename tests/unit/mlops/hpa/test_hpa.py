@@ -174,7 +174,7 @@ def run(
 
 
 def test_without_behaviour_it_doubles_at_most():
-    """Or takes four; and looks back five minutes before it goes down."""
+    """It may also add four, and looks back five minutes before it scales down."""
     assert run([40] * 4, 1, 1, 40, None) == [1, 4, 8, 16, 32]
     assert run([1] * 22, 9, 1, 40, None) == [9] * 21 + [1, 1]
 

@@ -348,7 +348,7 @@ def test_manifests_that_are_no_text_are_told(tmp_path: Path):
     ],
 )
 def test_metrics_that_are_not_simulated_are_told(tmp_path: Path, metric: dict[str, Any]):
-    """Rather than left out."""
+    """They are not left out in silence."""
     hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
     hpa["spec"]["metrics"].append(metric)
     (tmp_path / "hpa.yaml").write_text(yaml.safe_dump(hpa))
