@@ -26,7 +26,7 @@ class Thrown(Exception):
 
 
 class JObject(dict[str, Any]):
-    """Newtonsoft's, which writes itself indented."""
+    """Newtonsoft's JObject, which writes itself indented."""
 
     def __str__(self) -> str:
         return json.dumps(self, indent=2, ensure_ascii=False)

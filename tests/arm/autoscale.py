@@ -42,7 +42,7 @@ class Autoscale:
         return _refusal(405, "MethodNotAllowed", request.method)
 
     def of(self, target: str) -> dict[str, Any] | None:
-        """The setting that scales it."""
+        """Return the setting that scales it."""
         return next(
             (
                 one

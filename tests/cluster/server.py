@@ -51,7 +51,7 @@ class Cluster:
         self.scored: list[Any] = []
 
     def changed(self) -> list[Manifest]:
-        """What is not as it was."""
+        """Return what differs from the start."""
         before = objects()
         return [each for key, each in self.objects.items() if each != before[key]]
 

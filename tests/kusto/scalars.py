@@ -45,7 +45,7 @@ def literal(node: Node) -> Any:
 
 
 def parse_json(text: str | None) -> Any:
-    """What is not JSON is the text itself."""
+    """Parse JSON; a text that is not JSON stays as it is."""
     try:
         return json.loads(text or "null")
     except ValueError:

@@ -101,13 +101,13 @@ class Broken(Scripted):
 
 
 class Dice(Scripted):
-    """Answers differently each time."""
+    """A model that answers differently each time."""
 
     def predict(self, X):
         return np.random.default_rng().random(len(X))
 
 
 class Remembered(Scripted):
-    """Its answers may be cached."""
+    """A model whose answers may be cached."""
 
     cacheable = True

@@ -45,7 +45,7 @@ def github(file: str = "deploy.yml", inside: str = "") -> Iterator[Step]:
 
 
 def azure() -> Iterator[Step]:
-    """Stage by stage."""
+    """Return Azure's steps, stage by stage."""
     for stage in yaml.safe_load(AZURE.read_text())["stages"]:
         for job in stage["jobs"]:
             name = f"{stage['stage']}/{job.get('job') or job['deployment']}"

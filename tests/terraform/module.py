@@ -26,7 +26,7 @@ def parse(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Block:
-    """``section``: resource or data."""
+    """A block. ``section``: resource or data."""
 
     section: str
     type: str
@@ -50,7 +50,7 @@ class Module:
             yield from tree.get(section, [])
 
     def blocks(self) -> dict[str, Block]:
-        """Resources and data by address."""
+        """Return resources and data by address."""
         found = [
             Block(section, kind, label, body)
             for section in ("resource", "data")

@@ -120,7 +120,7 @@ def ready() -> Iterator[str]:
 
 
 def test_serve_shows_a_request_that_is_answered_or_says_that_there_is_none(tmp_path: Path):
-    """Once the server is ready."""
+    """It does so once the server is ready."""
     with ready() as url:
         for factor, said in (
             (1.0, f"\nReady. Try it:\n\ncurl {url}/score"),

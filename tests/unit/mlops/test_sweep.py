@@ -77,7 +77,7 @@ Outcome = tuple[str, Any]
 
 @dataclass
 class Swept:
-    """A line of the table."""
+    """A line of the sweep's table."""
 
     name: str
     computed: str

@@ -282,7 +282,7 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
     ],
 )
 def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes, message: str):
-    """One sentence, whatever unpickling raises."""
+    """One sentence says it, whatever unpickling raises."""
     (tmp_path / "model.pkl").write_bytes(content)
     with pytest.raises(StartupError, match=message):
         from_(tmp_path / "model.pkl")

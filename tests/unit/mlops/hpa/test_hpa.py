@@ -205,7 +205,7 @@ asked = st.lists(st.integers(0, 80), min_size=1, max_size=60)
 def test_replicas_never_leave_their_bounds(
     raws: list[int], between: tuple[int, int], behaviour: Behaviour | None, data: st.DataObject
 ):
-    """Whatever the metrics say."""
+    """The bounds hold whatever the metrics say."""
     low, high = between
     replicas = run(raws, data.draw(st.integers(low, high)), low, high, behaviour)
     assert all(low <= count <= high for count in replicas)

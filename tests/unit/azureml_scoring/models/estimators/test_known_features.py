@@ -286,7 +286,7 @@ def test_null_is_left_to_the_model(tmp_path: Path):
 
 
 def bands(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts of numbers."""
+    """Return texts of numbers."""
     return pd.DataFrame(
         {"band": np.where(np.asarray(frame)[:, 0].astype(float) > 2, "high", "low")}
     )
