@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from pathlib import Path
 
 from mlops import output
@@ -16,9 +17,13 @@ def table(soaked: Soaked) -> str:
     result, objectives = soaked.result, soaked.result.objectives
     stage = result.stages[0][0]
     lines = [
-        f"{result.begun}: {stage.rate:g} requests a second for {stage.seconds:g} seconds a phase, "
-        f"{result.total.requests} in all, on {len(os.sched_getaffinity(0))} processors, which the "
-        f"two instances with {WORKERS} workers each share with the load, Valkey and the balancer.",
+        textwrap.fill(
+            f"{result.begun}: {stage.rate:g} requests a second for {stage.seconds:g} seconds a "
+            f"phase, {result.total.requests} in all, on {len(os.sched_getaffinity(0))} processors, "
+            f"which the two instances with {WORKERS} workers each share with the load, Valkey and "
+            "the balancer.",
+            120,
+        ),
         "",
         "| phase | requests | P50, ms | P95, ms | P99, ms | worst, ms | errors, % | "
         "availability, % | lost | MiB |",
