@@ -1,4 +1,4 @@
-"""Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py
+"""Measures our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py
 --help``.
 
 Each server runs alone, one after the other. Several rounds are interleaved and the median is taken,
