@@ -69,7 +69,7 @@ def liveness() -> Probe:
 def __getattr__(name: str) -> Any:
     if name in COUNTERS:
         return getattr(_running().health.counts(), COUNTERS[name])
-    raise AttributeError(f"module {__name__} has no attribute {name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _running() -> Application:
