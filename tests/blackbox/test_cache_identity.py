@@ -27,7 +27,7 @@ LIFETIME = 5
 
 
 class Tokens:
-    """Issues tokens as the managed identity endpoint of Azure ML does, and lets Redis know each, as
+    """Issues tokens as Azure ML's managed identity endpoint does, and adds each to Redis' users, as
     Azure does."""
 
     def __init__(self, redis: Valkey) -> None:
@@ -76,7 +76,7 @@ def tokens_of(redis: Valkey) -> Iterator[Tokens]:
 
 
 def test_redis_is_used_by_the_managed_identity_whose_token_is_renewed(tmp_path: Path):
-    """No password anywhere; connections sign in again with each new token, and no token is
+    """There is no password: connections sign in again with each new token, and no token is
     logged."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))

@@ -1,5 +1,4 @@
-"""Traces of a real server, as a collector gets them by OTLP, and Azure Monitor by its own
-protocol."""
+"""Traces of a real server: a collector gets them by OTLP, Azure Monitor by its own protocol."""
 
 import json
 from pathlib import Path
@@ -17,7 +16,7 @@ TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
-    """In the caller's trace, which is also in the log line."""
+    """Spans belong to the caller's trace, which the log line names too."""
     with listening() as (port, got):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
         with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
@@ -35,7 +34,7 @@ def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
 
 
 def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
-    """By a connection string."""
+    """A connection string turns the exporter on."""
     with listening(b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}') as (port, got):
         key = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
         on = {
@@ -53,7 +52,7 @@ def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
 
 
 def test_a_collector_that_is_away_is_no_matter(demo_model: Path, tmp_path: Path):
-    """Requests are answered, the log says it once, and SIGTERM is heard in time."""
+    """Requests are answered, the log says it once, and SIGTERM works in time."""
     on = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{support.free_port()}",
         "SCORING_DRAIN_MS": "0",

@@ -1,4 +1,4 @@
-"""``infrastructure/`` as it is written: read by python-hcl2, held to the providers' schemas."""
+"""The files of ``infrastructure/`` match the providers' schemas; python-hcl2 reads them."""
 
 import re
 import ssl
@@ -27,7 +27,7 @@ ENDPOINT = BLOCKS["azapi_resource.endpoint"].body
 
 
 def unresolved(module: Module) -> Iterator[str]:
-    """References to what is not there, to attributes too."""
+    """Return references to things or attributes that do not exist."""
     known = {"var": module.variables(), "local": module.locals()}
     blocks = module.blocks()
     for found in module.references():
@@ -56,7 +56,7 @@ def module_of(folder: Path, text: str) -> Module:
 
 @pytest.mark.parametrize("address", BLOCKS)
 def test_resources_keep_to_the_providers_schema(address: str):
-    """Known names, nothing missing, blocks where blocks belong: at all depths."""
+    """Names are known, nothing is missing, and blocks are where they belong, at all depths."""
     block = BLOCKS[address]
     schema = of_type(block.section, block.type)
     assert schema is not None, (
@@ -76,7 +76,7 @@ def test_resources_keep_to_the_providers_schema(address: str):
     ],
 )
 def test_a_mistake_is_found(body: str, problem: str):
-    """The check above is not blind."""
+    """The check above can fail."""
     schema = of_type("resource", "azurerm_resource_group")
     resource = parse(f'resource "azurerm_resource_group" "x" {{\n{body}\n}}')["resource"][0]
     assert schema is not None
@@ -84,7 +84,7 @@ def test_a_mistake_is_found(body: str, problem: str):
 
 
 def test_a_mistake_inside_a_block_is_found():
-    """Also in blocks of blocks, and in dynamic ones."""
+    """Blocks in blocks and dynamic ones are checked too."""
     schema = of_type("resource", "azurerm_monitor_scheduled_query_rules_alert_v2")
     text = """resource "azurerm_monitor_scheduled_query_rules_alert_v2" "x" {
       action {
@@ -108,7 +108,7 @@ def test_a_mistake_inside_a_block_is_found():
 
 
 def test_every_reference_is_to_something():
-    """Variables, locals, resources, and the attributes that are read off them."""
+    """Variables, locals, resources and their attributes exist."""
     assert len(list(MODULE.references())) > 300
     assert list(unresolved(MODULE)) == []
 
@@ -123,7 +123,7 @@ def test_every_reference_is_to_something():
     ],
 )
 def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
-    """Also inside text, functions and conditions."""
+    """References inside text, functions and conditions are checked too."""
     inside = (
         f'"a-${{{expression}}}"',
         f"merge({{}}, {expression})",
@@ -135,7 +135,7 @@ def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
 
 
 def test_the_snapshot_is_of_the_versions_that_are_asked_for():
-    """And has all that is used."""
+    """The snapshot of schemas has all that is used."""
     snapshot = schemas()
     held = {
         ("data" if part.startswith("data") else "resource", name)
@@ -153,7 +153,7 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
 
 
 def test_variables_say_what_they_are():
-    """A type and a description; outputs a description."""
+    """Variables have a type and a description, outputs a description."""
     for name, body in MODULE.variables().items():
         assert body.keys() >= {"type", "description"}, name
     for name, body in MODULE.outputs().items():
@@ -169,7 +169,7 @@ def test_nothing_is_declared_in_vain():
 
 @pytest.mark.parametrize("path", TFVARS, ids=lambda path: path.suffix)
 def test_tfvars_name_declared_variables(path: Path):
-    """And give all that have no default but the subscription, which is whose it is."""
+    """They set all variables without a default except the subscription."""
     given = {name for name in parse(path.read_text()) if not name.startswith("__")}
     declared = MODULE.variables()
     assert given <= declared.keys()
@@ -180,8 +180,8 @@ def test_tfvars_name_declared_variables(path: Path):
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_terraform_tests_are_readable(path: Path):
-    """Only declared variables, and each run asserts or expects a failure. CI runs them with the
-    real providers."""
+    """They set only declared variables, and each run asserts or expects a failure. CI runs them
+    with the real providers."""
     tree = parse(path.read_text())
     runs = [(name, body) for one in tree["run"] for name, body in one.items()]
     assert runs
@@ -197,7 +197,7 @@ def test_terraform_tests_are_readable(path: Path):
 
 
 def test_each_combination_of_flags_has_a_run():
-    """Eight, all planned."""
+    """There are eight, and all plan."""
     tree = parse((INFRASTRUCTURE / "tests" / "flags.tftest.hcl").read_text())
     given = [body.get("variables", [{}])[0] for one in tree["run"] for body in one.values()]
     tried = {tuple(variables.get(flag, False) for flag in FLAGS) for variables in given}
@@ -205,7 +205,7 @@ def test_each_combination_of_flags_has_a_run():
 
 
 def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
-    """What Azure is sent for an endpoint's YAML."""
+    """Return what azure-ai-ml sends to Azure for an endpoint's YAML."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml import MLClient, load_online_endpoint
@@ -233,7 +233,7 @@ def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
 def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so that either may make
+    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so either may create
     it."""
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
     sent = sent_by_azure_ai_ml(tmp_path, REPOSITORY / "endpoints" / "online-endpoint.yml")
@@ -245,8 +245,8 @@ def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_terraform_leaves_traffic_and_deployments_to_rollouts():
-    """An apply never changes what is served, nor updates the endpoint: azapi would send it without
-    its traffic."""
+    """An apply never changes deployments or updates the endpoint: azapi would send it without its
+    traffic."""
     assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
     given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
     (lifecycle,) = ENDPOINT["lifecycle"]
@@ -272,7 +272,7 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
 
 
 def test_no_role_is_wider_than_its_job():
-    """Nobody is made owner or contributor, and the gateway's own role is one action."""
+    """Nobody becomes owner or contributor, and the gateway's own role is one action."""
     texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
     roles = set(re.findall(r'(?:role_definition_name|name)\s*= "([A-Z][^"]*)"', texts))
     assert {"AzureML Data Scientist", "AcrPull"} <= roles
@@ -290,7 +290,7 @@ def test_no_role_is_wider_than_its_job():
 
 
 def test_no_file_holds_a_secret():
-    """Passwords and keys come from Azure, and subscriptions from who runs it."""
+    """Passwords and keys come from Azure, subscriptions from the user."""
     for path in [*INFRASTRUCTURE.glob("*.tf*"), *INFRASTRUCTURE.glob("*.example")]:
         text = path.read_text()
         assert not re.search(
@@ -309,7 +309,7 @@ def variables_of(environment: str) -> dict[str, Any]:
 
 
 def test_each_environment_can_have_its_endpoint():
-    """An endpoint's name is unique within a region: another name, or another region."""
+    """An endpoint's name is unique within a region, so environments differ in name or region."""
     endpoints = [
         (given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)
     ]
@@ -332,8 +332,7 @@ def private_endpoints(environment: str) -> int:
 
 
 def test_the_cost_on_the_page_adds_up():
-    """Quantities are those of the environments' variables and of endpoints/; a month has 730
-    hours."""
+    """Quantities come from the environments' variables and endpoints/; a month has 730 hours."""
     number = r"\**([\d.]+)\**"
     rows = re.findall(
         rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE
@@ -367,7 +366,7 @@ def test_the_cost_on_the_page_adds_up():
 
 
 def test_each_environment_has_a_state_of_its_own():
-    """The page initialises it just before it plans with that environment's variables."""
+    """The page initialises the state just before it plans with that environment's variables."""
     assert (
         "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
     )
@@ -384,7 +383,7 @@ def test_each_environment_has_a_state_of_its_own():
 
 
 def test_the_page_names_what_is_there():
-    """Files, variables and outputs."""
+    """Files, variables and outputs of the page exist."""
     files = re.findall(
         r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`",
         PAGE,

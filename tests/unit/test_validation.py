@@ -66,8 +66,8 @@ def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: lis
 @pytest.mark.parametrize("key", ["names", "column_names", "feature_names", "schema", "params"])
 @pytest.mark.parametrize("where", ["beside data", "beside input_data", "inside"])
 def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: str):
-    """Without names the values would be read by position: the error says which key takes the
-    names."""
+    """The error says which key takes the names: without names the values would be read by
+    position."""
     table = {"data": [[2, 1]], key: ["b", "a"]}
     sent = {
         "beside data": table,
@@ -182,8 +182,8 @@ def test_equal_moments_are_equal_bytes():
      "2025-11-09\n", 1762646400, True, 1.5],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(value: object):
-    """So is a moment with a time zone: the model's zone is unknown, and a guess could silently give
-    a wrong answer."""
+    """This includes a moment with a time zone: the model's zone is unknown, and a guess could
+    silently be wrong."""
     told = refusal([[value]], one("datetime"))
     assert isinstance(told, errors.WrongType)
     assert told.message.startswith(

@@ -161,7 +161,7 @@ def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_pat
 
 
 def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
-    """Also where its only text is missing."""
+    """This holds even if its only text is missing."""
     frame = pd.DataFrame({"n": [0.1, 0.2, 0.9, 0.8] * 5, "opt": ["u", None, "v", None] * 5})
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["opt"]), remainder="passthrough"
@@ -206,7 +206,7 @@ def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
 
 
 def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_path: Path):
-    """And is packaged all the same, with a note."""
+    """It is packaged all the same, with a note."""
     from scripted import Dice
 
     said: list[str] = []
@@ -273,7 +273,7 @@ def test_an_artifact_is_replaced_only_if_forced(tmp_path: Path):
 
 @pytest.mark.parametrize("artifact", [False, True])
 def test_other_files_are_never_removed(tmp_path: Path, artifact: bool):
-    """Not even by force: a wrong --out costs nothing."""
+    """Not even --force removes them: a wrong --out costs nothing."""
     estimator, frame = support.plain_regression()
     file, out = support.dump(estimator, tmp_path), tmp_path / "out"
     if artifact:
@@ -333,7 +333,7 @@ def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fai
 
 @pytest.mark.slow
 def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
-    """Without ONNX, whose converter does not end with them."""
+    """They have no ONNX, since its converter would not end."""
     frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
     told: list[str] = []
     estimator = DecisionTreeClassifier(random_state=0).fit(frame, frame["a"].isna())

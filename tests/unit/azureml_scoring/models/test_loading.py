@@ -66,8 +66,8 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
 def test_numpys_threads_are_a_workers_share_of_the_container(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Else a container of two processors on a machine of 64 computes with 64 threads, and is held
-    up for it."""
+    """A container of two processors on a machine of 64 does not compute with 64 threads, which
+    would hold it up."""
     numpys = ThreadpoolController().select(user_api="blas")
     with numpys.limit(limits=4):
         monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
@@ -164,7 +164,7 @@ def test_a_manifest_of_before_is_read(copy: Path, rows: int, backend: str):
 
 
 def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
-    """And says how to get it."""
+    """The error says how to get it."""
     estimator, _ = support.plain_regression()
     with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
         from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
@@ -173,7 +173,7 @@ def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
 def test_a_gpu_that_would_compute_nothing_stops_the_start(
     demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Also where scikit-learn would answer: who names a GPU pays for it."""
+    """It stops even if scikit-learn would answer: a GPU costs money."""
     monkeypatch.setitem(
         onnx_session.PROVIDERS, "cuda", "AzureExecutionProvider"
     )  # which takes no node
@@ -282,7 +282,7 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
     ],
 )
 def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes, message: str):
-    """One sentence, whatever unpickling raises."""
+    """One sentence says it, whatever unpickling raises."""
     (tmp_path / "model.pkl").write_bytes(content)
     with pytest.raises(StartupError, match=message):
         from_(tmp_path / "model.pkl")
@@ -343,7 +343,7 @@ def test_a_proof_that_is_damaged_stops_the_start(copy: Path, rows: object):
 def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(
     tmp_path: Path, broken: bool, packed: bool
 ):
-    """Or not: then it is to blame for NaN, and otherwise the row is."""
+    """If it never did, the model is to blame for NaN; otherwise the row is."""
     estimator, frame = support.plain_regression()
     if broken:
         estimator.intercept_ = np.nan

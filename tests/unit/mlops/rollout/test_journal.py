@@ -76,7 +76,7 @@ rollouts = st.lists(st.sampled_from(["started", *SHAPES]).flatmap(events), max_s
 
 
 def written(file: Path, rollout: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What ``last`` is to give, as JSON."""
+    """Return what ``last`` should return, as JSON."""
     expected: list[dict[str, Any]] = []
     journal = Journal(file, clock=lambda: 1.7e9)
     for name, what in rollout:

@@ -106,7 +106,7 @@ def refused_rows(loaded: Model, rows: list[list[Any]]) -> str:
 
 @pytest.mark.parametrize("values", [["1", "2"], [True, False], [7, 8], [0.5, 1.5]], ids=str)
 def test_an_encoder_alone_takes_what_it_knows(values: list[object], tmp_path: Path):
-    """And nothing that only looks alike."""
+    """It takes no value that only looks alike."""
     frame = pd.DataFrame({"a": values * 10, "b": ["x", "y"] * 10})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     loaded = served(estimator, tmp_path)
@@ -132,7 +132,7 @@ IGNORING = [
 def test_a_text_for_a_code_is_refused_and_a_code_for_a_text(
     encoder: Any, form: str, tmp_path: Path
 ):
-    """Also by an encoder alone that answers what it does not know, and whatever other rows the
+    """An encoder alone that would answer unknown values refuses them too, whatever other rows the
     request has."""
     for name, (known, other) in {"codes": ([3, 5], "3"), "texts": (["3", "5"], 3)}.items():
         frame = pd.DataFrame({"a": known * 10})
@@ -286,7 +286,7 @@ def test_null_is_left_to_the_model(tmp_path: Path):
 
 
 def bands(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts of numbers."""
+    """Return texts of numbers."""
     return pd.DataFrame(
         {"band": np.where(np.asarray(frame)[:, 0].astype(float) > 2, "high", "low")}
     )
@@ -298,7 +298,7 @@ def same(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("encoder", IGNORING, ids=lambda encoder: type(encoder).__name__)
 def test_no_row_is_answered_in_company_that_is_refused_alone(encoder: Any, tmp_path: Path):
-    """Where a column's dtype is not known, rows are joined only with rows of the same types."""
+    """Rows are joined only with rows of the same types if a column's dtype is not known."""
     frame = pd.DataFrame({"a": ["x", "y"] * 10, "b": [1, 2] * 10})
     columns = make_column_transformer(
         (make_pipeline(FunctionTransformer(same), clone(encoder)), ["a"])
@@ -381,7 +381,7 @@ def test_columns_that_a_bag_has_shuffled_are_told_by_their_place(tmp_path: Path)
 
 
 def test_a_column_transformer_of_numbers_takes_numbers(tmp_path: Path):
-    """And missing values where one of its steps does, which only a request shows."""
+    """It takes missing values if one of its steps does, which only a request shows."""
     frame = pd.DataFrame({"a": [1.0, np.nan] * 10, "b": [1, 2] * 10})
     columns = make_column_transformer((SimpleImputer(), ["a"]), (StandardScaler(), ["b"]))
     estimator = make_pipeline(columns, LinearRegression()).fit(frame, [0, 1] * 10)
@@ -423,7 +423,7 @@ class Endless:
 
 
 def test_an_estimator_that_has_no_end_is_walked_no_further_than_needed():
-    """Nor does one that holds itself hang."""
+    """An estimator that holds itself does not hang either."""
     from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 
     assert [feature.dtype for feature in fitted_columns(Endless(), 2)] == ["any", "any"]
