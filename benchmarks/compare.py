@@ -1,5 +1,5 @@
-"""Our servers and their peers side by side, in one run: ``make bench``, or ``benchmarks/compare.py
---help``.
+"""Measures our servers and their peers side by side, in one run: ``make bench``, or
+``benchmarks/compare.py --help``.
 
 Each server runs alone, one after the other. Several rounds are interleaved and the median is taken,
 so that a change of the machine's speed favours no server. Compare ratios within one run, never

@@ -60,9 +60,10 @@ def write(text: str, results: Results) -> None:
         "# Benchmarks\n\n"
         "`make bench` writes this page. It runs our servers and their peers side by side. Compare "
         "the ratios, not the\nfigures, which hold for one machine at one time.\n\n"
-        "*The guide* is a Microsoft-style scoring script "
-        "([benchmarks/peers/guide](../benchmarks/peers/guide/score.py)):\n"
-        "`init()` loads a pickle with joblib, and `run()` parses JSON and calls `predict`.\n\n"
+        "*The guide's script* follows [the guide](infrastructure.md#the-guides-checklist) that "
+        "this project was built to\n"
+        "([benchmarks/peers/guide](../benchmarks/peers/guide/score.py)): "
+        "`init()` loads a pickle with joblib, and `run()`\nparses JSON and calls `predict`.\n\n"
         "![Requests a second](benchmarks.svg)\n\n"
     )
     notes = DOCS / "benchmarks-notes.md"

@@ -34,9 +34,9 @@ class Server:
     """A server to compare.
 
     ``peer`` names its environment below build/bench and its folder below peers/; our servers and
-    the guide have none. ``ours`` marks our servers, ``constant`` one that predicts nothing.
-    ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc} {metrics}
-    {workers}.
+    the guide's script have none. ``ours`` marks our servers, ``constant`` one that predicts
+    nothing. ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc}
+    {metrics} {workers}.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What the express lane brings, and whose protocol is faster: ``make bench-workers``.
+"""Measures what the express lane brings, and whose protocol is faster: ``make bench-workers``.
 
-Our worker as shipped, without its express lane, and our front on gunicorn's asyncio protocol are
-up together and are loaded in turns, a second each.
+Three servers run together and are loaded in turns, a second each: our worker as shipped, our worker
+without its express lane, and our front on gunicorn's asyncio protocol.
 """
 
 from __future__ import annotations

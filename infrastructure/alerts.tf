@@ -31,7 +31,7 @@ locals {
     # 0.25 is where drift begins by convention; it must hold for half an hour, of 500 rows at least.
     InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.25, severity = 3, window = "PT1H", periods = 1, every = "PT15M" }
 
-    # Clients see nothing, but from then on no other alert here can ring.
+    # Clients see nothing, but from then on no other alert here can fire.
     LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", periods = 1, every = "PT15M" }
   }
 

@@ -13,7 +13,7 @@ from azureml_scoring.settings import Settings
 from mlops.serve import GUNICORN, LOAD_LIMIT_S
 
 GATEWAY_TIMEOUT_MS = 30_000
-"""API Management's timeout, as the guide sets it."""
+"""API Management's timeout, as the guide sets it (docs/infrastructure.md)."""
 
 REQUEST_TIMEOUT_MS = 30_000
 """The request's timeout; Azure's default is 5,000. Past it a client gets 408, whatever we say."""

@@ -80,7 +80,7 @@ class Observation:
     """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds
     since 1970.
 
-    ``status`` as in Answer; 0 where the deployment gave no answer at all.
+    ``status`` as in EndpointAnswer; 0 if the deployment gave no answer at all.
     """
 
     at: float

@@ -10,7 +10,7 @@ from mlops import SERVING
 
 
 def not_deployed(names: Iterable[str], model: Path) -> Iterator[Path]:
-    """Those of the imported modules that lie beside the model or in the current folder."""
+    """Return the imported modules that lie beside the model or in the current folder."""
     folders = {model.absolute().parent, Path.cwd()} - {SERVING}
     for name in names:
         file = Path(getattr(sys.modules[name], "__file__", None) or "")

@@ -40,13 +40,13 @@ def score(
     secret_env: str | None,
     deployment: str | None,
     model_dir: Path | None = None,
-    told: Mapping[str, Feature] | None = None,
+    declared: Mapping[str, Feature] | None = None,
 ) -> None:
     """Print a line for each prediction.
 
-    ``model_dir``: a local copy of the model. ``told``: features that the user declared. Both say
-    how to read a CSV's columns. Raises click's exceptions, and StartupError for a file that can't
-    be read.
+    ``model_dir``: a local copy of the model. ``declared``: features that the user declared. Both
+    say how to read a CSV's columns. Raises click's exceptions, and StartupError for a file that
+    can't be read.
     """
     address, secret, deployment = (
         address_of(url, secret_env),
@@ -55,7 +55,9 @@ def score(
     )
     is_body = file.name == "-" or file.suffix.lower() == ".json"
     features = features_of(model_dir) if model_dir else ()
-    work = [RowsRequest(_read(file), None, 1)] if is_body else batches(file, features, told, _note)
+    work = (
+        [RowsRequest(_read(file), None, 1)] if is_body else batches(file, features, declared, _note)
+    )
     is_csv = file.suffix.lower() == ".csv"
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0

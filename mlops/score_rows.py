@@ -65,24 +65,24 @@ class RowsRequest:
 def batches(
     path: Path,
     features: Sequence[Feature] = (),
-    told: Mapping[str, Feature] | None = None,
+    declared: Mapping[str, Feature] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[RowsRequest]:
     """Read CSV, JSON lines or Parquet as requests of at most 100 rows. Raises StartupError.
 
-    ``features``: those of the model's contract. ``told``: those that the user declared. Both say
-    how to read a CSV's columns.
+    ``features``: those of the model's contract. ``declared``: those that the user declared. Both
+    say how to read a CSV's columns.
     """
     table = sample_file.load(path)
-    frame = sample.typed_frame(table, features, told)
+    frame = sample.typed_frame(table, features, declared)
     types = check_json(frame, path)
-    if isinstance(table, CsvFile) and (guessed := _guessed(frame, types, features, told or {})):
+    if isinstance(table, CsvFile) and (guessed := _guessed(frame, types, features, declared or {})):
         say(
             f"note: by their cells, {listed(guessed)} are read as numbers or booleans, and the "
             "model does not say whether it takes text there; if it does, add --text COLUMN"
         )
     known = (
-        table.by_column(features) | table.user_types(told or {})
+        table.by_column(features) | table.user_types(declared or {})
         if isinstance(table, CsvFile)
         else {}
     )
@@ -135,7 +135,7 @@ def _guessed(
     frame: pd.DataFrame,
     types: Sequence[Feature],
     features: Sequence[Feature],
-    told: Mapping[str, Feature],
+    declared: Mapping[str, Feature],
 ) -> list[str]:
     """Return the columns whose type the model leaves open and whose cells are not text."""
     left_open = {
@@ -147,7 +147,7 @@ def _guessed(
     return [
         name
         for name, column in zip(names, types, strict=True)
-        if name in left_open and name not in told and column.dtype not in (TEXT, ANY)
+        if name in left_open and name not in declared and column.dtype not in (TEXT, ANY)
     ]
 
 

@@ -32,7 +32,7 @@ LOAD_LIMIT_S = 120
 def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bool) -> NoReturn:
     """Become the server, so that signals reach it; a child prints the curl once it is ready.
 
-    Where the cache is redis and the environment names none, one is started that ends with the
+    If the cache is redis and the environment names none, one is started that ends with the
     server. Raises StartupError.
     """
     _check_port(port)
@@ -67,12 +67,12 @@ def choose_cache(option: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _named_redis(environ: Mapping[str, str]) -> str | None:
-    """The variable that names a Redis."""
+    """Return the name of the variable that names a Redis, or None."""
     return next((name for name in ("REDIS_URL", "REDIS_HOST") if environ.get(name)), None)
 
 
 def command(port: int) -> list[str]:
-    """The server's command line. Raises StartupError if azmlinfsrv is not installed."""
+    """Return the server's command line. Raises StartupError if azmlinfsrv is not installed."""
     if importlib.util.find_spec("azureml_inference_server_http") is None:
         raise StartupError(
             "azmlinfsrv is not installed; run `pip install azureml-inference-server-http`."

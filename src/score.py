@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# the server puts only the folder there in which it was started
+# the server adds only the folder in which it was started
 sys.path.insert(0, str(Path(__file__).parent))
 
 from azureml_scoring import opt_out
@@ -47,7 +47,7 @@ def init() -> None:
 
 @rawhttp
 def run(request: Any) -> Any:
-    """Answer the server's request with its response; a str, bytes or dict with a dict."""
+    """Answer a request of the server with a response, and a str, bytes or dict with a dict."""
     return _running().run(request)
 
 
@@ -69,7 +69,7 @@ def liveness() -> Probe:
 def __getattr__(name: str) -> Any:
     if name in COUNTERS:
         return getattr(_running().health.counts(), COUNTERS[name])
-    raise AttributeError(f"module {__name__} has no attribute {name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _running() -> Application:

@@ -12,7 +12,7 @@ from mlops.rollout.journal import Journal
 
 
 def written(file: Path, rollout: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """What ``last`` is to give, as JSON."""
+    """Return what ``last`` should return, as JSON."""
     expected: list[dict[str, Any]] = []
     journal = Journal(file, clock=lambda: 1.7e9)
     for name, what in rollout:

@@ -173,7 +173,7 @@ def model(contract: Contract = NUMBERS, **changes: Any) -> Model:
 
 
 def packaged(estimator: Any, sample: pd.DataFrame, folder: Path, **options: Any) -> Path:
-    """An artifact folder below ``folder``."""
+    """Make an artifact folder below ``folder``."""
     from mlops.package import package
 
     file = dump(estimator, folder / "raw")

@@ -18,8 +18,8 @@ SECRET_VALUE = re.compile(
     r"://[^/@\s]*:(?!\d+/)[^@\s]+@|rediss?://[^@\s]*:[^@\s]+@|(AccountKey|SharedAccessKey|Password|Pwd)=|[?&]sig=",
     re.IGNORECASE,
 )
-"""Matches passwords in URLs too, also one with a slash; after a host and a port a slash begins the
-path."""
+"""Also matches a password in a URL, even one with a slash; after a host and a port the slash begins
+the path."""
 
 INJECTED = re.compile(r"\$\{\{(keyvault:https://|azureml://connections/)[^{}]+\}\}")
 """References that Azure ML replaces with a secret of the Key Vault or of a connection when the

@@ -1,4 +1,4 @@
-"""How many requests arrive in each second: named shapes, or a trace in a CSV file."""
+"""Loads, in requests of each second: named shapes, or a trace in a CSV file."""
 
 from __future__ import annotations
 

@@ -112,8 +112,7 @@ class Manifests:
             raise StartupError(
                 f"{key} is not in the manifest; name a key below its spec as maxReplicas or "
                 "behavior.scaleDown.stabilizationWindowSeconds, or cpu, memory, requests.cpu, "
-                "requests.memory, "
-                "limits.cpu."
+                "requests.memory, limits.cpu."
             ) from None
         place[last] = value
 

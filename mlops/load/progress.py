@@ -44,6 +44,5 @@ def summary(figures: Figures) -> str:
     failed = round(figures.error_rate * figures.requests)
     return (
         f"{figures.requests} requests, P50 {figures.p50_ms:.1f} P95 {figures.p95_ms:.1f} P99 "
-        f"{figures.p99_ms:.1f} ms, "
-        f"{failed} failed"
+        f"{figures.p99_ms:.1f} ms, {failed} failed"
     )

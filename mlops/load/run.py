@@ -55,7 +55,8 @@ class SentRequest(NamedTuple):
 
 @dataclass(frozen=True)
 class LoadRun:
-    """``cpu``: the share of a processor that the generator took; None if it was stopped early."""
+    """A finished run. ``cpu``: the share of a processor that the generator took; None if it was
+    stopped early."""
 
     requests: Sequence[SentRequest]
     cpu: float | None

@@ -16,8 +16,8 @@ LONGEST_S = 24 * 3600
 
 
 class Clients:
-    """``began``: when their first request was due, in seconds since 1970. ``requests``: those that
-    were answered by now."""
+    """Clients at work. ``began``: when their first request was due, in seconds since 1970.
+    ``requests``: those that were answered by now."""
 
     def __init__(self, began: float) -> None:
         self.began = began

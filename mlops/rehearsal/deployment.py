@@ -89,7 +89,7 @@ class Deployment:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-MAX_LOG_LINES:])
 
     async def stop(self) -> None:
-        """Stop the server, once it has answered what it is at."""
+        """Stop the server once it has answered its requests."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError, TimeoutError):

@@ -23,7 +23,8 @@ MAX_OBSERVATIONS = 200_000
 
 
 class Splitter:
-    """``backends``: name -> URL of a deployment's server; whoever starts them keeps it current."""
+    """Splits requests. ``backends``: name -> URL of a deployment's server; whoever starts them
+    keeps it current."""
 
     def __init__(self, backends: Mapping[str, str], timeout_s: float = REQUEST_TIMEOUT_S) -> None:
         self.backends = backends

@@ -1,5 +1,5 @@
-"""Where a deployment's file comes from: its path in the repository, and the commit that is checked
-out."""
+"""Finds where a deployment's file comes from: its path in the repository, and the commit that is
+checked out."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class ComparisonRow:
 
     @property
     def verdict(self) -> str:
-        """Which is higher, in words."""
+        """Words for which one is higher."""
         if math.isnan(self.low) or self.low <= 0 <= self.high:
             return "no difference shown"
         return "higher" if self.low > 0 else "lower"

@@ -164,8 +164,7 @@ class Rollback:
         if current and current.run not in known:
             raise Overtaken(
                 f"{current.by} has begun another rollout of {self._endpoint.name} meanwhile, "
-                f"{current.old} to {current.new}; "
-                "call this again if that is to be rolled back."
+                f"{current.old} to {current.new}; call this again if that is to be rolled back."
             )
 
     def _check_traffic(self, status: Status) -> None:

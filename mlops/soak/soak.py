@@ -59,7 +59,7 @@ class Soaked:
 
     @property
     def growth(self) -> float:
-        """How much the memory has grown since the first phase, as a share of it."""
+        """The growth of the memory since the first phase, as a share of it."""
         return self.memory[-1] / self.memory[0] - 1
 
     @property

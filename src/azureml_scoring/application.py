@@ -44,6 +44,8 @@ busy."""
 
 @dataclass(frozen=True)
 class Application:
+    """The parts of one worker process."""
+
     service: Service
     health: Health
     metrics: Metrics

@@ -17,7 +17,8 @@ from azureml_scoring.shared.measures import PREDICT, QUEUE
 
 
 class ModelRunner:
-    """``null_for_non_finite``: NaN and infinity become null; otherwise they are refused."""
+    """Runs one model. ``null_for_non_finite``: NaN and infinity become null, and are not
+    refused."""
 
     def __init__(
         self,

@@ -17,15 +17,18 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class CacheState(StrEnum):
-    """``metadata.cache``: nothing was computed; something was; the cache was not asked; there is no
-    cache."""
+    """The value of ``metadata.cache``.
+
+    HIT: nothing was computed. MISS: something was. BYPASS: the cache was not used. OFF: there is
+    no cache.
+    """
 
     HIT, MISS, BYPASS, OFF = "hit", "miss", "bypass", "off"
 
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """What the client's Cache-Control allows."""
+    """The uses of the cache that the client's Cache-Control allows."""
 
     look_up: bool = True
     store: bool = True

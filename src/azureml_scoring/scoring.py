@@ -32,7 +32,7 @@ from validation import validate
 
 
 class ModelSource(Protocol):
-    """Where the model comes from: it may still be loading."""
+    """The source of the model, which may still be loading."""
 
     @property
     def version(self) -> str | None: ...
@@ -41,7 +41,7 @@ class ModelSource(Protocol):
     def loaded(self) -> Model | None: ...
 
     def model(self) -> Model:
-        """Raises NotReady."""
+        """Return the model. Raises NotReady."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,8 @@ class Parts:
 class Scoring:
     """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``.
 
-    What goes wrong in a step becomes the answer. Between its steps other requests may take theirs.
-    Several requests take least time that way: each step's code is then in the processor's caches
-    for all but the first.
+    An error in a step becomes the answer. Several requests may take each step together, which is
+    fastest: for all but the first the step's code is then in the processor's caches.
     """
 
     _model: Model
@@ -212,8 +211,8 @@ def failure(
 
 
 def _forget_tracebacks(error: BaseException | None) -> None:
-    """Drop the tracebacks: their frames hold the body, and, through the outcome, the error itself.
-    The body would be kept until a garbage collection finds that circle."""
+    """Drop the tracebacks: their frames hold the body and, through the outcome, the error itself.
+    That cycle would keep the body until a garbage collection."""
     while error:
         error.__traceback__ = None
         error = error.__cause__ or error.__context__

@@ -1,7 +1,8 @@
 """Every setting, parsed once from the environment.
 
-The names of the guide are kept (``MODEL_NAME``, ``MODEL_VERSION``, ``DEPLOYMENT_NAME``); all our
-other settings start with ``SCORING_``. The docstrings below are the table of ``docs/settings.md``.
+Names that scoring scripts for Azure ML often use are kept (``MODEL_NAME``, ``MODEL_VERSION``,
+``DEPLOYMENT_NAME``); all our other settings start with ``SCORING_``. The docstrings below are the
+table of ``docs/settings.md``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def schema() -> xmlschema.XMLSchema11:
 
 
 def problems(document: ET.Element) -> list[str]:
-    """Of a whole policy or a fragment."""
+    """Return the problems of a whole policy or a fragment."""
     whole = (
         []
         if document.tag == "fragment"

@@ -71,7 +71,7 @@ def load(element: ET.Element) -> Cors:
 
 
 def _with_port(origin: str) -> str:
-    """As the policy compares them: a port that is left out is the scheme's."""
+    """Return an origin as the policy compares it: without a port it has the scheme's."""
     parts = urlsplit(origin)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return f"{parts.scheme}://{parts.hostname}:{port}"

@@ -53,7 +53,7 @@ class FixedWindow:
         self._spent: dict[tuple[str, int], int] = defaultdict(int)
 
     def spend(self, key: str, calls: int = 1, start: datetime = BEGINNING) -> bool:
-        """Whether so many calls were left."""
+        """Count calls; return whether so many were left."""
         period = (key, (self._now() - start) // self._length)
         if self._spent[period] + calls > self.calls:
             return False

@@ -28,7 +28,7 @@ def is_expression(text: str) -> bool:
 
 
 def syntax_errors(text: str) -> list[str]:
-    """Where an expression is not C#."""
+    """Return the places where an expression is not C#."""
 
     def walk(node: Node) -> Iterator[str]:
         # What the parser had to invent has errors, and no child that has.

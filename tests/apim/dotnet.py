@@ -26,7 +26,7 @@ class Thrown(Exception):
 
 
 class JObject(dict[str, Any]):
-    """Newtonsoft's, which writes itself indented."""
+    """Newtonsoft's JObject, which writes itself indented."""
 
     def __str__(self) -> str:
         return json.dumps(self, indent=2, ensure_ascii=False)
@@ -91,7 +91,8 @@ MEMBERS: dict[type, dict[str, Callable[[Any], Any]]] = {
 
 
 def member(holder: Any, name: str) -> Any:
-    """Of one of .NET's types above, or of an object that lists its own in ``members``."""
+    """Return a member of one of .NET's types above, or of an object that lists its own in
+    ``members``."""
     if holder is None:
         raise Thrown(f"NullReferenceException: {name}")
     if type(holder) in MEMBERS and name in MEMBERS[type(holder)]:

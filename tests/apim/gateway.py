@@ -90,7 +90,8 @@ class Gateway:
             step(context)
 
     def _authorize(self, context: Context) -> None:
-        """Before any policy: https://learn.microsoft.com/azure/api-management/api-management-subscriptions.
+        """Check the key before any policy:
+        https://learn.microsoft.com/azure/api-management/api-management-subscriptions.
 
         The key is in the header, or else in the query.
         """

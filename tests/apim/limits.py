@@ -30,7 +30,8 @@ def rate_limit_by_key(loader: Loader, element: ET.Element, section: str, scope: 
 
 
 def quota(loader: Loader, element: ET.Element, section: str, scope: str) -> Step:
-    """And ``quota-by-key``. ``quota`` counts by subscription, in periods from its start."""
+    """Apply ``quota`` or ``quota-by-key``. ``quota`` counts by subscription, in periods from its
+    start."""
     by_key = element.tag == "quota-by-key"
     seconds = _number(element.attrib["renewal-period"], 300, float("inf"))
     window = FixedWindow(int(element.attrib["calls"]), seconds, loader.services.now)

@@ -1,5 +1,5 @@
-"""From the XML of policies to functions of a ``Context``, before any runs; what is not known is
-refused."""
+"""Turns the XML of policies into functions of a ``Context`` before any runs, and refuses what is
+not known."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Services:
 
 @dataclass
 class Loader:
-    """Of the documents of one API."""
+    """Loads the documents of one API."""
 
     services: Services
     factories: Mapping[str, Factory]

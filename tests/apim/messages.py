@@ -13,7 +13,7 @@ from uuid import UUID
 
 
 class Headers:
-    """Without regard to case."""
+    """Headers, without regard to case."""
 
     def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         self._values = {name.lower(): value for name, value in (headers or {}).items()}
@@ -38,8 +38,8 @@ class Headers:
         return self._values.items()
 
     def set(self, name: str, action: str, values: list[str]) -> None:
-        """By the ``exists-action`` of ``set-header``, whose several values become one with
-        commas."""
+        """Set a header by the ``exists-action`` of ``set-header``, whose several values become one
+        with commas."""
         old = [self[name]] if name in self else []
         if action == "delete":
             self._values.pop(name.lower(), None)

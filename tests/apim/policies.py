@@ -21,7 +21,7 @@ Target = Callable[[Context], Any]
 
 @dataclass
 class Returned(Exception):
-    """By ``return-response``: nothing else runs."""
+    """Raised by ``return-response``: nothing else runs."""
 
     response: Response
 

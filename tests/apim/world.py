@@ -74,7 +74,8 @@ class World:
         return self.gateway.handle(Request(headers=Headers(given), ip=ip), GUID)
 
     def fails(self, status: int, body: bytes | None = None, **headers: str) -> None:
-        """From now on the endpoint answers so; without ``body`` with a page that is not ours."""
+        """Let the endpoint answer so from now on; without ``body``, with a page that is not
+        ours."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answer = Response(
             status, Headers(given), b"<html>busy</html>" if body is None else body

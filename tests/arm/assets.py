@@ -27,7 +27,7 @@ class Assets:
         return Reply(404, {"error": {"code": "NotFound", "message": f"{path} was not found."}})
 
     def list(self, request: Request, kind: str, name: str) -> Reply:
-        """All of that name."""
+        """Return all versions of that name."""
         prefix = f"/{kind}/{name}/versions/"
         found = [one for path, one in self.versions.items() if path.startswith(prefix)]
         return Reply(200, {"value": found})

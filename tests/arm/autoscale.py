@@ -42,7 +42,7 @@ class Autoscale:
         return _refusal(405, "MethodNotAllowed", request.method)
 
     def of(self, target: str) -> dict[str, Any] | None:
-        """The setting that scales it."""
+        """Return the setting that scales it."""
         return next(
             (
                 one
@@ -90,7 +90,8 @@ class Autoscale:
 
 
 def setting(name: str, deployment: str, minimum: int = 3, maximum: int = 10) -> dict[str, Any]:
-    """For a deployment of the endpoint credit: a rule on its CPU, and a profile for nights."""
+    """Return a setting for a deployment of the endpoint credit: a rule on its CPU, and a profile
+    for nights."""
     target = f"{PREFIX}/onlineEndpoints/credit/deployments/{deployment}"
     rule = {
         "metricTrigger": {

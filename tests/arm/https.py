@@ -102,7 +102,7 @@ class HttpsServer:
             return self.application(request)
 
     def close(self) -> None:
-        """Also on all who are connected."""
+        """Close the port and all connections."""
         self._server.shutdown()
         self._server.server_close()
         for connection in list(self.connections):

@@ -42,7 +42,7 @@ class Models:
         )
 
     def files(self, name: str, version: str) -> dict[str, bytes]:
-        """Of a registered folder, as they were uploaded."""
+        """Return the files of a registered folder, as they were uploaded."""
         folder = self._versions[name][version]["properties"]["modelUri"].partition("/paths/")[2]
         return {
             path.rpartition("/")[2]: content

@@ -39,7 +39,7 @@ def proxy(port: int) -> Iterator[str]:
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
-    """Until one of them ends."""
+    """Copy until one of them ends."""
     with suppress(OSError):
         while piece := source.recv(65536):
             target.sendall(piece)

@@ -92,8 +92,7 @@ class Workspace:
                 404,
                 "ResourceNotFound",
                 f"The Resource 'Microsoft.MachineLearningServices/workspaces/{name}' under "
-                f"resource group "
-                f"'{GROUP}' was not found.",
+                f"resource group '{GROUP}' was not found.",
             )
         path = request.path.removeprefix(PREFIX)
         for pattern, handle in (

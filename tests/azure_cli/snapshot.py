@@ -74,7 +74,7 @@ def _parser(parser: argparse.ArgumentParser, name: str) -> argparse.ArgumentPars
 
 
 def _options(parser: argparse.ArgumentParser) -> dict[str, dict[str, Any]]:
-    """By their names, without those that every command has."""
+    """Return options by name, without those that every command has."""
     options = {}
     for action in parser._actions:
         names = [name for name in action.option_strings if not name.startswith("--___")]

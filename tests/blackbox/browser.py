@@ -1,4 +1,4 @@
-"""A real browser, Chromium or Chrome, and what it had to complain of."""
+"""A real browser, Chromium or Chrome, and the errors that it reports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ DESKTOP = {"width": 1240, "height": 680}
 
 
 class Complaints:
-    """``errors``: of the console and of scripts; ``strays``: requests to anyone but ``origin``."""
+    """``errors``: of the console and of scripts; ``strays``: requests to any server but
+    ``origin``."""
 
     def __init__(self, page: Page, origin: str) -> None:
         self.errors: list[str] = []
@@ -47,8 +48,8 @@ class Complaints:
 
 @contextmanager
 def browsing(origin: str, **context: Any) -> Iterator[tuple[Page, Complaints]]:
-    """A page that is to ask nobody but ``origin``, as ``http://127.0.0.1:5001``; ``context`` as in
-    playwright's."""
+    """Yield a page that should call only ``origin``, such as ``http://127.0.0.1:5001``; ``context``
+    as in playwright's."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         needs(NAMES[0])

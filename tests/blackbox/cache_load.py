@@ -27,7 +27,8 @@ class Seen:
 
 @dataclass
 class Load:
-    """Clients that ask without pause, half of them for what is known, and one that probes."""
+    """Clients that send requests without a pause, half of them for cached rows, and one that
+    probes."""
 
     server: Server
     seen: list[Seen] = field(default_factory=list)

@@ -18,7 +18,7 @@ CONFIGURATIONS = {"bare": BARE, "threads": THREADS}
 def demo(
     request: pytest.FixtureRequest, demo_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The demo model under the server's bare defaults, and as `make serve` starts it with two
+    """Run the demo model under the server's bare defaults, and as `make serve` starts it with two
     workers."""
     env = CONFIGURATIONS[request.param] | {"DEPLOYMENT_NAME": "production"}
     with serving(demo_model, tmp_path_factory.mktemp(request.param), **env) as server:

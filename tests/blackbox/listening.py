@@ -1,4 +1,4 @@
-"""A server that keeps what it is sent, in the place of Azure or of somebody's collector."""
+"""A server that keeps what it receives, in the place of Azure or of a collector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Sent(NamedTuple):
-    """``headers``: by names in lower case."""
+    """A received request. ``headers``: by names in lower case."""
 
     path: str
     headers: dict[str, str]
@@ -20,7 +20,7 @@ class Sent(NamedTuple):
 
 @contextmanager
 def listening(answer: bytes = b"") -> Iterator[tuple[int, list[Sent]]]:
-    """-> its port, and what it has been sent. ``answer``: JSON, to each request."""
+    """Yield the server's port and the requests that it got. ``answer``: JSON, to each request."""
     got: list[Sent] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -39,7 +39,7 @@ def listening(answer: bytes = b"") -> Iterator[tuple[int, list[Sent]]]:
             self.wfile.write(answer)
 
         def log_message(self, *args: object) -> None:
-            """What was sent is in ``got``."""
+            """Log nothing; ``got`` has the requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)

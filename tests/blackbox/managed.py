@@ -1,4 +1,4 @@
-"""A managed endpoint's front before a server of ours: TLS, a key, and 424 for whatever is not
+"""The front of a managed endpoint before one of our servers: TLS, a key, and 424 for anything but
 200."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ KEY = "s3cret-key"
 
 @contextmanager
 def managed(server: Server, folder: Path) -> Iterator[HttpsServer]:
-    """``folder`` gets the authority to trust; see ``managed_env``."""
+    """Run the front. ``folder`` gets the authority to trust; see ``managed_env``."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "authority.pem")
 

@@ -35,7 +35,7 @@ class Place:
 def environment(
     folder: Path, authority: trustme.CA, redis: Valkey, *, hidden: bool = False, **env: str
 ) -> Iterator[Place]:
-    """``hidden``: the port is closed at first."""
+    """Return the server's environment. ``hidden``: the port is closed at first."""
     certificates = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(certificates))
     with tls_proxy(redis.port, authority) as proxy:
@@ -94,7 +94,7 @@ def vanish(place: Place) -> None:
 
 
 def nothing(place: Place) -> None:
-    """It heals by itself."""
+    """Repair nothing: the fault ends by itself."""
 
 
 def other_password(place: Place) -> None:

@@ -34,7 +34,7 @@ def slow(seconds: float) -> Answer:
 
 
 def cut(data: bytes, client: socket.socket) -> None:
-    """Half of it, then a reset."""
+    """Send half of the answer, then reset the connection."""
     client.sendall(data[: len(data) // 2])
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raise ConnectionResetError
@@ -45,13 +45,13 @@ def garbage(data: bytes, client: socket.socket) -> None:
 
 
 def moved(data: bytes, client: socket.socket) -> None:
-    """As a node of a cluster answers that has not the key's slot; signing in and storing
+    """Answer as a cluster's node that does not have the key's slot; signing in and storing
     succeed."""
     client.sendall(data if data == b"+OK\r\n" else b"-MOVED 3999 127.0.0.1:6381\r\n")
 
 
 class TlsProxy:
-    """Listens on ``port``, for ``localhost``; ``answer`` may be changed while it runs."""
+    """A proxy on ``port`` of ``localhost``; ``answer`` may be changed while it runs."""
 
     def __init__(self, upstream: int, authority: trustme.CA) -> None:
         self.upstream = upstream
@@ -64,23 +64,23 @@ class TlsProxy:
         self._serve()
 
     def present(self, host: str, authority: trustme.CA | None = None) -> None:
-        """From now on, a certificate for this host name."""
+        """Show a certificate for this host name from now on."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         (authority or self._authority).issue_cert(host).configure_cert(context)
         self._context = context
 
     def hang_up(self) -> None:
-        """On everybody who is connected."""
+        """Close all connections."""
         for client in list(self._clients):
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
     def vanish(self) -> None:
-        """For all who are connected, without a word; new connections are served."""
+        """Fall silent on all open connections; new ones are served."""
         self._clients.clear()
 
     def close(self) -> None:
-        """The port, and all connections."""
+        """Close the port and all connections."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

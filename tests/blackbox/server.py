@@ -32,9 +32,12 @@ BARE: dict[str, str] = {}
 THREADS = {"GUNICORN_CMD_ARGS": GUNICORN, "WORKER_COUNT": "2"}
 """What `make serve` starts, with two workers."""
 
+ONE_WORKER = THREADS | {"WORKER_COUNT": "1"}
+"""The same with one, for all that does not depend on their number: each loads the model anew."""
+
 
 def until(condition: Callable[[], Any], what: str) -> Any:
-    """What ``condition`` returns once that is true."""
+    """Return what ``condition`` returns once that is true."""
     limit = time.monotonic() + PATIENCE
     while time.monotonic() < limit:
         if result := condition():
@@ -44,14 +47,14 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 
 def needs(command: str, package: str | None = None) -> None:
-    """Say how to get a program that a test can't do without. ``package``: where it is not named as
-    the command."""
+    """Say how to get a program that a test needs. ``package``: its name, if the command has
+    another."""
     if shutil.which(command) is None:
         pytest.fail(f"{command} is not installed; get it by `apt-get install {package or command}`")
 
 
 class Server:
-    """One server with its workers. ``log`` is all that it wrote."""
+    """One server with its workers. ``log`` is all of its output."""
 
     kind = "ours"
     """``pytest --worker gunicorn`` changes it."""
@@ -78,16 +81,16 @@ class Server:
 
     @classmethod
     def worker(cls) -> dict[str, str]:
-        """In the environment."""
+        """Return the environment of a worker."""
         return {"SCORING_FAST_WORKER": str(cls.kind == "ours")}
 
     def new_client(self) -> httpx.Client:
-        """Connections of its own, so that any worker may take them. Without TLS, whose set-up is
-        the dearest part."""
+        """Return a client with its own connections, so that any worker may take them. It has no
+        TLS, whose set-up is slow."""
         return httpx.Client(base_url=self.url, timeout=PATIENCE, trust_env=False, verify=False)
 
     def fresh(self, method: str, path: str, document: Any = None) -> httpx.Response:
-        """A request by a connection of its own."""
+        """Send a request on a new connection."""
         with self.new_client() as client:
             return client.request(method, path, json=document)
 
@@ -96,12 +99,12 @@ class Server:
         return self._log.read_text(errors="replace")
 
     def lines(self) -> list[dict[str, Any]]:
-        """The JSON lines of the log."""
+        """Return the JSON lines of the log."""
         return [json.loads(line) for line in self.log.splitlines() if line.startswith("{")]
 
     def logged(self, *ids: str) -> list[dict[str, Any]]:
-        """The lines of these requests, by their own id or the client's: each is written after its
-        answer is sent."""
+        """Return the lines of these requests, by their own id or the client's. A line is written
+        after the answer is sent."""
 
         def found() -> list[dict[str, Any]]:
             lines = [

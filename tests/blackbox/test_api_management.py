@@ -54,7 +54,7 @@ def ask(server: Server, request: Request, timeout: float, **headers: str) -> Rep
 
 @pytest.fixture
 def aks(server: Server) -> Call:
-    """The server's own answers."""
+    """A server whose own answers reach the gateway."""
 
     def backend(request: Request, timeout: float) -> Response:
         reply = ask(server, request, timeout)
@@ -65,7 +65,7 @@ def aks(server: Server) -> Call:
 
 @pytest.fixture
 def managed(server: Server) -> Call:
-    """As a managed endpoint hands them on: 424 for all but 200, and an id of its own."""
+    """A server behind a managed endpoint: 424 for all but 200, and Azure's own id."""
 
     def backend(request: Request, timeout: float) -> Response:
         reply = as_azure_answers(ask(server, request, timeout, x_request_id=AZURES_ID))
@@ -76,7 +76,7 @@ def managed(server: Server) -> Call:
 
 @pytest.fixture(params=["aks", "managed"])
 def call(request: pytest.FixtureRequest) -> Call:
-    """Either: what a caller need not know."""
+    """Call through the gateway to either server: callers need not know which."""
     chosen: Call = request.getfixturevalue(request.param)
     return chosen
 

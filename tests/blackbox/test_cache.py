@@ -14,7 +14,7 @@ import pytest
 
 import support
 from azureml_scoring.caching.value import Entry, Seal
-from blackbox.server import BARE, THREADS, Server, serving, until
+from blackbox.server import BARE, ONE_WORKER, THREADS, Server, serving, until
 from redis_server import Valkey, valkey
 
 pytestmark = pytest.mark.any_worker
@@ -28,7 +28,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return support.scripted(tmp_path_factory.mktemp("steady"), "Steady")
 
 
-@pytest.fixture(params=[BARE, THREADS | {"WORKER_COUNT": "1"}], ids=["bare", "threads"])
+@pytest.fixture(params=[BARE, ONE_WORKER], ids=["bare", "threads"])
 def server(request: pytest.FixtureRequest, model: Path, tmp_path: Path) -> Iterator[Server]:
     with serving(model, tmp_path, **request.param, SCORING_CACHE_MUST_PAY="false") as started:
         yield started
@@ -55,7 +55,7 @@ def pod(model: Path, folder: Path, redis: Valkey, **env: str) -> Any:
 def signing(
     model: Path, redis: Valkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """With Redis as its only tier."""
+    """A server whose only tier is Redis, with signed values."""
     env = {
         "WORKER_COUNT": "1",
         "SCORING_CACHE_MAX_BYTES": "0",
@@ -77,7 +77,7 @@ def cache(server: Server) -> dict[str, Any]:
 
 
 def test_a_repeated_request_is_a_hit_with_fresh_metadata(server: Server):
-    """Its own id, time and duration; only the predictions are from the cache."""
+    """A hit has its own id, time and duration; only the predictions are from the cache."""
     first, second = (
         server.score({"data": [[3]]}, headers={"x-request-id": name}).json()
         for name in ("first", "second")
@@ -93,7 +93,7 @@ def test_a_repeated_request_is_a_hit_with_fresh_metadata(server: Server):
 
 
 def test_equal_meaning_is_a_hit_whatever_the_json_looks_like(server: Server):
-    """White space, 1 or 1.0, another form."""
+    """White space, 1 or 1.0, and the form of the body do not matter."""
     state(server, 1.0)
     for body in (b'{"data":[[1]]}', b'{ "method": "predict", "input_data": [[1.0]] }', b"[1e0]"):
         answer = server.client.post(
@@ -103,7 +103,7 @@ def test_equal_meaning_is_a_hit_whatever_the_json_looks_like(server: Server):
 
 
 def test_cache_control_is_honoured(server: Server):
-    """no-cache computes anew, no-store leaves no trace."""
+    """no-cache computes anew; no-store leaves no trace."""
     assert state(server, 5, **{"Cache-Control": "no-store"}) == "bypass"
     assert state(server, 5, **{"Cache-Control": "no-cache, max-age=0"}) == "bypass"
     assert state(server, 5) == "hit"
@@ -112,9 +112,9 @@ def test_cache_control_is_honoured(server: Server):
 
 
 def test_equal_requests_at_once_are_computed_once(model: Path, tmp_path: Path):
-    """The others get what the first is computing."""
+    """The other requests get what the first one computes."""
     with (
-        serving(model, tmp_path, **(THREADS | {"WORKER_COUNT": "1"})) as server,
+        serving(model, tmp_path, **ONE_WORKER) as server,
         ThreadPoolExecutor(20) as clients,
     ):
         states = list(clients.map(lambda _: state(server, SLOW), range(20)))
@@ -123,7 +123,7 @@ def test_equal_requests_at_once_are_computed_once(model: Path, tmp_path: Path):
 
 
 def test_errors_are_not_cached(tmp_path: Path):
-    """Neither the client's nor the model's."""
+    """Neither a client's error nor the model's is cached."""
     with serving(support.scripted(tmp_path, "Broken"), tmp_path) as server:
         for _ in range(2):
             assert server.score([[1.0]]).json()["code"] == "model_failed"
@@ -132,7 +132,7 @@ def test_errors_are_not_cached(tmp_path: Path):
 
 
 def test_off_means_off(model: Path, tmp_path: Path):
-    """By the setting, or because the model says that it may answer differently."""
+    """The setting turns the cache off, and so does a model whose answers may vary."""
     with serving(model, tmp_path, SCORING_CACHE="off") as server:
         assert [state(server, 1) for _ in range(2)] == ["off", "off"]
         assert cache(server) == {"state": "off"}
@@ -144,7 +144,7 @@ def test_off_means_off(model: Path, tmp_path: Path):
 
 
 def test_by_row_known_rows_are_not_computed_again(model: Path, tmp_path: Path):
-    """A slow row that is known makes its batch fast."""
+    """A batch is fast if its slow row is known."""
     with serving(
         model, tmp_path, SCORING_CACHE_BY_ROW="true", SCORING_CACHE_MUST_PAY="false"
     ) as server:
@@ -174,8 +174,8 @@ def test_pods_share_what_is_in_redis_and_versions_do_not(
 def test_who_may_write_to_redis_can_not_answer_without_the_key(
     signing: Server, redis: Valkey, predictions: bytes
 ):
-    """A value as we make them, but unsigned, is a miss: what the model says is answered, and put in
-    its place."""
+    """A value in our format but unsigned is a miss: the model answers, and its answer replaces the
+    value."""
     value = 1000.0 + sum(predictions)
     assert state(signing, value) == "miss"
     until(lambda: state(signing, value) == "hit", "it is stored")
@@ -186,7 +186,7 @@ def test_who_may_write_to_redis_can_not_answer_without_the_key(
 
 
 def test_with_leases_two_pods_compute_once(model: Path, tmp_path: Path, redis: Valkey):
-    """The second waits for the first."""
+    """The second pod waits for the first."""
     lease = {"SCORING_CACHE_LEASE_MS": "20000", "MODEL_NAME": "leased"}
     with (
         pod(model, tmp_path / "a", redis, **lease) as first,
@@ -201,7 +201,7 @@ def test_with_leases_two_pods_compute_once(model: Path, tmp_path: Path, redis: V
 def test_counts_are_of_all_workers_and_survive_them(
     model: Path, tmp_path: Path, redis: Valkey, preload: str
 ):
-    """Also where workers are forked after init(), each with a connection of its own."""
+    """Counts are right even if workers are forked after init(), each with its own connection."""
     with pod(
         model, tmp_path, redis, WORKER_PRELOAD=preload, MODEL_NAME=f"counted-{preload}"
     ) as server:
@@ -231,7 +231,7 @@ def test_counts_are_of_all_workers_and_survive_them(
 def test_where_it_does_not_pay_it_is_bypassed_and_says_so(
     model: Path, tmp_path: Path, redis: Valkey
 ):
-    """This model answers faster than any Redis; the memory in front is judged apart."""
+    """Redis is bypassed for a model that answers faster; the memory tier is judged separately."""
     with pod(
         model,
         tmp_path,
@@ -253,7 +253,7 @@ def test_where_it_does_not_pay_it_is_bypassed_and_says_so(
 
 
 def test_no_secret_is_shown(model: Path, tmp_path: Path):
-    """Not in the log, not in /health, not in an answer; whether Redis is there or not."""
+    """No secret is in the log, in /health or in an answer, whether Redis runs or not."""
     secret = "hunter2-and-more"
     env = {
         "REDIS_HOST": "127.0.0.1",

@@ -1,7 +1,7 @@
-"""Whatever happens to Redis, under steady load: no failed request, no wrong prediction, probes
-unchanged, and it heals.
+"""Faults of Redis under steady load: no request fails, no prediction is wrong, probes do not
+change, and the cache recovers.
 
-``make faults`` prints the table that stands in docs/cache.md.
+``make faults`` prints the table in docs/cache.md.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> It
 
 @pytest.fixture(scope="module", autouse=True)
 def table(pytestconfig: pytest.Config) -> Iterator[list[str]]:
-    """Printed at the end."""
+    """Print the table at the end."""
     rows: list[str] = []
     yield rows
     header = (
@@ -50,7 +50,8 @@ def table(pytestconfig: pytest.Config) -> Iterator[list[str]]:
 
 
 def recover(place: Place) -> float:
-    """-> seconds until what is stored is found again and every worker's breaker is closed."""
+    """Return the seconds until stored values are hits again and every worker's breaker is
+    closed."""
     began = time.monotonic()
 
     def recovered() -> bool:
@@ -101,13 +102,12 @@ def harmless(place: Place, load: Load) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_no_fault_of_redis_reaches_a_request_or_a_probe(place: Place, table: list[str], name: str):
-    """Every request is answered rightly while it lasts, and Redis is used again by itself once it
-    is over."""
+    """Every answer is right during the fault, and Redis is used again once it is over."""
     check(place, name, table, FAULTS[name])
 
 
 def test_redis_may_come_after_the_service(tmp_path: Path, authority: trustme.CA, table: list[str]):
-    """It starts, is ready and answers without; and finds it when it is there."""
+    """The service starts, is ready and answers without Redis, and uses it once it runs."""
     with valkey(PASSWORD) as redis, environment(tmp_path, authority, redis, hidden=True) as place:
         assert place.server.get("/readiness").status_code == 200
         load = Load(place.server)

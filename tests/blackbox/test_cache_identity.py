@@ -16,7 +16,7 @@ import trustme
 
 import support
 from blackbox.redis_proxy import tls_proxy
-from blackbox.server import THREADS, serving, until
+from blackbox.server import ONE_WORKER, serving, until
 from redis_server import Valkey, valkey
 
 pytestmark = pytest.mark.any_worker
@@ -27,7 +27,7 @@ LIFETIME = 5
 
 
 class Tokens:
-    """Issues tokens as the managed identity endpoint of Azure ML does, and lets Redis know each, as
+    """Issues tokens as Azure ML's managed identity endpoint does, and adds each to Redis' users, as
     Azure does."""
 
     def __init__(self, redis: Valkey) -> None:
@@ -76,7 +76,7 @@ def tokens_of(redis: Valkey) -> Iterator[Tokens]:
 
 
 def test_redis_is_used_by_the_managed_identity_whose_token_is_renewed(tmp_path: Path):
-    """No password anywhere; connections sign in again with each new token, and no token is
+    """There is no password: connections sign in again with each new token, and no token is
     logged."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -93,7 +93,7 @@ def test_redis_is_used_by_the_managed_identity_whose_token_is_renewed(tmp_path: 
             "SCORING_CACHE_BUDGET_MS": "1000",
         }
         model = support.scripted(tmp_path / "model", "Steady")
-        with serving(model, tmp_path, **THREADS, **env) as server:
+        with serving(model, tmp_path, **ONE_WORKER, **env) as server:
 
             def hit() -> bool:
                 return bool(server.score([[4.0]]).json()["metadata"]["cache"] == "hit")

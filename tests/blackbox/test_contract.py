@@ -21,12 +21,12 @@ BODY = json.dumps({"data": [support.ROW]})
 
 
 def test_the_page_of_requests_has_its_table():
-    """The next test can't pass on nothing."""
+    """The next test can't pass on an empty table."""
     assert len(ROWS) > 15
 
 
 def test_the_page_of_requests_lists_every_error():
-    """A client finds each code there, under its status, and no other."""
+    """The page has each code under its status, and no other code."""
     rows = re.findall(r"^\| (\d{3}) \| (`.*?`) \|", PAGE, re.MULTILINE)
     listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"\w+", codes)}
     assert listed == {(error.code, int(error.status)) for error in coded(ScoringError)}
@@ -44,7 +44,8 @@ def coded(base: type[ScoringError]) -> Iterator[type[ScoringError]]:
 def test_the_table_of_requests_is_true(
     demo: Server, body: str, status: str, code: str, location: str
 ):
-    """Each request in it is answered as it says; … stands for the values between."""
+    """Each request in the table gets the answer that the table shows; … stands for omitted
+    values."""
     middle = ", ".join(map(str, support.ROW[1:-1]))
     names = ", ".join(f'"{name}"' for name in support.NAMES[1:-1])
     body = body.replace('"age", …, "s6"', f'"age", {names}, "s6"').replace(
@@ -62,7 +63,7 @@ def test_the_table_of_requests_is_true(
 
 
 def test_an_answer_is_complete_and_fresh(demo: Server):
-    """All the guide's metadata, and bytes that are JSON once, not twice."""
+    """An answer has all of the guide's metadata, and its bytes are JSON encoded once, not twice."""
     response = demo.score({"data": [support.ROW] * 3})
     assert response.headers["content-type"] == "application/json"
     body = json.loads(response.content)
@@ -82,7 +83,7 @@ def test_an_answer_is_complete_and_fresh(demo: Server):
 
 
 def test_probabilities_can_be_asked_for(demo: Server):
-    """The method is the client's choice among what the model has."""
+    """A client may choose any method that the model has."""
     ((low, high),) = demo.score({"data": [support.ROW], "method": "predict_proba"}).json()[
         "predictions"
     ]
@@ -90,7 +91,7 @@ def test_probabilities_can_be_asked_for(demo: Server):
 
 
 def test_the_clients_id_is_echoed_and_logged(demo: Server):
-    """In the headers, in the metadata and in the log line."""
+    """A client's id is in the headers, in the metadata and in the log line."""
     response = demo.score(
         {"data": [support.ROW]},
         headers={"x-request-id": "my-id-1", "x-ms-client-request-id": "mine"},
@@ -104,20 +105,20 @@ def test_the_clients_id_is_echoed_and_logged(demo: Server):
 
 
 def test_without_an_id_header_and_body_have_the_same_new_one(demo: Server):
-    """The server's own would be another."""
+    """The server does not put another id into the header."""
     response = demo.score({"data": [support.ROW]})
     assert response.headers["x-request-id"] == response.json()["metadata"]["request_id"]
 
 
 def test_the_callers_trace_is_in_errors(demo: Server):
-    """W3C traceparent."""
+    """An error has the trace id of the W3C traceparent."""
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     response = demo.score({"data": []}, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
     assert response.json()["trace"] == trace
 
 
 def test_curl_without_a_json_content_type_is_told_so(demo: Server):
-    """The mistake that everybody makes once."""
+    """A common mistake with curl gets an answer that explains it."""
     needs("curl")
     done = subprocess.run(
         ["curl", "-s", f"{demo.url}/score", "-d", BODY], capture_output=True, text=True, check=True
@@ -128,14 +129,14 @@ def test_curl_without_a_json_content_type_is_told_so(demo: Server):
 
 
 def test_a_gzip_body_is_taken(demo: Server):
-    """As Azure's clients may send it."""
+    """A body may be compressed, as Azure's clients can send it."""
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     response = demo.client.post("/score", content=gzip.compress(BODY.encode()), headers=headers)
     assert response.json()["predictions"] == [1]
 
 
 def test_a_gzip_bomb_is_refused(demo: Server):
-    """20 KB that would be 20 MB."""
+    """20 KB that would expand to 20 MB get 413."""
     bomb = gzip.compress(b" " * 20_000_000)
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     response = demo.client.post("/score", content=bomb, headers=headers)
@@ -147,7 +148,7 @@ def test_a_gzip_bomb_is_refused(demo: Server):
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bool):
-    """Not a broken connection: the rest of the body is read and thrown away."""
+    """The connection does not break: the rest of the body is read and thrown away."""
     body = b" " * 30_000_000
     content = (body[i : i + 1_000_000] for i in range(0, len(body), 1_000_000)) if chunked else body
     response = demo.client.post(
@@ -158,7 +159,7 @@ def test_a_client_that_sends_too_much_gets_to_read_why(demo: Server, chunked: bo
 
 @pytest.mark.parametrize("rest", [b"", b"zz\r\n", b"5\r\nabc"], ids=["cut", "no size", "cut chunk"])
 def test_a_chunked_body_that_breaks_off_is_not_taken_for_a_whole_one(demo: Server, rest: bytes):
-    """Though what came may be good JSON."""
+    """An incomplete body is refused, even if its part is valid JSON."""
     body = BODY.encode()
     head = (
         b"POST /score HTTP/1.1\r\nHost: h\r\n"
@@ -176,20 +177,20 @@ def test_a_chunked_body_that_breaks_off_is_not_taken_for_a_whole_one(demo: Serve
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_other_methods_get_405_in_our_form(demo: Server, method: str):
-    """With Allow, whether the server or we turned them down."""
+    """405 has Allow and our format, whether azmlinfsrv refused the method or we did."""
     response = demo.client.request(method, "/score")
     assert (response.status_code, response.json()["code"]) == (405, "method_not_allowed")
     assert response.headers["allow"] == "POST, OPTIONS"
 
 
 def test_an_id_that_the_server_turns_down_gets_our_form(demo: Server):
-    """It limits them to 100 characters."""
+    """azmlinfsrv limits ids to 100 characters; its refusal gets our format."""
     response = demo.score({"data": [support.ROW]}, headers={"x-request-id": "a" * 101})
     assert (response.status_code, response.json()["code"]) == (431, "request_id_too_long")
 
 
 def test_every_error_is_json_with_all_fields(demo: Server):
-    """One shape, whatever went wrong."""
+    """All errors have one format."""
     for response in (
         demo.score([]),
         demo.client.get("/score"),
@@ -202,7 +203,7 @@ def test_every_error_is_json_with_all_fields(demo: Server):
 
 
 def test_the_probes_have_routes(demo: Server):
-    """On the server's own port, as JSON."""
+    """Probes are on the server's own port and answer JSON."""
     health = demo.get("/health")
     assert health.status_code == 200
     assert health.json()["model_name"] == "diabetes-classifier"
@@ -213,7 +214,7 @@ def test_the_probes_have_routes(demo: Server):
 
 
 def test_the_log_has_one_json_line_a_request_and_no_values(demo: Server):
-    """Neither of good requests nor of bad ones."""
+    """The log holds no values, neither of good requests nor of bad ones."""
     demo.score({"data": [[7777.125, *support.ROW[1:]]]}, headers={"x-request-id": "v-1"})
     demo.score({"data": [["secret-7777", *support.ROW[1:]]]}, headers={"x-request-id": "v-2"})
     demo.score({"data": [[1e308] * 10]}, headers={"x-request-id": "v-3"})

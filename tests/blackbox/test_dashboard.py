@@ -1,4 +1,4 @@
-"""What one sees at /dashboard, in a real browser."""
+"""The page at /dashboard, in a real browser."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,12 @@ from scripted import FAIL
 
 import support
 from blackbox.browser import browsing
-from blackbox.server import THREADS, Server, serving, until
+from blackbox.server import ONE_WORKER, Server, serving, until
 from blackbox.test_metrics import scraped
 
 pytestmark = pytest.mark.any_worker
 
-DASHBOARD = THREADS | {
-    "WORKER_COUNT": "1",
+DASHBOARD = ONE_WORKER | {
     "SCORING_DASHBOARD": "true",
     "SCORING_CACHE_MUST_PAY": "false",
 }
@@ -38,7 +37,8 @@ def opened(page: Page, server: Server) -> None:
 def percentile(
     q: float, before: Mapping[tuple[str, ...], float], after: Mapping[tuple[str, ...], float]
 ) -> float:
-    """Of /metrics' buckets as Prometheus' ``histogram_quantile`` has it, in milliseconds."""
+    """Return a percentile of /metrics' buckets in milliseconds, as Prometheus'
+    ``histogram_quantile`` computes it."""
     name = "scoring_duration_seconds_bucket"
     keys = [key for key in after if key[0] == name and key[2] == "request"]
     bounds = [0.0, *(float(key[1]) for key in keys)]
@@ -50,8 +50,8 @@ def percentile(
 
 
 def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path):
-    """Counts, rate, failures and percentiles are right; nobody else is asked; names are text, not
-    markup."""
+    """Counts, rate, failures and percentiles are right; only this server is called; names are text,
+    not markup."""
     name = '<img src="x" onerror="alert(1)">\\ "'
     with (
         serving(scripted_model, tmp_path, **DASHBOARD, DEPLOYMENT_NAME=name) as server,
@@ -89,7 +89,8 @@ def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path)
 
 
 def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
-    """By name and version; of twenty equal requests all but the first are hits."""
+    """The page shows the model's name and version; of twenty equal requests all but the first are
+    hits."""
     with (
         serving(demo_model, tmp_path, **DASHBOARD) as server,
         browsing(server.url) as (page, complaints),
@@ -105,8 +106,8 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
 
 
 def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
-    """One sentence, from when on; it goes away when the server answers again, which may have been
-    started anew."""
+    """One sentence says since when the server is gone, and disappears when it answers again,
+    perhaps restarted."""
     with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, _):
         opened(page, server)
         trouble = page.locator("#trouble")
@@ -131,13 +132,13 @@ def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
 
 
 def test_the_dashboard_is_for_those_who_ask_for_it(demo_model: Path, tmp_path: Path):
-    """Off by default."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    """The dashboard is off by default."""
+    with serving(demo_model, tmp_path, **ONE_WORKER) as server:
         assert server.get("/dashboard").status_code == 404
 
 
 def test_the_browser_is_held_to_the_page(demo_model: Path, tmp_path: Path):
-    """Flask's answer too allows no script but its own, and no server but this one."""
+    """Flask's answer too allows only the page's script, and only this server."""
     by_flask = DASHBOARD | {"AML_CORS_ORIGINS": "https://a.example"}
     with serving(demo_model, tmp_path, **by_flask) as server:
         response = server.get("/dashboard")

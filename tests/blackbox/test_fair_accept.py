@@ -13,7 +13,7 @@ CONNECTIONS = 20
 
 
 def held_by(server: Server) -> list[int]:
-    """How many connections each worker has."""
+    """Return how many connections each worker has."""
     held = []
     for worker in server.workers():
         found = psutil.Process(worker).connections(kind="tcp4")
@@ -27,7 +27,7 @@ def held_by(server: Server) -> list[int]:
 
 
 def taken_by_the_second(server: Server) -> int:
-    """Of connections that are opened one after the other and kept."""
+    """Count the second worker's connections among those opened one after the other and kept."""
     at_rest = sum(held_by(server))
     taken = list[int]()
     with ExitStack() as stack:
@@ -48,9 +48,8 @@ def taken_by_the_second(server: Server) -> int:
 
 @pytest.mark.any_worker
 def test_connections_that_are_kept_are_shared_evenly(demo_model: Path, tmp_path: Path):
-    """As a load balancer keeps them: no worker has all the load while another has none. Who is
-    woken first is the system's choice, and a busy one may favour a worker for a while: one try of
-    five is to be even."""
+    """No worker has all the load while another has none. The kernel chooses which worker wakes
+    first and may favour one for a while, so one try of five must be even."""
     with serving(demo_model, tmp_path, **THREADS) as server:
         until(lambda: server.log.count("ready for serving traffic") == 2, "both workers are ready")
         assert any(

@@ -1,5 +1,4 @@
-"""Whatever a client sends, the answer is valid JSON, no failure of ours, and no echo of what was
-sent."""
+"""For any request the answer is valid JSON, no failure of ours, and no echo of the input."""
 
 import http.client
 import json
@@ -85,7 +84,7 @@ def check(server: Server, body: bytes, headers: dict[str, str]) -> None:
 @example(document=[[1e308] * 10])
 @example(document={"data": [[5e-324] * 10], "method": "decision_function"})
 def test_any_json_is_answered(demo: Server, document: object):
-    """Any document, near to a good one or far from it."""
+    """Every document gets an answer, close to a valid one or not."""
     check(
         demo,
         json.dumps(document).encode("utf-8", "surrogatepass"),
@@ -98,14 +97,14 @@ def test_any_json_is_answered(demo: Server, document: object):
 def test_any_bytes_under_any_headers_are_answered(
     demo: Server, body: bytes, headers: dict[str, str]
 ):
-    """No header and no byte breaks it."""
+    """No header and no byte breaks the service."""
     check(demo, body, headers)
 
 
 @MANY
 @given(headers=HEADERS)
 def test_a_good_body_under_any_headers_is_answered(demo: Server, headers: dict[str, str]):
-    """Headers alone don't break it either."""
+    """Headers alone do not break the service either."""
     check(
         demo,
         json.dumps({"data": [support.ROW]}).encode(),

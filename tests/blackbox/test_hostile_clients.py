@@ -1,5 +1,5 @@
-"""Clients that send no request as HTTP has it, half of one, or read no answer: others are served as
-ever."""
+"""Clients that send malformed or incomplete requests, or read no answer, do not disturb other
+clients."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import support
-from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 
 BODY = json.dumps({"data": [support.ROW]}).encode()
 FILES = 64
@@ -34,7 +34,7 @@ def score(*headers: bytes, line: bytes = b"POST /score HTTP/1.1", body: bytes = 
 
 
 def answers(port: int, sent: bytes) -> list[tuple[int, bytes]]:
-    """Statuses and bodies of all answers to a client that says no more than ``sent``."""
+    """Return statuses and bodies of all answers to a client that sends only ``sent``."""
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         with contextlib.suppress(OSError):  # it may have been refused before it had said all
             connection.sendall(sent)
@@ -71,8 +71,8 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_header_of_64_kb_holds_nobody_up(demo: Server, shape: str):
-    """It is refused before anything looks inside: twenty of them at once, and a probe beside them
-    is answered."""
+    """Twenty such heads at once are refused before they are parsed, and a probe is answered
+    meanwhile."""
     header = SHAPES[shape]
     sent = b"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n" + header + b"\r\n\r\n[]"
     if not header:
@@ -133,8 +133,8 @@ VERSIONS = [
 
 
 def mutated(rng: random.Random) -> bytes:
-    """A head that is good, but for some of its parts; or nearly one; with a body that fits, or does
-    not."""
+    """Draw a head that is valid except for some parts, or nearly valid, with a body that fits or
+    does not."""
 
     def one_of(usual: bytes, all_of: list[bytes]) -> bytes:
         return usual if rng.random() < 0.7 else rng.choice(all_of)
@@ -169,8 +169,7 @@ def check_heads(port: int, heads: int, seed: int) -> None:
 
 
 def test_no_head_is_a_failure_of_ours(demo: Server):
-    """Whatever the line and the headers are: 4xx in JSON, or an answer as ever. No traceback, and
-    nobody hangs."""
+    """Any line and headers get 4xx in JSON or a normal answer, without a traceback or a hang."""
     before = len(demo.log)
     check_heads(demo.port, 1500, seed=16)
     assert demo.score({"data": [support.ROW]}).status_code == 200
@@ -179,10 +178,8 @@ def test_no_head_is_a_failure_of_ours(demo: Server):
 
 @pytest.fixture(scope="module")
 def narrow(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One worker that may open few files."""
-    with serving(
-        demo_model, tmp_path_factory.mktemp("narrow"), up=False, **THREADS | {"WORKER_COUNT": "1"}
-    ) as server:
+    """A server with one worker that may open few files."""
+    with serving(demo_model, tmp_path_factory.mktemp("narrow"), up=False, **ONE_WORKER) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         server.wait_until_up()
         yield server
@@ -200,7 +197,7 @@ HELD = {
 @pytest.mark.any_worker
 @pytest.mark.parametrize("kind", HELD)
 def test_clients_that_hold_connections_do_not_lock_others_out(narrow: Server, kind: str):
-    """Twice as many as the worker may open files: each probe and each request among them is
+    """With twice as many idle connections as the worker may open files, each probe and request is
     answered."""
     with contextlib.ExitStack() as stack:
         for number in range(2 * FILES):
@@ -216,6 +213,6 @@ def test_clients_that_hold_connections_do_not_lock_others_out(narrow: Server, ki
 
 @pytest.mark.any_worker
 def test_a_worker_that_takes_fewer_connections_says_so(narrow: Server):
-    """With the remedy."""
+    """The log says how to raise the limit."""
     (line,) = (line for line in narrow.lines() if "connections at once" in line["message"])
     assert re.search(r"takes \d\d connections at once.*ulimit -n", line["message"])

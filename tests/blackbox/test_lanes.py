@@ -1,4 +1,4 @@
-"""Two ways, one answer: our worker's, and Flask's under gunicorn's own worker."""
+"""Our worker and Flask under gunicorn's own worker give the same answers."""
 
 import http.client
 import json
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 import support
-from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 from blackbox.test_contract import ROWS
 from blackbox.test_fuzz import DOCUMENTS, HEADERS, MANY
 
@@ -33,7 +33,7 @@ GENERATED = re.compile(
 )
 """Ids, trace ids and times that differ from request to request."""
 
-ENV = THREADS | {"WORKER_COUNT": "1", "SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
+ENV = ONE_WORKER | {"SCORING_CACHE": "off", "SCORING_ACCESS_LOG": "true"}
 JSON = {"Content-Type": "application/json"}
 
 
@@ -41,7 +41,7 @@ JSON = {"Content-Type": "application/json"}
 def lanes(
     demo_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, Server]]:
-    """Our worker, and Flask under gunicorn's."""
+    """Run our worker, and Flask under gunicorn's worker."""
     folders = tmp_path_factory.mktemp("ours"), tmp_path_factory.mktemp("flask")
     with (
         serving(demo_model, folders[0], **ENV, SCORING_FAST_WORKER="true") as ours,
@@ -79,7 +79,7 @@ def same(lanes: tuple[Server, Server], *request: Any) -> Any:
 
 @pytest.mark.parametrize("body", [row[0].replace("…", "1.0") for row in ROWS])
 def test_what_the_readme_shows_is_the_same_in_both(lanes: tuple[Server, Server], body: str):
-    """Its good requests and its bad ones."""
+    """The README's good and bad requests get the same answers."""
     same(lanes, body.encode(), JSON)
     same(lanes, json.dumps({"data": [support.ROW]}).encode(), JSON)
 
@@ -87,14 +87,14 @@ def test_what_the_readme_shows_is_the_same_in_both(lanes: tuple[Server, Server],
 @MANY
 @given(document=DOCUMENTS)
 def test_any_document_is_answered_the_same(lanes: tuple[Server, Server], document: object):
-    """Documents that are nearly good, and others."""
+    """Nearly valid documents and others get the same answers."""
     same(lanes, json.dumps(document).encode("utf-8", "surrogatepass"), JSON)
 
 
 @MANY
 @given(headers=HEADERS)
 def test_any_headers_are_treated_the_same(lanes: tuple[Server, Server], headers: dict[str, str]):
-    """Ids too long or forged, encodings, content types."""
+    """Ids too long or forged, encodings and content types get the same answers."""
     same(lanes, json.dumps([support.ROW]).encode(), JSON | headers)
 
 
@@ -123,7 +123,7 @@ def test_ids_come_back_the_same(lanes: tuple[Server, Server], headers: dict[str,
 def test_other_paths_and_methods_are_the_servers_as_ever(
     lanes: tuple[Server, Server], method: str, path: str
 ):
-    """Our worker leaves them to Flask."""
+    """Our worker leaves other paths and methods to Flask."""
     answers = []
     for server in lanes:
         response = server.client.request(method, path)
@@ -139,7 +139,7 @@ def test_other_paths_and_methods_are_the_servers_as_ever(
 
 @pytest.mark.parametrize("path", ["//score", "/score/", "//score/", "///score"])
 def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path: str):
-    """Joining a base URL and a path makes them; both workers read the body as ever."""
+    """Joining a base URL and a path makes such slashes; both workers read the body as usual."""
     status, document, _ = same(
         lanes, json.dumps({"data": [support.ROW]}).encode(), JSON, "POST", path
     )
@@ -150,7 +150,7 @@ def test_score_is_found_with_slashes_too_many(lanes: tuple[Server, Server], path
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "OPTIONS"])
 def test_score_by_another_method_is_turned_down_the_same(lanes: tuple[Server, Server], method: str):
-    """The refusal has our form."""
+    """The refusal has our format."""
     same(lanes, b"", {}, method)
 
 

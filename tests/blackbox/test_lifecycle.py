@@ -15,7 +15,16 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import BARE, GUNICORN, PATIENCE, REPOSITORY, THREADS, serving, until
+from blackbox.server import (
+    BARE,
+    GUNICORN,
+    ONE_WORKER,
+    PATIENCE,
+    REPOSITORY,
+    THREADS,
+    serving,
+    until,
+)
 
 BACKGROUND = {"SCORING_MODEL_LOAD": "background"}
 
@@ -29,7 +38,8 @@ def slow_to_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_loading_in_the_background_opens_the_port_at_once(
     slow_to_load: Path, tmp_path: Path, configuration: dict[str, str]
 ):
-    """Alive, not ready with a reason, and 503 with Retry-After, until the model is there."""
+    """Until the model is loaded the server is alive, not ready with a reason, and answers 503 with
+    Retry-After."""
     with serving(slow_to_load, tmp_path, **configuration | BACKGROUND, LOAD_SECONDS="4") as server:
         assert server.get("/liveness").status_code == 200
         readiness = server.get("/readiness")
@@ -49,7 +59,7 @@ def test_loading_in_the_background_opens_the_port_at_once(
 
 
 def test_a_failed_load_in_the_background_turns_liveness(slow_to_load: Path, tmp_path: Path):
-    """So that the orchestrator restarts it, and the reason can be read."""
+    """Liveness fails, so that the orchestrator restarts the server, and shows the reason."""
     with serving(slow_to_load, tmp_path, **THREADS | BACKGROUND, LOAD_SECONDS="-1") as server:
         until(lambda: server.get("/liveness").status_code == 503, "loading failed")
         reasons = {server.fresh("GET", "/liveness").json()["reason"] for _ in range(10)}
@@ -74,7 +84,7 @@ FAILURES = {
 def test_a_failed_start_ends_with_one_plain_sentence(
     tmp_path: Path, name: str, configuration: dict[str, str]
 ):
-    """No traceback, and an exit that is not zero, so that the orchestrator knows."""
+    """The exit status is not zero, so that the orchestrator notices, and there is no traceback."""
     env, sentence = FAILURES[name]
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -92,7 +102,7 @@ def test_a_failed_start_ends_with_one_plain_sentence(
 
 
 def test_a_tampered_model_is_never_served(demo_model: Path, tmp_path: Path):
-    """Verified before it is unpickled."""
+    """The model is verified before it is unpickled."""
     folder = Path(shutil.copytree(demo_model, tmp_path / "artifact"))
     with (folder / "model.joblib").open("ab") as file:
         file.write(b"\0")
@@ -103,7 +113,7 @@ def test_a_tampered_model_is_never_served(demo_model: Path, tmp_path: Path):
 
 @pytest.mark.parametrize("kind", ["mixed", "texts", "categories"])
 def test_models_on_other_than_numbers_are_served(tmp_path: Path, kind: str):
-    """Packaged, with JSON all the way."""
+    """Packaged models with texts, categories and dates answer JSON."""
     estimator, frame = getattr(support, kind)()
     folder = support.packaged(estimator, frame, tmp_path / "m")
     rows = frame.head(4).astype(object).where(frame.head(4).notna(), None).to_numpy().tolist()
@@ -114,7 +124,7 @@ def test_models_on_other_than_numbers_are_served(tmp_path: Path, kind: str):
 
 
 def test_name_and_version_come_from_where_azure_mounts_the_model(demo_model: Path, tmp_path: Path):
-    """.../azureml-models/<name>/<version>/<uploaded folder>"""
+    """They are read off .../azureml-models/<name>/<version>/<uploaded folder>."""
     mounted = tmp_path / "azureml-models" / "churn" / "7"
     shutil.copytree(demo_model, mounted / "artifact")
     with serving(mounted, tmp_path) as server:
@@ -123,7 +133,7 @@ def test_name_and_version_come_from_where_azure_mounts_the_model(demo_model: Pat
 
 
 def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path: Path):
-    """WORKER_PRELOAD runs init() before the workers are forked."""
+    """Counters work if WORKER_PRELOAD runs init() before the workers are forked."""
     with serving(demo_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
         for _ in range(10):
             assert server.fresh("POST", "/score", [support.ROW]).status_code == 200
@@ -133,7 +143,7 @@ def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path
 
 @pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
 def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, group: bool):
-    """Readiness turns 503 while requests are still taken, and each that was sent until then is
+    """Readiness turns 503 while requests are still taken, and every request sent until then is
     answered.
 
     The signal may go to the master alone, as in a container, or to the whole group, as from a
@@ -181,7 +191,7 @@ def test_sigterm_under_load_loses_nothing(scripted_model: Path, tmp_path: Path, 
 
 
 def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, tmp_path: Path):
-    """One worker drains too."""
+    """A server with one worker drains too."""
     with serving(scripted_model, tmp_path, SCORING_DRAIN_MS="500") as server:
         statuses: list[int] = []
         slow = threading.Thread(target=lambda: statuses.append(server.score([[2.0]]).status_code))
@@ -194,7 +204,7 @@ def test_sigterm_under_bare_defaults_finishes_the_request(scripted_model: Path, 
 
 
 def test_sigterm_while_the_model_is_loaded_ends_the_server(slow_to_load: Path, tmp_path: Path):
-    """No worker goes on to serve, until its master kills it after all the time that it may take."""
+    """No worker starts to serve after the signal, until its master would kill it."""
     env = {"GUNICORN_CMD_ARGS": f"{GUNICORN} --graceful-timeout 600", "LOAD_SECONDS": "3"}
     with serving(slow_to_load, tmp_path, up=False, **env) as server:
         until(lambda: "Invoking user's init function" in server.log, "it loads")
@@ -203,7 +213,7 @@ def test_sigterm_while_the_model_is_loaded_ends_the_server(slow_to_load: Path, t
 
 
 def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
-    """A second one says so, and takes no requests from the first."""
+    """A second server on the port says so, and takes no requests from the first."""
     with serving(demo_model, tmp_path) as server:
         command = server.process.args
         assert isinstance(command, list)
@@ -235,7 +245,7 @@ def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Pat
 
 
 def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):
-    """Or they would answer beside those of the server that is started in its place."""
+    """Workers do not stay to answer beside those of a restarted server."""
     with serving(demo_model, tmp_path, **THREADS) as server:
         workers = until(
             lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
@@ -245,12 +255,12 @@ def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):
 
 
 def _runs(pid: int) -> bool:
-    """A zombie does not: in a container nobody may care for it."""
+    """Return False for a zombie: in a container nothing may reap it."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_path: Path):
-    """However soon, and their neighbours go on."""
+    """Workers are replaced however soon they die, and the others go on."""
     with serving(demo_model, tmp_path, **THREADS) as server:
         until(lambda: len(server.workers()) == 2, "both workers are there")
         other, *_ = server.workers()
@@ -267,8 +277,8 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
 
 
 def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
-    """Flask, which answers it here, adds none of its own; a probe leaves none."""
-    by_flask = THREADS | {"AML_CORS_ORIGINS": "https://a.example"}
+    """Flask adds no line of its own, and a probe leaves none."""
+    by_flask = ONE_WORKER | {"AML_CORS_ORIGINS": "https://a.example"}
     with serving(demo_model, tmp_path, **by_flask) as server:
         for _ in range(3):
             server.score([support.ROW])
@@ -278,8 +288,8 @@ def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
 
 
 def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
-    """Beside our line for each request."""
-    with serving(demo_model, tmp_path, **THREADS | {"SCORING_ACCESS_LOG": "true"}) as server:
+    """The server's line comes beside ours for each request."""
+    with serving(demo_model, tmp_path, **ONE_WORKER | {"SCORING_ACCESS_LOG": "true"}) as server:
         server.get("/readiness")
         until(
             lambda: re.search(r"GET /readiness[^\n]* 200", server.log),
@@ -288,7 +298,7 @@ def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
 
 
 def test_two_servers_side_by_side_count_apart(demo_model: Path, tmp_path: Path):
-    """Also with one temporary folder."""
+    """Two servers keep separate counts even in one temporary folder."""
     with serving(demo_model, tmp_path) as one, serving(demo_model, tmp_path) as other:
         one.score([support.ROW])
         totals = [server.get("/health").json()["total_requests"] for server in (one, other)]

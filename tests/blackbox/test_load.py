@@ -1,4 +1,4 @@
-"""Busy, overdue, stuck and broken: what clients and probes see meanwhile."""
+"""What clients and probes see of a busy, overdue, stuck or broken server."""
 
 import contextlib
 import socket
@@ -13,22 +13,20 @@ import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, SWITCH, TEXT
 
 import support
-from blackbox.server import BARE, THREADS, Server, serving, until
-
-ONE = THREADS | {"WORKER_COUNT": "1"}
+from blackbox.server import BARE, ONE_WORKER, THREADS, Server, serving, until
 
 
 def occupy(
     server: Server, pool: ThreadPoolExecutor, seconds: float, count: int
 ) -> list[Future[httpx.Response]]:
-    """Requests that are in flight when this returns."""
+    """Send requests; they are in flight when this returns."""
     before = server.get("/health").json()["in_flight"]
     futures = [pool.submit(server.client.post, "/score", json=[[seconds]]) for _ in range(count)]
     until(lambda: server.get("/health").json()["in_flight"] >= before + count, "they are in flight")
     return futures
 
 
-LEAST = BARE if Server.kind == "ours" else ONE
+LEAST = BARE if Server.kind == "ours" else ONE_WORKER
 """The least that must be said for probes not to wait."""
 
 
@@ -38,8 +36,8 @@ LEAST = BARE if Server.kind == "ours" else ONE
 def test_probes_answer_while_every_score_is_busy(
     scripted_model: Path, tmp_path: Path, seconds: float, slots: int
 ):
-    """With all places taken, or with scores that hold the interpreter: probes are over before the
-    first of them."""
+    """Probes end before the first score does, with all places taken or scores that hold the
+    interpreter."""
     with (
         serving(scripted_model, tmp_path, **LEAST, SCORING_SLOTS=str(slots)) as server,
         ThreadPoolExecutor(48) as pool,
@@ -52,12 +50,12 @@ def test_probes_answer_while_every_score_is_busy(
 
 
 @pytest.mark.parametrize(
-    ("configuration", "interval"), [(BARE, 0.005), (ONE, 0.0005)][Server.kind == "ours" :]
+    ("configuration", "interval"), [(BARE, 0.005), (ONE_WORKER, 0.0005)][Server.kind == "ours" :]
 )
 def test_threads_take_turns_often(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float
 ):
-    """Or probes would take a multiple of what they may, behind scores that hold the interpreter."""
+    """Scores that hold the interpreter do not slow probes down many times."""
     with serving(scripted_model, tmp_path, **configuration) as server:
         assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
 
@@ -65,15 +63,15 @@ def test_threads_take_turns_often(
 def test_garbage_collection_does_not_go_through_what_start_up_left(
     scripted_model: Path, tmp_path: Path
 ):
-    """Or each full one would hold up every request of the worker for 80 ms."""
-    with serving(scripted_model, tmp_path, **ONE) as server:
+    """A full collection does not hold up every request of the worker for 80 ms."""
+    with serving(scripted_model, tmp_path, **ONE_WORKER) as server:
         assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
 
 
 def test_joined_requests_get_their_own_answers(tmp_path: Path):
-    """With micro-batching on, twenty clients at once, good values and bad."""
+    """With micro-batching twenty clients with good and bad values get their own answers."""
     model = support.scripted(tmp_path, "Steady")
-    env = ONE | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
+    env = ONE_WORKER | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
     with serving(model, tmp_path, **env) as server, ThreadPoolExecutor(20) as clients:
         answers = list(
             clients.map(
@@ -86,7 +84,7 @@ def test_joined_requests_get_their_own_answers(tmp_path: Path):
 
 
 def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_path: Path):
-    """To the last digit of a probability: eight requests that come together, and each by itself."""
+    """Eight requests at once get the same answers, to the last digit, as one by one."""
     rows = support.diabetes()[0].head(8).to_numpy().tolist()
     bodies = [orjson.dumps({"data": [row], "method": "predict_proba"}) for row in rows]
     head = (
@@ -94,7 +92,7 @@ def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_pa
         "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n"
     )
     with (
-        serving(demo_model, tmp_path, **ONE, SCORING_CACHE="off") as server,
+        serving(demo_model, tmp_path, **ONE_WORKER, SCORING_CACHE="off") as server,
         contextlib.ExitStack() as stack,
     ):
         alone = [
@@ -119,10 +117,10 @@ def _body(connection: socket.socket) -> bytes:
 
 
 def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
-    """With Retry-After, while those that were admitted are still computed."""
+    """The answer has Retry-After, while the admitted requests are still computed."""
     with (
         serving(
-            scripted_model, tmp_path, **ONE, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
+            scripted_model, tmp_path, **ONE_WORKER, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
         ) as server,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -140,8 +138,8 @@ def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_pa
 def test_past_the_queue_time_503_comes_before_the_slot_is_free(
     scripted_model: Path, tmp_path: Path
 ):
-    """A request does not wait for longer than it was told."""
-    env = ONE | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
+    """A request waits for a slot no longer than the setting allows."""
+    env = ONE_WORKER | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
     with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
         (busy,) = occupy(server, pool, 3.0, 1)
         shed = until(
@@ -152,11 +150,11 @@ def test_past_the_queue_time_503_comes_before_the_slot_is_free(
         assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
 
 
-@pytest.mark.parametrize("configuration", [BARE, ONE], ids=["bare", "threads"])
+@pytest.mark.parametrize("configuration", [BARE, ONE_WORKER], ids=["bare", "threads"])
 def test_past_the_deadline_504_comes_before_the_score_ends(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
 ):
-    """Under one sync worker too; the slot is free again once the score ends."""
+    """This holds under one sync worker too; the slot is free again once the score ends."""
     env = configuration | {
         "SCORING_DEADLINE_MS": "200",
         "SCORING_SLOTS": "1",
@@ -170,7 +168,8 @@ def test_past_the_deadline_504_comes_before_the_score_ends(
 
 
 def test_a_stuck_score_turns_liveness_on_every_worker(scripted_model: Path, tmp_path: Path):
-    """Whichever worker a probe meets; before that readiness tells that the slots are overdue."""
+    """Liveness fails whichever worker a probe reaches; readiness reports overdue slots before
+    that."""
     env = THREADS | {
         "SCORING_DEADLINE_MS": "200",
         "SCORING_SLOTS": "1",
@@ -190,8 +189,8 @@ def test_a_stuck_score_turns_liveness_on_every_worker(scripted_model: Path, tmp_
 def test_counts_are_right_over_workers_that_die(
     scripted_model: Path, tmp_path: Path, configuration: dict[str, str]
 ):
-    """Summed over processes, clients' errors apart from ours; a request that died with its worker
-    is one of ours."""
+    """Counts are summed over processes; clients' errors are separate, and requests that died with a
+    worker count as ours."""
     with serving(scripted_model, tmp_path, **configuration) as server:
         before = server.get("/health").json()
 
@@ -216,7 +215,7 @@ def test_counts_are_right_over_workers_that_die(
 def test_a_failure_of_the_model_tells_the_client_nothing_of_it(
     scripted_model: Path, tmp_path: Path
 ):
-    """The log has its place, under the same request id; nobody has its message."""
+    """The log has the place of the failure under the request's id; its message appears nowhere."""
     with serving(scripted_model, tmp_path) as server:
         body = server.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
         assert (body["code"], body["error"]) == ("model_failed", "The model failed.")
@@ -232,7 +231,7 @@ def test_a_failure_of_the_model_tells_the_client_nothing_of_it(
 
 
 def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Path, tmp_path: Path):
-    """In ``trace`` and in the log."""
+    """With the setting, the traceback is in ``trace`` and in the log."""
     with serving(scripted_model, tmp_path, SCORING_EXPOSE_TRACEBACK="true") as server:
         assert "RuntimeError: the model broke on 4711" in server.score([[FAIL]]).json()["trace"]
 
@@ -240,10 +239,10 @@ def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Pa
 def test_more_clients_than_places_are_all_answered_by_a_quick_model(
     demo_model: Path, tmp_path: Path
 ):
-    """A model that takes microseconds turns nobody down for a hundred clients at once; azmlinfsrv
-    for 40."""
+    """A model that takes microseconds answers all of a hundred clients at once; under azmlinfsrv's
+    own worker, 40."""
     with (
-        serving(demo_model, tmp_path, **ONE) as server,
+        serving(demo_model, tmp_path, **ONE_WORKER) as server,
         ThreadPoolExecutor(100 if server.kind == "ours" else 40) as clients,
     ):
         statuses = list(
@@ -255,7 +254,7 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(
 
 
 def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Path):
-    """A hundred clients send nearly ten million bytes each to a path that there is not."""
+    """A hundred clients may each send nearly ten million bytes to an unknown path."""
     with serving(demo_model, tmp_path, **THREADS) as server, contextlib.ExitStack() as open_sockets:
 
         def memory() -> int:
@@ -277,14 +276,14 @@ def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Pat
 
 
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
-    """Those that never finish their body take places in flight, not the threads that probes need;
-    and not for long."""
+    """Clients that never finish their body take places in flight, not threads that probes need, and
+    only until the timeout."""
     half = (
         b"POST /score HTTP/1.1\r\nHost: x\r\n"
         b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
     )
     with (
-        serving(scripted_model, tmp_path, **ONE, SCORING_BODY_TIMEOUT_MS="3000") as server,
+        serving(scripted_model, tmp_path, **ONE_WORKER, SCORING_BODY_TIMEOUT_MS="3000") as server,
         contextlib.ExitStack() as stack,
     ):
         slow = [

@@ -1,5 +1,5 @@
-"""What clients can make a worker hold: its memory stays within the container's, and probes are
-answered meanwhile."""
+"""A worker's memory stays within the container's, whatever clients send, and probes are answered
+meanwhile."""
 
 import gzip
 from collections import Counter
@@ -46,7 +46,7 @@ def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def memory(server: Server, field: str) -> int:
-    """Of its one worker, in bytes: VmRSS is now, VmHWM the most that there ever was."""
+    """Return the worker's memory in bytes: VmRSS is the current, VmHWM the highest."""
     (worker,) = server.workers()
     lines = Path(f"/proc/{worker}/status").read_text().splitlines()
     (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{field}:"))
@@ -68,8 +68,8 @@ def container_limit() -> int:
 
 
 def test_no_mix_of_requests_takes_the_containers_memory(server: Server):
-    """64 clients at once, whose ten kilobytes of gzip are ten megabytes of every kind that once
-    took hundreds."""
+    """64 clients at once send ten kilobytes of gzip that expand to ten megabytes of each costly
+    kind."""
     packed = {kind: gzip.compress(body, 9) for kind, body in BODIES.items()}
     before = memory(server, "VmRSS")
     with ThreadPoolExecutor(CLIENTS) as clients:
@@ -92,7 +92,7 @@ def test_no_mix_of_requests_takes_the_containers_memory(server: Server):
 
 
 def test_bodies_beyond_the_budget_are_told_to_come_again(server: Server):
-    """By 503 and Retry-After, which each client gets to read; when they are through there is room
+    """Each client gets to read a 503 with Retry-After; when the others have finished, there is room
     again."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         answers = list(clients.map(lambda _: send(server, BODIES["valid"], {}), range(40)))

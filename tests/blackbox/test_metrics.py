@@ -21,7 +21,7 @@ def scraped(server: Server) -> dict[tuple[str, ...], float]:
 
 
 def test_metrics_are_right_over_workers(demo_model: Path, tmp_path: Path):
-    """Whichever of them is scraped: how requests ended, and how long their stages took."""
+    """Any worker reports how all requests ended, and how long their stages took."""
     with serving(demo_model, tmp_path, **THREADS | {"SCORING_CACHE": "off"}) as server:
         for _ in range(20):
             assert (
@@ -46,7 +46,7 @@ def test_metrics_are_right_over_workers(demo_model: Path, tmp_path: Path):
 
 
 def test_drift_shows_where_the_data_has_moved(demo_model: Path, tmp_path: Path):
-    """In the metrics, over all workers, and in the files that `mlops drift` reads."""
+    """Drift is in the metrics, over all workers, and in the files that `mlops drift` reads."""
     collected = tmp_path / "collected"
     collected.mkdir()
     on = {

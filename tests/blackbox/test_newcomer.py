@@ -1,4 +1,4 @@
-"""What the README promises to somebody who has just arrived."""
+"""The README's promises to a new user."""
 
 import contextlib
 import json
@@ -50,7 +50,7 @@ class MakeServe:
             )
 
     def curl(self) -> str:
-        """The command that it prints once it is ready."""
+        """The command that `make serve` prints once it is ready."""
 
         def printed() -> str | None:
             assert self.process.poll() is None, self.output.read_text()
@@ -77,7 +77,7 @@ def run(command: str) -> dict[str, object]:
 
 
 def lasting(answer: dict[str, Any]) -> list[tuple[str, object]]:
-    """What an answer says each time, in its order: all but the id and the times."""
+    """Return what is the same in every answer, in order: all but the id and the times."""
     metadata = answer["metadata"]
     passing = ("request_id", "inference_time_ms", "timestamp")
     return [
@@ -87,7 +87,7 @@ def lasting(answer: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path):
-    """Pasted into a shell it gives predictions; the README shows both, the curl and the answer."""
+    """The curl gives predictions when pasted into a shell; the README shows it and its answer."""
     with MakeServe(tmp_path) as served:
         answer = run(served.curl())
         assert set(answer) == {"predictions", "metadata"}
@@ -100,9 +100,10 @@ def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path)
 
 
 def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
-    """A bare pickle in any folder, PORT and WORKER_COUNT; with a dashboard it prints the address.
+    """A bare pickle in any folder works with PORT and WORKER_COUNT, and the dashboard's address is
+    printed.
 
-    No traceback appears though azmlinfsrv stumbles over a folder that is not named as Azure's.
+    No traceback appears though azmlinfsrv can't read a folder that is not named as Azure's.
     """
     estimator, _ = support.plain_regression()
     folder = support.dump(estimator, tmp_path / "my model", "churn.pkl").parent
@@ -126,7 +127,7 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
     ("cache", "tiers"), [("off", set()), ("memory", {"memory"}), ("redis", {"memory", "redis"})]
 )
 def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
-    """CACHE=redis brings a real one, which ends with the server, however that ends."""
+    """CACHE=redis starts a real Redis, which ends with the server, however that ends."""
     with MakeServe(tmp_path, CACHE=cache) as served:
         states = [run(served.curl())["metadata"]["cache"] for _ in range(2)]
         assert states == (["miss", "hit"] if tiers else ["off", "off"])
@@ -145,7 +146,8 @@ def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
 
 
 def test_make_serve_takes_the_cache_of_the_environment(tmp_path: Path):
-    """Unless CACHE is given, and it prints which cache that is and why."""
+    """The environment decides unless CACHE is given; the start prints which cache is used and
+    why."""
     with MakeServe(tmp_path, {"SCORING_CACHE": "off"}) as served:
         assert run(served.curl())["metadata"]["cache"] == "off"
         assert "Cache: off, because SCORING_CACHE names it.\n" in served.output.read_text()
@@ -162,7 +164,8 @@ class Double(LinearRegression):
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a model whose class is in a module beside it, named as one of ours is."""
+    """A folder with a model whose class is in a module beside it, with the name of one of our
+    modules."""
     models = tmp_path / "project" / "models"
     models.mkdir(parents=True)
     (models / "metrics.py").write_text(OWN)
@@ -176,7 +179,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project: Path):
-    """By mlops package, which says where to put it for deployment, and by make serve."""
+    """mlops package finds it and says where to put it for deployment; make serve finds it too."""
     package = [BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv"]
     done = subprocess.run(
         [*package, "--out", "artifact"], cwd=project, capture_output=True, text=True, check=False
@@ -188,7 +191,7 @@ def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project:
 
 
 def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Path):
-    """By plain azmlinfsrv, as in Azure, where nothing else of the project is."""
+    """Plain azmlinfsrv finds it, as in Azure, without the rest of the project."""
     source = shutil.copytree(REPOSITORY / "src", tmp_path / "src")
     (project / "models" / "metrics.py").rename(source / "metrics.py")
     server = Server(project / "models", tmp_path, {}, source=source)
@@ -201,11 +204,8 @@ def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Pat
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, workers: int):
-    """Alone, after all that the server had to say, without a traceback, and with an exit that is
-    not zero.
-
-    It comes once, however many workers fail.
-    """
+    """The sentence comes last and once, whatever the number of workers, without a traceback; the
+    exit status is not zero."""
     file = support.dump(support.demo_estimator(), tmp_path / "my model", "churn.pkl")
     file.write_bytes(file.read_bytes()[:1000])
     with MakeServe(tmp_path, MODEL_DIR=file, WORKER_COUNT=workers) as served:
@@ -223,7 +223,7 @@ def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, workers: 
 
 
 def test_ctrl_c_ends_make_serve(tmp_path: Path):
-    """At once, and nothing is left running."""
+    """The server ends at once, and no process is left."""
     with MakeServe(tmp_path) as served:
         served.curl()
         os.killpg(served.process.pid, signal.SIGINT)
@@ -233,7 +233,7 @@ def test_ctrl_c_ends_make_serve(tmp_path: Path):
 
 
 def test_the_readmes_packaging_command_works(tmp_path: Path):
-    """As written, beside a model and its training data."""
+    """The command works as written, beside a model and its training data."""
     X, y = support.diabetes()
     X.assign(target=y).to_csv(tmp_path / "train.csv", index=False)
     support.dump(support.demo_estimator(), tmp_path)

@@ -1,5 +1,4 @@
-"""``mlops score`` as users run it: against azmlinfsrv, and against the same behind a managed
-endpoint's front."""
+"""``mlops score`` against azmlinfsrv, and against azmlinfsrv behind a managed endpoint's front."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ import support
 from arm.https import DROP, HttpsServer, Reply
 from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
-from blackbox.server import PATIENCE, THREADS, Server, serving
+from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
 
 pytestmark = pytest.mark.any_worker
 
@@ -26,7 +25,7 @@ MLOPS = Path(sys.executable).with_name("mlops")
 
 @pytest.fixture(scope="module")
 def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(demo_model, tmp_path_factory.mktemp("server"), **THREADS) as server:
+    with serving(demo_model, tmp_path_factory.mktemp("server"), **ONE_WORKER) as server:
         yield server
 
 
@@ -38,7 +37,7 @@ def managed_(server: Server, tmp_path: Path) -> Iterator[HttpsServer]:
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Path:
-    """All patients of the demo's data."""
+    """Return all patients of the demo's data."""
     X, _ = support.diabetes()
     X.to_csv(tmp_path / "rows.csv", index=False)
     return tmp_path / "rows.csv"
@@ -62,7 +61,7 @@ def score(
 
 
 def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
-    """In the file's order, with nothing else on either stream."""
+    """Lines come in the file's order, with nothing else on either stream."""
     done = score("--url", server.url, rows)
     assert (done.returncode, done.stderr) == (0, b"")
     X, _ = support.diabetes()
@@ -73,7 +72,7 @@ def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
 
 @pytest.mark.parametrize("as_file", [True, False])
 def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
-    """From a file or from standard input, with whatever method it asks for."""
+    """JSON comes from a file or standard input, with any method that it names."""
     body = json.dumps({"data": [support.ROW], "method": "predict_proba"}).encode()
     (tmp_path / "request.json").write_bytes(body)
     done = score(
@@ -84,7 +83,8 @@ def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
 
 
 def test_a_managed_endpoint_is_asked_with_the_key(managed: HttpsServer, rows: Path, tmp_path: Path):
-    """From a variable, under either name; batch by batch, of the deployment that is named."""
+    """The key comes from a variable, under either name; batches go to the deployment that is
+    named."""
     for option in ("--key-env", "--token-env"):
         done = score(
             "--url",
@@ -102,8 +102,7 @@ def test_a_managed_endpoint_is_asked_with_the_key(managed: HttpsServer, rows: Pa
 
 
 def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path, tmp_path: Path):
-    """With its own status, its place and the number of the row; what was scored before is
-    printed."""
+    """An error has the model's status, place and row number; earlier predictions are printed."""
     lines = rows.read_text().splitlines()
     lines[250] = lines[250].replace(lines[250].split(",")[0], "", 1)
     rows.write_text("\n".join(lines))
@@ -115,7 +114,7 @@ def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path
 
 
 def tables(folder: Path, odd: str | None) -> Iterator[tuple[Path, str]]:
-    """150 rows in each form that holds them, ``odd`` in row 104; and the words for that row."""
+    """Return 150 rows in each table format, with ``odd`` in row 104, and the words for that row."""
     X, _ = support.diabetes()
     rows = X.head(150).astype(object)
     rows.iloc[103, 0] = odd
@@ -135,8 +134,8 @@ def tables(folder: Path, odd: str | None) -> Iterator[tuple[Path, str]]:
 
 @pytest.mark.parametrize("odd", [None, "old"])
 def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: str | None):
-    """By its place in the file, whatever its form, also where one odd cell makes texts of a CSV's
-    column of numbers; the rows before have their predictions."""
+    """The error names the row's place in the file in any format, even if one odd cell turns a CSV
+    column into texts; earlier rows have their predictions."""
     X, _ = support.diabetes()
     expected = support.demo_estimator().predict(X.head(100)).tolist()
     wrong = "must not be null" if odd is None else "must be a number"
@@ -156,8 +155,7 @@ def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: st
 def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
     server: Server, tmp_path: Path
 ):
-    """As they are where the column is told to be one of numbers: the row is missing a value, not of
-    another type."""
+    """In a column of numbers such a word is a missing value, not a value of another type."""
     (file, place), *_ = tables(tmp_path, "NA")
     done = score("--url", server.url, file)
     assert (
@@ -177,7 +175,7 @@ def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
 def test_finished_work_is_kept_when_the_server_fails(
     managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply
 ):
-    """Whatever it answers in the middle, or nothing at all."""
+    """Predictions are kept whatever the server answers in the middle, or if it answers nothing."""
     managed.fail(1, reply, "POST", "/score", after=2)
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
@@ -186,7 +184,7 @@ def test_finished_work_is_kept_when_the_server_fails(
 
 
 def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):
-    """On the terminal, where the predictions go elsewhere."""
+    """Progress is shown on the terminal if the predictions go elsewhere."""
     terminal, side = os.openpty()
     command = [str(MLOPS), "score", "--url", server.url, str(rows)]
     done = subprocess.run(
@@ -200,14 +198,14 @@ def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):
 
 
 def test_who_has_seen_enough_may_leave(server: Server, rows: Path):
-    """As `head` does."""
+    """The reader may close the pipe, as `head` does."""
     command = f"'{MLOPS}' score --url {server.url} '{rows}' | head -1"
     done = subprocess.run(command, shell=True, check=True, capture_output=True, timeout=PATIENCE)
     assert (len(done.stdout.splitlines()), done.stderr) == (1, b"")
 
 
 def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_path: Path):
-    """As soon as it says, without a word to the user."""
+    """The command retries after the time that the endpoint names, without a message."""
     managed.fail(2, Reply(429, None, {"Retry-After": "0"}), "POST", "/score")
     managed.fail(2, as_azure_answers(Reply(503, None, {"Retry-After": "0"})), "POST", "/score")
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
@@ -215,7 +213,7 @@ def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_pa
 
 
 def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
-    """Without printing it."""
+    """The error does not print the key."""
     done = score(
         "--url",
         managed.url,
@@ -242,7 +240,7 @@ def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
     ],
 )
 def test_wrong_use_is_told(rows: Path, words: tuple[str, ...], key: str | None, said: str):
-    """With status 2, before anything is sent; a key can't be given on the command line."""
+    """Status is 2 before anything is sent; the command line takes no key."""
     command = [str(MLOPS), "score", *words, str(rows)]
     env = os.environ | ({"KEY": key} if key else {})
     done = subprocess.run(
@@ -254,7 +252,7 @@ def test_wrong_use_is_told(rows: Path, words: tuple[str, ...], key: str | None, 
 
 
 def test_files_that_can_not_be_sent_are_told(tmp_path: Path):
-    """A missing one, one that is no table."""
+    """A missing file and one that is not a table are errors."""
     assert score("--url", "http://localhost", tmp_path / "none.csv").returncode == 2
     (tmp_path / "rows.txt").write_text("x")
     done = score("--url", "http://localhost", tmp_path / "rows.txt")

@@ -1,5 +1,5 @@
-"""From the CSV that a model is packaged with to the predictions for another: texts that look like
-something else."""
+"""A CSV to package a model with and another to score: texts that look like numbers or missing
+values stay texts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def mlops(*words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the packaged model, and the CSV."""
+    """A folder with the packaged model and the CSV."""
     folder = tmp_path_factory.mktemp("tables")
     FRAME.to_csv(folder / "rows.csv", index=False)
     file = support.dump(ESTIMATOR, folder)
@@ -66,8 +66,8 @@ def test_each_row_of_a_csv_is_answered_as_by_the_estimator(
 def test_the_contract_reads_what_cells_alone_do_not_tell(
     server: Server, folder: Path, expected: list[bool]
 ):
-    """Postcodes of which none begins with a zero are refused as numbers, with what to do; and are
-    texts under it."""
+    """Postcodes without a leading zero are refused as numbers, with advice; under the contract they
+    are texts."""
     rows = FRAME[FRAME["postcode"] != "01067"]
     rows.to_csv(folder / "west.csv", index=False)
     asked = ("score", "--url", server.url, folder / "west.csv")
@@ -86,8 +86,8 @@ def test_the_contract_reads_what_cells_alone_do_not_tell(
 def test_a_model_that_is_not_packaged_protects_its_texts(
     folder: Path, tmp_path: Path, expected: list[bool]
 ):
-    """Its encoders tell the server, which refuses digits; and they tell how to read a CSV where the
-    model is given."""
+    """The server refuses digits, as the model's encoders hold texts; with the model a CSV is read
+    by the encoders too."""
     raw = tmp_path / "raw"
     raw.mkdir()
     (raw / "model.joblib").write_bytes((folder / "model.joblib").read_bytes())
@@ -102,7 +102,7 @@ def test_a_model_that_is_not_packaged_protects_its_texts(
 
 
 def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path: Path):
-    """Before anything is sent."""
+    """The command says so before anything is sent."""
     joblib.dump(FunctionTransformer(), tmp_path / "model.joblib")
     done = mlops(
         "score", "--url", "http://localhost:1", folder / "rows.csv", "--model-dir", tmp_path
@@ -112,7 +112,7 @@ def test_a_folder_that_tells_nothing_of_its_model_is_told(folder: Path, tmp_path
 
 
 def test_a_missing_value_is_an_empty_cell(server: Server, folder: Path):
-    """And nothing else: the word for it in a column of texts is one of the texts."""
+    """Only an empty cell is missing: in a column of texts the word for it is a text."""
     row = FRAME.iloc[:1].astype(object)
     gap = pd.concat([row.assign(region=""), row.assign(region="nan")])
     gap.to_csv(folder / "gap.csv", index=False)

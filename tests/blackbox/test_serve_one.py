@@ -1,4 +1,4 @@
-"""``benchmarks/serve-one``: how others measure us."""
+"""``benchmarks/serve-one``: the script by which others measure us."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ SERVE_ONE = REPOSITORY / "benchmarks" / "serve-one"
 
 @pytest.mark.parametrize("server", ["azmlinfsrv", "fast"])
 def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
-    """From any directory, without a sample, without the cache."""
+    """It works from any directory, without a sample and without the cache."""
     X, y = support.diabetes()
     forest = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), y)
     joblib.dump(forest, tmp_path / "model.pkl")
@@ -64,7 +64,7 @@ def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, words: list[str], sentence: str):
-    """And what to do."""
+    """The sentence says what to do."""
     done = subprocess.run(
         [SERVE_ONE, *words], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -1,7 +1,7 @@
 """SIGTERM under clients that keep their connections: every request that was sent is answered.
 
-They look for the end of the connection before they send, as urllib3 and Go's client do. A request
-is lost where its connection ends, or is reset, after it was sent. A connection that is refused has
+The clients check for the end of the connection before they send, as urllib3 and Go's client do. A
+request is lost if its connection ends, or is reset, after it was sent. A refused connection has
 lost nothing.
 """
 
@@ -38,7 +38,7 @@ REQUEST = (
 
 @dataclass
 class Clients:
-    """``lost``: how requests ended that were not answered."""
+    """Clients that send requests all the time. ``lost``: how unanswered requests ended."""
 
     port: int
     answered: int = 0
@@ -79,7 +79,7 @@ class Clients:
         return connection
 
     async def _asked(self, connection: socket.socket) -> bool:
-        """Whether the answer says that it is the last."""
+        """Send a request; return True if the answer is the connection's last."""
         loop, answer, size = asyncio.get_running_loop(), b"", -1
         try:
             await loop.sock_sendall(connection, REQUEST)
@@ -110,8 +110,8 @@ def _has_ended(connection: socket.socket) -> bool:
 
 
 async def under_load(server: Server, clients: Clients, target: int, *, whole: bool) -> None:
-    """Send SIGTERM to ``target`` once load is flowing, and wait until it is gone and all clients
-    know."""
+    """Send SIGTERM to ``target`` under load, and wait until it is gone and all clients have
+    noticed."""
     running = asyncio.create_task(clients.run())
     async with asyncio.timeout(2 * PATIENCE):
         while clients.answered < 2 * CLIENTS:
@@ -127,7 +127,8 @@ async def under_load(server: Server, clients: Clients, target: int, *, whole: bo
 def test_sigterm_loses_no_request_of_200_clients_that_keep_their_connections(
     demo_model: Path, tmp_path: Path, whole: bool
 ):
-    """Nor of those that open new ones. Of the whole server, or of one of its two workers."""
+    """Nor does it lose requests on new connections. The signal goes to the whole server, or to one
+    of two workers."""
     with serving(demo_model, tmp_path, **DRAINING) as server:
         workers = until(
             lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
@@ -145,8 +146,7 @@ def test_sigterm_loses_no_request_of_200_clients_that_keep_their_connections(
 def test_a_client_that_reads_nothing_does_not_keep_the_server_from_ending(
     demo_model: Path, tmp_path: Path
 ):
-    """gunicorn's master, which would kill the worker in the end, has more patience here than this
-    test."""
+    """The worker ends by itself: gunicorn's master would kill it only after this test's timeout."""
     with (
         serving(demo_model, tmp_path, GUNICORN_CMD_ARGS="--graceful-timeout 600") as server,
         socket.socket() as deaf,

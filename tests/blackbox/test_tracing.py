@@ -1,5 +1,4 @@
-"""Traces of a real server, as a collector gets them by OTLP, and Azure Monitor by its own
-protocol."""
+"""Traces of a real server: a collector gets them by OTLP, Azure Monitor by its own protocol."""
 
 import json
 from pathlib import Path
@@ -9,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 import support
 from blackbox.listening import listening
-from blackbox.server import THREADS, serving, until
+from blackbox.server import ONE_WORKER, serving, until
 
 pytestmark = pytest.mark.any_worker
 
@@ -17,10 +16,10 @@ TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
 def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
-    """In the caller's trace, which is also in the log line."""
+    """Spans belong to the caller's trace, which the log line names too."""
     with listening() as (port, got):
         on = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
-        with serving(demo_model, tmp_path, **THREADS | on) as server:
+        with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
             server.score(
                 {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
             )
@@ -35,14 +34,14 @@ def test_spans_go_to_an_otlp_collector(demo_model: Path, tmp_path: Path):
 
 
 def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
-    """By a connection string."""
+    """A connection string turns the exporter on."""
     with listening(b'{"itemsReceived": 1, "itemsAccepted": 1, "errors": []}') as (port, got):
         key = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
         on = {
             "APPLICATIONINSIGHTS_CONNECTION_STRING": f"{key};IngestionEndpoint=http://127.0.0.1:{port}/"
         }
         on |= {"APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true"}
-        with serving(demo_model, tmp_path, **THREADS | on) as server:
+        with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
             server.score(
                 {"data": [support.ROW]}, headers={"traceparent": f"00-{TRACE}-{CALLER}-01"}
             )
@@ -53,12 +52,12 @@ def test_spans_go_to_azure_monitor(demo_model: Path, tmp_path: Path):
 
 
 def test_a_collector_that_is_away_is_no_matter(demo_model: Path, tmp_path: Path):
-    """Requests are answered, the log says it once, and SIGTERM is heard in time."""
+    """Requests are answered, the log says it once, and SIGTERM works in time."""
     on = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{support.free_port()}",
         "SCORING_DRAIN_MS": "0",
     }
-    with serving(demo_model, tmp_path, **THREADS | on) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER | on) as server:
         assert {server.score({"data": [support.ROW]}).status_code for _ in range(20)} == {200}
         until(lambda: "Traces can't be sent" in server.log, "it is told")
         assert "Traceback" not in server.log[server.log.index(" completed in ") :]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.any_worker
 def test_the_wheel_builds_installs_and_serves(
     tmp_path: Path, demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """It holds the commands and the folder to deploy, and puts nothing else on the path."""
+    """The wheel holds the commands and the folder to deploy, and puts nothing else on the path."""
     site, source = tmp_path / "site", tmp_path / "source"
     for name in ("src", "mlops"):
         shutil.copytree(REPOSITORY / name, source / name)

@@ -47,7 +47,7 @@ def _resource(manifest: Manifest) -> str:
 
 
 def _complete(manifest: Manifest, revision: int) -> None:
-    """With what the API server adds."""
+    """Return the object with what the API server adds."""
     manifest["metadata"] |= {
         "uid": f"uid-of-{manifest['metadata']['name']}",
         "creationTimestamp": CREATED,

@@ -51,7 +51,7 @@ class Cluster:
         self.scored: list[Any] = []
 
     def changed(self) -> list[Manifest]:
-        """What is not as it was."""
+        """Return what differs from the start."""
         before = objects()
         return [each for key, each in self.objects.items() if each != before[key]]
 
@@ -190,7 +190,7 @@ def _field(value: Any, path: str) -> Any:
 
 
 def _merged(old: Any, new: Any, key: str = "") -> Any:
-    """By Kubernetes' strategic merge: lists of named things are merged by their names."""
+    """Merge by Kubernetes' strategic merge: lists of named things are merged by their names."""
     if isinstance(new, dict):
         kept = {
             name: value for name, value in new.items() if not name.startswith("$setElementOrder/")

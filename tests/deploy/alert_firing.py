@@ -1,4 +1,4 @@
-"""What a log alert of infrastructure/ makes of the rows of tables."""
+"""Runs the log alerts of infrastructure/ on rows of tables."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SPANS = {
 
 
 def fires_on(name: str, query: Query, tables: dict[str, Table], now: datetime) -> bool:
-    """As the service does: the query over so many windows before now; each of them must have a
-    value that is above."""
+    """Return whether the alert fires as in Azure: each of the last windows must have a value above
+    the threshold."""
     alert = LOG_ALERTS[name]
     window, periods = SPANS[alert["window"]], alert["periods"]
     reach = SPANS[alert["reach"]] if "reach" in alert else periods * window
@@ -43,12 +43,12 @@ def fires_on(name: str, query: Query, tables: dict[str, Table], now: datetime) -
 
 
 def fires(name: str, query: Query, rows: Table, now: datetime) -> bool:
-    """On requests, in whichever table they are logged."""
+    """Return whether the alert fires on requests, in whichever table they are logged."""
     return fires_on(name, query, {"ContainerLogV2": rows, "AmlOnlineEndpointTrafficLog": rows}, now)
 
 
 def requests(pack: str, answers: Sequence[tuple[int, float]], apart: timedelta) -> Table:
-    """``answers``: status and milliseconds."""
+    """Return rows of requests. ``answers``: status and milliseconds."""
     known = [
         {"status": status, "duration_ms": took, "request_id": str(i), "deployment": "blue"}
         for i, (status, took) in enumerate(answers)

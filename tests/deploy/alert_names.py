@@ -1,4 +1,4 @@
-"""The names of all alerts: of Azure Monitor's, on logs and on metrics, and of Prometheus'."""
+"""The names of all alerts: Azure Monitor's, on logs and on metrics, and Prometheus'."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""How often InferenceErrorRate and GatewayFailing ring falsely, and how soon they ring rightly, by
-simulation.
+"""Simulates how often InferenceErrorRate and GatewayFailing fire falsely, and how soon they fire
+rightly.
 
     PYTHONPATH=tests python -m deploy.alert_rates
 
@@ -31,22 +31,23 @@ MONTHS, FAULTS_TRIED, LONGEST = 200, 400, 120
 def rings(
     requests: np.ndarray, failures: np.ndarray, recent: np.ndarray, recent_failures: np.ndarray
 ) -> np.ndarray:
-    """As InferenceErrorRate30m.kql and rules.yml have it: counts of half an hour, and of its last
-    five minutes."""
+    """Return whether the alert fires, as InferenceErrorRate30m.kql and rules.yml define it: by the
+    counts of half an hour and of its last five minutes."""
     share = failures / np.maximum(requests, 1)
     surely = share - 3 * np.sqrt(share * (1 - share) / np.maximum(requests, 1))
     return (failures >= 5) & (recent_failures > 0.01 * recent) & (surely > 0.01)
 
 
 def _over(counts: np.ndarray, spans: int) -> np.ndarray:
-    """Sums over the last ``spans`` along the last axis, at the end of each; fewer at its start."""
+    """Return sums over the last ``spans`` along the last axis, at the end of each; fewer at its
+    start."""
     total = np.cumsum(counts, axis=-1)
     total[..., spans:] -= total[..., :-spans].copy()
     return total
 
 
 def _rung(requests: np.ndarray, failures: np.ndarray, minutes: int) -> np.ndarray:
-    """At the end of each span of so many ``minutes``."""
+    """Return whether the alert fires at the end of each span of so many ``minutes``."""
     return rings(
         *(
             _over(counts, window // minutes)
@@ -57,7 +58,7 @@ def _rung(requests: np.ndarray, failures: np.ndarray, minutes: int) -> np.ndarra
 
 
 def false_pages(rate: float, share: float) -> float:
-    """A month."""
+    """Return the false pages of a month."""
     random = np.random.default_rng(27)
     requests = random.poisson(rate * EVERY, MONTHS * 30 * 24 * 60 // EVERY)
     rung = _rung(requests, random.binomial(requests, share), EVERY)
@@ -65,8 +66,8 @@ def false_pages(rate: float, share: float) -> float:
 
 
 def minutes_to_ring(rate: float, share: float) -> float:
-    """In the median, from the fault's first minute, looked at each minute; infinite where most have
-    not rung."""
+    """Return the median minutes from the fault's first minute to the alert, by looks once a minute;
+    infinite if most have not fired."""
     random = np.random.default_rng(27)
     requests = random.poisson(rate, (FAULTS_TRIED, WINDOW + LONGEST))
     failures = random.binomial(requests, share)
@@ -89,7 +90,7 @@ def _said(value: float) -> str:
 
 
 def tables() -> Iterator[str]:
-    """The rows of both, as they stand in the page."""
+    """Return the rows of both tables as the page has them."""
     for shares, measured in ((STEADY, false_pages), (FAULTS, minutes_to_ring)):
         for share in shares:
             cells = (_said(measured(rate, share)) for rate in TRAFFIC.values())

@@ -1,4 +1,4 @@
-"""A copy of what is deployed, to make mistakes in, and `mlops check` for it."""
+"""A copy of the deployed files, for tests that put mistakes into it, and `mlops check` for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GONE = object()
 
 
 class Checkout:
-    """``endpoints/`` with what its files refer to."""
+    """``endpoints/`` and the files that it refers to."""
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.root = folder

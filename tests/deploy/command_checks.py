@@ -1,5 +1,4 @@
-"""Whether the programs that ``deploy.pasted`` stands in for would take what they were called
-with."""
+"""Checks that the programs that ``deploy.pasted`` replaces would accept their arguments."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ NAMES = {(QUERIES / f"{name}.kql").read_text().rstrip("\n"): name for name in FI
 
 
 class Checks:
-    """``folder``: the checkout that the calls were made in. ``queries``: those of infrastructure/,
+    """Checks calls. ``folder``: the checkout of the calls; ``queries``: those of infrastructure/,
     by name."""
 
     def __init__(self, folder: Path, queries: dict[str, Query]) -> None:
@@ -37,7 +36,7 @@ class Checks:
         self._queries = queries
 
     def check(self, call: Call) -> None:
-        """Raises what the program itself would, or an AssertionError."""
+        """Check one call. Raises what the program would, or AssertionError."""
         checks = {
             "az": self._az,
             "mlops": self._mlops,
@@ -65,7 +64,8 @@ class Checks:
             assert options["--autoscale-name"] == f"{call.env['ENDPOINT']}-{call.env['DEPLOYMENT']}"
 
     def _check_query(self, options: dict[str, Any], log_workspace: str) -> None:
-        """One of ours, of this workspace, over a time that Azure can read; it runs."""
+        """Check that it is one of our queries, on this workspace, over a valid time, and that it
+        runs."""
         assert options["--workspace"] == log_workspace
         assert re.fullmatch(r"P(\d+D)?(T\d+[HM])?", options["--timespan"])
         name = NAMES.get(options["--analytics-query"])
@@ -74,8 +74,8 @@ class Checks:
         Evaluator(workspace(), MIDNIGHT).run(self._queries[name].tree)
 
     def _mlops(self, call: Call) -> None:
-        """Run, on an endpoint where a rollout from blue to green is under way. Only --plan leaves a
-        rollback undone."""
+        """Run the command on an endpoint during a rollout from blue to green. A rollback must end
+        at blue, unless it only plans."""
         endpoint = Still({"blue": 50, "green": 50})
         endpoint.tags = ROLLING.on({})
         connect = mock.Mock(return_value=endpoint)
@@ -86,7 +86,7 @@ class Checks:
             assert endpoint.traffic().live == {"blue": 100}
 
     def _make(self, call: Call) -> None:
-        """What make would run is run."""
+        """Check the commands that make would run."""
         command = ["make", "--dry-run", *call.words]
         told = subprocess.run(
             command, cwd=REPOSITORY, capture_output=True, text=True, check=True
@@ -103,15 +103,15 @@ class Checks:
 
 
 def _check_shares(text: str, *, of_all: bool) -> None:
-    """``blue=100 green=0``."""
+    """Check an argument such as ``blue=100 green=0``."""
     shares = dict(pair.split("=") for pair in text.split())
     assert shares.keys() <= {"blue", "green"}
     assert not of_all or sum(map(int, shares.values())) == 100
 
 
 def _check_property(change: str, *, as_text: bool) -> None:
-    """Of ``--set`` or ``--remove``: what a deployment's file has; of a variable a text, with which
-    a server starts."""
+    """Check ``--set`` or ``--remove``: a deployment's file has the property; a variable is a text
+    with which a server starts."""
     name, _, value = change.partition("=")
     key, _, variable = name.partition(".")
     assert key in yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())
@@ -123,12 +123,12 @@ def _check_property(change: str, *, as_text: bool) -> None:
 
 
 def check_environment(environ: dict[str, str]) -> None:
-    """A server would start with it. Raises StartupError."""
+    """Check that a server would start with it. Raises StartupError."""
     settings.load(environ)
 
 
 def _check_metrics(options: dict[str, Any]) -> None:
-    """Those that the resource has, by dimensions, aggregations and intervals that they have."""
+    """Check that the resource has these metrics, dimensions, aggregations and intervals."""
     provider, *rest = options["--resource"].partition("/providers/")[2].split("/")
     known = METRICS["/".join([provider, *rest[::2]])]
     for metric in options["--metrics"]:

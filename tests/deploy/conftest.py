@@ -14,17 +14,17 @@ def checkout(tmp_path: Path, demo_model: Path) -> Checkout:
 
 @pytest.fixture(scope="module")
 def shared_checkout(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Checkout:
-    """For many examples, each of which rewrites the one file that it changes."""
+    """A checkout for many examples, each of which rewrites only the file that it changes."""
     return Checkout(tmp_path_factory.mktemp("shared") / "checkout", demo_model)
 
 
 @pytest.fixture(scope="session")
 def queries() -> dict[str, Query]:
-    """Those of infrastructure/queries/, by pack and name."""
+    """The queries of infrastructure/queries/, by pack and name."""
     return parse({name: (QUERIES / f"{name}.kql").read_text() for name in FILES})
 
 
 @pytest.fixture(scope="session")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Logged:
-    """What a real server logged and answered, as it arrives in Log Analytics."""
+    """The log and answers of a real server, as they arrive in Log Analytics."""
     return Logged(tmp_path_factory.mktemp("logged"))

@@ -1,8 +1,8 @@
-"""Renders ``kubernetes/`` as ``kubectl kustomize`` does: only what our files use of it, and
-anything else is an error.
+"""Renders ``kubernetes/`` as ``kubectl kustomize`` does. It knows only what our files use, and
+refuses anything else.
 
-kubectl is no package that pip installs. What it rendered itself is in ``tests/data/kubernetes``
-(``make manifests``), and a test holds this to it.
+pip can't install kubectl. Its own output is in ``tests/data/kubernetes`` (``make manifests``), and
+a test compares the two.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ WITHOUT_NAMESPACE = {"Namespace"}
 
 
 def render(folder: Path) -> list[Manifest]:
-    """Raises AssertionError where something is used that this doesn't know."""
+    """Return the rendered objects. Raises AssertionError for a feature that is not known here."""
     return _applied(folder, [])
 
 
 def _applied(folder: Path, given: list[Manifest]) -> list[Manifest]:
-    """``given``: what a component changes; none for others."""
+    """Return the objects of a folder, with its patches applied. ``given``: the objects that a
+    component changes."""
     spec = yaml.safe_load((folder / "kustomization.yaml").read_text())
     assert spec.keys() <= KEYS, f"{folder}: {spec.keys() - KEYS} is not rendered here; use kubectl"
     manifests = list(given)

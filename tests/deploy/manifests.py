@@ -1,4 +1,4 @@
-"""The manifests of ``kubernetes/``, as they are rendered, for tests."""
+"""The rendered manifests of ``kubernetes/``, for tests."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def scaler(name: str) -> Any:
 
 
 def destinations(name: str) -> set[tuple[str, int]]:
-    """Of egress: an address range or a name, and a port."""
+    """Return where egress may go: an address range or a name, and a port."""
     found = set()
     for policy in kinds(name, "NetworkPolicy"):
         for rule in policy["spec"]["egress"]:

@@ -1,7 +1,7 @@
-"""Pastes what a page says into a shell, with stand-ins for the programs that would reach Azure.
+"""Pastes a page's commands into a shell, with stand-ins for the programs that would reach Azure.
 
-``az``, ``mlops``, ``make`` and ``kubelogin`` only keep how they were called; all else is the
-program itself.
+The stand-ins for ``az``, ``mlops``, ``make`` and ``kubelogin`` only record their arguments; all
+other programs are real.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ class Call(NamedTuple):
 
 
 class Shell:
-    """A checkout in ``folder``. ``answers``: what ``az`` prints where its words hold the key.
+    """A shell in the checkout ``folder``. ``answers``: what ``az`` prints if its arguments contain
+    the key.
 
-    ``calls`` are those of ``set_up``, whose variables and functions all that is pasted finds.
+    ``calls``: those of ``set_up``, whose variables and functions the pasted commands see.
     """
 
     def __init__(
@@ -63,10 +64,9 @@ class Shell:
         self.calls = self.paste(f'{set_up}\n{{ export -p; declare -f; }} > "{self._state}"')
 
     def paste(self, text: str) -> list[Call]:
-        """How the stand-ins were called.
+        """Run commands and return the stand-ins' calls.
 
-        It ends at the first command that fails, or where a variable is not set: then an
-        AssertionError tells.
+        Raises AssertionError at the first command that fails, or at a variable that is not set.
         """
         self._calls.write_text("")
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""When alerts on latency and failures ring, on rows as the tables have them."""
+"""When the alerts on latency and failures fire, on rows as the tables have them."""
 
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ FAST, SLOW, STUCK, FAILED, REFUSED = (200, 20.0), (200, 250.0), (200, 900.0), (5
 def test_an_alert_needs_two_bad_windows_in_a_row(
     queries: dict[str, Query], pack: str, name: str, bad: list[tuple[int, float]]
 ):
-    """Neither one of them does it, nor two with a good one between."""
+    """One bad window does not fire, nor do two with a good one between."""
     query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
     good = [FAST] * 95 + [REFUSED] * 5
     for windows, expected in (
@@ -51,8 +51,8 @@ def test_an_alert_needs_two_bad_windows_in_a_row(
 def test_a_burning_error_budget_is_told_while_it_burns(
     queries: dict[str, Query], pack: str, name: str, share: int, hours: int
 ):
-    """2, 1 and 0.4 per cent of failures; not a tenth of that, and no longer soon after it has
-    ended."""
+    """2, 1 and 0.4 per cent of failures fire until soon after they end; a tenth of that does
+    not."""
     query = queries[f"{pack}/{LOG_ALERTS[name]['query']}"]
     count = 3000
     apart = timedelta(hours=hours) / count
@@ -85,8 +85,8 @@ def test_a_burning_error_budget_is_told_while_it_burns(
 def test_failures_ring_when_chance_does_not_explain_them(
     queries: dict[str, Query], pack: str, requests_in_all: int, failures: int, rings: bool
 ):
-    """Of half an hour. Two of 120 are no outage; five of five are, and so are two per cent of
-    many."""
+    """Within half an hour two failures of 120 do not fire; five of five do, and so do two per cent
+    of many."""
     query = queries[f"{pack}/InferenceErrorRate30m"]
     spread = [
         (i + 1) * failures // requests_in_all > i * failures // requests_in_all
@@ -99,7 +99,8 @@ def test_failures_ring_when_chance_does_not_explain_them(
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_failures_that_have_ended_ring_no_longer(queries: dict[str, Query], pack: str):
-    """After five good minutes, though the half hour still holds them. Refusals never ring."""
+    """Five good minutes stop the alert, though the half hour still has the failures. Refusals never
+    fire."""
     query = queries[f"{pack}/InferenceErrorRate30m"]
     outage = [FAILED] * 60
     for answers, rings in (
@@ -143,8 +144,8 @@ BROKEN = {"status": 503, "backend": 0}
 def test_the_gateway_rings_by_what_clients_see(
     queries: dict[str, Query], answers: list[dict[str, Any]], failing: bool, unreachable: bool
 ):
-    """Failures, and apart from the model's own those where no endpoint answered; never what clients
-    did wrong."""
+    """Failures fire, and those without an answer from an endpoint have an alert of their own;
+    clients' errors never fire."""
     apart = 15 * MINUTE / len(answers)
     tables = {"ApiManagementGatewayLogs": gateway_log(answers, moments(apart))}
     now = MIDNIGHT + 15 * MINUTE

@@ -1,5 +1,5 @@
-"""When alerts on silence, absence, Redis, drift and the log quota ring, on rows as the tables have
-them."""
+"""When the alerts on silence, absence, Redis, drift and the log quota fire, on rows as the tables
+have them."""
 
 import json
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ GOOD = {"status": 200, "backend": 200}
 def silence(
     file: str, *busy: tuple[timedelta, timedelta], apart: timedelta = MINUTE
 ) -> dict[str, Table]:
-    """One request each ``apart`` within each of the spans of time after midnight."""
+    """Return one request each ``apart`` within each of the spans of time after midnight."""
     times = [
         MIDNIGHT + start + i * apart for start, end in busy for i in range((end - start) // apart)
     ]
@@ -47,8 +47,8 @@ def silence(
     ],
 )
 def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: str, file: str):
-    """After half an hour, for some hours. Not where it is new, idle or slow, nor at night or on
-    Saturdays."""
+    """Silence fires after half an hour and for some hours, but not for a new, idle or slow service,
+    nor at night or on Saturdays."""
     day, query = 24 * HOUR, queries[file]
 
     def rings(
@@ -73,7 +73,8 @@ def test_silence_rings_where_there_was_traffic(queries: dict[str, Query], name: 
 
 
 def test_no_running_container_rings_where_there_was_one(queries: dict[str, Query]):
-    """Also where the inventory has ended. A crash loop runs none; a sidecar is not the server."""
+    """It fires even if the inventory has ended. A crash loop runs no container, and a sidecar is
+    not the server."""
     query = queries["containerlogv2/InferenceAbsent"]
     running, waiting = {"inference": "running"}, {"inference": "waiting", "istio-proxy": "running"}
 
@@ -94,7 +95,7 @@ def test_no_running_container_rings_where_there_was_one(queries: dict[str, Query
 
 
 def event_lines(pack: str, lines: Sequence[dict[str, Any]], apart: timedelta) -> dict[str, Table]:
-    """Lines of events, as the server writes them."""
+    """Return lines of events as the server writes them."""
     texts = [json.dumps({"timestamp": "", "level": "info", **line}) for line in lines]
     if pack == "managed":
         return {"AmlOnlineEndpointConsoleLog": console_log(texts, moments(apart))}
@@ -117,7 +118,8 @@ OTHER = {"message": "The model is loaded."}
 def test_redis_down_rings_after_five_minutes(
     queries: dict[str, Query], pack: str, lines: list[dict[str, Any]], rings: bool
 ):
-    """By what workers say once a minute; many workers that say it in one minute are one minute."""
+    """Workers log the outage once a minute; many workers that log it in one minute count as one
+    minute."""
     tables = event_lines(pack, lines, MINUTE)
     query = queries[f"{pack}/RedisDown"]
     assert fires_on("RedisDown", query, tables, MIDNIGHT + 15 * MINUTE - SECOND) is rings
@@ -128,8 +130,8 @@ def test_redis_down_rings_after_five_minutes(
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
-    """Of one feature, for half an hour or more. Once is not enough, nor 0.25 itself, nor another
-    feature each time."""
+    """Drift of one feature for half an hour fires. A single value does not, nor 0.25 itself, nor
+    another feature each time."""
 
     def rings(*logged_each_quarter: dict[str, float]) -> bool:
         lines = [
@@ -148,8 +150,8 @@ def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
 
 
 def test_a_quota_that_is_used_up_rings(queries: dict[str, Query]):
-    """As Log Analytics says it. Not when it takes in logs again, nor for other events of
-    ingestion."""
+    """The event of Log Analytics fires; the one that ends it and other events of ingestion do
+    not."""
     query = queries["workspace/LogQuotaReached"]
 
     def rings(*rows: dict[str, Any]) -> bool:

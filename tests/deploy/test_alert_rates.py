@@ -1,5 +1,4 @@
-"""How far alerts can be trusted: the tables of docs/observability.md, of the very rules that are
-deployed."""
+"""How reliable the alerts are: the tables of docs/observability.md match the deployed rules."""
 
 import itertools
 from datetime import timedelta
@@ -22,7 +21,7 @@ HALF_AN_HOUR = 128
 
 @pytest.mark.parametrize("name", ["managed/InferenceErrorRate30m", "gateway/GatewayFailures30m"])
 def test_what_is_simulated_is_what_is_deployed(queries: dict[str, Query], name: str):
-    """The same counts ring, or do not, by the query and by the simulation's rule."""
+    """The query and the simulation's rule fire on the same counts."""
     rung = set()
     for before, lately in itertools.product((0, 4, 8, 9, 10, 11, 12, 20, 100), (0, 1, 4, 5, 21)):
         failed = [i < before or i >= HALF_AN_HOUR - lately for i in range(HALF_AN_HOUR)]
@@ -61,7 +60,7 @@ def test_the_page_has_what_the_simulation_finds():
 
 
 def test_the_page_lists_every_alert_with_its_severity():
-    """And none that is not there."""
+    """The page lists no alert that does not exist."""
     listed = {}
     for line in PAGE.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]

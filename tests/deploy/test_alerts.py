@@ -1,5 +1,5 @@
-"""How the alerts of infrastructure/ are wired: to queries that test_queries.py proves right, to
-metrics, to people."""
+"""How the alerts of infrastructure/ are connected to queries, metrics and people. test_queries.py
+tests the queries."""
 
 import json
 import re
@@ -38,14 +38,15 @@ def resource(kind: str) -> dict[str, Any]:
     [("InferenceLatencyP95", 200, 2), ("InferenceLatencyP99", 500, 3)],
 )
 def test_latencies_are_watched_over_two_windows(name: str, above: float, severity: int):
-    """Of five minutes each, with the thresholds and severities that the objectives have."""
+    """The windows have five minutes each; thresholds and severities are those of the objectives."""
     alert = LOG_ALERTS[name]
     assert (alert["above"], alert["severity"]) == (above, severity)
     assert (alert["window"], alert["periods"], alert["every"]) == ("PT5M", 2, "PT5M")
 
 
 def test_an_objective_is_watched_in_both_packs():
-    """Whichever the models are served by. What only one of them can know, only one watches."""
+    """Each objective is watched on AKS and on managed endpoints; what only one platform can know,
+    only one watches."""
     packs = {
         name: {file.partition("/")[0] for other, file in RULES if other == name}
         for name in LOG_ALERTS
@@ -63,8 +64,8 @@ def test_an_objective_is_watched_in_both_packs():
 
 @pytest.mark.parametrize(("name", "file"), RULES)
 def test_what_an_alert_measures_is_there(queries: dict[str, Query], name: str, file: str):
-    """A number to measure, a text to split by, and times where more than one window is looked
-    at."""
+    """The query has a number to measure, a text to split by, and times if it looks at more than one
+    window."""
     alert = LOG_ALERTS[name]
     columns = queries[file].columns
     assert columns[alert["column"]] in NUMBERS
@@ -74,7 +75,7 @@ def test_what_an_alert_measures_is_there(queries: dict[str, Query], name: str, f
 
 @pytest.mark.parametrize(("name", "file"), RULES)
 def test_an_alert_hands_its_query_all_that_the_query_looks_back_at(name: str, file: str):
-    """Azure cuts off what is older, whatever ago() says."""
+    """Azure cuts off older rows, whatever ago() says."""
     alert = LOG_ALERTS[name]
     text = (QUERIES / f"{file}.kql").read_text()
     named = dict(re.findall(r"let (\w+) = (\w+);", text))
@@ -86,8 +87,7 @@ def test_an_alert_hands_its_query_all_that_the_query_looks_back_at(name: str, fi
 
 
 def test_alerts_ask_the_files_and_tell_the_action_group():
-    """The query is the file's own text, so that what is tested is what runs; who is told is one
-    group."""
+    """The query is the file's text, so the tests cover what runs; one group is notified."""
     assert "file(" in LOCALS["queries"]
     assert "queries[alert.query]" in LOCALS["log_alerts_by_pack"]
     alert = resource("azurerm_monitor_scheduled_query_rules_alert_v2")
@@ -108,8 +108,8 @@ def test_alerts_ask_the_files_and_tell_the_action_group():
 
 
 def test_the_metric_has_what_is_asked_of_it():
-    """Name, dimensions and the one aggregation, as Microsoft lists them: Azure would take any while
-    it has no data.
+    """Name, dimensions and the one aggregation are in Microsoft's list: Azure would accept any
+    while it has no data.
 
     https://learn.microsoft.com/azure/azure-monitor/reference/supported-metrics/microsoft-machinelearningservices-workspaces-onlineendpoints-metrics
     """
@@ -124,7 +124,8 @@ def test_the_metric_has_what_is_asked_of_it():
 
 
 def test_what_the_model_refuses_is_no_failure_of_the_endpoint():
-    """Each status of an error that is a client's; any other behind a 424, or none, rings."""
+    """A client's error does not fire, whatever its status; any other status behind a 424, or none,
+    does."""
     by_status, by_model = LOCALS["endpoint_alerts"]["model"]["dimensions"]
     assert (by_status["values"], by_model["operator"]) == (["424"], "Exclude")
     assert {str(error.status.value) for error in every(ClientError)} | {"404"} == set(
@@ -139,7 +140,7 @@ def every(error: type[ScoringError]) -> Iterator[type[ScoringError]]:
 
 
 def test_absence_is_looked_for_in_the_pods_that_are_deployed():
-    """By the names of the Deployment and of its container."""
+    """The query names the Deployment and its container as the manifests do."""
     deployment = yaml.safe_load(
         (REPOSITORY / "kubernetes" / "base" / "deployment.yaml").read_text()
     )
@@ -151,7 +152,7 @@ def test_absence_is_looked_for_in_the_pods_that_are_deployed():
 
 @pytest.mark.parametrize("pack", [*PACKS, "gateway"])
 def test_the_workbooks_show_the_files_of_queries(queries: dict[str, Query], pack: str):
-    """Each of their queries is one of them, put in by Terraform, and has the columns that are
+    """Each query of a workbook is a file that Terraform puts in, and has the columns that are
     drawn."""
     book = json.loads(
         (

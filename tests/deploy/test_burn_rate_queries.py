@@ -22,7 +22,7 @@ def run(query: Query, tables: dict[str, Table], now: datetime = MIDNIGHT) -> Tab
 def test_the_burn_is_the_lesser_of_both_windows(
     queries: dict[str, Query], logged: Logged, name: str
 ):
-    """As many times as fast as 99.9 % allows, over the hours before now and over the time before
+    """The burn is a multiple of what 99.9 % allows, over the hours before now and the time before
     the newest line."""
     long, short = {
         "1h": (timedelta(hours=1), timedelta(minutes=5)),
@@ -54,8 +54,8 @@ def test_the_burn_is_the_lesser_of_both_windows(
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_a_few_failures_in_little_traffic_are_no_burn(queries: dict[str, Query], pack: str):
-    """Four of ten requests at night; the fifth failure is one, since then it may be all that there
-    is."""
+    """Four of ten requests at night are not a burn; five failures are, as there may be no further
+    requests."""
     for failures, burns in ((4, False), (5, True)):
         answers = [
             {"status": 500 if i < failures else 200, "duration_ms": 1.0, "request_id": str(i)}
@@ -75,7 +75,7 @@ def test_a_few_failures_in_little_traffic_are_no_burn(queries: dict[str, Query],
 def test_the_half_hour_counts_as_the_five_minutes_do(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """Requests and failures of ours, and the share less three standard deviations."""
+    """It counts requests and our failures, and the share less three standard deviations."""
     now = MIDNIGHT + timedelta(minutes=30) - timedelta(seconds=1)
     for answers in (logged.answers, logged.answers[::-1]):
         lines = {
@@ -103,7 +103,7 @@ def test_the_half_hour_counts_as_the_five_minutes_do(
 
 
 def test_burn_rates_differ_in_their_windows_only():
-    """So that what is right of one is right of all."""
+    """Tests of one burn rate hold for all."""
     for pack in PACKS:
         texts = {
             "\n".join(

@@ -12,14 +12,14 @@ from mlops.cli import main
 
 
 def test_what_we_ship_is_right(checkout: Checkout):
-    """Beside a packaged model each file of endpoints/ loads in azure-ai-ml and breaks no rule of
-    ours."""
+    """Beside a packaged model each file of endpoints/ loads in azure-ai-ml and breaks none of our
+    rules."""
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output) == (0, f"{len(FILES)} files, nothing to correct.\n")
 
 
 def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
-    """That is what a newcomer meets first."""
+    """A new checkout has no model, so this is the first message of a newcomer."""
     (checkout.root / "artifact").rename(checkout.root / "elsewhere")
     result = command(checkout.endpoints)
     assert (result.exit_code, result.output.count("\n")) == (1, 2)
@@ -32,7 +32,7 @@ def test_a_checkout_without_a_model_is_told_how_to_make_one(checkout: Checkout):
     "script", ["def init(:\n", "x = '\x00'\n", "(" * 1000, "x = " + "-" * 100_000 + "1\n"]
 )
 def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
-    """Before Azure has built an image for it."""
+    """The check finds it before Azure builds an image for it."""
     (checkout.root / "src" / "score.py").write_text(script)
     told = [problem for problem in check(checkout.endpoints) if problem.path.name == BLUE]
     assert [problem.key for problem in told] == [("code_configuration", "scoring_script")]
@@ -40,7 +40,7 @@ def test_a_script_that_is_no_python_is_told(checkout: Checkout, script: str):
 
 
 def test_a_deployment_gets_live_traffic_or_mirrored(checkout: Checkout):
-    """Not both."""
+    """A deployment can't get both."""
 
     def both(data: dict[str, Any]) -> None:
         data.update(traffic={"blue": 100}, mirror_traffic={"blue": 10})
@@ -53,7 +53,7 @@ def test_a_deployment_gets_live_traffic_or_mirrored(checkout: Checkout):
 
 
 def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
-    """File by file, from the top down."""
+    """Problems are listed file by file, from the top down."""
     checkout.change(ENDPOINT, "name", value="x")
     checkout.rewrite(BLUE, lambda data: data.update(instance_count="3", model="m", colour="red"))
     lines = command(checkout.endpoints).output.splitlines()
@@ -81,27 +81,27 @@ def test_all_problems_of_all_files_are_told_at_once(checkout: Checkout):
     ],
 )
 def test_a_file_that_is_no_yaml_of_ours_is_told_so(tmp_path: Path, text: str, message: str):
-    """And no traceback."""
+    """The message has no traceback."""
     (tmp_path / "one.yml").write_text(text)
     result = command(tmp_path / "one.yml")
     assert (result.exit_code, message in result.output) == (1, True), result.output
 
 
 def test_bytes_that_are_no_text_are_told_so(tmp_path: Path):
-    """Also in a folder with good files."""
+    """Such a file is reported even in a folder with good files."""
     (tmp_path / "one.yml").write_bytes(b"\xff\xfe\xfa")
     assert "save it as UTF-8 text" in command(tmp_path).output
 
 
 def test_a_key_that_stands_there_twice_is_told(checkout: Checkout):
-    """YAML takes the last one and says nothing."""
+    """YAML itself takes the last one silently."""
     path = checkout.endpoints / BLUE
     path.write_text(path.read_text() + "instance_count: 1\n")
     assert re.search(r"instance_count occurs twice.*; remove one", command(path).output)
 
 
 def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
-    """Serving needs none of it, so that it may be missing."""
+    """Serving does not need azure-ai-ml, so it may be missing."""
     code = (
         "import sys; sys.modules['azure.ai.ml'] = None; "
         "from mlops.cli import main; main(['check', sys.argv[1]])"
@@ -114,7 +114,7 @@ def test_without_azure_ai_ml_it_says_what_to_install(checkout: Checkout):
 
 
 def test_nothing_but_the_problems_is_printed(checkout: Checkout):
-    """azure-ai-ml's warnings and notices are none of a user's business."""
+    """azure-ai-ml's warnings and notices are hidden."""
     words = [sys.executable, "-m", "mlops", "check", checkout.endpoints]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert (done.returncode, done.stdout, done.stderr) == (
@@ -125,7 +125,7 @@ def test_nothing_but_the_problems_is_printed(checkout: Checkout):
 
 
 def test_the_message_on_the_page_is_what_is_printed(checkout: Checkout):
-    """docs/deploy.md shows one."""
+    """The message in docs/deploy.md is the real one."""
     path = checkout.endpoints / BLUE
     path.write_text(
         path.read_text().replace("request_timeout_ms: 30000", "request_timeout_ms: 20000")
@@ -135,7 +135,7 @@ def test_the_message_on_the_page_is_what_is_printed(checkout: Checkout):
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Also the one that is looked at without any name."""
+    """So is the default folder if it does not exist."""
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(main, ["check"])
     assert (done.exit_code, "There is no endpoints here; name" in done.output) == (1, True), (
@@ -144,13 +144,13 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_an_empty_folder_is_no_success(tmp_path: Path):
-    """A wrong path in a pipeline must not look like a check that passed."""
+    """A wrong path in a pipeline does not look like a passed check."""
     assert command(tmp_path).exit_code == 1
     assert "holds no YAML file; name a folder or files that do." in command(tmp_path).output
 
 
 def test_a_secret_of_the_key_vault_is_right(checkout: Checkout):
-    """Azure ML puts it in when the container starts."""
+    """A reference to the key vault passes; Azure ML resolves it when the container starts."""
     injected = "${{keyvault:https://vault.vault.azure.net/secrets/redis}}"
     assert (
         check(checkout.change(BLUE, "environment_variables", "REDIS_PASSWORD", value=injected))
@@ -159,7 +159,7 @@ def test_a_secret_of_the_key_vault_is_right(checkout: Checkout):
 
 
 def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout):
-    """Azure ML brings them."""
+    """Azure ML provides both."""
     (checkout.root / "artifact" / "MLmodel").write_text("flavors: {}")
 
     def no_code(data: dict[str, Any]) -> None:
@@ -173,7 +173,7 @@ def test_a_model_of_mlflow_needs_neither_code_nor_environment(checkout: Checkout
     "environment", ["file:image-environment.yml", "azureml:azureml-scoring-image@latest"]
 )
 def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
-    """Its server has them, and the code is in it; also where it is registered."""
+    """Our image has its server and code, even if it is registered, so neither is demanded."""
 
     def own_image(data: dict[str, Any]) -> None:
         del data["code_configuration"], data["environment_variables"]["GUNICORN_CMD_ARGS"]
@@ -183,7 +183,7 @@ def test_our_own_image_needs_no_threads(checkout: Checkout, environment: str):
 
 
 def test_one_request_at_a_time_is_told(checkout: Checkout):
-    """It is what Azure ML's server does by default, and probes wait."""
+    """Azure ML's server answers one request at a time by default, and probes would wait."""
     path = checkout.change(BLUE, "environment_variables", "GUNICORN_CMD_ARGS", value=GONE)
     what = "has no --threads, so probes wait behind scores if gunicorn's own worker serves"
     assert f"{what}; write --threads 64" in command(path).output

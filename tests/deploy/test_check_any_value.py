@@ -41,7 +41,7 @@ PLACES = [
 def test_nothing_in_a_file_makes_a_traceback(
     shared_checkout: Checkout, place: tuple[str, tuple[str, ...]], value: object
 ):
-    """Whatever stands in place of a value, there is a list of sentences."""
+    """Any value in any place gives a list of sentences."""
     file, key = place
     path = shared_checkout.change(file, *key, value=value)
     for problem in check(path):
@@ -53,7 +53,7 @@ def test_nothing_in_a_file_makes_a_traceback(
 
 @given(st.dictionaries(st.sampled_from(["blue", "green", "red"]), st.integers(0, 100), max_size=3))
 def test_traffic_is_all_or_none(shared_checkout: Checkout, shares: dict[str, int]):
-    """Any split that adds up to 100, or to 0, and no other."""
+    """Any split that adds up to 100 or to 0 passes, and no other."""
     path = shared_checkout.change(ENDPOINT, "traffic", value=shares)
     assert (check(path) == []) == (sum(shares.values()) in (0, 100))
 
@@ -62,7 +62,7 @@ def test_traffic_is_all_or_none(shared_checkout: Checkout, shares: dict[str, int
 def test_concurrency_is_what_an_instance_takes_in(
     shared_checkout: Checkout, workers: int, in_flight: int, threads: int
 ):
-    """The number that the message tells is right."""
+    """The number in the message is right."""
 
     def numbers(data: dict[str, Any]) -> None:
         data["environment_variables"] |= {

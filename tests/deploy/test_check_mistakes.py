@@ -149,7 +149,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
 def test_a_mistake_is_told_with_file_line_key_and_remedy(
     checkout: Checkout, file: str, key: str, value: object, remedy: str
 ):
-    """In one sentence, with exit status 1, and without echoing a secret."""
+    """One sentence, exit status 1, and no secret in the output."""
     path = checkout.change(file, *key.split("."), value=value)
     result = command(checkout.endpoints)
     assert result.exit_code == 1
@@ -167,7 +167,7 @@ def test_a_mistake_is_told_with_file_line_key_and_remedy(
 
 
 def test_every_rule_tells_some_mistake(checkout: Checkout):
-    """No rule is there that no file could break."""
+    """Each rule can be broken by some file."""
     silent = {rule for rules in run.RULES.values() for rule in rules}
     for file, key, value, _ in MISTAKES:
         document = read(checkout.change(file, *key.split("."), value=value))

@@ -1,5 +1,5 @@
-"""What `mlops check` tells of files that a deployment refers to, and where it has nothing to
-tell."""
+"""What `mlops check` reports about the files that a deployment refers to, and when it stays
+silent."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ SERVER = "azureml-inference-server-http"
 def test_a_conda_file_without_the_server_is_told(
     checkout: Checkout, dependencies: list[object], missing: bool
 ):
-    """At each deployment whose script it would run; where lines can't be told here, nothing is
-    said."""
+    """It is reported at each deployment whose script it would run, and not if the file can't be
+    judged here."""
     (checkout.root / "environment" / "conda.yml").write_text(
         yaml.safe_dump({"dependencies": dependencies})
     )
@@ -63,7 +63,7 @@ def test_a_conda_file_without_the_server_is_told(
 
 @pytest.mark.parametrize("text", ["- 1\n", "a: [\n", "[" * 1000])
 def test_a_file_that_can_not_be_read_is_told_where_it_is_named(checkout: Checkout, text: str):
-    """Also where it is not among those that are checked."""
+    """A file outside the checked folder is reported too."""
     (checkout.endpoints / "environment.yml").write_text(text)
     keys = [problem.key for problem in check(checkout.endpoints / BLUE)]
     assert ("environment",) in keys
@@ -94,8 +94,8 @@ CODE = ("code_configuration",)
 def test_a_custom_model_needs_a_script_or_an_image_with_a_server(
     checkout: Checkout, model: object, environment: str, told: list[object]
 ):
-    """Also where both are registered: files beside the deployment tell what they are, and what they
-    don't is left."""
+    """This holds for registered assets too; files beside the deployment describe them, and what
+    they do not say is not reported."""
 
     def registered(data: dict[str, Any]) -> None:
         del data["code_configuration"], data["environment_variables"]["GUNICORN_CMD_ARGS"]
@@ -125,5 +125,5 @@ def test_a_custom_model_needs_a_script_or_an_image_with_a_server(
     ],
 )
 def test_an_address_without_a_password_is_no_secret(checkout: Checkout, value: str):
-    """Whatever its path is."""
+    """An address may have any path."""
     assert check(checkout.change(BLUE, "environment_variables", "PLAIN", value=value)) == []

@@ -1,4 +1,4 @@
-"""The queries that the runbook's diagnosis asks for, over what a real server logged."""
+"""The queries of the runbook's diagnosis, run over a real server's log."""
 
 import json
 from datetime import timedelta
@@ -30,7 +30,7 @@ def run(query: Query, tables: dict[str, Table]) -> Table:
 
 
 def tables_of(lines: list[str]) -> dict[str, Table]:
-    """One line a minute, in both tables."""
+    """Return one line a minute, in both tables."""
     return workspace(
         ContainerLogV2=container_log(lines, moments(timedelta(minutes=1))),
         AmlOnlineEndpointConsoleLog=console_log(lines, moments(timedelta(minutes=1))),
@@ -41,7 +41,8 @@ def tables_of(lines: list[str]) -> dict[str, Table]:
 def test_failures_have_their_code_and_requests_to_look_at(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """By 5 minutes, deployment, version and code, the newest first, with the pods and a few ids."""
+    """Rows are by 5 minutes, deployment, version and code, the newest first, with the pods and a
+    few ids."""
     found = run(queries[f"{pack}/InferenceFailures"], logged.tables)
     failed = {line["request_id"]: line for line in logged.lines if line["status"] >= 500}
     assert sum(row["Failures"] for row in found) == len(failed) == OURS
@@ -56,7 +57,7 @@ def test_failures_have_their_code_and_requests_to_look_at(
 
 
 def test_what_the_endpoint_itself_refused_is_among_the_failures(queries: dict[str, Query]):
-    """No server has a line of it: 502, a timeout, a request turned down for load, no answer at
+    """The servers logged nothing of these: 502, a timeout, a request refused for load, no answer at
     all."""
     answers = [{"status": 200, "duration_ms": 1, "request_id": str(i)} for i in range(6)]
     rows = traffic_log(answers, moments(timedelta(seconds=1)))
@@ -75,7 +76,7 @@ def test_what_the_endpoint_itself_refused_is_among_the_failures(queries: dict[st
 def test_slow_requests_say_where_their_time_went_and_how_large_they_were(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """A hundred, the slowest first, each with its stages, rows and bytes."""
+    """The hundred slowest requests, slowest first, have their stages, rows and bytes."""
     found = run(queries[f"{pack}/InferenceSlowRequests"], logged.tables)
     slowest = sorted((line["duration_ms"] for line in logged.lines), reverse=True)[:100]
     assert [row["DurationMs"] for row in found] == slowest
@@ -94,8 +95,8 @@ def test_slow_requests_say_where_their_time_went_and_how_large_they_were(
 def test_it_shows_whether_it_began_with_the_new_deployment(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """Requests, failures and P95 by 5 minutes, deployment and version: the failures of green are
-    not blue's."""
+    """Requests, failures and P95 are by 5 minutes, deployment and version: green's failures are not
+    blue's."""
     half = len(logged.lines) // 2
     lines = [
         line
@@ -123,7 +124,8 @@ def test_it_shows_whether_it_began_with_the_new_deployment(
 def test_events_are_what_servers_said_beside_requests(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """Why one did not start, the newest first; no line of a request, nor what others print."""
+    """The newest event, such as a failed start, comes first; lines of requests and of other
+    programs are left out."""
     sentence = {"level": "critical", "message": "The model's folder is empty."}
     warned = {
         "level": "warning",
@@ -147,8 +149,7 @@ def test_events_are_what_servers_said_beside_requests(
 
 
 def test_events_of_a_managed_endpoint_hold_what_the_platform_did(queries: dict[str, Query]):
-    """Probes that failed and containers that were restarted stand between the server's own
-    lines."""
+    """Failed probes and restarted containers stand between the server's own lines."""
     event = {
         "TimeGenerated": MIDNIGHT,
         "DeploymentName": "green",
@@ -168,7 +169,7 @@ def test_events_of_other_namespaces_are_left_out(queries: dict[str, Query]):
 
 
 def test_the_gateways_failures_have_their_reason(queries: dict[str, Query]):
-    """What clients got, what the backend answered, and ids to look up."""
+    """Rows have the client's status, the backend's, and ids to look up."""
     row = {
         "TimeGenerated": MIDNIGHT,
         "ApiId": "inference",
@@ -190,7 +191,7 @@ def test_the_gateways_failures_have_their_reason(queries: dict[str, Query]):
 def test_the_gateways_failures_are_those_that_ring(
     queries: dict[str, Query], codes: tuple[int, int | None]
 ):
-    """By the codes that clients and the gateway got, as GatewayFailures counts them."""
+    """Failures are by the codes that clients and the gateway got, as in GatewayFailures."""
     row = {
         "TimeGenerated": MIDNIGHT,
         "ApiId": "inference",
@@ -209,7 +210,7 @@ def test_the_gateways_failures_are_those_that_ring(
 
 
 def test_the_largest_table_stands_first(queries: dict[str, Query]):
-    """In gigabytes by day; what is free is left out."""
+    """Tables are in gigabytes by day; free ones are left out."""
     usage = [
         ("ContainerLogV2", 1500.0, True),
         ("AppTraces", 2500.0, True),

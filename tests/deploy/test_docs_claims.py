@@ -1,4 +1,4 @@
-"""What the docs claim of users, files, ports, addresses, probes and egress, held against what is
+"""The docs' claims about users, files, ports, addresses, probes and egress match what is
 deployed."""
 
 import re
@@ -26,7 +26,7 @@ PRODS = [name for name in ALL if name != "dev"]
 
 
 def lines(page: str) -> list[str]:
-    """Paragraphs, items and rows, each as one line; without commands."""
+    """Return paragraphs, items and table rows, each as one line, without commands."""
     prose = re.sub(r"```.*?```", "", (REPOSITORY / "docs" / page).read_text(), flags=re.DOTALL)
     joined = re.sub(r"\n(?![\n|#-])", " ", prose)
     return [line for line in re.sub(r" {2,}", " ", joined).splitlines() if KINDS.search(line)]
@@ -98,7 +98,7 @@ def lets_in(_: str) -> None:
 
 
 def reaches(*names: str) -> Callable[[str], None]:
-    """The row names all that these renderings reach beside DNS, and nothing else."""
+    """Check that the row names everything these renderings reach beside DNS, and nothing else."""
 
     def check(line: str) -> None:
         said = {
@@ -116,7 +116,7 @@ def reaches(*names: str) -> Callable[[str], None]:
 
 
 def reaches_both(_: str) -> None:
-    """The two rows of prod."""
+    """Check the two rows of prod."""
     rows = [
         line
         for line in lines("kubernetes.md")
@@ -157,8 +157,8 @@ def body(address: str) -> Any:
 
 
 def private_or_not(_: str) -> None:
-    """Each service that has the switch takes it from the one variable; the gateway and the endpoint
-    have none."""
+    """Check that each service with the switch takes it from the one variable; the gateway and the
+    endpoint have none."""
     assert (
         parse((INFRASTRUCTURE / "terraform.tfvars.prod").read_text())["private_network_enabled"]
         is True
@@ -271,14 +271,14 @@ CLAIMS: dict[str, dict[str, Callable[[str], None]]] = {
     ids=lambda each: str(each)[:40],
 )
 def test_a_claim_of_the_docs_is_true(page: str, words: str):
-    """Of the rendered manifests, Terraform's files and the image."""
+    """The claim matches the rendered manifests, Terraform's files and the image."""
     (line,) = [one for one in lines(page) if words in one]
     CLAIMS[page][words](line)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_no_claim_of_these_kinds_goes_unchecked(page: str):
-    """A new one needs a check above."""
+    """A new claim needs a check above."""
     found = lines(page)
     assert found
     assert [line for line in found if not any(words in line for words in CLAIMS[page])] == []

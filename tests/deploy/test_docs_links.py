@@ -1,4 +1,4 @@
-"""The links of the pages that people read."""
+"""The links of the docs."""
 
 import re
 from pathlib import Path
@@ -11,18 +11,18 @@ PAGES = [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
 
 
 def prose(page: Path) -> str:
-    """The text of a page without commands."""
+    """Return the text of a page without commands."""
     return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(page: Path) -> set[str]:
-    """The headings of a page as GitHub links to them."""
+    """Return the anchors of a page's headings as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def broken(page: Path) -> list[str]:
-    """The links of a page to files and headings that do not exist."""
+    """Return the links of a page to files and headings that do not exist."""
     links = re.findall(r"\]\(([^)\s]+)\)", prose(page))
     return [link for link in links if "://" not in link and not exists(page, link)]
 
@@ -35,7 +35,7 @@ def exists(page: Path, link: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_each_link_leads_somewhere(page: Path):
-    """A reader who follows one finds the file, and the heading in it."""
+    """The file and the heading of each link exist."""
     assert broken(page) == []
 
 

@@ -1,4 +1,4 @@
-"""Beside each step of the docs that makes something stands how to undo it and what it costs."""
+"""Each step of the docs that creates something says how to undo it and what it costs."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def text(page: str) -> str:
 
 
 def steps(page: str) -> Iterator[tuple[str, str]]:
-    """Each block of commands that makes something, and what follows up to the next one or the next
+    """Return each block of commands that creates something, with the text up to the next block or
     heading."""
     blocks = list(re.finditer(r"```bash\n(.*?)```", page, re.DOTALL))
     making = [block for block in blocks if MAKES.search(block[1])]
@@ -47,7 +47,7 @@ def missing(after: str) -> list[str]:
 
 
 def test_the_steps_are_found():
-    """The check below looks at something."""
+    """The check below has steps to check."""
     assert len(ALL) >= 10
     assert {page for page, _, _ in ALL} >= {
         "infrastructure.md",
@@ -65,7 +65,7 @@ def test_the_steps_are_found():
 def test_a_step_that_makes_something_says_how_to_undo_it_and_what_it_costs(
     page: str, command: str, after: str
 ):
-    """By a command, and with a number or that it costs nothing."""
+    """The text has a command, and a number or that it costs nothing."""
     assert missing(after) == [], f"{page}: {command}"
     undo = after.partition("**Undo**: ")[2].partition("**Cost**: ")[0]
     assert re.search(r"`[^`]*(delete|destroy|detach|archive|unregister)[^`]*`", undo, re.DOTALL), (
@@ -84,7 +84,7 @@ def test_a_step_that_lacks_them_is_found():
 
 
 def test_costs_are_those_of_the_table():
-    """In dollars a month: those that name no source of their own stand in the table of
+    """Costs are in dollars a month; those without a source of their own are in the table of
     infrastructure.md."""
     table = text("infrastructure.md").partition("## Cost")[2].partition("\n## ")[0]
     months = {int(number) for number in re.findall(r"\*?\*?(\d+)\*?\*? \|", table)}

@@ -26,7 +26,7 @@ def read(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", MANAGED + KUBERNETES)
 def test_deployments_have_the_numbers_of_the_table(name: str):
-    """mlops/deployment.py is the one place to change them."""
+    """All numbers come from mlops/deployment.py."""
     data, managed = read(name), name in MANAGED
     expected = deployment.environment_variables(data["name"], managed=managed)
     assert data["environment_variables"] == expected
@@ -44,14 +44,15 @@ def test_deployments_have_the_numbers_of_the_table(name: str):
 
 
 def test_each_deadline_ends_before_what_waits_for_it():
-    """The gateway's, the request's, ours, the wait for a slot: what remains is the model's."""
+    """The gateway's timeout exceeds the request's, that exceeds our deadline, and the model gets
+    what the wait for a slot leaves."""
     ours = load(deployment.environment_variables("blue", managed=True))
     assert deployment.GATEWAY_TIMEOUT_MS >= deployment.REQUEST_TIMEOUT_MS > ours.scoring_deadline_ms
     assert ours.scoring_deadline_ms > ours.scoring_queue_timeout_ms
 
 
 def test_the_numbers_on_the_page_are_the_tables():
-    """docs/deploy.md says why each is what it is."""
+    """docs/deploy.md has the same numbers."""
     text = (REPOSITORY / "docs" / "deploy.md").read_text()
     shown = {
         name.strip("`"): number
@@ -76,14 +77,14 @@ def test_the_numbers_on_the_page_are_the_tables():
 
 @pytest.mark.parametrize("folder", ["", "kubernetes/"])
 def test_blue_and_green_differ_in_their_names_only(folder: str):
-    """What one of them was tried with is what the other runs with."""
+    """Both deployments run with the same settings."""
     blue, green = (read(f"{folder}{colour}-deployment.yml") for colour in ("blue", "green"))
     assert json.loads(json.dumps(blue).replace('"blue"', '"green"')) == green
     assert (blue["name"], green["name"]) == ("blue", "green")
 
 
 def test_azure_is_sent_what_the_files_say(checkout: Checkout):
-    """As azure-ai-ml writes it on the wire: durations, counts and text."""
+    """azure-ai-ml sends the same durations, counts and texts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml import load_online_deployment, load_online_endpoint
@@ -103,7 +104,7 @@ def test_azure_is_sent_what_the_files_say(checkout: Checkout):
 
 
 def uploaded(folder: Path) -> set[str]:
-    """What azure-ai-ml sends of a folder that a YAML file names."""
+    """Return the files that azure-ai-ml uploads of a folder that a YAML file names."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml._utils._asset_utils import get_ignore_file
@@ -113,14 +114,12 @@ def uploaded(folder: Path) -> set[str]:
 
 
 def sources_of(folder: Path) -> set[str]:
-    files = (
-        path for path in folder.rglob("*") if path.is_file() and path.suffix in (".py", ".html")
-    )
-    return {str(path.relative_to(folder)) for path in files}
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {str(file) for file in files if "__pycache__" not in file.parts}
 
 
 def test_only_what_the_image_needs_is_uploaded():
-    """Azure ML builds it from a copy of the folder: no .git, no environment, no model, no data."""
+    """The copy that Azure ML builds from has no .git, environment, model or data."""
     sources = {f"src/{name}" for name in sources_of(REPOSITORY / "src")}
     assert (
         uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
@@ -129,8 +128,8 @@ def test_only_what_the_image_needs_is_uploaded():
 
 
 def test_the_code_is_uploaded_without_compiled_files():
-    """Those name folders of whoever compiled them."""
-    compiled = REPOSITORY / "src" / "__pycache__" / "uploaded.pyc"
+    """Compiled files name folders of the machine that compiled them."""
+    compiled = REPOSITORY / "src" / "azureml_scoring" / "http" / "__pycache__" / "uploaded.pyc"
     compiled.parent.mkdir(exist_ok=True)
     compiled.touch()
     try:
@@ -143,7 +142,7 @@ def test_the_code_is_uploaded_without_compiled_files():
     "path", ["artifact/manifest.json", "collected/1.jsonl", "train.csv", "model.joblib", "build/x"]
 )
 def test_git_ignores_data_and_models(path: str, tmp_path: Path):
-    """As the docs name them, and whatever of their kinds lies in the root folder."""
+    """Names from the docs are ignored, and any such file in the root folder."""
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     shutil.copyfile(REPOSITORY / ".gitignore", tmp_path / ".gitignore")
     assert (
@@ -155,7 +154,7 @@ def test_git_ignores_data_and_models(path: str, tmp_path: Path):
 
 
 def test_autoscale_starts_from_the_instances_that_are_deployed():
-    """It takes over from instance_count without a jump."""
+    """Autoscale takes over from instance_count without a jump."""
     parameters = AUTOSCALE["parameters"]
     assert {read(name)["instance_count"] for name in MANAGED} == {
         parameters["minimum"]["defaultValue"]
@@ -170,7 +169,7 @@ def rules(direction: str) -> list[dict[str, Any]]:
 
 
 def test_autoscale_does_not_go_up_and_down_by_turns():
-    """At no size does the load that took an instance away bring it back."""
+    """At no size does the load that removed an instance bring it back."""
     (down,) = rules("Decrease")
     metric = down["metricTrigger"]["metricName"]
     (up,) = [rule for rule in rules("Increase") if rule["metricTrigger"]["metricName"] == metric]
@@ -183,7 +182,7 @@ def test_autoscale_does_not_go_up_and_down_by_turns():
 
 
 def test_autoscale_asks_for_metrics_that_deployments_have():
-    """By their names in Azure Monitor, out on more and in on less."""
+    """The metrics have Azure Monitor's names; more load scales out, less scales in."""
     known = {"CpuUtilizationPercentage", "RequestLatency_P95"}
     assert {
         rule["metricTrigger"]["metricName"] for rule in rules("Increase") + rules("Decrease")
@@ -193,7 +192,7 @@ def test_autoscale_asks_for_metrics_that_deployments_have():
 
 
 def test_the_commands_of_the_page_name_files_that_are_there():
-    """docs/deploy.md can be pasted."""
+    """The commands of docs/deploy.md can be pasted."""
     text = (REPOSITORY / "docs" / "deploy.md").read_text()
     named = re.findall(
         r"(?:endpoints|environment|infrastructure)/[\w./-]+\.(?:ya?ml|json|txt)", text

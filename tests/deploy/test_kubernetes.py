@@ -1,5 +1,5 @@
-"""What ``kubernetes/`` comes to: valid for the API server, and right in what its schema does not
-say."""
+"""The rendered manifests of ``kubernetes/`` are valid for the API server, and right where its
+schema is silent."""
 
 import copy
 import ipaddress
@@ -45,8 +45,8 @@ def in_order(manifests: list[Manifest]) -> list[Manifest]:
 
 @each_rendering
 def test_the_renderer_here_does_what_kubectl_does(name: str):
-    """What kubectl rendered is committed, so that a reader sees what is deployed; `make manifests`
-    writes it anew."""
+    """kubectl's output is committed, so that a reader sees what is deployed; `make manifests`
+    updates it."""
     kubectls = list(yaml.safe_load_all((RENDERED / f"{name}.yaml").read_text()))
     assert in_order(ALL[name]) == in_order(kubectls), (
         "run `make manifests`, which needs kubectl, and commit"
@@ -54,7 +54,7 @@ def test_the_renderer_here_does_what_kubectl_does(name: str):
 
 
 def test_what_the_renderer_does_not_know_it_refuses(tmp_path: Path):
-    """Rather than leave it out."""
+    """The renderer does not leave an unknown feature out."""
     (tmp_path / "kustomization.yaml").write_text("kind: Kustomization\nnamePrefix: mine-\n")
     with pytest.raises(AssertionError, match="namePrefix"):
         render(tmp_path)
@@ -73,7 +73,8 @@ def problem(manifest: Manifest, version: str) -> str | None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_manifests_are_valid(version: str):
-    """For the oldest and the newest Kubernetes; strictly, so that a misspelt key is seen."""
+    """They are valid for the oldest and the newest Kubernetes; the check is strict, so it finds a
+    misspelt key."""
     different = {
         json.dumps(manifest, sort_keys=True) for manifests in ALL.values() for manifest in manifests
     }
@@ -91,7 +92,7 @@ def test_a_misspelt_key_is_seen():
 
 
 def selectors(manifest: Manifest) -> Iterator[dict[str, str]]:
-    """Each that is to find our pods."""
+    """Return each selector that should match our pods."""
     spec = manifest["spec"]
     match manifest["kind"]:
         case "Service":
@@ -110,7 +111,8 @@ def selectors(manifest: Manifest) -> Iterator[dict[str, str]]:
 
 @each_rendering
 def test_selectors_find_the_pods(name: str):
-    """The guide's label, app=ml-inference; one that finds nothing would be no error anywhere."""
+    """All use the guide's label, app=ml-inference; no tool reports a selector that matches
+    nothing."""
     labels = the_only(name, "Deployment")["spec"]["template"]["metadata"]["labels"]
     found = [each for manifest in ALL[name] if "spec" in manifest for each in selectors(manifest)]
     assert len(found) >= 6
@@ -120,7 +122,7 @@ def test_selectors_find_the_pods(name: str):
 
 @each_rendering
 def test_ports_are_called_by_names_that_there_are(name: str):
-    """Of the Service and of each NetworkPolicy."""
+    """This covers the Service and each NetworkPolicy."""
     names = {port["name"] for port in container(name)["ports"]}
     used = {port["targetPort"] for port in the_only(name, "Service")["spec"]["ports"]}
     for policy in kinds(name, "NetworkPolicy"):
@@ -131,7 +133,7 @@ def test_ports_are_called_by_names_that_there_are(name: str):
 
 @each_rendering
 def test_everything_is_in_one_namespace(name: str):
-    """But for the namespace itself."""
+    """Only the namespace itself is outside."""
     inside = [manifest for manifest in ALL[name] if manifest["kind"] != "Namespace"]
     assert {manifest["metadata"].get("namespace") for manifest in inside} == {
         the_only(name, "Namespace")["metadata"]["name"]
@@ -142,7 +144,7 @@ def test_everything_is_in_one_namespace(name: str):
 
 @each_rendering
 def test_the_service_is_never_public(name: str):
-    """The server asks nobody who he is."""
+    """The server does not authenticate callers."""
     service = the_only(name, "Service")
     if service["spec"]["type"] == "LoadBalancer":
         annotations = service["metadata"]["annotations"]
@@ -162,8 +164,8 @@ ENDPOINTS = "10.42.16.0/24"
 
 @each_rendering
 def test_a_pod_reaches_what_it_needs_and_nothing_else(name: str):
-    """DNS; Entra ID where it signs in with a token; Redis, on its port. Never any address, nor the
-    node's metadata."""
+    """Egress: DNS; Entra ID if it signs in with a token; Redis on its port. Any address and the
+    node's metadata are closed."""
     given = variables(name)
     needed = {("kube-dns", 53)}
     if name == "fqdn-egress":
@@ -179,7 +181,7 @@ def test_a_pod_reaches_what_it_needs_and_nothing_else(name: str):
 
 @each_rendering
 def test_a_pod_is_reached_by_whom_the_policies_name(name: str):
-    """Each says both ways, and none lets in everybody."""
+    """Each policy names both directions, and none lets in everybody."""
     policies = kinds(name, "NetworkPolicy")
     assert all(set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"} for policy in policies)
     sources = [
@@ -191,7 +193,7 @@ def test_a_pod_is_reached_by_whom_the_policies_name(name: str):
 
 
 def test_names_are_looked_up_that_are_reached():
-    """By Cilium, which learns addresses from the answers; no other name is."""
+    """Cilium learns addresses from DNS answers, and only these names are resolved."""
     (policy,) = kinds("fqdn-egress", "CiliumNetworkPolicy")
     (rules,) = [
         each["rules"]["dns"]
@@ -204,8 +206,8 @@ def test_names_are_looked_up_that_are_reached():
 
 
 def test_what_terraform_makes_is_what_the_manifests_name():
-    """The identity's service account, the network, the key's name in the vault, and the outputs to
-    copy."""
+    """These are the identity's service account, the network, the key's name in the vault, and the
+    outputs to copy."""
     texts = {path.name: path.read_text() for path in (REPOSITORY / "infrastructure").glob("*.tf")}
     account = the_only("prod", "ServiceAccount")["metadata"]
     federated = f'{{ namespace = "{account["namespace"]}", service_account = "{account["name"]}" }}'

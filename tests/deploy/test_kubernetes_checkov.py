@@ -22,7 +22,7 @@ KNOWN = {
 
 
 def test_nothing_fails_but_what_has_a_reason():
-    """Both overlays and both components; every file is read."""
+    """checkov reads every file of both overlays and both components."""
     if not CHECKOV.exists():
         pytest.fail(
             "checkov is missing: `make deployfiles` installs it first, in an environment of its "

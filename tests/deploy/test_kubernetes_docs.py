@@ -1,4 +1,4 @@
-"""docs/kubernetes.md can be pasted."""
+"""The commands of docs/kubernetes.md can be pasted."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ SIMULATIONS = [line.removeprefix(SIMULATE) for line in LINES if line.startswith(
 def test_each_simulation_runs_and_says_what_the_page_says(
     arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The table beneath the first is its output."""
+    """The table below the first command is its output."""
     monkeypatch.chdir(REPOSITORY)
     done = CliRunner().invoke(main, ["simulate", *arguments.split(), "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
@@ -34,7 +34,7 @@ def test_each_simulation_runs_and_says_what_the_page_says(
 
 
 def test_every_other_command_says_what_it_needs():
-    """A cluster, Azure, or docker (.ci/image runs those); make's are ours."""
+    """It needs a cluster, Azure, or docker (.ci/image runs those); the make targets exist."""
     others = [line for line in LINES if not line.startswith(SIMULATE)]
     marked = re.compile(r"(make|docker build) |.*# (Azure|cluster)\b")
     assert len(others) > 20
@@ -42,7 +42,7 @@ def test_every_other_command_says_what_it_needs():
 
 
 def test_the_images_are_built_as_ci_builds_them():
-    """Word for word, but for the folder of the model."""
+    """The commands are the same word for word, except for the model's folder."""
     builds = [line for line in LINES if line.startswith("docker build")]
     assert len(builds) == 2
     script = (REPOSITORY / ".ci" / "image").read_text().replace('"$model"', "artifact").splitlines()
@@ -50,7 +50,7 @@ def test_the_images_are_built_as_ci_builds_them():
 
 
 def test_the_files_of_the_page_are_there():
-    """By folder and name."""
+    """Files and folders exist under their names."""
     named = set(
         re.findall(
             r"(?:kubernetes|endpoints|environment|mlops|tests)/[\w./-]+\.(?:ya?ml|json|py)", PAGE
@@ -64,5 +64,5 @@ def test_the_files_of_the_page_are_there():
 
 
 def test_the_seconds_of_the_page_are_the_tables():
-    """preStop is where a reader looks first."""
+    """The page shows preStop's seconds as the table has them."""
     assert f"`preStop` waits {deployment.PRE_STOP_S} s" in PAGE

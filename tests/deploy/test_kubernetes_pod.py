@@ -1,4 +1,4 @@
-"""The pods of ``kubernetes/``: size, settings, secrets, probes, their end, their rights."""
+"""The pods of ``kubernetes/``: size, settings, secrets, probes, shutdown, rights."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ from mlops.serve import LOAD_LIMIT_S
 
 @each_rendering
 def test_quantities_are_ones_and_requests_fit_limits(name: str):
-    """1GB passes the schema; so does a request above its limit."""
+    """The schema would accept 1GB, and a request above its limit."""
     resources = container(name)["resources"]
     for what in ("cpu", "memory"):
         assert 0 < parse(resources["requests"][what]) <= parse(resources["limits"][what])
@@ -41,7 +41,7 @@ def test_quantities_are_ones_and_requests_fit_limits(name: str):
 
 @each_rendering
 def test_requests_and_limits_are_the_guides_and_those_of_the_endpoints(name: str):
-    """A pod is the same size, whoever starts it."""
+    """A pod has the same size on AKS and behind a managed endpoint."""
     described = yaml.safe_load(
         (REPOSITORY / "endpoints" / "kubernetes" / "blue-deployment.yml").read_text()
     )
@@ -50,8 +50,7 @@ def test_requests_and_limits_are_the_guides_and_those_of_the_endpoints(name: str
 
 @each_rendering
 def test_settings_are_those_of_the_table(name: str):
-    """mlops/deployment.py is the one place to change them, for endpoints/ too; the service would
-    start with all."""
+    """All come from mlops/deployment.py, as in endpoints/; the service would start with them."""
     given = variables(name)
     table = deployment.environment_variables(given["DEPLOYMENT_NAME"], managed=False)
     assert {key: given.get(key) for key in table} == table
@@ -62,15 +61,15 @@ def test_settings_are_those_of_the_table(name: str):
 
 
 def test_tracebacks_are_for_development():
-    """Never in prod."""
+    """Production never shows them."""
     assert load(variables("dev")).scoring_expose_traceback
     assert not any(load(variables(name)).scoring_expose_traceback for name in ALL if name != "dev")
 
 
 @each_rendering
 def test_an_image_is_one_version_of_the_model(name: str):
-    """Its tag says which; never :latest, which could be two. Its manifest names the model, so no
-    variable does."""
+    """Its tag names the version and is never :latest. Its manifest names the model, so no variable
+    does."""
     image, _, tag = container(name)["image"].rpartition(":")
     assert re.fullmatch(r"v?\d+(\.\d+)*", tag)
     assert not {"MODEL_NAME", "MODEL_VERSION"} & variables(name).keys()
@@ -78,7 +77,7 @@ def test_an_image_is_one_version_of_the_model(name: str):
 
 
 def test_redis_is_asked_by_identity_or_by_a_secrets_key():
-    """Azure Managed Redis without a password; the guide's cache by Key Vault's."""
+    """Azure Managed Redis needs no password; the guide's cache has its key in Key Vault."""
     managed = load(variables("prod"))
     assert (managed.redis_auth, managed.redis_port, managed.redis_ssl) == ("entra", 10000, True)
     classic = load(variables("redis-key"))
@@ -120,7 +119,7 @@ def texts(value: object, name: str = "") -> Iterator[tuple[str, str]]:
 
 @each_rendering
 def test_no_secret_stands_in_a_manifest(name: str):
-    """Nor a Secret: the driver makes it."""
+    """There is no Secret object either: the driver makes it."""
     assert not kinds(name, "Secret")
     found = list(texts(ALL[name]))
     assert len(found) > 100
@@ -152,8 +151,7 @@ def seconds(probe: dict[str, Any]) -> dict[str, int]:
 
 @each_rendering
 def test_probes_are_as_patient_as_those_of_the_endpoints(name: str):
-    """The startup probe stands in for their initial delays, and gives a model the same time to
-    load."""
+    """The startup probe replaces their initial delays, and gives a model the same time to load."""
     one = container(name)
     for probe, table in (
         ("livenessProbe", deployment.LIVENESS),
@@ -174,7 +172,7 @@ def test_probes_are_as_patient_as_those_of_the_endpoints(name: str):
 
 @each_rendering
 def test_probes_ask_what_the_service_answers(name: str):
-    """On the image's port, by the routes that Azure ML is told too."""
+    """Probes use the image's port and the routes that Azure ML uses too."""
     config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())[
         "inference_config"
     ]
@@ -203,7 +201,7 @@ def test_liveness_is_slower_than_a_slow_score(name: str):
 
 @each_rendering
 def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
-    """preStop, the drain, the longest answer: within the server's grace, and that within
+    """preStop, the drain and the longest answer fit into the server's grace period, and that into
     Kubernetes'."""
     ours, given = load(variables(name)), pod(name)["terminationGracePeriodSeconds"]
     pre_stop = container(name)["lifecycle"]["preStop"]["sleep"]["seconds"]
@@ -218,7 +216,8 @@ def test_a_pod_that_stops_has_time_to_answer_everybody(name: str):
 
 @each_rendering
 def test_pods_have_no_rights(name: str):
-    """What the namespace's Pod Security Standard, restricted, demands; and the image's own user."""
+    """Pods meet the namespace's Pod Security Standard, restricted, and run as the image's own
+    user."""
     of_pod, of_container = pod(name)["securityContext"], container(name)["securityContext"]
     users = re.search(
         r"^USER (\d+):(\d+)$", (REPOSITORY / "environment" / "Dockerfile").read_text(), re.MULTILINE
@@ -239,14 +238,14 @@ def test_pods_have_no_rights(name: str):
 
 @each_rendering
 def test_only_tmp_can_be_written(name: str):
-    """Where the image writes; bounded, so that it can't fill the node."""
+    """The image writes only there; the volume is bounded, so it can't fill the node."""
     writable = [mount for mount in container(name)["volumeMounts"] if not mount.get("readOnly")]
     assert [mount["mountPath"] for mount in writable] == ["/tmp"]
 
 
 @each_rendering
 def test_pods_act_by_workload_identity_and_not_on_the_cluster(name: str):
-    """The service account that Terraform federates, and no token for the API server."""
+    """Pods have the service account that Terraform federates, and no token for the API server."""
     account = the_only(name, "ServiceAccount")
     assert (account["metadata"]["namespace"], account["metadata"]["name"]) == (
         "ml-inference",

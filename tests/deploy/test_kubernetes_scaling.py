@@ -1,4 +1,4 @@
-"""What scales the pods of ``kubernetes/``, and how many there are to be."""
+"""What scales the pods of ``kubernetes/``, and how many there should be."""
 
 import re
 
@@ -9,7 +9,8 @@ from mlops.hpa.manifest import read
 
 @each_rendering
 def test_exactly_one_thing_scales_the_deployment(name: str):
-    """An HPA or KEDA, never both, and no number of replicas that an apply would set back."""
+    """Either an HPA or KEDA scales, and no manifest sets a number of replicas that an apply would
+    restore."""
     assert scaler(name)["kind"] == ("ScaledObject" if name == "keda" else "HorizontalPodAutoscaler")
     assert (
         scaler(name)["spec"]["scaleTargetRef"]["name"]
@@ -38,8 +39,7 @@ def test_the_hpa_is_the_guides():
 
 @each_rendering
 def test_what_utilisation_is_a_share_of_is_there(name: str):
-    """Without a request for it an HPA knows no utilisation; and the scaler is one that the
-    simulation can read."""
+    """An HPA can't compute utilisation without a request; the simulation can read the scaler."""
     (found,) = read([RENDERED / f"{name}.yaml"])
     assert (
         found.setup().autoscaler.utilisations.keys()
@@ -65,7 +65,7 @@ def test_keda_scales_within_the_hpas_bounds_at_its_pace():
 
 
 def test_keda_asks_for_a_metric_that_there_is():
-    """By the names of our /metrics, in our namespace, often enough scraped for its range."""
+    """The query names our /metrics in our namespace, and its range holds enough scrapes."""
     (trigger,) = scaler("keda")["spec"]["triggers"]
     query = trigger["metadata"]["query"]
     found = re.fullmatch(
@@ -82,8 +82,7 @@ def test_keda_asks_for_a_metric_that_there_is():
 
 @each_rendering
 def test_a_node_can_always_be_drained_and_one_replica_stays(name: str):
-    """The budget lets one pod go, with as few replicas as the scaler may leave; two stay up to
-    serve in turn."""
+    """The budget lets one pod go even at the fewest replicas; two remain and serve in turn."""
     spec = the_only(name, "PodDisruptionBudget")["spec"]
     least = scaler(name)["spec"].get("minReplicas", scaler(name)["spec"].get("minReplicaCount"))
     assert spec["maxUnavailable"] == 1
@@ -95,7 +94,7 @@ def test_a_node_can_always_be_drained_and_one_replica_stays(name: str):
 
 @each_rendering
 def test_pods_are_spread_over_zones_and_nodes(name: str):
-    """As well as can be: where a zone is down, they start in the others."""
+    """Pods are spread if possible: if a zone is down, they start in the others."""
     constraints = pod(name)["topologySpreadConstraints"]
     assert [each["topologyKey"] for each in constraints] == [
         "topology.kubernetes.io/zone",

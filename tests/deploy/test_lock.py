@@ -1,5 +1,4 @@
-"""`make lock`, with a resolver that needs no network: what it is given, and what becomes of its
-answer."""
+"""`make lock`, with a resolver that needs no network: its input, and what becomes of its output."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ if "uv" in words:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """With an environment that is newer than its requirements, so that nothing but the lock is
+    """A checkout whose environment is newer than its requirements, so that only the lock is
     made."""
     for name in ("Makefile", "setup.cfg"):
         shutil.copy(REPOSITORY / name, tmp_path)
@@ -62,8 +61,8 @@ def wanted(checkout: Path) -> list[str]:
 
 
 def test_a_package_is_added_here_and_to_both_images(checkout: Path):
-    """By one command: it is in the lock, which the image installs, in conda.yml, and installed
-    here."""
+    """One command puts it into the lock, which the image installs, into conda.yml, and into this
+    environment."""
     done = lock(checkout, "lightgbm xgboost>=3")
     assert done.returncode == 0, done.stderr
     assert wanted(checkout) == ["lightgbm", "xgboost>=3"]
@@ -80,7 +79,7 @@ def test_a_package_is_added_here_and_to_both_images(checkout: Path):
 
 
 def test_a_package_stays_until_its_line_is_removed(checkout: Path):
-    """Also when the lock is made anew, and when it is added twice."""
+    """It stays when the lock is made anew, and when it is added twice."""
     lock(checkout, "lightgbm")
     lock(checkout, "lightgbm")
     assert wanted(checkout) == ["lightgbm"]
@@ -92,7 +91,7 @@ def test_a_package_stays_until_its_line_is_removed(checkout: Path):
 
 
 def test_a_package_that_can_not_be_resolved_changes_nothing(checkout: Path):
-    """A misspelt one, say; nor does it stay to be asked for again."""
+    """A misspelt package is an error and is not requested again."""
     before = files(checkout)
     done = lock(checkout, "unknown")
     assert done.returncode != 0

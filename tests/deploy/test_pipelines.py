@@ -28,7 +28,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def walk(data: object, key: str) -> list[Any]:
-    """All values of a key, at any depth, in the file's order."""
+    """Return all values of a key, at any depth, in the file's order."""
     if isinstance(data, dict):
         return [
             found
@@ -46,14 +46,14 @@ def run(*words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_are_clean(path: Path):
-    """By actionlint."""
+    """actionlint finds nothing."""
     done = run(BIN / "actionlint", path)
     assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
 def test_files_of_other_services_keep_to_their_schemas(path: Path):
-    """Those of SchemaStore, which come with check-jsonschema."""
+    """The schemas are SchemaStore's, which come with check-jsonschema."""
     done = run(BIN / "check-jsonschema", "--builtin-schema", SCHEMAS[path], path)
     assert done.returncode == 0, done.stdout
 
@@ -69,7 +69,7 @@ def test_actions_are_pinned_by_commit(path: Path):
 
 
 def test_an_action_has_one_version_everywhere():
-    """So that an update misses none."""
+    """An update can't miss one."""
     files = [*WORKFLOWS, REPOSITORY / "docs" / "deploy.md"]
     used = {line for path in files for line in re.findall(r"uses: (?!\./)(.*)", path.read_text())}
     assert len(used) == len({line.partition("@")[0] for line in used})
@@ -77,12 +77,13 @@ def test_an_action_has_one_version_everywhere():
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, AZURE], ids=lambda path: path.name)
 def test_no_pipeline_holds_a_secret(path: Path):
-    """Azure is told by federation who is asking."""
+    """Azure authenticates pipelines by federation."""
     assert SECRET.search(path.read_text()) is None
 
 
 def test_a_job_may_do_what_it_needs_and_no_more():
-    """By default read; a token for Azure only where one logs in; and git forgets its own."""
+    """The default is read; only a job that logs in gets a token for Azure; git does not keep its
+    own."""
     for path in WORKFLOWS:
         workflow = load(path)
         assert workflow["permissions"] == {"contents": "read"}
@@ -98,7 +99,7 @@ def test_a_job_may_do_what_it_needs_and_no_more():
 
 
 def test_nothing_reaches_azure_before_the_tests_passed():
-    """Each job waits for the one before it: package, which fails without a model, then tests,
+    """Each job waits for the one before: package, which fails without a model, then tests,
     register, rollout."""
     jobs = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]
     assert {name: job.get("needs") for name, job in jobs.items()} == {
@@ -116,8 +117,7 @@ def test_nothing_reaches_azure_before_the_tests_passed():
 
 
 def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
-    """By both pipelines, only if it had begun, and only what this run of the pipeline rolled
-    out."""
+    """Both pipelines do so only if the rollout had begun, and only for this run's deployment."""
     steps = load(REPOSITORY / ".github" / "workflows" / "deploy.yml")["jobs"]["rollout"]["steps"]
     commands = [step.get("run") for step in steps]
     assert commands.index("make rollback OWN=yes") > commands.index(
@@ -134,7 +134,7 @@ def test_a_rollout_that_fails_or_is_cancelled_is_rolled_back():
 
 
 def test_both_pipelines_call_the_same_targets():
-    """What they do is in the Makefile, where it can be tried."""
+    """Their work is in the Makefile, where it can be tried."""
     makefile = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     called = [
         set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files)))
@@ -156,7 +156,7 @@ def test_both_pipelines_call_the_same_targets():
 
 
 def test_the_sbom_lists_what_is_installed(tmp_path: Path):
-    """CycloneDX, each package of the lock with its version."""
+    """The CycloneDX file has each package of the lock with its version."""
     done = run(
         BIN / "cyclonedx-py",
         "requirements",

@@ -1,4 +1,4 @@
-"""The files of kubernetes/monitoring/, checked by promtool and against each other."""
+"""The files of kubernetes/monitoring/ pass promtool and match each other."""
 
 import re
 import subprocess
@@ -27,14 +27,14 @@ def promtool(*words: object) -> str:
 
 
 def test_rules_are_right_and_do_what_they_say():
-    """By promtool: each file's syntax, and what is told when, in
+    """promtool checks each file's syntax, and which alerts fire, by
     tests/prometheus/rules_test.yml."""
     assert f"{len(RULES)} rules found" in promtool("check", "rules", MONITORING / "rules.yml")
     promtool("test", "rules", REPOSITORY / "tests" / "prometheus" / "rules_test.yml")
 
 
 def test_each_alert_is_tried():
-    """In promtool's tests: once where it tells, and once where it does not."""
+    """promtool's tests have a case in which it fires and one in which it does not."""
     tests = yaml.safe_load((REPOSITORY / "tests" / "prometheus" / "rules_test.yml").read_text())[
         "tests"
     ]
@@ -53,7 +53,7 @@ def test_each_alert_is_tried():
 
 @pytest.mark.parametrize("name", PROMETHEUS_ALERTS)
 def test_an_alert_links_to_its_section(name: str):
-    """By Prometheus' usual annotation; where the runbook is read is set once, for all of them."""
+    """Alerts have Prometheus' usual annotation; the runbook's address is set once for all."""
     expected = f'{{{{ or $externalLabels.runbook_url "docs/runbook.md" }}}}#{name.lower()}'
     assert PROMETHEUS_ALERTS[name]["annotations"]["runbook_url"] == expected
 
@@ -65,14 +65,14 @@ def codes(error: type[Any]) -> Iterator[str]:
 
 
 def test_failures_are_those_of_the_service():
-    """A new error of ours counts against the objective, in each rule."""
+    """Each rule counts a new error of ours against the objective."""
     listed = [set(found.split("|")) for rule in RULES for found in OUTCOMES.findall(rule["expr"])]
     assert listed
     assert all(found == set(codes(ServiceError)) for found in listed)
 
 
 def test_what_is_mounted_is_there():
-    """All that kustomize puts into the cluster: what to scrape, the rules and the dashboard."""
+    """kustomize puts the scrape configuration, the rules and the dashboard into the cluster."""
     kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text())
     named = [
         *kustomization["resources"],
@@ -86,7 +86,7 @@ def test_what_is_mounted_is_there():
 
 
 def test_pods_are_asked_once():
-    """Whether this or KEDA's component is applied, or both: one object of one name."""
+    """There is one object of one name, with this component, KEDA's, or both."""
     texts = [
         folder / "pod-monitor.yaml"
         for folder in (MONITORING, MONITORING.parent / "components" / "keda")

@@ -1,4 +1,4 @@
-"""Which versions of Python are taken: one answer, wherever it is asked."""
+"""The supported versions of Python are the same everywhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENTENCE = "Python 3.11, 3.12 or 3.13"
 
 
 def test_every_version_that_is_taken_is_tested_in_both_pipelines():
-    """The package's own bounds say which they are."""
+    """The package's own bounds define the versions."""
     setup = configparser.ConfigParser()
     setup.read(REPOSITORY / "setup.cfg")
     assert setup["options"]["python_requires"] == ">=3.11,<3.14"
@@ -32,7 +32,7 @@ def test_every_version_that_is_taken_is_tested_in_both_pipelines():
 
 
 def make(tmp_path: Path, version: str) -> subprocess.CompletedProcess[str]:
-    """``make setup`` in a new folder with an interpreter that says that it is of ``version``."""
+    """Run ``make setup`` in a new folder with an interpreter that claims to be of ``version``."""
     for name in ("Makefile", "setup.cfg"):
         (tmp_path / name).write_bytes((REPOSITORY / name).read_bytes())
     (tmp_path / "environment").mkdir()
@@ -51,7 +51,7 @@ def make(tmp_path: Path, version: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("version", ["3.10", "3.14"])
 def test_another_version_is_refused_with_what_to_do(tmp_path: Path, version: str):
-    """And why a newer one can't be."""
+    """The message also says why a newer one does not work."""
     done = make(tmp_path, version)
     assert done.returncode
     assert done.stdout == (
@@ -63,11 +63,12 @@ def test_another_version_is_refused_with_what_to_do(tmp_path: Path, version: str
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_version_is_taken(tmp_path: Path, version: str):
-    """It goes on to install."""
+    """Set-up goes on to install."""
     assert "Installing the locked requirements" in make(tmp_path, version).stdout
 
 
 def test_nothing_locked_is_closed_to_a_version_that_is_taken():
-    """A marker of the lock that ends before the newest would leave it out there."""
+    """No marker of the lock ends before the newest version, which would leave a package out
+    there."""
     for lock in sorted((REPOSITORY / "environment").glob("requirements*.txt")):
         assert not re.findall(r"python_(?:full_)?version < '3\.1[23]'", lock.read_text()), lock.name

@@ -1,5 +1,5 @@
-"""The queries of infrastructure/queries/: right by Microsoft's parser, and run over what a real
-server logged."""
+"""The queries of infrastructure/queries/ pass Microsoft's parser and are right on a real server's
+log."""
 
 import json
 from datetime import datetime, timedelta
@@ -22,14 +22,14 @@ def run(query: Query, tables: dict[str, Table], now: datetime = MIDNIGHT) -> Tab
 
 @pytest.mark.parametrize("name", FILES)
 def test_queries_are_right_by_microsofts_parser(queries: dict[str, Query], name: str):
-    """Syntax, functions, and each column of each table."""
+    """Syntax, functions, and each column of each table are valid."""
     assert queries[name].errors == []
     assert queries[name].columns
 
 
 def test_both_packs_answer_the_same_questions():
-    """Whichever of the tables the lines land in; but for what only a cluster, or only a managed
-    endpoint, can tell."""
+    """Either table can hold the lines. Exceptions are what only a cluster, or only a managed
+    endpoint, knows."""
     pods, managed = (
         {name.split("/")[1] for name in FILES if name.startswith(pack)} for pack in PACKS
     )
@@ -38,7 +38,7 @@ def test_both_packs_answer_the_same_questions():
 
 
 def test_the_parser_finds_what_is_wrong():
-    """An unknown column, an unknown function, a missing bracket."""
+    """It finds an unknown column, an unknown function and a missing bracket."""
     wrong = {
         "column": "ContainerLogV2 | where LogEntry has 'x'",
         "function": "ContainerLogV2 | extend x = percent(1)",
@@ -49,8 +49,7 @@ def test_the_parser_finds_what_is_wrong():
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, pack: str):
-    """Percentiles of the requests that were answered, by five minutes. Kusto's is the nearest
-    rank."""
+    """Percentiles of answered requests are by five minutes. Kusto uses the nearest rank."""
     found = run(queries[f"{pack}/InferenceSLOMetrics"], logged.tables)
     expected = []
     for i, window in enumerate(logged.windows):
@@ -68,8 +67,7 @@ def test_latency_is_what_numpy_says(queries: dict[str, Query], logged: Logged, p
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Logged, pack: str):
-    """Failures of ours make the rate; a client's errors do not, also where Azure hid both behind a
-    424."""
+    """Our failures make the rate; clients' errors do not, even if Azure hid both behind a 424."""
     found = run(queries[f"{pack}/InferenceErrorRate"], logged.tables)
     status = np.array([[answer["status"] for answer in window] for window in logged.windows])
     ours, clients = (status >= 500).sum(axis=1), ((status >= 400) & (status < 500)).sum(axis=1)
@@ -86,7 +84,7 @@ def test_error_rates_blame_the_right_side(queries: dict[str, Query], logged: Log
 def test_the_cache_hit_rate_is_what_clients_were_told(
     queries: dict[str, Query], logged: Logged, pack: str
 ):
-    """In the metadata of their answers, by five minutes."""
+    """The rate is that of the answers' metadata, by five minutes."""
     found = run(queries[f"{pack}/InferenceCacheHitRate"], logged.tables)
     told = [[answer.get("cache") for answer in window] for window in logged.windows]
     assert [row["Hits"] for row in found] == [window.count("hit") for window in told]
@@ -101,7 +99,7 @@ def test_the_cache_hit_rate_is_what_clients_were_told(
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_the_slowest_stage_stands_first(queries: dict[str, Query], logged: Logged, pack: str):
-    """With the percentiles that numpy finds in the lines."""
+    """Percentiles of stages are those that numpy finds in the lines."""
     found = run(queries[f"{pack}/InferenceSlowestStages"], logged.tables)
     stages: dict[str, list[float]] = {}
     for line in logged.lines:
@@ -123,8 +121,8 @@ def test_the_slowest_stage_stands_first(queries: dict[str, Query], logged: Logge
 
 @pytest.mark.parametrize("pack", PACKS)
 def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
-    """By any of its ids: its line, the endpoint's, the gateway's and its spans, oldest first, and
-    nobody else's."""
+    """Any of its ids finds its line, the endpoint's, the gateway's and its spans, oldest first, and
+    no other request's."""
     line = logged.lines[7]
     at = MIDNIGHT + timedelta(hours=1)
     span = {"TimeGenerated": at, "Name": "predict", "ResultCode": "", "DurationMs": 1.5}
@@ -160,7 +158,8 @@ def test_one_request_is_found_in_all_logs(logged: Logged, pack: str):
 
 
 def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query], logged: Logged):
-    """Else sampled successes, beside errors that are all logged, would read as an outage."""
+    """Otherwise sampled successes beside errors, which are all logged, would look like an
+    outage."""
     rows = [row for row in logged.tables["ContainerLogV2"] if isinstance(row["LogMessage"], dict)]
     requests = [row for row in rows if "request_id" in row["LogMessage"]]
     successes = [row for row in requests if row["LogMessage"]["status"] == 200]
@@ -196,8 +195,8 @@ def test_a_sampled_line_counts_for_those_it_stands_for(queries: dict[str, Query]
 def test_who_is_to_blame_at_a_managed_endpoint(
     queries: dict[str, Query], code: str, model: int | None, ours: int, clients: int
 ):
-    """By the endpoint's code and the model's: what the platform cut off or turned down for load is
-    ours."""
+    """The endpoint's code and the model's decide; requests that the platform cut off or refused for
+    load are our failures."""
     row = traffic_log([{"status": 200, "duration_ms": 1, "request_id": "a"}], moments(WINDOW))[0]
     tables = workspace(
         AmlOnlineEndpointTrafficLog=[row | {"ResponseCode": code, "ModelStatusCode": model}]
@@ -210,7 +209,8 @@ def test_who_is_to_blame_at_a_managed_endpoint(
 
 
 def test_the_evaluator_refuses_what_it_does_not_know():
-    """Rather than answer wrong: an operator, an aggregate, a function, a comparison, a literal."""
+    """An unknown operator, aggregate, function, comparison or literal is an error, not a wrong
+    result."""
     steps = [
         "take 5",
         "summarize dcount(PodName)",

@@ -1,4 +1,4 @@
-"""The runbook beside the alerts, and every command and query of it, run."""
+"""The runbook has an entry for each alert, and each of its commands and queries runs."""
 
 import json
 import re
@@ -43,14 +43,15 @@ PROVIDERS = "/subscriptions/s/resourceGroups/g/providers"
 
 
 class Operator(NamedTuple):
-    """A shell, in a checkout with a model and kept inputs; whoever would be asked by it."""
+    """A shell in a checkout with a model and kept inputs, and stand-ins for everything it would
+    call."""
 
     shell: Shell
     checks: Checks
     cluster: Cluster
 
     def paste(self, text: str) -> None:
-        """Run it after what is set up, and hold each call to what the program takes."""
+        """Run commands after the set-up, and check each call against its program."""
         self.cluster.reset()
         for call in self.shell.paste(text):
             self.checks.check(call)
@@ -92,12 +93,12 @@ def operator(
 
 
 def test_each_alert_has_its_entry_and_each_entry_its_alert():
-    """Whoever is woken finds the alert's name as a heading."""
+    """Whoever is on call finds the alert's name as a heading."""
     assert ENTRIES.keys() == alert_names()
 
 
 def test_the_table_at_the_top_leads_to_each_entry_and_knows_its_severity():
-    """One row may have several, in the same order."""
+    """A row may list several alerts; severities come in the same order."""
     shown: dict[str, str] = {}
     for names, severities in re.findall(r"^\| (\[.+?\)) \| ([\d, ]+) \|", PAGE, re.MULTILINE):
         shown |= zip(re.findall(r"\(#(\w+)\)", names), severities.split(", "), strict=True)
@@ -112,8 +113,8 @@ def test_the_table_at_the_top_leads_to_each_entry_and_knows_its_severity():
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_an_entry_has_all_that_one_needs_at_night(name: str):
-    """Who may, what it means, what clients see, how to find the cause, what to do, when it is over:
-    in this order."""
+    """It says, in this order: access, meaning, what clients see, how to find the cause, what to do,
+    when it is over."""
     titles = re.split(r"^\*\*([A-Z][a-z ]+)\*\*\s", ENTRIES[name], flags=re.MULTILINE)
     parts = dict(zip(titles[1::2], titles[2::2], strict=True))
     assert list(parts) == PARTS
@@ -124,13 +125,13 @@ def test_an_entry_has_all_that_one_needs_at_night(name: str):
 
 @pytest.mark.parametrize("name", LOG_ALERTS)
 def test_an_entry_asks_what_its_alert_asks(name: str):
-    """So that the number that rang is seen, and seen to fall."""
+    """The reader sees the number that fired, and sees it fall."""
     assert re.search(rf"^query \S*/{LOG_ALERTS[name]['query']}\b", ENTRIES[name], re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_access_names_roles_of_the_table(name: str):
-    """Or another entry, which does."""
+    """Access may also refer to another entry that names them."""
     roles = re.findall(
         r"^\| [^|]+ \| ([^|]+) \|", SECTIONS["Set up"].partition("### Variables")[0], re.MULTILINE
     )
@@ -140,7 +141,7 @@ def test_access_names_roles_of_the_table(name: str):
 
 
 def test_the_pages_links_lead_somewhere():
-    """To a heading of this page, or of a file beside it."""
+    """Links lead to a heading of this page, or of a file beside it."""
     for target in re.findall(r"\]\(([^)]+)\)", PAGE):
         file, _, anchor = target.partition("#")
         text = (REPOSITORY / "docs" / (file or "runbook.md")).read_text()
@@ -152,7 +153,7 @@ def test_the_pages_links_lead_somewhere():
 
 
 def test_what_is_set_up_can_be_pasted(operator: Operator):
-    """Access, variables, sign-in, and the functions that the other blocks use."""
+    """Set-up is access, variables, sign-in, and the functions that other blocks use."""
     assert {call.program for call in operator.shell.calls} == {"az", "kubelogin"}
     assert operator.shell.calls[0].words == ["login"]
     endpoint = yaml.safe_load((REPOSITORY / "endpoints" / "online-endpoint.yml").read_text())[
@@ -165,18 +166,19 @@ def test_what_is_set_up_can_be_pasted(operator: Operator):
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_command_can_be_pasted(operator: Operator, name: str):
-    """Each variable is set, kubectl and curl do it, mlops runs, and az would take each word."""
+    """Each variable is set, kubectl and curl work, mlops runs, and az would accept each
+    argument."""
     operator.paste(BLOCKS[name])
 
 
 def test_commands_within_sentences_and_tables_run_too(operator: Operator):
-    """As they stand there."""
+    """They run as they are written."""
     assert len(INLINE) > 5
     operator.paste("\n".join(INLINE))
 
 
 def test_the_request_through_the_gateway_is_one_that_it_takes(operator: Operator):
-    """The sample request, as JSON, at the gateway's address."""
+    """It is the sample request, as JSON, at the gateway's address."""
     (block,) = [block for block in BLOCKS.values() if "--json @" in block]
     operator.paste(block)
     assert operator.cluster.scored == [
@@ -213,19 +215,19 @@ def test_the_request_through_the_gateway_is_one_that_it_takes(operator: Operator
     ],
 )
 def test_a_wrong_command_is_found_by_running_it(operator: Operator, wrong: str):
-    """So that the tests above can fail."""
+    """The tests above can fail."""
     with pytest.raises((AssertionError, AzureCliError, StartupError, CalledProcessError)):
         operator.paste(wrong)
 
 
 def test_the_pods_of_the_page_are_those_of_the_cluster_here():
-    """So that what is done to one of them is really done."""
+    """The commands affect the pods of the tests' cluster."""
     assert set(re.findall(r"ml-inference-7c9f-\w+", PAGE)) <= set(PODS)
 
 
 @pytest.mark.parametrize("text", [PAGE, OBSERVABILITY], ids=["runbook", "observability"])
 def test_what_the_pages_name_is_there(text: str):
-    """Queries, files and settings."""
+    """The queries, files and settings of the pages exist."""
     assert set(re.findall(r"\b([A-Z]\w+)\.kql\b", text)) <= {Path(name).name for name in FILES}
     for path in re.findall(r"\b(?:infrastructure|kubernetes|tests|endpoints)/[\w./-]*\w", text):
         assert (REPOSITORY / path).exists(), path
@@ -236,7 +238,7 @@ def test_what_the_pages_name_is_there(text: str):
 
 
 def test_every_query_is_told_of():
-    """On the page that lists them, all packs at once."""
+    """One page lists the queries of all packs."""
     listed = re.sub(
         r"(`InferenceBurnRate)1h.kql`, `6h`, `1d`",
         r"\g<1>1h.kql` \g<1>6h.kql` \g<1>1d.kql`",

@@ -1,4 +1,4 @@
-"""``infrastructure/`` as it is written: read by python-hcl2, held to the providers' schemas."""
+"""The files of ``infrastructure/`` match the providers' schemas; python-hcl2 reads them."""
 
 import re
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ FLAGS = ("enable_aks_deployment", "enable_api_management", "enable_redis_cache")
 
 
 def unresolved(module: Module) -> Iterator[str]:
-    """References to what is not there, to attributes too."""
+    """Return references to things or attributes that do not exist."""
     known = {"var": module.variables(), "local": module.locals()}
     blocks = module.blocks()
     for found in module.references():
@@ -47,7 +47,7 @@ def module_of(folder: Path, text: str) -> Module:
 
 @pytest.mark.parametrize("address", BLOCKS)
 def test_resources_keep_to_the_providers_schema(address: str):
-    """Known names, nothing missing, blocks where blocks belong: at all depths."""
+    """Names are known, nothing is missing, and blocks are where they belong, at all depths."""
     block = BLOCKS[address]
     schema = of_type(block.section, block.type)
     assert schema is not None, (
@@ -67,7 +67,7 @@ def test_resources_keep_to_the_providers_schema(address: str):
     ],
 )
 def test_a_mistake_is_found(body: str, problem: str):
-    """The check above is not blind."""
+    """The check above can fail."""
     schema = of_type("resource", "azurerm_resource_group")
     resource = parse(f'resource "azurerm_resource_group" "x" {{\n{body}\n}}')["resource"][0]
     assert schema is not None
@@ -75,7 +75,7 @@ def test_a_mistake_is_found(body: str, problem: str):
 
 
 def test_a_mistake_inside_a_block_is_found():
-    """Also in blocks of blocks, and in dynamic ones."""
+    """Blocks in blocks and dynamic ones are checked too."""
     schema = of_type("resource", "azurerm_monitor_scheduled_query_rules_alert_v2")
     text = """resource "azurerm_monitor_scheduled_query_rules_alert_v2" "x" {
       action {
@@ -99,7 +99,7 @@ def test_a_mistake_inside_a_block_is_found():
 
 
 def test_every_reference_is_to_something():
-    """Variables, locals, resources, and the attributes that are read off them."""
+    """Variables, locals, resources and their attributes exist."""
     assert len(list(MODULE.references())) > 300
     assert list(unresolved(MODULE)) == []
 
@@ -114,7 +114,7 @@ def test_every_reference_is_to_something():
     ],
 )
 def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
-    """Also inside text, functions and conditions."""
+    """References inside text, functions and conditions are checked too."""
     inside = (
         f'"a-${{{expression}}}"',
         f"merge({{}}, {expression})",
@@ -126,7 +126,7 @@ def test_a_reference_to_nothing_is_found(tmp_path: Path, expression: str):
 
 
 def test_the_snapshot_is_of_the_versions_that_are_asked_for():
-    """And has all that is used."""
+    """The snapshot of schemas has all that is used."""
     snapshot = schemas()
     held = {
         ("data" if part.startswith("data") else "resource", name)
@@ -144,7 +144,7 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
 
 
 def test_variables_say_what_they_are():
-    """A type and a description; outputs a description."""
+    """Variables have a type and a description, outputs a description."""
     for name, body in MODULE.variables().items():
         assert body.keys() >= {"type", "description"}, name
     for name, body in MODULE.outputs().items():
@@ -160,7 +160,7 @@ def test_nothing_is_declared_in_vain():
 
 @pytest.mark.parametrize("path", TFVARS, ids=lambda path: path.suffix)
 def test_tfvars_name_declared_variables(path: Path):
-    """And give all that have no default but the subscription, which is whose it is."""
+    """They set all variables without a default except the subscription."""
     given = {name for name in parse(path.read_text()) if not name.startswith("__")}
     declared = MODULE.variables()
     assert given <= declared.keys()
@@ -171,8 +171,8 @@ def test_tfvars_name_declared_variables(path: Path):
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
 def test_terraform_tests_are_readable(path: Path):
-    """Only declared variables, and each run asserts or expects a failure. CI runs them with the
-    real providers."""
+    """They set only declared variables, and each run asserts or expects a failure. CI runs them
+    with the real providers."""
     tree = parse(path.read_text())
     runs = [(name, body) for one in tree["run"] for name, body in one.items()]
     assert runs
@@ -188,7 +188,7 @@ def test_terraform_tests_are_readable(path: Path):
 
 
 def test_each_combination_of_flags_has_a_run():
-    """Eight, all planned."""
+    """There are eight, and all plan."""
     tree = parse((INFRASTRUCTURE / "tests" / "flags.tftest.hcl").read_text())
     given = [body.get("variables", [{}])[0] for one in tree["run"] for body in one.values()]
     tried = {tuple(variables.get(flag, False) for flag in FLAGS) for variables in given}
@@ -210,7 +210,7 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
 
 
 def test_no_role_is_wider_than_its_job():
-    """Nobody is made owner or contributor, and the gateway's own role is one action."""
+    """Nobody becomes owner or contributor, and the gateway's own role is one action."""
     texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))
     roles = set(re.findall(r'(?:role_definition_name|name)\s*= "([A-Z][^"]*)"', texts))
     assert {"AzureML Data Scientist", "AcrPull"} <= roles
@@ -228,7 +228,7 @@ def test_no_role_is_wider_than_its_job():
 
 
 def test_no_file_holds_a_secret():
-    """Passwords and keys come from Azure, and subscriptions from who runs it."""
+    """Passwords and keys come from Azure, subscriptions from the user."""
     for path in [*INFRASTRUCTURE.glob("*.tf*"), *INFRASTRUCTURE.glob("*.example")]:
         text = path.read_text()
         assert not re.search(

@@ -1,4 +1,4 @@
-"""``infrastructure/`` by checkov, with what production sets."""
+"""``infrastructure/`` by checkov, with production's settings."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def checked(variables: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("tier", ["managed", "classic"])
 def test_production_is_clean(tmp_path: Path, tier: str):
-    """Every file is read, and no check fails."""
+    """checkov reads every file, and no check fails."""
     variables = tmp_path / "variables.tfvars"
     variables.write_text(f'{PRODUCTION.read_text()}\nredis_tier = "{tier}"\n')
     report = checked(variables)
@@ -58,7 +58,7 @@ def test_production_is_clean(tmp_path: Path, tier: str):
 
 
 def test_what_is_skipped_has_a_reason():
-    """In the resource itself, one sentence."""
+    """The reason is one sentence in the resource itself."""
     skips = re.findall(
         r"#checkov:skip=([^:\n]*)(.*)",
         "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf")),

@@ -1,4 +1,4 @@
-"""``infrastructure/`` as Terraform itself takes it, with stand-ins for the providers:
+"""``infrastructure/`` in Terraform itself, with stand-ins for the providers:
 tests/terraform/provider.py."""
 
 import os
@@ -17,7 +17,7 @@ Terraform = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="module")
 def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
-    """Runs a command in a folder."""
+    """Run a Terraform command in a folder."""
     program = shutil.which("terraform")
     if program is None:
         pytest.fail(
@@ -48,7 +48,7 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terraform]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """To make mistakes in."""
+    """A copy of the module to put mistakes into."""
     return Path(
         shutil.copytree(
             INFRASTRUCTURE, tmp_path / "infrastructure", ignore=shutil.ignore_patterns(".terraform")
@@ -57,7 +57,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def test_files_are_formatted(terraform: Terraform):
-    """As by `terraform fmt`; those of variables too, though their names don't end as it expects."""
+    """`terraform fmt` changes nothing, nor in files of variables whose suffix it does not know."""
     done = terraform(INFRASTRUCTURE, "fmt", "-check", "-diff", "-recursive")
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -66,14 +66,14 @@ def test_files_are_formatted(terraform: Terraform):
     "name", ["terraform.tfvars.dev-edge-learning", "terraform.tfvars.prod", "backend.tf.example"]
 )
 def test_files_that_fmt_does_not_know_are_formatted(terraform: Terraform, copy: Path, name: str):
-    """Under a name that it knows."""
+    """They are checked under a suffix that it knows."""
     (copy / name).rename(copy / "named.tf")
     done = terraform(copy, "fmt", "-check", "-diff", "named.tf")
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_module_is_valid(terraform: Terraform):
-    """Types, references, blocks and arguments, by Terraform."""
+    """Terraform accepts types, references, blocks and arguments."""
     assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
     done = terraform(INFRASTRUCTURE, "validate")
     assert done.returncode == 0, done.stderr
@@ -101,7 +101,7 @@ def test_the_module_is_valid(terraform: Terraform):
 def test_terraform_finds_mistakes_with_the_stand_ins(
     terraform: Terraform, copy: Path, name: str, before: str, after: str, said: str
 ):
-    """They know the schema as the real ones do."""
+    """The stand-ins have the schema of the real providers."""
     (copy / name).write_text((copy / name).read_text().replace(before, after, 1))
     assert terraform(copy, "init", "-backend=false").returncode == 0
     done = terraform(copy, "validate")
@@ -110,7 +110,7 @@ def test_terraform_finds_mistakes_with_the_stand_ins(
 
 
 def test_flags_make_what_they_say(terraform: Terraform):
-    """By `terraform test`, with mocked providers: infrastructure/tests/."""
+    """`terraform test` runs infrastructure/tests/ with mocked providers."""
     assert terraform(INFRASTRUCTURE, "init", "-backend=false").returncode == 0
     done = terraform(INFRASTRUCTURE, "test")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -119,7 +119,7 @@ def test_flags_make_what_they_say(terraform: Terraform):
 
 @pytest.mark.parametrize("name", ["dev-edge-learning", "prod"])
 def test_the_variables_of_an_environment_are_accepted(terraform: Terraform, copy: Path, name: str):
-    """By every type and rule, all flags on."""
+    """They pass every type and rule, with all flags on."""
     flags = (copy / "tests" / "flags.tftest.hcl").read_text()
     mocks = flags[: flags.index("variables {")]
     for path in (copy / "tests").iterdir():

@@ -19,7 +19,7 @@ ENDPOINT = BLOCKS["azapi_resource.endpoint"].body
 
 
 def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
-    """What Azure is sent for an endpoint's YAML."""
+    """Return what azure-ai-ml sends to Azure for an endpoint's YAML."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml import MLClient, load_online_endpoint
@@ -47,7 +47,7 @@ def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
 def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so that either may make
+    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so either may create
     it."""
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
     sent = sent_by_azure_ai_ml(tmp_path, REPOSITORY / "endpoints" / "online-endpoint.yml")
@@ -59,8 +59,8 @@ def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_terraform_leaves_traffic_and_deployments_to_rollouts():
-    """An apply never changes what is served, nor updates the endpoint: azapi would send it without
-    its traffic."""
+    """An apply never changes deployments or updates the endpoint: azapi would send it without its
+    traffic."""
     assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
     given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
     (lifecycle,) = ENDPOINT["lifecycle"]

@@ -20,7 +20,7 @@ def variables_of(environment: str) -> dict[str, Any]:
 
 
 def test_each_environment_can_have_its_endpoint():
-    """An endpoint's name is unique within a region: another name, or another region."""
+    """An endpoint's name is unique within a region, so environments differ in name or region."""
     endpoints = [
         (given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)
     ]
@@ -43,8 +43,7 @@ def private_endpoints(environment: str) -> int:
 
 
 def test_the_cost_on_the_page_adds_up():
-    """Quantities are those of the environments' variables and of endpoints/; a month has 730
-    hours."""
+    """Quantities come from the environments' variables and endpoints/; a month has 730 hours."""
     number = r"\**([\d.]+)\**"
     rows = re.findall(
         rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE
@@ -78,7 +77,7 @@ def test_the_cost_on_the_page_adds_up():
 
 
 def test_each_environment_has_a_state_of_its_own():
-    """The page initialises it just before it plans with that environment's variables."""
+    """The page initialises the state just before it plans with that environment's variables."""
     assert (
         "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
     )
@@ -95,7 +94,7 @@ def test_each_environment_has_a_state_of_its_own():
 
 
 def test_the_page_names_what_is_there():
-    """Files, variables and outputs."""
+    """Files, variables and outputs of the page exist."""
     files = re.findall(
         r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`",
         PAGE,

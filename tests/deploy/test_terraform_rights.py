@@ -1,4 +1,5 @@
-"""The roles of ``infrastructure/deployers.tf`` against what is asked of Azure, and who has them."""
+"""The roles of ``infrastructure/deployers.tf``: they cover the calls to Azure, and only the right
+identities have them."""
 
 from __future__ import annotations
 
@@ -47,8 +48,8 @@ def allowed(role: str) -> list[str]:
 
 
 def action(request: Request) -> str:
-    """The right that Azure Resource Manager demands: the resource's type without its names, and a
-    verb."""
+    """Return the right that Azure Resource Manager demands: the resource's type without its names,
+    and a verb."""
     provider, _, rest = request.path.partition("/providers/")[2].partition("/")
     return "/".join([provider, *rest.split("/")[0::2], VERBS[request.method]])
 
@@ -63,7 +64,7 @@ def refused(requests: Sequence[Request], role: str) -> list[str]:
 
 
 def registry(others: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
-    """A workspace that also has a datastore, and takes models."""
+    """A workspace with a datastore that accepts models."""
 
     def answer(request: Request) -> Reply:
         path = request.path.removeprefix(PREFIX)
@@ -84,7 +85,8 @@ def registry(others: Callable[[Request], Reply]) -> Callable[[Request], Reply]:
 
 
 class UploadBegins(Exception):
-    """From here on the storage is asked, which has a role of its own."""
+    """Raised where the upload begins: from here on the storage, with a role of its own, is
+    called."""
 
 
 def uploads(*_: Any, **__: Any) -> None:
@@ -93,7 +95,7 @@ def uploads(*_: Any, **__: Any) -> None:
 
 @contextmanager
 def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any, HttpsServer]]:
-    """-> a transport that trusts the server, the cloud behind it, and the server."""
+    """Yield a transport that trusts the server, the cloud behind it, and the server."""
     from azure.core.pipeline.transport import RequestsTransport
 
     monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
@@ -115,8 +117,8 @@ def client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any,
 def test_the_job_that_registers_may_do_what_registering_asks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
 ):
-    """A folder's upload begins, and what is uploaded becomes a version of the model; nothing else
-    is asked of Azure."""
+    """It may begin a folder's upload and make a version of the model of it; nothing else is
+    called."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from azure.ai.ml import MLClient, load_model
@@ -153,7 +155,7 @@ def test_the_job_that_registers_may_do_what_registering_asks(
 
 @pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
 def test_a_rollout_may_hand_autoscale_settings_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Look one up, give it to another deployment, take it away."""
+    """It may read a setting, give it to another deployment, and delete it."""
     from mlops.rollout.azure_autoscale import AzureAutoscale, resource_manager
     from mlops.rollout.azure_calls import AzureCalls
 
@@ -178,7 +180,7 @@ def test_a_rollout_may_hand_autoscale_settings_on(tmp_path: Path, monkeypatch: p
 
 
 def test_the_job_that_registers_can_not_deploy():
-    """Else it would get around the approval of production."""
+    """Otherwise it could bypass the approval of production."""
     asked = Request("PUT", f"{PREFIX}/onlineEndpoints/credit/deployments/green", {}, {}, b"")
     assert refused([asked], "registrar") == [
         "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments/write"
@@ -187,7 +189,7 @@ def test_the_job_that_registers_can_not_deploy():
 
 
 def test_each_job_acts_as_the_identity_of_its_environment():
-    """Both pipelines, and Terraform federates just these."""
+    """Both pipelines do, and Terraform federates just these."""
     jobs = MODULE.locals()["job_roles"].keys() - {"__is_block__"}
     workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "deploy.yml").read_text())
     assert {job["environment"] for job in workflow["jobs"].values() if "environment" in job} == jobs
@@ -204,7 +206,7 @@ def test_each_job_acts_as_the_identity_of_its_environment():
 
 
 def test_what_the_pipelines_read_is_an_output():
-    """Each variable of GitHub's, under its name."""
+    """Each GitHub variable has an output of its name."""
     text = (REPOSITORY / ".github" / "workflows" / "deploy.yml").read_text()
     read = set(re.findall(r"vars\.(\w+)", text)) - {"AZURE_CLIENT_ID"}
     assert MODULE.outputs()["pipeline_variables"]["value"].keys() - {"__is_block__"} == read

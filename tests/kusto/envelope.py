@@ -119,7 +119,7 @@ def pod_inventory(statuses: Iterable[Mapping[str, str]], at: datetime) -> Table:
 
 
 def operation(detail: str, at: datetime = MIDNIGHT) -> dict[str, Any]:
-    """What a workspace says of its own ingestion."""
+    """Return a line of a workspace on its own ingestion."""
     return {
         "TimeGenerated": at,
         "Category": "Ingestion",

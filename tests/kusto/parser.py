@@ -35,7 +35,7 @@ class Query(NamedTuple):
 
 
 def parse(queries: dict[str, str]) -> dict[str, Query]:
-    """By name, against the tables of ``tables.json``."""
+    """Parse queries by name, against the tables of ``tables.json``."""
     node = shutil.which(
         "node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     )

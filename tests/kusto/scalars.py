@@ -45,7 +45,7 @@ def literal(node: Node) -> Any:
 
 
 def parse_json(text: str | None) -> Any:
-    """What is not JSON is the text itself."""
+    """Parse JSON; a text that is not JSON stays as it is."""
     try:
         return json.loads(text or "null")
     except ValueError:
@@ -98,7 +98,7 @@ def divide(left: Any, right: Any) -> Any:
 
 
 def has(text: Any, term: str) -> bool:
-    """Whether the term stands in the text by itself, not as a part of a longer one."""
+    """Return whether the term stands in the text by itself, not as a part of a longer one."""
     return (
         re.search(rf"(?<![0-9a-z]){re.escape(term.lower())}(?![0-9a-z])", tostring(text).lower())
         is not None
@@ -132,7 +132,8 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def binary(kind: str, left: Any, right: Any) -> Any:
-    """With null on either side null, which no ``where`` lets pass."""
+    """Apply an operator. With null on either side the result is null, which no ``where`` lets
+    pass."""
     if left is None or right is None:
         return None
     numbers = isinstance(left, int | float) and isinstance(right, int | float)
@@ -147,7 +148,7 @@ def binary(kind: str, left: Any, right: Any) -> Any:
 
 
 def element(value: Any, key: str | int) -> Any:
-    """Of a dynamic value; null where there is none."""
+    """Return an element of a dynamic value; null if there is none."""
     if isinstance(key, int):
         return value[key] if isinstance(value, list) and key < len(value) else None
     return value.get(key) if isinstance(value, dict) else None

@@ -12,11 +12,11 @@ class Unprintable(Exception):
 
 
 class Other(BaseException):
-    """None of Python's own kinds."""
+    """An exception of none of Python's usual kinds."""
 
 
 class Loop:
-    """Without an end, where it is looked at."""
+    """An object whose attributes recurse without end."""
 
     def __getattr__(self, name):
         return self.__getattr__(name)

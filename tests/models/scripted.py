@@ -73,7 +73,7 @@ class Noted(Scripted):
 
 
 def leave_note(X):
-    """As ``Noted`` does; a type of skops' that nobody trusts."""
+    """Leave a note as ``Noted`` does; a type that skops does not trust."""
     with open(os.environ["NOTE"], "w") as note:
         note.write("ran")
     return X
@@ -101,13 +101,13 @@ class Broken(Scripted):
 
 
 class Dice(Scripted):
-    """Answers differently each time."""
+    """A model that answers differently each time."""
 
     def predict(self, X):
         return np.random.default_rng().random(len(X))
 
 
 class Remembered(Scripted):
-    """Its answers may be cached."""
+    """A model whose answers may be cached."""
 
     cacheable = True

@@ -1,5 +1,4 @@
-"""What of the image can be proven without docker; .ci/image builds and runs it where there is
-one."""
+"""What can be tested of the image without docker; .ci/image builds and runs it where docker is."""
 
 import json
 import re
@@ -29,7 +28,7 @@ WITHOUT_RIGHTS = [sys.executable, str(Path(__file__).with_name("without_rights.p
 
 
 def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's, as (name, rest)."""
+    """Return the Dockerfile's instructions as (name, rest)."""
     text = re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     return [
         (name, rest)
@@ -44,7 +43,7 @@ def the_only(name: str) -> str:
 
 class Container:
     """The image's files, command and environment in folders of this machine, of which only ``tmp``
-    can be written."""
+    is writable."""
 
     def __init__(self, folder: Path, model: Path) -> None:
         self.port = support.free_port()
@@ -111,7 +110,7 @@ def container(tmp_path_factory: pytest.TempPathFactory, demo_model: Path) -> Ite
 def test_the_images_command_answers_the_sample_requests(
     container: Container, demo_model: Path, path: Path
 ):
-    """Those that are made from its model; with nothing to write to but /tmp, and no home."""
+    """The requests made from its model work with only /tmp writable, and without a home."""
     text = sample_requests.texts(Manifest.read(demo_model))[path]
     answer = httpx.post(
         f"{container.url}/score", content=text, headers={"Content-Type": "application/json"}
@@ -121,7 +120,7 @@ def test_the_images_command_answers_the_sample_requests(
 
 
 def test_the_image_answers_on_the_routes_that_azure_is_told(container: Container):
-    """inference_config names them, with the port that the image exposes."""
+    """inference_config names the routes, and the port that the image exposes."""
     config = yaml.safe_load((REPOSITORY / "endpoints" / "image-environment.yml").read_text())[
         "inference_config"
     ]
@@ -132,7 +131,7 @@ def test_the_image_answers_on_the_routes_that_azure_is_told(container: Container
 
 
 def test_the_health_check_sees_life_and_death(container: Container):
-    """Docker asks by it."""
+    """Docker's health check passes for a live server and fails for a dead one."""
     assert container.run(container.command("HEALTHCHECK")) == 0
     nobody = [
         word.replace(str(container.port), str(support.free_port()))
@@ -142,8 +141,7 @@ def test_the_health_check_sees_life_and_death(container: Container):
 
 
 def test_nothing_is_written_into_the_image(container: Container):
-    """Its root file system may be read-only; here a write would have failed, and nobody tried
-    one."""
+    """The root file system may be read-only: a write would have failed here, and there was none."""
     touch = subprocess.run(
         [*WITHOUT_RIGHTS, "touch", container.app / "src" / "new"], capture_output=True, check=False
     )
@@ -152,7 +150,7 @@ def test_nothing_is_written_into_the_image(container: Container):
 
 
 def test_the_image_stops_when_it_is_told_to(tmp_path: Path, demo_model: Path):
-    """SIGTERM to its first process ends it, with success."""
+    """SIGTERM to its first process ends it, with status 0."""
     stopping = Container(tmp_path, demo_model)
     try:
         until(stopping.is_ready, "the image's command serves")
@@ -163,7 +161,7 @@ def test_the_image_stops_when_it_is_told_to(tmp_path: Path, demo_model: Path):
 
 
 def test_docker_is_as_patient_as_azure():
-    """The health check's times are those of the liveness probe."""
+    """The health check has the times of the liveness probe."""
     given = dict(re.findall(r"--([a-z-]+)=(\d+)", the_only("HEALTHCHECK")))
     names = {
         "initial_delay": "start-period",
@@ -175,7 +173,7 @@ def test_docker_is_as_patient_as_azure():
 
 
 def test_the_dockerfile_is_clean():
-    """By hadolint, with its rules for shell too."""
+    """hadolint finds nothing, with its rules for shell too."""
     done = subprocess.run(
         [BIN / "hadolint", DOCKERFILE], capture_output=True, text=True, check=False
     )
@@ -183,8 +181,8 @@ def test_the_dockerfile_is_clean():
 
 
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular():
-    """A base by its digest, a user by a number that no machine has, requirements by their
-    hashes."""
+    """The base is pinned by digest and requirements by hash; the user is a number that no machine
+    has."""
     assert re.fullmatch(r"PYTHON=python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", the_only("ARG"))
     assert {rest.split()[0] for name, rest in instructions() if name == "FROM"} == {"${PYTHON}"}
     user, group = map(int, the_only("USER").split(":"))
@@ -195,7 +193,7 @@ def test_the_image_is_pinned_and_runs_as_nobody_in_particular():
 
 
 def test_conda_and_image_install_the_same():
-    """All of the lock, nothing else, on the same Python."""
+    """Both install all of the lock and nothing else, on the same Python."""
     locked = re.findall(
         r"^([a-z].*?) \\$", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE
     )
@@ -208,7 +206,7 @@ def test_conda_and_image_install_the_same():
 
 
 def test_the_lock_can_reach_redis_by_managed_identity():
-    """REDIS_AUTH=entra works in both images, for no key is to stand in YAML."""
+    """REDIS_AUTH=entra works in both images, as no key should be in YAML."""
     assert re.search(
         r"^redis-entraid==", (ENVIRONMENT / "requirements.txt").read_text(), re.MULTILINE
     )

@@ -68,7 +68,7 @@ def answered(server: Server) -> float:
 
 
 def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_path: Path):
-    """The server counts the same requests; the page has the verdict, the files beside it the
+    """The server counts the same requests; the page has the verdict, and the files beside it the
     figures."""
     before = answered(server)
     process = load(server.url, demo_model, tmp_path, "--stages", "1s@40,1s@80", *GENEROUS)
@@ -91,8 +91,7 @@ def test_a_run_asks_what_it_was_told_to(server: Server, demo_model: Path, tmp_pa
 def test_a_server_that_stalls_is_charged_for_what_would_have_come(
     server: Server, demo_model: Path, tmp_path: Path
 ):
-    """With two connections, a stall holds up two requests; but a hundred a second are due all the
-    while."""
+    """A stall holds up only two connections, but a hundred requests a second stay due."""
     before = answered(server)
     words = ("--stages", "3s@100", "--connections", "2", "--mix", "good=1", "--p95-ms", "9")
     process = load(server.url, demo_model, tmp_path, *words)
@@ -115,8 +114,7 @@ def test_a_server_that_stalls_is_charged_for_what_would_have_come(
 
 
 def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Path, tmp_path: Path):
-    """Over TLS that is checked; behind its 424 is the model's own status; the key is nowhere to be
-    read."""
+    """TLS is checked, the model's own status is read behind 424, and the key appears nowhere."""
     with managed(server, tmp_path) as front:
         words = (
             "--stages",
@@ -143,7 +141,7 @@ def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Pa
 
 
 def test_a_server_that_is_gone_counts_as_no_answer(demo_model: Path, tmp_path: Path):
-    """The run goes on to its end, and says so."""
+    """The run goes on to its end and says so."""
     with serving(demo_model, tmp_path, **THREADS) as server:
         process = load(server.url, demo_model, tmp_path, "--stages", "2s@50")
         until(lambda: answered(server) > 20, "it is under way")
@@ -156,7 +154,7 @@ def test_a_server_that_is_gone_counts_as_no_answer(demo_model: Path, tmp_path: P
 
 
 def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tmp_path: Path):
-    """And nothing running."""
+    """A report is written, and no process is left."""
     before = answered(server)
     process = load(server.url, demo_model, tmp_path, "--stages", "1m@50")
     until(lambda: answered(server) > before + 50, "it is under way")
@@ -171,7 +169,7 @@ def test_ctrl_c_leaves_a_report_of_what_was(server: Server, demo_model: Path, tm
 def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(
     server: Server, demo_model: Path, tmp_path: Path
 ):
-    """There is nothing to report."""
+    """The command says that there is nothing to report."""
     process = load(server.url, demo_model, tmp_path, "--stages", "1m@0.1", "--connections", "500")
     until(lambda: psutil.Process(process.pid).children(), "it is under way")
     process.send_signal(signal.SIGINT)
@@ -183,7 +181,7 @@ def test_ctrl_c_before_any_answer_is_no_error_of_the_generator(
 def test_no_load_goes_on_without_whoever_asked_for_it(
     server: Server, demo_model: Path, tmp_path: Path, end: signal.Signals
 ):
-    """A pipeline that is cancelled leaves nothing behind."""
+    """A cancelled pipeline leaves no process behind."""
     before = answered(server)
     process = load(server.url, demo_model, tmp_path, "--stages", "1m@50")
     until(lambda: answered(server) > before + 50, "it is under way")
@@ -194,7 +192,7 @@ def test_no_load_goes_on_without_whoever_asked_for_it(
 
 
 def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Path, tmp_path: Path):
-    """In one sentence."""
+    """One sentence says why."""
     (tmp_path / "requests.csv").mkdir()
     process = load(server.url, demo_model, tmp_path, "--stages", "1s@5")
     assert ended(process).endswith(

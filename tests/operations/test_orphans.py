@@ -1,4 +1,4 @@
-"""Processes that must not outlive whoever started them."""
+"""Processes that must end with whoever started them."""
 
 import signal
 import subprocess
@@ -20,7 +20,7 @@ included."""
 
 @pytest.mark.parametrize("name", HELPERS)
 def test_one_whose_parent_was_killed_meanwhile_ends(name: str):
-    """Before it could look who that is."""
+    """The process ends even if its parent died before it looked who that is."""
     with subprocess.Popen(["true"]) as parent:  # gone, once this is through
         pass
     words, status = HELPERS[name]

@@ -1,4 +1,4 @@
-"""The pages under load, as one sees them; `make pictures` keeps the pictures for the docs."""
+"""The pages under load in a browser; `make pictures` keeps the pictures for the docs."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from operations.test_load_command import ended, load
 
 @dataclass(frozen=True)
 class Show:
-    """``folder`` keeps the pictures; ``pause_ms``: until the dashboard has something to show."""
+    """Options of the pictures. ``folder`` keeps them; ``pause_ms``: until the dashboard has
+    something to show."""
 
     folder: Path
     load: tuple[str, ...]
@@ -31,8 +32,8 @@ def show(request: pytest.FixtureRequest, tmp_path: Path) -> Show:
 
 
 def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
-    """The dashboard draws lines, on a desktop and on a phone in the dark; so does the report; no
-    page is too wide."""
+    """The dashboard and the report draw lines, on a desktop and on a phone in the dark; no page is
+    too wide."""
     with serving(demo_model, tmp_path, **THREADS, SCORING_DASHBOARD="true") as server:
         process = load(server.url, demo_model, tmp_path, *show.load)
         with browsing(server.url) as (page, complaints):

@@ -1,4 +1,4 @@
-"""Both pipelines, from clean folders, with a model that is not the demo's, against a stand-in for
+"""Both pipelines, run in clean folders with another model than the demo's, against a stand-in for
 Azure."""
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ NOT_RUN = {
 
 
 def jobs(pipeline: str) -> list[list[Step]]:
-    """Those with something that is run here."""
+    """Return the jobs with a step that is run here."""
     read, _ = PIPELINES[pipeline]
     found = [list(job) for _, job in groupby(read(), key=lambda step: step.job)]
     return [
@@ -97,8 +97,7 @@ def jobs(pipeline: str) -> list[list[Step]]:
 
 
 def test_every_step_is_run_here_or_has_a_reason():
-    """A job is left out only with all its commands, each of them for a reason that the table
-    tells."""
+    """A job is left out only with all its commands, each for a reason in the table."""
     every = {step.command for read, _ in PIPELINES.values() for step in read() if step.command}
     taken = {
         step.command
@@ -113,8 +112,8 @@ def test_every_step_is_run_here_or_has_a_reason():
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The repository of somebody with a model of his own, after `make artifact` and `make names`,
-    as docs/deploy.md tells him."""
+    """The repository of a user with another model, after `make artifact` and `make names`, as in
+    docs/deploy.md."""
     needs("make")
     folder = check_out(REPOSITORY, tmp_path_factory.mktemp("mine") / "repository")
     estimator, frame = support.codes()
@@ -131,8 +130,8 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class Run:
-    """A pipeline that is run: ``failed`` is the first command that did not succeed, after which
-    nothing more ran."""
+    """A run of a pipeline. ``failed``: the first command that failed, after which nothing else
+    ran."""
 
     there: Cloud
     agent: Agent
@@ -163,7 +162,7 @@ def begun(pipeline: str, source: Path, folder: Path, there: Cloud) -> Run:
 
 
 def vanishing(rollout: Run, at: dict[str, int]) -> Callable[[dict[str, int]], None]:
-    """As an agent's machine does, with all of its processes, when the traffic is to be ``at``."""
+    """Kill all processes of an agent's machine when the traffic should reach ``at``."""
 
     def watch(live: dict[str, int]) -> None:
         if live == at:
@@ -178,8 +177,8 @@ def vanishing(rollout: Run, at: dict[str, int]) -> Callable[[dict[str, int]], No
 
 @pytest.fixture(scope="module")
 def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Both pipelines, at the same time; the machine of Azure's vanishes when half of the traffic is
-    to move."""
+    """Run both pipelines at the same time; Azure's agent vanishes when half of the traffic should
+    move."""
     with ExitStack() as stack:
         made = {}
         for name in PIPELINES:
@@ -197,7 +196,7 @@ def runs(mine: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 def test_a_pipeline_registers_the_model_that_the_project_names(
     pipeline: str, runs: dict[str, Run], mine: Path
 ):
-    """Under its name, with its own file, from clean folders."""
+    """The model has its name and its own file, from clean folders."""
     failed = runs[pipeline].failed
     assert failed is None or "make rollout" in failed[0], failed
     files = runs[pipeline].there.registered("7.1")
@@ -208,8 +207,8 @@ def test_a_pipeline_registers_the_model_that_the_project_names(
 
 
 def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
-    """To its last step: all traffic is the new deployment's, of the model of this run, and the old
-    one is gone."""
+    """After the last step the new deployment has all traffic and this run's model, and the old one
+    is gone."""
     run = runs["github"]
     assert run.failed is None
     assert run.there.deployments.keys() == {"green"}
@@ -220,8 +219,7 @@ def test_a_pipeline_rolls_out_what_it_has_registered(runs: dict[str, Run]):
 def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(
     runs: dict[str, Run], tmp_path: Path
 ):
-    """By the pipeline's own step, from a clean folder: all traffic is the old deployment's
-    again."""
+    """The pipeline's own step, in a clean folder, gives all traffic back to the old deployment."""
     run = runs["azure"]
     assert run.failed is not None
     assert run.failed[0].endswith("make rollout TO=${{ parameters.deployment }}\n"), run.failed[1]
@@ -236,7 +234,7 @@ def test_a_rollback_from_another_machine_ends_a_rollout_whose_machine_vanished(
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
 def test_a_pipeline_without_a_model_fails_at_its_first_command(pipeline: str, tmp_path: Path):
-    """Before all tests, with a sentence that says what to write where."""
+    """It fails before all tests, with a sentence that says what to write where."""
     read, values = PIPELINES[pipeline]
     source = check_out(REPOSITORY, tmp_path / "fork")
     (source / "scoring.toml").write_text(PROJECT[PROJECT.index("[names]") :])
@@ -249,7 +247,7 @@ def test_a_pipeline_without_a_model_fails_at_its_first_command(pipeline: str, tm
 
 
 def test_make_demo_leaves_your_artifact_alone():
-    """It packages the demo elsewhere."""
+    """`make demo` packages into another folder."""
     done = subprocess.run(
         ["make", "-n", "demo"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -1,4 +1,4 @@
-"""The rules and the dashboard of kubernetes/monitoring/ in a real Prometheus, which scrapes a real
+"""The rules and the dashboard of kubernetes/monitoring/ in a real Prometheus that scrapes a real
 server."""
 
 import json
@@ -27,12 +27,12 @@ NAME = re.compile(r"\b(?:job:)?scoring_\w+(?::\w+)*")
 
 
 def as_asked(expression: str) -> str:
-    """A dashboard's query as Grafana sends it."""
+    """Return a dashboard's query as Grafana sends it."""
     return expression.replace("$__rate_interval", "1m").replace("$job", ".+")
 
 
 class Prometheus:
-    """One that scrapes a server every second."""
+    """A Prometheus that scrapes a server every second."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=f"{url}/api/v1", trust_env=False, verify=False)
@@ -43,14 +43,15 @@ class Prometheus:
         return answer["data"]
 
     def values(self, expression: str) -> list[float]:
-        """Those that are numbers."""
+        """Return the values of a query that are numbers."""
         found = [
             float(series["value"][1]) for series in self.get("/query", query=expression)["result"]
         ]
         return [value for value in found if not math.isnan(value)]
 
     def ready(self) -> bool:
-        """It answers 503, without JSON, while it reads what it has stored."""
+        """Return True once Prometheus is ready; it answers 503 without JSON while it reads its
+        store."""
         try:
             answer = self._client.get("/targets")
             return answer.is_success and bool(answer.json()["data"]["activeTargets"])
@@ -63,7 +64,7 @@ class Prometheus:
 
 @pytest.fixture(scope="module")
 def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """After requests of several kinds, over a few scrapes."""
+    """A Prometheus that has scraped a few times after requests of several kinds."""
     needs("prometheus", "prometheus")
     folder, port = tmp_path_factory.mktemp("prometheus"), support.free_port()
     env = THREADS | {
@@ -117,7 +118,8 @@ def prometheus(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
-    """Each metric's name, each label's value: a rule with a wrong one would be silent for ever."""
+    """Each metric's name and each label's value exists: a rule with a wrong one would never
+    fire."""
     shown = set(prometheus.get("/label/__name__/values"))
     asked = {name for rule in RULES for name in NAME.findall(rule["expr"])}
     assert asked
@@ -140,7 +142,7 @@ def test_rules_ask_for_what_the_server_shows(prometheus: Prometheus):
 
 
 def test_recordings_have_values(prometheus: Prometheus):
-    """Of each of them there is a number for the server that is scraped."""
+    """Each recording rule has a value for the scraped server."""
     for rule in RULES:
         if "record" in rule:
             until(
@@ -151,6 +153,6 @@ def test_recordings_have_values(prometheus: Prometheus):
 
 @pytest.mark.parametrize("title", PANELS)
 def test_each_panel_of_the_dashboard_has_data(prometheus: Prometheus, title: str):
-    """From the server as it is: the query is right, and what it asks for is there."""
+    """Each panel's query is valid, and the server has the data."""
     for asked in map(as_asked, PANELS[title]):
         until(lambda asked=asked: prometheus.values(asked), asked)

@@ -1,4 +1,4 @@
-"""The rollout's controller against real servers: what `make rehearse` shows."""
+"""The rollout's controller against real servers, as in `make rehearse`."""
 
 import os
 import re
@@ -27,14 +27,13 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the models are made, once."""
+    """A folder for the models, which are made once."""
     return tmp_path_factory.mktemp("rehearsal")
 
 
 @pytest.mark.parametrize("green", GREENS)
 def test_each_green_ends_as_it_must(green: str, folder: Path):
-    """And no client fails beyond the share of the traffic that the step gives the new
-    deployment."""
+    """No more clients fail than the share of the traffic that the step gives the new deployment."""
     done = rehearse(green, folder, progress.follow)
     assert not done.problems
     page = folder / f"{green}.html"
@@ -47,7 +46,7 @@ def test_each_green_ends_as_it_must(green: str, folder: Path):
 
 @pytest.fixture(scope="module")
 def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
-    """Two good deployments, blue with all traffic."""
+    """An endpoint with two good deployments, blue with all traffic."""
     good = artifact(folder / "models", GREENS["good"])
     place = folder / "stage"
     place.mkdir()
@@ -62,7 +61,7 @@ def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
 def test_two_deployments_are_compared(
     endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
-    """With a table and a picture."""
+    """The comparison has a table and a picture."""
     since = time.time()
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
@@ -78,7 +77,7 @@ def test_two_deployments_are_compared(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals):
-    """And says so, with a status that a pipeline sees."""
+    """The command says so, and exits with a status that a pipeline sees."""
     out = folder / f"interrupted-{number.name}"
     process = subprocess.Popen(
         [sys.executable, "-m", "mlops", "rehearse", "good", "--out", str(out)],

@@ -1,4 +1,4 @@
-"""The soak of `make slo`, in short: what it does to the service, and what it says of it."""
+"""A short form of the soak of `make slo`: its faults and its verdicts."""
 
 import csv
 import dataclasses
@@ -26,8 +26,8 @@ RATE, PHASE_S = 40, 2
 
 
 def test_no_fault_costs_a_request(tmp_path: Path):
-    """Redis freezes, a worker is killed, an instance restarted: all are answered but what the dead
-    worker had."""
+    """Redis freezes, a worker is killed, an instance restarts: only requests in the dead worker are
+    lost."""
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)
@@ -48,7 +48,7 @@ def test_no_fault_costs_a_request(tmp_path: Path):
 
 
 def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
-    """Neither its servers nor its Redis."""
+    """Neither its servers nor its Redis stay."""
     command = [sys.executable, "-m", "mlops", "slo", "--out", str(tmp_path)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY
@@ -64,7 +64,7 @@ def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
 
 @pytest.fixture
 def calm() -> Soaked:
-    """Nothing went wrong."""
+    """A soak in which nothing went wrong."""
     asked = [
         SentRequest(place, RequestKind.GOOD, place + i / 100, 0.0, 2.0, 200)
         for place in range(len(PHASES))
@@ -88,20 +88,20 @@ def with_one(soaked: Soaked, phase: str, status: int) -> Soaked:
 
 
 def test_a_calm_soak_holds(calm: Soaked):
-    """The table says so."""
+    """The table says that the objectives hold."""
     assert calm.problems == []
     assert "All objectives held." in table(calm)
 
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_one_lost_request_is_one_too_many(calm: Soaked, phase: str):
-    """Whatever the objectives; but for what a killed worker had."""
+    """A lost request fails the soak whatever the objectives, unless a killed worker had it."""
     assert bool(with_one(calm, phase, 502).problems) is (phase != KILLED)
     assert with_one(calm, phase, 503).problems == []
 
 
 def test_memory_that_grows_is_told(calm: Soaked):
-    """By more than a tenth since the first phase."""
+    """Growth by more than a tenth since the first phase is a failure."""
     assert dataclasses.replace(calm, memory=[100, 105, 107, 108, 109]).problems == []
     assert dataclasses.replace(calm, memory=[100, 105, 107, 110, 120]).problems == [
         "the memory grew by 20%"
@@ -109,7 +109,7 @@ def test_memory_that_grows_is_told(calm: Soaked):
 
 
 def test_the_table_has_its_place_in_the_page(tmp_path: Path):
-    """What is around it stays; a second time changes nothing."""
+    """Only the table changes, and writing it twice changes nothing more."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}old\n{END}after\n")
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_the_table_has_its_place_in_the_page(tmp_path: Path):
 def test_what_can_not_be_written_is_told_before_the_minutes(
     tmp_path: Path, page: str, out: str, said: str
 ):
-    """And the page stays as it is."""
+    """The command fails before the soak starts, and the page stays as it is."""
     (tmp_path / "page.md").write_text(page)
     done = CliRunner().invoke(
         main, ["slo", "--write", str(tmp_path / "page.md"), "--out", str(tmp_path / out)]

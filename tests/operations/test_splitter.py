@@ -1,5 +1,5 @@
-"""A rehearsal's endpoint treats clients as a managed online endpoint of Azure does, and leaves
-nothing running."""
+"""A rehearsal's endpoint treats clients as Azure's managed online endpoint does, and leaves no
+process running."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,8 @@ OLD, NEW = "blue", "green"
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """Blue doubles each value at once; green sleeps so many seconds, or fails."""
+    """A rehearsal's endpoint. Blue doubles each value at once; green sleeps so many seconds, or
+    fails."""
 
     endpoint: LocalEndpoint
     process: psutil.Process
@@ -39,13 +40,13 @@ class Rehearsed:
         )
 
     def seen(self, deployment: str, since: int = 0) -> list[int]:
-        """The statuses of its requests."""
+        """Return the statuses of a deployment's requests."""
         return [
             each.status for each in self.endpoint.observations(0) if each.deployment == deployment
         ][since:]
 
     def processes(self, deployment: str) -> list[psutil.Process]:
-        """Its container first."""
+        """Return a deployment's processes, its container first."""
         below = self.process.children(recursive=True)
         return [each for each in below if each.environ().get("DEPLOYMENT_NAME") == deployment]
 
@@ -70,7 +71,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
 
 @pytest.fixture
 def rehearsed(running: Rehearsed) -> Rehearsed:
-    """Both are there, and blue has the traffic."""
+    """An endpoint with both deployments; blue has the traffic."""
     for name in (OLD, NEW):
         if name not in running.endpoint.deployments():
             running.endpoint.deploy(name)
@@ -79,7 +80,7 @@ def rehearsed(running: Rehearsed) -> Rehearsed:
 
 
 def test_traffic_is_shared_exactly_and_answers_tell_by_whom(rehearsed: Rehearsed):
-    """Of a hundred requests each deployment gets its percent."""
+    """Each deployment gets its percentage of a hundred requests."""
     direct(rehearsed.endpoint, Traffic({OLD: 70, NEW: 30}))
     answers = [rehearsed.ask(0.0) for _ in range(100)]
     assert Counter(answer.headers[DEPLOYMENT_HEADER] for answer in answers) == {OLD: 70, NEW: 30}
@@ -87,7 +88,7 @@ def test_traffic_is_shared_exactly_and_answers_tell_by_whom(rehearsed: Rehearsed
 
 
 def test_a_mirror_that_hangs_delays_no_client(rehearsed: Rehearsed):
-    """Its share is copied, and its answers go nowhere."""
+    """The mirror gets a copy of its share, and its answers are dropped."""
     direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     answers = [rehearsed.ask(3.0) for _ in range(4)]
@@ -98,7 +99,7 @@ def test_a_mirror_that_hangs_delays_no_client(rehearsed: Rehearsed):
 
 
 def test_a_mirror_that_fails_is_noticed_by_no_client(rehearsed: Rehearsed):
-    """The observations tell it."""
+    """Only the observations show the failure."""
     direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     assert [rehearsed.ask(FAIL).status_code for _ in range(4)] == [200] * 4
@@ -107,7 +108,7 @@ def test_a_mirror_that_fails_is_noticed_by_no_client(rehearsed: Rehearsed):
 
 @pytest.mark.parametrize(("value", "status"), [(FAIL, 500), ("text", 422)])
 def test_what_is_not_200_becomes_424(rehearsed: Rehearsed, value: float, status: int):
-    """The model's own status and body are still there."""
+    """The model's own status and body stay readable."""
     answer = rehearsed.ask(value, NEW)
     assert (answer.status_code, answer.headers[STATUS_HEADER]) == (424, str(status))
     assert answer.headers[REASON_HEADER]
@@ -116,7 +117,8 @@ def test_what_is_not_200_becomes_424(rehearsed: Rehearsed, value: float, status:
 
 
 def test_a_header_names_the_deployment(rehearsed: Rehearsed):
-    """Without traffic too; such requests are not mirrored, and an unknown name is 404."""
+    """The header works without traffic too; such requests are not mirrored, and an unknown name is
+    404."""
     direct(rehearsed.endpoint, Traffic({OLD: 100}, {NEW: 50}))
     before = len(rehearsed.seen(NEW))
     assert [rehearsed.ask(0.0, OLD).headers[DEPLOYMENT_HEADER] for _ in range(4)] == [OLD] * 4
@@ -126,13 +128,13 @@ def test_a_header_names_the_deployment(rehearsed: Rehearsed):
 
 
 def test_without_traffic_there_is_nobody_to_ask(rehearsed: Rehearsed):
-    """404, as in Azure."""
+    """The endpoint answers 404, as Azure's does."""
     direct(rehearsed.endpoint, Traffic({}))
     assert rehearsed.ask(0.0).status_code == 404
 
 
 def test_a_request_that_takes_too_long_is_408(rehearsed: Rehearsed):
-    """Others are answered meanwhile, and the observations have no status of it."""
+    """Other requests are answered meanwhile, and the observations have no status of this one."""
     before = len(rehearsed.seen(NEW))
     assert rehearsed.ask(8.0, NEW).status_code == 408
     assert rehearsed.seen(NEW, before) == [0]
@@ -149,7 +151,7 @@ def test_a_request_that_takes_too_long_is_408(rehearsed: Rehearsed):
     ],
 )
 def test_traffic_that_azure_refuses_is_refused(rehearsed: Rehearsed, traffic: Traffic):
-    """And what was in force stays so; nor can one with traffic be deleted."""
+    """The traffic stays as it was; a deployment with traffic can't be deleted."""
     with pytest.raises(EndpointError):
         direct(rehearsed.endpoint, traffic)
     with pytest.raises(EndpointError, match="has traffic"):
@@ -158,7 +160,7 @@ def test_traffic_that_azure_refuses_is_refused(rehearsed: Rehearsed, traffic: Tr
 
 
 def test_one_that_can_not_start_has_failed_and_says_why(rehearsed: Rehearsed):
-    """Its last lines are there."""
+    """The failure has the last lines of its log."""
     rehearsed.endpoint.deploy("broken")
     assert rehearsed.endpoint.deployments()["broken"] is State.FAILED
     assert "nowhere" in rehearsed.endpoint.logs("broken")
@@ -167,7 +169,7 @@ def test_one_that_can_not_start_has_failed_and_says_why(rehearsed: Rehearsed):
 
 
 def test_changing_shares_loses_no_request(rehearsed: Rehearsed):
-    """However often, under load."""
+    """No request is lost under load, however often the shares change."""
     with clients(rehearsed.endpoint.url, [[0.0]], rate=100) as load:
         for share in [10, 50, 0, 100, 30, 70] * 10:
             direct(rehearsed.endpoint, Traffic({OLD: 100 - share, NEW: share}))
@@ -178,7 +180,7 @@ def test_changing_shares_loses_no_request(rehearsed: Rehearsed):
 
 
 def test_deleting_one_that_is_still_answering_loses_no_request(rehearsed: Rehearsed):
-    """It answers first; then nothing of it is left."""
+    """A deployment answers its requests first; then no process of it is left."""
     direct(rehearsed.endpoint, Traffic({OLD: 0, NEW: 100}))
     processes = rehearsed.processes(NEW)
     with clients(rehearsed.endpoint.url, [[0.5]], rate=4) as load:
@@ -191,7 +193,7 @@ def test_deleting_one_that_is_still_answering_loses_no_request(rehearsed: Rehear
 
 
 def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
-    """The one before answers until the new one is ready."""
+    """The old version answers until the new one is ready."""
     with clients(rehearsed.endpoint.url, [[1.0]], rate=50) as load:
         rehearsed.endpoint.deploy(OLD)
     assert {each.status for each in load.requests} == {200}
@@ -199,8 +201,8 @@ def test_updating_one_in_service_loses_no_request(rehearsed: Rehearsed):
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["container", "server", "worker"])
 def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
-    """Its clients get 502; a worker that dies alone is replaced, at the cost of what it was
-    answering and of what has waited too long by then, which is turned down."""
+    """Its clients get 502. If only a worker dies it is replaced; requests that it had, or that
+    waited too long, fail."""
     direct(rehearsed.endpoint, Traffic({OLD: 50, NEW: 50}))
     processes = rehearsed.processes(NEW)
     with clients(rehearsed.endpoint.url, [[0.0]], rate=50) as load:
@@ -210,7 +212,7 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
         until(lambda: len(load.requests) >= answered + 60, "clients go on")
     failed = [each for each in load.requests if each.status != 200]
     assert {each.deployment for each in failed} <= {NEW}
-    assert {each.status for each in failed} <= ({429, 502, 503, 504} if which == 2 else {502})
+    assert {each.status for each in failed} <= ({408, 429, 502, 503, 504} if which == 2 else {502})
     assert len(failed) <= len(load.requests) / 2
     direct(rehearsed.endpoint, Traffic({OLD: 100}))
     rehearsed.endpoint.delete(NEW)
@@ -218,7 +220,7 @@ def test_a_dead_one_costs_its_share_only(rehearsed: Rehearsed, which: int):
 
 
 def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
-    """Nor of its deployments."""
+    """Its deployments do not stay either."""
     artifacts = {
         OLD: DeployedModel(
             support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)}

@@ -1,5 +1,5 @@
-"""Becomes the command that is given, without capabilities: even root may then not write where
-permissions say no."""
+"""Becomes the given command without capabilities: then not even root may write where permissions
+forbid it."""
 
 import ctypes
 import os

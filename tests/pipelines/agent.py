@@ -74,7 +74,8 @@ class Agent:
         return self.checkouts[job]
 
     def bash(self, job: str, step: Step) -> subprocess.CompletedProcess[str]:
-        """As GitHub does, and as Azure DevOps should: it ends at the first command that fails."""
+        """Run a script as GitHub does, and as Azure DevOps should: it ends at the first command
+        that fails."""
         checkout = self.checkout(job)
         env = {name: filled(value, self.values) for name, value in step.env.items()}
         return subprocess.run(

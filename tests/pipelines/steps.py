@@ -29,7 +29,7 @@ class Step:
 
 
 def github(file: str = "deploy.yml", inside: str = "") -> Iterator[Step]:
-    """In the order of ``needs``, in which the file has its jobs."""
+    """Return GitHub's steps in the order of ``needs``, in which the file has its jobs."""
     before: set[str | None] = {None}
     for name, job in yaml.safe_load((WORKFLOWS / file).read_text())["jobs"].items():
         assert job.get("needs") in before, f"{name} stands before what it needs"
@@ -45,7 +45,7 @@ def github(file: str = "deploy.yml", inside: str = "") -> Iterator[Step]:
 
 
 def azure() -> Iterator[Step]:
-    """Stage by stage."""
+    """Return Azure's steps, stage by stage."""
     for stage in yaml.safe_load(AZURE.read_text())["stages"]:
         for job in stage["jobs"]:
             name = f"{stage['stage']}/{job.get('job') or job['deployment']}"
@@ -63,7 +63,6 @@ def azure() -> Iterator[Step]:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """With the service's expressions replaced. Raises KeyError for a GitHub one that has no
-    value."""
+    """Replace the service's expressions. Raises KeyError for a GitHub one that has no value."""
     text = re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda found: values[found[1]], text)
     return re.sub(r"\$\(([\w.]+)\)", lambda found: values.get(found[1], found[0]), text)

@@ -26,7 +26,7 @@ def parse(text: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Block:
-    """``section``: resource or data."""
+    """A block. ``section``: resource or data."""
 
     section: str
     type: str
@@ -50,7 +50,7 @@ class Module:
             yield from tree.get(section, [])
 
     def blocks(self) -> dict[str, Block]:
-        """Resources and data by address."""
+        """Return resources and data by address."""
         found = [
             Block(section, kind, label, body)
             for section in ("resource", "data")
@@ -75,8 +75,8 @@ class Module:
         return {name: body for one in self.each("output") for name, body in one.items()}
 
     def references(self) -> Iterator[re.Match[str]]:
-        """Of all expressions, but those to ``each``, ``path``, names of for-expressions, what is
-        moved or removed."""
+        """Return the references of all expressions, but those to ``each``, ``path``, names of
+        for-expressions, and what is moved or removed."""
         for tree in self.trees.values():
             for text in texts(
                 {name: part for name, part in tree.items() if name not in ("moved", "removed")}

@@ -27,7 +27,7 @@ TERRAFORM_DATA = {
 
 
 def schemas() -> dict[str, Any]:
-    """By provider, in the form of ``terraform providers schema -json``."""
+    """Return schemas by provider, in the form of ``terraform providers schema -json``."""
     data: dict[str, Any] = json.loads(SNAPSHOT.read_text())["provider_schemas"]
     return data
 

@@ -154,7 +154,7 @@ def source(node: ast.expr | None) -> str:
 
 
 def version(packages: Path, provider: str) -> str:
-    """Of the provider that the bindings were generated for."""
+    """Return the version of the provider that the bindings were generated for."""
     text = (packages / f"cdktn_provider_{provider}" / "provider" / "__init__.py").read_text()
     return re.findall(rf"/{provider}/([\d.]+)/docs", text)[0]
 

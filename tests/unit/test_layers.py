@@ -27,7 +27,7 @@ FLOORS = {
 
 
 def floor(module: str) -> int | None:
-    """None for modules that are not ours."""
+    """Return a module's layer; None for modules that are not ours."""
     first, _, rest = module.partition(".")
     if first == "azureml_scoring":
         return FLOORS.get(rest.partition(".")[0])
@@ -61,7 +61,7 @@ def test_a_module_beside_the_package_imports_downwards(module: str):
 
 @pytest.mark.parametrize("module", BESIDE)
 def test_no_lower_room_imports_a_module_beside_the_package(module: str):
-    """Only its own room and those above do."""
+    """Only its own room and those above import it."""
     files = {
         ".".join(file.relative_to(SRC).with_suffix("").parts): file.read_text()
         for file in (SRC / "azureml_scoring").rglob("*.py")
@@ -72,7 +72,7 @@ def test_no_lower_room_imports_a_module_beside_the_package(module: str):
 
 
 def test_an_upward_import_is_seen():
-    """In each way to write one, wherever it stands."""
+    """The check finds each way to write one, wherever it stands."""
     for source in (
         "import azureml_scoring.service",
         "from azureml_scoring import service",
@@ -93,7 +93,7 @@ def test_the_page_on_the_architecture_names_files_that_exist():
 
 
 def test_the_page_on_the_architecture_lists_the_layers():
-    """In the order of setup.cfg, those in parentheses aside, which may be missing."""
+    """The order is that of setup.cfg; optional layers, in parentheses there, are left out."""
     table = PAGE.split("| layer |")[1]
     rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
     listed = [re.findall(r"`(\w+)`", row) for row in rows]

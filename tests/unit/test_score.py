@@ -117,6 +117,20 @@ def test_the_reason_is_left_where_kubernetes_looks_for_it(tmp_path: Path):
     assert sentence.startswith("SCORING_NO is not a setting")
 
 
+def test_a_start_imports_no_library_that_its_model_does_without(tmp_path: Path):
+    """scikit-learn, with the pandas that it brings, takes most of a start's time."""
+    support.scripted(tmp_path)
+    code = (
+        f"import sys; sys.path[:0] = [{str(SRC)!r}, {str(support.MODELS)!r}]; "
+        "import score; score.init(); print({'sklearn', 'pandas'} & {*sys.modules})"
+    )
+    env = {"AZUREML_MODEL_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
 def test_score_is_wiring_only():
     """The entry script fits on one screen or two."""
     assert len((SRC / "score.py").read_text().splitlines()) <= 80

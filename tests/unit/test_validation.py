@@ -50,8 +50,8 @@ def test_a_dataframe_is_taken_by_its_names_however_pandas_writes_it(columns: lis
 @pytest.mark.parametrize("key", ["names", "column_names", "feature_names", "schema", "params"])
 @pytest.mark.parametrize("where", ["beside data", "beside input_data", "inside"])
 def test_nobody_is_told_to_leave_out_what_may_hold_the_names(key: str, where: str):
-    """Without names the values would be read by position: the error says which key takes the
-    names."""
+    """The error says which key takes the names: without names the values would be read by
+    position."""
     table = {"data": [[2, 1]], key: ["b", "a"]}
     sent = {
         "beside data": table,

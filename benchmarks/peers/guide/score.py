@@ -1,7 +1,7 @@
 """A Microsoft-style scoring script: ``init()`` loads a pickle with joblib, ``run()`` parses JSON
 and calls ``predict``.
 
-It joins the sketches of the guide that this project started from, and adds nothing.
+It joins the sketches of the guide that this project was built to, and adds nothing.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Whether looking up costs less than computing, measured on the requests as they come."""
+"""Measures on the requests as they come whether looking up costs less than computing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A link that keeps Redis at arm's length: own threads, a budget for each look-up, and a breaker.
+"""A link to Redis with threads of its own, a time budget for each look-up, and a breaker.
 
 Whatever Redis, the network, DNS, TLS or a token service do, a request waits at most the budget for
 a look-up, and never for a write. A few failures in a row open the breaker; then only a trial is
@@ -112,7 +112,7 @@ class RedisLink:
             if verdict.claim():
                 self._breaker.record(failed=True)
             raise Unavailable from None
-        if verdict.claim():  # too late is as bad as never: a request waits in vain each time
+        if verdict.claim():  # a late answer counts as a failure: its request has waited in vain
             late = time.monotonic() - began > self._budget
             self._counts.add(redis_timeouts=int(late))
             self._breaker.record(failed=late)

@@ -32,7 +32,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 THREADS = 64
-"""Threads of a worker: more than the requests that it admits, so that Flask's find one too."""
+"""Threads of a worker: more than the requests that it admits, so that Flask's requests find one."""
 
 MAX_INLINE_BODY_BYTES = 65_536
 """A larger body takes longer to parse than a probe may wait."""
@@ -43,7 +43,7 @@ thread."""
 
 
 class Front:
-    """``flask``: the server's application, for all that ``endpoint`` does not take."""
+    """The ASGI application. ``flask``: the server's, for all that ``endpoint`` does not take."""
 
     def __init__(self, flask: Wsgi, endpoint: ScoringEndpoint) -> None:
         self.endpoint = endpoint
@@ -88,12 +88,12 @@ class Front:
             return endpoint.refuse(environ, error, started)
 
     async def _by_flask(self, scope: Scope, environ: Environ, receive: Receive) -> Response:
-        """Flask reads a body only for /score; as many may be arriving as there are threads to
-        answer them."""
+        """Let Flask answer. Only /score has a body; no more of them may arrive at once than there
+        are threads."""
         body: bytes | ScoringError = b""
         if is_score_path(environ["PATH_INFO"]):
             if self._reading_for_flask >= THREADS:
-                body = Overloaded("Too many bodies are on their way.")
+                body = Overloaded("Too many request bodies are arriving at once.")
             else:
                 self._reading_for_flask += 1
                 try:
@@ -110,7 +110,7 @@ class Front:
     async def _body(
         self, scope: Scope, environ: Environ, receive: Receive, held: Held | None = None
     ) -> bytes | ScoringError:
-        """Return the body, or why it can't be had."""
+        """Return the body, or the error that kept it from being read."""
         if not _announced(environ) and "HTTP_TRANSFER_ENCODING" not in environ:
             return b""
         body = self.endpoint.body_buffer(environ, held)

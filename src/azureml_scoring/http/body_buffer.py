@@ -9,8 +9,7 @@ from azureml_scoring.errors import IncompleteBody, Overloaded
 from azureml_scoring.inputs.limits import Limits
 
 MAX_SKIPPED_BYTES = 100_000_000
-"""How much of a refused body is read and thrown away, so that the client gets to read the
-answer."""
+"""How much of a refused body is read and thrown away, so that the client can read the answer."""
 
 
 class BodyBuffer:

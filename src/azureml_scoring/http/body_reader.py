@@ -39,8 +39,8 @@ UTF_8_NAMES = ("utf-8", "utf8", "us-ascii")
 
 
 class BodyReader:
-    """``timeout_s``: seconds until all of a body must be there. ``budget``: of all bodies
-    together."""
+    """Reads and checks bodies. ``timeout_s``: how long a body may take to arrive. ``budget``:
+    bounds all bodies together."""
 
     def __init__(self, limits: Limits, budget: BodyBudget, *, timeout_s: float = 10.0) -> None:
         self._limits = limits
@@ -83,8 +83,8 @@ class BodyReader:
         return body.finish()
 
     def _parts(self, environ: Environ) -> Generator[bytes, None, None]:
-        """Yield the parts of the body, then empty ones. Raises TimeoutError if the server lends us
-        its socket."""
+        """Yield the parts of the body, then empty ones. Under gunicorn, which lends us its socket,
+        raises TimeoutError."""
         stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
         if connection is None:
             while True:
@@ -132,8 +132,7 @@ def _media_type(value: str) -> tuple[str, set[str]]:
 
 
 def _is_charset(parameter: str) -> bool:
-    """Return True also for RFC 2231's ``charset*`` and ``charset*0``, no value of which we
-    take."""
+    """Return True also for RFC 2231's ``charset*`` and ``charset*0``, whose values are refused."""
     return parameter.lower().partition("*")[0] == "charset"
 
 

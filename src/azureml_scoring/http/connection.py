@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: uvicorn's, but strict and bounded.
+"""uvicorn's HTTP/1.1 protocol for one connection, made strict and bounded.
 
 Heads are bounded, a client that has sent everything still reads its answer, and a malformed request
 does not disturb the answers before it. connection_ends.py decides when a connection ends.
@@ -20,7 +20,7 @@ from azureml_scoring.http.head import MAX_HEAD_BYTES
 from azureml_scoring.http.response import encode, header_lines, refusal
 
 CUT_OFF = "scoring.cut_off"
-"""Key in the ``state`` of a request's scope: its body broke off where it seems to end."""
+"""Key in the ``state`` of a request's scope: its body broke off, though it seems to end."""
 
 REFUSED = "scoring.refused"
 """Key in the ``state`` of a request's scope: the ClientError that refuses its head."""
@@ -28,7 +28,7 @@ REFUSED = "scoring.refused"
 MALFORMED = "The request is not HTTP/1.1 as RFC 9112 has it; send it by an HTTP client."
 
 PARSER_STOPS = (httptools.HttpParserError, httptools.HttpParserUpgrade)
-"""What the parser raises when it stops."""
+"""Exceptions by which the parser stops."""
 
 
 class Closing(Exception):

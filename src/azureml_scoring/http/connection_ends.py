@@ -1,5 +1,5 @@
-"""Ends connections of our worker that are idle, unread, in the way of another, or stopped with the
-server. No answer is lost.
+"""Ends connections of our worker: idle ones, those whose client does not read, those that must make
+room for another, and all when the server stops. No answer is lost.
 
 Timeouts are checked once a second, for all connections.
 """
@@ -39,8 +39,12 @@ class CyclesTransport:
 
 
 class EndingConnection(HttpToolsProtocol):
-    """A connection. ``_since``: when it was opened, its last request began or its last answer was
-    given; ``_ended``: when we sent our last answer."""
+    """A connection that ends itself.
+
+    ``_since``: when it was opened, its last request began or its last answer was sent. ``_moved``:
+    when the client last read something, or nothing was left to read. ``_ended``: when we sent our
+    last answer.
+    """
 
     server_state: Connections
 

@@ -22,7 +22,7 @@ WANTED_FILES = 4_096
 """How many files a worker asks to be allowed to open."""
 
 WRITE_TIMEOUT_S = 30.0
-"""The connection of a client that reads none of its answers for so long ends."""
+"""A connection ends when its client has read none of its answers for so long."""
 
 LINGER_S = 2.0
 """How long a connection is still read after our last answer. While a worker stops: how long a
@@ -31,8 +31,8 @@ client may take to read, and to send the request for which it connected."""
 
 class Connection(Protocol):
     def standing(self) -> tuple[bool, float] | None:
-        """Return whether its client holds up a request, and since when it does or the connection is
-        idle; None if an answer is due, or the connection has ended."""
+        """Return True if its client holds up a request, False if the connection is idle, and since
+        when; None if an answer is due, or the connection has ended."""
 
     def evict(self) -> None:
         """End the connection, to make room for another."""
@@ -52,10 +52,10 @@ class Connections(ServerState):
         return LINGER_S if self.stopping else WRITE_TIMEOUT_S
 
     def make_room(self, newest: Connection) -> None:
-        """If there are too many connections, end one.
+        """End one connection if there are too many.
 
-        The one that is idle longest; if none is idle, the one whose client holds up its request
-        longest; if none does, the newest, once the places for probes are taken too.
+        This is the one that is idle longest; if none is idle, the one whose client holds up its
+        request longest; if none does, the newest, once the places for probes are taken too.
         """
         if len(self.connections) <= self.max_connections:
             return

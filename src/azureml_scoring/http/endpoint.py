@@ -25,7 +25,7 @@ MAX_ID_LENGTH = 100
 
 
 class ScoringEndpoint:
-    """The one object that the front of our worker asks.
+    """Answers for the front of our worker.
 
     ``ahead_of_flask``: False if Flask must answer everything. ``server_version``: azmlinfsrv's, for
     a header; "" if it is not to be shown.

@@ -35,8 +35,8 @@ NOT_EXPRESS = frozenset(
 """A request with one of these headers takes uvicorn's way."""
 
 CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
-"""Header lines of an answer: the last one of its connection; not the last one, which only HTTP/1.0
-must be told."""
+"""Header lines: CLOSE for the last answer of a connection; KEEP_ALIVE for others, which only
+HTTP/1.0 needs."""
 
 
 class FrontProtocol(HttpConnection):
@@ -166,7 +166,10 @@ class FrontProtocol(HttpConnection):
             super().on_body(body)
 
     def _settle(self) -> None:
-        """Call this before anything but the next byte happens to the connection."""
+        """Send the answers of this turn and replay a request that has not arrived whole.
+
+        Called before anything but the next byte happens to the connection.
+        """
         self._turn.end()
         if self._express is not None and not self._over:
             self._replay_to_uvicorn()
@@ -180,7 +183,7 @@ class FrontProtocol(HttpConnection):
         return super().eof_received()
 
     def look(self, now: float) -> None:
-        """asgi.py waits for a body that is slow to arrive."""
+        """Hand a request whose body is slow to arrive to asgi.py, which waits for it."""
         self._settle()
         super().look(now)
 

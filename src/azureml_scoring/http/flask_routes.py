@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SERVER_ROUTES = "azureml_inference_server_http.server.routes"
 
 METHODS = ("GET", "POST", "OPTIONS")
-"""What the server's own rule for ``/score`` takes."""
+"""The methods of the server's own rule for ``/score``."""
 
 REFUSED_BY_SERVER: dict[int, tuple[type[ClientError], str]] = {
     405: (MethodNotAllowed, "Scoring takes POST."),
@@ -36,7 +36,7 @@ REFUSED_BY_SERVER: dict[int, tuple[type[ClientError], str]] = {
         f"x-request-id and x-ms-client-request-id may have {MAX_ID_LENGTH} characters at most.",
     ),
 }
-"""What the server refuses on ``/score`` before ``run()``: those answers take our form too."""
+"""The server's own refusals of ``/score`` before ``run()``; their answers get our form too."""
 
 
 class HttpScoring:

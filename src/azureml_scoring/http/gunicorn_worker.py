@@ -22,7 +22,7 @@ MAX_QUEUE_WAIT_S = 5.0
 
 
 class GunicornWorker:
-    """See ``process.Worker``."""
+    """gunicorn's own worker as a ``process.Worker``."""
 
     def __init__(self, worker: Any) -> None:
         self.worker = worker
@@ -54,8 +54,8 @@ class GunicornWorker:
         drained = threading.Event()
 
         def handle(number: int, frame: FrameType | None) -> None:
-            """Interrupts any line of the main thread, so it takes no lock that one may hold: a
-            SimpleQueue has none."""
+            """Hand the signal on. It may interrupt any line of the main thread, so it must not wait
+            for a lock that this line holds: a SimpleQueue has none."""
             if drained.is_set():
                 self.worker.handle_exit(number, frame)
             else:

@@ -14,7 +14,7 @@ from azureml_scoring.signals.health import Health, Probe
 from azureml_scoring.signals.metrics import Metrics
 
 Pages = Mapping[str, Callable[[], Answer]]
-"""By path."""
+"""Path -> the function that answers it."""
 
 PROBE_RETRY_AFTER_S = 5
 

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from azureml_scoring.http.worker import FastWorker
 
 SWITCH_INTERVAL_S = 0.0005
+"""How long a thread may keep the interpreter while others wait; see ``let_probes_through``."""
 
 
 class Worker(Protocol):
-    """``master``: the process whose workers share their counters; ``threads``: how many requests
-    this worker can hold."""
+    """A server's worker. ``master``: the process whose workers share their counters; ``threads``:
+    how many requests this worker can hold."""
 
     master: int
     threads: int
@@ -36,7 +37,7 @@ class Worker(Protocol):
         ship and keep."""
 
     def drain_on_sigterm(self, seconds: float, drain: Callable[[], None]) -> None:
-        """On SIGTERM call ``drain``, take requests for so many seconds more, then let the server
+        """Call ``drain`` on SIGTERM, take requests for so many seconds more, then let the server
         stop.
 
         A load balancer needs that time to see that readiness failed. The signal may come twice,
@@ -92,8 +93,8 @@ def threads() -> int | None:
 
 
 def let_probes_through() -> None:
-    """In a worker with threads, let a score pass on the interpreter ten times as often as by
-    default.
+    """Let a score pass on the interpreter ten times as often as by default, if the worker has
+    threads.
 
     A probe needs the interpreter about ten times and waits each time behind every busy score. With
     two of them a probe took 200 to 450 ms at Python's 5 ms, and takes 15 to 40 ms like this, at no
@@ -104,7 +105,7 @@ def let_probes_through() -> None:
 
 
 def spare_start_up_from_collection() -> None:
-    """In a worker, keep what start-up and the model left in memory out of garbage collections.
+    """Keep what start-up and the model left in a worker's memory out of garbage collections.
 
     A full one went through all of it, scikit-learn and pandas included, and held the interpreter
     for 80 ms at any moment.
@@ -128,5 +129,5 @@ def drain_on_sigterm(seconds: float, drain: Callable[[], None]) -> None:
 
 
 def _is_not_of_a_request(record: logging.LogRecord) -> bool:
-    """One module logs the requests; it logs errors too, which stay."""
+    """Return False for a line on a request. The same module logs errors, which stay."""
     return not (record.module == "routes" and record.levelno <= logging.INFO)

@@ -22,11 +22,11 @@ from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.fair_accept import SUPPORTED, FairServer
 
 TICKS_PER_S = 10
-"""uvicorn's."""
+"""How often uvicorn calls ``on_tick``."""
 
 
 class DrainableWorker(Protocol):
-    """What the server needs of its worker. ``workers``: how many the server has; ``drain``: called
+    """The worker as its server sees it. ``workers``: how many the server has; ``drain``: called
     once, ``drain_seconds`` before the server stops."""
 
     master: int
@@ -105,11 +105,11 @@ class Server(uvicorn.Server):
     async def _close_listeners(self, sockets: list[socket.socket]) -> None:
         """Accept the connections that wait, then close: only this worker may have been woken for
         them."""
-        for each in sockets:
-            if not listener.is_shared(each, self._worker.master):
-                listener.take_no_more(each)
+        for socket_ in sockets:
+            if not listener.is_shared(socket_, self._worker.master):
+                listener.take_no_more(socket_)
         await asyncio.sleep(listener.HANDSHAKE_S)
-        accepted = [waiting for each in sockets for waiting in listener.waiting(each)]
+        accepted = [waiting for socket_ in sockets for waiting in listener.waiting(socket_)]
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()

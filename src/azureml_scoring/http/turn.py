@@ -21,7 +21,7 @@ from azureml_scoring.request import Answer
 from azureml_scoring.scoring import Scoring
 
 MAX_REQUESTS_PER_TURN = 8
-"""How many requests wait for one another."""
+"""At most so many requests wait for one another."""
 
 MAX_SHARED_TURN_S = 0.0003
 """Requests slower than this are answered one by one: waiting would cost clients more than waking

@@ -30,8 +30,8 @@ LOG_LEVELS = {"uvicorn.error": logging.WARNING, "uvicorn.access": logging.INFO}
 
 
 class FastWorker:
-    """See ``process.Worker``. ``gunicorn``: the worker that is loading the application, which calls
-    ``init()``, which calls this."""
+    """Our worker as a ``process.Worker``. ``gunicorn``: the worker that it replaces, which is
+    loading the application: that calls ``init()``, and ``init()`` this."""
 
     threads = THREADS
     _endpoint: ScoringEndpoint
@@ -105,8 +105,8 @@ def _max_connections() -> int:
     allowed = connections.allowed()
     if allowed < MAX_CONNECTIONS:
         log.event(
-            f"This worker takes {allowed} connections at once, for it may open few files; raise "
-            "that: ulimit -n 4096.",
+            f"This worker takes {allowed} connections at once, as it may open only few files; "
+            "raise the limit: ulimit -n 4096.",
             logging.WARNING,
         )
     return allowed

@@ -1,1 +1,1 @@
-"""Models: found, verified, loaded, tried and called."""
+"""Finds, verifies, loads, tries and calls models."""

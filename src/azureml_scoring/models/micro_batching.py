@@ -45,7 +45,7 @@ class MicroBatcher:
         self._open: dict[str, _Joint] = {}
 
     def predict(self, predict: Predict, batch: Batch, due: float) -> list[Any]:
-        """Answer ``batch``, joined with others of its method. Raises what ``compute`` raises."""
+        """Answer ``batch``, joined with others of its method. Raises what ``predict`` raises."""
         joint, place = self._join(batch)
         if place == 0:
             self._lead(joint, batch.method, predict, due)

@@ -1,5 +1,4 @@
-"""The endpoint behind the gateway: what it answers when it fails, and what the caller gets to see
-of that."""
+"""The endpoint behind the gateway: how it may fail, and what the caller sees of that."""
 
 from __future__ import annotations
 
@@ -12,7 +11,8 @@ from mlops.deployment import GATEWAY_TIMEOUT_MS
 
 
 def test_backend_slow(world: World) -> None:
-    """The endpoint is given 30 seconds, as `mlops check` assumes; then it is 504 in our format."""
+    """The endpoint has 30 seconds, as `mlops check` assumes; then the answer is 504 in our
+    format."""
     world.takes = GATEWAY_TIMEOUT_MS / 1000
     assert world.call().status == 200
     world.takes += 0.1
@@ -29,7 +29,7 @@ def test_backend_slow(world: World) -> None:
 def test_backend_gone(
     world: World, raised: Exception, status: int, code: str, retry: str | None
 ) -> None:
-    """An endpoint that can't be reached is 502, one that the circuit breaker spares 503 with
+    """An endpoint that can't be reached is 502; one that the circuit breaker spares is 503 with
     Retry-After."""
     world.raises = raised
     response = world.call()
@@ -39,7 +39,7 @@ def test_backend_gone(
 
 @pytest.mark.parametrize("status", [400, 422, 500, 503])
 def test_our_refusals_pass(world: World, status: int) -> None:
-    """What the scoring server itself refuses, on AKS, comes back as it was written."""
+    """The scoring server's own refusals on AKS come back unchanged."""
     world.fails(status, OUR_REFUSAL, Retry_After="3")
     response = world.call(x_request_id="order-17")
     assert (response.status, response.body, response.headers["Retry-After"]) == (
@@ -66,7 +66,7 @@ def test_424_is_translated(world: World, real: int) -> None:
 
 @pytest.mark.parametrize("header", ["", "200", "99", "4xx", "42200", "422,500"])
 def test_424_without_a_status(world: World, header: str) -> None:
-    """Where the endpoint does not say what it was, 424 stays."""
+    """424 stays if the endpoint does not name the model's status."""
     world.fails(424, OUR_REFUSAL, ms_azureml_model_error_statuscode=header)
     response = world.call()
     assert (response.status, response.body) == (424, OUR_REFUSAL)
@@ -74,8 +74,7 @@ def test_424_without_a_status(world: World, header: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 408, 424, 429, 500, 503])
 def test_platform_errors_are_put_in_our_format(world: World, status: int) -> None:
-    """What Azure ML refuses before the model's server is asked keeps its status and gets our
-    format."""
+    """Azure ML's own refusals keep their status and get our format."""
     world.fails(status)
     response = world.call()
     refusal(response, status, "backend_error")
@@ -86,8 +85,8 @@ def test_platform_errors_are_put_in_our_format(world: World, status: int) -> Non
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_of_the_endpoint_is_kept(world: World, status: int) -> None:
-    """When to come back is the endpoint's to say, in its own words or in ours; if it does not, it
-    is 10 seconds."""
+    """The endpoint's time to wait is kept, in Azure's header or ours; without one it is 10
+    seconds."""
     world.fails(status, Retry_After="7")
     assert world.call().headers["Retry-After"] == "7"
     world.fails(status, OUR_REFUSAL, Retry_After="7")
@@ -104,6 +103,6 @@ def test_refusal_of_the_gateway_is_not_the_callers(world: World, status: int) ->
 
 
 def test_whatever_the_expressions_throw(world: World) -> None:
-    """A mistake in a policy is 500 in our format, and no page of API Management's."""
+    """A mistake in a policy is 500 in our format, not a page of API Management's."""
     world.raises = Failure("set-header", "ExpressionValueEvaluationFailure", 500)
     refusal(world.call(), 500, "gateway_error")

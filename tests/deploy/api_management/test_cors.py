@@ -39,7 +39,8 @@ def preflight(
 
 
 def test_preflight(world: World) -> None:
-    """A browser on an allowed origin may POST with a key and an id; no key is needed to ask."""
+    """A browser on an allowed origin may POST with a key and an id; the preflight itself needs no
+    key."""
     response = preflight(
         world, ORIGIN, headers="Content-Type, Ocp-Apim-Subscription-Key, X-Correlation-Id"
     )
@@ -64,14 +65,14 @@ def test_preflight(world: World) -> None:
     ],
 )
 def test_preflight_refused(world: World, origin: str, method: str, headers: str) -> None:
-    """Any other origin, method or header gets no permission, by which the browser does not send the
+    """Any other origin, method or header gets no permission, so the browser does not send the
     request."""
     assert dict(preflight(world, origin, method, headers).headers.items()) == {}
 
 
 def test_cors_of_real_requests(world: World) -> None:
     """A page of an allowed origin may read answers and refusals, ids and limits included; another
-    page neither."""
+    page may not."""
     for response in (world.call(Origin=ORIGIN), world.call(Origin=ORIGIN, length=None)):
         assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
         assert set(response.headers["Access-Control-Expose-Headers"].split(",")) == READ_BY_PAGES

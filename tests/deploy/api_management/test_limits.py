@@ -13,7 +13,7 @@ from azureml_scoring import errors
 
 
 def test_no_key(world: World) -> None:
-    """Without a subscription key, or with a wrong one, 401 in our format; the endpoint hears
+    """Without a valid subscription key the answer is 401 in our format, and the endpoint gets
     nothing."""
     none = Request(headers=Headers({"Content-Length": "20", "x-request-id": "order-17"}))
     assert (
@@ -39,8 +39,7 @@ def test_no_key(world: World) -> None:
     ],
 )
 def test_size(world: World, length: int | str | None, status: int, code: str) -> None:
-    """5 MiB exactly pass, one byte more does not, nor what says no size: a chunked body could be of
-    any."""
+    """Exactly 5 MiB pass. One byte more is refused, as is a chunked body, which names no size."""
     response = world.call(length=length)
     if code:
         refusal(response, status, code)
@@ -48,13 +47,13 @@ def test_size(world: World, length: int | str | None, status: int, code: str) ->
 
 
 def test_same_code_as_the_server() -> None:
-    """A program that knows the scoring server's 413 knows the gateway's."""
+    """The gateway's 413 has the code of the scoring server's."""
     assert errors.PayloadTooLarge.code == "payload_too_large"
 
 
 def test_rate(world: World) -> None:
-    """100 calls in a minute by address pass, the 101st is told when to come back; another address
-    is not concerned."""
+    """100 calls a minute from one address pass, the 101st gets Retry-After; other addresses are not
+    affected."""
     for call in range(100):
         response = world.call()
         assert response.status == 200
@@ -69,7 +68,7 @@ def test_rate(world: World) -> None:
 
 
 def test_rate_is_a_sliding_window(world: World) -> None:
-    """As each of the 100 becomes a minute old, one more passes."""
+    """One more call passes as each of the 100 becomes a minute old."""
     statuses = []
     for _ in range(100):
         world.call()
@@ -82,7 +81,7 @@ def test_rate_is_a_sliding_window(world: World) -> None:
 
 
 def test_refused_calls_do_not_prolong(world: World) -> None:
-    """Whoever waits as Retry-After says is served, however often they asked before."""
+    """A caller that waits as Retry-After says is served, however many calls were refused before."""
     responses = [world.call() for _ in range(150)]
     assert [response.status for response in responses] == [200] * 100 + [429] * 50
     world.now += timedelta(seconds=int(responses[-1].headers["Retry-After"]))
@@ -91,8 +90,8 @@ def test_refused_calls_do_not_prolong(world: World) -> None:
 
 @pytest.mark.parametrize("product", PRODUCTS)
 def test_quota(product: str) -> None:
-    """The 1,000,001st call of a subscription in 30 days gets 403 and when to come back; another
-    subscription is served, and so is this one in the next period. In all tiers alike."""
+    """Call 1,000,001 of a subscription in 30 days gets 403 and the time to wait; other
+    subscriptions are served, and this one again in the next period. All tiers do the same."""
     world = World(product)
     assert world.call().status == 200
     (quota,) = world.gateway.loader.quotas
@@ -114,8 +113,8 @@ def test_quota(product: str) -> None:
     [("product.xml", BEGINNING), ("product-v2.xml", START - timedelta(days=10))],
 )
 def test_month(product: str, start: datetime) -> None:
-    """A month is 30 days: by product from the subscription's start on, ten of which have passed
-    here, by key from a fixed date."""
+    """A month is 30 days: by product from the subscription's start, ten days ago here; by key from
+    a fixed date."""
     world = World(product)
     (quota,) = world.gateway.loader.quotas
     assert quota.spend("a", 1_000_000, start=start)
@@ -127,7 +126,7 @@ def test_month(product: str, start: datetime) -> None:
 
 
 def test_refused_calls_cost_no_quota(world: World) -> None:
-    """What is too large, too much or without a length does not count towards the month."""
+    """Calls refused for size, rate or a missing length do not count towards the month."""
     (quota,) = world.gateway.loader.quotas
     assert world.call(length=None).status == 411
     assert world.call(length=LIMIT + 1).status == 413

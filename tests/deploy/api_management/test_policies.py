@@ -1,4 +1,4 @@
-"""What API Management takes: its policies, by Microsoft's schemas and tiers."""
+"""The policies by Microsoft's schemas and tiers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def test_schema_check_bites(bad: str, said: str) -> None:
 
 
 def test_tiers() -> None:
-    """Every tier but Consumption takes the API's policy, and the product's that is meant for it."""
+    """Every tier but Consumption takes the API's policy, and the product's policy that is meant for
+    it."""
     for sku, tier in SKUS.items():
         api, by_key, by_product = (
             not_in_tier(document(name, [ORIGIN]), f"{sku}_1")
@@ -56,15 +57,14 @@ def test_tiers() -> None:
 
 
 def test_template() -> None:
-    """Terraform's `templatefile` has one value to fill in, and takes no C# for a template of its
-    own."""
+    """Terraform's `templatefile` fills in one value and takes no C# for a template of its own."""
     assert re.findall(r"[$%]\{[^}]*\}?", (POLICIES / "api.xml").read_text()) == [
         "${allowed_origins}"
     ]
 
 
 def test_cors_is_first() -> None:
-    """A preflight, which carries no key, is answered before anything may refuse it."""
+    """A preflight, which carries no key, is answered before any policy can refuse it."""
     inbound = document("api.xml", [ORIGIN]).find("inbound")
     assert inbound is not None
     assert inbound[0].tag == "cors"
@@ -89,8 +89,8 @@ def test_cors_is_first() -> None:
     ],
 )
 def test_unknown_is_refused(policy: str) -> None:
-    """The tests' gateway runs nothing that it does not know: a policy, an attribute, a place, a
-    value, C#."""
+    """The tests' gateway refuses what it does not know: a policy, an attribute, a place, a value,
+    C#."""
     loader = Loader(Services(lambda: START, {}, str), FACTORIES, {})
     text = f"<policies><inbound>{policy}</inbound></policies>"
 
@@ -118,7 +118,7 @@ def test_csharp_throws(text: str) -> None:
 
 
 def test_docs_list_every_code() -> None:
-    """Each code that the gateway can answer with is in the docs' table, and none that it can't."""
+    """The docs' table has every code of the gateway, and no other."""
     used = {
         element.attrib["value"]
         for name in FILES

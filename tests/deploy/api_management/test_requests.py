@@ -1,4 +1,4 @@
-"""What of a request goes on to the endpoint, and what of its ids comes back."""
+"""What the gateway passes on of a request, and which ids come back."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_success(world: World) -> None:
 
 
 def test_endpoint_is_given(world: World) -> None:
-    """The endpoint gets the correlation id under all its names, the time, and the gateway's token;
-    neither the caller's token, nor their key, nor a choice of deployment."""
+    """The endpoint gets the correlation id under all its names, the time, and the gateway's token,
+    but not the caller's token, key or choice of deployment."""
     world.call(
         Authorization="Bearer callers",
         azureml_model_deployment="green",
@@ -46,7 +46,7 @@ def test_endpoint_is_given(world: World) -> None:
 
 
 def test_key_in_query(world: World) -> None:
-    """A key in the query is as good, and does not get further than the gateway."""
+    """A key in the query works too, and is not passed on."""
     headers = Headers({"Content-Length": "20"})
     request = Request(headers=headers, query={"subscription-key": "key-a", "other": "1"})
     assert world.gateway.handle(request).status == 200
@@ -56,27 +56,27 @@ def test_key_in_query(world: World) -> None:
 @pytest.mark.parametrize("name", ["x-correlation-id", "x-request-id", "x-ms-client-request-id"])
 @pytest.mark.parametrize("sent", ["order-17", "a" * 100, "A.z_0:~/+=@-"])
 def test_correlation_id_is_kept(world: World, name: str, sent: str) -> None:
-    """A caller's id is passed on and echoed, whichever of the three headers it comes in."""
+    """A caller's id is passed on and echoed, from any of the three headers."""
     assert world.call(**{name: sent}).headers["x-correlation-id"] == sent
     assert world.seen[0].headers["x-request-id"] == sent
 
 
 @given(sent=st.text(st.characters(codec="latin-1", exclude_categories=("Cc",)), max_size=102))
 def test_correlation_id_is_checked(sent: str) -> None:
-    """Any other id is replaced, by exactly the rule of the scoring server."""
+    """An invalid id is replaced, by the same rule as in the scoring server."""
     expected = sent if REQUEST_ID.fullmatch(sent) else str(GUID)
     assert SHARED.call(x_correlation_id=sent).headers["x-correlation-id"] == expected
 
 
 def test_next_correlation_id_is_taken(world: World) -> None:
-    """Where the first header does not hold an id, the next one that does counts."""
+    """If the first header has no valid id, the next one that has counts."""
     response = world.call(x_correlation_id="no id", x_ms_client_request_id="order-17")
     assert response.headers["x-correlation-id"] == "order-17"
 
 
 def test_id_and_trace_of_a_refusal(world: World) -> None:
-    """A refusal names the caller's id and trace; without a trace, the id that the gateway's own log
-    has."""
+    """A refusal names the caller's id and trace; without a trace it names the id of the gateway's
+    own log."""
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     response = world.call(
         length=None, x_request_id="order-17", traceparent=f"00-{trace}-00f067aa0ba902b7-01"

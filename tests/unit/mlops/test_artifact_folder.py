@@ -23,7 +23,7 @@ def test_an_artifact_is_replaced_only_if_forced(tmp_path: Path):
 
 @pytest.mark.parametrize("artifact", [False, True])
 def test_other_files_are_never_removed(tmp_path: Path, artifact: bool):
-    """Not even by force: a wrong --out costs nothing."""
+    """Not even --force removes them: a wrong --out costs nothing."""
     estimator, frame = support.plain_regression()
     file, out = support.dump(estimator, tmp_path), tmp_path / "out"
     if artifact:

@@ -107,7 +107,7 @@ def test_nothing_need_be_converted():
 
 
 def test_how_long_large_trees_take_is_told(monkeypatch: pytest.MonkeyPatch):
-    """Before they are converted."""
+    """The estimate comes before the conversion."""
     monkeypatch.setattr(converters, "SECONDS_PER_NODE", 10.0)
     told: list[str] = []
     with converter() as convert:

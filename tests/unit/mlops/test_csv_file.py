@@ -236,7 +236,7 @@ def test_an_empty_cell_is_missing_with_quotes_or_without(tmp_path: Path):
 
 
 def test_a_blank_line_is_a_gap_of_a_single_column(tmp_path: Path):
-    """So that no row is lost; at the end it is none."""
+    """No row is lost; a blank line at the end is not a row."""
     (tmp_path / "t.csv").write_text("a\nx\n\ny\n\n\n")
     assert values(read(tmp_path / "t.csv")) == [("x",), (None,), ("y",)]
 
@@ -249,7 +249,7 @@ def test_places_as_names_are_no_row(tmp_path: Path):
 
 
 def test_columns_without_names_have_their_types_by_place(tmp_path: Path):
-    """So have those of a contract whose model was fitted without names."""
+    """This holds for a contract too whose model was fitted without names."""
     (tmp_path / "t.csv").write_text("1,2\n3,4\n")
     frame = read(
         tmp_path / "t.csv",

@@ -78,7 +78,7 @@ def test_mistakes_are_one_sentence(
 
 
 def test_numbers_that_may_be_missing_are_numbers(artifact: Path, tmp_path: Path):
-    """Also where the file says so itself, as pandas' Int64 and boolean do."""
+    """This holds for pandas' Int64 and boolean too, which say so themselves."""
     X, _ = support.diabetes()
     X["sex"] = X["sex"].astype("Int64").mask(X.index == 0)
     X.to_parquet(tmp_path / "d.parquet")
@@ -151,7 +151,7 @@ def test_columns_that_any_of_the_files_lacks_are_named(artifact: Path, tmp_path:
 
 
 def test_a_row_of_collected_data_that_lacks_a_column_is_named(artifact: Path, tmp_path: Path):
-    """Also where the rows before have it."""
+    """It is named even if the rows before have the column."""
     X, _ = support.diabetes()
     rows = X.to_dict("records")
     del rows[300]["bmi"]

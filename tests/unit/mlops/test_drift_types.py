@@ -57,7 +57,7 @@ def test_dates_have_not_moved(tmp_path: Path):
 
 
 def test_new_categories_are_drift(tmp_path: Path):
-    """Not a mistake in the file."""
+    """They are not a mistake in the file."""
     estimator, frame = support.categories()
     frame = pd.concat([frame] * 15)
     assert package(tmp_path, estimator, frame).exit_code == 0

@@ -65,7 +65,7 @@ def test_the_example_of_a_model_that_is_not_packaged_is_answered(tmp_path: Path,
 
 
 def test_a_request_that_is_not_answered_is_not_shown(tmp_path: Path):
-    """But one sentence, whatever the model answers."""
+    """One sentence is shown instead, whatever the model answers."""
     shown = set()
     for number, how in enumerate(ANSWERS):
         options = configured(Hostile("answer", how), tmp_path / str(number))
@@ -120,7 +120,7 @@ def ready() -> Iterator[str]:
 
 
 def test_serve_shows_a_request_that_is_answered_or_says_that_there_is_none(tmp_path: Path):
-    """Once the server is ready."""
+    """It does so once the server is ready."""
     with ready() as url:
         for factor, said in (
             (1.0, f"\nReady. Try it:\n\ncurl {url}/score"),

@@ -56,5 +56,5 @@ def test_jobs_that_set_params_does_not_reach_are_named(tmp_path: Path):
 
 @pytest.mark.parametrize("jobs", [None, 1])
 def test_one_job_is_no_matter(tmp_path: Path, jobs: int | None):
-    """Nor is what nobody has set."""
+    """An unset n_jobs causes no note either."""
     assert notes(Parallel(n_jobs=jobs).fit(FRAME), tmp_path) == []

@@ -100,7 +100,7 @@ class AsText(TransformerMixin, BaseEstimator):
     ids=lambda model: type(model[-1] if hasattr(model, "steps") else model).__name__,
 )
 def test_fractions_are_answered_though_the_sample_has_none(model: Any):
-    """Also where log-probabilities are infinite on each row."""
+    """This holds even if log-probabilities are infinite on each row."""
     model.fit(AGES, AGES["age"] > 33)
     contract = measured(model, WHOLE, silent).contract
     asked = golden_check.batch_of([[40.5, 1], [20.25, 2.5]], contract)

@@ -79,7 +79,7 @@ def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_pat
 
 
 def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
-    """Also where its only text is missing."""
+    """This holds even if its only text is missing."""
     frame = pd.DataFrame({"n": [0.1, 0.2, 0.9, 0.8] * 5, "opt": ["u", None, "v", None] * 5})
     columns = make_column_transformer(
         (OneHotEncoder(handle_unknown="ignore"), ["opt"]), remainder="passthrough"

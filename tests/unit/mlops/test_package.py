@@ -126,7 +126,7 @@ def test_columns_beyond_the_models_are_left_out(tmp_path: Path):
 
 
 def test_a_model_that_answers_differently_each_time_has_no_golden_answers(tmp_path: Path):
-    """And is packaged all the same, with a note."""
+    """It is packaged all the same, with a note."""
     from scripted import Dice
 
     said: list[str] = []
@@ -228,7 +228,7 @@ def test_a_category_beyond_the_fits_is_the_clients_mistake_however_the_model_fai
 
 @pytest.mark.slow
 def test_trees_fitted_on_data_with_gaps_are_packaged(tmp_path: Path, own_process: None):
-    """Without ONNX, whose converter does not end with them."""
+    """They have no ONNX, since its converter would not end."""
     frame = pd.DataFrame({"a": [1.0, np.nan, 2.0, np.nan] * 60, "b": range(240)})
     told: list[str] = []
     estimator = DecisionTreeClassifier(random_state=0).fit(frame, frame["a"].isna())

@@ -149,7 +149,7 @@ class ByPlace(BaseEstimator):
 
 
 def test_a_model_that_fails_on_a_dataframe_gets_an_array(tmp_path: Path):
-    """Also where the sample has names."""
+    """It gets one even if the sample has names."""
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]})
     model = served(support.packaged(ByPlace(), frame, tmp_path))
     assert (model.contract.container, answers(model, frame)) == ("array", [4.0, 6.0])
@@ -186,7 +186,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
 
 
 def test_columns_that_are_imputed_keep_their_gaps(tmp_path: Path):
-    """And null is taken in a request."""
+    """A request may have null there."""
     X, y = support.diabetes()
     X = X.mask(np.eye(*X.shape, dtype=bool))
     estimator = make_pipeline(SimpleImputer(), LinearRegression()).fit(X, y)

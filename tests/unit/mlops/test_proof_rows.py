@@ -42,8 +42,8 @@ def test_a_split_of_what_is_not_the_models_own_feature_is_passed_over():
     [4.0, 7.0, 3.25, 3.7, np.nextafter(3.0, 4.0), 2.0, 10.0, -3.0, -1.0, 0.0, 1e-300, 2.0**31],
 )
 def test_codes_that_the_sample_lacks_are_tried_alone_and_together(value: float):
-    """Between its codes, beside them, around a cast: in a row that is the sample's else, and in one
-    that is not."""
+    """They lie between its codes, beside them and around a cast, in rows that are the sample's
+    otherwise and in others."""
     rows = dict(row_sets(CODES, []))["with values unlike the sample's"]
     here = rows[rows[:, 0] == value]
     known = np.isin(here[:, 1], CODES[:, 1])

@@ -103,7 +103,7 @@ def lengths(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_many_columns_take_a_line_a_kind(tmp_path: Path):
-    """Not one each."""
+    """There is no line for each column."""
     frame = pd.DataFrame(np.eye(60), columns=[f"x{place}" for place in range(60)])
     result = package(tmp_path, LogisticRegression().fit(frame, [0, 1] * 30), frame)
     assert "  numbers: x0, x1, x2, x3, x4, x5, x6, x7 and 52 more\n" in result.output
@@ -143,7 +143,7 @@ def test_words_that_may_stand_for_nothing_are_told(tmp_path: Path):
 
 
 def test_what_the_user_tells_comes_first(tmp_path: Path):
-    """Before what the encoders say, too."""
+    """It comes before what the encoders say, too."""
     frame = pd.DataFrame({"a": ["1", "2"] * 10, "b": [1, 2] * 10})
     estimator = make_pipeline(OrdinalEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     assert "numbers: b\n  texts: a\n" in package(tmp_path, estimator, frame).output
@@ -189,7 +189,7 @@ def test_options_for_a_csv_are_refused_with_other_files(tmp_path: Path):
 
 
 def test_a_row_with_a_value_too_many_is_refused_by_its_line(tmp_path: Path):
-    """Not read shifted by a column: neither as a sample nor to be compared nor scored."""
+    """It is not read shifted by a column, in a sample, in a comparison or for scoring."""
     X, _ = support.diabetes()
     assert package(tmp_path, support.demo_estimator(), X).exit_code == 0
     lines = (tmp_path / "train.csv").read_text().splitlines()

@@ -57,7 +57,7 @@ def test_a_headerless_row_that_repeats_a_value_is_data_too(tmp_path: Path):
     [("s.xlsx", "x"), ("s.json", "{"), ("s.csv", ""), ("s.csv", "a,b\n"), ("s.npy", "x")],
 )
 def test_a_sample_that_can_not_be_read_is_named(tmp_path: Path, name: str, content: str):
-    """One sentence with the file."""
+    """One sentence names the file."""
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError, match=name):
         read(tmp_path / name)
@@ -72,7 +72,7 @@ def test_a_sample_that_can_not_be_read_is_named(tmp_path: Path, name: str, conte
     ],
 )
 def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: str):
-    """Not filled up."""
+    """It is not filled up."""
     (tmp_path / name).write_text(content)
     with pytest.raises(StartupError, match="row 2 has 1 values, not 2; correct the file"):
         read(tmp_path / name)
@@ -130,6 +130,6 @@ def test_an_object_that_may_be_rows_or_columns_is_refused(tmp_path: Path, conten
     ("name", "content"), [("s.json", '[{"a": 1}]'), ("s.jsonl", '{"a": 1}\n'), ("s.csv", "a\n1\n")]
 )
 def test_a_byte_order_mark_is_taken(tmp_path: Path, name: str, content: str):
-    """Windows' editors write it."""
+    """Windows' editors write one."""
     (tmp_path / name).write_text(content, encoding="utf-8-sig")
     assert read(tmp_path / name).to_dict("list") == {"a": [1]}

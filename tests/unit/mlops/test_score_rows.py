@@ -149,7 +149,8 @@ def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Pat
 def test_the_error_farthest_down_is_shown(
     tmp_path: Path, feature: Feature, cells: tuple[str, ...], row: int
 ):
-    """Of two refusals of a column the one farther down is shown, since it names the odd cell."""
+    """If a column is refused twice, the error farther down is shown, since it names the odd
+    cell."""
     (tmp_path / "rows.csv").write_text("\n".join(("a,b", *(f"{cell},1" for cell in cells))))
     (rows,) = batches(tmp_path / "rows.csv")
     assert f"in row {row}, line {row + 1} of the file)" in refused(

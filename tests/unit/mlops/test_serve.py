@@ -1,4 +1,4 @@
-"""Which cache `mlops serve` uses."""
+"""The cache that `mlops serve` uses."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ UNSET = "neither SCORING_CACHE, REDIS_HOST nor REDIS_URL is set"
     ],
 )
 def test_the_environment_chooses_the_cache(environ: dict[str, str], cache: str, reason: str):
-    """As the service chooses it; the reason names the variable, never its value."""
+    """It chooses as for the service; the reason names the variable, never its value."""
     assert choose_cache("auto", environ) == (cache, reason)
 
 
 @pytest.mark.parametrize("option", ["off", "memory", "redis"])
 def test_the_option_overrules_the_environment(option: str):
-    """And says so."""
+    """The reason says so."""
     environ = {"SCORING_CACHE": "memory", "REDIS_HOST": "h"}
     assert choose_cache(option, environ) == (option, "--cache names it")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ Outcome = tuple[str, Any]
 
 @dataclass
 class Swept:
-    """A line of the table."""
+    """A line of the sweep's table."""
 
     name: str
     computed: str
@@ -188,7 +189,10 @@ INTRODUCTION = f"""# The differential sweep
 Written by `make sweep`. It sends every estimator of scikit-learn that can be fitted and packaged,
 and pipelines with encoders, imputers and scalers, the same requests twice: compiled, where
 packaging proved that, and with `SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd
-rows with one value changed in one column, in each or beside other rows: {", ".join(ODD)}.
+rows with one value changed in one column, in each or beside other rows:
+
+{textwrap.fill(", ".join(ODD), 100)}.
+
 Both must give the same answers and refuse with the same codes; `not_finite` is an answer of NaN or
 infinity, which JSON lacks.
 

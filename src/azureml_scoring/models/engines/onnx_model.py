@@ -96,7 +96,7 @@ class OnnxPredictor:
 
     @property
     def runtime(self) -> dict[str, str]:
-        """What computes, since an answer's last digits depend on it."""
+        """The library that computes; an answer's last digits depend on it."""
         return {"graph": onnx_session.runtime_description(self._session)}
 
     def at_once(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:

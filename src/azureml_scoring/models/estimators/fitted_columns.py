@@ -125,10 +125,10 @@ def _by_tags(part: Any) -> str | None:
 
     Only its own classes count: others inherit tags that their authors never thought of.
     """
-    from sklearn.utils import get_tags
-
     if not by_scikit_learn(part) or META_PARAMETERS & part.get_params(deep=False).keys():
         return None
+    from sklearn.utils import get_tags
+
     tags = get_tags(part)
     if tags.input_tags.string and not tags.input_tags.two_d_array:
         return TEXT

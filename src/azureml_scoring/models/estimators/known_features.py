@@ -104,13 +104,13 @@ def _taken(fitted: Feature) -> Feature:
 
 def _refuse_unfitted(estimator: Any) -> None:
     """Raise StartupError for an unfitted estimator of scikit-learn; others may not show it."""
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
     last = estimator
     while getattr(last, "steps", None):
         last = last.steps[-1][1]
     if type(last).__module__.startswith("sklearn."):
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
         try:
             check_is_fitted(last)
         except NotFittedError:
@@ -158,9 +158,12 @@ def _takes_anything(estimator: Any) -> bool:
 
 
 def _input_tags(estimator: Any) -> Any:
+    first = first_step(estimator)
+    if not hasattr(first, "__sklearn_tags__"):
+        return None
     try:
         from sklearn.utils import get_tags
 
-        return get_tags(first_step(estimator)).input_tags
+        return get_tags(first).input_tags
     except Exception:  # estimators of other libraries may lack tags, and raise anything
         return None

@@ -88,8 +88,7 @@ def _candidate(settings: Settings) -> Path:
         described = f"{manifest.FILE_NAME} and {mlflow_folder.FILE_NAME}"
         raise StartupError(
             f"No model in {root} or one folder below (looked for {', '.join(MODEL_SUFFIXES)}, "
-            f"{described}); put one there or set SCORING_MODEL_PATH."
-            f"{_others(root)}{_listing(root)}"
+            f"{described}); put one there or set SCORING_MODEL_PATH.{_others(root)}{_listing(root)}"
         )
     if len(candidates) > 1:
         more = ", ..." if len(candidates) > MAX_LISTED_FILES else ""

@@ -43,8 +43,6 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
 
     Raises StartupError.
     """
-    from sklearn.exceptions import InconsistentVersionWarning
-
     with _open(artifact.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -59,10 +57,11 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
             raise StartupError(
                 load_failure.sentence(error, artifact.file, saved_versions(artifact))
             ) from None
+    # By name: importing scikit-learn takes seconds, which a model without it does not pay.
     older = [
-        w.message.original_sklearn_version
+        w.message.original_sklearn_version  # type: ignore[union-attr]
         for w in caught
-        if isinstance(w.message, InconsistentVersionWarning)
+        if w.category.__name__ == "InconsistentVersionWarning"
     ]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
 

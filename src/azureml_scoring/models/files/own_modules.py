@@ -1,5 +1,5 @@
-"""Where a pickle finds the modules of its author: beside score.py and on PYTHONPATH, and, if it is
-not packaged, beside itself."""
+"""Lets a pickle import its author's modules: from beside score.py, from PYTHONPATH and, if it is
+not packaged, from its own folder."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SERVER_FOLDER = "azureml_inference_server_http/server"
 author's. It imports them as parts of its package itself."""
 
 
-def make_importable(found: Artifact) -> None:
+def make_importable(artifact: Artifact) -> None:
     """Put the model's folder on the path, after all others.
 
-    Not if the model has a manifest, whose checksums do not cover that code. Without one, whoever
-    can write the code can write the pickle, which runs code too (docs/adr/0003-manifest.md).
+    Does nothing if the model has a manifest, whose checksums do not cover that code. Without one,
+    whoever can write the code can write the pickle, which runs code too (docs/adr/0003).
     """
     path = [entry for entry in sys.path if not entry.endswith(SERVER_FOLDER)]
-    folder = str(found.file.parent.absolute())
-    if found.manifest is None and folder not in path:
+    folder = str(artifact.file.parent.absolute())
+    if artifact.manifest is None and folder not in path:
         path.append(folder)
     sys.path[:] = path

@@ -112,7 +112,8 @@ def redis_tier(redis_server: Valkey, row: WorkerRow) -> RedisTier:
 def test_a_corrupt_value_is_a_miss_is_counted_and_removed(
     redis_tier: RedisTier, redis_server: Valkey, row: WorkerRow, value: bytes
 ):
-    """So is a foreign or truncated one; other keys of the same look-up are not affected."""
+    """This holds for a foreign or truncated value too; other keys of the same look-up are not
+    affected."""
     redis_server.admin.set(b"key", value)
     redis_server.admin.set(b"good", SEAL.close(b"good", good := entry()))
     assert redis_tier.get([b"key", b"good"], rows=1) == {b"good": good}

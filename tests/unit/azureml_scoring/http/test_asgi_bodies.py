@@ -41,7 +41,7 @@ def test_a_body_that_does_not_come_as_it_should_is_told(
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_body_that_was_cut_off_is_not_taken_for_a_whole_one(quick: bool):
-    """Even if what arrived is good JSON."""
+    """It is refused even if what arrived is good JSON."""
     app = front(Endpoint(quick=quick))
     assert (
         ask(app, Client(b"[[1]]"), state=[CUT_OFF], transfer_encoding="chunked").body

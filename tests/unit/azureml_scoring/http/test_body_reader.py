@@ -152,7 +152,7 @@ def test_what_a_large_body_takes_counts_until_its_request_ends():
 @pytest.mark.parametrize("limit", [LARGE_BODY_BYTES - 1, LARGE_BODY_BYTES, LARGE_BODY_BYTES + 1])
 @pytest.mark.parametrize("more", [0, 1])
 def test_gzip_is_bounded_exactly_at_any_limit(limit: int, more: int):
-    """Even if the limit is near the part that is unpacked first."""
+    """The bound is exact even near the size of the part that is unpacked first."""
     budget = BodyBudget(10**6, turn_timeout_s=0)
     environ = {"REQUEST_METHOD": "POST", "HTTP_CONTENT_ENCODING": "gzip", **JSON}
     with (

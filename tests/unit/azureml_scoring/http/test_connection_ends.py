@@ -1,4 +1,4 @@
-"""When a connection of our worker ends, and that no answer which is due is lost by it."""
+"""The end of a connection of our worker, by which no answer that is due is lost."""
 
 import asyncio
 
@@ -177,7 +177,7 @@ async def test_a_client_that_is_gone_gets_no_answer_and_disturbs_nobody():
 def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
     caplog: pytest.LogCaptureFixture,
 ):
-    """Even if several were due and the first was being written."""
+    """The log stays empty even if several answers were due and the first was being written."""
 
     @run
     async def test() -> None:
@@ -205,7 +205,7 @@ async def test_a_client_that_has_said_all_may_still_read_its_answer():
 
 @run
 async def test_when_the_server_stops_idle_connections_end_and_others_are_answered_first():
-    """So are requests whose body has not arrived whole."""
+    """Requests whose body has not arrived whole are answered too."""
     idle, reading = Connection(Endpoint()), Connection(Endpoint())
     idle.send(request())
     reading.send(request()[:-1])

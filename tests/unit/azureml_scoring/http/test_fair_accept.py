@@ -54,8 +54,8 @@ def accepting(listener: socket.socket, name: bytes) -> Iterator[None]:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_connections_are_shared(at_once: bool):
-    """Whether they come one by one or all together, no worker takes most of those that clients
-    keep."""
+    """No worker takes most of the kept connections, whether they come one by one or all
+    together."""
     with (
         socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS) as listener,
         ExitStack() as stack,

@@ -174,7 +174,7 @@ def test_few_requests_wait_for_one_another(place: Place):
 
 
 def test_scores_that_take_their_time_do_not_wait(place: Place, monkeypatch: pytest.MonkeyPatch):
-    """From the second turn on, as the first shows how long they take."""
+    """The first turn shows how long they take; from the second on they do not wait."""
     transports = [place.transport() for _ in range(4)]
     for limit, transport, written in zip(
         (-1.0, 60.0, 60.0, 60.0), transports, (0, 1, 0, 0), strict=True

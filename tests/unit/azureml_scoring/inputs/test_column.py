@@ -30,8 +30,8 @@ def test_equal_moments_are_equal_bytes():
      "2025-11-09\n", 1762646400, True, 1.5],
 )  # fmt: skip
 def test_what_is_no_moment_is_refused(value: object):
-    """So is a moment with a time zone: the model's zone is unknown, and a guess could silently give
-    a wrong answer."""
+    """This includes a moment with a time zone: the model's zone is unknown, and a guess could
+    silently be wrong."""
     told = refusal([[value]], one("datetime"))
     assert isinstance(told, errors.WrongType)
     assert told.message.startswith(

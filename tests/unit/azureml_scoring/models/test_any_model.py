@@ -175,7 +175,7 @@ def test_a_graph_that_onnx_runtime_can_not_run_is_no_onnx(kind: type, tmp_path: 
 
 
 def test_a_sample_in_another_order_is_put_in_that_of_the_fit(tmp_path: Path):
-    """Also of a model whose names scikit-learn does not know of; whole numbers are names too."""
+    """This holds for names that scikit-learn does not know of; whole numbers are names too."""
     shuffled = FRAME.assign(id=0)[["id", "colour", "size"]].astype({"colour": str})
     assert served(
         support.packaged(boosters.CatboostEstimator(), shuffled, tmp_path / "a")

@@ -51,7 +51,7 @@ def test_each_text_is_in_one_bin(column: list[str | None]):
 
 @given(NUMBERS, NUMBERS)
 def test_the_index_is_never_below_nothing(then: list[float | None], now: list[float | None]):
-    """And nothing where nothing has moved; it may be read back from the manifest."""
+    """It is 0 if nothing has moved, also after it was read back from the manifest."""
     baseline = numbers(then)
     assert baseline.psi(np.array(baseline.counts)) == 0
     assert baseline.psi(baseline.count(now)) >= -1e-12
@@ -81,7 +81,7 @@ def test_the_largest_numbers_have_bounds_between_them():
 
 
 def test_what_was_never_missing_and_is_now_counts():
-    """So does a category that is new."""
+    """A new category counts too."""
     baseline = numbers(drawn(1000))
     assert baseline.psi(baseline.count([*drawn(500, seed=1), *[None] * 500])) > DRIFTED_PSI
     cities = Baseline.of("city", ["a"] * 500 + ["b"] * 500, numeric=False)

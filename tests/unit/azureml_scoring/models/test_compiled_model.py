@@ -53,8 +53,8 @@ def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, back
 def test_numpys_threads_are_a_workers_share_of_the_container(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Else a container of two processors on a machine of 64 computes with 64 threads, and is held
-    up for it."""
+    """A container of two processors on a machine of 64 does not compute with 64 threads, which
+    would hold it up."""
     numpys = ThreadpoolController().select(user_api="blas")
     with numpys.limit(limits=4):
         monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
@@ -151,7 +151,7 @@ def test_a_manifest_of_before_is_read(copy: Path, rows: int, backend: str):
 
 
 def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
-    """And says how to get it."""
+    """The error says how to get it."""
     estimator, _ = support.plain_regression()
     with pytest.raises(StartupError, match="no proven ONNX beside it; package the model again"):
         from_(support.dump(estimator, tmp_path), scoring_backend="onnx")
@@ -160,7 +160,7 @@ def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):
 def test_a_gpu_that_would_compute_nothing_stops_the_start(
     demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Also where scikit-learn would answer: who names a GPU pays for it."""
+    """It stops even if scikit-learn would answer: a GPU costs money."""
     monkeypatch.setitem(
         onnx_session.PROVIDERS, "cuda", "AzureExecutionProvider"
     )  # which takes no node

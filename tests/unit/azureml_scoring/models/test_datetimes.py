@@ -38,7 +38,7 @@ def year(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_datetime_of_a_signature_is_taken_as_iso_text(tmp_path: Path):
-    """And handed over as the model was fitted on it."""
+    """The model gets it in the type of its fit."""
     estimator, _ = dates()
     support.dump(estimator, tmp_path)
     folder = mlflow(

@@ -61,5 +61,5 @@ def test_a_model_that_fails_on_them_stops_the_start(packaged: Manifest):
     ],
 )
 def test_numbers_may_differ_in_the_last_digits(answer: object, wanted: object, same: bool):
-    """And nothing else may."""
+    """No other difference is accepted."""
     assert golden_check.same_answers(answer, wanted) is same

@@ -39,7 +39,7 @@ def test_an_unexpected_failure_is_told_without_its_message():
 
 
 def test_a_failed_load_in_init_goes_up():
-    """So that the server ends."""
+    """The error ends the server."""
     row = WorkerRow()
     with pytest.raises(StartupError):
         Lifecycle(lambda: row).load(fail)

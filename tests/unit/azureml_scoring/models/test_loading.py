@@ -139,7 +139,7 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
     ],
 )
 def test_a_file_that_is_no_model_says_what_to_do(tmp_path: Path, content: bytes, message: str):
-    """One sentence, whatever unpickling raises."""
+    """One sentence says it, whatever unpickling raises."""
     (tmp_path / "model.pkl").write_bytes(content)
     with pytest.raises(StartupError, match=message):
         from_(tmp_path / "model.pkl")
@@ -188,7 +188,7 @@ def test_a_model_without_golden_rows_is_warmed_up_with_zeros(tmp_path: Path):
 def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(
     tmp_path: Path, broken: bool, packed: bool
 ):
-    """Or not: then it is to blame for NaN, and otherwise the row is."""
+    """If it never did, the model is to blame for NaN; otherwise the row is."""
     estimator, frame = support.plain_regression()
     if broken:
         estimator.intercept_ = np.nan

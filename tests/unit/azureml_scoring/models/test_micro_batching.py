@@ -78,7 +78,7 @@ def test_requests_at_once_are_one_predict():
 
 
 def test_methods_are_not_mixed():
-    """Nor is a batch split."""
+    """A batch is not split either."""
     model = Model()
     batches = [
         batch(1.0),

@@ -60,12 +60,12 @@ def test_sparse_outputs_become_rows():
     ],
 )
 def test_nan_and_infinity_are_found_at_any_depth(answers: object, count: int):
-    """Before they could become invalid JSON."""
+    """They never become invalid JSON."""
     assert non_finite(answers) == count
 
 
 def test_predictions_become_json():
-    """Also numpy's scalars inside of object arrays; NaN becomes null."""
+    """This includes numpy's scalars inside object arrays; NaN becomes null."""
     assert orjson.loads(to_json([1, "x", None, [np.float64(0.5), np.int64(3)], np.nan])) == [
         1,
         "x",
@@ -76,6 +76,6 @@ def test_predictions_become_json():
 
 
 def test_what_json_has_not_is_the_models_failure():
-    """Rather than invalid JSON."""
+    """The answer is an error, not invalid JSON."""
     with pytest.raises(ModelFailed):
         to_json([object()])

@@ -174,7 +174,7 @@ def run(
 
 
 def test_without_behaviour_it_doubles_at_most():
-    """Or takes four; and looks back five minutes before it goes down."""
+    """It may also add four, and looks back five minutes before it scales down."""
     assert run([40] * 4, 1, 1, 40, None) == [1, 4, 8, 16, 32]
     assert run([1] * 22, 9, 1, 40, None) == [9] * 21 + [1, 1]
 
@@ -205,7 +205,7 @@ asked = st.lists(st.integers(0, 80), min_size=1, max_size=60)
 def test_replicas_never_leave_their_bounds(
     raws: list[int], between: tuple[int, int], behaviour: Behaviour | None, data: st.DataObject
 ):
-    """Whatever the metrics say."""
+    """The bounds hold whatever the metrics say."""
     low, high = between
     replicas = run(raws, data.draw(st.integers(low, high)), low, high, behaviour)
     assert all(low <= count <= high for count in replicas)

@@ -131,7 +131,7 @@ def test_what_is_no_autoscaler_is_told(manifests: str, message: str):
     ],
 )
 def test_a_trace_that_is_none_is_told(text: str, message: str, tmp_path: Path):
-    """File, and what it needs."""
+    """The error names the file and what it needs."""
     file = tmp_path / "load.csv"
     file.write_text(text)
     with pytest.raises(StartupError, match=message):
@@ -146,7 +146,7 @@ def test_a_place_that_can_not_be_written_is_told(tmp_path: Path):
 
 
 def test_manifests_that_are_no_text_are_told(tmp_path: Path):
-    """A picture is an example."""
+    """This includes a picture."""
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
     done = run(tmp_path / "picture.yaml")
     assert (done.exit_code, "can't be read as text" in done.output) == (1, True)
@@ -166,7 +166,7 @@ def test_manifests_that_are_no_text_are_told(tmp_path: Path):
     ],
 )
 def test_metrics_that_are_not_simulated_are_told(tmp_path: Path, metric: dict[str, Any]):
-    """Rather than left out."""
+    """They are not left out in silence."""
     hpa = yaml.safe_load((BASE / "ml-inference-hpa.yaml").read_text())
     hpa["spec"]["metrics"].append(metric)
     (tmp_path / "hpa.yaml").write_text(yaml.safe_dump(hpa))

@@ -35,7 +35,7 @@ def result(answers: list[SentRequest], *, cpu: float | None = 0.1) -> report.Res
 
 @given(st.lists(st.builds(Stage, st.integers(1, 600), st.integers(1, 5000)), min_size=1))
 def test_stages_are_read_as_they_are_written(given_: list[Stage]):
-    """Any number of them."""
+    """There may be any number of them."""
     assert list(stages.parse(",".join(map(str, given_)))) == given_
 
 

@@ -160,7 +160,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("text", MISTAKES)
 def test_a_mistake_in_the_project_file_is_one_sentence(here: Path, text: str):
-    """In every command that reads the file, it names the key and says what to write."""
+    """Every command that reads the file names the key and says what to write."""
     given = text if text.startswith("[names]") else f"{text}\n{NAMES}"
     (here / "scoring.toml").write_bytes(given.encode(errors="surrogatepass"))
     for command in ("artifact", "names"):

@@ -19,7 +19,7 @@ def percents(draw: st.DrawFn) -> dict[str, int]:
 
 @given(percents(), st.integers(0, 400))
 def test_each_has_its_share_at_any_time(percent: dict[str, int], picks: int):
-    """To within one for each that shares, whatever is missing to 100 included."""
+    """It is within one request of its share, whatever is missing to 100."""
     shares = Shares(percent)
     seen = Counter(shares.pick() for _ in range(picks))
     for name, share in percent.items():
@@ -29,7 +29,7 @@ def test_each_has_its_share_at_any_time(percent: dict[str, int], picks: int):
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 400))
 def test_two_are_never_off_by_a_whole_request(share: int, other: int, picks: int):
-    """As blue and green are, whatever both leave to nobody."""
+    """This holds for blue and green, whatever both leave to nobody."""
     percent = {"blue": share, "green": min(other, 100 - share)}
     shares = Shares(percent)
     seen = Counter(shares.pick() for _ in range(picks))

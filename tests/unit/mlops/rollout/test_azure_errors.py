@@ -5,7 +5,7 @@ from mlops.rollout import azure_errors
 
 
 class Busy:
-    """What azure-core makes an error of."""
+    """A response of which azure-core makes an error."""
 
     status_code, reason, headers = 409, "Conflict", {}
 

@@ -1,4 +1,4 @@
-"""Where a deployment's file comes from, and where it is found again."""
+"""The origin of a deployment's file, and how it is found again."""
 
 import subprocess
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_uncommitted_changes_are_told(repository: Path):
 
 
 def test_without_git_the_file_is_known_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """And no commit."""
+    """It has no commit."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "blue.yml").write_text("name: blue\n")

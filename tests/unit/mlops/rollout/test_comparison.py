@@ -31,7 +31,7 @@ def test_what_differs_is_told_with_its_interval():
 
 
 def test_twins_show_no_difference():
-    """The intervals hold nought."""
+    """The intervals contain 0."""
     found = rows(tally(3), tally(4))
     assert {row.verdict for row in found.values()} == {"no difference shown"}
 

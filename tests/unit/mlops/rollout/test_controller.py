@@ -52,7 +52,7 @@ def test_a_bad_one_is_rolled_back_with_the_reason(
 
 
 def test_one_that_does_not_start_gets_no_request(endpoint: Simulated, tmp_path: Path):
-    """Its last line is told."""
+    """The reason has the last line of its log."""
     endpoint.starts = False
     assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
     assert "ModuleNotFoundError: sklearn" in reason(endpoint, tmp_path)

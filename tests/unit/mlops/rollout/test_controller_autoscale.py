@@ -133,7 +133,7 @@ def end_is_cut_off(endpoint: Simulated) -> None:
 
 
 def test_a_split_that_is_held_scales_both(endpoint: Simulated, tmp_path: Path):
-    """Each from its own minimum."""
+    """Each scales from its own minimum."""
     assert (
         rollout(
             endpoint, tmp_path, Plan(OLD, NEW, steps(traffic=(10, 50)), hold_s=60, patience_s=300)

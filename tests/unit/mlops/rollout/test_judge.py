@@ -143,7 +143,7 @@ def test_an_old_one_that_died_unproves_nothing():
 
 
 def test_none_need_agree_where_none_was_asked_to():
-    """But something must have been compared."""
+    """Predictions must still have been compared."""
     rng = np.random.default_rng(11)
     sides, lenient = (tally(rng, 600), tally(rng, 600)), Rules(agreement=0)
     assert judge(*sides, Agreement(0, 10), lenient)[-1].standing is Standing.FINE

@@ -97,7 +97,7 @@ def test_a_rollout_that_was_rolled_back_from_elsewhere_touches_nothing_more(
 def test_who_rolls_back_at_the_very_end_keeps_the_old_deployment(
     overtaking: Callable[..., tuple[Simulated, Any]], tmp_path: Path
 ):
-    """Between the promotion and the deletion."""
+    """This holds between the promotion and the deletion."""
 
     def after_promotion(endpoint: Simulated) -> None:
         written = endpoint.update

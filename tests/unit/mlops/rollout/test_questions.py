@@ -78,7 +78,7 @@ def test_a_model_without_names_is_asked_by_position(tmp_path: Path):
 
 
 def test_a_sample_for_a_model_of_which_nothing_is_known_is_sent_by_the_files_names(tmp_path: Path):
-    """If it has any."""
+    """A file without names is sent without."""
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     assert sent(table(tmp_path / "rows.csv", ())) == [
         {"input_data": {"columns": ["a", "b"], "data": [[1, 2]]}}
@@ -88,7 +88,7 @@ def test_a_sample_for_a_model_of_which_nothing_is_known_is_sent_by_the_files_nam
 
 
 def test_a_large_sample_is_sent_by_a_hundred_rows():
-    """More the service refuses."""
+    """The service refuses more."""
     assert sent(Questions(rows=[[1.0]] * 250)) == [
         {"data": [[1.0]] * count} for count in (100, 100, 50)
     ]

@@ -27,7 +27,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class Emptied(Still):
-    """Blue was deleted."""
+    """An endpoint whose blue was deleted."""
 
     def __init__(self) -> None:
         super().__init__({"green": 100})

@@ -29,7 +29,7 @@ SOURCE = Source(
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Still:
-    """Half-way from blue to green."""
+    """An endpoint half-way from blue to green."""
     made = half_way()
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: made)
     return made

@@ -183,7 +183,7 @@ def test_a_rollback_from_any_machine_ends_at_what_served_before(happens: list[Ac
 
 
 def test_a_rollout_that_nothing_happens_to_is_promoted_here_too(tmp_path: Path):
-    """Else the test above would try less than it says."""
+    """The test above tries as much as it says."""
     cloud = Cloud()
     quiet = {"kills": False, "killed_at": NEVER, "fails_at": NEVER, "answer_lost_at": NEVER}
     _play(

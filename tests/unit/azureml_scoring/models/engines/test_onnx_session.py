@@ -41,7 +41,7 @@ def half_a_gpu(no_gpu: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_provider_that_is_not_there_says_what_to_install():
-    """Rather than computing elsewhere in silence."""
+    """The model is not computed elsewhere in silence."""
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.fail("this test is for machines without CUDA")
     with pytest.raises(StartupError, match="onnxruntime-gpu"):
@@ -55,7 +55,7 @@ def test_a_graph_that_can_not_be_run_says_what_to_do():
 
 
 def test_a_model_of_which_nothing_would_run_on_the_gpu_is_refused(no_gpu: None):
-    """Rather than said to run there: ONNX Runtime takes the CPU in its place without a word."""
+    """ONNX Runtime would take the CPU in its place without a message."""
     assert isinstance(LINEAR, bytes)
     with pytest.raises(StartupError, match="no part of this model can run there"):
         onnx_session.open_session(LINEAR, provider="cuda")
@@ -76,7 +76,7 @@ def test_where_the_nodes_of_a_graph_run_is_told(half_a_gpu: None):
 
 
 def test_on_the_cpu_all_nodes_run_there():
-    """So there is nothing to count."""
+    """Placement needs no count."""
     assert isinstance(LINEAR, bytes)
     session = onnx_session.open_session(LINEAR)
     assert (

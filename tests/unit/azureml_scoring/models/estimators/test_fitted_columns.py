@@ -100,7 +100,7 @@ def test_encoders_that_were_fitted_on_an_array_tell_by_place(named: bool):
     ids=lambda e: type(e).__name__,
 )
 def test_what_only_takes_numbers_was_fitted_on_numbers(estimator: BaseEstimator):
-    """So NA in such a column is a missing value, and leading zeros don't make a code."""
+    """NA in such a column is a missing value, and leading zeros do not make a code."""
     X, y = support.diabetes()
     assert {f.dtype for f in fitted_types(estimator.fit(X, y), list(X.columns)).values()} == {
         "number"

@@ -109,7 +109,7 @@ def test_null_is_left_to_the_model(tmp_path: Path):
 
 
 def bands(frame: pd.DataFrame) -> pd.DataFrame:
-    """Texts of numbers."""
+    """Return texts of numbers."""
     return pd.DataFrame(
         {"band": np.where(np.asarray(frame)[:, 0].astype(float) > 2, "high", "low")}
     )
@@ -172,7 +172,7 @@ def test_columns_that_a_bag_has_shuffled_are_told_by_their_place(tmp_path: Path)
 
 
 def test_a_column_transformer_of_numbers_takes_numbers(tmp_path: Path):
-    """And missing values where one of its steps does, which only a request shows."""
+    """It takes missing values if one of its steps does, which only a request shows."""
     frame = pd.DataFrame({"a": [1.0, np.nan] * 10, "b": [1, 2] * 10})
     columns = make_column_transformer((SimpleImputer(), ["a"]), (StandardScaler(), ["b"]))
     estimator = make_pipeline(columns, LinearRegression()).fit(frame, [0, 1] * 10)
@@ -214,7 +214,7 @@ class Endless:
 
 
 def test_an_estimator_that_has_no_end_is_walked_no_further_than_needed():
-    """Nor does one that holds itself hang."""
+    """An estimator that holds itself does not hang either."""
     from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 
     assert [feature.dtype for feature in fitted_columns(Endless(), 2)] == ["any", "any"]

@@ -56,7 +56,7 @@ def refused_rows(loaded: Model, rows: list[list[Any]]) -> str:
 
 @pytest.mark.parametrize("values", [["1", "2"], [True, False], [7, 8], [0.5, 1.5]], ids=str)
 def test_an_encoder_alone_takes_what_it_knows(values: list[object], tmp_path: Path):
-    """And nothing that only looks alike."""
+    """It takes no value that only looks alike."""
     frame = pd.DataFrame({"a": values * 10, "b": ["x", "y"] * 10})
     estimator = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(frame, [0, 1] * 10)
     loaded = served(estimator, tmp_path)
@@ -82,7 +82,7 @@ IGNORING = [
 def test_a_text_for_a_code_is_refused_and_a_code_for_a_text(
     encoder: Any, form: str, tmp_path: Path
 ):
-    """Also by an encoder alone that answers what it does not know, and whatever other rows the
+    """An encoder alone that would answer unknown values refuses them too, whatever other rows the
     request has."""
     for name, (known, other) in {"codes": ([3, 5], "3"), "texts": (["3", "5"], 3)}.items():
         frame = pd.DataFrame({"a": known * 10})
@@ -149,7 +149,7 @@ def same(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.mark.parametrize("encoder", IGNORING, ids=lambda encoder: type(encoder).__name__)
 def test_no_row_is_answered_in_company_that_is_refused_alone(encoder: Any, tmp_path: Path):
-    """Where a column's dtype is not known, rows are joined only with rows of the same types."""
+    """Rows are joined only with rows of the same types if a column's dtype is not known."""
     frame = pd.DataFrame({"a": ["x", "y"] * 10, "b": [1, 2] * 10})
     columns = make_column_transformer(
         (make_pipeline(FunctionTransformer(same), clone(encoder)), ["a"])

@@ -39,7 +39,7 @@ def test_an_estimator_that_computes_in_place_spoils_no_batch():
 
 @pytest.mark.parametrize("order", [FAIL, EXIT, SHORT])
 def test_a_broken_model_is_our_failure(told: Predictor, order: float):
-    """Also one that tries to leave the process or answers too many rows."""
+    """This includes one that tries to leave the process or answers too many rows."""
     with pytest.raises(ModelFailed):
         ask(told, order)
 

@@ -78,7 +78,7 @@ def test_real_files_are_far_from_the_bounds(path: Path):
 
 
 def test_aliases_are_read_as_ever():
-    """Also merged into mappings, and several documents with anchors of their own."""
+    """They may be merged into mappings, and several documents may have their own anchors."""
     text = "a: &a {x: 1}\nb: {<<: *a, y: *a}\n---\nc: &a [1]\nd: *a\n"
     assert bounded_yaml.load_all(text) == list(yaml.safe_load_all(text))
 

@@ -180,7 +180,7 @@ def told_in_a_sentence() -> Iterator[None]:
 
 
 def is_read_as_it_stands(artifact: Path) -> bool:
-    """But for parts that may be left out."""
+    """Check that the manifest is read unchanged, except for parts that may be left out."""
     written = Manifest.read(artifact).write(artifact.parent)
     stands = json.loads((artifact / "manifest.json").read_text())
     as_read: dict[str, Any] = json.loads(written.read_text())
@@ -196,7 +196,7 @@ def is_read_as_it_stands(artifact: Path) -> bool:
 def test_files_outside_of_the_folder_are_not_read(
     demo_model: Path, tmp_path: Path, key: str, name: str
 ):
-    """Also where the manifest gives their right digest, and by a link."""
+    """This holds for links too, and if the manifest has the right digest."""
     folder = Path(shutil.copytree(demo_model, tmp_path / "artifact"))
     kind = "model.joblib" if key == "model_file" else "model.onnx"
     secret = shutil.copy(folder / kind, tmp_path / "secret.joblib")

@@ -1,5 +1,5 @@
-"""For each test an endpoint, over the real clients of Azure, behind which a server here answers as
-Azure does."""
+"""An endpoint for each test, over Azure's real clients, with a server here that answers as Azure
+does."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def test_a_new_deployment_starts_as_large_as_the_scaled_one_is(scaled: Setting):
 
 
 def test_a_file_that_asks_for_more_is_heeded(scaled: Setting):
-    """The larger of the two."""
+    """The larger number of instances counts."""
     file = scaled.folder / "green.yml"
     file.write_text(file.read_text().replace("instance_count: 3", "instance_count: 9"))
     scaled.endpoint.deploy("green")
@@ -110,7 +110,7 @@ def test_what_passes_by_itself_is_waited_out(scaled: Setting, method: str, reply
     ],
 )
 def test_who_may_not_is_told_which_role(scaled: Setting, method: str, path: str, what: str):
-    """It is another one than for all else."""
+    """The role is another one than for all other calls."""
     denied = {
         "error": {
             "code": "AuthorizationFailed",
@@ -124,7 +124,7 @@ def test_who_may_not_is_told_which_role(scaled: Setting, method: str, path: str,
 
 
 def test_nobody_who_may_not_look_deploys(scaled: Setting):
-    """It is found before anything is changed."""
+    """The missing right is noticed before anything is changed."""
     scaled.server.fail(1, Reply(403, None), "GET", "/autoscaleSettings")
     refusal(lambda: scaled.endpoint.deploy("green"))
     assert scaled.server.sent("PUT", GREEN) == []

@@ -56,7 +56,7 @@ def test_the_log_of_one_container_is_enough(here: Setting):
 
 
 def test_the_logs_of_what_is_not_there_are_refused(here: Setting):
-    """Rather than empty."""
+    """The command does not return empty logs."""
     assert "was not found" in refusal(lambda: here.endpoint.logs("red"))
 
 

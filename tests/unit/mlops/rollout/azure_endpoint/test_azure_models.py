@@ -161,7 +161,7 @@ def test_a_datastore_that_may_not_be_asked_is_told(store: Setting, tmp_path: Pat
 
 
 def test_who_is_not_signed_in_is_told(store: Setting, tmp_path: Path):
-    """How to do it."""
+    """The error says how to sign in."""
 
     class Nobody:
         def get_token(self, *_: str, **__: Any) -> Any:

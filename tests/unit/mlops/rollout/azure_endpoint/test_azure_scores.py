@@ -22,7 +22,7 @@ def test_a_score_is_asked_with_what_the_endpoint_wants(here: Setting, mode: str)
 
 
 def test_a_deployment_is_asked_by_name(here: Setting):
-    """Whatever the traffic."""
+    """It is used whatever the traffic."""
     both(here)
     direct(here.endpoint, Traffic({"blue": 100}))
     here.azure.models |= {name: lambda _, name=name: Reply(200, name) for name in ("blue", "green")}

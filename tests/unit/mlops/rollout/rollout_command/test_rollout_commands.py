@@ -157,7 +157,7 @@ def test_without_azures_clients_it_is_told_how_to_get_them(
 
 
 def test_an_artifact_without_a_manifest_is_refused(endpoint: Still, green: Path, tmp_path: Path):
-    """Rather than to roll out without golden rows."""
+    """No rollout starts without golden rows."""
     (tmp_path / "empty").mkdir()
     status, told = mlops("rollout", green, "--artifact", tmp_path / "empty")
     assert (status, "mlops package" in told) == (1, True)
