@@ -27,7 +27,7 @@ export CHECKPOINT_DISABLE ?= 1
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements

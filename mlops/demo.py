@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
-from mlops.package import check_out, package
+from mlops.artifact_folder import check_out
+from mlops.package import package
 from mlops.say import Say
 
 NAME = "diabetes-classifier"

@@ -10,7 +10,7 @@ import orjson
 
 from azureml_scoring.admission import Admission
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.files import artifact
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.models.loading import load

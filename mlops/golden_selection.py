@@ -10,7 +10,7 @@ import orjson
 import pandas as pd
 
 from azureml_scoring.errors import ScoringError, StartupError, reason
-from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.batch import Batch, InputRow
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
@@ -21,7 +21,7 @@ from mlops import sample_file
 from mlops.csv_file import CsvFile
 from mlops.read_as import listed
 from mlops.say import Say
-from mlops.synthetic_rows import InputRow, SyntheticRows
+from mlops.synthetic_rows import SyntheticRows
 
 GOLDEN_ROWS = 10
 MIN_NEW_ROWS = 3
@@ -35,8 +35,8 @@ MAX_FILE_ROWS = 100
 
 Choice = Literal["synthetic", "sample"]
 CHOICES: dict[str, Choice] = {"synthetic": "synthetic", "sample": "sample"}
-Source = Choice | pd.DataFrame
-GoldenOption = Source | CsvFile
+GoldenSource = Choice | pd.DataFrame
+GoldenOption = GoldenSource | CsvFile
 """A source, or a CSV that is yet to be read with the types of the fit."""
 
 
@@ -65,7 +65,7 @@ class GoldenSelector:
         self._finite = finite
         self._methods = list(finite) or contract.methods[:1]
 
-    def select(self, source: Source, sample: list[InputRow], say: Say) -> list[InputRow]:
+    def select(self, source: GoldenSource, sample: list[InputRow], say: Say) -> list[InputRow]:
         """Return the golden rows. Raises StartupError if the model does not answer them."""
         if isinstance(source, pd.DataFrame):
             return self._of_file(source)

@@ -21,7 +21,7 @@ from azureml_scoring.models.predictions import to_json
 from mlops import sample as samples
 from mlops.blame import sample_failure
 from mlops.contract_trial import answers_alike, check_json_answers, with_fractions
-from mlops.golden_selection import GoldenSelector, Source, comparable, spread
+from mlops.golden_selection import GoldenSelector, GoldenSource, comparable, spread
 from mlops.probe import with_container, with_missing
 from mlops.sample_columns import golden_columns, model_columns
 from mlops.say import Say
@@ -58,7 +58,7 @@ def measure(
     say: Say,
     default: str | None = None,
     signed: Sequence[str] = (),
-    golden_rows: Source = "synthetic",
+    golden_rows: GoldenSource = "synthetic",
 ) -> Measurement:
     """Measure the estimator on a sample.
 
@@ -74,7 +74,7 @@ def measure(
 
 
 def _measured(
-    estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: Source
+    estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: GoldenSource
 ) -> Measurement:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-HEADER = "ms-azureml-model-error-statuscode"
+STATUS_HEADER = "ms-azureml-model-error-statuscode"
+REASON_HEADER = "ms-azureml-model-error-reason"
 
 
 def model_status(status: int, headers: Mapping[str, str]) -> int:
     """Return the model's status from the header of a 424, or else ``status``."""
-    original = headers.get(HEADER) or ""
+    original = headers.get(STATUS_HEADER) or ""
     return int(original) if status == 424 and re.fullmatch("[3-5][0-9][0-9]", original) else status

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,10 @@ from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact, model_file
 from azureml_scoring.models.files.artifact import Artifact
-from azureml_scoring.models.files.manifest import FILE_NAME, Manifest, running_versions
+from azureml_scoring.models.files.manifest import Manifest, running_versions
 from azureml_scoring.models.files.model_file import UntrustedTypes
 from azureml_scoring.settings import Settings
-from mlops import jobs
+from mlops import artifact_folder, jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
@@ -62,7 +60,7 @@ def package(
     golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
         others like them.
     """
-    check_out(out, force)
+    artifact_folder.check_out(out, force)
     say(f"Loading {model}")
     settings = Settings(
         scoring_model_path=model.absolute(),
@@ -102,7 +100,7 @@ def package(
         baselines=measurement.baselines,
     )
     say(f"Writing {out}")
-    _write(manifest, source.file, graph, out)
+    artifact_folder.write(manifest, source.file, graph, out)
     return manifest
 
 
@@ -184,63 +182,3 @@ def _note_on_jobs(
     with contextlib.suppress(StartupError), startup_error_when("its n_jobs was looked for"):
         if line := jobs.note(estimator, lambda: predict(row)):
             say(f"  {line}")
-
-
-def check_out(out: Path, force: bool) -> None:
-    """Refuse to replace anything but an artifact folder. Raises StartupError."""
-    if out.is_symlink():
-        raise StartupError(
-            f"{out} is a symbolic link, which is not replaced; name the folder that it leads to."
-        )
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not force:
-        raise StartupError(
-            f"{out} exists and is not empty; name another folder or give --force to replace it."
-        )
-    if not _is_artifact(out):
-        raise StartupError(
-            f"{out} holds more than an artifact, so it is not replaced; name another folder."
-        )
-
-
-def _is_artifact(folder: Path) -> bool:
-    """Tell whether ``folder`` holds an artifact and nothing more. Raises StartupError if its
-    manifest can't be read."""
-    if not (folder / FILE_NAME).is_file():
-        return False
-    try:
-        written = {FILE_NAME, *Manifest.read(folder).files}
-    except StartupError:
-        raise StartupError(
-            f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or "
-            f"name another folder."
-        ) from None
-    return all(
-        path.name in written and path.is_file() and not path.is_symlink()
-        for path in folder.iterdir()
-    )
-
-
-def _write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
-    """Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
-        folder = Path(scratch) / "artifact"
-        folder.mkdir()
-        shutil.copyfile(file, folder / file.name)
-        with (folder / file.name).open("rb") as copied:
-            if hashlib.file_digest(copied, "sha256").hexdigest() != manifest.files[file.name]:
-                raise StartupError(f"{file} changed while it was packaged; run this again.")
-        if manifest.onnx:
-            (folder / manifest.onnx.file).write_bytes(graph)
-        manifest.write(folder)
-        replaced = Path(scratch) / "replaced"
-        try:
-            if out.exists():
-                out.rename(replaced)
-            folder.rename(out)
-        except BaseException:
-            if replaced.exists() and not out.exists():  # keep the old one after an interrupt
-                replaced.rename(out)
-            raise

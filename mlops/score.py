@@ -16,7 +16,8 @@ import orjson
 from azureml_scoring.inputs.contract import Feature
 from mlops.model_features import features_of
 from mlops.plain_text import printable_json
-from mlops.score_client import ScoreClient, ScoreRefused
+from mlops.score_client import ScoreClient
+from mlops.score_refused import ScoreRefused
 from mlops.score_rows import RowsRequest, batches
 
 WRONG_TYPE = "wrong_type"

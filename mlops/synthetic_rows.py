@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from azureml_scoring.inputs.batch import InputRow
 from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
 from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
 
-InputRow = list[Any]
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]
 """Takes ranks within (0, 1) and a random generator, and returns a value for each rank."""
 

@@ -14,8 +14,9 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.column import column_values
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.forms import forms
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.numeric_body import numbers
-from azureml_scoring.inputs.payload import Limits, Table
+from azureml_scoring.inputs.payload import Table
 
 MAX_NAMED_COLUMNS = 10
 """How many missing columns an error names."""

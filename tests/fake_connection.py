@@ -16,7 +16,7 @@ from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.response import Response
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import Answer, MustWait
 

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from mlops.cli import main
 from mlops.endpoint import EndpointAnswer, Observation, Source, State, Status, Traffic
+from mlops.rollout.journal import Journal
 from mlops.rollout.model_reference import Registered
 from mlops.rollout.record import Record, RolloutPhase
 
@@ -108,3 +109,15 @@ def mlops(*words: str | Path, env: Mapping[str, str | None] = WORKSPACE) -> tupl
     """Run a command; return its exit status and output."""
     result = CliRunner().invoke(main, [str(word) for word in words], env=env)
     return result.exit_code, result.output
+
+
+def started(file: Path, key: str = "v2") -> Journal:
+    journal = Journal(file)
+    journal.write(
+        "started",
+        key=key,
+        run=ROLLING.run,
+        endpoint="diabetes",
+        plan={"old": "blue", "new": "green"},
+    )
+    return journal

@@ -22,7 +22,7 @@ from mlops.hpa.scaler import autoscaler
 
 RENDER_ADVICE = "if it is a patch, give what `kubectl kustomize` renders"
 SCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
-Manifest = dict[str, Any]
+KubernetesObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Manifests:
     """An autoscaler and the Deployment that it names, as they were read."""
 
     name: str
-    scaler: Manifest
-    deployment: Manifest
+    scaler: KubernetesObject
+    deployment: KubernetesObject
 
     def setup(self) -> Setup:
         """Return what the manifests say. Raises StartupError."""
@@ -120,7 +120,7 @@ class Manifests:
 def read(paths: Iterable[Path]) -> list[Manifests]:
     """Read the autoscalers in ``paths``, each with its Deployment from one of ``paths`` or from the
     same folder. Raises StartupError."""
-    documents: list[tuple[Path, Manifest]] = [
+    documents: list[tuple[Path, KubernetesObject]] = [
         (path, manifest) for path in paths for manifest in _documents(path)
     ]
     scalers = [(path, manifest) for path, manifest in documents if manifest["kind"] in SCALERS]
@@ -146,14 +146,14 @@ def _resource(name: str, container: Mapping[str, Any], kind: str, resource: str)
     return quantity
 
 
-def _pod_spec(deployment: Manifest) -> dict[str, Any]:
+def _pod_spec(deployment: KubernetesObject) -> dict[str, Any]:
     spec: dict[str, Any] = deployment["spec"]["template"]["spec"]
     return spec
 
 
 def _deployment(
-    scaler: Manifest, path: Path, documents: Sequence[tuple[Path, Manifest]]
-) -> Manifest:
+    scaler: KubernetesObject, path: Path, documents: Sequence[tuple[Path, KubernetesObject]]
+) -> KubernetesObject:
     """Find the Deployment that ``scaler`` names, first in its own file or folder."""
     try:
         wanted = scaler["spec"]["scaleTargetRef"]["name"]
@@ -173,7 +173,7 @@ def _deployment(
     )
 
 
-def _documents(path: Path) -> list[Manifest]:
+def _documents(path: Path) -> list[KubernetesObject]:
     """Return all manifests of a file, of a folder's files, or of standard input, which is ``-``."""
     if str(path) == "-":
         return _loaded(path, sys.stdin.read())
@@ -184,7 +184,7 @@ def _documents(path: Path) -> list[Manifest]:
         raise StartupError(f"{path} can't be read as text; name manifests in YAML.") from None
 
 
-def _loaded(path: Path, text: str) -> list[Manifest]:
+def _loaded(path: Path, text: str) -> list[KubernetesObject]:
     try:
         documents = bounded_yaml.load_all(text)
     except yaml.YAMLError as error:

@@ -111,7 +111,8 @@ def load(
     from mlops.load.progress import Progress
     from mlops.load.run import LoadPlan, run
     from mlops.score import address_of, deployment_of, secret_of
-    from mlops.score_client import ScoreClient, ScoreRefused, headers_of
+    from mlops.score_client import ScoreClient, headers_of
+    from mlops.score_refused import ScoreRefused
 
     address, secret = address_of(url, secret_env), secret_of(secret_env)
     deployment = deployment_of(deployment)

@@ -62,7 +62,7 @@ class LoadRun:
     cpu: float | None
 
 
-class Generator:
+class GeneratorProcess:
     """The generator at work. ``began``: when its first request was due, in seconds since 1970.
     ``cpu``: as in ``LoadRun``."""
 
@@ -94,7 +94,7 @@ class Generator:
 
 
 @contextlib.contextmanager
-def generating(plan: LoadPlan) -> Iterator[Generator]:
+def generating(plan: LoadPlan) -> Iterator[GeneratorProcess]:
     """Start the generator, and end it with the block. Raises StartupError."""
     process = subprocess.Popen(
         [sys.executable, "-m", "mlops.load.generator"],
@@ -104,7 +104,7 @@ def generating(plan: LoadPlan) -> Iterator[Generator]:
     )
     with process:
         try:
-            yield Generator(process, plan)
+            yield GeneratorProcess(process, plan)
         finally:
             process.kill()
 

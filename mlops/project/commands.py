@@ -58,7 +58,7 @@ def artifact(model: Path | None, sample: Path | None, version: str, out: Path, f
     options = {**project.options, **overrides}
     _check_model(options)
     from mlops import demo
-    from mlops.package import check_out
+    from mlops.artifact_folder import check_out
 
     check_out(out, force=True)
     replaced = _is_full(out)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from azureml_scoring.errors import ClientError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.files.manifest import Manifest
 from validation import validate
 

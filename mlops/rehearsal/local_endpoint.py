@@ -23,8 +23,8 @@ from mlops.endpoint import (
     Status,
     Traffic,
 )
+from mlops.model_status import model_status
 from mlops.rehearsal.deployment import DeployedModel
-from mlops.rehearsal.splitter import STATUS
 
 TIMEOUT_S = 120
 
@@ -80,7 +80,7 @@ class LocalEndpoint:
             {DEPLOYMENT_HEADER: deployment} if deployment else {}
         )
         answer = self._send("POST", "/score", content=body, headers=headers)
-        status = int(answer.headers.get(STATUS, answer.status_code))
+        status = model_status(answer.status_code, answer.headers)
         return EndpointAnswer(status, answer.content, (time.perf_counter() - began) * 1000)
 
     def observations(self, since: float) -> Sequence[Observation]:

@@ -13,9 +13,9 @@ import aiohttp
 from aiohttp import web
 
 from mlops.endpoint import DEPLOYMENT_HEADER, Observation, Traffic
+from mlops.model_status import REASON_HEADER, STATUS_HEADER
 from mlops.rehearsal.shares import Shares
 
-STATUS, REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
 REQUEST_TIMEOUT_S = 5
 """Azure's default."""
 
@@ -78,7 +78,7 @@ class Splitter:
         self._observations.append(
             Observation(started, name, status, (time.perf_counter() - began) * 1000)
         )
-        error = {STATUS: str(status), REASON: reason} if shown == 424 else {}
+        error = {STATUS_HEADER: str(status), REASON_HEADER: reason} if shown == 424 else {}
         shown_headers = {
             DEPLOYMENT_HEADER: name,
             "x-request-id": headers["x-request-id"],

@@ -68,7 +68,7 @@ def say_comparison(
     """Print the table and write the picture. Raises EndpointError, also if no predictions could be
     compared."""
     from mlops.rollout import comparison, comparison_picture
-    from mlops.rollout.judge import RequestTally
+    from mlops.rollout.request_tally import RequestTally
     from mlops.rollout.same_rows import agreement
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mlops.rollout.judge import QUANTILES, Agreement, RequestTally
+from mlops.rollout.judge import Agreement
+from mlops.rollout.request_tally import QUANTILES, RequestTally
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000

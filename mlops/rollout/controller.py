@@ -11,15 +11,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 
-from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
-from mlops.rollout.claim import EndpointClaim, Overtaken, check_free
+from mlops.endpoint import Endpoint, State, Status, Traffic, same
+from mlops.rollout.claim import EndpointClaim, Overtaken
 from mlops.rollout.ending import end
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import Finding, RequestTally, Rules, breaches, judge, proven
+from mlops.rollout.judge import Finding, Rules, breaches, judge, proven
 from mlops.rollout.plan import COMPARING_ACTIONS, Action, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
-from mlops.rollout.record import Record, RolloutPhase, new_run
+from mlops.rollout.record import Record, new_run
+from mlops.rollout.request_tally import RequestTally
 from mlops.rollout.same_rows import agreement, answered
+from mlops.rollout.start_check import start_check
 from mlops.rollout.way_back import note_overtaken, put_back
 
 LOOK_S = 10
@@ -73,7 +75,8 @@ class Rollout:
         nothing was changed."""
         status = self._endpoint.status()
         earlier = self._earlier(status)
-        check = self._start_check(earlier)
+        runs = {self._claim.run, self._journal.run()}
+        check = start_check(self._endpoint.name, self._plan, runs, earlier)
         check(status)
         done = [event for event in earlier if event["event"] == "proven"]
         self._check_questions(done)
@@ -124,33 +127,6 @@ class Rollout:
         return end(
             self._endpoint, self._plan, self._journal, self._claim, f"every step was proven{waived}"
         )
-
-    def _start_check(self, earlier: Sequence[Event]) -> Callable[[Status], None]:
-        """Return the check that the endpoint is free for this rollout; it raises EndpointError.
-        ``earlier``: says how much traffic the new deployment may have by now."""
-        begun = max((event["step"]["percent"] for event in earlier if "step" in event), default=0)
-        runs = {self._claim.run, self._journal.run()}
-        name, old, new = self._endpoint.name, self._plan.old, self._plan.new
-
-        def check(status: Status) -> None:
-            record = check_free(status, name, runs)
-            live = status.traffic.without_zeros().live
-            if (
-                record
-                and record.phase is RolloutPhase.ROLLING
-                and (record.old, record.new) != (old, new)
-            ):
-                raise EndpointError(
-                    f"A rollout {record.old} to {record.new} of {name} was cut off; run that "
-                    f"again, or end it: mlops rollback {name}."
-                )
-            if not live or live.get(new, 0) > begun or live.keys() - {old, new}:
-                raise EndpointError(
-                    f"The traffic is {live}, which this rollout did not bring about; give {old} "
-                    f"100 first: mlops rollback {name}, or mlops rollback {name} --to {old}."
-                )
-
-        return check
 
     def _check_questions(self, done: Sequence[Event]) -> None:
         """Raise EndpointError if a check has no rows to ask.

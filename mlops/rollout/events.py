@@ -19,12 +19,12 @@ LINE_START = b'{"at": '
 """How each line begins that a journal wrote."""
 
 Percent = Annotated[int, Field(ge=0, le=100)]
-Shares = dict[str, Percent]
+TrafficShares = dict[str, Percent]
 Time = Annotated[float, Field(ge=0, le=253_402_300_799)]
 """Seconds since 1970, up to the year 9999."""
 
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Milliseconds = Annotated[float, Field(ge=0, le=1e12)] | None
+RequestCount = Annotated[int, Field(ge=0, le=2**53)]
+LatencyMs = Annotated[float, Field(ge=0, le=1e12)] | None
 
 strict = with_config(ConfigDict(strict=True, extra="allow", allow_inf_nan=False))
 
@@ -53,11 +53,11 @@ class Taken(TypedDict):
 
 @strict
 class SideFigures(TypedDict):
-    requests: Count
-    failed: Count
-    p50_ms: Milliseconds
-    p95_ms: Milliseconds
-    p99_ms: Milliseconds
+    requests: RequestCount
+    failed: RequestCount
+    p50_ms: LatencyMs
+    p95_ms: LatencyMs
+    p99_ms: LatencyMs
 
 
 @strict
@@ -97,8 +97,8 @@ class Directed(TypedDict):
     at: Time
     event: Literal["traffic"]
     share: Percent
-    live: Shares
-    mirror: Shares
+    live: TrafficShares
+    mirror: TrafficShares
 
 
 @strict
@@ -117,8 +117,8 @@ class Back(TypedDict):
     reason: str
     outcome: RolloutOutcome
     share: Percent
-    live: Shares
-    mirror: Shares
+    live: TrafficShares
+    mirror: TrafficShares
 
 
 @strict

@@ -20,7 +20,7 @@ from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.flask_routes import HttpScoring, mount
 from azureml_scoring.http.pages import pages_of
 from azureml_scoring.http.request_reader import RequestReader
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.micro_batching import MicroBatcher

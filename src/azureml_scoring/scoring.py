@@ -12,7 +12,7 @@ import orjson
 from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import InternalError, ScoringError
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.log import model_fields, timestamp
 from azureml_scoring.model_runner import ModelRunner
 from azureml_scoring.models.joint_predict import JointPredict

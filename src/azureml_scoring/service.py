@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from azureml_scoring.admission import Admission
 from azureml_scoring.errors import Overloaded, ScoringError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.log import text
 from azureml_scoring.model_runner import ModelRunner
 from azureml_scoring.models.micro_batching import MicroBatcher

@@ -6,130 +6,26 @@ change, and the cache recovers.
 
 from __future__ import annotations
 
-import itertools
-import random
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
-import support
-from blackbox.redis_proxy import TlsProxy, cut, faithful, garbage, moved, slow, tls_proxy
-from blackbox.server import THREADS, Server, serving, until
-from redis_server import Valkey, valkey
+from blackbox.cache_load import FRESH, Load, Seen, score
+from blackbox.redis_faults import FAULTS, PASSWORD, Fault, Place, environment
+from blackbox.server import until
+from redis_server import valkey
 
-PASSWORD = "correct-horse"
-CLIENTS = 3
 CALM, TROUBLE = 0.7, 2.0
 """Seconds of load before and during a fault."""
-
-FRESH = itertools.count(1_000_000)
-
-
-@dataclass
-class Place:
-    """A server whose only cache is Redis, reached over TLS through the proxy."""
-
-    server: Server
-    redis: Valkey
-    proxy: TlsProxy
-
-    @property
-    def admin(self) -> Any:
-        return self.redis.admin
-
-
-@dataclass
-class Seen:
-    """One answer."""
-
-    ms: float
-    right: bool
-    cache: str = ""
-
-
-@dataclass
-class Load:
-    """Clients that send requests without a pause, half of them for cached rows, and one that
-    probes."""
-
-    server: Server
-    seen: list[Seen] = field(default_factory=list)
-    probes: set[int] = field(default_factory=set)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        stop = threading.Event()
-        jobs: list[Callable[[threading.Event], None]] = [self._ask] * CLIENTS + [self._probe]
-        threads = [threading.Thread(target=job, args=(stop,)) for job in jobs]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join()
-
-    def _ask(self, stop: threading.Event) -> None:
-        with self.server.new_client() as client:
-            while not stop.is_set():
-                value = float(random.choice([random.randrange(20), next(FRESH)]))
-                self.seen.append(score(client, value))
-
-    def _probe(self, stop: threading.Event) -> None:
-        with self.server.new_client() as client:
-            while not stop.wait(0.05):
-                self.probes |= {
-                    client.get(path).status_code for path in ("/readiness", "/liveness")
-                }
-
-
-def score(client: Any, value: float) -> Seen:
-    answer = client.post("/score", json={"data": [[value]]})
-    body = answer.json()
-    if answer.status_code != 200:
-        return Seen(0.0, right=False)
-    metadata = body["metadata"]
-    return Seen(
-        metadata["inference_time_ms"], body["predictions"] == [2 * value], metadata["cache"]
-    )
 
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
-
-
-@contextmanager
-def environment(
-    folder: Path, authority: trustme.CA, redis: Valkey, *, hidden: bool = False, **env: str
-) -> Iterator[Place]:
-    """Return the server's environment. ``hidden``: the port is closed at first."""
-    certificates = folder / "ca.pem"
-    authority.cert_pem.write_to_path(str(certificates))
-    with tls_proxy(redis.port, authority) as proxy:
-        if hidden:
-            proxy.close()
-        ours = {
-            "REDIS_HOST": "localhost",
-            "REDIS_PORT": str(proxy.port),
-            "REDIS_PASSWORD": PASSWORD,
-            "REDIS_SSL_CA_CERTS": str(certificates),
-            "SCORING_CACHE_MAX_BYTES": "0",
-            "SCORING_CACHE_MUST_PAY": "false",
-        }
-        with serving(
-            support.scripted(folder / "model", "Steady"), folder, **THREADS, **ours, **env
-        ) as server:
-            yield Place(server, redis, proxy)
 
 
 @pytest.fixture(scope="module")
@@ -151,113 +47,6 @@ def table(pytestconfig: pytest.Config) -> Iterator[list[str]]:
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print("", header, "|---|" + "---:|" * 6, *rows, sep="\n")
-
-
-def kill(place: Place) -> None:
-    place.redis.kill()
-    place.proxy.close()
-
-
-def revive(place: Place) -> None:
-    place.redis.restart()
-    place.proxy.open()
-
-
-def restart(place: Place) -> None:
-    kill(place)
-    revive(place)
-
-
-def freeze(place: Place) -> None:
-    place.redis.freeze()
-
-
-def thaw(place: Place) -> None:
-    place.redis.thaw()
-
-
-def answering(answer: Any) -> Callable[[Place], None]:
-    def misbehave(place: Place) -> None:
-        place.proxy.answer = answer
-
-    return misbehave
-
-
-def behave(place: Place) -> None:
-    place.proxy.answer = faithful
-
-
-def vanish(place: Place) -> None:
-    place.proxy.vanish()
-
-
-def nothing(place: Place) -> None:
-    """Repair nothing: the fault ends by itself."""
-
-
-def other_password(place: Place) -> None:
-    place.redis.set_password("another")
-    place.proxy.hang_up()
-
-
-def right_password(place: Place) -> None:
-    place.redis.set_password(PASSWORD)
-
-
-def other_host(place: Place) -> None:
-    place.proxy.present("elsewhere.example")
-    place.proxy.hang_up()
-
-
-def other_authority(place: Place) -> None:
-    place.proxy.present("localhost", trustme.CA())
-    place.proxy.hang_up()
-
-
-def right_certificate(place: Place) -> None:
-    place.proxy.present("localhost")
-
-
-def fill(place: Place) -> None:
-    place.admin.config_set("maxmemory-policy", "noeviction")
-    place.admin.config_set("maxmemory", 1)
-
-
-def make_room(place: Place) -> None:
-    place.admin.config_set("maxmemory", 0)
-
-
-def become_replica(place: Place) -> None:
-    place.admin.replicaof("127.0.0.1", "1")
-
-
-def become_primary(place: Place) -> None:
-    place.admin.replicaof("NO", "ONE")
-
-
-def flush(place: Place) -> None:
-    place.admin.flushall()
-
-
-Fault = tuple[Callable[[Place], None], Callable[[Place], None]]
-"""What begins it, and what ends it."""
-
-FAULTS: dict[str, Fault] = {
-    "killed": (kill, revive),
-    "frozen (SIGSTOP)": (freeze, thaw),
-    "2 s slow": (answering(slow(2)), behave),
-    "half-open connections": (vanish, nothing),
-    "reset in mid-answer": (answering(cut), behave),
-    "wrong password": (other_password, right_password),
-    "certificate of another host": (other_host, right_certificate),
-    "certificate of an unknown authority": (other_authority, right_certificate),
-    "out of memory, noeviction": (fill, make_room),
-    "read-only replica": (become_replica, become_primary),
-    "garbage in the protocol": (answering(garbage), behave),
-    "restarted empty": (restart, nothing),
-    "flushed": (flush, nothing),
-    "MOVED answers": (answering(moved), behave),
-}
 
 
 def recover(place: Place) -> float:

@@ -1,4 +1,4 @@
-"""A copy of the deployed files, for tests that put mistakes into it."""
+"""A copy of the deployed files, for tests that put mistakes into it, and `mlops check` for it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from click.testing import CliRunner, Result
 
+from mlops.check import run
+from mlops.check.document import Problem
+from mlops.cli import main
 from mlops.project import project_file
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES = project_file.read(REPOSITORY / project_file.FILE).names
 """Of whoever's repository this is: yours may be called otherwise."""
+
+FILES = sorted(
+    str(path.relative_to(REPOSITORY / "endpoints"))
+    for path in REPOSITORY.glob("endpoints/**/*.yml")
+)
+BLUE, AKS = "blue-deployment.yml", "kubernetes/blue-deployment.yml"
+ENDPOINT, AKS_ENDPOINT = "online-endpoint.yml", "kubernetes/online-endpoint.yml"
 
 GONE = object()
 """As a value: the key is taken out."""
@@ -56,3 +67,11 @@ def put(data: dict[str, Any], key: tuple[str, ...], value: object) -> None:
         del data[last]
     else:
         data[last] = value
+
+
+def check(path: Path) -> list[Problem]:
+    return run.check(run.files([path]))
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["check", *map(str, arguments)])

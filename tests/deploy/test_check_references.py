@@ -1,22 +1,12 @@
 """What `mlops check` reports about the files that a deployment refers to, and when it stays
 silent."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from deploy.checkout import NAMES, Checkout
-from mlops.check import run
-from mlops.check.document import Problem
-
-BLUE = "blue-deployment.yml"
-
-
-def check(path: Path) -> list[Problem]:
-    return run.check(run.files([path]))
-
+from deploy.checkout import BLUE, NAMES, Checkout, check
 
 SERVER = "azureml-inference-server-http"
 

@@ -1,20 +1,12 @@
 """The files of ``infrastructure/`` match the providers' schemas; python-hcl2 reads them."""
 
 import re
-import ssl
-import warnings
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
-import yaml
 
-from arm.azure import Credential, azure, cloud_options
-from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
-from deploy.checkout import REPOSITORY
 from terraform.module import INFRASTRUCTURE, Module, parse
 from terraform.schema import of_type, problems, schemas
 
@@ -23,7 +15,6 @@ BLOCKS = MODULE.blocks()
 TFVARS = sorted(INFRASTRUCTURE.glob("terraform.tfvars.*"))
 TESTS = sorted((INFRASTRUCTURE / "tests").glob("*.tftest.hcl"))
 FLAGS = ("enable_aks_deployment", "enable_api_management", "enable_redis_cache")
-ENDPOINT = BLOCKS["azapi_resource.endpoint"].body
 
 
 def unresolved(module: Module) -> Iterator[str]:
@@ -204,59 +195,6 @@ def test_each_combination_of_flags_has_a_run():
     assert tried == set(product((False, True), repeat=len(FLAGS)))
 
 
-def sent_by_azure_ai_ml(folder: Path, file: Path) -> dict[str, Any]:
-    """Return what azure-ai-ml sends to Azure for an endpoint's YAML."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from azure.ai.ml import MLClient, load_online_endpoint
-        from azure.core.pipeline.transport import RequestsTransport
-
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(folder / "authority.pem")
-        assert ssl.create_default_context(cafile=str(folder / "authority.pem"))
-        with (
-            azure(authority) as (_, server),
-            RequestsTransport(connection_verify=str(folder / "authority.pem")) as transport,
-        ):
-            client = MLClient(
-                Credential(),
-                SUBSCRIPTION,
-                GROUP,
-                WORKSPACE,
-                **cloud_options(server.url),
-                transport=transport,
-            )
-            client.online_endpoints.begin_create_or_update(load_online_endpoint(file)).result()
-            (request,) = [one for one in server.sent("PUT") if "/onlineEndpoints/" in one.path]
-    return {"name": request.path.rpartition("/")[2], **request.document}
-
-
-@pytest.mark.filterwarnings("ignore:unclosed <ssl.SSLSocket:ResourceWarning")  # of azure-core
-def test_the_endpoint_is_that_of_the_yaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """azapi sends what azure-ai-ml sends for endpoints/online-endpoint.yml, so either may create
-    it."""
-    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")  # MLClient leaves its cloud there
-    sent = sent_by_azure_ai_ml(tmp_path, REPOSITORY / "endpoints" / "online-endpoint.yml")
-    assert {key: value for key, value in sent["properties"].items() if value} == ENDPOINT["body"][
-        "properties"
-    ]
-    assert sent["identity"]["type"].lower() == ENDPOINT["identity"][0]["type"].lower()
-    assert sent["name"] == MODULE.variables()["endpoint_name"]["default"]
-
-
-def test_terraform_leaves_traffic_and_deployments_to_rollouts():
-    """An apply never changes deployments or updates the endpoint: azapi would send it without its
-    traffic."""
-    assert set(ENDPOINT["body"]["properties"]) == {"authMode"}
-    given = {name for name in ENDPOINT if not name.startswith("__")} - {"depends_on", "lifecycle"}
-    (lifecycle,) = ENDPOINT["lifecycle"]
-    assert given - {name.strip("${}") for name in lifecycle["ignore_changes"]} == {
-        "name",
-        "parent_id",
-    }
-    assert not any("/deployments@" in block.body.get("type", "") for block in BLOCKS.values())
-
-
 def test_quota_by_key_is_only_where_the_tier_has_it():
     """Classic tiers count by key, v2 tiers by product; Consumption, which has no rates by key
     either, is refused."""
@@ -297,104 +235,3 @@ def test_no_file_holds_a_secret():
             r'(password|secret|access_key|sas_token)\w*\s*=\s*"', text, re.IGNORECASE
         ), path.name
         assert not re.search(r'subscription_id\s*=\s*"', text), path.name
-
-
-PAGE = (REPOSITORY / "docs" / "infrastructure.md").read_text()
-ENVIRONMENTS = ("dev-edge-learning", "prod")
-
-
-def variables_of(environment: str) -> dict[str, Any]:
-    defaults = {name: body.get("default") for name, body in MODULE.variables().items()}
-    return defaults | parse((INFRASTRUCTURE / f"terraform.tfvars.{environment}").read_text())
-
-
-def test_each_environment_can_have_its_endpoint():
-    """An endpoint's name is unique within a region, so environments differ in name or region."""
-    endpoints = [
-        (given["location"], given["endpoint_name"]) for given in map(variables_of, ENVIRONMENTS)
-    ]
-    assert len(set(endpoints)) == len(endpoints) == len(TFVARS)
-
-
-def private_endpoints(environment: str) -> int:
-    if not variables_of(environment)["private_network_enabled"]:
-        return 0
-    return (
-        len(
-            re.findall(
-                r"^      \w+ += \{ resource = ",
-                (INFRASTRUCTURE / "network.tf").read_text(),
-                re.MULTILINE,
-            )
-        )
-        + 1
-    )
-
-
-def test_the_cost_on_the_page_adds_up():
-    """Quantities come from the environments' variables and endpoints/; a month has 730 hours."""
-    number = r"\**([\d.]+)\**"
-    rows = re.findall(
-        rf"^\| (.+?) \| {number} \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE, re.MULTILINE
-    )
-    sums = re.search(rf"^\| \*\*sum\*\* \| \| \| {number} \| \| {number} \|$", PAGE, re.MULTILINE)
-    assert sums is not None
-    instances = yaml.safe_load((REPOSITORY / "endpoints" / "blue-deployment.yml").read_text())[
-        "instance_count"
-    ]
-    for column, environment in zip((2, 4), ENVIRONMENTS, strict=True):
-        given = variables_of(environment)
-        nodes = given["aks_system_nodes"]["minimum"] + given["aks_scoring_nodes"]["minimum"]
-        quantity = {
-            "instance of the endpoint, Standard_F4s_v2": instances,
-            f"node of AKS, {given['aks_scoring_nodes']['vm_size']}": nodes,
-            "AKS, Standard tier": int(given["aks_sku_tier"] == "Standard"),
-            "API Management, Developer": int(given["api_management_sku"] == "Developer_1"),
-            "API Management, Standard v2": int(given["api_management_sku"] == "StandardV2_1"),
-            "Azure Managed Redis, B0 without a replica": int(
-                given["managed_redis_sku"] == "Balanced_B0"
-            ),
-            "Azure Managed Redis, B1": int(given["managed_redis_sku"] == "Balanced_B1"),
-            "container registry, Standard": int(not given["private_network_enabled"]),
-            "container registry, Premium": int(given["private_network_enabled"]),
-            "private endpoint": private_endpoints(environment),
-        }
-        assert {row[0]: int(row[column]) for row in rows} == quantity
-        for row in rows:
-            assert int(row[column + 1]) == round(float(row[1]) * 730 * int(row[column])), row[0]
-        assert int(sums[1 if column == 2 else 2]) == sum(int(row[column + 1]) for row in rows)
-
-
-def test_each_environment_has_a_state_of_its_own():
-    """The page initialises the state just before it plans with that environment's variables."""
-    assert (
-        "key " not in (INFRASTRUCTURE / "backend.tf.example").read_text().partition("backend ")[2]
-    )
-    planned = re.findall(
-        r"-backend-config=key=(\S+).*\nterraform -chdir=infrastructure plan -var-file=(\S+)", PAGE
-    )
-    project = MODULE.variables()["project"]["default"]
-    assert {name for _, name in planned} == {path.name for path in TFVARS}
-    for state, name in planned:
-        assert (
-            state
-            == f"{project}-{parse((INFRASTRUCTURE / name).read_text())['environment']}.tfstate"
-        )
-
-
-def test_the_page_names_what_is_there():
-    """Files, variables and outputs of the page exist."""
-    files = re.findall(
-        r"`((?:infrastructure/|tests/|endpoints/|\.ci/)?[\w./-]+\.(?:tf|py|json|yml|example))`",
-        PAGE,
-    )
-    assert len(files) > 10
-    assert [
-        name
-        for name in files
-        if not any((root / name).is_file() for root in (REPOSITORY, INFRASTRUCTURE))
-    ] == []
-    shown = set(
-        re.findall(r"`((?:enable|aks|api|redis|private|agents|existing|endpoint)_\w+)[ `=]", PAGE)
-    )
-    assert shown <= MODULE.variables().keys() | MODULE.outputs().keys()

@@ -14,10 +14,10 @@ from scripted import FAIL
 import support
 from blackbox.server import PATIENCE, until
 from mlops.endpoint import DEPLOYMENT_HEADER, EndpointError, State, Traffic, direct
+from mlops.model_status import REASON_HEADER, STATUS_HEADER
 from mlops.rehearsal.clients import clients
 from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rehearsal.splitter import REASON, STATUS
 
 OLD, NEW = "blue", "green"
 
@@ -110,8 +110,8 @@ def test_a_mirror_that_fails_is_noticed_by_no_client(rehearsed: Rehearsed):
 def test_what_is_not_200_becomes_424(rehearsed: Rehearsed, value: float, status: int):
     """The model's own status and body stay readable."""
     answer = rehearsed.ask(value, NEW)
-    assert (answer.status_code, answer.headers[STATUS]) == (424, str(status))
-    assert answer.headers[REASON]
+    assert (answer.status_code, answer.headers[STATUS_HEADER]) == (424, str(status))
+    assert answer.headers[REASON_HEADER]
     assert answer.json()["status"] == status
     assert rehearsed.endpoint.score(answer.request.content, NEW).status == status
 

@@ -8,28 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring import errors
-from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
+from validated import NAMED, UNNAMED, batch, one, refusal
 from validation import validate
 
-NAMED = Contract((Feature("a"), Feature("b")), ("predict", "predict_proba"))
-UNNAMED = Contract((Feature(None), Feature(None)), ("predict",))
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
-
-
-def batch(document: object, contract: Contract = NAMED) -> Batch:
-    return validate(orjson.dumps(document), contract, Limits())
-
-
-def refusal(document: object, contract: Contract) -> errors.ClientError:
-    with pytest.raises(errors.ClientError) as caught:
-        batch(document, contract)
-    return caught.value
-
-
-def one(dtype: str, **options: object) -> Contract:
-    return Contract((Feature("x", dtype, **options),), ("predict",))
 
 
 @given(st.lists(st.tuples(FINITE, FINITE), min_size=1, max_size=20))
@@ -91,47 +75,6 @@ def test_what_an_error_says_about_columns_does_not_make_it_wrong():
     assert batch({"columns": [1, 0], "data": [[2, 1]]}, UNNAMED).X.tolist() == [[1.0, 2.0]]
 
 
-WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predict",))
-
-
-@pytest.mark.parametrize(
-    ("document", "contract", "shown"),
-    [
-        ({"data": ["text a", "text b"]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
-        ({"data": [{"x": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
-        ({"data": [1, 2]}, one("int64"), '{"data": [[1], [2]]}'),
-        ({"data": [True, False]}, one("bool"), '{"data": [[true], [false]]}'),
-        (
-            {"instances": [["red"]]},
-            one("category", categories=("red",)),
-            '{"data": [[...], [...]]}: each row',
-        ),
-        ({"data": [{"a": 1, "b": 2}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
-        (
-            {"data": [1, 2, 3]},
-            NAMED,
-            "2 values in each row, in the order that the model was fitted with",
-        ),
-        ([{"a": 1}], UNNAMED, '{"data": [[...], [...]]}, with 2 values in each row'),
-        ({"data": [[1]]}, WIDE, r'{"columns": ["col\"0", "col\"1", "col\"2", ...], "data"'),
-        ("text", NAMED, '"columns": ["a", "b"]'),
-    ],
-)
-def test_an_error_about_the_form_shows_the_form_of_this_model(
-    document: object, contract: Contract, shown: str
-):
-    """It names the model's own columns, three at most."""
-    assert shown in refusal(document, contract).message
-
-
-@pytest.mark.parametrize("dtype", ["str", "int64", "float64", "bool"])
-def test_the_form_that_an_error_shows_is_taken(dtype: str):
-    """It can be copied from the message as it is."""
-    message = refusal({"data": {}}, one(dtype)).message
-    (example,) = re.findall(r"{.*}", message)
-    assert len(batch(orjson.loads(example), one(dtype)).X) == 2
-
-
 @pytest.mark.parametrize(
     "contract", [NAMED, Contract((Feature("a"), Feature("b", "any")), ("predict",))]
 )
@@ -158,38 +101,6 @@ def test_names_that_are_whole_numbers_are_numbers_or_texts():
         ).X.tolist() == [[6.0, 5.0]]
     twice = refusal({"input_data": {"columns": [3, "3"], "data": [[5, 6]]}}, numbered)
     assert "named more than once" in twice.message
-
-
-def test_equal_moments_are_equal_bytes():
-    """A date, a time and its fractions each may be spelt in several ways."""
-    spellings = [
-        "2025-11-09",
-        "2025-11-09T00:00",
-        "2025-11-09 00:00:00",
-        "2025-11-09T00:00:00.000000000",
-    ]
-    assert (
-        batch([[text] for text in spellings], one("datetime")).X.tolist()
-        == [["2025-11-09T00:00:00.000000000"]] * 4
-    )
-    assert batch([[None]], one("datetime", missing=True)).X.tolist() == [[None]]
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", "now", "2025", "09/11/2025", "2025-13-01", "2025-02-30", "2025-11-09T25:00",
-     "2025-11-09T10:00:00Z", "2025-11-09T10:00:00+01:00", "1677-12-31", "2262-01-01", "٢٠٢٥-11-09",
-     "2025-11-09\n", 1762646400, True, 1.5],
-)  # fmt: skip
-def test_what_is_no_moment_is_refused(value: object):
-    """This includes a moment with a time zone: the model's zone is unknown, and a guess could
-    silently be wrong."""
-    told = refusal([[value]], one("datetime"))
-    assert isinstance(told, errors.WrongType)
-    assert told.message.startswith(
-        "Feature x must be a date or time in ISO 8601 and without a time zone, as in 2025-11-09"
-    )
-    assert told.location == "/0/0"
 
 
 def test_the_method_is_the_first_unless_asked_for():
@@ -255,33 +166,6 @@ def test_a_value_that_breaks_the_contract_is_named(
     """The location is where the client sent it, even if columns were reordered."""
     refused = refusal(document, contract)
     assert (type(refused), refused.location) == (error, location)
-
-
-@pytest.mark.parametrize(
-    ("contract", "value", "expected"),
-    [
-        (one("int64"), 3, 3),
-        (one("int64"), 3.0, 3),
-        (one("int64"), 2**63 - 1, 2**63 - 1),
-        (one("float32"), 0.1, np.float32(0.1)),
-        (one("bool"), True, True),
-        (one("str"), "Paris", "Paris"),
-        (one("str", missing=True), None, None),
-        (one("category", categories=("red",)), "red", "red"),
-        (one("any"), "text", "text"),
-        (one("any"), 2.5, 2.5),
-    ],
-)
-def test_a_value_of_its_type_is_taken(contract: Contract, value: object, expected: object):
-    """Whole numbers, single precision, booleans, texts and categories each keep their kind."""
-    taken = batch([[value]], contract).X[0, 0]
-    assert taken == expected or (taken is None and expected is None)
-
-
-@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
-def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
-    """Among numbers a missing value is NaN, for whole numbers too."""
-    assert np.isnan(batch([[None]], one(dtype, missing=True)).X[0, 0])
 
 
 @given(st.text(min_size=3, alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)))

@@ -6,7 +6,7 @@ import io
 
 from azureml_scoring.body_budget import LARGE_BODY_BYTES, Held
 from azureml_scoring.errors import IncompleteBody, Overloaded
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 
 MAX_SKIPPED_BYTES = 100_000_000
 """How much of a refused body is read and thrown away, so that the client can read the answer."""

@@ -22,7 +22,7 @@ from azureml_scoring.errors import (
 )
 from azureml_scoring.http.body_buffer import BodyBuffer
 from azureml_scoring.http.head import content_length
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 
 Environ = Mapping[str, Any]
 

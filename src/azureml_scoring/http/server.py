@@ -25,7 +25,7 @@ TICKS_PER_S = 10
 """How often uvicorn calls ``on_tick``."""
 
 
-class Worker(Protocol):
+class DrainableWorker(Protocol):
     """The worker as its server sees it. ``workers``: how many the server has; ``drain``: called
     once, ``drain_seconds`` before the server stops."""
 
@@ -43,7 +43,10 @@ class Server(uvicorn.Server):
     server_state: Connections
 
     def __init__(
-        self, config: uvicorn.Config, worker: Worker, max_connections: int = MAX_CONNECTIONS
+        self,
+        config: uvicorn.Config,
+        worker: DrainableWorker,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         super().__init__(config)
         self.server_state = Connections(max_connections)

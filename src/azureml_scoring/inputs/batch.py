@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+InputRow = list[Any]
+"""A row as JSON holds it: a value for each feature."""
 
 
 class Batch(NamedTuple):

@@ -15,7 +15,7 @@ import orjson
 import simdjson
 
 from azureml_scoring.body_budget import LARGE_BODY_BYTES
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 
 SMALL_BODY_BYTES = 256
 """A row or two: up to this size orjson and Python's own numbers are faster than simdjson."""

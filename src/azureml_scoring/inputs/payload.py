@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,7 +18,6 @@ from azureml_scoring.errors import (
     EmptyBatch,
     EmptyBody,
     MalformedJson,
-    PayloadTooLarge,
     TooManyElements,
     TooManyFeatures,
     TooManyRows,
@@ -28,9 +26,7 @@ from azureml_scoring.errors import (
     WrongType,
 )
 from azureml_scoring.inputs.body_bounds import check_bounds
-
-if TYPE_CHECKING:
-    from azureml_scoring.settings import Settings
+from azureml_scoring.inputs.limits import Limits
 
 BOM = codecs.BOM_UTF8
 """The byte order mark that Windows' tools write before the JSON."""
@@ -39,38 +35,6 @@ SPLIT_KEYS = {"columns", "data", "index"}
 """The keys of ``DataFrame.to_dict("split")``."""
 
 SCALAR_TYPES = {int, float, str, bool, type(None)}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of a request. ``max_bytes``: of the decompressed body; ``max_elements``: all
-    values."""
-
-    max_bytes: int = 10_000_000
-    max_depth: int = 32
-    max_elements: int = 100_000
-    max_rows: int = 100
-    max_features: int = 1_000
-
-    @classmethod
-    def of(cls, settings: Settings) -> Limits:
-        return cls(
-            settings.scoring_max_bytes,
-            settings.scoring_max_depth,
-            settings.scoring_max_elements,
-            settings.scoring_max_batch_size,
-            settings.scoring_max_features,
-        )
-
-    @property
-    def max_parts(self) -> int:
-        """Most lists, objects and commas of a document within the other limits. It is twice as much
-        as the data needs, because of a DataFrame's index."""
-        return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
-
-    def check_bytes(self, count: int) -> None:
-        if count > self.max_bytes:
-            raise PayloadTooLarge(f"Request payload too large (>{self.max_bytes / 1_000_000:g}MB)")
 
 
 class Table(NamedTuple):

@@ -12,7 +12,7 @@ import orjson
 from azureml_scoring.errors import ScoringError, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.files.manifest import RETRAIN, Manifest
 from validation import validate
 

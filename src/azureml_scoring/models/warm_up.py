@@ -11,13 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 from azureml_scoring.errors import ScoringError, StartupError, reason
-from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.batch import Batch, InputRow
 from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite
-
-InputRow = list[Any]
 
 ASSUMED: dict[str, tuple[Any, ...]] = {
     TEXT: ("", "a"), BOOLEAN: (False, True), DATETIME: ("2020-01-01",), ANY: (0, 1, "", "a", True),

@@ -1,81 +1,15 @@
-import datetime
 import gc
 import re
-import threading
 import weakref
-from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import orjson
 import pytest
 
-from azureml_scoring.admission import Admission
 from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.errors import NotReady, Overloaded
-from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
-from azureml_scoring.models.joint_predict import JointPredict
-from azureml_scoring.request import CacheState, MustWait, Outcome, Request
-from azureml_scoring.service import Service
-from azureml_scoring.shared.cache_counts import CacheCounts
-from azureml_scoring.shared.measures import STAGES
-from azureml_scoring.shared.scoreboard import WorkerRow
-from cache import Predictions, ResponseCache
-
-NOW = datetime.datetime(2025, 11, 9, 10, 0, 0, 400, tzinfo=datetime.UTC).timestamp()
-
-
-class Source:
-    def __init__(self, predict: Any) -> None:
-        self._model = SimpleNamespace(
-            quick=None,
-            each=None,
-            name="m",
-            version="v1.2.3",
-            contract=Contract((Feature("a"),), ("predict",)),
-            predict=predict,
-            cacheable=True,
-            proven=False,
-        )
-
-    @property
-    def version(self) -> str:
-        return "v1.2.3"
-
-    @property
-    def loaded(self) -> Any:
-        return self._model
-
-    def model(self) -> Any:
-        return self._model
-
-
-def service(
-    predict: Any = lambda batch: batch.X[:, 0].tolist(),
-    *,
-    source: Any = None,
-    cache: Any = None,
-    **options: Any,
-) -> Service:
-    row = WorkerRow()
-    admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
-    return Service(
-        source or Source(predict),
-        admission,
-        cache or ResponseCache([], CacheCounts(lambda: row)),
-        Limits(),
-        deployment="production",
-        now=lambda: NOW,
-        **options,
-    )
-
-
-def ask(asked: Service, document: object = (("data", [[1.5], [2.5]]),)) -> tuple[int, Any]:
-    answer = asked.score(Request("id-1", "t" * 32, lambda: orjson.dumps(dict(document))))
-    return answer.status, orjson.loads(answer.body)
+from azureml_scoring.request import Outcome, Request
+from function_service import ask, service
 
 
 def test_an_answer_has_the_documented_shape():
@@ -104,28 +38,6 @@ def test_an_answer_has_the_documented_shape():
     }
 
 
-def test_the_stages_of_a_request_are_timed():
-    """They add up to the whole; a stage that it does not have takes 0 seconds."""
-    seen: list[Outcome] = []
-    now = [0.0]
-
-    def predict(batch: Any) -> Any:
-        now[0] += 0.5
-        return batch.X[:, 0].tolist()
-
-    ask(service(predict, clock=lambda: now[0], hooks=[seen.append]))
-    (outcome,) = seen
-    assert dict(zip(STAGES, outcome.seconds, strict=True)) == {
-        "request": 0.5,
-        "read": 0.0,
-        "validate": 0.0,
-        "queue": 0.0,
-        "predict": 0.5,
-        "cache": 0.0,
-        "serialise": 0.0,
-    }
-
-
 def test_an_error_has_the_documented_shape():
     """Message, code, status, place, trace, metadata."""
     status, body = ask(service(), {"data": [["x"]]})
@@ -142,76 +54,6 @@ def test_an_error_has_the_documented_shape():
             "model_version": "v1.2.3",
         },
     }
-
-
-def test_non_finite_predictions_are_counted_over_all_that_a_request_computes():
-    """A cache by row may compute twice."""
-    seen: list[Outcome] = []
-
-    class Twice:
-        def predictions(
-            self, model: Any, batch: Any, directive: Any, compute: Any, due: float
-        ) -> Any:
-            first, second = compute(batch), compute(batch)
-            assert [first.shareable, second.shareable] == [False, False]
-            return Predictions(b"[null]", CacheState.MISS)
-
-    options = {"null_for_non_finite": True, "hooks": [seen.append], "cache": Twice()}
-    ask(service(lambda batch: [float("nan")], **options), {"data": [[1.0]]})
-    assert seen[0].non_finite == 2
-
-
-@pytest.mark.parametrize(
-    ("answers", "shown"),
-    [
-        ([np.float64(0.5), np.int64(3)], [0.5, 3]),
-        ([[np.bool_(True)], ["text"]], [[True], ["text"]]),
-        ([2**53 + 1, None], [2**53 + 1, None]),
-    ],
-)
-def test_numpy_types_become_json(answers: list[object], shown: list[object]):
-    """They may be inside lists, as in object arrays."""
-    assert ask(service(lambda batch: answers))[1]["predictions"] == shown
-
-
-@pytest.mark.parametrize("answers", [[float("nan")], [[1.0, float("inf")]]])
-def test_a_non_finite_prediction_fails_or_is_null_by_policy(answers: list[object]):
-    """The answer is never invalid JSON."""
-    status, body = ask(service(lambda batch: answers))
-    assert (status, body["code"]) == (500, "non_finite_prediction")
-    seen: list[Outcome] = []
-    status, body = ask(
-        service(lambda batch: answers, null_for_non_finite=True, hooks=[seen.append])
-    )
-    assert seen[0].non_finite == 1
-    assert status == 200
-    assert body["predictions"] in ([None], [[1.0, None]])
-
-
-@pytest.mark.parametrize("proof", ["golden rows", "a request"])
-def test_a_client_can_not_make_a_good_model_fail(proof: str):
-    """If the model has answered with numbers before, NaN is the row's fault: 422."""
-
-    def predict(batch: Any) -> Any:
-        with np.errstate(divide="ignore"):
-            return np.log(batch.X[:, 0]).tolist()
-
-    source = Source(predict)
-    source._model.proven = proof == "golden rows"
-    seen: list[Outcome] = []
-    asked = service(source=source, hooks=[seen.append])
-    if proof == "a request":
-        assert ask(asked, {"data": [[1.0]]})[0] == 200
-    status, body = ask(asked, {"data": [[1.0], [0.0]]})
-    assert (status, body["code"]) == (422, "model_refused_input")
-    assert "SCORING_NON_FINITE_OUTPUT=null" in body["error"]
-    assert seen[-1].non_finite == 1
-
-
-@pytest.mark.parametrize("answers", [[object()], [{1, 2}], [1j]])
-def test_what_json_has_not_is_the_models_failure(answers: list[object]):
-    """The error is named, with the request id to look it up."""
-    assert ask(service(lambda batch: answers))[1]["code"] == "model_failed"
 
 
 def test_a_bug_of_ours_is_a_plain_500():
@@ -292,70 +134,3 @@ def test_hooks_are_told_what_became_of_each_request():
     assert all(
         outcome.duration_ms > 0 and re.fullmatch("id-1", outcome.request_id) for outcome in seen
     )
-
-
-def test_a_quick_model_is_computed_on_the_requests_own_thread():
-    """Handing it to another thread would take several times as long."""
-    for quick in (True, False):
-        source = Source(lambda batch: [threading.get_ident()])
-        predict = source.loaded.predict
-        source.loaded.quick = (lambda batch, predict=predict: predict) if quick else None
-        asked = service(source=source)
-        status, body = ask(asked, {"data": [[1]]}.items())
-        assert status == 200
-        assert (body["predictions"] == [threading.get_ident()]) is quick
-        assert asked.quick is quick
-
-
-def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
-    """If nothing may wait, nothing is reported."""
-    source = Source(lambda batch: [threading.get_ident()])
-    source.loaded.quick = lambda batch: None
-    seen: list[Outcome] = []
-    asked = service(source=source, hooks=[seen.append])
-    _, body = ask(asked, {"data": [[1]]}.items())
-    assert body["predictions"] != [threading.get_ident()]
-    with pytest.raises(MustWait):
-        asked.score_admitted(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9, may_wait=False)
-    assert len(seen) == 1
-
-
-def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
-    """A request of two rows is computed alone; each gets its own answers."""
-    source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
-
-    def each(batches: Sequence[Batch]) -> list[list[Any]]:
-        calls.append(len(batches))
-        return [batch.X[:, 0].tolist() for batch in batches]
-
-    source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
-    asked, joint = service(source=source), JointPredict()
-    bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
-    scorings = [
-        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9) for body in bodies
-    ]
-    for scoring in scorings:
-        scoring.read(joint=joint)
-    assert not calls
-    for scoring in scorings:
-        scoring.predict()
-    answers = [orjson.loads(scoring.answer().body)["predictions"] for scoring in scorings]
-    assert answers == [[1.0], [2.0, 3.0], [4.0]]
-    assert calls == [2]
-
-
-def test_nothing_is_quick_with_a_cache_far_away():
-    """A look-up waits for another machine."""
-    source = Source(lambda batch: [1])
-    source.loaded.quick = lambda batch: source.loaded.predict
-    assert service(source=source).quick
-    assert not service(source=source, cache=SimpleNamespace(far_away=True)).quick
-
-
-def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
-    """It would hold two places."""
-    asked = service()
-    with asked.admission.admit(), asked.admission.admit() as due:
-        request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
-        assert asked.score(request).status == 503
-        assert asked.score_admitted(request, due).status == 200

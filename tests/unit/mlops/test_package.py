@@ -17,13 +17,13 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import support
 from azureml_scoring.errors import ModelRefusedInput, StartupError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import batch_of
@@ -105,86 +105,6 @@ def test_several_targets_are_answered_row_by_row(tmp_path: Path):
     assert first == pytest.approx(second[::-1])
 
 
-def test_missing_values_are_measured_feature_by_feature(tmp_path: Path):
-    """An imputed column takes null, a scaled one does not."""
-    estimator, frame = support.mixed()
-    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
-    assert {f.name: f.missing for f in contract.features} == {
-        "income": True, "city": False, "member": False, "visits": False,
-    }  # fmt: skip
-
-
-def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
-    """It gets an array if the answers are the same; one that selects by name keeps its frame."""
-    X, y = support.diabetes()
-    plain = support.packaged(support.demo_estimator(), X, tmp_path / "plain")
-    by_name = make_pipeline(
-        make_column_transformer((StandardScaler(), ["age", "bmi"])), LinearRegression()
-    ).fit(X, y)
-    picky = support.packaged(by_name, X, tmp_path / "picky")
-    assert [Manifest.read(folder).contract.container for folder in (plain, picky)] == [
-        "array",
-        "frame",
-    ]
-
-
-def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
-    """An encoder that raises on it does not count as our failure."""
-    estimator, frame = support.mixed()
-    model = served(support.packaged(estimator, frame, tmp_path))
-    with pytest.raises(ModelRefusedInput) as caught:
-        model.predict(batch_of([[50.0, "Atlantis", True, 3]], model.contract))
-    assert "Atlantis" not in caught.value.message
-
-
-def test_the_contract_has_the_samples_types(tmp_path: Path):
-    """It has numbers, whole numbers, texts and booleans."""
-    estimator, frame = support.mixed()
-    contract = Manifest.read(support.packaged(estimator, frame, tmp_path)).contract
-    assert [f.dtype for f in contract.features] == ["float64", "str", "bool", "float64"]
-
-
-def codes() -> tuple[object, pd.DataFrame]:
-    """A model that reads whole numbers as texts, so that 1.0 is not 1 to it."""
-    frame = pd.DataFrame({"code": [1, 2, 3] * 10})
-    as_text = FunctionTransformer(pd.DataFrame.astype, kw_args={"dtype": str})
-    model = make_pipeline(as_text, OneHotEncoder(handle_unknown="ignore"), LogisticRegression())
-    return model.fit(frame, frame["code"] > 1), frame
-
-
-def test_whole_numbers_stay_whole_where_the_model_tells_them_from_others(tmp_path: Path):
-    """Elsewhere a column that happened to hold whole numbers takes 45.5 too."""
-    estimator, frame = codes()
-    model = served(support.packaged(estimator, frame, tmp_path))
-    assert model.contract.features[0].dtype == "int64"
-    assert model.predict(batch_of([[1], [2]], model.contract)) == [False, True]
-
-
-def test_a_single_row_is_answered_like_one_among_others(tmp_path: Path):
-    """This holds even if its only text is missing."""
-    frame = pd.DataFrame({"n": [0.1, 0.2, 0.9, 0.8] * 5, "opt": ["u", None, "v", None] * 5})
-    columns = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore"), ["opt"]), remainder="passthrough"
-    )
-    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, [0, 0, 1, 1] * 5)
-    model = served(support.packaged(estimator, frame, tmp_path))
-    assert model.predict(batch_of([[0.1, None]], model.contract)) == [0]
-    assert model.predict(batch_of([[0.1, None], [0.9, "v"]], model.contract)) == [0, 1]
-
-
-def test_a_model_that_json_would_change_is_not_packaged(tmp_path: Path):
-    """A model may be fitted on None or NaN, but not on both: a request can't hold both."""
-    encoded = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=99))
-    frame = pd.DataFrame({"opt": pd.Series(["u", None, np.nan, "v", "u"] * 4, dtype=object)})
-    with pytest.raises(StartupError, match="otherwise when it comes as JSON"):
-        support.packaged(encoded.fit(frame, [0, 1, 0, 1, 0] * 4), frame, tmp_path / "both")
-    frame = pd.DataFrame({"opt": pd.Series(["u", None, "u", "v", "u"] * 4, dtype=object)})
-    model = served(
-        support.packaged(encoded.fit(frame, [0, 1, 0, 0, 0] * 4), frame, tmp_path / "none")
-    )
-    assert model.predict(batch_of([["u"], [None], ["v"]], model.contract)) == [0, 1, 0]
-
-
 def test_infinity_is_left_out_of_the_golden_rows(tmp_path: Path):
     """No request can hold it."""
     X = pd.DataFrame({"a": [1.0, np.inf, 3.0, 4.0] * 10})
@@ -258,31 +178,6 @@ def test_a_model_without_names_needs_the_right_number_of_columns(tmp_path: Path)
     estimator, frame = support.plain_regression()
     with pytest.raises(StartupError, match=r"has 3 columns .* the model takes 2; .*--drop"):
         package(support.dump(estimator, tmp_path), frame.assign(target=1.0), tmp_path / "out")
-
-
-def test_an_artifact_is_replaced_only_if_forced(tmp_path: Path):
-    """The message says how."""
-    estimator, frame = support.plain_regression()
-    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
-    package(file, frame, out)
-    with pytest.raises(StartupError, match=r"exists and is not empty.*--force"):
-        package(file, frame, out)
-    package(file, frame, out, force=True, version="2")
-    assert Manifest.read(out).model_version == "2"
-
-
-@pytest.mark.parametrize("artifact", [False, True])
-def test_other_files_are_never_removed(tmp_path: Path, artifact: bool):
-    """Not even --force removes them: a wrong --out costs nothing."""
-    estimator, frame = support.plain_regression()
-    file, out = support.dump(estimator, tmp_path), tmp_path / "out"
-    if artifact:
-        package(file, frame, out)
-    out.mkdir(exist_ok=True)
-    (out / "precious").touch()
-    with pytest.raises(StartupError, match="holds more than an artifact"):
-        package(file, frame, out, force=True)
-    assert (out / "precious").exists()
 
 
 def test_an_mlflow_folder_is_packaged(tmp_path: Path):

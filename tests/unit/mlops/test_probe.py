@@ -18,7 +18,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings

@@ -11,7 +11,8 @@ import trustme
 import support
 from arm.https import DROP, HttpsServer, Reply, serving
 from arm.scoring import as_azure_answers
-from mlops.score_client import ScoreClient, ScoreRefused
+from mlops.score_client import ScoreClient
+from mlops.score_refused import ScoreRefused
 
 GOOD = Reply(200, {"predictions": [0, 1], "metadata": {}})
 

@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import json
-import time
-import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 from sklearn.linear_model import LinearRegression
 
 import support
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from hostile_server import Pieces, answer, bomb, hostile
-from mlops import score_client
-from mlops.answer import MAX_ANSWER_BYTES
-from mlops.cli import main
+from score_command import refusal, score, table
 from validation import validate
 
 MODEL_STATUS = "ms-azureml-model-error-statuscode"
 CUT = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,"
 ESCAPES = "\x1b]0;title\x07\x1b[31m red\nsecond line\r\x9b2J\u202e"
-
-
-def score(url: str, file: Path, *options: str) -> Result:
-    return CliRunner().invoke(main, ["score", "--url", url, *options, str(file)])
-
-
-def table(folder: Path, rows: int) -> Path:
-    path = folder / "rows.csv"
-    path.write_text("a,b\n" + "".join(f"{number}.0,1.0\n" for number in range(rows)))
-    return path
-
-
-def refusal(result: Result) -> str:
-    """Return the error's sentence, and check that the command failed properly."""
-    assert isinstance(result.exception, SystemExit), result.exc_info
-    assert result.exit_code == 1
-    message = result.stderr
-    assert message.startswith("Error: ")
-    assert message.count("\n") == 1
-    assert message.rstrip("\n").isprintable()
-    assert len(message) < 2000
-    return message
-
-
 ANSWERS = {
     "fewer": (answer(b'{"predictions": [1]}'), "answered 1 predictions for 3 rows"),
     "more": (
@@ -150,79 +121,6 @@ def test_an_invalid_answer_is_one_sentence(tmp_path: Path, reply: bytes, said: s
         result = score(url, table(tmp_path, 3))
     assert said in refusal(result)
     assert result.stdout == ""
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "\xb2",
-        "9" * 5000,
-        "-1",
-        "soon",
-        "Mon, 01 Jan 99999 00:00:00 GMT",
-        f"Mon, {'9' * 20} Jan 2026",
-        "0x10",
-        "1e3",
-        "",
-    ],
-)
-def test_an_invalid_pause_does_no_harm(tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch):
-    """An invalid Retry-After counts as missing or too long; the error says the server is busy."""
-    monkeypatch.setattr(score_client, "MAX_PAUSE_S", 0.0)
-    with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
-        result = score(url, table(tmp_path, 3))
-    assert "answered 503; it is busy" in refusal(result)
-
-
-def drip(head: bytes) -> Pieces:
-    yield head
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        time.sleep(0.05)
-        yield b" "
-
-
-DRIPS = {
-    "a body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n",
-    "a head": b"HTTP/1.1 200 OK\r\nX: ",
-    "an error": b"HTTP/1.1 400 Bad\r\nContent-Length: 1000000\r\n\r\n",
-}
-
-
-@pytest.mark.parametrize("head", DRIPS.values(), ids=DRIPS)
-def test_an_answer_without_an_end_has_a_deadline(
-    tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
-):
-    """The deadline covers the whole answer, so single bytes can't keep a client waiting."""
-    monkeypatch.setattr(score_client, "TIMEOUT_S", 1)
-    with hostile(lambda _: drip(head)) as url:
-        result = score(url, table(tmp_path, 3))
-    assert "has not answered within 1 s" in refusal(result)
-
-
-@pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
-def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status: str):
-    """2 GiB, plain or packed into 2 MiB, take at most a few times the limit in memory."""
-
-    def reply(_: int) -> Pieces:
-        if packed:
-            yield answer(bomb(2048), "Content-Encoding: gzip", status=status)
-        else:
-            yield f"HTTP/1.1 {status}\r\nContent-Length: {2**31}\r\n\r\n".encode()
-            for _ in range(2048):
-                yield b"[" * 2**20
-
-    with hostile(reply) as url:
-        score(url, table(tmp_path, 3))  # what is imported once is no part of it
-        tracemalloc.start()
-        try:
-            result = score(url, table(tmp_path, 3))
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-    assert ("more than 32 MiB" if status == "200 OK" else "answered 400") in refusal(result)
-    assert peak < 4 * MAX_ANSWER_BYTES
 
 
 def test_the_error_says_how_many_predictions_are_printed(tmp_path: Path):

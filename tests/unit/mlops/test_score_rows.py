@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from mlops.score import predictions_of
-from mlops.score_client import ScoreRefused, refusal_of
+from mlops.score_refused import ScoreRefused, refusal_of
 from mlops.score_rows import RowsRequest, batches
 from validation import validate
 

@@ -22,7 +22,7 @@ import pytest
 import support
 import swept_models
 from azureml_scoring.errors import ScoringError, StartupError
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import non_finite

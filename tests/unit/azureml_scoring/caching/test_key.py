@@ -13,7 +13,7 @@ import support
 from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import ANY, CATEGORY, Contract, Feature
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from validation import validate
 
 MODEL = support.model()

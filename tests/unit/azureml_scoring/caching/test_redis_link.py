@@ -1,66 +1,18 @@
-import logging
 import os
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from redis import exceptions
 
-from azureml_scoring import log
 from azureml_scoring.caching import redis_breaker
 from azureml_scoring.caching.redis_breaker import FAILURES_TO_OPEN
 from azureml_scoring.caching.redis_link import MAX_PENDING_WRITES, MAX_READER_THREADS, RedisLink
 from azureml_scoring.caching.value import Unavailable
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import WorkerRow
+from fake_redis import Fake, eventually, fail, link
 from redis_server import Valkey
-
-
-@pytest.fixture
-def row() -> WorkerRow:
-    return WorkerRow()
-
-
-@pytest.fixture
-def logged(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], list[str]]:
-    monkeypatch.setattr(log.logger, "propagate", True)
-    caplog.set_level(logging.INFO, "scoring")
-    return lambda: caplog.messages
-
-
-class Fake:
-    """A stand-in for Redis: the client is this object, and an operation calls it."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.calls = 0
-
-    def __call__(self) -> str:
-        self.calls += 1
-        if self.error:
-            raise self.error
-        return "answer"
-
-
-def link(fake: Any, row: WorkerRow, budget: float = 5.0) -> RedisLink:
-    return RedisLink(lambda: fake, lambda client: client(), CacheCounts(lambda: row), budget=budget)
-
-
-def fail(asked: RedisLink, times: int = FAILURES_TO_OPEN) -> None:
-    for _ in range(times):
-        with pytest.raises(Unavailable):
-            asked.ask(lambda client: client())
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_what_redis_answers_is_handed_on(row: WorkerRow):
@@ -110,103 +62,6 @@ def test_waiting_for_a_thread_is_no_failure_of_redis(row: WorkerRow):
     release.set()
 
 
-def test_after_failures_in_a_row_redis_is_left_alone_until_a_trial_succeeds(row: WorkerRow):
-    """A trial is sent each second, and no request waits for it."""
-    fake = Fake()
-    asked = link(fake, row)
-    fake.error = exceptions.ConnectionError()
-    fail(asked)
-    assert not asked.available()
-    assert row.cache.redis_breaker_open == 1
-    calls = fake.calls
-    assert not any(asked.available() for _ in range(100))
-    assert fake.calls <= calls + 1
-    eventually(lambda: not asked.available() and fake.calls > calls)
-    fake.error = None
-    eventually(asked.available)
-    assert row.cache.redis_breaker_open == 0
-    assert asked.ask(lambda client: client()) == "answer"
-
-
-def test_single_failures_change_nothing(row: WorkerRow):
-    """Only failures in a row open the breaker."""
-    fake = Fake()
-    asked = link(fake, row)
-    for _ in range(3 * FAILURES_TO_OPEN):
-        fake.error = exceptions.ConnectionError()
-        fail(asked, FAILURES_TO_OPEN - 1)
-        fake.error = None
-        asked.ask(lambda client: client())
-    assert asked.available()
-    assert row.cache.redis_errors == 3 * FAILURES_TO_OPEN * (FAILURES_TO_OPEN - 1)
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        exceptions.OutOfMemoryError(),
-        exceptions.ReadOnlyError(),
-        exceptions.ResponseError("MISCONF can't persist"),
-    ],
-)
-def test_redis_that_refuses_writes_is_still_read(row: WorkerRow, refusal: Exception):
-    """If Redis is full, a replica, or without its disk, writes fail and are counted, but the
-    breaker stays closed."""
-    fake = Fake()
-    asked = link(fake, row)
-    fake.error = refusal
-    for _ in range(3 * FAILURES_TO_OPEN):
-        asked.tell(lambda client: client())
-    eventually(lambda: row.cache.redis_errors == 3 * FAILURES_TO_OPEN)
-    assert asked.available()
-
-
-def test_writes_that_succeed_do_not_hide_that_reads_fail(row: WorkerRow):
-    """The breaker opens, so that requests do not wait for reads in vain."""
-    fake = Fake()
-    asked = link(fake, row)
-    for _ in range(FAILURES_TO_OPEN):
-        assert asked.available()
-        written = threading.Event()
-        asked.tell(lambda client, written=written: written.set())
-        assert written.wait(30)
-        fake.error = exceptions.TimeoutError()
-        fail(asked, 1)
-        fake.error = None
-    assert not asked.available()
-
-
-def test_redis_that_is_always_just_too_late_is_left_alone(row: WorkerRow):
-    """The breaker opens, so that requests do not wait for the whole budget in vain."""
-    asked = link(Fake(), row, budget=0.02)
-    waits = 0
-    while asked.available():
-        with pytest.raises(Unavailable):
-            asked.ask(lambda client: time.sleep(0.04))
-        waits += 1
-    assert waits <= FAILURES_TO_OPEN
-    assert row.cache.redis_errors == 0
-
-
-def test_a_slow_failure_counts_once(row: WorkerRow):
-    """It does not count when the request gives up and again when the socket does."""
-    asked = link(Fake(), row, budget=0.02)
-    failed = threading.Semaphore(0)
-
-    def slow_failure(client: Any) -> None:
-        time.sleep(0.04)
-        failed.release()
-        raise exceptions.TimeoutError
-
-    for _ in range(FAILURES_TO_OPEN - 1):
-        with pytest.raises(Unavailable):
-            asked.ask(slow_failure)
-    for _ in range(FAILURES_TO_OPEN - 1):
-        failed.acquire(timeout=30)
-    eventually(lambda: row.cache.redis_errors == FAILURES_TO_OPEN - 1)
-    assert asked.available()
-
-
 def test_writes_that_wait_while_redis_fails_are_dropped(row: WorkerRow):
     """They are not sent, and do not delay the end of the process."""
     fake = Fake()
@@ -253,50 +108,6 @@ def test_writes_beyond_the_queue_are_dropped_and_counted(row: WorkerRow):
         asked.tell(lambda client: release.wait(60))
     assert row.cache.redis_dropped == 10
     release.set()
-
-
-def test_the_log_names_the_failure_and_what_to_do_and_no_secret(
-    row: WorkerRow, logged: Callable[[], list[str]]
-):
-    """Each kind is logged once a minute, without the error's message: it may hold an address or a
-    password."""
-    fake = Fake()
-    asked = link(fake, row)
-    fake.error = exceptions.AuthenticationError("WRONGPASS for hunter2")
-    fail(asked, 2 * FAILURES_TO_OPEN)
-    (line,) = [message for message in logged() if "AuthenticationError" in message]
-    assert "check REDIS_PASSWORD" in line
-    assert "hunter2" not in "".join(logged())
-    assert "Redis is left alone until it answers." in logged()
-
-
-def test_the_log_says_once_a_minute_that_redis_still_fails(
-    row: WorkerRow, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
-):
-    """The lines go on while requests need Redis: RedisDown counts them."""
-    monkeypatch.setattr(redis_breaker, "TRIAL_INTERVAL_S", 0.001)
-    fake, clock = Fake(), [1000.0]
-    asked = RedisLink(
-        lambda: fake,
-        lambda client: client(),
-        CacheCounts(lambda: row),
-        budget=5,
-        clock=lambda: clock[0],
-    )
-    fake.error = exceptions.ConnectionError()
-    fail(asked)
-
-    def told_after_a_trial() -> int:
-        before = fake.calls
-        eventually(lambda: not asked.available() and fake.calls > before)
-        eventually(lambda: not asked._trying.locked())
-        return logged().count("Redis is left alone until it answers.")
-
-    assert told_after_a_trial() == 1
-    clock[0] += 59
-    assert told_after_a_trial() == 1
-    clock[0] += 2
-    assert told_after_a_trial() == 2
 
 
 def test_an_answer_that_comes_too_late_is_counted(row: WorkerRow, monkeypatch: pytest.MonkeyPatch):

@@ -26,11 +26,6 @@ def link(connect: Callable[[], Any], counts: CacheCounts, budget: float = 5.0) -
     return RedisLink(connect, lambda client: client.get("trial"), counts, budget=budget)
 
 
-@pytest.fixture
-def row() -> WorkerRow:
-    return WorkerRow()
-
-
 @pytest.fixture(params=["memory", "redis", "cluster", *(["redis over TLS"] if HAS_REDIS else [])])
 def tier(request: pytest.FixtureRequest, row: WorkerRow) -> Tier:
     counts = CacheCounts(lambda: row)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from azureml_scoring import errors
 from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.http.body_reader import BodyReader, _media_type
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 
 BUDGET = BodyBudget(10**6, turn_timeout_s=0)
 JSON = {"CONTENT_TYPE": "application/json"}

@@ -8,7 +8,7 @@ from azureml_scoring.errors import Overloaded
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.request_reader import RequestReader
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Answer, Request
 
 SHED = Answer(503, b"{}", {"Retry-After": "1"})

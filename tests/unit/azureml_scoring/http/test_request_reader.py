@@ -11,7 +11,7 @@ from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import IncompleteBody
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.request_reader import REQUEST_ID, RequestReader
-from azureml_scoring.inputs.payload import Limits
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Directive, Request
 
 BODY = BodyReader(Limits(), BodyBudget(10**9, turn_timeout_s=0))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from azureml_scoring.errors import ClientError, TooDeep, TooManyElements
 from azureml_scoring.inputs import body_bounds
 from azureml_scoring.inputs.body_bounds import check_bounds
-from azureml_scoring.inputs.payload import Limits, parse
+from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.payload import parse
 
 TEXTS = st.text('[]{},"\\é😀a', max_size=8)
 JSON = st.recursive(

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs import payload
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.numeric_body import SMALL_BODY_BYTES, numbers
-from azureml_scoring.inputs.payload import Limits
 
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),

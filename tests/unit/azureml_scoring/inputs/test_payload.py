@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from azureml_scoring import errors
-from azureml_scoring.inputs.payload import Limits, parse
+from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.payload import parse
 
 LIMITS = Limits()
 JSON = st.recursive(

@@ -16,7 +16,7 @@ from mlops.load.mix import Mix, RequestKind, as_it_should
 from mlops.load.progress import Progress
 from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage, arrivals
-from mlops.model_status import HEADER, model_status
+from mlops.model_status import STATUS_HEADER, model_status
 
 ROWS = [[1.0, "a"], [2.0, "b"], [3.0, "c"]]
 
@@ -94,7 +94,7 @@ def test_what_should_be_refused_is_no_error_when_it_is(kind: RequestKind, status
 )
 def test_a_managed_endpoints_424_is_decoded(status: int, said: str, own: int):
     """The model's own status counts."""
-    assert model_status(status, {HEADER: said}) == own
+    assert model_status(status, {STATUS_HEADER: said}) == own
 
 
 @given(st.lists(st.floats(0.1, 1000), min_size=1))

@@ -1,27 +1,16 @@
 """`mlops artifact` and `mlops names`: scoring.toml holds your names, and the others follow it."""
 
-import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-import support
 from azureml_scoring.models.files.manifest import Manifest
 from deploy.checkout import REPOSITORY
-from mlops import demo
 from mlops.cli import main
-from mlops.project import names, places, project_file, sample_requests
-from mlops.project.project_file import Names
-
-NAMES = '[names]\nmodel = "churn"\nendpoint = "churn-live"\nkubernetes_endpoint = "churn-aks"\n'
-MODEL = (
-    '[model]\nfile = "mine.joblib"\nsample = "train.csv"\n'
-    'drop = ["late", "target"]\ntext = ["city"]\n'
-)
-REPEATED = ("endpoints", "infrastructure", "kubernetes")
+from mlops.project import project_file
+from own_project import MODEL, NAMES
 
 
 def run(*words: object) -> Result:
@@ -33,27 +22,6 @@ def said(result: Result) -> str:
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
     return line.removeprefix("Error: ")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a model, its sample and a project file that names them."""
-    monkeypatch.chdir(tmp_path)
-    estimator, frame = support.mixed()
-    support.dump(estimator, tmp_path, "mine.joblib")
-    frame.assign(late=1, target=0).to_csv("train.csv", index=False)
-    (tmp_path / "scoring.toml").write_text(MODEL + NAMES)
-    return tmp_path
-
-
-@pytest.fixture
-def repository(here: Path) -> Path:
-    """The same folder, with the files of this repository that repeat names."""
-    for folder in REPEATED:
-        shutil.copytree(
-            REPOSITORY / folder, here / folder, ignore=shutil.ignore_patterns(".terraform*")
-        )
-    return here
 
 
 def test_the_model_of_the_project_is_packaged_under_its_name(here: Path):
@@ -220,169 +188,6 @@ def test_each_option_that_says_how_to_package_is_a_key(here: Path):
     ] == "float64"
 
 
-def test_the_names_are_written_everywhere(repository: Path):
-    """They go into all of endpoints/ and into Terraform's variable, and nothing else changes."""
-    before = {path: path.read_text() for path in map(Path, repeated(repository))}
-    old = project_file.read(REPOSITORY / "scoring.toml").names
-    assert run("names").exit_code == 0
-    new = Names("churn", "churn-live", "churn-aks")
-    assert [place for place in places.places(repository, new) if place.found != place.wanted] == []
-    assert len(list(places.places(repository, new))) == 13
-    for path, text in before.items():
-        changed = zip(text.splitlines(), path.read_text().splitlines(), strict=True)
-        for was, now in changed:
-            assert now == was or (
-                any(name in was for name in vars(old).values()) and "churn" in now
-            )
-    assert run("names").stdout == "0 changed.\n"
-
-
-def repeated(root: Path) -> list[str]:
-    return [
-        str(path) for folder in REPEATED for path in (root / folder).rglob("*") if path.is_file()
-    ]
-
-
-def test_no_file_repeats_a_name_that_is_not_written(repository: Path):
-    """A file of the demo's name outside of tests is a place that `mlops names` must know."""
-    assert run("names").exit_code == 0
-    files = [path for path in repeated(repository) if "/tests/" not in path]
-    assert [path for path in files if demo.NAME in Path(path).read_text(errors="replace")] == []
-
-
-def test_a_file_keeps_its_comments_quotes_versions_and_line_ends(here: Path):
-    """Only the name is written."""
-    (here / "endpoints").mkdir()
-    file = here / "endpoints" / "blue-deployment.yml"
-    file.write_bytes(
-        b'# mine\r\nendpoint_name: "old" # unique\r\nmodel: azureml:old:3\r\nname: blue\r\n'
-    )
-    assert run("names").exit_code == 0
-    assert file.read_bytes() == (
-        b'# mine\r\nendpoint_name: "churn-live" # unique\r\nmodel: azureml:churn:3\r\nname: '
-        b"blue\r\n"
-    )
-
-
-def test_a_default_of_terraform_is_that_of_its_variable(here: Path):
-    """A variable without a default does not get the next one's; line ends are kept."""
-    (here / "infrastructure").mkdir()
-    file, other = (
-        here / "infrastructure" / "variables.tf",
-        b'variable "b" {\r\n  default = "x"\r\n}\r\n',
-    )
-    for default in (b"", b"  default = null\r\n"):
-        text = b'variable "endpoint_name" {\r\n' + default + b"}\r\n" + other
-        file.write_bytes(text)
-        assert run("names").stdout == "0 changed.\n"
-        assert file.read_bytes() == text
-    file.write_bytes(b'variable "endpoint_name" {\r\n  default = "old"\r\n}\r\n' + other)
-    assert run("names").stdout.endswith("1 changed.\n")
-    assert (
-        file.read_bytes()
-        == b'variable "endpoint_name" {\r\n  default = "churn-live"\r\n}\r\n' + other
-    )
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        ">-\n  azureml:m:1",
-        "file:model.yml",
-        "{path: ../artifact}",
-        "azureml://registries/r/models/m/versions/1",
-    ],
-)
-def test_a_model_that_is_named_otherwise_is_left(here: Path, model: str):
-    """Only a reference to the registered model holds its name."""
-    (here / "endpoints").mkdir()
-    text = f"name: blue\nmodel: {model}\n"
-    (here / "endpoints" / "blue-deployment.yml").write_text(text)
-    assert run("names").exit_code == 0
-    assert (here / "endpoints" / "blue-deployment.yml").read_text() == text
-
-
-def test_check_finds_each_place_that_disagrees(repository: Path):
-    """Each problem has file, line, key and remedy; there is none once the names are written."""
-    names.write(
-        repository, Names("before", "before-live", "before-aks")
-    )  # whatever names this repository has
-    wrong = [
-        str(problem)
-        for problem in names.check(repository, Names("churn", "churn-live", "churn-aks"))
-    ]
-    assert len(wrong) == 13
-    assert all(
-        re.search(r":\d+: [\w.]+ names [\w-]+, but names\.\w+ in scoring\.toml is churn", line)
-        for line in wrong
-    )
-    assert all("; run `make names`, or write churn" in line for line in wrong)
-    assert run("names").exit_code == 0
-    assert names.check(repository, Names("churn", "churn-live", "churn-aks")) == []
-
-
-def test_check_finds_an_artifact_of_another_model(repository: Path):
-    """The demo's artifact under the user's own name, for example, is reported."""
-    assert run("names").exit_code == 0
-    assert run("artifact").exit_code == 0
-    found = [str(one) for one in names.check(Path(), Names("other", "churn-live", "churn-aks"))]
-    assert any(
-        line.startswith(
-            "artifact/manifest.json:1: model_name is churn, but names.model in scoring.toml is "
-            "other; run"
-        )
-        for line in found
-    )
-
-
-@pytest.mark.parametrize("variable", ["MODEL_NAME", "MODEL_VERSION"])
-def test_check_finds_a_variable_that_overrides_the_manifest(repository: Path, variable: str):
-    """On AKS a model answers with the name and version that it was packaged with."""
-    assert run("names").exit_code == 0
-    file = repository / "kubernetes" / "base" / "deployment.yaml"
-    text = file.read_text()
-    assert not {"MODEL_NAME", "MODEL_VERSION"} & set(re.findall(r"\w+", text))
-    file.write_text(
-        text.replace(
-            "          env:\n",
-            f"          env:\n            - name: {variable}\n              value: x\n",
-        )
-    )
-    (told,) = names.check(repository, project_file.read().names)
-    assert (told.path, told.line) == (file, text.splitlines().index("          env:") + 2)
-    assert f"is {variable}, which overrides the model's manifest; remove the variable" in str(told)
-
-
-def test_sample_requests_are_made_of_the_model(repository: Path):
-    """Requests that the model refuses are replaced; `mlops check` reports them before."""
-    assert run("names").exit_code == 0
-    assert run("artifact").exit_code == 0
-    told = [str(problem) for problem in names.check(Path(), project_file.read().names)]
-    assert len(told) == 2
-    assert all(
-        "is not a request that the model in artifact takes" in line and "run `make names`" in line
-        for line in told
-    )
-    assert run("names").stdout.endswith("2 changed.\n")
-    assert names.check(Path(), project_file.read().names) == []
-    written = (repository / sample_requests.NAMED).read_bytes()
-    assert json.loads(written)["input_data"]["columns"] == ["income", "city", "member", "visits"]
-    (repository / sample_requests.PLAIN).write_text(
-        '{"data": [[5, "Oslo", true, 2]], "method": "predict_proba"}'
-    )
-    assert run("names").stdout == "0 changed.\n"  # one's own, which works
-
-
-@pytest.mark.parametrize("kind", ["mixed", "codes", "texts", "categories", "plain_regression"])
-def test_the_model_takes_its_sample_requests(kind: str, tmp_path: Path):
-    """That holds for all kinds of columns, with names or without."""
-    estimator, frame = getattr(support, kind)()
-    packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))
-    for path, text in sample_requests.texts(packaged).items():
-        (tmp_path / path.name).write_text(text)
-        assert sample_requests.refused(tmp_path / path.name, packaged) is None
-
-
 def test_the_page_shows_a_project_file_that_is_taken(here: Path):
     """The project file in docs/deploy.md can be pasted."""
     (shown,) = re.findall(
@@ -390,10 +195,3 @@ def test_the_page_shows_a_project_file_that_is_taken(here: Path):
     )
     (here / "scoring.toml").write_text(shown)
     assert project_file.read().options.keys() == {"file", "sample", "drop"}
-
-
-def test_the_repository_itself_agrees_with_its_project_file():
-    """That holds for any names."""
-    assert (
-        names.wrong_places(REPOSITORY, project_file.read(REPOSITORY / "scoring.toml").names) == []
-    )

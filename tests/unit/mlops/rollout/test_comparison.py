@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.rollout.comparison import ComparisonRow, compare, lines
-from mlops.rollout.judge import Agreement, RequestTally
+from mlops.rollout.judge import Agreement
+from mlops.rollout.request_tally import RequestTally
 
 
 def tally(seed: int, requests: int = 2000, *, slower: float = 1.0, failed: int = 0) -> RequestTally:

@@ -8,20 +8,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.cli import main
-from mlops.endpoint import EndpointError, State, Traffic, direct
-from mlops.rollout import progress, report, targets
-from mlops.rollout.claim import EndpointClaim
-from mlops.rollout.guard import recover
+from journal_files import plain, read, written
+from mlops.endpoint import EndpointError
+from mlops.rollout import report
 from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.plan import Action
 from mlops.slo import Slo
-from simulated_endpoint import NEW, OLD, PLAN, Simulated
-from still_endpoint import GREEN, ROLLING, WORKSPACE, Still
 
 shares = st.dictionaries(st.sampled_from(["blue", "green"]), st.integers(0, 100))
 steps = st.fixed_dictionaries(
@@ -55,7 +50,6 @@ SHAPES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "trouble": {"error": st.text()},
     "ended": {"outcome": outcomes, "reason": st.text(), "left": st.lists(st.text(), max_size=2)},
 }
-WAIVED = ["--without", "golden-rows", "--without", "predictions"]
 PLANS = [
     {"old": "blue", "new": "green"},
     {"old": "blue", "new": "green", "unchecked": ["golden-rows"]},
@@ -73,37 +67,6 @@ rollouts = st.lists(st.sampled_from(["started", *SHAPES]).flatmap(events), max_s
         *rest,
     ]
 )
-
-
-def written(file: Path, rollout: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return what ``last`` should return, as JSON."""
-    expected: list[dict[str, Any]] = []
-    journal = Journal(file, clock=lambda: 1.7e9)
-    for name, what in rollout:
-        journal.write(name, **what)
-        event = {"at": 1.7e9, "event": name, **what}
-        expected = [event] if name == "started" else [*expected, event]
-    return plain(expected)
-
-
-def plain(found: Any) -> list[dict[str, Any]]:
-    text = json.dumps(found, ensure_ascii=False).encode(errors="replace")
-    read: list[dict[str, Any]] = json.loads(text)
-    return read
-
-
-def read(file: Path) -> list[Any] | None:
-    """The last rollout, each event fit to be told; None where the journal is refused in one
-    sentence."""
-    journal = Journal(file)
-    try:
-        found = journal.last()
-        journal.continued("k")
-        journal.promoted("k")
-    except EndpointError:
-        return None
-    assert all(progress.line_of(event) and progress.follow(event) is None for event in found)
-    return found
 
 
 @settings(max_examples=100)
@@ -182,95 +145,6 @@ def test_any_bytes_are_an_event_or_told(
             content[: place * 20] + odd + content[place * 20 :] if replaced else content
         )
         read(file)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        *(
-            b"5",
-            b"null",
-            b"[1]",
-            b"{}",
-            b'{"at":1}',
-            b'{"at": 1, "event": "paused"}',
-            b'{"at": NaN, "event": "trouble"}',
-        ),
-        *(
-            b"[" * 100_000,
-            b'{"a":' * 100_000,
-            b'{"at": ' + b"9" * 5000 + b"}",
-            b"<<<<<<< HEAD",
-            b"\xff\xfe",
-            b'"x"',
-        ),
-        *(
-            b'{"at": 1e300, "event": "trouble", "error": "x"}',
-            b'{"event": "ended", "outcome": "promoted"}',
-        ),
-    ],
-)
-def test_a_line_that_no_rollout_wrote_is_told(
-    tmp_path: Path, line: bytes, monkeypatch: pytest.MonkeyPatch
-):
-    """A rollout does not begin; a rollback, which goes by the endpoint, goes on."""
-    endpoint = Still({"blue": 50, "green": 50})
-    monkeypatch.setattr(targets, "connector", lambda *_: lambda: endpoint)
-    file = tmp_path / "diabetes.jsonl"
-    written(
-        file, [("started", {"key": "k", "endpoint": "e", "plan": {"old": "blue", "new": "green"}})]
-    )
-    file.write_bytes(file.read_bytes() + line + b"\n")
-    assert read(file) is None
-    (tmp_path / "green.yml").write_text(GREEN)
-    told = f"Line 2 of {file} is not what a rollout writes; correct it, or move the file away.\n"
-    refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
-    assert (refused.exit_code, refused.output) == (1, f"Error: {told}")
-    assert endpoint.traffic() == Traffic({"blue": 50, "green": 50})
-    endpoint.tags = ROLLING.on({})
-    done = mlops("rollback", "diabetes", "--out", tmp_path)
-    assert (done.exit_code, told in done.output) == (0, True)
-    assert endpoint.traffic() == Traffic({"blue": 100})
-
-
-def mlops(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words], env=WORKSPACE)
-
-
-def test_a_journal_that_can_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A folder in its place, say. A rollback goes by the endpoint all the same."""
-    endpoint = Still({"blue": 50, "green": 50})
-    endpoint.tags = ROLLING.on({})
-    monkeypatch.setattr(targets, "connector", lambda *_: lambda: endpoint)
-    (tmp_path / "green.yml").write_text(GREEN)
-    (tmp_path / "diabetes.jsonl").mkdir()
-    refused = mlops("rollout", tmp_path / "green.yml", *WAIVED, "--out", tmp_path)
-    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
-    done = mlops("rollback", "diabetes", "--out", tmp_path)
-    for output in (refused.output, done.output):
-        assert f"{tmp_path / 'diabetes.jsonl'}" in output
-    assert done.exit_code == 0
-    assert endpoint.traffic() == Traffic({"blue": 100})
-
-
-def test_traffic_goes_back_though_the_journal_was_damaged_meanwhile(tmp_path: Path):
-    """What was proven is not to be guessed, so the old deployment gets all of it."""
-    endpoint = Simulated()
-    endpoint.states[NEW] = State.READY
-    direct(endpoint, Traffic({OLD: 50, NEW: 50}))
-    (tmp_path / "journal.jsonl").write_bytes(b"no journal\n")
-    assert (
-        recover(
-            endpoint,
-            PLAN,
-            Journal(tmp_path / "journal.jsonl"),
-            "it died",
-            [],
-            claim=EndpointClaim(endpoint, "run"),
-        )
-        is RolloutOutcome.INTERRUPTED
-    )
-    assert endpoint.in_force == Traffic({OLD: 100})
 
 
 @settings(max_examples=10)

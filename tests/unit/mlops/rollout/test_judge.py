@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.endpoint import Observation
-from mlops.rollout.judge import (
-    Agreement,
-    Finding,
-    RequestTally,
-    Rules,
-    Standing,
-    breaches,
-    judge,
-    proven,
-)
+from mlops.rollout.judge import Agreement, Finding, Rules, Standing, breaches, judge, proven
+from mlops.rollout.request_tally import RequestTally
 from mlops.slo import Slo
 
 RULES = Rules()

@@ -1,0 +1,49 @@
+"""An error about the form of a body shows the form that this model takes."""
+
+import re
+
+import orjson
+import pytest
+
+from azureml_scoring.inputs.contract import Contract, Feature
+from validated import NAMED, UNNAMED, batch, one, refusal
+
+WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predict",))
+
+
+@pytest.mark.parametrize(
+    ("document", "contract", "shown"),
+    [
+        ({"data": ["text a", "text b"]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
+        ({"data": [{"x": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
+        ({"data": [1, 2]}, one("int64"), '{"data": [[1], [2]]}'),
+        ({"data": [True, False]}, one("bool"), '{"data": [[true], [false]]}'),
+        (
+            {"instances": [["red"]]},
+            one("category", categories=("red",)),
+            '{"data": [[...], [...]]}: each row',
+        ),
+        ({"data": [{"a": 1, "b": 2}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
+        (
+            {"data": [1, 2, 3]},
+            NAMED,
+            "2 values in each row, in the order that the model was fitted with",
+        ),
+        ([{"a": 1}], UNNAMED, '{"data": [[...], [...]]}, with 2 values in each row'),
+        ({"data": [[1]]}, WIDE, r'{"columns": ["col\"0", "col\"1", "col\"2", ...], "data"'),
+        ("text", NAMED, '"columns": ["a", "b"]'),
+    ],
+)
+def test_an_error_about_the_form_shows_the_form_of_this_model(
+    document: object, contract: Contract, shown: str
+):
+    """It names the model's own columns, three at most."""
+    assert shown in refusal(document, contract).message
+
+
+@pytest.mark.parametrize("dtype", ["str", "int64", "float64", "bool"])
+def test_the_form_that_an_error_shows_is_taken(dtype: str):
+    """It can be copied from the message as it is."""
+    message = refusal({"data": {}}, one(dtype)).message
+    (example,) = re.findall(r"{.*}", message)
+    assert len(batch(orjson.loads(example), one(dtype)).X) == 2

@@ -1,0 +1,180 @@
+"""Whatever a model raises in packaging and loading, the user gets one sentence, no traceback."""
+
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+
+import support
+from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.loading import load
+from azureml_scoring.models.model import Model
+from azureml_scoring.settings import Settings
+
+NUMBERS = pd.DataFrame(np.arange(40.0).reshape(20, 2))
+
+
+def served(folder: Path) -> Model:
+    return load(Settings(scoring_model_path=folder))
+
+
+class Faulty:
+    """``boosters.Own`` whose attribute ``fault`` raises ``error``; ``seen``: attributes read."""
+
+    seen: set[str] = set()  # noqa: RUF012
+    fault: str | None = None
+    error: type[BaseException] = RuntimeError
+
+    def __getattribute__(self, name: str) -> Any:
+        kind = type.__getattribute__(Faulty, "__dict__")
+        if not name.startswith("__reduce") and name not in (
+            "__class__",
+            "__dict__",
+            "__setstate__",
+            "__getstate__",
+        ):
+            kind["seen"].add(name)
+            if name == kind["fault"]:
+                raise kind["error"]("4711")
+        return object.__getattribute__(self, name)
+
+    def predict(self, X: Any) -> Any:
+        return np.asarray(X)[:, 0]
+
+
+def attributes_looked_at(tmp_path: Path) -> list[str]:
+    served(support.packaged(Faulty(), NUMBERS, tmp_path / "all"))
+    return sorted(Faulty.seen)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, AttributeError, SystemExit, MemoryError])
+def test_an_attribute_that_raises_is_one_sentence_or_none(
+    error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An attribute may raise in packaging or loading: one sentence, or none if it isn't needed."""
+    names = attributes_looked_at(tmp_path)
+    assert {
+        "predict",
+        "predict_proba",
+        "n_features_in_",
+        "feature_names_in_",
+        "cacheable",
+        "best_estimator_",
+    } <= {*names}
+    raw = support.dump(Faulty(), tmp_path / "raw")
+    for place, name in enumerate(names):
+        for whole in (True, False):
+            monkeypatch.setattr(Faulty, "error", error)
+            monkeypatch.setattr(Faulty, "fault", name)
+            try:
+                if whole:
+                    support.packaged(Faulty(), NUMBERS, tmp_path / f"{error.__name__}{place}")
+                else:
+                    served(raw)
+            except StartupError as told:
+                assert "\n" not in str(told)  # noqa: PT017
+                assert str(told).endswith(".")  # noqa: PT017
+            finally:
+                monkeypatch.setattr(Faulty, "fault", None)
+
+
+class Moody:
+    """Raises or answers with something odd at the ``turn``-th call of predict."""
+
+    n_features_in_ = 2
+    calls = 0
+    turn = 0
+    act: Any = None
+
+    def predict(self, X: Any) -> Any:
+        Moody.calls += 1
+        if Moody.turn == Moody.calls:
+            return Moody.act(X)
+        return np.asarray(X)[:, 0]
+
+
+def raising(error: BaseException) -> Any:
+    def act(X: Any) -> Any:
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        *map(
+            raising,
+            [
+                RuntimeError("4711"),
+                SystemExit(3),
+                ValueError("two\nlines"),
+                RecursionError(),
+                StopIteration(),
+            ],
+        ),
+        lambda X: "a" * len(X),
+        lambda X: None,
+        lambda X: dict.fromkeys(range(len(X)), 1),
+        lambda X: [{1: 2}] * len(X),
+        lambda X: [object()] * len(X),
+        lambda X: [2**70] * len(X),
+        lambda X: np.full(len(X), np.nan),
+        lambda X: np.zeros(len(X) + 1),
+        lambda X: [[1]] + [[1, 2]] * (len(X) - 1),
+        lambda X: [[1, [{"a": np.nan}]]] * len(X),
+        lambda X: [b"a"] * len(X),
+        lambda X: np.array(["2020"] * len(X), dtype="datetime64[s]"),
+    ],
+)
+def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(act: Any, tmp_path: Path):
+    """Measured, tried and compared, then loaded: the first, the second, ... call fails, or answers
+    oddly."""
+    Moody.act = staticmethod(act)
+    raw = support.dump(Moody(), tmp_path / "raw")
+    done = False
+    for Moody.turn in range(1, 30):
+        for folder in (tmp_path / str(Moody.turn), None):
+            Moody.calls = 0
+            try:
+                if folder:
+                    served(support.packaged(Moody(), NUMBERS, folder))
+                else:
+                    served(raw)
+            except StartupError as told:
+                assert "\n" not in str(told)  # noqa: PT017
+            done = done or (folder is not None and Moody.calls < Moody.turn)
+        if done:
+            break
+    Moody.turn = 0
+    assert done
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda X: "ab", "The model answered with a str in place of one answer a row."),
+        (lambda X: None, "The model answered with a NoneType in place of one answer a row."),
+        (
+            lambda X: {"a": 1, "b": 2},
+            "The model answered with a dict in place of one answer a row.",
+        ),
+        (lambda X: 3.5, "The model answered with a float in place of one answer a row."),
+        (lambda X: [1], "The model gave 1 answers to 2 rows."),
+    ],
+)
+def test_an_answer_that_is_none_is_the_models_failure(act: Any, message: str, tmp_path: Path):
+    """The message says so; a text of two characters is not taken for the answers to two rows."""
+    loaded = served(support.dump(Moody(), tmp_path))
+    Moody.act, Moody.turn = staticmethod(act), Moody.calls + 1
+    with pytest.raises(ModelFailed) as caught:
+        loaded.predict(golden_check.batch_of([[1.0, 2.0], [3.0, 4.0]], loaded.contract))
+    assert caught.value.message == message
+    Moody.act, Moody.turn = staticmethod(raising(ValueError("no"))), Moody.calls + 1
+    with pytest.raises(ModelRefusedInput):
+        loaded.predict(golden_check.batch_of([[1.0, 2.0]], loaded.contract))
+    assert joblib.load(tmp_path / "model.joblib").n_features_in_ == 2

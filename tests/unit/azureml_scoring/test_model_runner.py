@@ -1,0 +1,81 @@
+"""When a request computes on its own thread, in a slot or together with others."""
+
+import threading
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.joint_predict import JointPredict
+from azureml_scoring.request import MustWait, Outcome, Request
+from function_service import Source, ask, service
+
+
+def test_a_quick_model_is_computed_on_the_requests_own_thread():
+    """Handing it to another thread would take several times as long."""
+    for quick in (True, False):
+        source = Source(lambda batch: [threading.get_ident()])
+        predict = source.loaded.predict
+        source.loaded.quick = (lambda batch, predict=predict: predict) if quick else None
+        asked = service(source=source)
+        status, body = ask(asked, {"data": [[1]]}.items())
+        assert status == 200
+        assert (body["predictions"] == [threading.get_ident()]) is quick
+        assert asked.quick is quick
+
+
+def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline():
+    """If nothing may wait, nothing is reported."""
+    source = Source(lambda batch: [threading.get_ident()])
+    source.loaded.quick = lambda batch: None
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    _, body = ask(asked, {"data": [[1]]}.items())
+    assert body["predictions"] != [threading.get_ident()]
+    with pytest.raises(MustWait):
+        asked.score_admitted(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9, may_wait=False)
+    assert len(seen) == 1
+
+
+def test_single_rows_of_requests_that_are_answered_together_are_computed_together():
+    """A request of two rows is computed alone; each gets its own answers."""
+    source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
+
+    def each(batches: Sequence[Batch]) -> list[list[Any]]:
+        calls.append(len(batches))
+        return [batch.X[:, 0].tolist() for batch in batches]
+
+    source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
+    asked, joint = service(source=source), JointPredict()
+    bodies = [b"[[1]]", b"[[2], [3]]", b"[[4]]"]
+    scorings = [
+        asked.begin(Request("id", "t" * 32, lambda body=body: body), 1e9) for body in bodies
+    ]
+    for scoring in scorings:
+        scoring.read(joint=joint)
+    assert not calls
+    for scoring in scorings:
+        scoring.predict()
+    answers = [orjson.loads(scoring.answer().body)["predictions"] for scoring in scorings]
+    assert answers == [[1.0], [2.0, 3.0], [4.0]]
+    assert calls == [2]
+
+
+def test_nothing_is_quick_with_a_cache_far_away():
+    """A look-up waits for another machine."""
+    source = Source(lambda batch: [1])
+    source.loaded.quick = lambda batch: source.loaded.predict
+    assert service(source=source).quick
+    assert not service(source=source, cache=SimpleNamespace(far_away=True)).quick
+
+
+def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_again():
+    """It would hold two places."""
+    asked = service()
+    with asked.admission.admit(), asked.admission.admit() as due:
+        request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
+        assert asked.score(request).status == 503
+        assert asked.score_admitted(request, due).status == 200

@@ -1,0 +1,71 @@
+"""mlops drift reads rows with the types of the contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pandas as pd
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+import support
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.files.manifest import Manifest
+from mlops import sample as samples
+from package_command import package, run
+
+
+def test_drift_reads_a_csv_as_the_contract_says(tmp_path: Path):
+    """Texts of digits have not moved, nor has NA."""
+    estimator, frame = support.codes()
+    frame = pd.concat([frame] * 15)
+    assert package(tmp_path, estimator, frame).exit_code == 0
+    result = run("drift", tmp_path / "out", tmp_path / "train.csv")
+    assert result.output.count("  0.000  stable") == 6, result.output
+
+
+def year(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.apply(lambda column: column.dt.year)
+
+
+def test_dates_have_not_moved(tmp_path: Path):
+    """Dates of a CSV, of Parquet and of collected data are counted alike, and named as dates."""
+    frame = pd.DataFrame(
+        {"day": pd.to_datetime(["2020-01-05", "2021-06-01", None] * 80), "n": range(240)}
+    )
+    dropped = make_column_transformer((FunctionTransformer(year), ["day"]), ("passthrough", ["n"]))
+    estimator = make_pipeline(dropped, HistGradientBoostingRegressor(max_iter=2)).fit(
+        frame, frame["n"]
+    )
+    result = package(tmp_path, estimator, frame, "--dtype", "day=datetime")
+    assert "  numbers: n\n  dates or times: day\n" in result.output
+    frame.to_parquet(tmp_path / "rows.parquet")
+    packaged = Manifest.read(tmp_path / "out")
+    X = golden_check.batch_of(samples.rows_of(frame), packaged.contract).X
+    collected = [dict(zip(frame.columns, row, strict=True)) for row in X.tolist()]
+    (tmp_path / "rows.jsonl").write_bytes(b"\n".join(map(orjson.dumps, collected)))
+    for name in ("train.csv", "rows.parquet", "rows.jsonl"):
+        told = run("drift", tmp_path / "out", tmp_path / name)
+        assert told.output.count("  0.000  stable") == 2, told.output
+    assert [
+        baseline.psi(baseline.count(column))
+        for baseline, column in zip(packaged.baselines, X.T, strict=True)
+    ] == [0, 0]
+
+
+def test_new_categories_are_drift(tmp_path: Path):
+    """They are not a mistake in the file."""
+    estimator, frame = support.categories()
+    frame = pd.concat([frame] * 15)
+    assert package(tmp_path, estimator, frame).exit_code == 0
+    assert "  0.000  stable" in run("drift", tmp_path / "out", tmp_path / "train.csv").output
+    frame.assign(colour="pink").to_csv(tmp_path / "new.csv", index=False)
+    assert run("drift", tmp_path / "out", tmp_path / "new.csv").output.splitlines()[1].split()[
+        ::2
+    ] == [
+        "colour",
+        "drifted",
+    ]
