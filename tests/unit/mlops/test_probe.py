@@ -170,7 +170,7 @@ def test_rows_that_the_model_does_not_take_are_left_out_with_its_own_words(tmp_p
     said: list[str] = []
     made = package(support.dump(fitted, tmp_path), X, tmp_path / "artifact", say=said.append)
     assert not any(feature.missing for feature in made.contract.features)
-    (told,) = (line for line in said if "left out" in line)
+    (told,) = (line for line in said if "leaving out" in line)
     assert told == (
         "  note: leaving out 10 rows without a value in age, sex, bmi, bp, s1, s2, s3, s4 and 2 "
         "more, which the model "

@@ -183,7 +183,7 @@ def test_a_place_that_is_not_a_file_is_reported(tmp_path: Path):
 
 ELSEWHERE = {
     "output.py": "the one place",
-    "package.py": "a folder beside the place, which it then takes",
+    "artifact_folder.py": "a folder beside the place, which it then takes",
     "journal.py": "a journal is added to",
     "svg.py": "a picture in memory",
     "azure_models.py": "a temporary folder",

@@ -277,7 +277,7 @@ def test_a_make_rollback_goes_where_it_is_told_or_by_the_record():
 
     def said(*words: str) -> str:
         done = subprocess.run(
-            ["make", "-n", "rollback", *words],
+            ["make", "--no-print-directory", "-n", "rollback", *words],
             cwd=repository,
             capture_output=True,
             text=True,
