@@ -60,6 +60,7 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
+@pytest.mark.slow
 def test_packaging_and_serving_a_compiled_model_leave_nothing_behind(
     machine: Machine, tmp_path: Path
 ):

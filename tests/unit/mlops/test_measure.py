@@ -34,6 +34,7 @@ def imputing(columns: list[str]) -> Any:
     return make_pipeline(transformer, LinearRegression()).fit(WIDE, WIDE["f0"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [0, 7, 150, 300])
 def test_each_of_many_features_is_tried_without_a_value(taken: int):
     """The contract is right whether all, some or no features may be missing."""

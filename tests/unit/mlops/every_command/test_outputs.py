@@ -94,6 +94,7 @@ def test_a_symbolic_link_is_not_written_through(
         assert target.read_bytes() == contents if contents else not target.exists()
 
 
+@pytest.mark.slow
 def test_what_is_ours_is_replaced(good: Path, tmp_path: Path, demo_model: Path):
     """The same command replaces its own files any number of times."""
     X, _ = support.diabetes()

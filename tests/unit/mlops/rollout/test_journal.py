@@ -147,6 +147,7 @@ def test_any_bytes_are_an_event_or_told(
         read(file)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(rollouts)
 def test_what_is_read_can_be_reported(rollout: list[tuple[str, dict[str, Any]]]):

@@ -150,6 +150,7 @@ def test_none_need_agree_where_none_was_asked_to():
     assert judge(*sides, Agreement(0, 0, old_silent=10), lenient)[-1].standing is Standing.OPEN
 
 
+@pytest.mark.slow
 def test_chance_alone_hardly_ever_ends_a_rollout():
     """Two hundred rollouts of twins, each looked at ten times while requests come in: one breach at
     most."""

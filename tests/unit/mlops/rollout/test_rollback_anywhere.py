@@ -163,6 +163,7 @@ def _waits_for_nothing() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(acts, min_size=2, max_size=5), st.sampled_from(MACHINES))
 def test_a_rollback_from_any_machine_ends_at_what_served_before(happens: list[Act], machine: str):

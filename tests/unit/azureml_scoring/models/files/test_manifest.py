@@ -142,6 +142,7 @@ def artifact(
     return support.packaged(estimator, pd.concat([frame] * 4, ignore_index=True), folder)
 
 
+@pytest.mark.slow
 def test_any_damage_to_a_manifest_is_one_sentence_or_changes_nothing(artifact: Path):
     """A value of it is left out, wrapped, doubled or replaced: what is read is what stands there,
     and a model that starts answers a request. What is not is a StartupError."""

@@ -113,6 +113,7 @@ def outcomes(
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_of_ones_own_may_have_any_name(outcomes: dict[str, Any], name: str):
     """It works beside score.py, and beside a model that is not packaged."""
