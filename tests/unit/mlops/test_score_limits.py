@@ -14,6 +14,8 @@ from mlops import score_client
 from mlops.answer import MAX_ANSWER_BYTES
 from score_command import refusal, score, table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:

@@ -23,6 +23,8 @@ from azureml_scoring.settings import Settings
 from mlops.fit_categories import with_categories
 from mlops.sample_file import load as load_sample
 
+pytestmark = pytest.mark.slow
+
 FRAME = pd.DataFrame(
     {"size": [1.0, 2.0, 3.0, 4.0] * 5, "colour": pd.Categorical(["red", "blue"] * 10)}
 )

@@ -15,6 +15,8 @@ from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = pd.DataFrame(np.arange(40.0).reshape(20, 2))
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from commands import COMMANDS, FOUND, call, check
 
+pytestmark = pytest.mark.slow
+
 ROWS = ("x.csv", "x.json", "x.jsonl", "x.parquet", "x.npy")
 FOLDER = ("folder/manifest.json", "folder/MLmodel", "folder/x.pkl")
 READ: dict[str, Sequence[str]] = {

@@ -13,6 +13,8 @@ from arm.setting import BLUE, ENDPOINT, GREEN, Setting, refusal
 from arm.workspace import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.endpoint import State, Traffic, direct
 
+pytestmark = pytest.mark.slow
+
 BUSY = {"error": {"code": "Conflict", "message": "Another operation is in progress."}}
 
 
