@@ -26,6 +26,15 @@ ROLLING = Record(
 )
 """The record in an endpoint's tags while a rollout from blue to green is under way."""
 
+SOURCE = Source(
+    "azureml:diabetes:6",
+    "azureml:source:3",
+    "azureml:scoring:2",
+    "endpoints/blue-deployment.yml",
+    "0123abcd",
+)
+"""What an old deployment was made of."""
+
 
 class Still:
     """An endpoint with a fixed state that only takes traffic."""

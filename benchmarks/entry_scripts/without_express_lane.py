@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src"))
 
@@ -9,4 +10,4 @@ from azureml_scoring.http import worker
 from azureml_scoring.http.connection import HttpConnection
 from score import init, run  # noqa: F401  azmlinfsrv calls them
 
-worker.FrontProtocol = HttpConnection  # type: ignore[assignment,misc]
+mock.patch.object(worker, "FrontProtocol", HttpConnection).start()  # fails if there is none

@@ -88,12 +88,14 @@ class ScoringEndpoint:
         """
         request = self._reader.received(environ, body, held)
         answer = self._service.score_admitted(request, due, may_wait=may_wait)
-        return Response(answer.status, self.headers(request, answer, started), answer.body)
+        return self._response(request, answer, started)
 
     def refuse(self, environ: Environ, error: ScoringError, started: float) -> Response:
         """Answer a request to score with this error, its body unread."""
         request = self._reader(environ)
-        answer = self._service.refuse(request, error)
+        return self._response(request, self._service.refuse(request, error), started)
+
+    def _response(self, request: Request, answer: Answer, started: float) -> Response:
         return Response(answer.status, self.headers(request, answer, started), answer.body)
 
     def begin(self, environ: Environ, body: bytes, joint: JointPredict) -> Scoring:

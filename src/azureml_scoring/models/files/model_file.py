@@ -57,11 +57,11 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
             raise StartupError(
                 load_failure.sentence(error, artifact.file, saved_versions(artifact))
             ) from None
-    # By name: importing scikit-learn takes seconds, which a model without it does not pay.
+    # By its attribute: importing scikit-learn takes seconds, which a model without it does not pay.
     older = [
-        w.message.original_sklearn_version  # type: ignore[union-attr]
+        w.message.original_sklearn_version
         for w in caught
-        if w.category.__name__ == "InconsistentVersionWarning"
+        if hasattr(w.message, "original_sklearn_version")
     ]
     return estimator, digest, version_skew({"scikit-learn": older[0]} if older else {})
 

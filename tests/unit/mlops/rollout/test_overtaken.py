@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlops.endpoint import EndpointError, Source, State, Status, Traffic
+from mlops.endpoint import EndpointError, State, Status, Traffic
 from mlops.rollout import rollback, targets
 from mlops.rollout.journal import Journal
 from mlops.rollout.plan import steps
@@ -18,14 +18,6 @@ from mlops.rollout.record import Record, RolloutPhase, whoever
 from simulated_endpoint import NEW, OLD, PLAN, Killed, Simulated, all_events
 from simulated_endpoint import rollout as roll_out
 from still_endpoint import GREEN, ROLLING, half_way, mlops
-
-SOURCE = Source(
-    "azureml:diabetes:6",
-    "azureml:source:3",
-    "azureml:scoring:2",
-    "endpoints/blue-deployment.yml",
-    "0123abcd",
-)
 
 
 @pytest.fixture(autouse=True)

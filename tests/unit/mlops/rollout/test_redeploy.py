@@ -10,15 +10,7 @@ import pytest
 from mlops.endpoint import Source, State, Traffic
 from mlops.rollout import targets
 from mlops.rollout.record import RolloutPhase
-from still_endpoint import GREEN, ROLLING, Still, mlops, record
-
-SOURCE = Source(
-    "azureml:diabetes:6",
-    "azureml:source:3",
-    "azureml:scoring:2",
-    "endpoints/blue-deployment.yml",
-    "0123abcd",
-)
+from still_endpoint import GREEN, ROLLING, SOURCE, Still, mlops, record
 
 
 @pytest.fixture(autouse=True)
