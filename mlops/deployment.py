@@ -48,7 +48,7 @@ def environment_variables(deployment: str, *, managed: bool) -> dict[str, str]:
         "DEPLOYMENT_NAME": deployment,
         "WORKER_COUNT": str(MANAGED_WORKERS if managed else CONTAINER_WORKERS),
         "SCORING_MAX_IN_FLIGHT": str(default.scoring_max_in_flight),
-        "SCORING_QUEUE_TIMEOUT_MS": str(default.scoring_queue_timeout_ms),
+        "SCORING_LATENCY_OBJECTIVE_MS": str(default.scoring_latency_objective_ms),
         "SCORING_DEADLINE_MS": str(default.scoring_deadline_ms),
         "SCORING_REQUIRE_MANIFEST": "true",
     } | ({"GUNICORN_CMD_ARGS": GUNICORN} if managed else {})

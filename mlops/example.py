@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.files import artifact
@@ -71,7 +71,7 @@ def _service(model: Model, settings: Settings) -> Service:
             lambda: row,
             slots=1,
             max_in_flight=1,
-            queue_timeout=0,
+            objective=settings.scoring_latency_objective_ms / 1000,
             deadline=settings.scoring_deadline_ms / 1000,
         ),
         ResponseCache([], CacheCounts(lambda: row)),

@@ -65,6 +65,13 @@ class Endpoint:
         self.body_buffer = BodyReader(LIMITS, self.budget).buffer
         self.body_timeout_s = body_timeout_s
 
+    def due(self, started: float) -> float:
+        return 1.0
+
+    def check(self, due: float) -> None:
+        if self.full:
+            raise self.full
+
     @contextlib.contextmanager
     def _place(self, places: int) -> Iterator[float]:
         if self.full:
@@ -76,7 +83,7 @@ class Endpoint:
         finally:
             self.admitted -= 1
 
-    def admit(self) -> Any:
+    def admit(self, due: float) -> Any:
         return self._place(1)
 
     def at_once(self, requests: int) -> Any:

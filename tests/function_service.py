@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
 from azureml_scoring.inputs.contract import Contract, Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Request
@@ -51,7 +51,7 @@ def service(
     **options: Any,
 ) -> Service:
     row = WorkerRow()
-    admission = Admission(lambda: row, slots=1, max_in_flight=2, queue_timeout=1, deadline=30)
+    admission = Admission(lambda: row, slots=1, max_in_flight=2, objective=0.4, deadline=30)
     return Service(
         source or Source(predict),
         admission,

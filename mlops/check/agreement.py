@@ -32,9 +32,9 @@ def deadlines(document: Document) -> Iterator[Problem]:
             f"write {max(REQUEST_TIMEOUT_MS, ours.scoring_deadline_ms + 5_000)} or lower "
             f"SCORING_DEADLINE_MS ({ours.scoring_deadline_ms})",
         )
-    if ours.scoring_queue_timeout_ms >= ours.scoring_deadline_ms:
+    if ours.scoring_latency_objective_ms >= ours.scoring_deadline_ms:
         yield document.problem(
-            (KEY, "SCORING_QUEUE_TIMEOUT_MS"),
+            (KEY, "SCORING_LATENCY_OBJECTIVE_MS"),
             "leaves the model no time before SCORING_DEADLINE_MS",
             f"write less than {ours.scoring_deadline_ms}",
         )

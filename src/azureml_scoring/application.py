@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
 from azureml_scoring.allocator import give_back_what_is_freed
 from azureml_scoring.body_budget import MEMORY_SHARE, BodyBudget, container_memory
 from azureml_scoring.caching.setup import response_cache
@@ -71,8 +71,9 @@ def build(settings: Settings) -> Application:
     admission = Admission(
         lambda: board.mine,
         slots=settings.scoring_slots or settings.processors,
+        lend=not settings.scoring_slots,
         max_in_flight=in_flight_limit(settings, process.threads()),
-        queue_timeout=settings.scoring_queue_timeout_ms / 1000,
+        objective=settings.scoring_latency_objective_ms / 1000,
         deadline=deadline,
     )
     log = RequestLog(

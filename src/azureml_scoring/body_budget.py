@@ -10,7 +10,7 @@ import os
 import threading
 from pathlib import Path
 
-from azureml_scoring.errors import Overloaded
+from azureml_scoring.errors import Overloaded, OverloadReason
 
 LARGE_BODY_BYTES = 65_536
 """A larger body takes its turn; a smaller one is parsed in less time than a turn costs."""
@@ -44,7 +44,8 @@ class BodyBudget:
             if self._held > own and self._held + count > self._limit:
                 raise Overloaded(
                     "The service holds as many bytes as it may; retry after the time in "
-                    "Retry-After."
+                    "Retry-After.",
+                    reason=OverloadReason.MEMORY,
                 )
             self._held += count
 
@@ -55,7 +56,8 @@ class BodyBudget:
     def wait_for_turn(self) -> None:
         if not self._turn.acquire(timeout=self._turn_timeout_s):
             raise Overloaded(
-                "The request waited too long for its turn; retry after the time in Retry-After."
+                "The request waited too long for its turn; retry after the time in Retry-After.",
+                reason=OverloadReason.WAITED,
             )
 
     def end_turn(self) -> None:

@@ -10,7 +10,8 @@
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
     │   ├── 422  WrongShape, EmptyBatch, WrongFeatures, WrongType, MissingValue, OutOfRange,
     │   │        UnknownMethod, ModelRefusedInput
-    │   └── 431  RequestIdTooLong, HeadTooLarge
+    │   ├── 431  RequestIdTooLong, HeadTooLarge
+    │   └── 499  ClientGone (nobody reads it)
     └── ServiceError (5xx)            the request may be right
         ├── 500  ModelFailed, NonFinitePrediction, InternalError
         ├── 503  Overloaded, NotReady (with Retry-After)
@@ -23,6 +24,8 @@ holds a value from the request.
 
 from __future__ import annotations
 
+import math
+from enum import StrEnum
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -37,9 +40,9 @@ class ScoringError(Exception):
     None if the body is not the cause.
     """
 
-    status: ClassVar[HTTPStatus]
+    status: ClassVar[int]
     code: ClassVar[str]
-    retry_after: ClassVar[int | None] = None
+    retry_after_s: float | None = None
 
     def __init__(self, message: str, location: str | None = None) -> None:
         super().__init__(message)
@@ -49,7 +52,12 @@ class ScoringError(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """The HTTP headers that this error adds to its answer."""
-        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        if self.retry_after_s is None:
+            return {}
+        return {
+            "Retry-After": str(math.ceil(self.retry_after_s)),
+            "retry-after-ms": str(math.ceil(1000 * self.retry_after_s)),
+        }
 
 
 class ClientError(ScoringError):
@@ -160,6 +168,12 @@ class HeadTooLarge(ClientError):
     status, code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large"
 
 
+class ClientGone(ClientError):
+    """The client closed the connection. 499 is nginx's and Azure's status for that."""
+
+    status, code = 499, "client_gone"
+
+
 class ServiceError(ScoringError):
     """The service failed or reached a limit: these errors count against the SLO."""
 
@@ -176,12 +190,36 @@ class InternalError(ServiceError):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
 
+class OverloadReason(StrEnum):
+    """Why a request is refused.
+
+    QUEUE: it would wait too long. DEADLINE: its answer would come after its deadline. WAITED: it
+    did wait too long. FULL: the worker holds as many requests as it can. MEMORY: the worker holds
+    as many bytes as it may.
+    """
+
+    QUEUE, DEADLINE, WAITED, FULL, MEMORY = "queue", "deadline", "waited", "full", "memory"
+
+
 class Overloaded(ServiceError):
-    status, code, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", 1
+    """``retry_after_s``: when there may be room."""
+
+    status, code = HTTPStatus.SERVICE_UNAVAILABLE, "overloaded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: OverloadReason = OverloadReason.QUEUE,
+        retry_after_s: float = 1.0,
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class NotReady(ServiceError):
-    status, code, retry_after = HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", 5
+    status, code, retry_after_s = HTTPStatus.SERVICE_UNAVAILABLE, "not_ready", 5.0
 
 
 class DeadlineExceeded(ServiceError):

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
+from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.caching.lookup import Computed
 from azureml_scoring.errors import ModelRefusedInput, NonFinitePrediction
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
-from azureml_scoring.request import Outcome
+from azureml_scoring.request import Gone, Outcome
 from azureml_scoring.shared.measures import PREDICT, QUEUE
 
 
@@ -35,9 +36,16 @@ class ModelRunner:
         self._has_answered = False
 
     def run(
-        self, model: Model, inline: Predict | None, batch: Batch, due: float, outcome: Outcome
+        self,
+        model: Model,
+        inline: Predict | None,
+        batch: Batch,
+        due: float,
+        gone: Gone,
+        outcome: Outcome,
     ) -> Computed:
-        """Predict the batch by ``inline`` if it is given, else in a slot until ``due``.
+        """Predict the batch by ``inline`` if it is given, else in a slot until ``due``, unless the
+        client has ``gone``.
 
         Adds the seconds of queueing and predicting to ``outcome``, and the count of NaN and
         infinities. Raises ScoringError.
@@ -47,7 +55,7 @@ class ModelRunner:
             answers = inline(batch)
             outcome.seconds[PREDICT] += self._clock() - begun
         else:
-            answers = self._run_in_slot(model.predict, batch, due, outcome, begun)
+            answers = self._run_in_slot(model.predict, batch, due, gone, outcome, begun)
         bad = non_finite(answers)
         if bad:
             outcome.non_finite += bad
@@ -57,7 +65,13 @@ class ModelRunner:
         return Computed(answers, shareable=not bad)
 
     def _run_in_slot(
-        self, predict: Predict, batch: Batch, due: float, outcome: Outcome, queued: float
+        self,
+        predict: Predict,
+        batch: Batch,
+        due: float,
+        gone: Gone,
+        outcome: Outcome,
+        queued: float,
     ) -> list[Any]:
         """Predict in a slot, with a batcher together with the rows of other requests."""
 
@@ -70,7 +84,8 @@ class ModelRunner:
 
         if self._batcher:
             return self._batcher.predict(timed, batch, due)
-        return self._admission.compute(lambda: timed(batch), due)
+        kind = WorkKind.of(batch.method, len(batch.X))
+        return self._admission.compute(lambda: timed(batch), kind, due, gone)
 
     def _refuse_non_finite(self, model: Model) -> None:
         """Raise, unless NaN and infinity become null.

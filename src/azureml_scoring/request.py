@@ -37,13 +37,22 @@ class Directive:
 ANYTHING = Directive()
 
 
+Gone = Callable[[], bool]
+"""Returns True once the client has closed the connection, where that can be known."""
+
+
+def still_there() -> bool:
+    return False
+
+
 class Request(NamedTuple):
     """A request to score, free of HTTP.
 
     ``read()`` returns the decompressed body, at most as long as the limit, or raises ScoringError.
     ``request_id`` and ``client_request_id`` need no escaping in JSON: ``request_reader`` replaces
     others. ``traceparent``: the caller's, if it is valid; ``trace``: the id in it, or a new one.
-    ``held``: what the body takes of the budget; None for a small one.
+    ``held``: what the body takes of the budget; None for a small one. ``gone``: the client has hung
+    up, so the answer is not worth computing.
     """
 
     request_id: str
@@ -53,6 +62,7 @@ class Request(NamedTuple):
     cache: Directive = ANYTHING
     traceparent: str | None = None
     held: Held | None = None
+    gone: Gone = still_there
 
     def refused(self, error: ScoringError) -> Request:
         """Return the same request, whose ``read`` raises the error."""

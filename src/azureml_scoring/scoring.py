@@ -124,7 +124,9 @@ class Scoring:
                 self._model,
                 self._batch,
                 self.request.cache,
-                lambda part: parts.runner.run(self._model, self._inline, part, self._due, outcome),
+                lambda part: parts.runner.run(
+                    self._model, self._inline, part, self._due, self.request.gone, outcome
+                ),
                 self._due,
             )
         except Exception as error:

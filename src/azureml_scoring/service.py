@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
 from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.log import text

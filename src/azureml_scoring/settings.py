@@ -117,8 +117,9 @@ class Settings:
     """Requests that a worker holds, computing or waiting; more get 503. Capped below the thread
     count. Requests answered on the event loop are not counted."""
 
-    scoring_queue_timeout_ms: MillisecondsOrZero = 500
-    """Longest wait for a slot; then 503."""
+    scoring_latency_objective_ms: Milliseconds = 200
+    """Answers within this time are worth something. A request that would wait 2.5 times as long
+    gets 503 at once; with more work than can be done, one that can't be answered within half."""
 
     scoring_body_timeout_ms: Milliseconds = 10_000
     """Longest wait for the request body; then 408."""

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from azureml_scoring.body_budget import Held
-from azureml_scoring.errors import IncompleteBody, Overloaded, ScoringError
+from azureml_scoring.errors import IncompleteBody, Overloaded, OverloadReason, ScoringError
 from azureml_scoring.http import wsgi_bridge
 from azureml_scoring.http.body_reader import BROKEN_OFF, Environ, too_slow
 from azureml_scoring.http.connection import CUT_OFF, REFUSED
@@ -77,13 +77,16 @@ class Front:
             body = await self._body(scope, environ, receive)
             with contextlib.suppress(MustWait), endpoint.at_once(1) as due:
                 return endpoint.score(environ, body, due, started, may_wait=False)
+        due = endpoint.due(started)
         try:
-            with endpoint.admit() as due, endpoint.hold() as held:
+            endpoint.check(due)
+            with endpoint.hold() as held:
                 if body is None:
                     body = await self._body(scope, environ, receive, held)
-                return await self._in_pool(
-                    lambda: endpoint.score(environ, body, due, started, held=held)
-                )
+                with endpoint.admit(due):
+                    return await self._in_pool(
+                        lambda: endpoint.score(environ, body, due, started, held=held)
+                    )
         except Overloaded as error:
             return endpoint.refuse(environ, error, started)
 
@@ -93,7 +96,11 @@ class Front:
         body: bytes | ScoringError = b""
         if is_score_path(environ["PATH_INFO"]):
             if self._reading_for_flask >= THREADS:
-                body = Overloaded("Too many request bodies are arriving at once.")
+                body = Overloaded(
+                    "Too many request bodies are arriving at once; retry after the time in "
+                    "Retry-After.",
+                    reason=OverloadReason.FULL,
+                )
             else:
                 self._reading_for_flask += 1
                 try:

@@ -45,6 +45,8 @@ class ScoringEndpoint:
         self._pages = pages if ahead_of_flask else {}
         self._ahead_of_flask = ahead_of_flask
         self._server_headers = [("x-ms-server-version", server_version)] if server_version else []
+        self.due = service.admission.due
+        self.check = service.admission.check
         self.admit = service.admission.admit
         self.at_once = service.admission.at_once
         self.hold = reader.body.hold
@@ -101,7 +103,7 @@ class ScoringEndpoint:
     def begin(self, environ: Environ, body: bytes, joint: JointPredict) -> Scoring:
         """Read and validate a small request, whose next steps the caller takes. Raises MustWait."""
         request = self._reader.received(environ, body)
-        scoring = self._service.begin(request, self._service.admission.due)
+        scoring = self._service.begin(request, self._service.admission.due())
         scoring.read(may_wait=False, joint=joint)
         return scoring
 

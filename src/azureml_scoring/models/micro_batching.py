@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import DeadlineExceeded, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.model import Predict
 
-RunInSlot = Callable[[Callable[[], list[Any]], float], list[Any]]
+RunInSlot = Callable[[Callable[[], list[Any]], WorkKind, float], list[Any]]
 """Runs a score in a slot before its deadline, and returns the answers."""
 
 
@@ -53,7 +54,9 @@ class MicroBatcher:
             answers = joint.answers[place].result(timeout=max(due - self._clock(), 0))
         except TimeoutError:
             raise DeadlineExceeded("No answer of the joint computation in time.") from None
-        return self._compute(lambda: predict(batch), due) if answers is None else answers
+        if answers is not None:
+            return answers
+        return self._compute(lambda: predict(batch), WorkKind.of(batch.method, len(batch.X)), due)
 
     def _join(self, batch: Batch) -> tuple[_Joint, int]:
         rows = len(batch.X)
@@ -74,7 +77,11 @@ class MicroBatcher:
             if self._open.get(method) is joint:
                 del self._open[method]
         try:
-            joint.share(self._compute(lambda: predict(joint.whole(method)), due))
+            joint.share(
+                self._compute(
+                    lambda: predict(joint.whole(method)), WorkKind.of(method, joint.rows), due
+                )
+            )
         except (ModelFailed, ModelRefusedInput) as error:
             joint.give_up(error if len(joint.batches) == 1 else None)
         except BaseException as error:

@@ -15,7 +15,7 @@ def test_bodies_beyond_the_budget_are_refused_until_others_are_answered():
         first.take(60)
         with pytest.raises(Overloaded) as refused:
             second.take(41)
-        assert refused.value.headers == {"Retry-After": "1"}
+        assert refused.value.headers == {"Retry-After": "1", "retry-after-ms": "1000"}
         second.take(40)
     with budget.hold() as third:
         third.take(100)

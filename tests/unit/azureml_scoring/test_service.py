@@ -79,7 +79,10 @@ def test_before_the_model_is_there_the_answer_is_503_with_retry_after():
             raise NotReady("The model is still loading.")
 
     answer = service(source=Loading()).score(Request("id", "t", lambda: b""))
-    assert (answer.status, answer.headers) == (503, {"Retry-After": "5"})
+    assert (answer.status, answer.headers) == (
+        503,
+        {"Retry-After": "5", "retry-after-ms": "5000"},
+    )
     assert orjson.loads(answer.body)["metadata"]["model_version"] is None
 
 

@@ -17,7 +17,7 @@ READER = RequestReader(BodyReader(Limits(), BodyBudget(10**6, turn_timeout_s=0))
 
 def endpoint(answer: Answer = SHED, **options: Any) -> ScoringEndpoint:
     service: Any = SimpleNamespace(
-        admission=SimpleNamespace(admit=None, at_once=None),
+        admission=SimpleNamespace(due=None, check=None, admit=None, at_once=None),
         quick=True,
         score_admitted=lambda request, due, *, may_wait: answer,
         refuse=lambda request, error: answer,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import DeadlineExceeded, ModelRefusedInput, Overloaded
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.micro_batching import MicroBatcher
@@ -29,7 +30,7 @@ class Model:
         return (batch.X[:, 0] * 2).tolist()
 
 
-def at_once(score: Callable[[], list[Any]], due: float) -> list[Any]:
+def at_once(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
     return score()
 
 
@@ -120,7 +121,7 @@ def test_what_the_queue_says_is_said_to_all():
     """Overloaded is overloaded: they do not come back one by one."""
     asked = []
 
-    def overloaded(score: Callable[[], list[Any]], due: float) -> list[Any]:
+    def overloaded(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
         asked.append(due)
         raise Overloaded("later")
 
@@ -137,7 +138,7 @@ def test_a_request_waits_no_longer_than_its_deadline():
     """Whatever the one is at that computes for it."""
     joined, release = threading.Event(), threading.Event()
 
-    def slow(score: Callable[[], list[Any]], due: float) -> list[Any]:
+    def slow(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
         joined.set()
         release.wait(60)
         return score()

@@ -5,13 +5,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from azureml_scoring.admission import Admission
+from azureml_scoring.admission.admission import Admission
+from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import DeadlineExceeded, Overloaded
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 
+KIND = WorkKind("predict", 1)
+
+
 def admission(row: WorkerRow, **options: float) -> Admission:
-    limits = {"slots": 1, "max_in_flight": 2, "queue_timeout": 0.05, "deadline": 30.0} | options
+    limits = {"slots": 1, "max_in_flight": 2, "objective": 0.02, "deadline": 30.0} | options
     return Admission(lambda: row, **limits)
 
 
@@ -26,7 +30,7 @@ def occupied(limits: Admission) -> Iterator[None]:
 
     def request() -> None:
         with limits.admit() as due:
-            limits.compute(score, due)
+            limits.compute(score, KIND, due)
 
     thread = threading.Thread(target=request)
     thread.start()
@@ -44,15 +48,15 @@ def test_the_result_or_the_error_of_the_score_comes_back():
     limits = admission(row)
     with limits.admit() as due:
         assert row.in_flight == 1
-        assert limits.compute(lambda: 42, due) == 42
+        assert limits.compute(lambda: 42, KIND, due) == 42
     with pytest.raises(ZeroDivisionError), limits.admit() as due:
-        limits.compute(lambda: 1 // 0, due)
+        limits.compute(lambda: 1 // 0, KIND, due)
     assert (row.in_flight, row.oldest_start, row.full_since) == (0, 0.0, 0.0)
 
 
 def test_past_the_in_flight_limit_a_request_is_turned_down_at_once():
     """It does not wait for a slot."""
-    limits = admission(WorkerRow(), queue_timeout=1000.0)
+    limits = admission(WorkerRow(), objective=1000.0)
     with limits.admit(), limits.admit(), pytest.raises(Overloaded), limits.admit():
         pass
 
@@ -74,9 +78,9 @@ def test_past_the_queue_time_a_request_is_turned_down():
     """It does not wait for a slot that is not free in time."""
     limits = admission(WorkerRow())
     with occupied(limits), pytest.raises(Overloaded), limits.admit() as due:
-        limits.compute(lambda: None, due)
+        limits.compute(lambda: None, KIND, due)
     with limits.admit() as due:  # free again
-        limits.compute(lambda: None, due)
+        limits.compute(lambda: None, KIND, due)
 
 
 def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
@@ -84,11 +88,11 @@ def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
     row, release = WorkerRow(), threading.Event()
     limits = admission(row, deadline=0.05)
     with pytest.raises(DeadlineExceeded), limits.admit() as due:
-        limits.compute(release.wait, due)
+        limits.compute(release.wait, KIND, due)
     assert row.in_flight == 0
     assert row.oldest_start > 0
     with pytest.raises(Overloaded), limits.admit() as due:
-        limits.compute(lambda: None, due)
+        limits.compute(lambda: None, KIND, due)
     release.set()
     until = time.monotonic() + 10
     while row.oldest_start and time.monotonic() < until:
@@ -99,7 +103,7 @@ def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
 def test_the_row_tells_since_when_the_oldest_score_runs_and_all_slots_are_taken():
     """Another process can see that this one is stuck."""
     row = WorkerRow()
-    limits = admission(row, slots=2, max_in_flight=3)
+    limits = admission(row, slots=2, max_in_flight=3, lend=False)
     with occupied(limits):
         oldest = row.oldest_start
         assert (oldest > 0, row.full_since) == (True, 0.0)

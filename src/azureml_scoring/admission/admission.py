@@ -1,0 +1,230 @@
+"""Admits requests of a worker, and computes them in slots, for as long as they are wanted.
+
+A request is admitted before its body is read, waits for a slot, and is computed on a separate
+thread, so that its own thread can answer 504 when the deadline passes. A computation can't be
+stopped: it keeps its slot until it returns, and liveness fails if it never does (docs/adr/0001).
+``SlotQueue`` decides; this class has the lock, the clock and the threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from azureml_scoring.admission.retry_after import retry_after_s
+from azureml_scoring.admission.service_times import WorkKind
+from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
+from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.shared.scoreboard import WorkerRow
+
+T = TypeVar("T")
+
+SLOTS_WHEN_LENT = 2
+"""Times the slots: so many scores run at once if some take much longer than expected."""
+
+REFUSALS = {
+    OverloadReason.QUEUE: "The service has more work than it can do in time",
+    OverloadReason.DEADLINE: "The answer would come after the request's deadline",
+    OverloadReason.FULL: "The service has as many requests as it can hold",
+    OverloadReason.WAITED: "The request waited too long for its turn",
+}
+
+
+class Admission:
+    """Admits requests and computes them in slots. Times in seconds, by the monotonic clock.
+
+    ``row``: the row of the scoreboard that shows this worker's state to other processes.
+    ``objective``: an answer within this time is worth something. ``deadline``: of a request without
+    its own. ``lend``: a score that takes much longer than expected lends its slot to the next.
+    """
+
+    def __init__(
+        self,
+        row: Callable[[], WorkerRow],
+        *,
+        slots: int,
+        lend: bool = True,
+        max_in_flight: int,
+        objective: float,
+        deadline: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._row = row
+        self._deadline = deadline
+        self._clock = clock
+        self._lock = threading.Lock()
+        max_running = slots * SLOTS_WHEN_LENT if lend else slots
+        self._queue = SlotQueue(
+            WaitLimit(objective),
+            slots=slots,
+            max_running=max_running,
+            max_requests=max_in_flight,
+        )
+        self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
+
+    def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
+        """Return the deadline of a request.
+
+        ``started``: when its first byte came; now, if it is not known. ``wanted_for``: how long the
+        caller waits, which can only shorten the deadline.
+        """
+        allowed = self._deadline if wanted_for is None else min(self._deadline, wanted_for)
+        return (self._clock() if started is None else started) + allowed
+
+    def admit(self, due: float | None = None) -> Place:
+        """``with admission.admit(due) as due``: hold a place in flight. Entering raises
+        Overloaded."""
+        return Place(self, self.due() if due is None else due)
+
+    def at_once(self, requests: int) -> InlinePlace:
+        """``with admission.at_once(2) as due``: count requests that are answered on the event loop.
+        They need no places, but are in flight, should the worker die of them."""
+        return InlinePlace(self, requests)
+
+    def check(self, due: float) -> None:
+        """Raise Overloaded if the request would be refused, before its body is read."""
+        with self._lock:
+            now = self._clock()
+            if self._queue.would_refuse(now, due):
+                self._arrive(now, due)
+
+    def enter(self, due: float) -> None:
+        with self._lock:
+            self._arrive(self._clock(), due)
+            self._row().in_flight += 1
+
+    def _arrive(self, now: float, due: float) -> None:
+        if refusal := self._queue.arrive(now, due):
+            raise self._refused(refusal)
+
+    def leave(self) -> None:
+        with self._lock:
+            self._queue.leave()
+            self._row().in_flight -= 1
+
+    def count_inline(self, change: int) -> None:
+        with self._lock:
+            self._row().in_flight += change
+
+    def compute(
+        self,
+        score: Callable[[], T],
+        kind: WorkKind,
+        due: float,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> T:
+        """Run ``score`` in a slot.
+
+        ``gone``: the client has hung up; then nothing is computed. Raises what ``score`` raises,
+        Overloaded, DeadlineExceeded or ClientGone.
+        """
+        ticket = _WaitingTicket(kind, self._clock(), due)
+        if due <= ticket.joined:
+            raise self._too_late()
+        with self._lock:
+            if refusal := self._queue.join(ticket, ticket.joined):
+                raise self._refused(refusal)
+            self._start_next()
+        try:
+            self._wait_for_slot(ticket)
+            if gone():
+                raise ClientGone("The client closed the connection before its turn came.")
+            future = self._threads.submit(self._in_slot, score, ticket)
+        except BaseException:  # the server's SIGALRM may strike anywhere
+            self._give_up(ticket)
+            raise
+        try:
+            return future.result(timeout=max(due - self._clock(), 0))
+        except TimeoutError:
+            raise self._too_late() from None
+
+    def _wait_for_slot(self, ticket: _WaitingTicket) -> None:
+        """Return once the ticket has a slot. Raises Overloaded."""
+        latest = min(ticket.joined + self._queue.limit.patience_s(ticket.work_s), ticket.due)
+        while not ticket.has_slot.is_set():
+            with self._lock:
+                now, lending = self._clock(), self._queue.next_lending
+                if now >= lending:
+                    self._start_next()
+                    lending = self._queue.next_lending
+                if ticket.started is None and now >= latest:
+                    raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
+            ticket.has_slot.wait(max(min(latest, lending) - now, 0))
+
+    def _in_slot(self, score: Callable[[], T], ticket: Ticket) -> T:
+        try:
+            return score()
+        finally:
+            self._give_up(ticket)
+
+    def _give_up(self, ticket: Ticket) -> None:
+        """Take the ticket out of the queue or out of its slot."""
+        with self._lock:
+            if ticket.started is None:
+                self._queue.withdraw(ticket)
+            else:
+                self._queue.finish(ticket, self._clock())
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """Give free slots to those that wait, and publish the state."""
+        now = self._clock()
+        while ticket := self._queue.start(now):
+            assert isinstance(ticket, _WaitingTicket)
+            ticket.has_slot.set()
+        row, running = self._row(), [ticket.started or 0.0 for ticket in self._queue.running]
+        row.oldest_start = min(running, default=0.0)
+        full = len(running) >= self._queue.max_running
+        row.full_since = max(running) if full else 0.0
+
+    def _refused(self, refusal: Refusal) -> Overloaded:
+        return Overloaded(
+            f"{REFUSALS[refusal.reason]}; retry after the time in Retry-After.",
+            reason=refusal.reason,
+            retry_after_s=retry_after_s(refusal.drain_s),
+        )
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded("No answer before the request's deadline.")
+
+
+class _WaitingTicket(Ticket):
+    """A ticket whose thread waits for ``has_slot``."""
+
+    def __init__(self, kind: WorkKind, joined: float, due: float) -> None:
+        super().__init__(kind, joined, due)
+        self.has_slot = threading.Event()
+
+
+class Place:
+    """Holds a place in flight while its block runs; the block gets the deadline."""
+
+    def __init__(self, admission: Admission, due: float) -> None:
+        self._admission = admission
+        self._due = due
+
+    def __enter__(self) -> float:
+        self._admission.enter(self._due)
+        return self._due
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._admission.leave()
+
+
+class InlinePlace:
+    """Counts requests in flight while its block runs; the block gets their deadline."""
+
+    def __init__(self, admission: Admission, requests: int) -> None:
+        self._admission = admission
+        self._requests = requests
+
+    def __enter__(self) -> float:
+        self._admission.count_inline(self._requests)
+        return self._admission.due()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._admission.count_inline(-self._requests)

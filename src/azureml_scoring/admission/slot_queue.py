@@ -1,0 +1,166 @@
+"""Who gets a slot, who waits for one, and who is refused: a state machine without threads or clock.
+
+Each call says what time it is, in seconds of any clock that does not go back.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from azureml_scoring.admission.service_times import Durations, ServiceTimes, WorkKind
+from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.errors import OverloadReason
+
+SIZE_WEIGHT = 2.0
+"""Small requests go before large ones, unless they came later by more than so many times the
+difference of their work: small ones hardly wait, and large ones not for ever."""
+
+LONG_RUN = 3.0
+"""A score that takes so many times what was expected lends its slot to the next request."""
+
+
+class Refusal(NamedTuple):
+    """``drain_s``: when a slot is expected to be free."""
+
+    reason: OverloadReason
+    drain_s: float
+
+
+@dataclass(eq=False, slots=True)
+class Ticket:
+    """A request that waits for a slot or has one. ``work_s``: how long it is expected to take."""
+
+    kind: WorkKind
+    joined: float
+    due: float
+    work_s: float = 0.0
+    order: float = 0.0
+    started: float | None = None
+    lends_at: float = math.inf
+
+
+class SlotQueue:
+    """The slots of a worker, and the requests that wait for them.
+
+    ``max_running``: how many scores run at once when slots are lent. ``max_requests``: how many
+    requests are admitted at once.
+    """
+
+    def __init__(
+        self, limit: WaitLimit, *, slots: int, max_running: int, max_requests: int
+    ) -> None:
+        self.limit = limit
+        self.slots = slots
+        self.max_running = max_running
+        self.max_requests = max_requests
+        self.times = ServiceTimes()
+        self.running: dict[Ticket, None] = {}
+        self.waiting: list[Ticket] = []
+        self._admitted = 0
+        self._slot_time = Durations()
+        self._unshared_slot_s = 0.0
+
+    def arrive(self, now: float, due: float) -> Refusal | None:
+        """Count a request that arrives, of which nothing else is known, and decide on it. If it is
+        not refused, ``leave`` must follow."""
+        self.limit.offer(now, self._slot_time.mean, self.slots)
+        refusal = self.would_refuse(now, due)
+        if refusal is None:
+            self._admitted += 1
+        return refusal
+
+    def would_refuse(self, now: float, due: float) -> Refusal | None:
+        """Return what ``arrive`` would."""
+        wait = self.expected_wait(now)
+        if self._admitted >= self.max_requests:
+            return Refusal(OverloadReason.FULL, wait)
+        return self._judge(now, due, wait, self._slot_time.mean)
+
+    def leave(self) -> None:
+        """End a request that arrived, whether it had a slot or not."""
+        self._admitted -= 1
+        self._slot_time.add(self._unshared_slot_s)
+        self._unshared_slot_s = 0.0
+
+    def join(self, ticket: Ticket, now: float) -> Refusal | None:
+        """Let a request wait, unless it is refused: what it asks for is known now."""
+        ticket.work_s = self.times.expected(ticket.kind)
+        ticket.order = ticket.joined + SIZE_WEIGHT * ticket.work_s
+        place = bisect_right(self.waiting, ticket.order, key=_order)
+        wait = self._wait_behind(now, sum(other.work_s for other in self.waiting[:place]))
+        refusal = self._judge(now, ticket.due, wait, ticket.work_s)
+        if refusal is None:
+            self.waiting.insert(place, ticket)
+        return refusal
+
+    def withdraw(self, ticket: Ticket) -> None:
+        """Take back a request that waits."""
+        self.waiting.remove(ticket)
+
+    def start(self, now: float) -> Ticket | None:
+        """Give a slot to the next request, if one is free, and return it."""
+        if not self.waiting or len(self._holding(now)) >= self.slots:
+            return None
+        ticket = self.waiting.pop(0)
+        ticket.started = now
+        ticket.lends_at = now + LONG_RUN * ticket.work_s if ticket.work_s else math.inf
+        self.running[ticket] = None
+        return ticket
+
+    def finish(self, ticket: Ticket, now: float) -> None:
+        """Free the slot of a score that has ended."""
+        assert ticket.started is not None
+        del self.running[ticket]
+        self.times.add(ticket.kind, now - ticket.started)
+        self._unshared_slot_s += now - ticket.started
+
+    def expected_wait(self, now: float) -> float:
+        """Return the seconds that a request would wait for a slot that arrived now."""
+        queued = sum(ticket.work_s for ticket in self.waiting)
+        apart = self._admitted - len(self.running) - len(self.waiting)
+        return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
+
+    @property
+    def next_lending(self) -> float:
+        """The time when a slot is lent, unless one is free before; infinity if none will be."""
+        if len(self.running) >= self.max_running:
+            return math.inf
+        return min((ticket.lends_at for ticket in self.running), default=math.inf)
+
+    def _holding(self, now: float) -> list[Ticket]:
+        """Return the scores whose slots are not lent."""
+        if len(self.running) >= self.max_running:
+            return list(self.running)
+        return [ticket for ticket in self.running if now < ticket.lends_at]
+
+    def _judge(self, now: float, due: float, wait: float, work: float) -> Refusal | None:
+        admitted = self.limit.admits(now, wait, work)
+        if now + wait + work > due:
+            return Refusal(OverloadReason.DEADLINE, wait)
+        return None if admitted else Refusal(OverloadReason.QUEUE, wait)
+
+    def _wait_behind(self, now: float, queued_s: float) -> float:
+        """Return the seconds until a slot is free, once all slots together have done ``queued_s``
+        of work.
+
+        As water fills a vessel with steps: each step is a slot, as high as the rest of its score.
+        """
+        rests = sorted(
+            self.times.remaining(ticket.kind, now - (ticket.started or now))
+            for ticket in self._holding(now)
+        )
+        steps = [0.0] * (self.slots - len(rests)) + rests
+        volume, level = queued_s, 0.0
+        for count, step in enumerate(steps, start=1):
+            volume += step
+            level = volume / count
+            if count == len(steps) or level <= steps[count]:
+                break
+        return level
+
+
+def _order(ticket: Ticket) -> float:
+    return ticket.order
