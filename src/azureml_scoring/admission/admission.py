@@ -147,13 +147,12 @@ class Admission:
         latest = min(ticket.joined + self._queue.limit.patience_s(ticket.work_s), ticket.due)
         while not ticket.has_slot.is_set():
             with self._lock:
-                now, lending = self._clock(), self._queue.next_lending
-                if now >= lending:
-                    self._start_next()
-                    lending = self._queue.next_lending
+                self._start_next()  # a slot may have been lent
+                now = self._clock()
                 if ticket.started is None and now >= latest:
                     raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
-            ticket.has_slot.wait(max(min(latest, lending) - now, 0))
+                wake = min(latest, self._queue.next_lending(now))
+            ticket.has_slot.wait(max(wake - now, 0))
 
     def _in_slot(self, score: Callable[[], T], ticket: Ticket) -> T:
         try:

@@ -123,12 +123,14 @@ class SlotQueue:
         apart = self._admitted - len(self.running) - len(self.waiting)
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
 
-    @property
-    def next_lending(self) -> float:
-        """The time when a slot is lent, unless one is free before; infinity if none will be."""
+    def next_lending(self, now: float) -> float:
+        """Return the time after ``now`` when the next slot is lent; infinity if none will be."""
         if len(self.running) >= self.max_running:
             return math.inf
-        return min((ticket.lends_at for ticket in self.running), default=math.inf)
+        return min(
+            (ticket.lends_at for ticket in self.running if ticket.lends_at > now),
+            default=math.inf,
+        )
 
     def _holding(self, now: float) -> list[Ticket]:
         """Return the scores whose slots are not lent."""
@@ -137,7 +139,7 @@ class SlotQueue:
         return [ticket for ticket in self.running if now < ticket.lends_at]
 
     def _judge(self, now: float, due: float, wait: float, work: float) -> Refusal | None:
-        admitted = self.limit.admits(now, wait, work)
+        admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         if now + wait + work > due:
             return Refusal(OverloadReason.DEADLINE, wait)
         return None if admitted else Refusal(OverloadReason.QUEUE, wait)
@@ -148,10 +150,7 @@ class SlotQueue:
 
         As water fills a vessel with steps: each step is a slot, as high as the rest of its score.
         """
-        rests = sorted(
-            self.times.remaining(ticket.kind, now - (ticket.started or now))
-            for ticket in self._holding(now)
-        )
+        rests = sorted(self._rest(ticket, now) for ticket in self._holding(now))
         steps = [0.0] * (self.slots - len(rests)) + rests
         volume, level = queued_s, 0.0
         for count, step in enumerate(steps, start=1):
@@ -160,6 +159,13 @@ class SlotQueue:
             if count == len(steps) or level <= steps[count]:
                 break
         return level
+
+    def _rest(self, ticket: Ticket, now: float) -> float:
+        """Return how much longer a score is expected to run."""
+        elapsed = now - (ticket.started or now)
+        if elapsed < ticket.work_s:
+            return ticket.work_s - elapsed
+        return self.times.remaining(ticket.kind, elapsed)
 
 
 def _order(ticket: Ticket) -> float:
