@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import PATIENCE, REPOSITORY, Server, needs, until
+from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
 
 pytestmark = pytest.mark.any_worker
 BIN = Path(sys.executable).parent
@@ -113,8 +113,8 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
             lambda: re.findall(r"^Watch it: (.*)$", served.output.read_text(), re.MULTILINE),
             "printed",
         )
-        assert httpx.get(watch).headers["content-type"].startswith("text/html")
-        health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
+        assert HTTP.get(watch).headers["content-type"].startswith("text/html")
+        health = HTTP.get(f"http://127.0.0.1:{served.port}/health").json()
         assert health["model_name"] == "churn"
         until(
             lambda: served.output.read_text().count("ready for serving traffic") == 2,
@@ -131,7 +131,7 @@ def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
     with MakeServe(tmp_path, CACHE=cache) as served:
         states = [run(served.curl())["metadata"]["cache"] for _ in range(2)]
         assert states == (["miss", "hit"] if tiers else ["off", "off"])
-        block = httpx.get(f"http://127.0.0.1:{served.port}/health").json()["cache"]
+        block = HTTP.get(f"http://127.0.0.1:{served.port}/health").json()["cache"]
         assert {"memory", "redis"} & set(block) == tiers
         if cache == "redis":
             (helper,) = [
@@ -229,7 +229,7 @@ def test_ctrl_c_ends_make_serve(tmp_path: Path):
         os.killpg(served.process.pid, signal.SIGINT)
         until(lambda: served.process.poll() is not None, "make ends")
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{served.port}/")
+            HTTP.get(f"http://127.0.0.1:{served.port}/")
 
 
 def test_the_readmes_packaging_command_works(tmp_path: Path):
