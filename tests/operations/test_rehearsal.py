@@ -87,10 +87,10 @@ def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals
         start_new_session=True,
     )
     assert process.stdout is not None
-    until_then = next(line for line in process.stdout if f"{OLD} 90 %, {NEW} 10 %" in line)
+    live = next(line for line in process.stdout if f"{OLD} 90 %, {NEW} 10 %" in line)
     os.killpg(process.pid, number)
     told, _ = process.communicate()
-    assert process.returncode == 1, until_then + told
+    assert process.returncode == 1, live + told
     assert f"interrupted by {number.name}" in told
     ended = Journal(journal).last()[-1]
     assert (ended["event"], ended["outcome"]) == ("ended", "interrupted")
