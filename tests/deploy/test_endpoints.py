@@ -12,6 +12,7 @@ import yaml
 from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY, Checkout
 from mlops import deployment
+from pipelines.agent import check_out
 
 ENDPOINTS = REPOSITORY / "endpoints"
 MANAGED = ["blue-deployment.yml", "green-deployment.yml"]
@@ -118,12 +119,14 @@ def sources_of(folder: Path) -> set[str]:
     return {str(file) for file in files if "__pycache__" not in file.parts}
 
 
-def test_only_what_the_image_needs_is_uploaded():
+def test_only_what_the_image_needs_is_uploaded(tmp_path: Path):
     """The copy that Azure ML builds from has no .git, environment, model or data."""
+    folder = check_out(REPOSITORY, tmp_path / "repository")
+    for name in (".git/HEAD", "venv/bin/python", "artifact/model.joblib", "train.csv", "build/x"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
     sources = {f"src/{name}" for name in sources_of(REPOSITORY / "src")}
-    assert (
-        uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
-    )
+    assert uploaded(folder) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
     assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
 
 

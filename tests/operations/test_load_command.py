@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from blackbox.managed import KEY, managed, managed_env
-from blackbox.server import PATIENCE, REPOSITORY, THREADS, Server, serving, until
+from blackbox.server import ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 from blackbox.test_metrics import scraped
 from mlops.load.mix import RequestKind
 
@@ -59,7 +59,7 @@ def requests_of(out: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(demo_model, tmp_path_factory.mktemp("server"), **THREADS) as server:
+    with serving(demo_model, tmp_path_factory.mktemp("server"), **ONE_WORKER) as server:
         yield server
 
 
@@ -142,7 +142,7 @@ def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Pa
 
 def test_a_server_that_is_gone_counts_as_no_answer(demo_model: Path, tmp_path: Path):
     """The run goes on to its end and says so."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER) as server:
         process = load(server.url, demo_model, tmp_path, "--stages", "2s@50")
         until(lambda: answered(server) > 20, "it is under way")
         server.stop()
