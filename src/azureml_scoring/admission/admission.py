@@ -58,7 +58,7 @@ class Admission:
         self._clock = clock
         self._lock = threading.Lock()
         max_running = slots * SLOTS_WHEN_LENT if lend else slots
-        self._queue = SlotQueue(
+        self._queue = SlotQueue[_WaitingTicket](
             WaitLimit(objective),
             slots=slots,
             max_running=max_running,
@@ -149,33 +149,32 @@ class Admission:
             with self._lock:
                 self._start_next()  # a slot may have been lent
                 now = self._clock()
-                if ticket.started is None and now >= latest:
+                if now >= latest and not ticket.has_slot.is_set():
                     raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
                 wake = min(latest, self._queue.next_lending(now))
             ticket.has_slot.wait(max(wake - now, 0))
 
-    def _in_slot(self, score: Callable[[], T], ticket: Ticket) -> T:
+    def _in_slot(self, score: Callable[[], T], ticket: _WaitingTicket) -> T:
         try:
             return score()
         finally:
             self._give_up(ticket)
 
-    def _give_up(self, ticket: Ticket) -> None:
+    def _give_up(self, ticket: _WaitingTicket) -> None:
         """Take the ticket out of the queue or out of its slot."""
         with self._lock:
-            if ticket.started is None:
-                self._queue.withdraw(ticket)
-            else:
+            if ticket.has_slot.is_set():
                 self._queue.finish(ticket, self._clock())
+            else:
+                self._queue.withdraw(ticket)
             self._start_next()
 
     def _start_next(self) -> None:
         """Give free slots to those that wait, and publish the state."""
         now = self._clock()
         while ticket := self._queue.start(now):
-            assert isinstance(ticket, _WaitingTicket)
             ticket.has_slot.set()
-        row, running = self._row(), [ticket.started or 0.0 for ticket in self._queue.running]
+        row, running = self._row(), [ticket.started for ticket in self._queue.running]
         row.oldest_start = min(running, default=0.0)
         full = len(running) >= self._queue.max_running
         row.full_since = max(running) if full else 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from azureml_scoring.admission.service_times import Durations, ServiceTimes, WorkKind
 from azureml_scoring.admission.wait_limit import WaitLimit
@@ -31,18 +31,24 @@ class Refusal(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request that waits for a slot or has one. ``work_s``: how long it is expected to take."""
+    """A request that waits for a slot or has one.
+
+    ``work_s``: how long it is expected to be computed; ``started``: infinity until then.
+    """
 
     kind: WorkKind
     joined: float
     due: float
     work_s: float = 0.0
     order: float = 0.0
-    started: float | None = None
+    started: float = math.inf
     lends_at: float = math.inf
 
 
-class SlotQueue:
+AnyTicket = TypeVar("AnyTicket", bound=Ticket)
+
+
+class SlotQueue(Generic[AnyTicket]):
     """The slots of a worker, and the requests that wait for them.
 
     ``max_running``: how many scores run at once when slots are lent. ``max_requests``: how many
@@ -57,8 +63,8 @@ class SlotQueue:
         self.max_running = max_running
         self.max_requests = max_requests
         self.times = ServiceTimes()
-        self.running: dict[Ticket, None] = {}
-        self.waiting: list[Ticket] = []
+        self.running: dict[AnyTicket, None] = {}
+        self.waiting: list[AnyTicket] = []
         self._admitted = 0
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
@@ -85,7 +91,7 @@ class SlotQueue:
         self._slot_time.add(self._unshared_slot_s)
         self._unshared_slot_s = 0.0
 
-    def join(self, ticket: Ticket, now: float) -> Refusal | None:
+    def join(self, ticket: AnyTicket, now: float) -> Refusal | None:
         """Let a request wait, unless it is refused: what it asks for is known now."""
         ticket.work_s = self.times.expected(ticket.kind)
         ticket.order = ticket.joined + SIZE_WEIGHT * ticket.work_s
@@ -96,11 +102,11 @@ class SlotQueue:
             self.waiting.insert(place, ticket)
         return refusal
 
-    def withdraw(self, ticket: Ticket) -> None:
+    def withdraw(self, ticket: AnyTicket) -> None:
         """Take back a request that waits."""
         self.waiting.remove(ticket)
 
-    def start(self, now: float) -> Ticket | None:
+    def start(self, now: float) -> AnyTicket | None:
         """Give a slot to the next request, if one is free, and return it."""
         if not self.waiting or len(self._holding(now)) >= self.slots:
             return None
@@ -110,9 +116,8 @@ class SlotQueue:
         self.running[ticket] = None
         return ticket
 
-    def finish(self, ticket: Ticket, now: float) -> None:
+    def finish(self, ticket: AnyTicket, now: float) -> None:
         """Free the slot of a score that has ended."""
-        assert ticket.started is not None
         del self.running[ticket]
         self.times.add(ticket.kind, now - ticket.started)
         self._unshared_slot_s += now - ticket.started
@@ -132,7 +137,7 @@ class SlotQueue:
             default=math.inf,
         )
 
-    def _holding(self, now: float) -> list[Ticket]:
+    def _holding(self, now: float) -> list[AnyTicket]:
         """Return the scores whose slots are not lent."""
         if len(self.running) >= self.max_running:
             return list(self.running)
@@ -162,7 +167,7 @@ class SlotQueue:
 
     def _rest(self, ticket: Ticket, now: float) -> float:
         """Return how much longer a score is expected to run."""
-        elapsed = now - (ticket.started or now)
+        elapsed = now - ticket.started
         if elapsed < ticket.work_s:
             return ticket.work_s - elapsed
         return self.times.remaining(ticket.kind, elapsed)

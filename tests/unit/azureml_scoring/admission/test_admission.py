@@ -10,7 +10,6 @@ from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import DeadlineExceeded, Overloaded
 from azureml_scoring.shared.scoreboard import WorkerRow
 
-
 KIND = WorkKind("predict", 1)
 
 

@@ -16,7 +16,7 @@ def test_expectations_lie_within_what_was_seen(seconds: list[float], elapsed: fl
     for one in seconds:
         durations.add(one)
     assert min(seconds) - 1e-9 <= durations.mean <= max(seconds) + 1e-9
-    assert 0.0 <= durations.remaining(elapsed) <= max(max(seconds), elapsed) + 1e-9
+    assert 0.0 <= durations.remaining(elapsed) <= max(*seconds, elapsed) + 1e-9
 
 
 def test_one_that_has_outlasted_most_has_long_to_go():
