@@ -146,11 +146,11 @@ def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_pa
         assert busy.result().status_code == 200
 
 
-def test_past_the_queue_time_503_comes_before_the_slot_is_free(
+def test_past_the_longest_wait_503_comes_before_the_slot_is_free(
     scripted_model: Path, tmp_path: Path
 ):
-    """A request waits for a slot no longer than the setting allows."""
-    env = ONE_WORKER | {"SCORING_SLOTS": "1", "SCORING_QUEUE_TIMEOUT_MS": "100"}
+    """A request waits for a slot no longer than 2.5 times the objective."""
+    env = ONE_WORKER | {"SCORING_SLOTS": "1", "SCORING_LATENCY_OBJECTIVE_MS": "40"}
     with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
         (busy,) = occupy(server, pool, 3.0, 1)
         shed = until(
@@ -169,7 +169,7 @@ def test_past_the_deadline_504_comes_before_the_score_ends(
     env = configuration | {
         "SCORING_DEADLINE_MS": "200",
         "SCORING_SLOTS": "1",
-        "SCORING_QUEUE_TIMEOUT_MS": "0",
+        "SCORING_LATENCY_OBJECTIVE_MS": "1",
     }
     with serving(scripted_model, tmp_path, **env) as server:
         late = server.score([[2.0]])

@@ -54,7 +54,7 @@ class Rehearsed:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     folder = tmp_path_factory.mktemp("splitter")
-    environment = {"PYTHONPATH": str(support.MODELS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
+    environment = {"PYTHONPATH": str(support.MODELS), "SCORING_LATENCY_OBJECTIVE_MS": "20000"}
     kinds = {OLD: "Steady", NEW: "Scripted"}
     artifacts = {
         name: DeployedModel(support.scripted(folder / name, kind), environment)
