@@ -92,7 +92,8 @@ class Endpoint:
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
 
-    def due(self, started: float) -> float:
+    def due(self, started: float, wanted_for: float | None) -> float:
+        self.began = started
         return 1.0
 
     def check(self, due: float) -> None:

@@ -97,8 +97,11 @@ class SlotQueue:
         return refusal
 
     def withdraw(self, ticket: Ticket) -> None:
-        """Take back a request that waits."""
-        self.waiting.remove(ticket)
+        """Take back a request that is not computed."""
+        if ticket.started is None:
+            self.waiting.remove(ticket)
+        else:
+            del self.running[ticket]
 
     def start(self, now: float) -> Ticket | None:
         """Give a slot to the next request, if one is free, and return it."""
@@ -122,6 +125,11 @@ class SlotQueue:
         queued = sum(ticket.work_s for ticket in self.waiting)
         apart = self._admitted - len(self.running) - len(self.waiting)
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
+
+    @property
+    def request_s(self) -> float:
+        """What a request takes of the time of all slots together, in seconds."""
+        return self._slot_time.mean / self.slots
 
     @property
     def next_lending(self) -> float:
