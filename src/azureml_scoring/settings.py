@@ -122,7 +122,7 @@ class Settings:
     gets 503 at once; with more work than can be done, one that can't be answered within half."""
 
     scoring_overload_status: Literal["503", "429"] = "503"
-    """Status of refusals for overload; some gateways and clients retry only one of them."""
+    """`503` or `429`: the status of refusals for overload. Some gateways retry only one of them."""
 
     scoring_body_timeout_ms: Milliseconds = 10_000
     """Longest wait for the request body; then 408."""

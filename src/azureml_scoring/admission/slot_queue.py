@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from azureml_scoring.admission.service_times import Durations, ServiceTimes, WorkKind
 from azureml_scoring.admission.wait_limit import WaitLimit
@@ -115,10 +115,10 @@ class SlotQueue:
 
     def finish(self, ticket: Ticket, now: float) -> None:
         """Free the slot of a score that has ended."""
-        assert ticket.started is not None
         del self.running[ticket]
-        self.times.add(ticket.kind, now - ticket.started)
-        self._unshared_slot_s += now - ticket.started
+        seconds = now - cast(float, ticket.started)
+        self.times.add(ticket.kind, seconds)
+        self._unshared_slot_s += seconds
 
     def expected_wait(self, now: float) -> float:
         """Return the seconds that a request would wait for a slot that arrived now."""

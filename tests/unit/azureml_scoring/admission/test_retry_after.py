@@ -1,4 +1,5 @@
 import heapq
+import itertools
 import random
 
 from hypothesis import given
@@ -17,7 +18,7 @@ def test_a_refused_client_waits_neither_for_no_time_nor_for_ever(
     refusals: list[tuple[float, float, float]], seed: int
 ):
     """Until a slot is free at least, but at most some seconds."""
-    appointments = Appointments(random.Random(seed).uniform)  # noqa: S311
+    appointments = Appointments(random.Random(seed).uniform)
     now = 0.0
     for passed, drain, request in refusals:
         now += passed
@@ -31,7 +32,7 @@ def test_those_refused_at_once_come_back_one_by_one(count: int, request: float, 
     """Each has as long as its request takes."""
     appointments = Appointments(lambda low, high: low)
     waits = [appointments.retry_after_s(1.0, drain, request) for _ in range(count)]
-    gaps = [later - wait for wait, later in zip(waits, waits[1:], strict=False)]
+    gaps = [later - wait for wait, later in itertools.pairwise(waits)]
     assert min(gaps) >= 0
     assert waits[-1] >= drain + request * count - 1e-9
 
@@ -48,7 +49,7 @@ def test_appointments_that_have_passed_are_forgotten():
 def test_clients_that_keep_their_appointments_are_soon_all_answered():
     """A burst of 4 seconds of work is done in hardly longer than it must take, and a client is
     refused once or twice."""
-    random_ = random.Random(1)  # noqa: S311
+    random_ = random.Random(1)
     appointments, work, clients = Appointments(random_.uniform), 0.05, 80
     arrivals = [(random_.uniform(0, 0.5), client) for client in range(clients)]
     heapq.heapify(arrivals)
