@@ -144,7 +144,11 @@ def _advice(status: int) -> str:
 
 
 def _pause(answer: HttpAnswer, attempt: int) -> float:
-    """Return the seconds to wait: those of ``Retry-After``, or else 1, 2, 4, ..."""
+    """Return the seconds to wait: those of ``retry-after-ms`` or ``Retry-After``, or else 1, 2, 4,
+    ..."""
+    exact = answer.headers.get("retry-after-ms", "")
+    if re.fullmatch(r"\d{1,9}", exact, re.ASCII):
+        return int(exact) / 1000
     retry_after = answer.headers.get("Retry-After", "")
     if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII):
         return float(retry_after)

@@ -65,7 +65,8 @@ class Endpoint:
         self.body_buffer = BodyReader(LIMITS, self.budget).buffer
         self.body_timeout_s = body_timeout_s
 
-    def due(self, started: float) -> float:
+    def due(self, started: float | None, wanted_for: float | None) -> float:
+        self.terms = started, wanted_for
         return 1.0
 
     def check(self, due: float) -> None:

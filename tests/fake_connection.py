@@ -1,10 +1,11 @@
 """One connection of our worker, with a fake transport and a fake endpoint."""
 
 import asyncio
+import functools
 import logging.handlers
 import re
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from uvicorn.config import Config
@@ -92,7 +93,8 @@ class Endpoint:
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
 
-    def due(self, started: float) -> float:
+    def due(self, started: float, wanted_for: float | None) -> float:
+        self.began = started
         return 1.0
 
     def check(self, due: float) -> None:
@@ -251,11 +253,11 @@ def busy_connection(most: int = 100) -> tuple[Connection, Endpoint]:
     return connection, endpoint
 
 
-def run(test: Callable[[], Awaitable[None]]) -> Callable[[], None]:
+def run(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run the test on an event loop."""
 
-    def on_a_loop() -> None:
-        asyncio.run(test())  # type: ignore[arg-type]
+    @functools.wraps(test)
+    def on_a_loop(**arguments: Any) -> None:
+        asyncio.run(test(**arguments))
 
-    on_a_loop.__name__, on_a_loop.__doc__ = test.__name__, test.__doc__
     return on_a_loop

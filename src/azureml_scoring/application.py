@@ -94,6 +94,7 @@ def build(settings: Settings) -> Application:
         batcher=_batcher(settings, admission),
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
+        overload_status=int(settings.scoring_overload_status),
         expose_traceback=settings.scoring_expose_traceback,
         hooks=hooks,
     )

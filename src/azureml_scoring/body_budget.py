@@ -10,7 +10,7 @@ import os
 import threading
 from pathlib import Path
 
-from azureml_scoring.errors import Overloaded, OverloadReason
+from azureml_scoring.errors import RETRY, Overloaded, OverloadReason
 
 LARGE_BODY_BYTES = 65_536
 """A larger body takes its turn; a smaller one is parsed in less time than a turn costs."""
@@ -43,8 +43,7 @@ class BodyBudget:
         with self._lock:
             if self._held > own and self._held + count > self._limit:
                 raise Overloaded(
-                    "The service holds as many bytes as it may; retry after the time in "
-                    "Retry-After.",
+                    f"The service holds as many bytes as it may; {RETRY}.",
                     reason=OverloadReason.MEMORY,
                 )
             self._held += count
@@ -56,7 +55,7 @@ class BodyBudget:
     def wait_for_turn(self) -> None:
         if not self._turn.acquire(timeout=self._turn_timeout_s):
             raise Overloaded(
-                "The request waited too long for its turn; retry after the time in Retry-After.",
+                f"The request waited too long for its turn; {RETRY}.",
                 reason=OverloadReason.WAITED,
             )
 

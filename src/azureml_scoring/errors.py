@@ -190,6 +190,10 @@ class InternalError(ServiceError):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
 
+RETRY = "send it again after the time in the header Retry-After, or more exactly retry-after-ms"
+"""The advice of a refusal."""
+
+
 class OverloadReason(StrEnum):
     """Why a request is refused.
 

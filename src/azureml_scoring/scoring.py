@@ -10,7 +10,7 @@ from typing import Protocol
 import orjson
 
 from azureml_scoring.body_budget import LARGE_BODY_BYTES
-from azureml_scoring.errors import InternalError, ScoringError
+from azureml_scoring.errors import InternalError, Overloaded, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.log import model_fields, timestamp
@@ -46,13 +46,15 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What all requests share. ``deployment``: its name as a JSON string."""
+    """What all requests share. ``deployment``: its name as a JSON string. ``overload_status``: 503
+    or 429."""
 
     source: ModelSource
     cache: ResponseCache
     limits: Limits
     runner: ModelRunner
     deployment: str
+    overload_status: int
     expose_traceback: bool
     hooks: Sequence[Hook]
     clock: Callable[[], float]
@@ -181,9 +183,11 @@ class Scoring:
 
     def _failure(self, error: ScoringError) -> Answer:
         parts, outcome = self._parts, self._outcome
-        outcome.status = int(error.status)
+        overload = isinstance(error, Overloaded)
+        outcome.status = parts.overload_status if overload else int(error.status)
         return failure(
             error,
+            status=outcome.status,
             request_id=outcome.request_id,
             trace="".join(traceback.format_exception(error))
             if parts.expose_traceback
@@ -194,13 +198,19 @@ class Scoring:
 
 
 def failure(
-    error: ScoringError, *, request_id: str, trace: str, model_version: str | None, timestamp: str
+    error: ScoringError,
+    *,
+    status: int,
+    request_id: str,
+    trace: str,
+    model_version: str | None,
+    timestamp: str,
 ) -> Answer:
     """Return the answer to a request that can't be answered with predictions."""
     body = {
         "error": error.message,
         "code": error.code,
-        "status": int(error.status),
+        "status": status,
         "location": error.location,
         "trace": trace,
         "metadata": {
@@ -209,7 +219,7 @@ def failure(
             "model_version": model_version,
         },
     }
-    return Answer(int(error.status), orjson.dumps(body), error.headers)
+    return Answer(status, orjson.dumps(body), error.headers)
 
 
 def _forget_tracebacks(error: BaseException | None) -> None:

@@ -33,6 +33,7 @@ class Service:
         batcher: MicroBatcher | None = None,
         deployment: str,
         null_for_non_finite: bool = False,
+        overload_status: int = 503,
         expose_traceback: bool = False,
         hooks: Sequence[Hook] = (),
         clock: Callable[[], float] = time.perf_counter,
@@ -45,6 +46,7 @@ class Service:
             limits,
             ModelRunner(admission, batcher, null_for_non_finite=null_for_non_finite, clock=clock),
             text(deployment),
+            overload_status,
             expose_traceback,
             hooks,
             clock,
@@ -57,11 +59,11 @@ class Service:
         model = self._parts.source.loaded
         return model is not None and model.quick is not None and not self._parts.cache.far_away
 
-    def score(self, request: Request) -> Answer:
-        """Admit the request and answer it."""
+    def score(self, request: Request, due: float | None = None) -> Answer:
+        """Admit the request and answer it. ``due``: its deadline, by the monotonic clock."""
         try:
-            with self.admission.admit() as due:
-                return self.score_admitted(request, due)
+            with self.admission.admit(due) as deadline:
+                return self.score_admitted(request, deadline)
         except Overloaded as error:
             return self.refuse(request, error)
 

@@ -121,6 +121,9 @@ class Settings:
     """Answers within this time are worth something. A request that would wait 2.5 times as long
     gets 503 at once; with more work than can be done, one that can't be answered within half."""
 
+    scoring_overload_status: Literal["503", "429"] = "503"
+    """`503` or `429`: the status of refusals for overload. Some gateways retry only one of them."""
+
     scoring_body_timeout_ms: Milliseconds = 10_000
     """Longest wait for the request body; then 408."""
 

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from azureml_scoring.admission.retry_after import retry_after_s
+from azureml_scoring.admission.retry_after import Appointments
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import RETRY, ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
@@ -27,10 +27,11 @@ SLOTS_WHEN_LENT = 2
 """Times the slots: so many scores run at once if some take much longer than expected."""
 
 REFUSALS = {
-    OverloadReason.QUEUE: "The service has more work than it can do in time",
-    OverloadReason.DEADLINE: "The answer would come after the request's deadline",
-    OverloadReason.FULL: "The service has as many requests as it can hold",
-    OverloadReason.WAITED: "The request waited too long for its turn",
+    OverloadReason.QUEUE: f"The service has more work than it can do in time; {RETRY}.",
+    OverloadReason.DEADLINE: f"The answer would come after the request's deadline; {RETRY}, or "
+    "allow more time.",
+    OverloadReason.FULL: f"The service has as many requests as it can hold; {RETRY}.",
+    OverloadReason.WAITED: f"The request waited too long for its turn; {RETRY}.",
 }
 
 
@@ -64,6 +65,7 @@ class Admission:
             max_running=max_running,
             max_requests=max_in_flight,
         )
+        self._appointments = Appointments()
         self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
@@ -135,7 +137,7 @@ class Admission:
                 raise ClientGone("The client closed the connection before its turn came.")
             future = self._threads.submit(self._in_slot, score, ticket)
         except BaseException:  # the server's SIGALRM may strike anywhere
-            self._give_up(ticket)
+            self._withdraw(ticket)
             raise
         try:
             return future.result(timeout=max(due - self._clock(), 0))
@@ -158,15 +160,13 @@ class Admission:
         try:
             return score()
         finally:
-            self._give_up(ticket)
-
-    def _give_up(self, ticket: _WaitingTicket) -> None:
-        """Take the ticket out of the queue or out of its slot."""
-        with self._lock:
-            if ticket.has_slot.is_set():
+            with self._lock:
                 self._queue.finish(ticket, self._clock())
-            else:
-                self._queue.withdraw(ticket)
+                self._start_next()
+
+    def _withdraw(self, ticket: _WaitingTicket) -> None:
+        with self._lock:
+            self._queue.withdraw(ticket)
             self._start_next()
 
     def _start_next(self) -> None:
@@ -180,10 +180,11 @@ class Admission:
         row.full_since = max(running) if full else 0.0
 
     def _refused(self, refusal: Refusal) -> Overloaded:
+        retry_after_s = self._appointments.retry_after_s(
+            self._clock(), refusal.drain_s, self._queue.request_s
+        )
         return Overloaded(
-            f"{REFUSALS[refusal.reason]}; retry after the time in Retry-After.",
-            reason=refusal.reason,
-            retry_after_s=retry_after_s(refusal.drain_s),
+            REFUSALS[refusal.reason], reason=refusal.reason, retry_after_s=retry_after_s
         )
 
     def _too_late(self) -> DeadlineExceeded:

@@ -103,8 +103,11 @@ class SlotQueue(Generic[AnyTicket]):
         return refusal
 
     def withdraw(self, ticket: AnyTicket) -> None:
-        """Take back a request that waits."""
-        self.waiting.remove(ticket)
+        """Take back a request that is not computed, whether it has a slot or not."""
+        if ticket in self.running:
+            del self.running[ticket]
+        else:
+            self.waiting.remove(ticket)
 
     def start(self, now: float) -> AnyTicket | None:
         """Give a slot to the next request, if one is free, and return it."""
@@ -119,14 +122,20 @@ class SlotQueue(Generic[AnyTicket]):
     def finish(self, ticket: AnyTicket, now: float) -> None:
         """Free the slot of a score that has ended."""
         del self.running[ticket]
-        self.times.add(ticket.kind, now - ticket.started)
-        self._unshared_slot_s += now - ticket.started
+        seconds = now - ticket.started
+        self.times.add(ticket.kind, seconds)
+        self._unshared_slot_s += seconds
 
     def expected_wait(self, now: float) -> float:
         """Return the seconds that a request would wait for a slot that arrived now."""
         queued = sum(ticket.work_s for ticket in self.waiting)
         apart = self._admitted - len(self.running) - len(self.waiting)
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
+
+    @property
+    def request_s(self) -> float:
+        """What a request takes of the time of all slots together, in seconds."""
+        return self._slot_time.mean / self.slots
 
     def next_lending(self, now: float) -> float:
         """Return the time after ``now`` when the next slot is lent; infinity if none will be."""

@@ -16,7 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from azureml_scoring.body_budget import Held
-from azureml_scoring.errors import IncompleteBody, Overloaded, OverloadReason, ScoringError
+from azureml_scoring.errors import (
+    RETRY,
+    IncompleteBody,
+    Overloaded,
+    OverloadReason,
+    ScoringError,
+)
 from azureml_scoring.http import wsgi_bridge
 from azureml_scoring.http.body_reader import BROKEN_OFF, Environ, too_slow
 from azureml_scoring.http.connection import CUT_OFF, REFUSED
@@ -24,6 +30,7 @@ from azureml_scoring.http.endpoint import ScoringEndpoint, is_score_path
 from azureml_scoring.http.head import content_length
 from azureml_scoring.http.response import Response, refusal
 from azureml_scoring.http.turn import Turn
+from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.http.wsgi_bridge import Wsgi
 from azureml_scoring.request import MustWait
 
@@ -63,7 +70,7 @@ class Front:
         elif page := self.endpoint.page(environ):
             response = page
         else:
-            response = await self._by_flask(scope, environ, receive)
+            response = await self._by_flask(scope, environ, receive, started)
         await _respond(response, send)
 
     async def _score(
@@ -77,7 +84,7 @@ class Front:
             body = await self._body(scope, environ, receive)
             with contextlib.suppress(MustWait), endpoint.at_once(1) as due:
                 return endpoint.score(environ, body, due, started, may_wait=False)
-        due = endpoint.due(started)
+        due = endpoint.due(environ.get(BEGAN), wanted_for_s(environ))
         try:
             endpoint.check(due)
             with endpoint.hold() as held:
@@ -90,15 +97,16 @@ class Front:
         except Overloaded as error:
             return endpoint.refuse(environ, error, started)
 
-    async def _by_flask(self, scope: Scope, environ: Environ, receive: Receive) -> Response:
+    async def _by_flask(
+        self, scope: Scope, environ: Environ, receive: Receive, started: float
+    ) -> Response:
         """Let Flask answer. Only /score has a body; no more of them may arrive at once than there
         are threads."""
         body: bytes | ScoringError = b""
         if is_score_path(environ["PATH_INFO"]):
             if self._reading_for_flask >= THREADS:
                 body = Overloaded(
-                    "Too many request bodies are arriving at once; retry after the time in "
-                    "Retry-After.",
+                    f"Too many request bodies are arriving at once; {RETRY}.",
                     reason=OverloadReason.FULL,
                 )
             else:
@@ -107,6 +115,8 @@ class Front:
                     body = await self._body(scope, environ, receive)
                 finally:
                     self._reading_for_flask -= 1
+        if isinstance(body, Overloaded):
+            return self.endpoint.refuse(environ, body, started)
         if isinstance(body, ScoringError):
             return refusal(body)
         return await self._in_pool(lambda: wsgi_bridge.call(self._flask, scope, environ, body))

@@ -7,6 +7,7 @@ does not disturb the answers before it. connection_ends.py decides when a connec
 from __future__ import annotations
 
 import asyncio
+import functools
 from typing import Any, cast
 
 import httptools
@@ -18,6 +19,7 @@ from azureml_scoring.http import head
 from azureml_scoring.http.connection_ends import CyclesTransport, EndingConnection
 from azureml_scoring.http.head import MAX_HEAD_BYTES
 from azureml_scoring.http.response import encode, header_lines, refusal
+from azureml_scoring.http.wanted import BEGAN, GONE, INTERIM, is_reset
 
 CUT_OFF = "scoring.cut_off"
 """Key in the ``state`` of a request's scope: its body broke off, though it seems to end."""
@@ -46,6 +48,8 @@ class HttpConnection(EndingConnection):
         super().__init__(config, server_state, app_state, _loop)
         self._piece = self._first_piece = 0
         """Bytes in the last piece that arrived, and in the one in which the request begins."""
+        self._began = self._since
+        """When the first byte of the request came, by the monotonic clock, as ``loop.time``."""
 
     def data_received(self, data: bytes) -> None:
         if self._ended is not None:
@@ -63,9 +67,13 @@ class HttpConnection(EndingConnection):
     def on_message_begin(self) -> None:
         if self._over:
             raise Closing
-        self._since = self.loop.time()
-        self._first_piece = self._piece
+        self._begin()
         super().on_message_begin()
+
+    def _begin(self) -> None:
+        """Note that a request begins in the piece that has arrived."""
+        self._began = self._since = self.loop.time()
+        self._first_piece = self._piece
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -77,6 +85,7 @@ class HttpConnection(EndingConnection):
         super().on_headers_complete()
         cycle = self.cycle
         cycle.transport = cast(asyncio.Transport, CyclesTransport(self))
+        cycle.scope["state"] |= {BEGAN: self._began, GONE: functools.partial(_gone, self.transport)}
         if error:
             cycle.scope["state"][REFUSED] = error
             cycle.keep_alive = False
@@ -104,8 +113,17 @@ class HttpConnection(EndingConnection):
         """Keep the connection for a client that sends no more but still reads its answer."""
         if self.idle:
             return None
+        self._ask_if_gone()
         self._cut_off()
         return True
+
+    def _ask_if_gone(self) -> None:
+        """Have a client that has closed the connection reset it (see wanted.py), if its request is
+        whole and nothing is sent to it yet."""
+        cycle = self.cycle
+        in_turn = not (cycle.more_body or cycle.response_started or self.pipeline)
+        if in_turn and cycle.scope["http_version"] != "1.0":
+            cycle.transport.write(INTERIM)
 
     def _refuse(self, error: BaseException) -> None:
         """End the connection, as what arrives can't be read; answers that are due are sent
@@ -171,3 +189,8 @@ class HttpConnection(EndingConnection):
             self.parser.get_http_version().encode(),
         )
         return b"\r\n".join([line, *(name + b": " + value for name, value in kept), b"", b""])
+
+
+def _gone(transport: asyncio.Transport) -> bool:
+    """Return True once the client has closed the connection; any thread may call this."""
+    return transport.is_closing() or is_reset(transport.get_extra_info("socket"))

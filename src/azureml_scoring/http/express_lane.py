@@ -64,8 +64,7 @@ class FrontProtocol(HttpConnection):
     def on_message_begin(self) -> None:
         self.url = self._body = b""
         self._fields = []
-        self._since = self.loop.time()
-        self._first_piece = self._piece
+        self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields.append((name, value))
@@ -155,10 +154,10 @@ class FrontProtocol(HttpConnection):
     def _replay_to_uvicorn(self) -> None:
         """Make the callbacks that were kept: from here on the request takes uvicorn's way."""
         self._turn.end()
-        url, body = self.url, self._body
+        url, body, began = self.url, self._body, self._began
         self._express = None
         super().on_message_begin()
-        self.url = url
+        self.url, self._began = url, began
         for name, value in self._fields:
             super().on_header(name, value)
         super().on_headers_complete()

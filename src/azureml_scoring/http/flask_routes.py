@@ -18,6 +18,7 @@ from azureml_scoring.errors import ClientError, MethodNotAllowed, RequestIdTooLo
 from azureml_scoring.http.endpoint import MAX_ID_LENGTH, SCORE_PATH, is_score_path
 from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
+from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.request import Answer, Request
 from azureml_scoring.service import Service
 
@@ -52,7 +53,8 @@ class HttpScoring:
             return _flask_response(Answer(200, b"{}", {"Allow": "POST, OPTIONS"}))
         request = self._reader(environ)
         _echo(request)
-        return _flask_response(self._service.score(request))
+        due = self._service.admission.due(environ.get(BEGAN), wanted_for_s(environ))
+        return _flask_response(self._service.score(request, due))
 
     def restate(self, response: Response) -> Response:
         """Give the server's own refusals of ``/score`` our form. Flask calls this after each

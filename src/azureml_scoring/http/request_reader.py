@@ -16,6 +16,7 @@ import orjson
 from azureml_scoring.body_budget import Held
 from azureml_scoring.errors import MalformedJson, ScoringError
 from azureml_scoring.http.body_reader import BodyReader, Environ
+from azureml_scoring.http.wanted import gone_of
 from azureml_scoring.request import ANYTHING, Directive, Request
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:~/+=@-]{1,100}")
@@ -72,7 +73,9 @@ class RequestReader:
         trace = traceparent[3:35] if traceparent else _new_trace()
         cache_control = environ.get("HTTP_CACHE_CONTROL")
         directive = _directive(cache_control) if cache_control else ANYTHING
-        return Request(request_id, trace, read, client_id, directive, traceparent, held)
+        return Request(
+            request_id, trace, read, client_id, directive, traceparent, held, gone_of(environ)
+        )
 
     def plain(self, value: Any) -> Request:
         """Return a request for a str, bytes or a JSON value that came without HTTP."""

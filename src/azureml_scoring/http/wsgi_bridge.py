@@ -10,14 +10,18 @@ from typing import Any
 
 from azureml_scoring.http.body_reader import Environ
 from azureml_scoring.http.response import Response
+from azureml_scoring.http.wanted import BEGAN, GONE
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Wsgi = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def environ_of(scope: dict[str, Any]) -> dict[str, Any]:
-    """Return as much of PEP 3333's environment as ``ScoringEndpoint`` reads."""
-    return environ(scope["method"], scope["path"].encode().decode("latin-1"), scope["headers"])
+    """Return as much of PEP 3333's environment as ``ScoringEndpoint`` reads, and what our worker
+    knows of the request."""
+    path, state = scope["path"].encode().decode("latin-1"), scope["state"]
+    known = {key: state[key] for key in (BEGAN, GONE) if key in state}
+    return environ(scope["method"], path, scope["headers"]) | known
 
 
 def environ(method: str, path: str, headers: Iterable[tuple[bytes, bytes]]) -> dict[str, Any]:

@@ -125,6 +125,26 @@ def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status:
     other.take(LARGE_BODY_BYTES * 2)
 
 
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_refusal_has_the_status_of_the_setting(status: int):
+    """In the answer, in its body and for the hooks; Retry-After says when to come back."""
+    seen: list[Outcome] = []
+    refused = service(overload_status=status, hooks=[seen.append]).score(
+        Request("id-1", "t" * 32, pytest.fail), due=0.0
+    )
+    assert (refused.status, orjson.loads(refused.body)["status"]) == (status, status)
+    assert (seen[0].status, seen[0].error.code) == (status, "overloaded")
+    assert refused.headers["Retry-After"] == "1"
+
+
+def test_what_nobody_waits_for_is_not_computed():
+    """A client that has hung up counts as a client's error."""
+    seen: list[Outcome] = []
+    request = Request("id-1", "t" * 32, lambda: b"[[1]]", gone=lambda: True)
+    service(lambda batch: pytest.fail("computed"), hooks=[seen.append]).score(request)
+    assert (seen[0].status, seen[0].error.code) == (499, "client_gone")
+
+
 def test_hooks_are_told_what_became_of_each_request():
     """Each is called once a request, with what logs and counters need."""
     seen: list[Outcome] = []

@@ -107,6 +107,16 @@ def test_a_date_is_a_pause_too(server: HttpsServer):
         assert asking.pauses == [expected]
 
 
+def test_milliseconds_are_more_exact_than_seconds(server: HttpsServer):
+    """retry-after-ms goes before Retry-After, unless it is no number."""
+    for exact, expected in {"250": 0.25, "soon": 1.0}.items():
+        headers = {"Retry-After": "1", "retry-after-ms": exact}
+        server.fail(1, Reply(503, None, headers), "POST", "/score")
+        asking = Asking(server.url)
+        assert asking.score() == [0, 1]
+        assert asking.pauses == [expected]
+
+
 def test_nobody_waits_for_an_hour(server: HttpsServer):
     """A Retry-After of more than a minute is reported to the user at once."""
     server.fail(1, Reply(429, None, {"Retry-After": "3600"}), "POST", "/score")

@@ -7,7 +7,7 @@ import pytest
 
 from azureml_scoring.admission.admission import Admission
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.errors import DeadlineExceeded, Overloaded
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 KIND = WorkKind("predict", 1)
@@ -113,3 +113,59 @@ def test_the_row_tells_since_when_the_oldest_score_runs_and_all_slots_are_taken(
         while row.full_since and time.monotonic() < until:
             time.sleep(0.01)
         assert row.full_since == 0.0
+
+
+def test_nothing_is_computed_for_a_client_that_has_hung_up():
+    """Its slot is given to the next, and it does not count as a quick score."""
+    limits, computed = admission(WorkerRow()), []
+    with limits.admit() as due:
+        limits.compute(lambda: time.sleep(0.05), KIND, due)
+    for _ in range(20):
+        with pytest.raises(ClientGone), limits.admit() as due:
+            limits.compute(lambda: computed.append(1), KIND, due, gone=lambda: True)
+    assert not computed
+    wanted_for = 0.02
+    with limits.admit() as due, pytest.raises(Overloaded) as refused:
+        limits.compute(lambda: computed.append(1), KIND, limits.due(None, wanted_for))
+    assert refused.value.reason is OverloadReason.DEADLINE
+    with limits.admit() as due:
+        limits.compute(lambda: computed.append(1), KIND, due)
+    assert computed
+
+
+def test_a_client_that_hangs_up_in_the_queue_is_not_computed():
+    """It is asked for once its turn comes."""
+    limits, left, computed = admission(WorkerRow(), objective=1000.0), threading.Event(), []
+
+    def request() -> None:
+        with pytest.raises(ClientGone), limits.admit() as due:
+            limits.compute(lambda: computed.append(1), KIND, due, gone=left.is_set)
+        computed.append(0)
+
+    waiting = threading.Thread(target=request)
+    with occupied(limits):
+        waiting.start()
+        left.set()
+    waiting.join()
+    assert computed == [0]
+
+
+def test_the_deadline_starts_with_the_first_byte_and_the_caller_can_only_shorten_it():
+    """Three seconds of a body leave one of four."""
+    limits = Admission(
+        WorkerRow, slots=1, max_in_flight=1, objective=1.0, deadline=4.0, clock=lambda: 100.0
+    )
+    assert limits.due() == 104.0
+    assert limits.due(97.0) == 101.0
+    assert limits.due(97.0, 0.5) == 97.5
+    assert limits.due(None, 60.0) == 104.0
+
+
+def test_a_request_whose_time_is_over_is_refused_before_its_body_is_read():
+    """The refusal says when to come back."""
+    limits = admission(WorkerRow())
+    with pytest.raises(Overloaded) as refused:
+        limits.check(time.monotonic() - 1)
+    assert refused.value.reason is OverloadReason.DEADLINE
+    assert "allow more time" in refused.value.message
+    assert int(refused.value.headers["retry-after-ms"]) > 0

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, THREADS
+from azureml_scoring.http.wanted import BEGAN
 from fake_asgi import Client, Endpoint, ask, front, scope_of
 
 
@@ -89,3 +90,22 @@ def test_a_request_that_is_cancelled_makes_room_too():
 
     asyncio.run(main())
     assert app._reading_for_flask == 0
+
+
+def test_a_request_knows_since_when_and_until_when_it_is_wanted():
+    """The first byte's time is the connection's, and the shorter of two headers counts."""
+    endpoint = Endpoint(quick=False)
+    headers = {"x_request_timeout_ms": "1500", "x_envoy_expected_rq_timeout_ms": "700"}
+    scope = scope_of("/score", content_length="1", **headers)
+    scope["state"][BEGAN] = 12.5
+    client = Client(b"x")
+    asyncio.run(front(endpoint)(scope, client.receive, client.send))
+    assert endpoint.terms == (12.5, 0.7)
+
+
+def test_too_many_bodies_for_flask_are_refused_in_our_form():
+    """The status is the one that the setting names."""
+    endpoint, busy = Endpoint(path="none"), front(Endpoint(path="none"))
+    busy.endpoint, busy._reading_for_flask = endpoint, THREADS
+    answer = ask(busy, Client(b"x"), "/score", content_length="1")
+    assert (answer.status, answer.body) == (503, b"overloaded")

@@ -11,6 +11,7 @@ from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import IncompleteBody
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.request_reader import REQUEST_ID, RequestReader
+from azureml_scoring.http.wanted import GONE
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Directive, Request
 
@@ -52,6 +53,13 @@ def test_the_body_is_read_when_it_is_asked_for():
     ):
         with pytest.raises(IncompleteBody):
             broken.read()
+
+
+def test_a_request_knows_whether_its_client_has_hung_up():
+    """As far as the server tells."""
+    assert not read().gone()
+    reader = RequestReader(BODY)
+    assert reader.received({GONE: lambda: True}, b"").gone()
 
 
 def test_the_clients_id_is_taken_up():

@@ -1,6 +1,7 @@
 from typing import Any
 
 from azureml_scoring.http import wsgi_bridge
+from azureml_scoring.http.wanted import BEGAN, GONE
 
 
 def scope(path: str = "/a b", headers: list[tuple[bytes, bytes]] | None = None) -> dict[str, Any]:
@@ -13,6 +14,7 @@ def scope(path: str = "/a b", headers: list[tuple[bytes, bytes]] | None = None) 
         "server": ("::1", 5001),
         "client": ("10.0.0.1", 4711),
         "headers": headers or [],
+        "state": {},
     }
 
 
@@ -34,6 +36,13 @@ def test_headers_are_where_wsgi_has_them():
         "HTTP_X_REQUEST_ID": "é",
         "HTTP_ACCEPT": "a,b",
     }
+
+
+def test_what_our_worker_knows_of_a_request_is_in_its_environment():
+    """When it began, and whether its client has hung up; for Flask too."""
+    known = scope() | {"state": {BEGAN: 1.5, GONE: bool, "scoring.other": 1}}
+    environ = wsgi_bridge.environ_of(known)
+    assert (environ[BEGAN], environ[GONE], "scoring.other" in environ) == (1.5, bool, False)
 
 
 def test_a_header_that_passes_for_another_is_left_out():
