@@ -119,7 +119,7 @@ class Settings:
 
     scoring_latency_objective_ms: Milliseconds = 200
     """Answers within this time are worth something. A request that would wait 2.5 times as long
-    gets 503 at once; with more work than can be done, one that can't be answered within half."""
+    gets 503 at once; while more work arrives than can be done, one that would wait at all long."""
 
     scoring_overload_status: Literal["503", "429"] = "503"
     """`503` or `429`: the status of refusals for overload. Some gateways retry only one of them."""
