@@ -20,8 +20,16 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """What the generator sends. ``rows``: as ``mix.Mix`` takes them. ``connections``: how many
-    requests may be under way; more wait for one of them, and their waiting counts."""
+    """What the generator sends.
+
+    ``rows``: as ``mix.Mix`` takes them. ``connections``: how many requests may be under way; more
+    wait for one of them, and their waiting counts. ``timeout_s``: when a client gives up.
+
+    ``bodies``: sent in place of a mix, as ``mix.Bodies`` does. ``closed_loop_s``: first, so many
+    seconds of a closed loop, stage 0: each connection's next request follows its answer.
+    ``retries``: how often a refused request is sent again. ``patience_s``: how long answers are
+    waited for after the last request was due; None: until each client has given up.
+    """
 
     url: str
     headers: dict[str, str]
@@ -30,6 +38,10 @@ class LoadPlan:
     rows: Sequence[Sequence[Any]]
     connections: int = 200
     timeout_s: float = TIMEOUT_S
+    bodies: Sequence[str] = ()
+    closed_loop_s: float = 0.0
+    retries: int = 0
+    patience_s: float | None = None
 
 
 class SentRequest(NamedTuple):
