@@ -9,12 +9,13 @@ servers run one after the other, with one worker and no cache; compare them only
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +23,10 @@ import overload_report
 from compare import install_all
 from overload_cells import EASE, Cell, ServerUnderLoad, measured, with_impatient_clients
 from overload_models import MODELS, OURS, OVERLOAD_SERVERS, served, trained
-from overload_report import Results
+from overload_targets import Results
 from servers import BUILD, Unusable
 
+from azureml_scoring.errors import StartupError
 from mlops.load.goodput import CLOSED_LOOP_CONNECTIONS, goodput, overload
 from mlops.load.stages import Stage
 from models import Trained
@@ -55,10 +57,10 @@ def main() -> None:
             if name in names:
                 bench.try_server(name)
         if OURS in names:
-            bench.extras()
-    results.minutes = (time.monotonic() - begun) / 60
-    BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "overload.json").write_text(json.dumps(dataclasses.asdict(results), indent=1))
+            bench.try_extras()
+        results.minutes = (time.monotonic() - begun) / 60
+        document = json.dumps(dataclasses.asdict(results), indent=1)
+        (BUILD / "overload.json").write_text(document)
     print(overload_report.section(results))
     if options.write_docs:
         overload_report.write(results)
@@ -75,24 +77,31 @@ class ModelBench:
         self._results, self._options = results, options
 
     def try_server(self, name: str) -> None:
-        """Measure one server; a server that can't be measured is noted."""
-        try:
+        """Measure one server."""
+        with self._noting(name):
             env = self._bentoml_env() if name == "bentoml" else {}
-            if "loads" in self._options.parts or "clients" in self._options.parts:
+            if {"loads", "clients"} & set(self._options.parts):
                 self._cell(name, env)
-        except Unusable as error:
-            self._results.unusable[f"{name}, {self._name}"] = str(error)
-            say(f"  {error}")
 
-    def extras(self) -> None:
-        """Measure what only our server has. Raises Unusable."""
+    def try_extras(self) -> None:
+        """Measure what only our server has."""
         parts = self._options.parts
-        if "slots" in parts and self._name in SLOT_MODELS:
-            self._slots()
-        if "batching" in parts and self._name == BATCHING_MODEL:
-            self._batching()
-        if "connections" in parts and self._name == CONNECTIONS_MODEL:
-            self._connections()
+        with self._noting(OURS):
+            if "slots" in parts and self._name in SLOT_MODELS:
+                self._slots()
+            if "batching" in parts and self._name == BATCHING_MODEL:
+                self._batching()
+            if "connections" in parts and self._name == CONNECTIONS_MODEL:
+                self._connections()
+
+    @contextlib.contextmanager
+    def _noting(self, server: str) -> Iterator[None]:
+        """Note why a server can't be measured, and go on."""
+        try:
+            yield
+        except (StartupError, Unusable) as error:
+            self._results.unusable[f"{server}, {self._name}"] = str(error)
+            say(f"  {error}")
 
     def _cell(self, name: str, env: dict[str, str]) -> None:
         loads = loads_of(name, self._options)

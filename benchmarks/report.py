@@ -71,7 +71,7 @@ def write(text: str, results: Results) -> None:
     )
     page, notes = DOCS / "benchmarks.md", DOCS / "benchmarks-notes.md"
     overload = section_of(page.read_text(), OVERLOAD)
-    page.write_text(with_section(f"{head}{text}\n{notes.read_text()}", overload))
+    page.write_text(with_section(f"{head}{text}\n{notes.read_text()}", OVERLOAD, overload))
     charts = {}
     for model in (LOGISTIC, FOREST):
         rates = {
@@ -94,10 +94,11 @@ def section_of(page: str, heading: str) -> str:
     return f"{found}{body.rstrip()}\n" if found else ""
 
 
-def with_section(page: str, section: str) -> str:
-    """Return the page with ``section`` in place of the one with its heading, or at its end."""
-    old = section_of(page, section.partition("\n")[0])
-    return page.replace(old, section) if old else f"{page.rstrip()}\n\n{section}".rstrip() + "\n"
+def with_section(page: str, heading: str, section: str) -> str:
+    """Return the page with ``section`` in place of the one that has ``heading``, or at its end."""
+    if old := section_of(page, heading):
+        return page.replace(old, section)
+    return f"{page.rstrip()}\n\n{section}".rstrip() + "\n"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -85,7 +85,7 @@ class HttpClient:
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         parts = urlsplit(url)
         is_tls = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port or (443 if is_tls else 80)
+        self._host, self._port = parts.hostname or "", parts.port or (443 if is_tls else 80)
         self._tls = ssl.create_default_context() if is_tls else None
         path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc.rpartition('@')[2]}"]
