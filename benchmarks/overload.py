@@ -27,7 +27,7 @@ from overload_targets import Results
 from servers import BUILD, Unusable
 
 from azureml_scoring.errors import StartupError
-from mlops.load.goodput import CLOSED_LOOP_CONNECTIONS, goodput, overload
+from mlops.load.goodput import CLOSED_LOOP_CONNECTIONS, goodput, overload_plan
 from mlops.load.stages import Stage
 from models import Trained
 
@@ -121,7 +121,7 @@ class ModelBench:
             with self._server("bentoml", MAX_CONCURRENCY=str(limit)) as server:
                 capacity = server.capacity(CLOSED_LOOP_CONNECTIONS[:1])
                 stage = Stage(SEARCH_S, SEARCH_LOAD * capacity)
-                sent, _ = server.load(overload(server.plan, [stage]))
+                sent, _ = server.load(overload_plan(server.plan, [stage]))
                 tried[limit] = goodput(sent, stage, capacity, (200.0, 500.0)).within
             say(f"{self._name}, bentoml, max_concurrency={limit}: {tried[limit]}")
         best = max(tried, key=lambda limit: sum(tried[limit].values()))
@@ -139,7 +139,7 @@ class ModelBench:
             alone = server.capacity(CLOSED_LOOP_CONNECTIONS[:1])
         stage = Stage(self._options.seconds, BATCHING_LOAD * alone)
         with self._server(OURS) as server:
-            sent, _ = server.load(overload(server.plan, [stage]))
+            sent, _ = server.load(overload_plan(server.plan, [stage]))
         self._results.batching = goodput(sent, stage, alone, (500.0,)).within[500.0]
         say(f"{self._name}, micro-batching: {self._results.batching:.2f}")
 

@@ -19,7 +19,7 @@ from mlops.load.goodput import (
     Goodput,
     capacity,
     goodput,
-    overload,
+    overload_plan,
 )
 from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
@@ -118,7 +118,7 @@ def measured(server: ServerUnderLoad, loads: Sequence[float], seconds: float) ->
         stage = Stage(seconds, load * cell.capacity)
         last = load == loads[-1]
         stages = [stage, Stage(RECOVERY_S, EASE * cell.capacity)] if last else [stage]
-        sent, watch = server.load(overload(server.plan, stages))
+        sent, watch = server.load(overload_plan(server.plan, stages))
         at_load = cell.loads[load] = goodput(sent, stage, cell.capacity, LIMITS_MS)
         if load == EASE:
             normal_ms = NORMAL_FACTOR * at_load.p95_ms
@@ -138,11 +138,11 @@ def with_impatient_clients(
     """Measure, at twice the capacity, clients that leave early, and those that retry at once."""
     stage = Stage(seconds, 2 * cell.capacity)
     before = count_file.stat().st_size
-    sent, _ = server.load(replace(overload(server.plan, [stage]), timeout_s=LEAVE_AFTER_S))
+    sent, _ = server.load(replace(overload_plan(server.plan, [stage]), timeout_s=LEAVE_AFTER_S))
     server.settle()
     answered = sum(request.fine for request in sent)
     cell.computed = (count_file.stat().st_size - before) / max(answered, 1)
-    sent, _ = server.load(replace(overload(server.plan, [stage]), retries=RETRIES))
+    sent, _ = server.load(replace(overload_plan(server.plan, [stage]), retries=RETRIES))
     cell.retried_g500 = goodput(sent, stage, cell.capacity, LIMITS_MS).within[500.0]
     server.settle()
 

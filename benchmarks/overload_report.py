@@ -10,6 +10,7 @@ from overload_models import MODELS, OURS, OVERLOAD_SERVERS
 from overload_targets import TARGETS, Results, least_goodput, most_refusal_ms, our_cells, probes_p99
 from report import DOCS, OVERLOAD, machine, table, with_section
 
+from mlops.load import goodput_picture
 from mlops.svg import picture
 
 PICTURE = "overload.svg"
@@ -56,20 +57,17 @@ def draw(results: Results) -> bytes:
     for axes, (name, cells) in zip(plots, results.cells.items(), strict=False):
         model = MODELS[name]
         most = max(load for cell in cells.values() for load in cell.loads)
-        axes.plot([0, 1, most], [0, 1, 1], color="#bbbbbb", linestyle="--", linewidth=1)
         for server, cell in cells.items():
-            axes.plot(
-                list(cell.loads),
-                [at_load.within[model.limit_ms] for at_load in cell.loads.values()],
-                marker="o",
-                markersize=3,
+            goodput_picture.plot(
+                axes,
+                list(cell.loads.values()),
+                model.limit_ms,
                 linewidth=2.5 if server == OURS else 1,
                 color=COLOURS[server],
                 label=_title(server),
             )
-        axes.set(xlabel="offered load / capacity", ylim=(0, None))
+        goodput_picture.finish(axes, most)
         axes.set_title(f"{model.title}\nwithin {model.limit_ms} ms", fontsize="small")
-        axes.legend(fontsize="x-small")
     return picture(figure, "svg")
 
 

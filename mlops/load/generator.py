@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import os
 import random
+import resource
 import sys
 import time
 from typing import Any
@@ -27,6 +28,7 @@ from mlops.load.mix import Bodies, Mix, RequestKind
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import model_status
 
+OTHER_FILES = 50
 REFUSALS = frozenset({429, 503})
 MAX_RETRY_PAUSE_S = 0.05
 """Longest pause before a refused request is sent again, and that of a client of a closed loop: so
@@ -127,5 +129,21 @@ async def run(plan: dict[str, Any]) -> None:
     write(f"cpu,{(time.process_time() - used_s) / (time.perf_counter() - began_s):.3f}")
 
 
+def allow_connections(count: int) -> None:
+    """Let this process open ``count`` connections, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def main() -> None:
+    plan = orjson.loads(sys.stdin.buffer.readline())
+    allow_connections(plan["connections"])
+    uvloop.run(run(plan))
+
+
 if __name__ == "__main__":
-    uvloop.run(run(orjson.loads(sys.stdin.buffer.readline())))
+    main()

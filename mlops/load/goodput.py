@@ -53,7 +53,7 @@ def capacity(plan: LoadPlan, seconds: float, connections: Sequence[int]) -> floa
     return max(rates)
 
 
-def overload(plan: LoadPlan, stages: Sequence[Stage]) -> LoadPlan:
+def overload_plan(plan: LoadPlan, stages: Sequence[Stage]) -> LoadPlan:
     """Return ``plan`` with ``stages``, and clients as many and as impatient as in an overload."""
     return replace(
         plan,

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from mlops.load.goodput import capacity, goodput, overload
+from mlops.load.goodput import capacity, goodput, overload_plan
 from mlops.load.mix import RequestKind
 from mlops.load.run import LoadPlan, LoadRun, SentRequest
 from mlops.load.stages import Stage
@@ -59,7 +59,7 @@ def test_capacity_is_the_best_of_the_closed_loops(monkeypatch: pytest.MonkeyPatc
 
 def test_clients_of_an_overload_do_not_wait_for_each_other():
     """There are enough connections, and late answers are not waited for."""
-    plan = overload(PLAN, [Stage(1, 100)])
+    plan = overload_plan(PLAN, [Stage(1, 100)])
     assert plan.connections > 1000
     assert plan.patience_s is not None
     assert plan.patience_s < plan.timeout_s
