@@ -66,15 +66,27 @@ def draw(results: Results) -> bytes:
                 color=COLOURS[server],
                 label=_title(server),
             )
-        goodput_picture.finish(axes, most)
+        goodput_picture.plot_ideal(axes, most)
         axes.set_title(f"{model.title}\nwithin {model.limit_ms} ms", fontsize="small")
+    named = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        list(named.values()),
+        list(named),
+        loc="outside lower center",
+        ncols=columns + 1,
+        fontsize="small",
+    )
     return picture(figure, "svg")
 
 
 COLOURS = dict(
     zip(
         OVERLOAD_SERVERS,
-        ("#0067b8", "#d98a1f", "#2e8b57", "#2e8b57", "#c0392b", "#7a4fb5"),
+        ("#0067b8", "#d98a1f", "#2e8b57", "#8c6d31", "#c0392b", "#7a4fb5"),
         strict=True,
     )
 )
@@ -85,7 +97,8 @@ def _targets(results: Results) -> str:
     for target in TARGETS:
         value = target.ratio(results)
         if not math.isnan(value):
-            rows.append([target.what, target.bound, f"{value:.3g}", target.verdict(value)])
+            shown = format(value, ".0f" if 100 <= value < math.inf else ".3g")
+            rows.append([target.what, target.bound, shown, target.verdict(value)])
     return table(["target, for the worst of our models", "bound", "measured", ""], rows)
 
 

@@ -27,7 +27,8 @@ def draw(points: Sequence[Goodput]) -> bytes:
         linewidth=1,
         label="refused, of all requests",
     )
-    finish(axes, max(point.load for point in points))
+    plot_ideal(axes, max(point.load for point in points))
+    axes.legend(fontsize="small")
     axes.set_title(f"goodput / capacity, which is {points[0].capacity:.1f} answers a second")
     return picture(figure, "svg")
 
@@ -38,10 +39,9 @@ def plot(axes: Any, points: Sequence[Goodput], limit_ms: float, **line: Any) -> 
     axes.plot(loads, shares, marker="o", markersize=3, **line)
 
 
-def finish(axes: Any, most_load: float) -> None:
-    """Add the ideal, up to ``most_load``, and what explains the plot."""
+def plot_ideal(axes: Any, most_load: float) -> None:
+    """Plot what is possible, up to ``most_load``, and label the axes."""
     axes.plot(
         [0, 1, most_load], [0, 1, 1], color=GREY, linestyle="--", linewidth=1, label="the ideal"
     )
     axes.set(xlabel="offered load / capacity", ylim=(0, None))
-    axes.legend(fontsize="x-small")
