@@ -28,7 +28,13 @@ from mlops.load.mix import Bodies, Mix, RequestKind
 from mlops.load.stages import Stage, arrivals
 from mlops.model_status import model_status
 
+HALF_TICK_S = 0.0005
+"""Added to each wait, since uvloop rounds it to milliseconds: the latency of a request that was
+early would look shorter."""
+
 OTHER_FILES = 50
+"""Files of this process that are no connections."""
+
 REFUSALS = frozenset({429, 503})
 MAX_RETRY_PAUSE_S = 0.05
 """Longest pause before a refused request is sent again, and that of a client of a closed loop: so
@@ -59,7 +65,8 @@ class Sender:
                     clients.create_task(self._send_in_turn())
         for stage, due_s in arrivals(self._stages):
             kind, body = self._mix.next()
-            await asyncio.sleep(max(0.0, self._began + due_s - time.perf_counter()))
+            left_s = due_s - self._elapsed()
+            await asyncio.sleep(left_s + HALF_TICK_S if left_s > 0 else 0)
             requests.create_task(self._send(stage, due_s, kind, body))
 
     async def _send_in_turn(self) -> None:
