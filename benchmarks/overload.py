@@ -34,7 +34,7 @@ from models import Trained
 PARTS = ("loads", "clients", "slots", "batching", "connections")
 LOADS = (EASE, 0.9, 1.2, 2.0, 5.0)
 BENTOML_CONCURRENCY = (1, 3, 8)
-SLOTS = (1, 2, 8, 48)
+SLOTS = (1, 2, 48)
 SLOT_MODELS = ("gil", "free", "wait", "bimodal", "forest")
 BATCHING_MODEL, BATCHING_LOAD = "gil", 5.0
 BATCHING_OFF = {"SCORING_MICRO_BATCH_MS": "0"}

@@ -37,7 +37,7 @@ NORMAL_FACTOR, NORMAL_SHARE = 1.5, 0.9
 """Latency is normal again where nine tenths of the answers take at most 1.5 times the P95 at
 ease."""
 
-SETTLE_TRIES = 4
+SETTLE_TRIES = 3
 LEAVE_AFTER_S = 0.5
 RETRIES = 3
 
@@ -84,7 +84,7 @@ class ServerUnderLoad:
     def load(self, plan: LoadPlan) -> tuple[Sequence[SentRequest], Watch]:
         """Send the requests of ``plan``, and watch."""
         with Watch(self.target) as watch:
-            sent = run(plan, _ignore)
+            sent = run(plan)
         self.generator_cpu = max(self.generator_cpu, sent.cpu or 0.0)
         return sent.requests, watch
 
@@ -162,6 +162,3 @@ def recovery(sent: Sequence[SentRequest], begins_s: float, normal_ms: float) -> 
         if sum(window) >= NORMAL_SHARE * len(window):
             return begin
     return math.inf
-
-
-def _ignore(_: SentRequest) -> None: ...

@@ -60,9 +60,10 @@ class Sender:
         """Begin each request in ``requests``; none waits for another, but in a closed loop."""
         write(f"{time.time()}")
         if self._closed_loop_s:
-            async with asyncio.TaskGroup() as clients:
-                for _ in range(self._connections):
-                    clients.create_task(self._send_in_turn())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._closed_loop_s), asyncio.TaskGroup() as clients:
+                    for _ in range(self._connections):
+                        clients.create_task(self._send_in_turn())
         for stage, due_s in arrivals(self._stages):
             kind, body = self._mix.next()
             left_s = due_s - self._elapsed()
@@ -70,7 +71,7 @@ class Sender:
             requests.create_task(self._send(stage, due_s, kind, body))
 
     async def _send_in_turn(self) -> None:
-        while self._elapsed() < self._closed_loop_s:
+        while True:
             kind, body = self._mix.next()
             if await self._send(0, self._elapsed(), kind, body) != 200:
                 await _retry_pause()

@@ -47,7 +47,7 @@ def capacity(plan: LoadPlan, seconds: float, connections: Sequence[int]) -> floa
     rates = []
     for count in connections:
         closed = replace(plan, stages=(), closed_loop_s=seconds, connections=count)
-        sent = run(closed, _ignore).requests
+        sent = run(closed).requests
         ends = [request.due_s + request.latency_ms / 1000 for request in sent if request.fine]
         rates.append(sum(begins_s <= end < seconds for end in ends) / (seconds - begins_s))
     return max(rates)
@@ -86,6 +86,3 @@ def goodput(
 def percentile(values: np.ndarray, percent: float) -> float:
     """Return the percentile, NaN of nothing."""
     return float(np.percentile(values, percent)) if len(values) else float("nan")
-
-
-def _ignore(_: SentRequest) -> None: ...

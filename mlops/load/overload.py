@@ -13,7 +13,7 @@ from azureml_scoring.errors import StartupError
 from mlops import output
 from mlops.load import goodput_picture
 from mlops.load.goodput import CLOSED_LOOP_CONNECTIONS, Goodput, capacity, goodput, overload_plan
-from mlops.load.run import LoadPlan, SentRequest, run
+from mlops.load.run import LoadPlan, run
 from mlops.load.stages import Stage
 
 CAPACITY_S = 4.0
@@ -54,7 +54,7 @@ def offer(
     for multiple in multiples:
         time.sleep(REST_S)
         stage = Stage(LOAD_S, multiple * measured)
-        load_run = run(overload_plan(plan, [stage]), _ignore)
+        load_run = run(overload_plan(plan, [stage]))
         yield OfferedLoad(
             goodput(load_run.requests, stage, measured, limits_ms), load_run.cpu or 0.0
         )
@@ -80,6 +80,3 @@ def write(url: str, begun: str, offered: Sequence[OfferedLoad], folder: Path) ->
     output.write(folder / FIGURES, orjson.dumps(document, option=json_options))
     output.write(folder / PICTURE, goodput_picture.draw([load.goodput for load in offered]))
     return folder / PICTURE
-
-
-def _ignore(_: SentRequest) -> None: ...

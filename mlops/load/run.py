@@ -25,8 +25,8 @@ class LoadPlan:
     ``rows``: as ``mix.Mix`` takes them. ``connections``: how many requests may be under way; more
     wait for one of them, and their waiting counts. ``timeout_s``: when a client gives up.
 
-    ``bodies``: sent in place of a mix, as ``mix.Bodies`` does. ``closed_loop_s``: first, so many
-    seconds of a closed loop, stage 0: each connection's next request follows its answer.
+    ``bodies``: sent in place of a mix, as ``mix.Bodies`` does. ``closed_loop_s``: in place of
+    stages, so many seconds of a closed loop: each connection's next request follows its answer.
     ``retries``: how often a refused request is sent again. ``patience_s``: how long answers are
     waited for after the last request was due; None: until each client has given up.
     """
@@ -121,14 +121,15 @@ def generating(plan: LoadPlan) -> Iterator[GeneratorProcess]:
             process.kill()
 
 
-def run(plan: LoadPlan, follow: Callable[[SentRequest], None]) -> LoadRun:
+def run(plan: LoadPlan, follow: Callable[[SentRequest], None] | None = None) -> LoadRun:
     """Send all requests of ``plan``, until the last is answered or Ctrl-C. Raises StartupError."""
     requests: list[SentRequest] = []
     with generating(plan) as generator:
         try:
             for request in generator.requests():
                 requests.append(request)
-                follow(request)
+                if follow:
+                    follow(request)
         except KeyboardInterrupt:
             if not requests:
                 raise

@@ -51,9 +51,7 @@ def test_capacity_is_the_best_of_the_closed_loops(monkeypatch: pytest.MonkeyPatc
         4: [sent(i / 10, 50.0) for i in range(40)],
         64: [sent(i / 100, 1.0, 503) for i in range(400)] + [sent(3.99, 50.0)],
     }
-    monkeypatch.setattr(
-        "mlops.load.goodput.run", lambda plan, _: LoadRun(runs[plan.connections], 0.1)
-    )
+    monkeypatch.setattr("mlops.load.goodput.run", lambda plan: LoadRun(runs[plan.connections], 0.1))
     assert capacity(PLAN, 4.0, (4, 64)) == pytest.approx(10.0)
 
 

@@ -33,7 +33,7 @@ def test_multiples_are_offered_from_the_least():
 def test_each_load_is_a_multiple_of_the_capacity(monkeypatch: pytest.MonkeyPatch):
     """A line says what was in time and what was refused."""
 
-    def run(plan: LoadPlan, _: object) -> LoadRun:
+    def run(plan: LoadPlan) -> LoadRun:
         (stage,) = plan.stages
         status = 200 if stage.rate <= 10 else 503
         return LoadRun(answers_at(stage.rate, stage.seconds, 300.0, status), 0.1)
