@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from urllib.error import URLError
 
 from overload_models import OverloadModel, bodies
 from overload_watch import Probe, Watch
-from servers import Running, Server, running
+from servers import Running, Server, Unusable, running
 
 from mlops.load.goodput import (
     CLOSED_LOOP_CONNECTIONS,
@@ -38,6 +39,7 @@ NORMAL_FACTOR, NORMAL_SHARE = 1.5, 0.9
 ease."""
 
 SETTLE_TRIES = 3
+REFUSED_PAUSE_S = 0.3
 LEAVE_AFTER_S = 0.5
 RETRIES = 3
 
@@ -77,7 +79,10 @@ class ServerUnderLoad:
         self._stack.close()
 
     def capacity(self, connections: Sequence[int] = CLOSED_LOOP_CONNECTIONS) -> float:
+        """Measure the answers a second in the best of closed loops. Raises Unusable."""
         measured = capacity(self.plan, CAPACITY_S, connections)
+        if not measured:
+            raise Unusable("it answered nothing in a closed loop")
         self.settle()
         return measured
 
@@ -97,6 +102,7 @@ class ServerUnderLoad:
                 normal += 1
             except (URLError, OSError):
                 normal = 0
+                time.sleep(REFUSED_PAUSE_S)
             if normal == 2:
                 return
         self._stack.close()

@@ -24,9 +24,11 @@ def section(results: Results) -> str:
         "that is its own\ncapacity. Then requests arrive at a constant rate, a multiple of it, and "
         "clients wait 5 s. *Goodput* is the number\nof answers within 200 ms (g200) or 500 ms "
         f"(g500), divided by the capacity; the second half of {results.seconds:g} s counts.\n"
+        "Below capacity it can't be more than the load.\n"
         "`/liveness`, or what the server has for it, is probed five times a second. One worker, no "
         "cache; BentoML with the\nbest of the `max_concurrency` tried.\n"
-        f"{machine()}; {results.minutes:.0f} minutes.",
+        f"{machine()}; {results.minutes:.0f} minutes. The generator took at most "
+        f"{_generator_cpu(results):.0%} of a processor.",
         f"![Goodput over offered load]({PICTURE})",
         _targets(results),
         _ours_by_model(results),
@@ -39,6 +41,13 @@ def section(results: Results) -> str:
         reasons = "; ".join(f"{name}: {why}" for name, why in results.unusable.items())
         parts.append(f"Not measured: {reasons}")
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _generator_cpu(results: Results) -> float:
+    return max(
+        (cell.generator_cpu for cells in results.cells.values() for cell in cells.values()),
+        default=0.0,
+    )
 
 
 def write(results: Results) -> None:

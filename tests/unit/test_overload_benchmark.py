@@ -111,7 +111,7 @@ def test_peers_get_only_the_loads_that_tell_something():
     """Below capacity it is only what normal latency is."""
     from argparse import Namespace
 
-    from overload import PARTS, loads_of
+    from overload_bench import PARTS, loads_of
 
     options = Namespace(parts=PARTS, loads=[0.5, 0.9, 1.2, 5.0])
     assert loads_of("ours", options) == [0.5, 0.9, 1.2, 5.0]
