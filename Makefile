@@ -23,11 +23,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
@@ -126,6 +126,9 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
+
+bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
+	@$(BIN)/python benchmarks/overload.py --write-docs
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py
