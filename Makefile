@@ -15,8 +15,9 @@ TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
+# Two processes, each on one core: OpenMP's threads would wait for each other. Tests are compiled once.
+UNIT := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Two processes of tests: servers are shared within a file, so whole files go to one of them.
-SPREAD := --numprocesses=2 --dist=worksteal
 BY_FILE := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
@@ -81,10 +82,10 @@ check: $(TESTING) ## format, lint, types, layers
 	@$(PIP) check
 
 quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
-	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" $(SPREAD) --hypothesis-profile=quick
+	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow" --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@$(BIN)/pytest tests/unit $(SPREAD)
+	@$(UNIT) tests/unit
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term

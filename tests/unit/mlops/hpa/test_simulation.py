@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import at_most
 from mlops.hpa import loads, manifest, results
 from mlops.hpa.pod import PodModel
 from mlops.hpa.simulation import Timeline, simulate
@@ -99,7 +100,7 @@ def test_memory_that_no_load_explains_holds_all_replicas():
     assert (seen.replicas == 10).all()
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=at_most(15))
 @given(
     st.lists(st.floats(0, 500), min_size=60, max_size=300).map(np.array),
     st.integers(1, 5),
