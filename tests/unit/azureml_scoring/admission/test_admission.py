@@ -169,3 +169,23 @@ def test_a_request_whose_time_is_over_is_refused_before_its_body_is_read():
     assert refused.value.reason is OverloadReason.DEADLINE
     assert "allow more time" in refused.value.message
     assert int(refused.value.headers["retry-after-ms"]) > 0
+
+
+def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
+    """Once nothing has been computed for a while, a request that seems hopeless is tried."""
+    now, computed = [100.0], []
+    limits = Admission(
+        WorkerRow, slots=1, max_in_flight=2, objective=0.2, deadline=0.5, clock=lambda: now[0]
+    )
+
+    def slow() -> None:
+        now[0] += 60.0
+
+    with pytest.raises(DeadlineExceeded), limits.admit() as due:
+        limits.compute(slow, KIND, due)
+    with pytest.raises(Overloaded), limits.admit():
+        pass
+    now[0] += 1.0
+    with limits.admit() as due:
+        limits.compute(lambda: computed.append(1), KIND, due)
+    assert computed
