@@ -21,6 +21,7 @@ from azureml_scoring.inputs.contract import (
     Feature,
 )
 from azureml_scoring.models.estimators.fitted_columns import object_columns
+from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row
 
 REFUSAL_ERRORS = (
@@ -57,6 +58,7 @@ class Predictor:
             place for place, feature in enumerate(contract.features) if feature.dtype == ANY
         ]
         self._proven = False
+        skip_needless_set_up()
         # Packaging has proven that an array gives the same answers, or a DataFrame if the fit had
         # no names.
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
