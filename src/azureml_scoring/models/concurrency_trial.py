@@ -16,6 +16,7 @@ from collections.abc import Callable
 from azureml_scoring.models.concurrency import (
     MAX_SLOTS,
     ROWS_TOGETHER,
+    SERIAL_SLOWDOWN,
     Alone,
     Concurrency,
     judge,
@@ -64,10 +65,10 @@ def trial(
     )
     slowdown = None
     if processors > 1:
-        slowdowns = [_slowdown(one_row, alone, calls)]
-        while len(slowdowns) < REPEATS and time.monotonic() < until:
-            slowdowns.append(_slowdown(one_row, alone, calls))
-        slowdown = math.inf if math.inf in slowdowns else min(slowdowns)
+        slowdown = _slowdown(one_row, alone, calls)
+        for _ in range(REPEATS - 1):
+            if SERIAL_SLOWDOWN <= slowdown < math.inf and time.monotonic() < until:
+                slowdown = min(slowdown, _slowdown(one_row, alone, calls))
     return judge(
         alone,
         slowdown,

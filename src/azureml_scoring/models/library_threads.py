@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
+
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.model import Predict
 
 
 def threads_beside(slots: int, processors: int) -> int:
@@ -15,8 +19,7 @@ def threads_beside(slots: int, processors: int) -> int:
 class LibraryThreads:
     """The limit of one process. Make it once the model is loaded, and its libraries with it.
 
-    OpenMP keeps a limit for each thread that calls it, so every thread that predicts calls
-    ``apply`` first.
+    OpenMP keeps a limit for each thread that calls it, so the limit is applied at each predict.
     """
 
     def __init__(self) -> None:
@@ -25,12 +28,16 @@ class LibraryThreads:
         self._here = threading.local()
 
     def limit(self, threads: int) -> None:
-        """Set the limit. Another thread has it from its next ``apply`` on."""
+        """Set the limit for the next predict of any thread."""
         self._limit = threads
-        self.apply()
 
-    def apply(self) -> None:
-        """Give the calling thread the limit, unless it has it."""
-        if getattr(self._here, "limit", None) != self._limit:
-            self._libraries.limit(limits=self._limit)
-            self._here.limit = self._limit
+    def limited(self, predict: Predict) -> Predict:
+        """Return ``predict`` with the limit."""
+
+        def limited(batch: Batch) -> list[Any]:
+            if getattr(self._here, "limit", None) != self._limit:
+                self._libraries.limit(limits=self._limit)
+                self._here.limit = self._limit
+            return predict(batch)
+
+        return limited
