@@ -124,6 +124,11 @@ class SlotQueue:
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
 
     @property
+    def slot_s(self) -> float:
+        """How long a slot is expected to be taken by a request of which nothing else is known."""
+        return self._slot_time.mean
+
+    @property
     def next_lending(self) -> float:
         """The time when a slot is lent, unless one is free before; infinity if none will be."""
         if len(self.running) >= self.max_running:
