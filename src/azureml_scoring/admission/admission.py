@@ -67,6 +67,7 @@ class Admission:
         )
         self._appointments = Appointments()
         self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
+        row().admission.slots = slots
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -100,17 +101,33 @@ class Admission:
             self._row().in_flight += 1
 
     def _arrive(self, now: float, due: float) -> None:
+        self._publish_offer(now)
         if refusal := self._queue.arrive(now, due):
             raise self._refused(refusal)
+
+    def _publish_offer(self, now: float) -> None:
+        row = self._row().admission
+        row.offer(now, self._queue.slot_s)
+        row.slots, row.shedding = self._queue.slots, self._queue.limit.strict
 
     def leave(self) -> None:
         with self._lock:
             self._queue.leave()
             self._row().in_flight -= 1
 
-    def count_inline(self, change: int) -> None:
+    def enter_inline(self, requests: int) -> float:
+        """Return the time."""
         with self._lock:
-            self._row().in_flight += change
+            self._row().in_flight += requests
+        return self._clock()
+
+    def leave_inline(self, requests: int, entered: float) -> None:
+        """The loop's time counts for all slots: only one thread answers such requests."""
+        now = self._clock()
+        with self._lock:
+            row = self._row()
+            row.in_flight -= requests
+            row.admission.offer(now, (now - entered) * self._queue.slots)
 
     def compute(
         self,
@@ -178,10 +195,11 @@ class Admission:
         row.oldest_start = min(running, default=0.0)
         full = len(running) >= self._queue.max_running
         row.full_since = max(running) if full else 0.0
+        row.admission.waiting = len(self._queue.waiting)
 
     def _refused(self, refusal: Refusal) -> Overloaded:
         retry_after_s = self._appointments.retry_after_s(
-            self._clock(), refusal.drain_s, self._queue.request_s
+            self._clock(), refusal.drain_s, self._queue.slot_s / self._queue.slots
         )
         return Overloaded(
             REFUSALS[refusal.reason], reason=refusal.reason, retry_after_s=retry_after_s
@@ -220,10 +238,11 @@ class InlinePlace:
     def __init__(self, admission: Admission, requests: int) -> None:
         self._admission = admission
         self._requests = requests
+        self._entered = 0.0
 
     def __enter__(self) -> float:
-        self._admission.count_inline(self._requests)
-        return self._admission.due()
+        self._entered = self._admission.enter_inline(self._requests)
+        return self._admission.due(self._entered)
 
     def __exit__(self, *exc_info: object) -> None:
-        self._admission.count_inline(-self._requests)
+        self._admission.leave_inline(self._requests, self._entered)

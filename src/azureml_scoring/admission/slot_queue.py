@@ -139,9 +139,9 @@ class SlotQueue(Generic[AnyTicket]):
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
 
     @property
-    def request_s(self) -> float:
-        """What a request takes of the time of all slots together, in seconds."""
-        return self._slot_time.mean / self.slots
+    def slot_s(self) -> float:
+        """How long a slot is expected to be taken by a request of which nothing else is known."""
+        return self._slot_time.mean
 
     def next_lending(self, now: float) -> float:
         """Return the time after ``now`` when the next slot is lent; infinity if none will be."""
