@@ -34,6 +34,15 @@ REFUSALS = {
 }
 
 
+def overloaded(refusal: Refusal) -> Overloaded:
+    """Return the error that tells a client of a refusal."""
+    return Overloaded(
+        f"{REFUSALS[refusal.reason]}; retry after the time in Retry-After.",
+        reason=refusal.reason,
+        retry_after_s=retry_after_s(refusal.drain_s),
+    )
+
+
 class Admission:
     """Admits requests and computes them in slots. Times in seconds, by the monotonic clock.
 
@@ -54,17 +63,22 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._row = row
+        self._objective = objective
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
         max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._queue = SlotQueue(
-            WaitLimit(objective),
+            self.new_limit(),
             slots=slots,
             max_running=max_running,
             max_requests=max_in_flight,
         )
         self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
+
+    def new_limit(self) -> WaitLimit:
+        """Return the limit of the wait in one queue."""
+        return WaitLimit(self._objective)
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -99,7 +113,7 @@ class Admission:
 
     def _arrive(self, now: float, due: float) -> None:
         if refusal := self._queue.arrive(now, due):
-            raise self._refused(refusal)
+            raise overloaded(refusal)
 
     def leave(self) -> None:
         with self._lock:
@@ -127,7 +141,7 @@ class Admission:
             raise self._too_late()
         with self._lock:
             if refusal := self._queue.join(ticket, ticket.joined):
-                raise self._refused(refusal)
+                raise overloaded(refusal)
             self._start_next()
         try:
             self._wait_for_slot(ticket)
@@ -152,7 +166,7 @@ class Admission:
                     self._start_next()
                     lending = self._queue.next_lending
                 if ticket.started is None and now >= latest:
-                    raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
+                    raise overloaded(Refusal(OverloadReason.WAITED, 0.0))
             ticket.has_slot.wait(max(min(latest, lending) - now, 0))
 
     def _in_slot(self, score: Callable[[], T], ticket: Ticket) -> T:
@@ -180,13 +194,6 @@ class Admission:
         row.oldest_start = min(running, default=0.0)
         full = len(running) >= self._queue.max_running
         row.full_since = max(running) if full else 0.0
-
-    def _refused(self, refusal: Refusal) -> Overloaded:
-        return Overloaded(
-            f"{REFUSALS[refusal.reason]}; retry after the time in Retry-After.",
-            reason=refusal.reason,
-            retry_after_s=retry_after_s(refusal.drain_s),
-        )
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded("No answer before the request's deadline.")
