@@ -66,7 +66,7 @@ class Endpoint:
         self.hold = self.budget.hold
         self.body_buffer = BodyReader(LIMITS, self.budget).buffer
         self.body_timeout_s = body_timeout_s
-        self.backlog = Backlog(lambda: WaitLimit(0.2))
+        self.backlog = Backlog(lambda: WaitLimit(60.0))
 
     def due(self, started: float) -> float:
         return 1.0

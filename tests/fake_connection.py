@@ -93,7 +93,7 @@ class Endpoint:
         reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6, turn_timeout_s=0))
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
-        self.backlog = Backlog(lambda: WaitLimit(0.2))
+        self.backlog = Backlog(lambda: WaitLimit(PATIENCE))
 
     def due(self, started: float) -> float:
         return 1.0

@@ -143,7 +143,8 @@ class FrontProtocol(ExpressLane):
                 self._write_refusal(request.environ, error, request.connection_line, request.since)
 
     def _replay_to_uvicorn(self) -> None:
-        self._refuse_waiting()
+        if not self.parser.should_upgrade():  # then it is read again without the offer
+            self._refuse_waiting()
         super()._replay_to_uvicorn()
 
     def _settle(self) -> None:

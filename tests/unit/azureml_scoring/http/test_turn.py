@@ -60,7 +60,7 @@ class Place:
         self.in_flight: list[int] = []
         stream = io.StringIO()
         self.log, self.told = JsonLines(stream), stream.getvalue
-        self.turn = Turn(self.at_once, Backlog(lambda: WaitLimit(0.2)), self.log)
+        self.turn = Turn(self.at_once, Backlog(lambda: WaitLimit(60.0)), self.log)
 
     @contextlib.contextmanager
     def at_once(self, count: int) -> Iterator[None]:
