@@ -14,25 +14,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from azureml_scoring.admission.retry_after import Appointments
+from azureml_scoring.admission.refusals import Refusals
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import RETRY, ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
 
 SLOTS_WHEN_LENT = 2
 """Times the slots: so many scores run at once if some take much longer than expected."""
-
-REFUSALS = {
-    OverloadReason.QUEUE: f"The service has more work than it can do in time; {RETRY}.",
-    OverloadReason.DEADLINE: f"The answer would come after the request's deadline; {RETRY}, or "
-    "allow more time.",
-    OverloadReason.FULL: f"The service has as many requests as it can hold; {RETRY}.",
-    OverloadReason.WAITED: f"The request waited too long for its turn; {RETRY}.",
-}
 
 
 class Admission:
@@ -55,19 +47,24 @@ class Admission:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._row = row
+        self._objective = objective
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
         max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._queue = SlotQueue[_WaitingTicket](
-            WaitLimit(objective),
+            self.new_limit(),
             slots=slots,
             max_running=max_running,
             max_requests=max_in_flight,
         )
-        self._appointments = Appointments()
+        self._refusals = Refusals()
         self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
         row().admission.slots = slots
+
+    def new_limit(self) -> WaitLimit:
+        """Return the limit of the wait in one queue."""
+        return WaitLimit(self._objective)
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -198,12 +195,7 @@ class Admission:
         row.admission.waiting = len(self._queue.waiting)
 
     def _refused(self, refusal: Refusal) -> Overloaded:
-        retry_after_s = self._appointments.retry_after_s(
-            self._clock(), refusal.drain_s, self._queue.slot_s / self._queue.slots
-        )
-        return Overloaded(
-            REFUSALS[refusal.reason], reason=refusal.reason, retry_after_s=retry_after_s
-        )
+        return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded("No answer before the request's deadline.")
