@@ -19,7 +19,9 @@ from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
+from azureml_scoring.slot_correction import SlotCorrection
 
 T = TypeVar("T")
 
@@ -51,16 +53,32 @@ class Admission:
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
-        max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._queue = SlotQueue[_WaitingTicket](
             self.new_limit(),
             slots=slots,
-            max_running=max_running,
+            max_running=slots * SLOTS_WHEN_LENT if lend else slots,
             max_requests=max_in_flight,
         )
+        self._correction: SlotCorrection | None = None
         self._refusals = Refusals()
-        self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
+        self._threads = ThreadPoolExecutor(max_in_flight, thread_name_prefix="score")
         row().admission.slots = slots
+
+    def measured(self, slots: int, *, parallelism: int) -> None:
+        """Use the slots that a trial of the model chose, and correct them while it runs.
+
+        ``parallelism``: the processors that all scores together can keep busy.
+        """
+        most = self._queue.max_requests
+        with self._lock:
+            self._correction = SlotCorrection(
+                min(slots, most), parallelism=parallelism, max_slots=most
+            )
+            self._use(self._correction.slots)
+
+    def _use(self, slots: int) -> None:
+        self._queue.slots, self._queue.max_running = slots, slots * SLOTS_WHEN_LENT
+        self._row().admission.slots = slots
 
     def new_limit(self) -> WaitLimit:
         """Return the limit of the wait in one queue."""
@@ -171,11 +189,15 @@ class Admission:
             ticket.has_slot.wait(max(wake - now, 0))
 
     def _in_slot(self, score: Callable[[], T], ticket: _WaitingTicket) -> T:
+        watch = Stopwatch()
         try:
             return score()
         finally:
+            spent = watch.spent()
             with self._lock:
                 self._queue.finish(ticket, self._clock())
+                if self._correction:
+                    self._use(self._correction.note(spent, ticket.beside))
                 self._start_next()
 
     def _withdraw(self, ticket: _WaitingTicket) -> None:
@@ -187,6 +209,7 @@ class Admission:
         """Give free slots to those that wait, and publish the state."""
         now = self._clock()
         while ticket := self._queue.start(now):
+            ticket.beside = len(self._queue.running)
             ticket.has_slot.set()
         row, running = self._row(), [ticket.started for ticket in self._queue.running]
         row.oldest_start = min(running, default=0.0)
@@ -202,7 +225,9 @@ class Admission:
 
 
 class _WaitingTicket(Ticket):
-    """A ticket whose thread waits for ``has_slot``."""
+    """A ticket whose thread waits for ``has_slot``. ``beside``: it began as one of so many."""
+
+    beside = 1
 
     def __init__(self, kind: WorkKind, joined: float, due: float) -> None:
         super().__init__(kind, joined, due)
