@@ -105,7 +105,8 @@ class Settings:
     write `null`."""
 
     scoring_slots: CountOrZero = 0
-    """Scores that a worker computes at once. 0: processors ÷ `WORKER_COUNT`."""
+    """Scores that a worker computes at once. 0: as many as a trial of the model says when it is
+    loaded, corrected while it runs."""
 
     scoring_micro_batch_ms: MillisecondsOrZero = 0
     """Join requests in flight into one `predict`, waiting so long for more. 0: off."""

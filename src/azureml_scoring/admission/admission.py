@@ -16,12 +16,12 @@ from typing import TypeVar
 
 from azureml_scoring.admission.refusals import Refusals
 from azureml_scoring.admission.service_times import WorkKind
+from azureml_scoring.admission.slot_correction import SlotCorrection
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
-from azureml_scoring.slot_correction import SlotCorrection
 
 T = TypeVar("T")
 

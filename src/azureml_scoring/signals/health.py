@@ -93,6 +93,7 @@ class Health:
             "non_finite_count": counts.non_finite,
             "in_flight": sum(worker.in_flight for worker in workers),
             "slots": sum(row.slots for row in admission),
+            "concurrency": model.concurrency.reason if model and model.concurrency else None,
             "waiting": sum(row.waiting for row in admission),
             "offered_load": round(offered_load(admission, self._clock()), 3),
             "not_ready": self._why_not_ready(),

@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from azureml_scoring.admission.slot_correction import (
+    MAX_CHANGE,
+    REST_WINDOWS,
+    WINDOW,
+    SlotCorrection,
+)
 from azureml_scoring.processor_time import Spent
-from azureml_scoring.slot_correction import MAX_CHANGE, REST_WINDOWS, WINDOW, SlotCorrection
 
 MAX_SLOTS = 48
 seconds = st.floats(0, 10)
