@@ -41,6 +41,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         cacheable=True,
         backend="sklearn",
         runtime={"numpy": "2.4"},
+        concurrency=SimpleNamespace(reason="2 scores at once take as long as one"),
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -75,6 +76,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "non_finite_count": 2,
         "in_flight": 0,
         "slots": 2,
+        "concurrency": "2 scores at once take as long as one",
         "waiting": 1,
         "offered_load": 1.5,
         "not_ready": None,
