@@ -16,7 +16,7 @@ from overload_targets import Results
 from servers import Unusable
 
 from azureml_scoring.errors import StartupError
-from mlops.load.goodput import CLOSED_LOOP_CONNECTIONS, goodput, overload_plan
+from mlops.load.goodput import goodput, overload_plan
 from mlops.load.stages import Stage
 from models import Trained
 
@@ -84,7 +84,7 @@ class ModelBench:
         tried = self._results.bentoml.setdefault(self._name, {})
         for limit in self._options.bentoml_concurrency:
             with self._server("bentoml", MAX_CONCURRENCY=str(limit)) as server:
-                capacity = server.capacity(CLOSED_LOOP_CONNECTIONS[:1])
+                capacity = server.capacity()
                 stage = Stage(SEARCH_S, SEARCH_LOAD * capacity)
                 sent, _ = server.load(overload_plan(server.plan, [stage]))
                 tried[limit] = goodput(sent, stage, capacity, LIMITS_MS).within
@@ -101,7 +101,7 @@ class ModelBench:
 
     def _batching(self) -> None:
         with self._server(OURS, **BATCHING_OFF) as server:
-            alone = server.capacity(CLOSED_LOOP_CONNECTIONS[:1])
+            alone = server.capacity()
         stage = Stage(self._options.seconds, BATCHING_LOAD * alone)
         with self._server(OURS) as server:
             sent, _ = server.load(overload_plan(server.plan, [stage]))

@@ -16,7 +16,6 @@ from overload_watch import Probe, Watch
 from servers import Running, Server, Unusable, running
 
 from mlops.load.goodput import (
-    CLOSED_LOOP_CONNECTIONS,
     Goodput,
     capacity,
     goodput,
@@ -31,7 +30,7 @@ LIMITS_MS = (200.0, 500.0)
 EASE = 0.5
 """The load, as a multiple of capacity, at which latency is normal."""
 
-CAPACITY_S = 3.0
+CAPACITY_S = 4.0
 RECOVERY_S = 3.0
 RECOVERY_WINDOW_S = 0.5
 NORMAL_FACTOR, NORMAL_SHARE = 1.5, 0.9
@@ -67,6 +66,7 @@ class ServerUnderLoad:
     def __init__(self, server: Server, model: OverloadModel, trained: Trained) -> None:
         self._server, self._trained = server, trained
         self._bodies = bodies(server, model, trained.rows)
+        self._connections = model.connections
         self._stack = ExitStack()
         self.plan = LoadPlan("", headers_of(None, None), (), {}, (), bodies=self._bodies)
         self.generator_cpu = 0.0
@@ -78,9 +78,9 @@ class ServerUnderLoad:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def capacity(self, connections: Sequence[int] = CLOSED_LOOP_CONNECTIONS) -> float:
-        """Measure the answers a second in the best of closed loops. Raises Unusable."""
-        measured = capacity(self.plan, CAPACITY_S, connections)
+    def capacity(self) -> float:
+        """Measure the answers a second in a closed loop. Raises Unusable."""
+        measured = capacity(self.plan, CAPACITY_S, [self._connections])
         if not measured:
             raise Unusable("it answered nothing in a closed loop")
         self.settle()

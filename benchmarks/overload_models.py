@@ -34,12 +34,15 @@ BODIES = 20
 @dataclass(frozen=True)
 class OverloadModel:
     """A model to overload servers with. ``rows``: in each request. ``limit_ms``: of the goodput
-    that its target is about. ``env``: settings of our server. ``peers``: who else serves it."""
+    that its target is about. ``connections``: of the closed loop that measures capacity; more than
+    a server needs would leave slow requests unanswered at its end, and so count too many quick
+    ones. ``env``: settings of our server. ``peers``: who else serves it."""
 
     title: str
     estimator: Callable[[Any, Any], Any]
     rows: int = 1
     limit_ms: int = 200
+    connections: int = 4
     env: dict[str, str] = field(default_factory=dict)
     peers: tuple[str, ...] = PLAIN_PEERS
 
@@ -75,7 +78,9 @@ MODELS = {
     "free": OverloadModel(
         "50 ms that free the GIL", _slow(lambda: slow_models.FreesGil(_products(0.05)))
     ),
-    "wait": OverloadModel("100 ms of waiting", _slow(lambda: slow_models.Waits(0.1))),
+    "wait": OverloadModel(
+        "100 ms of waiting", _slow(lambda: slow_models.Waits(0.1)), connections=64
+    ),
     "bimodal": OverloadModel(
         "95 % 5 ms, 5 % 400 ms",
         _slow(lambda: slow_models.Bimodal(_products(0.005), _products(0.4))),
