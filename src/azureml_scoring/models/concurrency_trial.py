@@ -38,7 +38,7 @@ MAX_CALLS = 1_000
 """Scores in a sample."""
 
 REPEATS = 3
-"""Samples of one kind; the least counts, as noise only adds."""
+"""Samples of one kind at most; the least counts, as noise only adds."""
 
 Score = Callable[[], object]
 
@@ -58,10 +58,11 @@ def trial(
     samples = [first] if calls == 1 else []
     while len(samples) < REPEATS and (not samples or time.monotonic() < until - BUDGET_S / 2):
         samples.append(_sample(one_row, calls))
+    least = min(samples, key=lambda sample: sample.process_cpu_s)
     alone = Alone(
-        wall_s=max(min(sample.wall_s for sample in samples) / calls, 1e-9),
-        cpu_s=min(sample.process_cpu_s for sample in samples) / calls,
-        own_cpu_s=min(sample.cpu_s for sample in samples) / calls,
+        wall_s=max(least.wall_s / calls, 1e-9),
+        cpu_s=least.process_cpu_s / calls,
+        own_cpu_s=least.cpu_s / calls,
     )
     slowdown = None
     if processors > 1:
@@ -92,20 +93,21 @@ def _slowdown(score: Score, alone: Alone, calls: int) -> float:
     model is spared that.
     """
     threads = scores_to_try(alone)
-    start, behind = threading.Barrier(threads), threads
+    start = threading.Barrier(threads)
+    done: list[int] = []
     times: list[float] = []
 
     def run() -> None:
-        nonlocal behind
         start.wait()
         made, watch = 0, Stopwatch()
         try:
-            while made < calls or (behind > 0 and calls > 1):
+            while made < calls or (len(done) < threads and calls > 1):
                 score()
                 made += 1
-                behind -= made == calls
+                if made == calls:
+                    done.append(made)
         except BaseException:  # a model raises anything, SystemExit too
-            behind = 0
+            done.extend([made] * threads)
         else:
             times.append(watch.spent().wall_s / made)
 
