@@ -183,7 +183,11 @@ def start(settings: Settings) -> Application:
 def _load(settings: Settings, admission: Admission) -> Model:
     model = load(settings)
     if model.concurrency and not settings.scoring_slots:
-        admission.measured(model.concurrency.slots, parallelism=model.concurrency.parallelism)
+        admission.measured(
+            model.concurrency.slots,
+            parallelism=model.concurrency.parallelism,
+            correct=model.concurrency.kind != "must be alone",
+        )
     process.spare_start_up_from_collection()
     return model
 

@@ -64,20 +64,23 @@ class Admission:
         self._threads = ThreadPoolExecutor(max_in_flight, thread_name_prefix="score")
         row().admission.slots = slots
 
-    def measured(self, slots: int, *, parallelism: int) -> None:
-        """Use the slots that a trial of the model chose, and correct them while it runs.
+    def measured(self, slots: int, *, parallelism: int, correct: bool) -> None:
+        """Use the slots that a trial of the model chose.
 
-        ``parallelism``: the processors that all scores together can keep busy.
+        ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
+        slots may change while the model runs, and be lent; False if it can't compute two at once.
         """
         most = self._queue.max_requests
         with self._lock:
-            self._correction = SlotCorrection(
-                min(slots, most), parallelism=parallelism, max_slots=most
-            )
-            self._use(self._correction.slots)
+            if correct:
+                self._correction = SlotCorrection(
+                    min(slots, most), parallelism=parallelism, max_slots=most
+                )
+            self._use(min(slots, most), lend=correct)
 
-    def _use(self, slots: int) -> None:
-        self._queue.slots, self._queue.max_running = slots, slots * SLOTS_WHEN_LENT
+    def _use(self, slots: int, *, lend: bool = True) -> None:
+        self._queue.slots = slots
+        self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._row().admission.slots = slots
 
     def new_limit(self) -> WaitLimit:
