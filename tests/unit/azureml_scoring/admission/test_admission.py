@@ -181,7 +181,7 @@ def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
     def slow() -> None:
         now[0] += 60.0
 
-    with pytest.raises(DeadlineExceeded), limits.admit() as due:
+    with limits.admit() as due:
         limits.compute(slow, KIND, due)
     with pytest.raises(Overloaded), limits.admit():
         pass
