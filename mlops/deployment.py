@@ -1,9 +1,8 @@
 """Numbers of a deployment that must agree; tests compare ``endpoints/`` and ``kubernetes/`` with
 them.
 
-API Management's timeout >= the request's > our deadline > the wait for a slot. What is left between
-the last two is the model's budget. An instance is sent as many requests as it admits, and liveness
-starts to count once a model has had time to load.
+API Management's timeout >= the request's > our deadline > the objective for latency. An instance is
+sent as many requests as it admits, and liveness starts to count once a model has had time to load.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def deadlines(document: Document) -> Iterator[Problem]:
     if ours.scoring_latency_objective_ms >= ours.scoring_deadline_ms:
         yield document.problem(
             (KEY, "SCORING_LATENCY_OBJECTIVE_MS"),
-            "leaves the model no time before SCORING_DEADLINE_MS",
+            "is not under SCORING_DEADLINE_MS, when requests end with 504",
             f"write less than {ours.scoring_deadline_ms}",
         )
     if ours.scoring_stuck_after_ms <= ours.scoring_deadline_ms:

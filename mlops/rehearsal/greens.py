@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import signal
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlops.package import package
 from mlops.rehearsal.deployment import DeployedModel
+from mlops.rehearsal.misbehaving_pipeline import (
+    AFTER_PREDICTIONS,
+    MISBEHAVIOUR,
+    MisbehavingPipeline,
+)
 from mlops.rollout.journal import RolloutOutcome
-
-MISBEHAVIOUR, AFTER_PREDICTIONS = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
-"""Variables of a deployment: what it does, and after how many predictions."""
-
-SLOW_S = 0.22
-
-
-class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
-    """A pipeline that goes wrong as its environment says, after so many predictions; packaging and
-    golden rows go well."""
-
-    _predictions = itertools.count()
-
-    def predict(self, X: Any, **params: Any) -> Any:
-        count = next(self._predictions)
-        if count >= int(os.environ.get(AFTER_PREDICTIONS, "0")):
-            self._misbehave(os.environ.get(MISBEHAVIOUR), count)
-        return super().predict(X, **params)
-
-    def _misbehave(self, how: str | None, count: int) -> None:
-        if how == "slow":
-            time.sleep(SLOW_S)
-        elif how == "failing" and count % 4 == 0:
-            raise MemoryError
-        elif how == "dying":
-            os.kill(os.getppid(), signal.SIGKILL)
-            os._exit(1)
 
 
 @dataclass(frozen=True)
@@ -84,7 +56,7 @@ GREENS = {
         "one that dies half-way",
         RolloutOutcome.ROLLED_BACK,
         "errors",
-        _misbehaving("dying", after=170),
+        _misbehaving("dying", after=100),
     ),
     "killed": Green(
         "a good one whose controller is killed",

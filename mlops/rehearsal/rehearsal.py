@@ -27,8 +27,8 @@ OLD, NEW = "blue", "green"
 JOURNAL = "journal.jsonl"
 REQUESTS_PER_S = 120
 
-PLAN = Plan(OLD, NEW, steps(), hold_s=2, patience_s=60, keep_s=2)
-RULES = Rules(requests=60)
+PLAN = Plan(OLD, NEW, steps(), hold_s=1, patience_s=60, keep_s=1)
+RULES = Rules(requests=30)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class _Killing:
     def __call__(self, event: Event) -> None:
         self._follow(event)
         if event["event"] == "traffic" and event["share"] == 50:
-            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 
 def _outcome_problems(

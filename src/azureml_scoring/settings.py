@@ -105,7 +105,8 @@ class Settings:
     write `null`."""
 
     scoring_slots: CountOrZero = 0
-    """Scores that a worker computes at once. 0: processors ÷ `WORKER_COUNT`."""
+    """Scores that a worker computes at once. 0: as many as a trial of the model says when it is
+    loaded, corrected while it runs."""
 
     scoring_micro_batch_ms: MillisecondsOrZero = 0
     """Join requests in flight into one `predict`, waiting so long for more. 0: off."""
@@ -119,7 +120,7 @@ class Settings:
 
     scoring_latency_objective_ms: Milliseconds = 200
     """Answers within this time are worth something. A request that would wait 2.5 times as long
-    gets 503 at once; with more work than can be done, one that can't be answered within half."""
+    gets 503 at once; while more work arrives than can be done, one that would wait at all long."""
 
     scoring_overload_status: Literal["503", "429"] = "503"
     """`503` or `429`: the status of refusals for overload. Some gateways retry only one of them."""

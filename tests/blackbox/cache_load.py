@@ -1,4 +1,4 @@
-"""Clients of a server with a cache, without pause, and one that probes."""
+"""Clients of a server with a cache, and one that probes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from typing import Any
 from blackbox.server import Server
 
 CLIENTS = 3
+PAUSE_S = 0.01
+"""Between two requests of a client. Without it, clients and server take all processors from the
+tests beside them."""
+
 FRESH = itertools.count(1_000_000)
 
 
@@ -27,8 +31,7 @@ class Seen:
 
 @dataclass
 class Load:
-    """Clients that send requests without a pause, half of them for cached rows, and one that
-    probes."""
+    """Clients that send requests, half of them for cached rows, and one that probes."""
 
     server: Server
     seen: list[Seen] = field(default_factory=list)
@@ -50,7 +53,7 @@ class Load:
 
     def _ask(self, stop: threading.Event) -> None:
         with self.server.new_client() as client:
-            while not stop.is_set():
+            while not stop.wait(PAUSE_S):
                 value = float(random.choice([random.randrange(20), next(FRESH)]))
                 self.seen.append(score(client, value))
 

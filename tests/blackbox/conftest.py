@@ -11,18 +11,29 @@ def pytest_configure(config: pytest.Config) -> None:
     Server.kind = config.getoption("--worker")
 
 
-CONFIGURATIONS = {"bare": BARE, "threads": THREADS}
+PRODUCTION = {"DEPLOYMENT_NAME": "production"}
 
 
-@pytest.fixture(scope="session", params=CONFIGURATIONS)
-def demo(
-    request: pytest.FixtureRequest, demo_model: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """Run the demo model under the server's bare defaults, and as `make serve` starts it with two
-    workers."""
-    env = CONFIGURATIONS[request.param] | {"DEPLOYMENT_NAME": "production"}
-    with serving(demo_model, tmp_path_factory.mktemp(request.param), **env) as server:
+@pytest.fixture(scope="session")
+def bare_demo(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run the demo model under the server's bare defaults."""
+    with serving(demo_model, tmp_path_factory.mktemp("bare"), **BARE | PRODUCTION) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def threads_demo(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Run the demo model as `make serve` starts it, with two workers."""
+    with serving(demo_model, tmp_path_factory.mktemp("threads"), **THREADS | PRODUCTION) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["bare", "threads"])
+def demo(request: pytest.FixtureRequest) -> Server:
+    """One demo server after the other. Both stay for the next file; a session fixture that starts
+    the server of its parameter would stop it whenever that changes."""
+    server: Server = request.getfixturevalue(f"{request.param}_demo")
+    return server
 
 
 @pytest.fixture(scope="session")

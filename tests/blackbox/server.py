@@ -36,6 +36,16 @@ ONE_WORKER = THREADS | {"WORKER_COUNT": "1"}
 """The same with one, for all that does not depend on their number: each loads the model anew."""
 
 
+HTTP = httpx.Client(
+    timeout=PATIENCE,
+    trust_env=False,
+    verify=False,
+    limits=httpx.Limits(max_keepalive_connections=0),
+)
+"""Sends each request on a new connection. It has no TLS: `httpx.get` sets that up anew for each
+request, which takes longer than the answer."""
+
+
 def until(condition: Callable[[], Any], what: str) -> Any:
     """Return what ``condition`` returns once that is true."""
     limit = time.monotonic() + PATIENCE

@@ -2,9 +2,8 @@
 endpoint."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from apim.loading import Backend, Services
 from apim.messages import Headers, Request, Response, Subscription
 from arm.https import Reply
 from arm.scoring import as_azure_answers
-from blackbox.server import BARE, Server, serving
+from blackbox.server import Server
 
 AZURES_ID = "6f9619ff-8b86-d011-b42d-00c04fc964ff"
 KEY = {"Ocp-Apim-Subscription-Key": "key-a", "Content-Type": "application/json"}
@@ -23,9 +22,8 @@ Call = Callable[..., Response]
 
 
 @pytest.fixture(scope="module")
-def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(demo_model, tmp_path_factory.mktemp("gateway"), **BARE) as server:
-        yield server
+def server(bare_demo: Server) -> Server:
+    return bare_demo
 
 
 def caller(backend: Backend) -> Call:

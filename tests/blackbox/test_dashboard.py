@@ -105,10 +105,13 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
         assert not complaints, complaints
 
 
-def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
+def test_a_server_that_is_gone_is_told(scripted_model: Path, tmp_path: Path):
     """One sentence says since when the server is gone, and disappears when it answers again,
     perhaps restarted."""
-    with serving(demo_model, tmp_path, **DASHBOARD) as server, browsing(server.url) as (page, _):
+    with (
+        serving(scripted_model, tmp_path, **DASHBOARD) as server,
+        browsing(server.url) as (page, _),
+    ):
         opened(page, server)
         trouble = page.locator("#trouble")
         expect(trouble).to_be_hidden()
@@ -131,16 +134,16 @@ def test_a_server_that_is_gone_is_told(demo_model: Path, tmp_path: Path):
         expect(trouble).to_contain_text("The server has not answered since")
 
 
-def test_the_dashboard_is_for_those_who_ask_for_it(demo_model: Path, tmp_path: Path):
+def test_the_dashboard_is_for_those_who_ask_for_it(scripted_model: Path, tmp_path: Path):
     """The dashboard is off by default."""
-    with serving(demo_model, tmp_path, **ONE_WORKER) as server:
+    with serving(scripted_model, tmp_path, **ONE_WORKER) as server:
         assert server.get("/dashboard").status_code == 404
 
 
-def test_the_browser_is_held_to_the_page(demo_model: Path, tmp_path: Path):
+def test_the_browser_is_held_to_the_page(scripted_model: Path, tmp_path: Path):
     """Flask's answer too allows only the page's script, and only this server."""
     by_flask = DASHBOARD | {"AML_CORS_ORIGINS": "https://a.example"}
-    with serving(demo_model, tmp_path, **by_flask) as server:
+    with serving(scripted_model, tmp_path, **by_flask) as server:
         response = server.get("/dashboard")
         policy = response.headers["Content-Security-Policy"]
         assert response.status_code == 200

@@ -47,10 +47,10 @@ def taken_by_the_second(server: Server) -> int:
 
 
 @pytest.mark.any_worker
-def test_connections_that_are_kept_are_shared_evenly(demo_model: Path, tmp_path: Path):
+def test_connections_that_are_kept_are_shared_evenly(scripted_model: Path, tmp_path: Path):
     """No worker has all the load while another has none. The kernel chooses which worker wakes
     first and may favour one for a while, so one try of five must be even."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(scripted_model, tmp_path, **THREADS) as server:
         until(lambda: server.log.count("ready for serving traffic") == 2, "both workers are ready")
         assert any(
             CONNECTIONS // 5 <= taken_by_the_second(server) <= CONNECTIONS * 4 // 5

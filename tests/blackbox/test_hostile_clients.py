@@ -177,9 +177,10 @@ def test_no_head_is_a_failure_of_ours(demo: Server):
 
 
 @pytest.fixture(scope="module")
-def narrow(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def narrow(scripted_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with one worker that may open few files."""
-    with serving(demo_model, tmp_path_factory.mktemp("narrow"), up=False, **ONE_WORKER) as server:
+    folder = tmp_path_factory.mktemp("narrow")
+    with serving(scripted_model, folder, up=False, **ONE_WORKER) as server:
         resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
         server.wait_until_up()
         yield server
@@ -208,7 +209,7 @@ def test_clients_that_hold_connections_do_not_lock_others_out(narrow: Server, ki
                 connection.sendall(HELD[kind])
             if number % 16 == 0:
                 assert narrow.fresh("GET", "/liveness").status_code == 200
-        assert narrow.fresh("POST", "/score", {"data": [support.ROW]}).status_code == 200
+        assert narrow.fresh("POST", "/score", [[0]]).status_code == 200
 
 
 @pytest.mark.any_worker

@@ -168,11 +168,11 @@ def test_the_lanes_are_two(lanes: tuple[Server, Server]):
     "env", [{"AML_CORS_ORIGINS": "https://a.example"}, {"SCORING_TIMEOUT_MS": "60000"}], ids=str
 )
 def test_flask_answers_where_the_server_has_more_to_do(
-    demo_model: Path, tmp_path: Path, env: dict[str, str]
+    scripted_model: Path, tmp_path: Path, env: dict[str, str]
 ):
     """The server's CORS headers and its own timeout work as documented."""
-    with serving(demo_model, tmp_path, **env, SCORING_ACCESS_LOG="true") as server:
-        answer = server.score([support.ROW], headers={"Origin": "https://a.example"})
+    with serving(scripted_model, tmp_path, **env, SCORING_ACCESS_LOG="true") as server:
+        answer = server.score([[0]], headers={"Origin": "https://a.example"})
         assert answer.status_code == 200
         assert "POST /score 200" in server.log
         assert ("access-control-allow-origin" in answer.headers) == ("AML_CORS_ORIGINS" in env)

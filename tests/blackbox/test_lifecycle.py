@@ -132,11 +132,11 @@ def test_name_and_version_come_from_where_azure_mounts_the_model(demo_model: Pat
         assert (metadata["model_name"], metadata["model_version"]) == ("churn", "7")
 
 
-def test_preloaded_workers_have_counters_of_their_own(demo_model: Path, tmp_path: Path):
+def test_preloaded_workers_have_counters_of_their_own(scripted_model: Path, tmp_path: Path):
     """Counters work if WORKER_PRELOAD runs init() before the workers are forked."""
-    with serving(demo_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
+    with serving(scripted_model, tmp_path, **THREADS | {"WORKER_PRELOAD": "true"}) as server:
         for _ in range(10):
-            assert server.fresh("POST", "/score", [support.ROW]).status_code == 200
+            assert server.fresh("POST", "/score", [[0]]).status_code == 200
         until(lambda: server.get("/health").json()["total_requests"] == 10, "all are counted")
         assert server.get("/readiness").status_code == 200
 
@@ -212,15 +212,15 @@ def test_sigterm_while_the_model_is_loaded_ends_the_server(slow_to_load: Path, t
         until(lambda: server.process.poll() is not None, "the server ends")
 
 
-def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
+def test_a_port_is_one_servers(scripted_model: Path, tmp_path: Path):
     """A second server on the port says so, and takes no requests from the first."""
-    with serving(demo_model, tmp_path) as server:
+    with serving(scripted_model, tmp_path) as server:
         command = server.process.args
         assert isinstance(command, list)
         second = subprocess.run(
             command,
             cwd=REPOSITORY,
-            env={**os.environ, "AZUREML_MODEL_DIR": str(demo_model)},
+            env={**os.environ, "AZUREML_MODEL_DIR": str(scripted_model)},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -231,9 +231,9 @@ def test_a_port_is_one_servers(demo_model: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["master", "group"])
-def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Path, group: bool):
+def test_ctrl_c_ends_the_server_without_draining(scripted_model: Path, tmp_path: Path, group: bool):
     """The signal goes to the whole group from a terminal, to the master alone from `kill -INT`."""
-    with serving(demo_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "600000"}) as server:
+    with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "600000"}) as server:
         until(lambda: server.get("/readiness").status_code == 200, "it is ready")
         workers = until(
             lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
@@ -244,9 +244,9 @@ def test_ctrl_c_ends_the_server_without_draining(demo_model: Path, tmp_path: Pat
         assert "finishing what is in flight" not in server.log
 
 
-def test_workers_end_with_their_master(demo_model: Path, tmp_path: Path):
+def test_workers_end_with_their_master(scripted_model: Path, tmp_path: Path):
     """Workers do not stay to answer beside those of a restarted server."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(scripted_model, tmp_path, **THREADS) as server:
         workers = until(
             lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
         )
@@ -259,9 +259,9 @@ def _runs(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
-def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_path: Path):
+def test_workers_that_die_again_and_again_are_replaced(scripted_model: Path, tmp_path: Path):
     """Workers are replaced however soon they die, and the others go on."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(scripted_model, tmp_path, **THREADS) as server:
         until(lambda: len(server.workers()) == 2, "both workers are there")
         other, *_ = server.workers()
         for _ in range(3):
@@ -271,25 +271,23 @@ def test_workers_that_die_again_and_again_are_replaced(demo_model: Path, tmp_pat
                 lambda dies=dies: len({*server.workers()} - {dies}) == 2, "another worker is there"
             )
         assert other in server.workers()
-        until(
-            lambda: server.fresh("POST", "/score", [support.ROW]).status_code == 200, "it answers"
-        )
+        until(lambda: server.fresh("POST", "/score", [[0]]).status_code == 200, "it answers")
 
 
-def test_a_request_leaves_one_line(demo_model: Path, tmp_path: Path):
+def test_a_request_leaves_one_line(scripted_model: Path, tmp_path: Path):
     """Flask adds no line of its own, and a probe leaves none."""
     by_flask = ONE_WORKER | {"AML_CORS_ORIGINS": "https://a.example"}
-    with serving(demo_model, tmp_path, **by_flask) as server:
+    with serving(scripted_model, tmp_path, **by_flask) as server:
         for _ in range(3):
-            server.score([support.ROW])
+            server.score([[0]])
             server.get("/readiness")
         until(lambda: server.log.count(" completed in ") == 3, "there is a line for each")
         assert not re.search(r"POST /score|GET /readiness|HTTP Response", server.log)
 
 
-def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
+def test_the_servers_access_log_can_be_had(scripted_model: Path, tmp_path: Path):
     """The server's line comes beside ours for each request."""
-    with serving(demo_model, tmp_path, **ONE_WORKER | {"SCORING_ACCESS_LOG": "true"}) as server:
+    with serving(scripted_model, tmp_path, **ONE_WORKER | {"SCORING_ACCESS_LOG": "true"}) as server:
         server.get("/readiness")
         until(
             lambda: re.search(r"GET /readiness[^\n]* 200", server.log),
@@ -297,9 +295,9 @@ def test_the_servers_access_log_can_be_had(demo_model: Path, tmp_path: Path):
         )
 
 
-def test_two_servers_side_by_side_count_apart(demo_model: Path, tmp_path: Path):
+def test_two_servers_side_by_side_count_apart(scripted_model: Path, tmp_path: Path):
     """Two servers keep separate counts even in one temporary folder."""
-    with serving(demo_model, tmp_path) as one, serving(demo_model, tmp_path) as other:
-        one.score([support.ROW])
+    with serving(scripted_model, tmp_path) as one, serving(scripted_model, tmp_path) as other:
+        one.score([[0]])
         totals = [server.get("/health").json()["total_requests"] for server in (one, other)]
         assert totals == [1, 0]

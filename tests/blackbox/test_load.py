@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from http.client import HTTPResponse
 from pathlib import Path
@@ -56,23 +57,33 @@ def test_probes_answer_while_every_score_is_busy(
         assert {future.result().status_code for future in futures} == {200}
 
 
+@pytest.fixture(scope="module")
+def one_worker(scripted_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(scripted_model, tmp_path_factory.mktemp("one"), **ONE_WORKER) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bare(scripted_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serving(scripted_model, tmp_path_factory.mktemp("bare"), **BARE) as server:
+        yield server
+
+
 @pytest.mark.parametrize(
-    ("configuration", "interval"), [(BARE, 0.005), (ONE_WORKER, 0.0005)][Server.kind == "ours" :]
+    ("configuration", "interval"),
+    [("bare", 0.005), ("one_worker", 0.0005)][Server.kind == "ours" :],
 )
 def test_threads_take_turns_often(
-    scripted_model: Path, tmp_path: Path, configuration: dict[str, str], interval: float
+    request: pytest.FixtureRequest, configuration: str, interval: float
 ):
     """Scores that hold the interpreter do not slow probes down many times."""
-    with serving(scripted_model, tmp_path, **configuration) as server:
-        assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
+    server = request.getfixturevalue(configuration)
+    assert server.score([[SWITCH]]).json()["predictions"] == [pytest.approx(interval)]
 
 
-def test_garbage_collection_does_not_go_through_what_start_up_left(
-    scripted_model: Path, tmp_path: Path
-):
+def test_garbage_collection_does_not_go_through_what_start_up_left(one_worker: Server):
     """A full collection does not hold up every request of the worker for 80 ms."""
-    with serving(scripted_model, tmp_path, **ONE_WORKER) as server:
-        assert server.score([[FROZEN]]).json()["predictions"][0] > 10_000
+    assert one_worker.score([[FROZEN]]).json()["predictions"][0] > 10_000
 
 
 def test_joined_requests_get_their_own_answers(tmp_path: Path):
@@ -311,22 +322,17 @@ def test_counts_are_right_over_workers_that_die(
         assert server.get("/health").json()["uptime_seconds"] > before["uptime_seconds"]
 
 
-def test_a_failure_of_the_model_tells_the_client_nothing_of_it(
-    scripted_model: Path, tmp_path: Path
-):
+def test_a_failure_of_the_model_tells_the_client_nothing_of_it(bare: Server):
     """The log has the place of the failure under the request's id; its message appears nowhere."""
-    with serving(scripted_model, tmp_path) as server:
-        body = server.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
-        assert (body["code"], body["error"]) == ("model_failed", "The model failed.")
-        (line,) = server.logged("broken-1")
-        assert line["exception"].startswith("RuntimeError at")
-        assert "scripted.py" in line["exception"]
-        assert "4711" not in server.log
-        answer = server.score([[TEXT]])  # as many characters as there are rows
-        assert (answer.status_code, answer.json()["code"]) == (500, "model_failed")
-        assert (
-            answer.json()["error"] == "The model answered with a str in place of one answer a row."
-        )
+    body = bare.score([[FAIL]], headers={"x-request-id": "broken-1"}).json()
+    assert (body["code"], body["error"]) == ("model_failed", "The model failed.")
+    (line,) = bare.logged("broken-1")
+    assert line["exception"].startswith("RuntimeError at")
+    assert "scripted.py" in line["exception"]
+    assert "4711" not in bare.log
+    answer = bare.score([[TEXT]])  # as many characters as there are rows
+    assert (answer.status_code, answer.json()["code"]) == (500, "model_failed")
+    assert answer.json()["error"] == "The model answered with a str in place of one answer a row."
 
 
 def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Path, tmp_path: Path):
@@ -352,9 +358,12 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(
         assert set(statuses) == {200}
 
 
-def test_bodies_that_nobody_reads_take_no_memory(demo_model: Path, tmp_path: Path):
+def test_bodies_that_nobody_reads_take_no_memory(scripted_model: Path, tmp_path: Path):
     """A hundred clients may each send nearly ten million bytes to an unknown path."""
-    with serving(demo_model, tmp_path, **THREADS) as server, contextlib.ExitStack() as open_sockets:
+    with (
+        serving(scripted_model, tmp_path, **THREADS) as server,
+        contextlib.ExitStack() as open_sockets,
+    ):
 
         def memory() -> int:
             return sum(psutil.Process(worker).memory_info().rss for worker in server.workers())

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import support
-from blackbox.server import PATIENCE, REPOSITORY, Server, needs, until
+from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
 
 pytestmark = pytest.mark.any_worker
 BIN = Path(sys.executable).parent
@@ -113,8 +113,8 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
             lambda: re.findall(r"^Watch it: (.*)$", served.output.read_text(), re.MULTILINE),
             "printed",
         )
-        assert httpx.get(watch).headers["content-type"].startswith("text/html")
-        health = httpx.get(f"http://127.0.0.1:{served.port}/health").json()
+        assert HTTP.get(watch).headers["content-type"].startswith("text/html")
+        health = HTTP.get(f"http://127.0.0.1:{served.port}/health").json()
         assert health["model_name"] == "churn"
         until(
             lambda: served.output.read_text().count("ready for serving traffic") == 2,
@@ -123,15 +123,25 @@ def test_make_serve_takes_a_model_of_ones_own_and_workers(tmp_path: Path):
         assert "Traceback" not in served.output.read_text()
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that a server loads without scikit-learn, in a third of the time."""
+    return support.scripted(tmp_path_factory.mktemp("steady"), "Steady")
+
+
+STEADY = {"PYTHONPATH": str(support.MODELS)}
+"""Where its class is."""
+
+
 @pytest.mark.parametrize(
     ("cache", "tiers"), [("off", set()), ("memory", {"memory"}), ("redis", {"memory", "redis"})]
 )
-def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
+def test_make_serve_takes_a_cache(tmp_path: Path, steady: Path, cache: str, tiers: set[str]):
     """CACHE=redis starts a real Redis, which ends with the server, however that ends."""
-    with MakeServe(tmp_path, CACHE=cache) as served:
+    with MakeServe(tmp_path, STEADY, MODEL_DIR=steady, CACHE=cache) as served:
         states = [run(served.curl())["metadata"]["cache"] for _ in range(2)]
         assert states == (["miss", "hit"] if tiers else ["off", "off"])
-        block = httpx.get(f"http://127.0.0.1:{served.port}/health").json()["cache"]
+        block = HTTP.get(f"http://127.0.0.1:{served.port}/health").json()["cache"]
         assert {"memory", "redis"} & set(block) == tiers
         if cache == "redis":
             (helper,) = [
@@ -145,10 +155,10 @@ def test_make_serve_takes_a_cache(tmp_path: Path, cache: str, tiers: set[str]):
         until(lambda: not (server.is_running() or helper.is_running()), "the local Redis has ended")
 
 
-def test_make_serve_takes_the_cache_of_the_environment(tmp_path: Path):
+def test_make_serve_takes_the_cache_of_the_environment(tmp_path: Path, steady: Path):
     """The environment decides unless CACHE is given; the start prints which cache is used and
     why."""
-    with MakeServe(tmp_path, {"SCORING_CACHE": "off"}) as served:
+    with MakeServe(tmp_path, STEADY | {"SCORING_CACHE": "off"}, MODEL_DIR=steady) as served:
         assert run(served.curl())["metadata"]["cache"] == "off"
         assert "Cache: off, because SCORING_CACHE names it.\n" in served.output.read_text()
 
@@ -203,12 +213,13 @@ def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Pat
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, workers: int):
+def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, steady: Path, workers: int):
     """The sentence comes last and once, whatever the number of workers, without a traceback; the
     exit status is not zero."""
-    file = support.dump(support.demo_estimator(), tmp_path / "my model", "churn.pkl")
-    file.write_bytes(file.read_bytes()[:1000])
-    with MakeServe(tmp_path, MODEL_DIR=file, WORKER_COUNT=workers) as served:
+    file = tmp_path / "my model" / "churn.pkl"
+    file.parent.mkdir()
+    file.write_bytes((steady / "model.joblib").read_bytes()[:-20])
+    with MakeServe(tmp_path, STEADY, MODEL_DIR=file, WORKER_COUNT=workers) as served:
         until(lambda: served.process.poll() is not None, "make ends")
         assert served.process.returncode > 0
         *server, empty, sentence, makes_own = served.output.read_text().splitlines()
@@ -222,14 +233,14 @@ def test_a_start_that_fails_ends_with_the_one_sentence(tmp_path: Path, workers: 
     )  # gunicorn's master may log one of its own
 
 
-def test_ctrl_c_ends_make_serve(tmp_path: Path):
+def test_ctrl_c_ends_make_serve(tmp_path: Path, steady: Path):
     """The server ends at once, and no process is left."""
-    with MakeServe(tmp_path) as served:
+    with MakeServe(tmp_path, STEADY, MODEL_DIR=steady) as served:
         served.curl()
         os.killpg(served.process.pid, signal.SIGINT)
         until(lambda: served.process.poll() is not None, "make ends")
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{served.port}/")
+            HTTP.get(f"http://127.0.0.1:{served.port}/")
 
 
 def test_the_readmes_packaging_command_works(tmp_path: Path):

@@ -16,7 +16,7 @@ import support
 from arm.https import DROP, HttpsServer, Reply
 from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
-from blackbox.server import ONE_WORKER, PATIENCE, Server, serving
+from blackbox.server import PATIENCE, Server
 
 pytestmark = pytest.mark.any_worker
 
@@ -24,9 +24,8 @@ MLOPS = Path(sys.executable).with_name("mlops")
 
 
 @pytest.fixture(scope="module")
-def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(demo_model, tmp_path_factory.mktemp("server"), **ONE_WORKER) as server:
-        yield server
+def server(bare_demo: Server) -> Server:
+    return bare_demo
 
 
 @pytest.fixture(name="managed")

@@ -12,7 +12,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 import support
-from blackbox.server import REPOSITORY, Server, until
+from blackbox.server import HTTP, REPOSITORY, Server, until
 
 pytestmark = pytest.mark.any_worker
 
@@ -40,15 +40,15 @@ def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
         def up() -> bool:
             assert process.poll() is None, (tmp_path / "log").read_text()
             with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"http://127.0.0.1:{port}/readiness").status_code == 200
+                return HTTP.get(f"http://127.0.0.1:{port}/readiness").status_code == 200
             return False
 
         until(up, "it is ready")
         rows = X.head(50).to_numpy().tolist()
-        answer = httpx.post(f"http://127.0.0.1:{port}/score", json={"data": rows}).json()
+        answer = HTTP.post(f"http://127.0.0.1:{port}/score", json={"data": rows}).json()
         assert answer["predictions"] == forest.predict(X.head(50).to_numpy()).tolist()
         assert answer["metadata"]["cache"] == "off"
-        assert httpx.get(f"http://127.0.0.1:{port}/health").json()["backend"] == "onnx"
+        assert HTTP.get(f"http://127.0.0.1:{port}/health").json()["backend"] == "onnx"
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -111,7 +111,7 @@ MISTAKES: list[tuple[str, str, object, str]] = [
     (BLUE, "environment_variables.BROKER", "amqps://user:hunter2/x@host:5671", "managed identity"),
     (BLUE, "environment_variables.STORAGE", "AccountName=a;AccountKey=hunter2", "managed identity"),
     (BLUE, "environment_variables.MY_API_KEY", "hunter2", "managed identity"),
-    (BLUE, "environment_variables.SCORING_QUEUE_TIMEOUT_MS", "25000", "write less than 25000"),
+    (BLUE, "environment_variables.SCORING_LATENCY_OBJECTIVE_MS", "25000", "write less than 25000"),
     (BLUE, "environment_variables.SCORING_STUCK_AFTER_MS", "20000", "write more than 25000"),
     (
         BLUE,

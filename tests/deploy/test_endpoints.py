@@ -12,6 +12,7 @@ import yaml
 from azureml_scoring.settings import load
 from deploy.checkout import REPOSITORY, Checkout
 from mlops import deployment
+from pipelines.agent import check_out
 
 ENDPOINTS = REPOSITORY / "endpoints"
 MANAGED = ["blue-deployment.yml", "green-deployment.yml"]
@@ -44,11 +45,11 @@ def test_deployments_have_the_numbers_of_the_table(name: str):
 
 
 def test_each_deadline_ends_before_what_waits_for_it():
-    """The gateway's timeout exceeds the request's, that exceeds our deadline, and the model gets
-    what the wait for a slot leaves."""
+    """The gateway's timeout exceeds the request's, that exceeds our deadline, and that exceeds the
+    objective for latency."""
     ours = load(deployment.environment_variables("blue", managed=True))
     assert deployment.GATEWAY_TIMEOUT_MS >= deployment.REQUEST_TIMEOUT_MS > ours.scoring_deadline_ms
-    assert ours.scoring_deadline_ms > ours.scoring_queue_timeout_ms
+    assert ours.scoring_deadline_ms > ours.scoring_latency_objective_ms
 
 
 def test_the_numbers_on_the_page_are_the_tables():
@@ -67,7 +68,7 @@ def test_the_numbers_on_the_page_are_the_tables():
     }
     counted = (
         "SCORING_DEADLINE_MS",
-        "SCORING_QUEUE_TIMEOUT_MS",
+        "SCORING_LATENCY_OBJECTIVE_MS",
         "SCORING_MAX_IN_FLIGHT",
         "WORKER_COUNT",
     )
@@ -118,12 +119,14 @@ def sources_of(folder: Path) -> set[str]:
     return {str(file) for file in files if "__pycache__" not in file.parts}
 
 
-def test_only_what_the_image_needs_is_uploaded():
+def test_only_what_the_image_needs_is_uploaded(tmp_path: Path):
     """The copy that Azure ML builds from has no .git, environment, model or data."""
+    folder = check_out(REPOSITORY, tmp_path / "repository")
+    for name in (".git/HEAD", "venv/bin/python", "artifact/model.joblib", "train.csv", "build/x"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
     sources = {f"src/{name}" for name in sources_of(REPOSITORY / "src")}
-    assert (
-        uploaded(REPOSITORY) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
-    )
+    assert uploaded(folder) == {"environment/Dockerfile", "environment/requirements.txt"} | sources
     assert (REPOSITORY / ".dockerignore").read_text() == (REPOSITORY / ".amlignore").read_text()
 
 

@@ -16,7 +16,7 @@ import yaml
 
 import support
 from azureml_scoring.models.files.manifest import Manifest
-from blackbox.server import PATIENCE, until
+from blackbox.server import HTTP, PATIENCE, until
 from mlops.deployment import LIVENESS
 from mlops.project import sample_requests
 from places import REPOSITORY
@@ -88,7 +88,7 @@ class Container:
     def is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"{self.url}/readiness").status_code == 200
+            return HTTP.get(f"{self.url}/readiness").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -112,7 +112,7 @@ def test_the_images_command_answers_the_sample_requests(
 ):
     """The requests made from its model work with only /tmp writable, and without a home."""
     text = sample_requests.texts(Manifest.read(demo_model))[path]
-    answer = httpx.post(
+    answer = HTTP.post(
         f"{container.url}/score", content=text, headers={"Content-Type": "application/json"}
     )
     assert answer.status_code == 200
@@ -125,9 +125,9 @@ def test_the_image_answers_on_the_routes_that_azure_is_told(container: Container
         "inference_config"
     ]
     assert {str(route["port"]) for route in config.values()} == {the_only("EXPOSE")}
-    assert httpx.get(container.url + config["liveness_route"]["path"]).status_code == 200
-    assert httpx.get(container.url + config["readiness_route"]["path"]).status_code == 200
-    assert httpx.get(container.url + config["scoring_route"]["path"]).status_code == 405
+    assert HTTP.get(container.url + config["liveness_route"]["path"]).status_code == 200
+    assert HTTP.get(container.url + config["readiness_route"]["path"]).status_code == 200
+    assert HTTP.get(container.url + config["scoring_route"]["path"]).status_code == 405
 
 
 def test_the_health_check_sees_life_and_death(container: Container):

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from blackbox.managed import KEY, managed, managed_env
-from blackbox.server import PATIENCE, REPOSITORY, THREADS, Server, serving, until
+from blackbox.server import ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 from blackbox.test_metrics import scraped
 from mlops.load.mix import RequestKind
 
@@ -59,7 +59,7 @@ def requests_of(out: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(demo_model, tmp_path_factory.mktemp("server"), **THREADS) as server:
+    with serving(demo_model, tmp_path_factory.mktemp("server"), **ONE_WORKER) as server:
         yield server
 
 
@@ -142,7 +142,7 @@ def test_a_managed_endpoint_is_asked_with_its_key(server: Server, demo_model: Pa
 
 def test_a_server_that_is_gone_counts_as_no_answer(demo_model: Path, tmp_path: Path):
     """The run goes on to its end and says so."""
-    with serving(demo_model, tmp_path, **THREADS) as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER) as server:
         process = load(server.url, demo_model, tmp_path, "--stages", "2s@50")
         until(lambda: answered(server) > 20, "it is under way")
         server.stop()
@@ -189,6 +189,20 @@ def test_no_load_goes_on_without_whoever_asked_for_it(
     process.send_signal(end)
     ended(process)
     until(lambda: not generator.is_running(), "the generator has ended")
+
+
+def test_goodput_is_drawn_over_offered_load(server: Server, demo_model: Path, tmp_path: Path):
+    """The capacity is measured first. The picture and its figures are all that is written."""
+    process = load(server.url, demo_model, tmp_path, "--open", "0.5,1.5")
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert [line.split(" times, ")[0] for line in output.splitlines()[:2]] == ["0.5", "1.5"]
+    assert {file.name for file in tmp_path.iterdir()} == {"goodput.svg", "goodput.json"}
+    figures = orjson.loads((tmp_path / "goodput.json").read_bytes())
+    half, _ = figures["loads"]
+    assert half["capacity"] > 0
+    assert half["load"] == pytest.approx(0.5)
+    assert 0 < half["within"]["500.0"] < 1
 
 
 def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Path, tmp_path: Path):

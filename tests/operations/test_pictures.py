@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from blackbox.browser import DESKTOP, PHONE, browsing
-from blackbox.server import THREADS, serving, until
+from blackbox.server import ONE_WORKER, serving, until
 from blackbox.test_metrics import scraped
 from operations.test_load_command import ended, load
 
@@ -34,7 +34,7 @@ def show(request: pytest.FixtureRequest, tmp_path: Path) -> Show:
 def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
     """The dashboard and the report draw lines, on a desktop and on a phone in the dark; no page is
     too wide."""
-    with serving(demo_model, tmp_path, **THREADS, SCORING_DASHBOARD="true") as server:
+    with serving(demo_model, tmp_path, **ONE_WORKER, SCORING_DASHBOARD="true") as server:
         process = load(server.url, demo_model, tmp_path, *show.load)
         with browsing(server.url) as (page, complaints):
             page.goto(f"{server.url}/dashboard")

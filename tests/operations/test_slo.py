@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+import support
 from blackbox.server import PATIENCE, until
 from mlops.cli import main
 from mlops.load.figures import Objectives
@@ -47,11 +49,22 @@ def test_no_fault_costs_a_request(tmp_path: Path):
     assert (done.returncode == 0) is ("All objectives held." in page.read_text())
 
 
+SOAK = """
+import sys
+from pathlib import Path
+from mlops.soak.soak import soak
+soak(Path(sys.argv[1]), [[0.0]], Path(sys.argv[2]), rate=1, phase_s=60, follow=print)
+"""
+"""What `mlops slo` runs once it has packaged the demo's model."""
+
+
 def test_nothing_is_left_of_a_soak_that_is_killed(tmp_path: Path):
     """Neither its servers nor its Redis stay."""
-    command = [sys.executable, "-m", "mlops", "slo", "--out", str(tmp_path)]
+    model = support.scripted(tmp_path / "model")
+    command = [sys.executable, "-c", SOAK, str(model), str(tmp_path)]
+    env = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{support.MODELS}"}
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=REPOSITORY, env=env
     ) as process:
         soak = psutil.Process(process.pid)
         until((tmp_path / "two-2.log").exists, "its servers are started")

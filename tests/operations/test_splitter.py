@@ -12,7 +12,7 @@ import pytest
 from scripted import FAIL
 
 import support
-from blackbox.server import PATIENCE, until
+from blackbox.server import HTTP, PATIENCE, until
 from mlops.endpoint import DEPLOYMENT_HEADER, EndpointError, State, Traffic, direct
 from mlops.model_status import REASON_HEADER, STATUS_HEADER
 from mlops.rehearsal.clients import clients
@@ -32,7 +32,7 @@ class Rehearsed:
 
     def ask(self, value: float, deployment: str | None = None) -> httpx.Response:
         headers = {DEPLOYMENT_HEADER: deployment} if deployment else {}
-        return httpx.post(
+        return HTTP.post(
             f"{self.endpoint.url}/score",
             json={"data": [[value]]},
             headers=headers,
@@ -54,7 +54,7 @@ class Rehearsed:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     folder = tmp_path_factory.mktemp("splitter")
-    environment = {"PYTHONPATH": str(support.MODELS), "SCORING_QUEUE_TIMEOUT_MS": "20000"}
+    environment = {"PYTHONPATH": str(support.MODELS), "SCORING_LATENCY_OBJECTIVE_MS": "20000"}
     kinds = {OLD: "Steady", NEW: "Scripted"}
     artifacts = {
         name: DeployedModel(support.scripted(folder / name, kind), environment)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import trustme
 
 from arm.azure import Azure, azure
@@ -117,6 +118,8 @@ def cloud(name: str, model_dir: Path, folder: Path) -> Iterator[Cloud]:
         surroundings = {
             "PATH": f"{SHIMS}:{os.environ['PATH']}",
             "HOME": str(folder),
+            # Else each home gets a list of all fonts, which takes seconds to make.
+            "MPLCONFIGDIR": matplotlib.get_cachedir(),
             "HTTPS_PROXY": address,
             "REQUESTS_CA_BUNDLE": str(certificates),
             "SSL_CERT_FILE": str(certificates),

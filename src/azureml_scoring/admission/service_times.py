@@ -43,6 +43,11 @@ class ServiceTimes:
         self._kinds.setdefault(kind, Durations()).add(seconds)
         self._all.add(seconds)
 
+    @property
+    def mean(self) -> float:
+        """Return the mean of all scores."""
+        return self._all.mean
+
     def expected(self, kind: WorkKind) -> float:
         return self._of(kind).mean
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Generic, NamedTuple, TypeVar
 
 from azureml_scoring.admission.service_times import Durations, ServiceTimes, WorkKind
 from azureml_scoring.admission.wait_limit import WaitLimit
@@ -35,18 +35,24 @@ class Refusal(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request that waits for a slot or has one. ``work_s``: how long it is expected to take."""
+    """A request that waits for a slot or has one.
+
+    ``work_s``: how long it is expected to be computed; ``started``: infinity until then.
+    """
 
     kind: WorkKind
     joined: float
     due: float
     work_s: float = 0.0
     order: float = 0.0
-    started: float | None = None
+    started: float = math.inf
     lends_at: float = math.inf
 
 
-class SlotQueue:
+AnyTicket = TypeVar("AnyTicket", bound=Ticket)
+
+
+class SlotQueue(Generic[AnyTicket]):
     """The slots of a worker, and the requests that wait for them.
 
     ``max_running``: how many scores run at once when slots are lent. ``max_requests``: how many
@@ -61,8 +67,8 @@ class SlotQueue:
         self.max_running = max_running
         self.max_requests = max_requests
         self.times = ServiceTimes()
-        self.running: dict[Ticket, None] = {}
-        self.waiting: list[Ticket] = []
+        self.running: dict[AnyTicket, None] = {}
+        self.waiting: list[AnyTicket] = []
         self._admitted = 0
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
@@ -90,7 +96,7 @@ class SlotQueue:
         self._slot_time.add(self._unshared_slot_s)
         self._unshared_slot_s = 0.0
 
-    def join(self, ticket: Ticket, now: float) -> Refusal | None:
+    def join(self, ticket: AnyTicket, now: float) -> Refusal | None:
         """Let a request wait, unless it is refused: what it asks for is known now."""
         ticket.work_s = self.times.expected(ticket.kind)
         ticket.order = ticket.joined + SIZE_WEIGHT * ticket.work_s
@@ -101,14 +107,14 @@ class SlotQueue:
             self.waiting.insert(place, ticket)
         return refusal
 
-    def withdraw(self, ticket: Ticket) -> None:
-        """Take back a request that is not computed."""
-        if ticket.started is None:
-            self.waiting.remove(ticket)
-        else:
+    def withdraw(self, ticket: AnyTicket) -> None:
+        """Take back a request that is not computed, whether it has a slot or not."""
+        if ticket in self.running:
             del self.running[ticket]
+        else:
+            self.waiting.remove(ticket)
 
-    def start(self, now: float) -> Ticket | None:
+    def start(self, now: float) -> AnyTicket | None:
         """Give a slot to the next request, if one is free, and return it."""
         if not self.waiting or len(self._holding(now)) >= self.slots:
             return None
@@ -118,10 +124,10 @@ class SlotQueue:
         self.running[ticket] = None
         return ticket
 
-    def finish(self, ticket: Ticket, now: float) -> None:
+    def finish(self, ticket: AnyTicket, now: float) -> None:
         """Free the slot of a score that has ended."""
         del self.running[ticket]
-        seconds = now - cast(float, ticket.started)
+        seconds = now - ticket.started
         self.times.add(ticket.kind, seconds)
         self._unshared_slot_s += seconds
         self._measured = now
@@ -133,25 +139,27 @@ class SlotQueue:
         return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
 
     @property
-    def request_s(self) -> float:
-        """What a request takes of the time of all slots together, in seconds."""
-        return self._slot_time.mean / self.slots
+    def slot_s(self) -> float:
+        """How long a slot is expected to be taken by a request of which nothing else is known."""
+        return self._slot_time.mean
 
-    @property
-    def next_lending(self) -> float:
-        """The time when a slot is lent, unless one is free before; infinity if none will be."""
+    def next_lending(self, now: float) -> float:
+        """Return the time after ``now`` when the next slot is lent; infinity if none will be."""
         if len(self.running) >= self.max_running:
             return math.inf
-        return min((ticket.lends_at for ticket in self.running), default=math.inf)
+        return min(
+            (ticket.lends_at for ticket in self.running if ticket.lends_at > now),
+            default=math.inf,
+        )
 
-    def _holding(self, now: float) -> list[Ticket]:
+    def _holding(self, now: float) -> list[AnyTicket]:
         """Return the scores whose slots are not lent."""
         if len(self.running) >= self.max_running:
             return list(self.running)
         return [ticket for ticket in self.running if now < ticket.lends_at]
 
     def _judge(self, now: float, due: float, wait: float, work: float) -> Refusal | None:
-        admitted = self.limit.admits(now, wait, work)
+        admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         stale = wait == 0 and now - self._measured > STALE_S
         if now + wait + (0 if stale else work) > due:
             return Refusal(OverloadReason.DEADLINE, wait)
@@ -163,10 +171,7 @@ class SlotQueue:
 
         As water fills a vessel with steps: each step is a slot, as high as the rest of its score.
         """
-        rests = sorted(
-            self.times.remaining(ticket.kind, now - (ticket.started or now))
-            for ticket in self._holding(now)
-        )
+        rests = sorted(self._rest(ticket, now) for ticket in self._holding(now))
         steps = [0.0] * (self.slots - len(rests)) + rests
         volume, level = queued_s, 0.0
         for count, step in enumerate(steps, start=1):
@@ -175,6 +180,13 @@ class SlotQueue:
             if count == len(steps) or level <= steps[count]:
                 break
         return level
+
+    def _rest(self, ticket: Ticket, now: float) -> float:
+        """Return how much longer a score is expected to run."""
+        elapsed = now - ticket.started
+        if elapsed < ticket.work_s:
+            return ticket.work_s - elapsed
+        return self.times.remaining(ticket.kind, elapsed)
 
 
 def _order(ticket: Ticket) -> float:

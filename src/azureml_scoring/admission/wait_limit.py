@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-STRICT_SHARE = 0.5
+STRICT_SHARE = 0.6
 """Share of the objective. Expected times are means: some scores take longer."""
 
 MIN_QUEUE = 0.4
@@ -44,10 +44,15 @@ class WaitLimit:
         """Return the longest wait of a request, whatever happens."""
         return PATIENCE * max(self._objective_s, work_s)
 
-    def admits(self, now: float, wait_s: float, work_s: float) -> bool:
-        """Return False if the request must be refused, which is expected to wait for ``wait_s`` and
-        to be computed for ``work_s``."""
-        if wait_s <= max(STRICT_SHARE * self._objective_s - work_s, MIN_QUEUE * work_s):
+    def admits(self, now: float, wait_s: float, work_s: float, mean_s: float) -> bool:
+        """Return False if a request must be refused that is expected to wait for ``wait_s``.
+
+        ``work_s``: how long it is computed; ``mean_s``: how long an ordinary one is. The strict
+        limit is the same for all, or large requests would find a queue of small ones before them.
+        """
+        if wait_s <= max(
+            STRICT_SHARE * self._objective_s - mean_s, MIN_QUEUE * max(work_s, mean_s)
+        ):
             self._long_since = None
             if self.strict and self._load.value(now) < 1:
                 self.strict = False
@@ -85,7 +90,7 @@ class OfferedLoad:
         if self._began is None:
             return 0.0
         seen_s = self._memory_s * -math.expm1((self._began - now) / self._memory_s)
-        return self._decayed(now) / max(seen_s, self._memory_s / 10)
+        return self._decayed(now) / max(seen_s, self._memory_s / 3)
 
     def _decayed(self, now: float) -> float:
         return self._work_s * math.exp((self._at - now) / self._memory_s)

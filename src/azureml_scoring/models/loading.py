@@ -6,13 +6,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+import numpy as np
 
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.compiled_model import open_compiled
+from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
+from azureml_scoring.models.concurrency_trial import trial
 from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.predictor import Predictor
@@ -21,6 +24,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
+from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
 from azureml_scoring.settings import Settings
@@ -44,21 +48,25 @@ def load(settings: Settings) -> Model:
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     estimator, digest, warned = read(source, settings)
-    # By default BLAS counts the machine's processors, not the container's.
-    threadpool_limits(settings.processors, user_api="blas")
+    threads = LibraryThreads()
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     with startup_error_when("its contract was read"):
         contract = packaged.contract if packaged else contract_of(estimator, source.mlflow)
         repeatable = packaged.cacheable if packaged else cacheable(estimator)
-    predict = Predictor(estimator, contract)
+    predict = threads.limited(Predictor(estimator, contract))
     started = time.perf_counter()
     with startup_error_when("it was tried"):
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         proven = not non_finite(predict(golden_check.batch_of(list(example[:1]), contract)))
         compiled, quick = open_compiled(source, predict, settings)
+        if compiled:
+            predict = threads.limited(compiled)
+        concurrency = None if quick else _try(predict, example, contract, settings)
+    slots = settings.scoring_slots or (concurrency.slots if concurrency else settings.processors)
+    threads.limit(threads_beside(slots, settings.processors))
     return Model(
         name=source.name,
         version=source.version,
@@ -71,11 +79,12 @@ def load(settings: Settings) -> Model:
         cacheable=repeatable,
         backend="onnx" if compiled else "sklearn",
         quick=quick,
-        predict=compiled or predict,
+        predict=predict,
         each=compiled.each if compiled else None,
         baselines=packaged.baselines if packaged else (),
         example=example,
         proven=proven,
+        concurrency=concurrency,
     )
 
 
@@ -99,6 +108,15 @@ def _warm_up(
     )
     log.event(NOT_PACKAGED)
     return [row]
+
+
+def _try(
+    predict: Predict, example: list[list[Any]], contract: Contract, settings: Settings
+) -> Concurrency:
+    X, method = golden_check.batch_of(list(example), contract).X, contract.methods[0]
+    one = Batch(X[:1], method)
+    several = Batch(np.resize(X, (ROWS_TOGETHER, X.shape[1])), method)
+    return trial(lambda: predict(one), lambda: predict(several), processors=settings.processors)
 
 
 def _refuse(skew: dict[str, str]) -> None:
