@@ -384,8 +384,8 @@ def test_bodies_that_nobody_reads_take_no_memory(scripted_model: Path, tmp_path:
 
 
 def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
-    """Clients that never finish their body take places in flight, not threads that probes need, and
-    only until the timeout."""
+    """Clients that never finish their body take no places in flight. Under gunicorn's own worker
+    they do, but not the threads that probes need, and only until the timeout."""
     half = (
         b"POST /score HTTP/1.1\r\nHost: x\r\n"
         b"Content-Type: application/json\r\nContent-Length: 9\r\n\r\n[["
@@ -400,8 +400,9 @@ def test_slow_clients_do_not_block_probes(scripted_model: Path, tmp_path: Path):
         ]
         for connection in slow:
             connection.sendall(half)
-        until(lambda: server.get("/health").json()["in_flight"] == 48, "they hold all places")
+        held, status = (0, 200) if server.kind == "ours" else (48, 503)
+        until(lambda: server.get("/health").json()["in_flight"] == held, "they hold their places")
         assert server.get("/liveness").status_code == 200
-        assert server.score([[0]]).status_code == 503
+        assert server.score([[0]]).status_code == status
         assert {connection.recv(100).split()[1] for connection in slow} == {b"408"}
         assert server.score([[0]]).status_code == 200

@@ -121,8 +121,10 @@ class HttpConnection(EndingConnection):
         """Have a client that has closed the connection reset it (see wanted.py), if its request is
         whole and nothing is sent to it yet."""
         cycle = self.cycle
-        in_turn = not (cycle.more_body or cycle.response_started or self.pipeline)
-        if in_turn and cycle.scope["http_version"] != "1.0":
+        broken_off = cycle.more_body or CUT_OFF in cycle.scope["state"]
+        if not (broken_off or cycle.response_started or self.pipeline) and (
+            cycle.scope["http_version"] != "1.0"
+        ):
             cycle.transport.write(INTERIM)
 
     def _refuse(self, error: BaseException) -> None:

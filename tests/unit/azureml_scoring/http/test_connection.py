@@ -279,8 +279,9 @@ def test_a_client_that_closed_its_connection_is_known_while_its_request_waits(cl
         (request()[:-1], False),
         (request(line="POST /score HTTP/1.0"), False),
         (request() + request(), False),
+        (request(b"2\r\nab\r\nzz\r\n", "Transfer-Encoding: chunked"), False),
     ],
-    ids=["whole", "cut", "HTTP/1.0", "pipelined"],
+    ids=["whole", "cut", "HTTP/1.0", "pipelined", "malformed"],
 )
 @run
 async def test_only_a_client_whose_whole_request_waits_is_asked(sent: bytes, asked: bool):

@@ -195,11 +195,12 @@ def test_a_client_that_is_gone_before_its_answers_are_written_leaves_no_line(
 
 @run
 async def test_a_client_that_has_said_all_may_still_read_its_answer():
-    """It may shut down its side behind its request; then the connection ends."""
+    """It may shut down its side behind its request, and is asked whether it still reads; then the
+    connection ends."""
     connection = Connection(Endpoint(quick=False))
     connection.send(request())
     assert connection.protocol.eof_received() is True
-    assert await connection.answers(1) == [200]
+    assert await connection.answers(2) == [100, 200]
     assert connection.transport.ended
 
 
