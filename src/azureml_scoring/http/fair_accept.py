@@ -1,9 +1,10 @@
 """Accepts connections from the socket that all workers of a server share, so that each worker gets
 its part.
 
-A loop's own server accepts all connections that wait, and the kernel wakes the workers in the same
-order each time: the first may take nearly all, and clients keep their connections. Here a worker
-accepts a few, pauses, and is woken last.
+The kernel wakes the workers in the same order each time: the first might take nearly all
+connections, and clients keep them. Here a worker accepts a few, pauses, and is woken last. If its
+loop was busy for longer than the pause, it makes up for that: uvloop's own server accepts a single
+connection each time that the loop looks at its sockets, and a probe would wait behind all others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ MAX_ACCEPTS = 4
 PAUSE_S = 0.001
 """After so many connections at once, the next ones are left to other workers for so long."""
 
+MAX_LATE_ACCEPTS = 64
+"""After a longer pause, a worker accepts as many as it would have meanwhile, but no more than these
+at once."""
+
 RETRY_S = 1.0
 """Pause after a failed accept, as in asyncio: the process may have no files left."""
 
@@ -34,6 +39,7 @@ class FairServer:
         self._loop = asyncio.get_running_loop()
         self._handed_over = set[asyncio.Task[object]]()
         self._waiting = select.epoll()
+        self._max_accepts = MAX_ACCEPTS
         listener.setblocking(False)
         self._wait()
         self._loop.add_reader(self._waiting.fileno(), self._accept)
@@ -51,10 +57,15 @@ class FairServer:
         if not self._waiting.closed:
             self._waiting.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
+    def _end_pause(self, began: float) -> None:
+        lasted = self._loop.time() - began
+        self._max_accepts = min(max(1, int(lasted / PAUSE_S)) * MAX_ACCEPTS, MAX_LATE_ACCEPTS)
+        self._wait()
+
     def _accept(self) -> None:
-        taken = 0
+        taken, max_accepts, self._max_accepts = 0, self._max_accepts, MAX_ACCEPTS
         try:
-            while taken < MAX_ACCEPTS:
+            while taken < max_accepts:
                 connection, _ = self._listener.accept()
                 connection.setblocking(False)
                 task = self._loop.create_task(
@@ -72,6 +83,6 @@ class FairServer:
         if taken or pause:
             self._waiting.unregister(self._listener)
             if pause:
-                self._loop.call_later(pause, self._wait)
+                self._loop.call_later(pause, self._end_pause, self._loop.time())
             else:
                 self._wait()

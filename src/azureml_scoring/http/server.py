@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._worker.workers == 1 or not SUPPORTED:
+        if not SUPPORTED:
             await super().startup(sockets)
             return
         await super().startup([])
