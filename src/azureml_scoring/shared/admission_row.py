@@ -19,7 +19,8 @@ class AdmissionRow(ctypes.Structure):
 
     ``offered_s``: the work that has arrived, in seconds of a slot, refused or not. ``refusals``: by
     reason. ``slots``: scores that are computed at once. ``waiting``: requests that wait for a slot.
-    ``shedding``, ``shedding_inline``: 1 if more work arrives than the slots, or the event loop, can do.
+    ``shedding``, ``shedding_inline``: 1 if more work arrives than the slots, or the event loop, can
+    do.
     """
 
     offered_s: float
@@ -62,7 +63,7 @@ class AdmissionRow(ctypes.Structure):
         return self._recent(now) / LOAD_MEMORY_S
 
     def _recent(self, now: float) -> float:
-        return self.recent_s * math.exp((self.recent_at - now) / LOAD_MEMORY_S)
+        return self.recent_s * math.exp(min(self.recent_at - now, 0.0) / LOAD_MEMORY_S)
 
 
 def offered_load(rows: Sequence[AdmissionRow], now: float) -> float:
