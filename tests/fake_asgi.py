@@ -90,7 +90,7 @@ class Endpoint:
     def admit(self, due: float) -> Any:
         return self._place(1)
 
-    def at_once(self, requests: int) -> Any:
+    def at_once(self, requests: int, began: float = 0.0) -> Any:
         return self._place(0)
 
     def scores(self, environ: Any) -> bool:

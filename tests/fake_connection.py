@@ -106,7 +106,7 @@ class Endpoint:
     def admit(self, due: float) -> Place:
         return Place(self)
 
-    def at_once(self, requests: int) -> Place:
+    def at_once(self, requests: int, began: float = 0.0) -> Place:
         return Place(self)
 
     def scores(self, environ: Any) -> bool:

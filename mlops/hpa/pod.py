@@ -38,7 +38,7 @@ class PodModel:
 
     @cached_property
     def slots(self) -> int:
-        """Requests computed at once, as the service counts them."""
+        """Requests computed at once: one for each core."""
         return math.ceil(self.cores)
 
     @cached_property

@@ -105,6 +105,32 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
         assert not complaints, complaints
 
 
+def test_the_dashboard_shows_load_and_refusals(demo_model: Path, tmp_path: Path):
+    """It shows the load that was offered, refused requests included, and refusals by reason."""
+    with (
+        serving(demo_model, tmp_path, **DASHBOARD, SCORING_SLOTS="2") as server,
+        browsing(server.url) as (page, complaints),
+    ):
+        opened(page, server)
+        offered_s = scraped(server)["scoring_offered_work_seconds_total",] + 3 * 2 * SECONDS
+        metrics = re.sub(
+            r"(?m)^(scoring_offered_work_seconds_total) .*",
+            rf"\1 {offered_s}",
+            server.get("/metrics").text.replace('{reason="queue"} 0.0', '{reason="queue"} 50.0'),
+        )
+        page.route("**/metrics", lambda route: route.fulfill(body=metrics))
+        page.clock.run_for(1000 * SECONDS)
+        expect(page.locator("#tile-load")).to_have_text("300")
+        heights = {
+            circle.get_attribute("class"): float(circle.get_attribute("cy") or 0)
+            for circle in page.locator("#refusals circle").all()
+        }
+        queue = heights.pop("red")
+        assert len(heights) == 4
+        assert all(queue < other for other in heights.values())  # y grows downwards
+        assert not complaints, complaints
+
+
 def test_a_server_that_is_gone_is_told(scripted_model: Path, tmp_path: Path):
     """One sentence says since when the server is gone, and disappears when it answers again,
     perhaps restarted."""

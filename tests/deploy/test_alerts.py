@@ -128,7 +128,7 @@ def test_what_the_model_refuses_is_no_failure_of_the_endpoint():
     does."""
     by_status, by_model = LOCALS["endpoint_alerts"]["model"]["dimensions"]
     assert (by_status["values"], by_model["operator"]) == (["424"], "Exclude")
-    assert {str(error.status.value) for error in every(ClientError)} | {"404"} == set(
+    assert {str(int(error.status)) for error in every(ClientError)} | {"404"} == set(
         by_model["values"]
     )
 

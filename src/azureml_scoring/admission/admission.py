@@ -101,10 +101,11 @@ class Admission:
         Overloaded."""
         return Place(self, self.due() if due is None else due)
 
-    def at_once(self, requests: int) -> InlinePlace:
+    def at_once(self, requests: int, began: float | None = None) -> InlinePlace:
         """``with admission.at_once(2) as due``: count requests that are answered on the event loop.
-        They need no places, but are in flight, should the worker die of them."""
-        return InlinePlace(self, requests)
+        They need no places, but are in flight, should the worker die of them. ``began``: when the
+        loop began with the first; now, if it is not known."""
+        return InlinePlace(self, requests, self._clock() if began is None else began)
 
     def check(self, due: float) -> None:
         """Raise Overloaded if the request would be refused, before its body is read."""
@@ -133,19 +134,26 @@ class Admission:
             self._queue.leave()
             self._row().in_flight -= 1
 
-    def enter_inline(self, requests: int) -> float:
-        """Return the time."""
+    def enter_inline(self, requests: int) -> None:
         with self._lock:
             self._row().in_flight += requests
-        return self._clock()
 
-    def leave_inline(self, requests: int, entered: float) -> None:
-        """The loop's time counts for all slots: only one thread answers such requests."""
+    def leave_inline(self, requests: int, began: float) -> None:
         now = self._clock()
         with self._lock:
-            row = self._row()
-            row.in_flight -= requests
-            row.admission.offer(now, (now - entered) * self._queue.slots)
+            self._row().in_flight -= requests
+            self._offer_inline(now, now - began)
+
+    def refuse_inline(self, work_s: float, *, shedding: bool) -> None:
+        """Publish what the event loop does not compute. ``shedding``: more work arrives than the
+        loop can do."""
+        with self._lock:
+            self._offer_inline(self._clock(), work_s)
+            self._row().admission.shedding_inline = shedding
+
+    def _offer_inline(self, now: float, loop_s: float) -> None:
+        """The loop's time counts for all slots: only one thread answers such requests."""
+        self._row().admission.offer(now, loop_s * self._queue.slots)
 
     def compute(
         self,
@@ -255,14 +263,14 @@ class Place:
 class InlinePlace:
     """Counts requests in flight while its block runs; the block gets their deadline."""
 
-    def __init__(self, admission: Admission, requests: int) -> None:
+    def __init__(self, admission: Admission, requests: int, began: float) -> None:
         self._admission = admission
         self._requests = requests
-        self._entered = 0.0
+        self._began = began
 
     def __enter__(self) -> float:
-        self._entered = self._admission.enter_inline(self._requests)
-        return self._admission.due(self._entered)
+        self._admission.enter_inline(self._requests)
+        return self._admission.due(self._began)
 
     def __exit__(self, *exc_info: object) -> None:
-        self._admission.leave_inline(self._requests, self._entered)
+        self._admission.leave_inline(self._requests, self._began)

@@ -36,6 +36,14 @@ class Waiting(Protocol):
     def refuse(self, error: Overloaded) -> None: ...
 
 
+class Publish(Protocol):
+    def __call__(self, work_s: float, *, shedding: bool) -> None: ...
+
+
+def not_published(work_s: float, *, shedding: bool) -> None:
+    """Do nothing, in place of ``Publish``."""
+
+
 class Ticket(NamedTuple):
     kind: WorkKind
     joined: float
@@ -45,13 +53,19 @@ class Backlog:
     """The backlog of one event loop, whose thread calls it.
 
     ``behind``: a request that arrives must ``join``. ``new_limit``: makes the limit of the wait.
+    ``publish``: see ``Admission.refuse_inline``.
     """
 
     def __init__(
-        self, new_limit: Callable[[], WaitLimit], clock: Callable[[], float] = time.perf_counter
+        self,
+        new_limit: Callable[[], WaitLimit],
+        clock: Callable[[], float] = time.perf_counter,
+        *,
+        publish: Publish = not_published,
     ) -> None:
         self.behind = False
         self._new_limit = new_limit
+        self._publish = publish
         self._limit = new_limit()
         self._clock = clock
         self._times = ServiceTimes()
@@ -80,6 +94,7 @@ class Backlog:
             self._kinds[kind] += 1
         else:
             self._refused[request] = self._error(OverloadReason.QUEUE, now)
+            self._publish(work_s, shedding=self._limit.strict)
 
     def leave(self, request: Waiting) -> None:
         """Drop a request: its client has gone, or it has been answered."""
@@ -113,6 +128,8 @@ class Backlog:
         end_turn()
         self.behind = bool(self._admitted or self._refused)
         self._at_ease_since = now
+        if not self.behind:
+            self._publish(0.0, shedding=False)
 
     def _count(self, kind: WorkKind, now: float) -> None:
         """Count how long one more request took, with all that the loop did meanwhile: reading

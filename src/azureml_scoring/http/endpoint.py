@@ -50,7 +50,7 @@ class ScoringEndpoint:
         self.check = service.admission.check
         self.admit = service.admission.admit
         self.at_once = service.admission.at_once
-        self.backlog = Backlog(service.admission.new_limit)
+        self.backlog = Backlog(service.admission.new_limit, publish=service.admission.refuse_inline)
         self.hold = reader.body.hold
         self.body_buffer = reader.body.buffer
         self.body_timeout_s = reader.body.timeout_s

@@ -52,7 +52,7 @@ class Turn:
 
     def __init__(
         self,
-        at_once: Callable[[int], AbstractContextManager[object]],
+        at_once: Callable[[int, float], AbstractContextManager[object]],
         backlog: Backlog,
         log: JsonLines = lines,
     ) -> None:
@@ -79,7 +79,7 @@ class Turn:
             return
         self._log.hold_back()
         try:
-            with self._at_once(len(pending)):
+            with self._at_once(len(pending), pending[0].started):
                 for request in pending:
                     request.scoring.predict()
                 for request in pending:

@@ -19,7 +19,8 @@ class AdmissionRow(ctypes.Structure):
 
     ``offered_s``: the work that has arrived, in seconds of a slot, refused or not. ``refusals``: by
     reason. ``slots``: scores that are computed at once. ``waiting``: requests that wait for a slot.
-    ``shedding``: 1 if more work arrives than can be done.
+    ``shedding``, ``shedding_inline``: 1 if more work arrives than the slots, or the event loop, can
+    do.
     """
 
     offered_s: float
@@ -27,6 +28,7 @@ class AdmissionRow(ctypes.Structure):
     slots: int
     waiting: int
     shedding: int
+    shedding_inline: int
     recent_s: float
     recent_at: float
     _fields_ = [
@@ -35,10 +37,11 @@ class AdmissionRow(ctypes.Structure):
         ("slots", ctypes.c_int64),
         ("waiting", ctypes.c_int64),
         ("shedding", ctypes.c_int64),
+        ("shedding_inline", ctypes.c_int64),
         ("recent_s", ctypes.c_double),
         ("recent_at", ctypes.c_double),
     ]
-    GAUGES = ("slots", "waiting", "shedding", "recent_s", "recent_at")
+    GAUGES = ("slots", "waiting", "shedding", "shedding_inline", "recent_s", "recent_at")
 
     def offer(self, now: float, work_s: float) -> None:
         """Count a request that arrives, whether it is admitted or not. ``work_s``: how long a slot
@@ -52,14 +55,15 @@ class AdmissionRow(ctypes.Structure):
 
     def sheds(self, now: float) -> bool:
         """Return False also if nothing has arrived since, which would have ended it."""
-        return bool(self.shedding) and now - self.recent_at < LOAD_MEMORY_S
+        sheds = self.shedding or self.shedding_inline
+        return bool(sheds) and now - self.recent_at < LOAD_MEMORY_S
 
     def slots_wanted(self, now: float) -> float:
         """Return how many slots would have done the work of the last seconds as it arrived."""
         return self._recent(now) / LOAD_MEMORY_S
 
     def _recent(self, now: float) -> float:
-        return self.recent_s * math.exp((self.recent_at - now) / LOAD_MEMORY_S)
+        return self.recent_s * math.exp(min(self.recent_at - now, 0.0) / LOAD_MEMORY_S)
 
 
 def offered_load(rows: Sequence[AdmissionRow], now: float) -> float:

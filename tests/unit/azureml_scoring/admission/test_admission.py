@@ -220,6 +220,14 @@ def test_work_on_the_event_loop_counts_as_offered():
     with limits.at_once(3):
         clock.now += 0.5
     assert row.admission.offered_s == pytest.approx(0.5 * 4)
+    with limits.at_once(3, began=clock.now - 0.25):  # they were read before
+        pass
+    assert row.admission.offered_s == pytest.approx(0.75 * 4)
+    limits.refuse_inline(0.25, shedding=True)
+    assert row.admission.offered_s == pytest.approx(1.0 * 4)
+    assert row.admission.sheds(clock.now)
+    limits.refuse_inline(0.0, shedding=False)
+    assert not row.admission.sheds(clock.now)
 
 
 class FakeClock:

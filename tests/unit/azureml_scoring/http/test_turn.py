@@ -63,7 +63,7 @@ class Place:
         self.turn = Turn(self.at_once, Backlog(lambda: WaitLimit(60.0)), self.log)
 
     @contextlib.contextmanager
-    def at_once(self, count: int) -> Iterator[None]:
+    def at_once(self, count: int, began: float) -> Iterator[None]:
         self.in_flight.append(count)
         yield
 
