@@ -43,6 +43,10 @@ class ServiceTimes:
         self._kinds.setdefault(kind, Durations()).add(seconds)
         self._all.add(seconds)
 
+    @property
+    def mean(self) -> float:
+        return self._all.mean
+
     def expected(self, kind: WorkKind) -> float:
         return self._of(kind).mean
 

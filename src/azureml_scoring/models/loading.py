@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
+from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.compiled_model import open_compiled
@@ -21,6 +22,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
+from azureml_scoring.models.joint_rows import joint_rows
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
 from azureml_scoring.settings import Settings
@@ -57,8 +59,16 @@ def load(settings: Settings) -> Model:
     with startup_error_when("it was tried"):
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
-        proven = not non_finite(predict(golden_check.batch_of(list(example[:1]), contract)))
+        X = golden_check.batch_of(list(example), contract).X
+        proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
         compiled, quick = open_compiled(source, predict, settings)
+        together = joint_rows(
+            compiled or predict,
+            X,
+            contract.methods,
+            setting=settings.scoring_micro_batch_rows,
+            cheaper=False,
+        )
     return Model(
         name=source.name,
         version=source.version,
@@ -73,6 +83,7 @@ def load(settings: Settings) -> Model:
         quick=quick,
         predict=compiled or predict,
         each=compiled.each if compiled else None,
+        joint_rows=together,
         baselines=packaged.baselines if packaged else (),
         example=example,
         proven=proven,
