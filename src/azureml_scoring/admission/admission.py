@@ -54,6 +54,7 @@ class Admission:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.objective = objective
         self._row = row
         self._deadline = deadline
         self._clock = clock

@@ -52,7 +52,7 @@ class Ticket:
     @property
     def room(self) -> int:
         """How many rows more may share the score."""
-        return self.max_rows - self.rows
+        return max(self.max_rows - self.rows, 0)
 
 
 AnyTicket = TypeVar("AnyTicket", bound=Ticket)
@@ -76,7 +76,7 @@ class SlotQueue(Generic[AnyTicket]):
         self.running: dict[AnyTicket, None] = {}
         self.waiting: list[AnyTicket] = []
         self._admitted = 0
-        self._max_rows = 0
+        self._max_rows = 1
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
 
@@ -95,7 +95,7 @@ class SlotQueue(Generic[AnyTicket]):
         wait = self._wait_behind(now, ahead)
         if self._admitted >= self.max_requests:
             return Refusal(OverloadReason.FULL, wait)
-        if self._max_rows:
+        if self._max_rows > 1:
             return self._judge(now, due, wait, self.times.mean, is_queued=ahead > 0)
         return self._judge(now, due, wait, self._slot_time.mean)
 
@@ -112,11 +112,11 @@ class SlotQueue(Generic[AnyTicket]):
         place = bisect_right(self.waiting, ticket.order, key=_order)
         ahead = self._work_of(self.waiting[:place])
         wait = self._wait_behind(now, ahead)
-        is_queued = ahead > 0 or not ticket.max_rows
+        is_queued = ahead > 0 or not ticket.room
         refusal = self._judge(now, ticket.due, wait, ticket.work_s, is_queued=is_queued)
         if refusal is None:
             self.waiting.insert(place, ticket)
-        self._max_rows = ticket.max_rows
+        self._max_rows = max(ticket.max_rows, 1)
         return refusal
 
     def share(self, ticket: AnyTicket, rows: int, now: float, due: float) -> Refusal | None:
@@ -198,7 +198,7 @@ class SlotQueue(Generic[AnyTicket]):
         for place, ticket in enumerate(self.waiting):
             if ticket.room > apart:
                 return self._work_of(self.waiting[:place])
-        if self._max_rows:
+        if self._max_rows > 1:
             apart_s = apart // self._max_rows * self.times.mean
         else:
             apart_s = apart * self._slot_time.mean

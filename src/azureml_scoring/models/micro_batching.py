@@ -20,13 +20,14 @@ from azureml_scoring.admission.admission import Admission, SlotTicket
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import ClientGone, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.batch_size import BatchSize
 from azureml_scoring.models.model import Model, Predict
 
 GONE = "The client closed the connection before its turn came."
 
 
 class Answers(NamedTuple):
-    """``values``: one for each row. ``predict_s``: how long the joint predict took."""
+    """``values``: one for each row. ``predict_s``: from when the slot was had."""
 
     values: list[Any]
     predict_s: float
@@ -42,11 +43,12 @@ class MicroBatcher:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, _Joint] = {}
+        self._sizes: dict[str, BatchSize] = {}
 
     def predict(
         self, model: Model, batch: Batch, due: float, gone: Callable[[], bool] = lambda: False
     ) -> Answers:
-        """Answer ``batch``, joined with others of its method, of ``model.joint_rows`` at most.
+        """Answer ``batch``, joined with others of its method up to ``model.joint_rows``.
 
         ``gone``: the client has hung up. Raises what ``model.predict`` raises, Overloaded,
         DeadlineExceeded or ClientGone.
@@ -71,8 +73,13 @@ class MicroBatcher:
                 self._admission.share(joint.ticket, rows, member.due)
                 joint.members.append(member)
                 return joint
+            if method not in self._sizes:
+                self._sizes[method] = BatchSize(max_rows, self._admission.objective)
             ticket = self._admission.queue(
-                WorkKind.of(method, rows), member.due, rows=rows, max_rows=max_rows
+                WorkKind.of(method, rows),
+                member.due,
+                rows=rows,
+                max_rows=self._sizes[method].rows,
             )
             self._open[method] = joint = _Joint(ticket, member)
             return joint
@@ -119,8 +126,9 @@ class MicroBatcher:
 
     def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
+        whole, started = _whole(members), self._clock()
         try:
-            values = predict(_whole(members))
+            values = predict(whole)
         except (ModelFailed, ModelRefusedInput) as error:
             if len(members) == 1:
                 _fail(members, error)
@@ -131,10 +139,12 @@ class MicroBatcher:
         except BaseException as error:
             _fail(members, error)
         else:
-            predict_s, start = self._clock() - begun, 0
+            now, start = self._clock(), 0
+            with self._lock:
+                self._sizes[whole.method].add(len(whole.X), now - started)
             for member in members:
                 end = start + len(member.batch.X)
-                member.answers.set_result(Answers(values[start:end], predict_s))
+                member.answers.set_result(Answers(values[start:end], now - begun))
                 start = end
 
 
