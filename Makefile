@@ -15,19 +15,20 @@ TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
+# Two processes, each on one core: OpenMP's threads would wait for each other. Tests are compiled once.
+UNIT := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Two processes of tests: servers are shared within a file, so whole files go to one of them.
-SPREAD := --numprocesses=2 --dist=worksteal
 BY_FILE := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PORT=5001 MODEL_DIR=path WORKER_COUNT=1 CACHE=auto|off|memory|redis DASHBOARD=true go with make serve"
 
 setup: $(SERVING) ## .venv with the locked requirements
@@ -81,10 +82,10 @@ check: $(TESTING) ## format, lint, types, layers
 	@$(PIP) check
 
 quick: $(TESTING) ## unit tests of the folders that changed since the last commit, or all; without the slow ones
-	@$(BIN)/pytest $$($(BIN)/python tests/changed.py) -m "not slow" $(SPREAD) --hypothesis-profile=quick
+	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow" --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@$(BIN)/pytest tests/unit $(SPREAD)
+	@$(UNIT) tests/unit
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term
@@ -126,6 +127,9 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
+
+bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
+	@$(BIN)/python benchmarks/overload.py --write-docs
 
 bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
 	@$(BIN)/python benchmarks/cache.py

@@ -39,27 +39,33 @@ class Trained:
 
 def train(name: str) -> Trained:
     """Train and package a model. Raises StartupError if it can't be packaged."""
-    X, y = _synthetic(WIDTHS[name]) if name in WIDTHS else _diabetes()
+    X, y = _synthetic(WIDTHS[name]) if name in WIDTHS else diabetes()
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     # It is fitted without column names: with them, scikit-learn would warn at each request of the
     # peers, which pass arrays.
     estimator = (RandomForestClassifier(200, random_state=0) if name == FOREST else linear).fit(
         X, y
     )
-    folder = BUILD / "models" / name
-    with tempfile.TemporaryDirectory() as scratch:
-        file = Path(scratch) / "model.pkl"
-        joblib.dump(estimator, file)
-        manifest = package(file, pd.DataFrame(X), folder, name=name, version="1", force=True)
-    if manifest.onnx is None:
+    model = packaged(name, estimator, X)
+    if not (model.folder / "model.onnx").exists():
         print(
             f"note: {name} was not compiled to ONNX; servers that need it will not start",
             file=sys.stderr,
         )
+    return model
+
+
+def packaged(name: str, estimator: Any, X: np.ndarray) -> Trained:
+    """Package an estimator for ``X``. Raises StartupError if it can't be packaged."""
+    folder = BUILD / "models" / name
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "model.pkl"
+        joblib.dump(estimator, file)
+        package(file, pd.DataFrame(X), folder, name=name, version="1", force=True)
     return Trained(folder, X[:100].tolist(), estimator.predict(X[:100]).tolist())
 
 
-def _diabetes() -> tuple[np.ndarray, np.ndarray]:
+def diabetes() -> tuple[np.ndarray, np.ndarray]:
     """Return the data of mlops/demo.py."""
     data = load_diabetes(scaled=False)
     return data.data, (data.target > np.median(data.target)).astype(int)

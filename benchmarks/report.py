@@ -16,6 +16,9 @@ from models import FOREST, LOGISTIC, TITLES, WIDTHS
 
 Results = dict[str, Figures]
 DOCS = REPOSITORY / "docs"
+OVERLOAD = "## Overload"
+"""Heading of the section that overload.py writes."""
+
 REFERENCE = "fastapi-onnx"
 CONNECTIONS = [(1, connections) for connections in (1, 4, 16, 64)]
 ROWS = [(rows, 4) for rows in (1, 10, 100)]
@@ -66,10 +69,9 @@ def write(text: str, results: Results) -> None:
         "`init()` loads a pickle with joblib, and `run()`\nparses JSON and calls `predict`.\n\n"
         "![Requests a second](benchmarks.svg)\n\n"
     )
-    notes = DOCS / "benchmarks-notes.md"
-    (DOCS / "benchmarks.md").write_text(
-        head + text + "\n" + (notes.read_text() if notes.exists() else "")
-    )
+    page, notes = DOCS / "benchmarks.md", DOCS / "benchmarks-notes.md"
+    overload = section_of(page.read_text(), OVERLOAD)
+    page.write_text(with_section(f"{head}{text}\n{notes.read_text()}", OVERLOAD, overload))
     charts = {}
     for model in (LOGISTIC, FOREST):
         rates = {
@@ -85,7 +87,21 @@ def write(text: str, results: Results) -> None:
     (DOCS / "benchmarks.svg").write_text(bars(charts))
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def section_of(page: str, heading: str) -> str:
+    """Return the section of a page that has ``heading``, empty if there is none."""
+    _, found, rest = page.partition(f"{heading}\n")
+    body, _, _ = rest.partition("\n## ")
+    return f"{found}{body.rstrip()}\n" if found else ""
+
+
+def with_section(page: str, heading: str, section: str) -> str:
+    """Return the page with ``section`` in place of the one that has ``heading``, or at its end."""
+    if old := section_of(page, heading):
+        return page.replace(old, section)
+    return f"{page.rstrip()}\n\n{section}".rstrip() + "\n"
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [list(header), *map(list, rows)]
     if len(lines) == 1:
         return ""
@@ -137,7 +153,7 @@ def _summary(results: Results) -> str:
             for what in ("", ", ratio", ", P99 ms")
         ),
     ]
-    return _table([*header, "MiB a worker", "start, s"], rows)
+    return table([*header, "MiB a worker", "start, s"], rows)
 
 
 def _targets(results: Results) -> str:
@@ -151,7 +167,7 @@ def _targets(results: Results) -> str:
         except KeyError:
             continue
         rows.append([target.what, target.bound, f"{ratio:.2f}", target.verdict(ratio)])
-    return _table(["ratio", "target", "measured", ""], rows)
+    return table(["ratio", "target", "measured", ""], rows)
 
 
 def _grid(
@@ -161,7 +177,7 @@ def _grid(
     model: str = LOGISTIC,
     cell: Callable[[Results, str], str] = _rate,
 ) -> str:
-    return _table(
+    return table(
         ["", *(title.format(*load) for load in loads)],
         (
             [server.title, *(cell(results, key(name, model, *load)) for load in loads)]
@@ -172,7 +188,7 @@ def _grid(
 
 def _widths(results: Results) -> str:
     names = [name for name in SERVERS if key(name, next(iter(WIDTHS)), 1, 4) in results]
-    return _table(
+    return table(
         ["", *(f"{width} features" for width in WIDTHS.values())],
         (
             [SERVERS[name].title, *(_rate(results, key(name, width, 1, 4)) for width in WIDTHS)]
@@ -183,7 +199,7 @@ def _widths(results: Results) -> str:
 
 def _workers(results: Results) -> str:
     names = [name for name in SERVERS if key(name, LOGISTIC, 1, 16, 2) in results]
-    return _table(
+    return table(
         ["", "1 worker", "2 workers"],
         (
             [SERVERS[name].title, *(_rate(results, key(name, LOGISTIC, 1, 16, n)) for n in (1, 2))]
@@ -199,7 +215,7 @@ def _open(results: Results) -> str:
         for name in SERVERS
         if key in (f"open slow {name}", f"open fast {name}")
     ]
-    return _table(
+    return table(
         ["", "requests/s", "P50", "P99", "P99.9"],
         (
             [

@@ -24,7 +24,7 @@ from azureml_scoring.application import Application
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.endpoint import ScoringEndpoint
-from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.front_protocol import FrontProtocol
 
 TURNS, IN_A_ROW = 30, 300
 TOGETHER = (1, 4, 8)

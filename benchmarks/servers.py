@@ -35,8 +35,8 @@ class Server:
 
     ``peer`` names its environment below build/bench and its folder below peers/; our servers and
     the guide's script have none. ``ours`` marks our servers, ``constant`` one that predicts
-    nothing. ``command`` and ``env`` may name {bin} {app} {repository} {model} {port} {grpc}
-    {metrics} {workers}.
+    nothing. ``liveness``: the path of its liveness probe. ``command`` and ``env`` may name {bin}
+    {app} {repository} {model} {port} {grpc} {metrics} {workers}.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Server:
     peer: str | None = None
     env: dict[str, str] = field(default_factory=dict)
     path: str = "/score"
+    liveness: str = "/liveness"
     ours: bool = False
     constant: bool = False
 
@@ -62,6 +63,7 @@ SERVERS = {
             "azmlinfsrv, the guide's script",
             "{repository}/.venv/bin/azmlinfsrv --entry_script "
             "{repository}/benchmarks/peers/guide/score.py --port {port} --model_dir {model}",
+            liveness="/",
         ),
         Server(
             "azmlinfsrv",
@@ -98,12 +100,14 @@ SERVERS = {
                 "MLSERVER_MODEL_URI": "{model}/model.pkl",
             },
             path="/v2/models/model/infer",
+            liveness="/v2/health/live",
         ),
         Server(
             "bentoml",
             "BentoML",
             "{bin}/bentoml serve app:Score --working-dir {app} --host 127.0.0.1 --port {port}",
             peer="bentoml",
+            liveness="/livez",
             env={"BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(BUILD / "run" / "bentoml")},
         ),
         Server("litserve", "LitServe", "{bin}/python {app}/app.py {port}", peer="litserve"),
@@ -154,10 +158,10 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}{self.server.path}"
 
-    def ask(self, body: bytes) -> bytes:
+    def ask(self, body: bytes, timeout_s: float = START_TIMEOUT_S) -> bytes:
         """Return the body of a 200. Raises URLError or OSError."""
         request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
             content: bytes = answer.read()
         return content
 

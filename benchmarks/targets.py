@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 Value = Callable[[str, str, int, str], float]
 """Returns a figure at four connections by (server, model, rows, figure).
@@ -18,7 +19,7 @@ RATE, P99 = "requests_per_second", "p99_ms"
 @dataclass(frozen=True)
 class Target:
     what: str
-    ratio: Callable[[Value], float]
+    ratio: Callable[[Any], float]
     limit: float
     at_most: bool = False
 

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.response import Response
 from azureml_scoring.inputs.limits import Limits
@@ -64,6 +66,7 @@ class Endpoint:
         self.hold = self.budget.hold
         self.body_buffer = BodyReader(LIMITS, self.budget).buffer
         self.body_timeout_s = body_timeout_s
+        self.backlog = Backlog(lambda: WaitLimit(60.0))
 
     def due(self, started: float | None, wanted_for: float | None) -> float:
         self.terms = started, wanted_for

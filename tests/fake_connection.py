@@ -10,12 +10,14 @@ from typing import Any
 
 from uvicorn.config import Config
 
+from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.http.asgi import Front
+from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.connections import Connections
-from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.response import Response
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.joint_predict import JointPredict
@@ -92,6 +94,7 @@ class Endpoint:
         reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6, turn_timeout_s=0))
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
+        self.backlog = Backlog(lambda: WaitLimit(PATIENCE))
 
     def due(self, started: float, wanted_for: float | None) -> float:
         self.began = started
@@ -134,7 +137,7 @@ class Endpoint:
     def refuse(self, environ: Any, error: ScoringError, started: float) -> Response:
         return _refusal(error)
 
-    def begin(self, environ: Any, body: bytes, joint: JointPredict) -> "Scoring":
+    def begin(self, environ: Any, body: bytes, joint: JointPredict, waited_s: float) -> "Scoring":
         self.try_to_answer(environ, may_wait=False)
         return Scoring(self, body)
 

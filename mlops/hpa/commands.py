@@ -129,7 +129,7 @@ def simulate(
             start=start_seconds,
             memory=memory_mib * MIB,
             held=setup.configured.scoring_max_in_flight * setup.configured.worker_count,
-            queue_timeout=setup.configured.scoring_latency_objective_ms / 1000,
+            objective=setup.configured.scoring_latency_objective_ms / 1000,
         )
         timelines.append(simulate(setup, model, arriving))
     slo = Slo(p95_ms, p99_ms, error_rate)

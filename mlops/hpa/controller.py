@@ -19,12 +19,13 @@ Resource = Literal["cpu", "memory"]
 @dataclass(frozen=True, kw_only=True)
 class Autoscaler:
     """The settings of an autoscaler. ``low``, ``high``: replicas. ``utilisations``: targets in
-    percent of what pods request. ``in_flight``: KEDA's target, in requests per replica."""
+    percent of what pods request. ``offered_load``: KEDA's target, as a share of what a
+    replica can do."""
 
     low: int = 1
     high: int
     utilisations: Mapping[Resource, int] = field(default_factory=dict)
-    in_flight: float | None = None
+    offered_load: float | None = None
     behaviour: Behaviour | None = None
     tolerance: Tolerance = USUAL
 
@@ -33,7 +34,7 @@ def look(
     autoscaler: Autoscaler,
     current: int,
     pods: Mapping[Resource, Sequence[Pod]],
-    in_flight: float,
+    offered_load: float,
     history: History,
     now: float,
 ) -> tuple[int, History]:
@@ -41,7 +42,7 @@ def look(
     usage and request."""
     if not autoscaler.low <= current <= autoscaler.high:
         return min(max(current, autoscaler.low), autoscaler.high), history
-    raw = _most(autoscaler, current, pods, in_flight)
+    raw = _most(autoscaler, current, pods, offered_load)
     if raw is None:
         return current, history
     return normalise(
@@ -56,7 +57,10 @@ def look(
 
 
 def _most(
-    autoscaler: Autoscaler, current: int, pods: Mapping[Resource, Sequence[Pod]], in_flight: float
+    autoscaler: Autoscaler,
+    current: int,
+    pods: Mapping[Resource, Sequence[Pod]],
+    offered_load: float,
 ) -> int | None:
     """Return the highest proposal; None if a missing metric might forbid the scaling down that the
     others ask for."""
@@ -69,10 +73,10 @@ def _most(
             proposals.append(proposal.replicas)
         except NoMetrics:
             silent = True
-    if autoscaler.in_flight is not None:
+    if autoscaler.offered_load is not None:
         proposals.append(
             by_average_value(
-                in_flight, current, autoscaler.in_flight, tolerance=autoscaler.tolerance
+                offered_load, current, autoscaler.offered_load, tolerance=autoscaler.tolerance
             )
         )
     if not proposals or (silent and max(proposals) < current):

@@ -1,8 +1,9 @@
-"""A model of one pod: an M/M/c/K queue, in its steady state in each second.
+"""A model of one pod that admits requests as the service does: a queue M/M/c/K, in its steady state
+in each second.
 
-Requests arrive at random, c slots compute, and at most K are held: more are shed, as the service
-does by ``SCORING_MAX_IN_FLIGHT`` and ``SCORING_QUEUE_TIMEOUT_MS``. So short a queue forgets its
-past within about a second.
+Requests arrive at random, c slots compute, and K is the number of requests whose wait is expected
+to be short enough (``admission.wait_limit``): long while the pod keeps up, short once as much work
+arrives as it can do. So short a queue forgets its past within about a second.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special, stats
 
+from azureml_scoring.admission.wait_limit import MIN_QUEUE, PATIENCE, STRICT_SHARE
+
 WAIT_POINTS = 201
 """Points from no wait to the longest one."""
 
@@ -23,14 +26,15 @@ LONGEST_WAIT_QUANTILE = 0.9999
 @dataclass(frozen=True, kw_only=True)
 class PodModel:
     """One pod. ``cores``: its limit. ``service``: time of one core for a request. ``start``: until
-    it is ready. ``held``: requests at most. Times in seconds, memory in bytes."""
+    it is ready. ``held``: requests at most. ``objective``: an answer within this time is worth
+    something. Times in seconds, memory in bytes."""
 
     cores: float
     service: float
     start: float
     memory: float
     held: int
-    queue_timeout: float
+    objective: float
 
     @cached_property
     def slots(self) -> int:
@@ -43,10 +47,25 @@ class PodModel:
         return self.cores / self.service
 
     @cached_property
+    def work(self) -> float:
+        """How long a slot is taken by a request, in seconds."""
+        return self.slots / self.capacity
+
+    @cached_property
     def places(self) -> int:
-        """Requests that the pod holds, computed or waiting: no more than it can serve within the
-        queue timeout."""
-        return max(self.slots, min(self.held, self.slots + int(self.capacity * self.queue_timeout)))
+        """Requests that the pod holds at most, computed or waiting, while it keeps up."""
+        return self._places(PATIENCE * max(self.objective, self.work))
+
+    @cached_property
+    def strict_places(self) -> int:
+        """The same once as much work arrives as the pod can do, or more."""
+        strict = max(STRICT_SHARE * self.objective - self.work, MIN_QUEUE * self.work)
+        return min(self.places, self._places(strict))
+
+    def _places(self, longest_wait: float) -> int:
+        """The request that finds n others is expected to wait for n / capacity, if all slots are
+        taken."""
+        return max(self.slots, min(self.held, int(longest_wait * self.capacity) + 1))
 
     @cached_property
     def _waits(self) -> np.ndarray:
@@ -59,40 +78,65 @@ class PodModel:
     @cached_property
     def latencies(self) -> np.ndarray:
         """Latencies in seconds, rising."""
-        return self._waits + self.slots / self.capacity
+        return self._waits + self.work
 
     @cached_property
-    def _later(self) -> np.ndarray:
+    def later(self) -> np.ndarray:
         """[requests in the pod on arrival, latency]: the probability to take longer."""
         ahead = np.arange(self.places)[:, None] - self.slots
         later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * self._waits)
         return later
 
-    def held_by(self, rate: np.ndarray) -> np.ndarray:
-        """Return [second, requests in the pod]: the probability. ``rate``: requests/s to it."""
+    def under(self, rate: np.ndarray) -> PodLoad:
+        """Return the pod under ``rate``: requests/s in each second."""
         requests = np.arange(self.places + 1)
+        places = np.where(rate >= self.capacity, self.strict_places, self.places)
         logarithm = special.xlogy(requests, rate[:, None] / self.capacity * self.slots)
         logarithm = logarithm - special.gammaln(np.minimum(requests, self.slots) + 1)
         logarithm = logarithm - np.maximum(requests - self.slots, 0) * math.log(self.slots)
-        likely: np.ndarray = special.softmax(logarithm, axis=1)
-        return likely
+        logarithm = np.where(requests <= places[:, None], logarithm, -np.inf)
+        return PodLoad(self, rate, special.softmax(logarithm, axis=1), places)
 
-    def later(self, likely: np.ndarray) -> np.ndarray:
-        """Return [second, latency]: the share of all requests that take longer."""
-        shares: np.ndarray = likely[:, :-1] @ self._later
+
+@dataclass(frozen=True)
+class PodLoad:
+    """A pod under a load, in each second. ``likely``: [second, requests in the pod], the
+    probability. ``places``: requests at most."""
+
+    model: PodModel
+    rate: np.ndarray
+    likely: np.ndarray
+    places: np.ndarray
+
+    @cached_property
+    def shed(self) -> np.ndarray:
+        """The share of the requests that is refused: those that find all places taken."""
+        share: np.ndarray = np.take_along_axis(self.likely, self.places[:, None], axis=1)[:, 0]
+        return share
+
+    @property
+    def later(self) -> np.ndarray:
+        """[second, latency]: the share of all requests that take longer."""
+        admitting = np.arange(self.model.places) < self.places[:, None]
+        shares: np.ndarray = (self.likely[:, :-1] * admitting) @ self.model.later
         return shares
 
-    def used(self, rate: np.ndarray, likely: np.ndarray) -> np.ndarray:
-        """Return the cores in use, in each second."""
-        cores: np.ndarray = np.minimum(self.cores, rate * (1 - likely[:, -1]) * self.service)
+    @property
+    def used(self) -> np.ndarray:
+        """The cores in use."""
+        cores: np.ndarray = np.minimum(
+            self.model.cores, self.rate * (1 - self.shed) * self.model.service
+        )
         return cores
 
-    def held_mean(self, likely: np.ndarray) -> np.ndarray:
-        """Return the requests in the pod, in each second."""
-        held: np.ndarray = likely @ np.arange(self.places + 1)
-        return held
+    @property
+    def offered(self) -> np.ndarray:
+        """The work that arrives, refused or not, divided by what the pod can do."""
+        return self.rate / self.model.capacity
 
-    def waiting_mean(self, likely: np.ndarray) -> np.ndarray:
-        """Return the requests that wait for a slot, in each second."""
-        waiting: np.ndarray = likely @ np.maximum(np.arange(self.places + 1) - self.slots, 0)
-        return waiting
+    @property
+    def waiting(self) -> np.ndarray:
+        """The requests that wait for a slot."""
+        behind = np.maximum(np.arange(self.model.places + 1) - self.model.slots, 0)
+        mean: np.ndarray = self.likely @ behind
+        return mean

@@ -58,7 +58,7 @@ def _of_keda(spec: Mapping[str, Any]) -> Autoscaler:
     config = spec.get("advanced", {}).get("horizontalPodAutoscalerConfig", {})
     behaviour, tolerance = _behaviour(config.get("behavior"))
     low, high = spec.get("minReplicaCount", 0), spec.get("maxReplicaCount", 100)
-    return _bounded(low, high, in_flight=target, behaviour=behaviour, tolerance=tolerance)
+    return _bounded(low, high, offered_load=target, behaviour=behaviour, tolerance=tolerance)
 
 
 def _bounded(low: object, high: object, **others: Any) -> Autoscaler:

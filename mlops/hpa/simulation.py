@@ -24,7 +24,7 @@ MINUTE = 60
 """Seconds."""
 
 QUERY_WINDOW_S = 60
-"""Requests in flight are a mean over this time: the range of KEDA's query."""
+"""The offered load is a mean over this time: the range of KEDA's query."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class _Seconds:
     replicas: np.ndarray
     ready: np.ndarray
     cores: np.ndarray
-    in_flight: np.ndarray
+    offered: np.ndarray
     shed: np.ndarray
     waiting: np.ndarray
     later: np.ndarray
@@ -102,9 +102,9 @@ class _Seconds:
     def of(cls, rate: np.ndarray, latencies: int) -> _Seconds:
         """``rate``: requests/s in each second. ``latencies``: how many ``later`` has."""
         replicas, ready = np.zeros((2, len(rate)), int)
-        cores, in_flight, shed, waiting = np.zeros((4, len(rate)))
+        cores, offered, shed, waiting = np.zeros((4, len(rate)))
         later = np.zeros((-(-len(rate) // MINUTE), latencies))
-        return cls(rate, replicas, ready, cores, in_flight, shed, waiting, later)
+        return cls(rate, replicas, ready, cores, offered, shed, waiting, later)
 
 
 def simulate(setup: Setup, model: PodModel, load: np.ndarray) -> Timeline:
@@ -135,12 +135,12 @@ def _scale(
 ) -> History:
     """Let the controller look at the seconds before ``now``, and scale the fleet."""
     usage = seconds.cores[max(0, now - int(METRIC_WINDOW_S)) : now].mean()
-    in_flight = seconds.in_flight[max(0, now - QUERY_WINDOW_S) : now].mean()
+    offered = seconds.offered[max(0, now - QUERY_WINDOW_S) : now].mean()
     pods: dict[Resource, list[Pod]] = {
         "cpu": fleet.seen(now, usage, float(setup.cpu)),
         "memory": fleet.seen(now, model.memory, float(setup.memory)),
     }
-    replicas, history = look(setup.autoscaler, len(fleet), pods, in_flight, history, now)
+    replicas, history = look(setup.autoscaler, len(fleet), pods, offered, history, now)
     history = changed(history, now, replicas - len(fleet), setup.autoscaler.behaviour)
     fleet.scale(replicas, now)
     return history
@@ -152,11 +152,11 @@ def _serve(model: PodModel, fleet: Fleet, seconds: _Seconds, now: int) -> None:
     rate = seconds.rate[until]
     ready = fleet.ready(np.arange(now, now + SYNC_S))[: len(rate)]
     rate_per_pod = np.divide(rate, ready, out=np.zeros(len(rate)), where=ready > 0)
-    likely = model.held_by(rate_per_pod)
+    load = model.under(rate_per_pod)
     seconds.replicas[until] = len(fleet)
     seconds.ready[until] = ready
-    seconds.cores[until] = model.used(rate_per_pod, likely)
-    seconds.in_flight[until] = ready * model.held_mean(likely)
-    seconds.waiting[until] = ready * model.waiting_mean(likely)
-    seconds.shed[until] = np.where(ready > 0, likely[:, -1], 1)
-    seconds.later[now // MINUTE] += (rate * (ready > 0)) @ model.later(likely)
+    seconds.cores[until] = load.used
+    seconds.offered[until] = ready * load.offered
+    seconds.waiting[until] = ready * load.waiting
+    seconds.shed[until] = np.where(ready > 0, load.shed, 1)
+    seconds.later[now // MINUTE] += (rate * (ready > 0)) @ load.later

@@ -10,19 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
 from mlops import example
-from mlops.load import mix, stages
+from mlops.load import mix, multiples, stages
 from mlops.quantity_options import QuantityType
 
 
 def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, str], Any]:
-    def callback(_: click.Context, __: click.Parameter, text: str) -> Any:
+    def callback(_: click.Context, __: click.Parameter, text: str | None) -> Any:
         try:
-            return parse(text)
+            return None if text is None else parse(text)
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
 
@@ -43,6 +44,14 @@ def _parsed(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Param
     default="30s@50",
     callback=_parsed(stages.parse),
     help="Stages of the load: how long each lasts, at how many requests a second.",
+)
+@click.option(
+    "--open",
+    "multiples_",
+    metavar="MULTIPLES",
+    callback=_parsed(multiples.parse),
+    help="In place of stages: measure the server's capacity, offer these multiples of it, such as "
+    "0.5,0.9,1.2,2,5, and draw how much is answered in time.",
 )
 @click.option(
     "--mix",
@@ -89,6 +98,7 @@ def load(
     url: str,
     model_dir: Path,
     stages_: tuple[stages.Stage, ...],
+    multiples_: list[float] | None,
     shares: dict[mix.RequestKind, int],
     p95_ms: float,
     p99_ms: float,
@@ -102,11 +112,12 @@ def load(
     """Put load on the server at URL: requests arrive at a constant rate, however slow the answers.
 
     The exit status is 1 if an objective did not hold in some stage. The report is a page with
-    plots, report.html, next to requests.csv with all requests and figures.json.
+    plots, report.html, next to requests.csv with all requests and figures.json. With --open there
+    is no verdict, but a picture of what the server does beyond its capacity.
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
-    from mlops.load import report
+    from mlops.load import overload, report
     from mlops.load.figures import Objectives
     from mlops.load.progress import Progress
     from mlops.load.run import LoadPlan, run
@@ -114,11 +125,14 @@ def load(
     from mlops.score_client import ScoreClient, headers_of
     from mlops.score_refused import ScoreRefused
 
+    context = click.get_current_context()
+    if multiples_ and context.get_parameter_source("stages_") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("Give either --stages or --open.")
     address, secret = address_of(url, secret_env), secret_of(secret_env)
     deployment = deployment_of(deployment)
     out.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=out).close()  # before the load, whose report would be lost
-    report.check(out)
+    (overload if multiples_ else report).check(out)
     rows = _rows(model_dir, secret_env)
     try:
         # A wrong key ends it at once.
@@ -126,12 +140,19 @@ def load(
             client.score(mix.Mix(rows, shares).body(mix.RequestKind.GOOD))
     except ScoreRefused as error:
         raise click.ClickException(str(error)) from None
-    progress = Progress(stages_)
+    plan = LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections)
     begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    load_run = run(
-        LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections),
-        progress,
-    )
+    if multiples_:
+        offered = []
+        for offered_load in overload.offer(plan, multiples_, (p95_ms, p99_ms)):
+            click.echo(offered_load)
+            offered.append(offered_load)
+        if note := report.busy_note(max(offered_load.cpu for offered_load in offered)):
+            click.echo(note)
+        click.echo(overload.write(address, begun, offered, out))
+        return
+    progress = Progress(stages_)
+    load_run = run(plan, progress)
     progress.over(load_run.requests)
     objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
     result = report.Result(address, begun, stages_, objectives, load_run)
@@ -140,7 +161,7 @@ def load(
         if line:
             click.echo(line)
     click.echo(f"{result.outcome}; {page}")
-    click.get_current_context().exit(not result.holds)
+    context.exit(not result.holds)
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

@@ -88,5 +88,20 @@ class Mix:
         return [self._random.choice(self._rows)[place] for place in range(len(self._rows[0]))]
 
 
+class Bodies:
+    """The requests of ``bodies``, each GOOD: all of them in a random order, again and again; the
+    same sequence each time."""
+
+    def __init__(self, bodies: Sequence[str]) -> None:
+        self._random = random.Random(SEED)  # noqa: S311
+        self._bodies = [body.encode() for body in bodies]
+        self._left: list[bytes] = []
+
+    def next(self) -> tuple[RequestKind, bytes]:
+        if not self._left:
+            self._left = self._random.sample(self._bodies, len(self._bodies))
+        return RequestKind.GOOD, self._left.pop()
+
+
 def _body(rows: Sequence[Sequence[Any]]) -> bytes:
     return orjson.dumps({"data": rows})

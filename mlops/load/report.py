@@ -81,12 +81,17 @@ class Result:
 
     @property
     def note(self) -> str:
-        if self.run.cpu is None or self.run.cpu < BUSY_CPU:
-            return ""
-        return (
-            f"The generator itself took {self.run.cpu:.0%} of a processor, so these may be its own "
-            "limits: send fewer requests, or send them from another machine."
-        )
+        return busy_note(self.run.cpu)
+
+
+def busy_note(cpu: float | None) -> str:
+    """Return what to say of the generator's share of a processor, if anything."""
+    if cpu is None or cpu < BUSY_CPU:
+        return ""
+    return (
+        f"The generator itself took {cpu:.0%} of a processor, so these may be its own limits: send "
+        "fewer requests, or send them from another machine."
+    )
 
 
 def check(folder: Path) -> None:

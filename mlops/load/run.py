@@ -20,8 +20,16 @@ TIMEOUT_S = 30.0
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """What the generator sends. ``rows``: as ``mix.Mix`` takes them. ``connections``: how many
-    requests may be under way; more wait for one of them, and their waiting counts."""
+    """What the generator sends.
+
+    ``rows``: as ``mix.Mix`` takes them. ``connections``: how many requests may be under way; more
+    wait for one of them, and their waiting counts. ``timeout_s``: when a client gives up.
+
+    ``bodies``: sent in place of a mix, as ``mix.Bodies`` does. ``closed_loop_s``: in place of
+    stages, so many seconds of a closed loop: each connection's next request follows its answer.
+    ``retries``: how often a refused request is sent again. ``patience_s``: how long answers are
+    waited for after the last request was due; None: until each client has given up.
+    """
 
     url: str
     headers: dict[str, str]
@@ -30,6 +38,10 @@ class LoadPlan:
     rows: Sequence[Sequence[Any]]
     connections: int = 200
     timeout_s: float = TIMEOUT_S
+    bodies: Sequence[str] = ()
+    closed_loop_s: float = 0.0
+    retries: int = 0
+    patience_s: float | None = None
 
 
 class SentRequest(NamedTuple):
@@ -109,14 +121,15 @@ def generating(plan: LoadPlan) -> Iterator[GeneratorProcess]:
             process.kill()
 
 
-def run(plan: LoadPlan, follow: Callable[[SentRequest], None]) -> LoadRun:
+def run(plan: LoadPlan, follow: Callable[[SentRequest], None] | None = None) -> LoadRun:
     """Send all requests of ``plan``, until the last is answered or Ctrl-C. Raises StartupError."""
     requests: list[SentRequest] = []
     with generating(plan) as generator:
         try:
             for request in generator.requests():
                 requests.append(request)
-                follow(request)
+                if follow:
+                    follow(request)
         except KeyboardInterrupt:
             if not requests:
                 raise

@@ -140,15 +140,16 @@ def start(settings: Settings) -> Application:
     if settings.scoring_fast_worker:
         process.take_over()
     application = build(settings)
+    admission = application.service.admission
     if settings.scoring_model_load == "background":
         if settings.worker_preload:
             raise StartupError(
                 "SCORING_MODEL_LOAD=background does not go with WORKER_PRELOAD=true; unset one of "
                 "them."
             )
-        application.lifecycle.load_in_background(lambda: _load(settings))
+        application.lifecycle.load_in_background(lambda: _load(settings, admission))
     else:
-        application.lifecycle.load(lambda: _load(settings))
+        application.lifecycle.load(lambda: _load(settings, admission))
     pages = pages_of(
         application.health, application.metrics, with_dashboard=settings.scoring_dashboard
     )
@@ -168,8 +169,14 @@ def start(settings: Settings) -> Application:
     return application
 
 
-def _load(settings: Settings) -> Model:
+def _load(settings: Settings, admission: Admission) -> Model:
     model = load(settings)
+    if model.concurrency and not settings.scoring_slots:
+        admission.measured(
+            model.concurrency.slots,
+            parallelism=model.concurrency.parallelism,
+            correct=model.concurrency.kind != "must be alone",
+        )
     process.spare_start_up_from_collection()
     return model
 

@@ -72,11 +72,13 @@ class Scoring:
     _batch: Batch
     _inline: Predict | None
 
-    def __init__(self, parts: Parts, request: Request, due: float) -> None:
-        """``due``: the deadline, by the monotonic clock."""
+    def __init__(self, parts: Parts, request: Request, due: float, waited_s: float = 0.0) -> None:
+        """``due``: the deadline, by the monotonic clock. ``waited_s``: how long the request has
+        waited since it arrived."""
         self.request = request
         self._parts = parts
         self._due = due
+        self._waited_s = waited_s
         self._started = parts.clock()
         self._outcome = Outcome(
             request.request_id,
@@ -140,13 +142,14 @@ class Scoring:
     def answer(self) -> Answer:
         """Return the answer, whatever happened."""
         outcome, answered = self._outcome, self._parts.clock()
-        outcome.duration_ms = (answered - self._started) * 1000
+        outcome.duration_ms = (answered - self._started + self._waited_s) * 1000
+        outcome.seconds[QUEUE] += self._waited_s
         outcome.timestamp = timestamp(self._parts.now())
         answer = self._failure(outcome.error) if outcome.error else self._success()
         ended = self._parts.clock()
         if not outcome.error:
             outcome.seconds[SERIALISE] += ended - answered
-        outcome.seconds[REQUEST] = ended - self._started
+        outcome.seconds[REQUEST] = ended - self._started + self._waited_s
         outcome.bytes_out = len(answer.body)
         return answer
 

@@ -83,6 +83,7 @@ class Service:
         """Answer with this error in place of reading the body. It is reported as any other."""
         return self.score_admitted(request.refused(error), 0.0)
 
-    def begin(self, request: Request, due: float) -> Scoring:
-        """Return the request's steps, for a caller that takes them one by one."""
-        return Scoring(self._parts, request, due)
+    def begin(self, request: Request, due: float, waited_s: float = 0.0) -> Scoring:
+        """Return the request's steps, for a caller that takes them one by one. ``waited_s``: how
+        long the request has waited since it arrived."""
+        return Scoring(self._parts, request, due, waited_s)

@@ -105,7 +105,8 @@ class Settings:
     write `null`."""
 
     scoring_slots: CountOrZero = 0
-    """Scores that a worker computes at once. 0: processors ÷ `WORKER_COUNT`."""
+    """Scores that a worker computes at once. 0: as many as a trial of the model says when it is
+    loaded, corrected while it runs."""
 
     scoring_micro_batch_rows: CountOrZero = 0
     """Most rows in a `predict` that several waiting requests share. 0: 64 if that is cheaper and

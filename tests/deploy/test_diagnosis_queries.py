@@ -56,6 +56,25 @@ def test_failures_have_their_code_and_requests_to_look_at(
         assert (row["Deployment"], len(row[f"{PLACE[pack]}s"])) == ("blue", 1)
 
 
+@each_pack
+def test_refusals_for_load_are_counted_by_reason(queries: dict[str, Query], pack: str):
+    """The runbook says what to do about each."""
+    reasons = ("queue", "queue", "memory", None)
+    lines = [
+        {"request_id": str(i), "duration_ms": 1.0, "status": 503, "code": "overloaded"}
+        | ({"reason": reason} if reason else {"code": "not_ready"})
+        for i, reason in enumerate(reasons)
+    ]
+    found = run(
+        queries[f"{pack}/InferenceFailures"], tables_of([json.dumps(line) for line in lines])
+    )
+    assert {(row["Code"], row["Reason"]): row["Failures"] for row in found} == {
+        ("overloaded", "queue"): 2,
+        ("overloaded", "memory"): 1,
+        ("not_ready", ""): 1,
+    }
+
+
 def test_what_the_endpoint_itself_refused_is_among_the_failures(queries: dict[str, Query]):
     """The servers logged nothing of these: 502, a timeout, a request refused for load, no answer at
     all."""

@@ -2,7 +2,6 @@
 
 import re
 
-from azureml_scoring.shared.measures import STAGES
 from deploy.manifests import RENDERED, container, each_rendering, pod, scaler, the_only
 from mlops.hpa.manifest import read
 
@@ -65,16 +64,19 @@ def test_keda_scales_within_the_hpas_bounds_at_its_pace():
 
 
 def test_keda_asks_for_a_metric_that_there_is():
-    """The query names our /metrics in our namespace, and its range holds enough scrapes."""
+    """The query names our /metrics in our namespace, and its range holds enough scrapes;
+    tests/operations/test_prometheus.py runs it."""
     (trigger,) = scaler("keda")["spec"]["triggers"]
     query = trigger["metadata"]["query"]
     found = re.fullmatch(
-        r'sum\(rate\((\w+)\{namespace="([\w-]+)",stage="(\w+)"\}\[(\d+)m\]\)\)', query
+        r'sum\(rate\((\w+)\{namespace="([\w-]+)"\}\[(\d+)m\]\)\)'
+        r' / avg\((\w+)\{namespace="([\w-]+)"\}\)',
+        query,
     )
     assert found
-    metric, namespace, stage, minutes = found.groups()
-    assert namespace == scaler("keda")["metadata"]["namespace"]
-    assert (metric, stage) == ("scoring_duration_seconds_sum", STAGES[0])
+    work, namespace, minutes, slots, same = found.groups()
+    assert namespace == same == scaler("keda")["metadata"]["namespace"]
+    assert (work, slots) == ("scoring_offered_work_seconds_total", "scoring_slots")
     (endpoint,) = the_only("keda", "PodMonitor")["spec"]["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
     assert 2 * int(endpoint["interval"].removesuffix("s")) <= 60 * int(minutes)

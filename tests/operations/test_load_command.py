@@ -191,6 +191,20 @@ def test_no_load_goes_on_without_whoever_asked_for_it(
     until(lambda: not generator.is_running(), "the generator has ended")
 
 
+def test_goodput_is_drawn_over_offered_load(server: Server, demo_model: Path, tmp_path: Path):
+    """The capacity is measured first. The picture and its figures are all that is written."""
+    process = load(server.url, demo_model, tmp_path, "--open", "0.5,1.5")
+    output = ended(process)
+    assert process.returncode == 0, output
+    assert [line.split(" times, ")[0] for line in output.splitlines()[:2]] == ["0.5", "1.5"]
+    assert {file.name for file in tmp_path.iterdir()} == {"goodput.svg", "goodput.json"}
+    figures = orjson.loads((tmp_path / "goodput.json").read_bytes())
+    half, _ = figures["loads"]
+    assert half["capacity"] > 0
+    assert half["load"] == pytest.approx(0.5)
+    assert 0 < half["within"]["500.0"] < 1
+
+
 def test_a_report_that_can_not_be_written_is_told(server: Server, demo_model: Path, tmp_path: Path):
     """One sentence says why."""
     (tmp_path / "requests.csv").mkdir()

@@ -16,6 +16,7 @@ import yaml
 import support
 from blackbox.server import THREADS, needs, serving, until
 from deploy.alert_names import RULES
+from deploy.manifests import the_only
 from places import REPOSITORY
 
 MONITORING = REPOSITORY / "kubernetes" / "monitoring"
@@ -149,6 +150,14 @@ def test_recordings_have_values(prometheus: Prometheus):
                 lambda name=rule["record"]: len(prometheus.values(f'{name}{{job="scoring"}}')) == 1,
                 rule["record"],
             )
+
+
+def test_the_autoscaler_gets_the_load_that_is_offered(prometheus: Prometheus):
+    """KEDA's query, without the namespace that this server lacks, gives one number above 0."""
+    keda = the_only("keda", "ScaledObject")
+    query = keda["spec"]["triggers"][0]["metadata"]["query"].replace('namespace="ml-inference"', "")
+    (replicas,) = until(lambda: prometheus.values(query), query)
+    assert replicas > 0
 
 
 @pytest.mark.parametrize("title", PANELS)

@@ -5,11 +5,12 @@ import io
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlops.converter import converter, hand_over
+from mlops.converter import Convert, converter, hand_over
 from mlops.graphs import Converted, onnx_graphs
 from mlops.say import Say
 
@@ -17,20 +18,19 @@ if TYPE_CHECKING:
     from redis_server import Valkey
 
 
-@pytest.fixture(autouse=True)
-def _converted_in_this_process(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _converted_in_this_process() -> Iterator[None]:
     """Convert in this process: one per conversion costs seconds, and test_converter.py tests it."""
-    used = (
-        converter
-        if "own_process" in request.fixturenames
-        else lambda: contextlib.nullcontext(_converted)
-    )
-    # mlops.package, which loads for seconds, takes it from there when a test imports it.
-    monkeypatch.setattr("mlops.converter.converter", used)
-    if package := sys.modules.get("mlops.package"):
-        monkeypatch.setattr(package, "converter", used)
+    with pytest.MonkeyPatch.context() as patch:
+        # mlops.package, which loads for seconds, takes it from there when a test imports it.
+        patch.setattr("mlops.converter.converter", _in_this_process)
+        if package := sys.modules.get("mlops.package"):
+            patch.setattr(package, "converter", _in_this_process)
+        yield
+
+
+def _in_this_process() -> AbstractContextManager[Convert]:
+    return contextlib.nullcontext(_converted)
 
 
 def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
@@ -39,8 +39,9 @@ def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
 
 
 @pytest.fixture
-def own_process() -> None:
+def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in a process of its own, as for users."""
+    monkeypatch.setattr("mlops.package.converter", converter)
 
 
 def pytest_report_header() -> str:

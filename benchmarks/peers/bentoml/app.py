@@ -1,4 +1,7 @@
-"""A BentoML service with one worker, without the access log and traces that are on by default."""
+"""A BentoML service with one worker, without the access log and traces that are on by default.
+
+``MAX_CONCURRENCY``: how many requests it takes at once; more are refused.
+"""
 
 import os
 from pathlib import Path
@@ -8,9 +11,12 @@ import bentoml
 import joblib
 import numpy as np
 
+limit = os.environ.get("MAX_CONCURRENCY")
+
 
 @bentoml.service(
     workers=1,
+    traffic={"max_concurrency": int(limit)} if limit else {},
     logging={"access": {"enabled": False}},
     tracing={"sample_rate": 0.0},
     metrics={"enabled": False},

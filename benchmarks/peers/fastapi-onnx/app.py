@@ -34,3 +34,8 @@ async def score(request: Request) -> Response:
         orjson.dumps({"predictions": labels}, option=orjson.OPT_SERIALIZE_NUMPY),
         media_type="application/json",
     )
+
+
+@app.get("/liveness")
+async def liveness() -> Response:
+    return Response()

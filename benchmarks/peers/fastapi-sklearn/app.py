@@ -19,3 +19,8 @@ class Rows(BaseModel):
 @app.post("/score")
 def score(rows: Rows) -> dict[str, list[int]]:
     return {"predictions": model.predict(np.array(rows.data)).tolist()}
+
+
+@app.get("/liveness")
+async def liveness() -> None:
+    pass

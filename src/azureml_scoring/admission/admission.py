@@ -14,25 +14,19 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from azureml_scoring.admission.retry_after import Appointments
+from azureml_scoring.admission.refusals import Refusals
 from azureml_scoring.admission.service_times import WorkKind
+from azureml_scoring.admission.slot_correction import SlotCorrection
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import RETRY, ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
 
 SLOTS_WHEN_LENT = 2
 """Times the slots: so many scores run at once if some take much longer than expected."""
-
-REFUSALS = {
-    OverloadReason.QUEUE: f"The service has more work than it can do in time; {RETRY}.",
-    OverloadReason.DEADLINE: f"The answer would come after the request's deadline; {RETRY}, or "
-    "allow more time.",
-    OverloadReason.FULL: f"The service has as many requests as it can hold; {RETRY}.",
-    OverloadReason.WAITED: f"The request waited too long for its turn; {RETRY}.",
-}
 
 
 class Admission:
@@ -59,15 +53,39 @@ class Admission:
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
-        max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._queue = SlotQueue[SlotTicket](
-            WaitLimit(objective),
+            self.new_limit(),
             slots=slots,
-            max_running=max_running,
+            max_running=slots * SLOTS_WHEN_LENT if lend else slots,
             max_requests=max_in_flight,
         )
-        self._appointments = Appointments()
-        self._threads = ThreadPoolExecutor(max_running, thread_name_prefix="score")
+        self._correction: SlotCorrection | None = None
+        self._refusals = Refusals()
+        self._threads = ThreadPoolExecutor(max_in_flight, thread_name_prefix="score")
+        row().admission.slots = slots
+
+    def measured(self, slots: int, *, parallelism: int, correct: bool) -> None:
+        """Use the slots that a trial of the model chose.
+
+        ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
+        slots may change while the model runs, and be lent; False if it can't compute two at once.
+        """
+        most = self._queue.max_requests
+        with self._lock:
+            if correct:
+                self._correction = SlotCorrection(
+                    min(slots, most), parallelism=parallelism, max_slots=most
+                )
+            self._use(min(slots, most), lend=correct)
+
+    def _use(self, slots: int, *, lend: bool = True) -> None:
+        self._queue.slots = slots
+        self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
+        self._row().admission.slots = slots
+
+    def new_limit(self) -> WaitLimit:
+        """Return the limit of the wait in one queue."""
+        return WaitLimit(self.objective)
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -101,17 +119,33 @@ class Admission:
             self._row().in_flight += 1
 
     def _arrive(self, now: float, due: float) -> None:
+        self._publish_offer(now)
         if refusal := self._queue.arrive(now, due):
             raise self._refused(refusal)
+
+    def _publish_offer(self, now: float) -> None:
+        row = self._row().admission
+        row.offer(now, self._queue.slot_s)
+        row.slots, row.shedding = self._queue.slots, self._queue.limit.strict
 
     def leave(self) -> None:
         with self._lock:
             self._queue.leave()
             self._row().in_flight -= 1
 
-    def count_inline(self, change: int) -> None:
+    def enter_inline(self, requests: int) -> float:
+        """Return the time."""
         with self._lock:
-            self._row().in_flight += change
+            self._row().in_flight += requests
+        return self._clock()
+
+    def leave_inline(self, requests: int, entered: float) -> None:
+        """The loop's time counts for all slots: only one thread answers such requests."""
+        now = self._clock()
+        with self._lock:
+            row = self._row()
+            row.in_flight -= requests
+            row.admission.offer(now, (now - entered) * self._queue.slots)
 
     def compute(
         self,
@@ -192,37 +226,40 @@ class Admission:
             raise self._too_late() from None
 
     def _in_slot(self, score: Callable[[], T], ticket: SlotTicket) -> T:
+        watch = Stopwatch()
         try:
             return score()
         finally:
+            spent = watch.spent()
             with self._lock:
                 self._queue.finish(ticket, self._clock())
+                if self._correction:
+                    self._use(self._correction.note(spent, ticket.beside))
                 self._start_next()
 
     def _start_next(self) -> None:
         """Give free slots to those that wait, and publish the state."""
         now = self._clock()
         while ticket := self._queue.start(now):
+            ticket.beside = len(self._queue.running)
             ticket.has_slot.set()
         row, running = self._row(), [ticket.started for ticket in self._queue.running]
         row.oldest_start = min(running, default=0.0)
         full = len(running) >= self._queue.max_running
         row.full_since = max(running) if full else 0.0
+        row.admission.waiting = len(self._queue.waiting)
 
     def _refused(self, refusal: Refusal) -> Overloaded:
-        retry_after_s = self._appointments.retry_after_s(
-            self._clock(), refusal.drain_s, self._queue.request_s
-        )
-        return Overloaded(
-            REFUSALS[refusal.reason], reason=refusal.reason, retry_after_s=retry_after_s
-        )
+        return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded("No answer before the request's deadline.")
 
 
 class SlotTicket(Ticket):
-    """A ticket whose threads wait for ``has_slot``."""
+    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many."""
+
+    beside = 1
 
     def __init__(self, kind: WorkKind, joined: float, due: float, rows: int, max_rows: int) -> None:
         super().__init__(kind, joined, due, rows, max_rows)
@@ -250,10 +287,11 @@ class InlinePlace:
     def __init__(self, admission: Admission, requests: int) -> None:
         self._admission = admission
         self._requests = requests
+        self._entered = 0.0
 
     def __enter__(self) -> float:
-        self._admission.count_inline(self._requests)
-        return self._admission.due()
+        self._entered = self._admission.enter_inline(self._requests)
+        return self._admission.due(self._entered)
 
     def __exit__(self, *exc_info: object) -> None:
-        self._admission.count_inline(-self._requests)
+        self._admission.leave_inline(self._requests, self._entered)

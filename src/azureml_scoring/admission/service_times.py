@@ -45,6 +45,7 @@ class ServiceTimes:
 
     @property
     def mean(self) -> float:
+        """Return the mean of all scores."""
         return self._all.mean
 
     def expected(self, kind: WorkKind) -> float:

@@ -22,6 +22,10 @@ difference of their work: small ones hardly wait, and large ones not for ever.""
 LONG_RUN = 3.0
 """A score that takes so many times what was expected lends its slot to the next request."""
 
+STALE_S = 0.5
+"""If nothing has been computed for so long, a request that seems hopeless is tried: or one slow
+score would have all requests with a short deadline refused for ever."""
+
 
 class Refusal(NamedTuple):
     """``drain_s``: when a slot is expected to be free."""
@@ -79,6 +83,7 @@ class SlotQueue(Generic[AnyTicket]):
         self._max_rows = 1
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
+        self._measured = -math.inf
 
     def arrive(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives, of which nothing else is known, and decide on it. If it is
@@ -166,15 +171,16 @@ class SlotQueue(Generic[AnyTicket]):
         seconds = now - ticket.started
         self.times.add(ticket.kind, seconds)
         self._unshared_slot_s += seconds
+        self._measured = now
 
     def expected_wait(self, now: float) -> float:
         """Return the seconds that a request would wait for a slot that arrived now."""
         return self._wait_behind(now, self._work_ahead())
 
     @property
-    def request_s(self) -> float:
-        """What a request takes of the time of all slots together, in seconds."""
-        return self._slot_time.mean / self.slots
+    def slot_s(self) -> float:
+        """How long a slot is expected to be taken by a request of which nothing else is known."""
+        return self._slot_time.mean
 
     def next_lending(self, now: float) -> float:
         """Return the time after ``now`` when the next slot is lent; infinity if none will be."""
@@ -216,7 +222,8 @@ class SlotQueue(Generic[AnyTicket]):
             admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         else:
             admitted = wait <= self.limit.patience_s(work)
-        if now + wait + work > due:
+        stale = wait == 0 and now - self._measured > STALE_S
+        if now + wait + (0 if stale else work) > due:
             return Refusal(OverloadReason.DEADLINE, wait)
         return None if admitted else Refusal(OverloadReason.QUEUE, wait)
 

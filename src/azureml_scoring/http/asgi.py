@@ -54,7 +54,7 @@ class Front:
 
     def __init__(self, flask: Wsgi, endpoint: ScoringEndpoint) -> None:
         self.endpoint = endpoint
-        self.turn = Turn(endpoint.at_once)
+        self.turn = Turn(endpoint.at_once, endpoint.backlog)
         self._flask = flask
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._reading_for_flask = 0
@@ -82,8 +82,9 @@ class Front:
         plain = "HTTP_CONTENT_ENCODING" not in environ and MUST_WAIT not in scope["state"]
         if endpoint.quick and plain and 0 < _announced(environ) <= MAX_INLINE_BODY_BYTES:
             body = await self._body(scope, environ, receive)
-            with contextlib.suppress(MustWait), endpoint.at_once(1) as due:
-                return endpoint.score(environ, body, due, started, may_wait=False)
+            if not self.turn.backlog.behind:
+                with contextlib.suppress(MustWait):
+                    return self._score_inline(environ, body, started)
         due = endpoint.due(environ.get(BEGAN), wanted_for_s(environ))
         try:
             endpoint.check(due)
@@ -96,6 +97,13 @@ class Front:
                     )
         except Overloaded as error:
             return endpoint.refuse(environ, error, started)
+
+    def _score_inline(
+        self, environ: Environ, body: bytes | ScoringError, started: float
+    ) -> Response:
+        """Answer on the event loop. Raises MustWait."""
+        with self.turn.inline(asyncio.get_running_loop()), self.endpoint.at_once(1) as due:
+            return self.endpoint.score(environ, body, due, started, may_wait=False)
 
     async def _by_flask(
         self, scope: Scope, environ: Environ, receive: Receive, started: float

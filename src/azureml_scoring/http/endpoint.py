@@ -10,6 +10,7 @@ import time
 
 from azureml_scoring.body_budget import Held
 from azureml_scoring.errors import ScoringError
+from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.body_reader import Environ
 from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
@@ -49,6 +50,7 @@ class ScoringEndpoint:
         self.check = service.admission.check
         self.admit = service.admission.admit
         self.at_once = service.admission.at_once
+        self.backlog = Backlog(service.admission.new_limit)
         self.hold = reader.body.hold
         self.body_buffer = reader.body.buffer
         self.body_timeout_s = reader.body.timeout_s
@@ -100,10 +102,15 @@ class ScoringEndpoint:
     def _response(self, request: Request, answer: Answer, started: float) -> Response:
         return Response(answer.status, self.headers(request, answer, started), answer.body)
 
-    def begin(self, environ: Environ, body: bytes, joint: JointPredict) -> Scoring:
-        """Read and validate a small request, whose next steps the caller takes. Raises MustWait."""
+    def begin(
+        self, environ: Environ, body: bytes, joint: JointPredict, waited_s: float = 0.0
+    ) -> Scoring:
+        """Read and validate a small request, whose next steps the caller takes. Raises MustWait.
+
+        ``waited_s``: how long it has waited since it arrived.
+        """
         request = self._reader.received(environ, body)
-        scoring = self._service.begin(request, self._service.admission.due())
+        scoring = self._service.begin(request, self._service.admission.due(), waited_s)
         scoring.read(may_wait=False, joint=joint)
         return scoring
 

@@ -7,7 +7,7 @@ of its head, or of its body, so the parser's callbacks are kept until then:
     on_message_begin, on_url, on_header …  kept
     on_headers_complete                    express, or ``_replay_to_uvicorn``
     on_body …                              express: kept, or replayed once the body is too large
-    on_message_complete                    express: ``_answer``, or replayed if it must wait
+    on_message_complete                    express: ``_answer``, or replayed to a thread
     anything but the next byte             express: ``_settle`` replays, so that uvicorn's way waits
 """
 
@@ -19,6 +19,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.http import head, wsgi_bridge
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import HttpConnection
@@ -39,7 +40,7 @@ CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
 HTTP/1.0 needs."""
 
 
-class FrontProtocol(HttpConnection):
+class ExpressLane(HttpConnection):
     """One connection. ``_express``: the environ of a request that the express lane may still
     answer."""
 
@@ -115,34 +116,55 @@ class FrontProtocol(HttpConnection):
             self._replay_to_uvicorn()
 
     def on_message_complete(self) -> None:
-        if self._express is not None:
+        environ, self._express = self._express, None
+        if environ is not None:
+            self._unaccounted = 0
             try:
-                self._answer(self._express)
-                return
+                self._answer(environ, self._body, self._connection_line)
             except MustWait:
-                pass
-            self._replay_to_uvicorn()
-            self.scope["state"][MUST_WAIT] = True
-        super().on_message_complete()
+                self._replay_to_a_thread()
+        else:
+            super().on_message_complete()
 
-    def _answer(self, environ: dict[str, Any]) -> None:
-        """Let this turn of the loop answer the request. Raises MustWait."""
+    def _answer(
+        self, environ: dict[str, Any], body: bytes, connection_line: str, waited_s: float = 0.0
+    ) -> None:
+        """Let this turn of the loop answer the request. Raises MustWait.
+
+        ``waited_s``: how long it has waited since it arrived.
+        """
         endpoint, started = self._endpoint, time.perf_counter()
-        scoring = endpoint.begin(environ, self._body, self._turn.joint)
-        self._express, self._unaccounted = None, 0
-        self.server_state.total_requests += 1
-        draining = self.server_state.draining
-        connection_line = CLOSE if draining else self._connection_line
-        lines = self._server_lines() + connection_line
+        scoring = endpoint.begin(environ, body, self._turn.joint, waited_s)
+        arrived, lines = started - waited_s, self._begin_answer(connection_line)
 
         def write(answer: Answer) -> bytes:
-            headers = endpoint.headers(scoring.request, answer, started)
+            headers = endpoint.headers(scoring.request, answer, arrived)
             return encode(answer.status, headers, answer.body, lines)
 
         self._turn.add(Pending(self.transport, started, scoring, write), self.loop)
-        if connection_line is CLOSE:
+        if lines.endswith(CLOSE):
             self._turn.end()
-            self.end() if draining else self.transport.close()
+            self._close()
+
+    def _write_refusal(
+        self, environ: dict[str, Any], error: Overloaded, connection_line: str, arrived: float
+    ) -> None:
+        """Answer the request with this error at once."""
+        self._turn.end()
+        response = self._endpoint.refuse(environ, error, arrived)
+        lines = self._begin_answer(connection_line)
+        self.transport.write(encode(*response, lines))
+        if lines.endswith(CLOSE):
+            self._close()
+
+    def _begin_answer(self, connection_line: str) -> str:
+        """Return the server's header lines of an answer."""
+        self.server_state.total_requests += 1
+        return self._server_lines() + (CLOSE if self.server_state.draining else connection_line)
+
+    def _close(self) -> None:
+        """End the connection after its last answer."""
+        self.end() if self.server_state.draining else self.transport.close()
 
     def _server_lines(self) -> str:
         """Return the server's own headers; they change once a second, for the date."""
@@ -163,6 +185,11 @@ class FrontProtocol(HttpConnection):
         super().on_headers_complete()
         if body:
             super().on_body(body)
+
+    def _replay_to_a_thread(self) -> None:
+        self._replay_to_uvicorn()
+        self.scope["state"][MUST_WAIT] = True
+        super().on_message_complete()
 
     def _settle(self) -> None:
         """Send the answers of this turn and replay a request that has not arrived whole.

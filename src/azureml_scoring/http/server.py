@@ -18,8 +18,8 @@ import uvicorn
 
 from azureml_scoring.http import listener
 from azureml_scoring.http.connections import MAX_CONNECTIONS, Connections
-from azureml_scoring.http.express_lane import FrontProtocol
 from azureml_scoring.http.fair_accept import SUPPORTED, FairServer
+from azureml_scoring.http.front_protocol import FrontProtocol
 
 TICKS_PER_S = 10
 """How often uvicorn calls ``on_tick``."""

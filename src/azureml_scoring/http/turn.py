@@ -9,12 +9,14 @@ would wake a sleeping reader, which on a virtual machine takes as long as half a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from azureml_scoring.http.backlog import SLICE_S, Backlog
 from azureml_scoring.log import JsonLines, lines
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import Answer
@@ -43,22 +45,29 @@ class Pending(NamedTuple):
 class Turn:
     """The turns of one event loop, whose thread calls it: ``add`` requests; a turn ends by itself.
 
-    ``at_once``: see ``Admission.at_once``. ``joint``: collects the rows that are read and not yet
+    ``at_once``: see ``Admission.at_once``. ``backlog``: worked off once in each round of the loop,
+    between two looks at its sockets. ``joint``: collects the rows that are read and not yet
     predicted.
     """
 
     def __init__(
-        self, at_once: Callable[[int], AbstractContextManager[object]], log: JsonLines = lines
+        self,
+        at_once: Callable[[int], AbstractContextManager[object]],
+        backlog: Backlog,
+        log: JsonLines = lines,
     ) -> None:
+        self.backlog = backlog
         self._at_once = at_once
         self._log = log
         self._pending: list[Pending] = []
         self._max_requests = MAX_REQUESTS_PER_TURN
+        self._round_began: float | None = None
+        self._round_requests = 0
         self.joint = JointPredict()
 
     def add(self, request: Pending, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._pending:
-            loop.call_soon(self.end)
+        if self._round_began is None:
+            self._begin_round(request.started, loop)
         self._pending.append(request)
         if len(self._pending) >= self._max_requests:
             self.end()
@@ -85,5 +94,44 @@ class Turn:
                 request.transport.close()
         finally:
             self._log.let_go()
-        seconds = (time.perf_counter() - pending[0].started) / len(pending)
+        now = time.perf_counter()
+        seconds = (now - pending[0].started) / len(pending)
         self._max_requests = MAX_REQUESTS_PER_TURN if seconds < MAX_SHARED_TURN_S else 1
+        self._count(len(pending), now)
+
+    @contextlib.contextmanager
+    def inline(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """Count what the block computes on the event loop, beside the turns."""
+        if self._round_began is None:
+            self._begin_round(time.perf_counter(), loop)
+        try:
+            yield
+        finally:
+            self._count(1, time.perf_counter())
+
+    def _begin_round(self, now: float, loop: asyncio.AbstractEventLoop) -> None:
+        self._round_began, self._round_requests = now, 0
+        loop.call_soon(self._end_round, loop)
+
+    def _count(self, requests: int, now: float) -> None:
+        """Fall behind if the requests of this round have taken longer than a slice."""
+        self._round_requests += requests
+        seconds = now - self._round_began if self._round_began else 0.0
+        if seconds > SLICE_S and not self.backlog.behind:
+            self.backlog.fall_behind(seconds / self._round_requests)
+
+    def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.end()
+        if self.backlog.behind:
+            self._work_off()
+        self._round_began = None
+        if self.backlog.behind:
+            self._begin_round(time.perf_counter(), loop)
+
+    def _work_off(self) -> None:
+        self._log.hold_back()
+        try:
+            self.backlog.refuse_slice()
+        finally:
+            self._log.let_go()
+        self.backlog.compute_slice(self.end)

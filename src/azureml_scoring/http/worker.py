@@ -19,7 +19,7 @@ from azureml_scoring.http import connections
 from azureml_scoring.http.asgi import THREADS, Front
 from azureml_scoring.http.connections import MAX_CONNECTIONS
 from azureml_scoring.http.endpoint import ScoringEndpoint
-from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.server import Server
 
 KEEP_ALIVE_S = 75

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+import numpy as np
 
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
@@ -14,6 +14,8 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.compiled_model import open_compiled
+from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
+from azureml_scoring.models.concurrency_trial import trial
 from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.predictor import Predictor
@@ -23,6 +25,7 @@ from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
 from azureml_scoring.models.joint_rows import joint_rows
+from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
 from azureml_scoring.settings import Settings
@@ -46,15 +49,14 @@ def load(settings: Settings) -> Model:
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     estimator, digest, warned = read(source, settings)
-    # By default BLAS counts the machine's processors, not the container's.
-    threadpool_limits(settings.processors, user_api="blas")
+    threads = LibraryThreads()
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     with startup_error_when("its contract was read"):
         contract = packaged.contract if packaged else contract_of(estimator, source.mlflow)
         repeatable = packaged.cacheable if packaged else cacheable(estimator)
-    predict = Predictor(estimator, contract)
+    predict = threads.limited(Predictor(estimator, contract))
     started = time.perf_counter()
     with startup_error_when("it was tried"):
         example = _warm_up(source, estimator, contract, predict)
@@ -62,13 +64,18 @@ def load(settings: Settings) -> Model:
         X = golden_check.batch_of(list(example), contract).X
         proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
         compiled, quick = open_compiled(source, predict, settings)
-        together = joint_rows(
-            compiled or predict,
-            X,
-            contract.methods,
-            setting=settings.scoring_micro_batch_rows,
-            cheaper=False,
-        )
+        if compiled:
+            predict = threads.limited(compiled)
+        concurrency = None if quick else _try(predict, X, contract, settings)
+    slots = settings.scoring_slots or (concurrency.slots if concurrency else settings.processors)
+    threads.limit(threads_beside(slots, settings.processors))
+    together = joint_rows(
+        predict,
+        X,
+        contract.methods,
+        setting=settings.scoring_micro_batch_rows,
+        cheaper=bool(concurrency and concurrency.rows_together_are_cheaper),
+    )
     return Model(
         name=source.name,
         version=source.version,
@@ -81,12 +88,13 @@ def load(settings: Settings) -> Model:
         cacheable=repeatable,
         backend="onnx" if compiled else "sklearn",
         quick=quick,
-        predict=compiled or predict,
+        predict=predict,
         each=compiled.each if compiled else None,
         joint_rows=together,
         baselines=packaged.baselines if packaged else (),
         example=example,
         proven=proven,
+        concurrency=concurrency,
     )
 
 
@@ -110,6 +118,13 @@ def _warm_up(
     )
     log.event(NOT_PACKAGED)
     return [row]
+
+
+def _try(predict: Predict, X: np.ndarray, contract: Contract, settings: Settings) -> Concurrency:
+    method = contract.methods[0]
+    one = Batch(X[:1], method)
+    several = Batch(np.resize(X, (ROWS_TOGETHER, X.shape[1])), method)
+    return trial(lambda: predict(one), lambda: predict(several), processors=settings.processors)
 
 
 def _refuse(skew: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.baseline import Baseline
+from azureml_scoring.models.concurrency import Concurrency
 from azureml_scoring.models.joint_predict import Each
 
 Predict = Callable[[Batch], list[Any]]
@@ -41,6 +42,8 @@ class Model:
     baselines: the training data's distribution, one per feature; empty if it is not known.
     example: rows that the model has answered.
     proven: its answers to the example are finite numbers.
+    concurrency: what the trial says about scores at once; None for a quick model, which needs no
+        slot.
     """
 
     name: str
@@ -60,3 +63,4 @@ class Model:
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
     proven: bool = False
+    concurrency: Concurrency | None = None

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from azureml_scoring.errors import InternalError, StartupError
+from azureml_scoring.shared.admission_row import AdmissionRow
 from azureml_scoring.shared.measures import OUTCOMES, MeasureRecorder, Measures
 from azureml_scoring.shared.shared_file import name_of, open_shared, process_born
 
@@ -57,6 +58,7 @@ class WorkerRow(ctypes.Structure):
     in_flight: int
     oldest_start: float
     full_since: float
+    admission: AdmissionRow
     cache: CacheRow
     measures: Measures
     _fields_ = [
@@ -68,6 +70,7 @@ class WorkerRow(ctypes.Structure):
         ("in_flight", ctypes.c_int64),
         ("oldest_start", ctypes.c_double),
         ("full_since", ctypes.c_double),
+        ("admission", AdmissionRow),
         ("cache", CacheRow),
         ("measures", Measures),
     ]
@@ -107,8 +110,9 @@ class Scoreboard:
                 self._board.started_at = time.time()
             self.mine.measures.outcomes[OUTCOMES.index(InternalError.code)] += self.mine.in_flight
             self.mine.in_flight, self.mine.oldest_start, self.mine.full_since = 0, 0.0, 0.0
-            for gauge in CacheRow.GAUGES:
-                setattr(self.mine.cache, gauge, 0)
+            for row in (self.mine.admission, self.mine.cache):
+                for gauge in row.GAUGES:
+                    setattr(row, gauge, 0)
             self.recorder = MeasureRecorder(self.mine.measures)
             self.mine.phase = phase
             self.mine.born, self.mine.pid = process_born(os.getpid()), os.getpid()

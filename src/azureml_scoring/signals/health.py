@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import CacheState, Outcome
+from azureml_scoring.shared.admission_row import offered_load
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import OK
 from azureml_scoring.shared.scoreboard import Scoreboard, WorkerPhase
@@ -73,6 +75,8 @@ class Health:
     def health(self) -> Probe:
         """Return 200 if the model is loaded, else 503, and the counters."""
         model, counts = self._lifecycle.loaded, self.counts()
+        workers = list(self._board.workers())
+        admission = [worker.admission for worker in workers]
         body = {
             "status": "healthy" if model else "unhealthy",
             "model_loaded": model is not None,
@@ -87,13 +91,17 @@ class Health:
             "client_error_count": counts.client_errors,
             "error_rate_percent": round(100 * counts.service_errors / max(counts.requests, 1), 2),
             "non_finite_count": counts.non_finite,
-            "in_flight": sum(row.in_flight for row in self._board.workers()),
+            "in_flight": sum(worker.in_flight for worker in workers),
+            "slots": sum(row.slots for row in admission),
+            "concurrency": model.concurrency.reason if model and model.concurrency else None,
+            "waiting": sum(row.waiting for row in admission),
+            "offered_load": round(offered_load(admission, self._clock()), 3),
             "not_ready": self._why_not_ready(),
             "version_skew": list(model.version_skew) if model else [],
             "cache": report(
                 self._cache_tiers,
                 (row.cache for row in self._board.rows()),
-                (row.cache for row in self._board.workers()),
+                (worker.cache for worker in workers),
                 cacheable=model is None or model.cacheable,
             ),
         }
@@ -144,6 +152,8 @@ class RequestCounter:
             self._board.recorder.add(
                 outcome.error.code if outcome.error else OK, outcome.rows, outcome.seconds
             )
+            if isinstance(outcome.error, Overloaded):
+                self._board.mine.admission.refuse(outcome.error.reason)
             if outcome.non_finite:
                 self._board.mine.non_finite += outcome.non_finite
         if outcome.cache is not CacheState.OFF:

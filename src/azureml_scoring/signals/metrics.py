@@ -6,7 +6,8 @@ Labels come from lists in the code and from the deployment: no request can make 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.request import Answer
+from azureml_scoring.shared.admission_row import REASONS, AdmissionRow, offered_load
 from azureml_scoring.shared.measures import BUCKET_BOUNDS_S, OUTCOMES, STAGES
 from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
 from azureml_scoring.signals.drift import DriftMonitor
@@ -24,15 +26,23 @@ METRIC_PREFIX = "scoring"
 
 
 class Metrics:
-    """A collector of prometheus_client, and the answer to a scrape."""
+    """A collector of prometheus_client, and the answer to a scrape. ``clock``: the monotonic clock
+    of the scoreboard."""
 
     def __init__(
-        self, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor, *, deployment: str
+        self,
+        board: Scoreboard,
+        lifecycle: Lifecycle,
+        drift: DriftMonitor,
+        *,
+        deployment: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._board = board
         self._drift = drift
         self._lifecycle = lifecycle
         self._deployment = deployment
+        self._clock = clock
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -64,6 +74,9 @@ class Metrics:
         )
         yield _gauge(
             "in_flight", "Requests that are being answered.", sum(row.in_flight for row in living)
+        )
+        yield from _admission(
+            [row.admission for row in rows], [row.admission for row in living], self._clock()
         )
         yield _gauge("workers", "Worker processes that live.", len(living))
         yield _gauge(
@@ -116,6 +129,34 @@ def _by_outcome(rows: Iterable[WorkerRow]) -> Metric:
     for outcome, count in zip(OUTCOMES, total or [0] * len(OUTCOMES), strict=True):
         family.add_metric([outcome], count)
     return family
+
+
+def _admission(
+    rows: Sequence[AdmissionRow], living: Sequence[AdmissionRow], now: float
+) -> Iterator[Metric]:
+    refusals = CounterMetricFamily(
+        f"{METRIC_PREFIX}_refusals", "Requests that were refused for load.", labels=["reason"]
+    )
+    for index, reason in enumerate(REASONS):
+        refusals.add_metric([reason], sum(row.refusals[index] for row in rows))
+    yield refusals
+    yield _counter(
+        "offered_work_seconds",
+        "Work that arrived, refused or not, in expected seconds of a slot.",
+        sum(row.offered_s for row in rows),
+    )
+    yield _gauge(
+        "offered_load",
+        "Work that arrives, refused or not, by what the slots can do: 1 is capacity.",
+        offered_load(living, now),
+    )
+    yield _gauge("slots", "Scores that are computed at once.", sum(row.slots for row in living))
+    yield _gauge("queue", "Requests that wait for a slot.", sum(row.waiting for row in living))
+    yield _gauge(
+        "shedding",
+        "Workers that keep their queues short, because more arrives than they can do.",
+        sum(row.sheds(now) for row in living),
+    )
 
 
 def _durations(rows: Iterable[WorkerRow]) -> Metric:

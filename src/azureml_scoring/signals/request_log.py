@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from azureml_scoring.errors import ScoringError
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.log import json_text, lines, model_fields
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import REQUEST, STAGES
@@ -72,6 +72,8 @@ class RequestLog:
 
     def _error_fields(self, error: ScoringError) -> dict[str, Any]:
         fields = {"code": error.code, "location": error.location}
+        if isinstance(error, Overloaded):
+            fields["reason"] = error.reason
         if error.__cause__ is not None:
             fields["exception"] = self._exception(error.__cause__)
         return fields

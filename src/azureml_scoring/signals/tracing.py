@@ -24,6 +24,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from azureml_scoring import log
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import REQUEST, STAGES
 
@@ -88,6 +89,7 @@ def _attributes(outcome: Outcome) -> dict[str, str | int]:
     attributes = {
         "http.response.status_code": outcome.status,
         "error.type": outcome.error.code if outcome.error else None,
+        "reason": str(outcome.error.reason) if isinstance(outcome.error, Overloaded) else None,
         "request_id": outcome.request_id,
         "rows": outcome.rows,
         "cache": str(outcome.cache),

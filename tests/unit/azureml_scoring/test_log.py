@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from azureml_scoring import log
-from azureml_scoring.errors import ModelFailed, StartupError, WrongType
+from azureml_scoring.errors import ModelFailed, Overloaded, OverloadReason, StartupError, WrongType
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import PREDICT, READ, REQUEST
 from azureml_scoring.signals.request_log import RequestLog
@@ -69,6 +69,13 @@ def test_a_failed_request_says_so(lines: Any, status: int, error: Exception, lev
     assert (line["level"], line["status"]) == (level, status)
 
 
+def test_a_refusal_says_why(lines: Any):
+    """The line has the reason, by which the queries count."""
+    write(failure(503, Overloaded("no", reason=OverloadReason.QUEUE)))
+    (line,) = lines()
+    assert (line["code"], line["reason"]) == ("overloaded", "queue")
+
+
 def test_a_share_of_the_good_requests_is_logged_and_every_bad_one(lines: Any):
     """A line says how many requests it stands for."""
     lot = iter([0.05, 0.5, 0.95, 0.5])
@@ -88,6 +95,7 @@ def test_the_documented_fields_are_those_of_the_line(lines: Any):
         Outcome("r-1", None, "t")
     )
     write(failure(500, caused()))
+    write(failure(503, Overloaded("no")))
     text = (REPOSITORY / "docs" / "observability.md").read_text()
     section = text.partition("## The log line")[2].partition("## ")[0]
     documented = re.findall(

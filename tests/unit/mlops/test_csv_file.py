@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
+from examples import at_most
 from mlops.csv_file import CsvFile
 from mlops.sample import features_of, read
 
@@ -39,7 +40,9 @@ QUOTED = {"index": False, "lineterminator": "\r\n"}
 """Else Python 3.11 writes a lone carriage return without quotes, which is refused on reading."""
 
 FLAGS = {"true": True, "false": False}
-FAST = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FAST = settings(
+    max_examples=at_most(60), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def values(frame: pd.DataFrame) -> list[tuple[object, ...]]:

@@ -1,3 +1,4 @@
+import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -53,10 +54,18 @@ def manifest(made: Made, folder: Path, **options: Any) -> Manifest:
     return Manifest.read(support.packaged(estimator, frame, folder, **options))
 
 
+@pytest.fixture(scope="module")
+def manifest_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Made], Manifest]:
+    """Package each model once."""
+    return functools.cache(lambda made: manifest(made, tmp_path_factory.mktemp("golden")))
+
+
 @pytest.mark.parametrize("made", [diabetes, support.mixed, support.codes, support.categories, days])
-def test_no_row_of_the_sample_is_in_the_manifest(made: Made, tmp_path: Path):
+def test_no_row_of_the_sample_is_in_the_manifest(
+    made: Made, manifest_of: Callable[[Made], Manifest]
+):
     """By default it holds rows like them, ten or fewer, each with an answer of each method."""
-    packaged = manifest(made, tmp_path)
+    packaged = manifest_of(made)
     known, count = samples.rows_of(made()[1]), len(packaged.golden_rows)
     assert count == (4 if made is support.categories else 10)
     assert [row for row in packaged.golden_rows if row in known] == []
@@ -64,9 +73,9 @@ def test_no_row_of_the_sample_is_in_the_manifest(made: Made, tmp_path: Path):
 
 
 @pytest.mark.parametrize("made", [diabetes, support.mixed, support.codes, support.categories, days])
-def test_they_are_like_the_sample(made: Made, tmp_path: Path):
+def test_they_are_like_the_sample(made: Made, manifest_of: Callable[[Made], Manifest]):
     """They have its range, categories and gaps, but not its minimum and maximum."""
-    frame, rows = made()[1], manifest(made, tmp_path).golden_rows
+    frame, rows = made()[1], manifest_of(made).golden_rows
     for place, column in enumerate(map(list, zip(*samples.rows_of(frame), strict=True))):
         drawn = [row[place] for row in rows]
         assert (None in drawn) == (None in column)
@@ -80,9 +89,9 @@ def test_they_are_like_the_sample(made: Made, tmp_path: Path):
             assert len(set(given)) > 3
 
 
-def test_they_are_the_same_each_time(tmp_path: Path):
+def test_they_are_the_same_each_time(tmp_path: Path, manifest_of: Callable[[Made], Manifest]):
     """Two packagings of one model have one manifest."""
-    first, second = (manifest(support.mixed, tmp_path / folder) for folder in "ab")
+    first, second = manifest_of(support.mixed), manifest(support.mixed, tmp_path)
     assert (first.golden_rows, first.golden_answers) == (second.golden_rows, second.golden_answers)
 
 
@@ -210,10 +219,10 @@ def test_a_model_that_answers_its_sample_only_is_told_the_two_ways_out(tmp_path:
 
 
 @pytest.mark.parametrize("made", [diabetes, support.mixed, support.codes, support.categories])
-def test_they_catch_another_model(made: Made, tmp_path: Path):
+def test_they_catch_another_model(made: Made, manifest_of: Callable[[Made], Manifest]):
     """One that was trained on other answers, and one whose numbers are a thousandth off."""
     estimator, frame = made()
-    packaged = Manifest.read(support.packaged(estimator, frame, tmp_path))
+    packaged = manifest_of(made)
     golden_check.check(packaged, Predictor(estimator, packaged.contract))
     other = clone(estimator).fit(frame, np.arange(len(frame)) % 3 == 0)
     with pytest.raises(StartupError, match="golden rows"):

@@ -133,7 +133,7 @@ def first_step(estimator: Any) -> Any:
     for _ in range(MAX_NESTING):
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
-        elif getattr(estimator, "steps", None):
+        elif isinstance(getattr(estimator, "steps", None), list):
             estimator = estimator.steps[0][1]
         else:
             break

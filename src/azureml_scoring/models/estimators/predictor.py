@@ -7,6 +7,7 @@ from collections import defaultdict
 from functools import cached_property
 from typing import Any
 
+import joblib
 import numpy as np
 
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput
@@ -21,6 +22,7 @@ from azureml_scoring.inputs.contract import (
     Feature,
 )
 from azureml_scoring.models.estimators.fitted_columns import object_columns
+from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row
 
 REFUSAL_ERRORS = (
@@ -57,6 +59,7 @@ class Predictor:
             place for place, feature in enumerate(contract.features) if feature.dtype == ANY
         ]
         self._proven = False
+        skip_needless_set_up()
         # Packaging has proven that an array gives the same answers, or a DataFrame if the fit had
         # no names.
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
@@ -71,7 +74,9 @@ class Predictor:
 
     def _answers(self, batch: Batch) -> list[Any]:
         try:
-            answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
+            # A request has one slot, and starting threads for n_jobs takes longer than they save.
+            with joblib.parallel_config(backend="sequential"):
+                answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
         except ModelFailed:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread

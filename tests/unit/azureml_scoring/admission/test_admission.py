@@ -1,7 +1,8 @@
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from azureml_scoring.shared.scoreboard import WorkerRow
 KIND = WorkKind("predict", 1)
 
 
-def admission(row: WorkerRow, **options: float) -> Admission:
+def admission(row: WorkerRow, **options: Any) -> Admission:
     limits = {"slots": 1, "max_in_flight": 2, "objective": 0.02, "deadline": 30.0} | options
     return Admission(lambda: row, **limits)
 
@@ -169,3 +170,60 @@ def test_a_request_whose_time_is_over_is_refused_before_its_body_is_read():
     assert refused.value.reason is OverloadReason.DEADLINE
     assert "allow more time" in refused.value.message
     assert int(refused.value.headers["retry-after-ms"]) > 0
+
+
+def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
+    """Once nothing has been computed for a while, a request that seems hopeless is tried."""
+    now, computed = [100.0], []
+    limits = Admission(
+        WorkerRow, slots=1, max_in_flight=2, objective=0.2, deadline=0.5, clock=lambda: now[0]
+    )
+
+    def slow() -> None:
+        now[0] += 60.0
+
+    with suppress(DeadlineExceeded), limits.admit() as due:  # it may have ended before it is asked
+        limits.compute(slow, KIND, due)
+    with pytest.raises(Overloaded), limits.admit():
+        pass
+    now[0] += 1.0
+    with limits.admit() as due:
+        limits.compute(lambda: computed.append(1), KIND, due)
+    assert computed
+
+
+def test_refused_work_counts_as_offered():
+    """An autoscaler sees the load that arrives; the slots and who waits for them are published."""
+    row, clock = WorkerRow(), FakeClock()
+    limits = admission(row, clock=clock, slots=2, max_in_flight=1)
+    assert row.admission.slots == 2
+
+    def score() -> None:
+        clock.now += 1.0
+
+    for _ in range(3):
+        with limits.admit() as due:
+            limits.compute(score, KIND, due)
+    offered_s = row.admission.offered_s
+    with limits.admit():
+        for _ in range(5):
+            with pytest.raises(Overloaded), limits.admit():
+                pass
+    assert row.admission.offered_s == pytest.approx(offered_s + 6.0)
+    assert row.admission.waiting == 0
+
+
+def test_work_on_the_event_loop_counts_as_offered():
+    """The loop is one thread: when it is always busy, the load is 1, whatever the slots."""
+    row, clock = WorkerRow(), FakeClock()
+    limits = admission(row, clock=clock, slots=4)
+    with limits.at_once(3):
+        clock.now += 0.5
+    assert row.admission.offered_s == pytest.approx(0.5 * 4)
+
+
+class FakeClock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

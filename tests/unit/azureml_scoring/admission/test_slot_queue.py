@@ -173,7 +173,7 @@ def test_a_request_costs_its_part_of_a_shared_score():
         queue.finish(ticket, now)
         for _ in range(20):
             queue.leave()
-    assert math.isclose(queue.request_s, 0.005, rel_tol=0.1)
+    assert math.isclose(queue.slot_s, 0.005, rel_tol=0.1)
 
 
 class AnyTraffic(RuleBasedStateMachine):

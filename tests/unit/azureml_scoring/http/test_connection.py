@@ -11,7 +11,7 @@ from uvicorn.config import Config
 
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
-from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.wanted import GONE, INTERIM
 from fake_connection import BODY, PATIENCE, Connection, Endpoint, flask, request, run
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from azureml_scoring.admission.admission import Admission
 from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import Overloaded
 from azureml_scoring.http.body_reader import BodyReader
@@ -10,6 +11,7 @@ from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Answer, Request
+from azureml_scoring.shared.scoreboard import WorkerRow
 
 SHED = Answer(503, b"{}", {"Retry-After": "1"})
 READER = RequestReader(BodyReader(Limits(), BodyBudget(10**6, turn_timeout_s=0)))
@@ -17,7 +19,7 @@ READER = RequestReader(BodyReader(Limits(), BodyBudget(10**6, turn_timeout_s=0))
 
 def endpoint(answer: Answer = SHED, **options: Any) -> ScoringEndpoint:
     service: Any = SimpleNamespace(
-        admission=SimpleNamespace(due=None, check=None, admit=None, at_once=None),
+        admission=Admission(WorkerRow, slots=1, max_in_flight=1, objective=0.2, deadline=30.0),
         quick=True,
         score_admitted=lambda request, due, *, may_wait: answer,
         refuse=lambda request, error: answer,

@@ -11,7 +11,7 @@ import uvloop
 
 from azureml_scoring.http import connection_ends
 from azureml_scoring.http.asgi import Front
-from azureml_scoring.http.express_lane import FrontProtocol
+from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.server import Server
 from fake_connection import BODY, PATIENCE, Endpoint, flask, request
 

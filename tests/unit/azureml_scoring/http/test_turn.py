@@ -1,6 +1,7 @@
 """What becomes of the requests of one turn of the event loop."""
 
 import contextlib
+import functools
 import io
 import logging
 import threading
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.http import turn
+from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.turn import Pending, Turn
 from azureml_scoring.log import JsonLines
 from azureml_scoring.request import Answer
@@ -22,8 +25,8 @@ class Loop:
     def __init__(self) -> None:
         self.soon: list[Any] = []
 
-    def call_soon(self, callback: Any) -> None:
-        self.soon.append(callback)
+    def call_soon(self, callback: Any, *args: Any) -> None:
+        self.soon.append(functools.partial(callback, *args))
 
     def run(self) -> None:
         soon, self.soon = self.soon, []
@@ -57,7 +60,7 @@ class Place:
         self.in_flight: list[int] = []
         stream = io.StringIO()
         self.log, self.told = JsonLines(stream), stream.getvalue
-        self.turn = Turn(self.at_once, self.log)
+        self.turn = Turn(self.at_once, Backlog(lambda: WaitLimit(60.0)), self.log)
 
     @contextlib.contextmanager
     def at_once(self, count: int) -> Iterator[None]:

@@ -10,7 +10,7 @@ import pytest
 
 import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
-from azureml_scoring.models import golden_check
+from azureml_scoring.models import concurrency_trial, golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
@@ -133,13 +133,16 @@ def raising(error: BaseException) -> Any:
         lambda X: np.array(["2020"] * len(X), dtype="datetime64[s]"),
     ],
 )
-def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(act: Any, tmp_path: Path):
+def test_a_model_that_fails_at_any_call_is_one_sentence_or_none(
+    act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Measured, tried and compared, then loaded: the first, the second, ... call fails, or answers
     oddly."""
+    monkeypatch.setattr(concurrency_trial, "MIN_SAMPLE_S", 0.0)  # few calls of a quick model
     Moody.act = staticmethod(act)
     raw = support.dump(Moody(), tmp_path / "raw")
     done = False
-    for Moody.turn in range(1, 30):
+    for Moody.turn in range(1, 60):
         for folder in (tmp_path / str(Moody.turn), None):
             Moody.calls = 0
             try:

@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
+from threadpoolctl import threadpool_info
 
 import support
 from azureml_scoring.errors import StartupError
@@ -198,3 +199,24 @@ def test_a_model_is_known_to_answer_with_numbers_before_it_takes_requests(
         else support.dump(estimator, tmp_path).parent
     )
     assert load(Settings(azureml_model_dir=folder)).proven is not broken
+
+
+def test_scores_at_once_are_tried_unless_they_need_no_slot(demo_model: Path):
+    """A quick model runs on the event loop; any other one gets its slots from the trial."""
+    assert from_(demo_model).concurrency is None
+    tried = from_(demo_model, scoring_backend="sklearn").concurrency
+    assert tried
+    assert tried.slots >= 1
+    assert tried.reason
+
+
+@pytest.mark.parametrize("slots", [1, 48])
+def test_libraries_get_the_threads_that_slots_leave(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch, slots: int
+):
+    """Slots times threads are the processors, whether a trial or a setting chose the slots."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
+    model = from_(demo_model, scoring_backend="sklearn", scoring_slots=slots)
+    model.predict(batch_of([support.ROW], model.contract))
+    limits = {library["num_threads"] for library in threadpool_info()}
+    assert limits == {max(1, 4 // slots)}

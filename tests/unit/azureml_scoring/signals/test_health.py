@@ -41,6 +41,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         cacheable=True,
         backend="sklearn",
         runtime={"numpy": "2.4"},
+        concurrency=SimpleNamespace(reason="2 scores at once take as long as one"),
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -48,11 +49,15 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
 
 
 def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lifecycle):
-    """It has model, uptime, counts, why the server is not ready, version skew and cache state."""
+    """It has model, uptime, counts, load, why the server is not ready, version skew and
+    cache state."""
     count = RequestCounter(board, CacheCounts(lambda: board.mine))
     for error in (None, WrongType("a"), Overloaded("b")):
         count(Outcome("id", None, "trace", error=error))
     count(Outcome("id", None, "trace", non_finite=2))
+    row = board.mine.admission
+    row.slots, row.waiting = 2, 1
+    row.offer(100.0, 30.0)
     body, status = Probes(board, lifecycle).health()
     assert status == 200
     assert body == {
@@ -70,6 +75,10 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "error_rate_percent": 25.0,
         "non_finite_count": 2,
         "in_flight": 0,
+        "slots": 2,
+        "concurrency": "2 scores at once take as long as one",
+        "waiting": 1,
+        "offered_load": 1.5,
         "not_ready": None,
         "version_skew": ["numpy: old"],
         "cache": {"state": "off"},

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from azureml_scoring.errors import ScoringError
+from azureml_scoring.errors import Overloaded, OverloadReason, ScoringError
+from azureml_scoring.request import Outcome
+from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.measures import (
     BUCKET_BOUNDS_S,
     OUTCOMES,
@@ -20,10 +22,12 @@ from azureml_scoring.shared.measures import (
 )
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.health import RequestCounter
 from azureml_scoring.signals.metrics import Metrics
 
 FORK = multiprocessing.get_context("fork")
 NO_TIME = [0.0] * len(STAGES)
+NOW = 1000.0
 
 
 @pytest.fixture
@@ -35,7 +39,14 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scoreboard:
 def scraped(board: Scoreboard, model: Any = None) -> dict[tuple[str, ...], float]:
     """Parse a scrape with Prometheus' own parser: (name, label values by name...) -> value."""
     drift = DriftMonitor(board, lambda: model)
-    answer = Metrics(board, SimpleNamespace(loaded=model), drift, deployment="blue").answer()  # type: ignore[arg-type]
+    metrics = Metrics(
+        board,
+        SimpleNamespace(loaded=model),  # type: ignore[arg-type]
+        drift,
+        deployment="blue",
+        clock=lambda: NOW,
+    )
+    answer = metrics.answer()
     assert answer.content_type.startswith("text/plain; version=0.0.4")
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -69,6 +80,33 @@ def test_workers_that_leave_redis_alone_are_counted(board: Scoreboard):
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 0
     board.mine.cache.redis_breaker_open = 1
     assert scraped(board)["scoring_cache_redis_breaker_open",] == 1
+
+
+def test_refusals_are_counted_by_reason(board: Scoreboard):
+    """Together they are the requests with the outcome ``overloaded``."""
+    count = RequestCounter(board, CacheCounts(lambda: board.mine))
+    for reason in (*OverloadReason, OverloadReason.MEMORY):
+        count(Outcome("id", None, "trace", error=Overloaded("no", reason=reason)))
+    found = scraped(board)
+    by_reason = {reason: found["scoring_refusals_total", reason] for reason in OverloadReason}
+    assert by_reason == dict.fromkeys(OverloadReason, 1) | {OverloadReason.MEMORY: 2}
+    assert found["scoring_requests_total", "overloaded"] == sum(by_reason.values())
+
+
+def test_the_offered_load_falls_when_nothing_arrives(board: Scoreboard):
+    """An autoscaler sees what arrives, not what was admitted; an idle service offers nothing."""
+    row = board.mine.admission
+    row.slots, row.waiting, row.shedding = 2, 3, 1
+    row.offer(NOW, 40.0)
+    found = scraped(board)
+    assert found["scoring_offered_load",] == pytest.approx(2.0)
+    shown = ("slots", "queue", "shedding", "offered_work_seconds_total")
+    assert [found[f"scoring_{name}",] for name in shown] == [2, 3, 1, 40]
+    row.recent_at -= 60
+    found = scraped(board)
+    assert found["scoring_offered_load",] < 0.01
+    assert found["scoring_shedding",] == 0
+    assert found["scoring_offered_work_seconds_total",] == 40
 
 
 def test_a_request_that_died_with_its_worker_is_an_error_of_ours(board: Scoreboard):

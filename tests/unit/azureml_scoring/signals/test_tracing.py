@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import StatusCode
 
-from azureml_scoring.errors import ModelFailed
+from azureml_scoring.errors import ModelFailed, Overloaded, OverloadReason
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import PREDICT, READ, REQUEST
 from azureml_scoring.signals import tracing
@@ -80,6 +80,14 @@ def test_a_failure_of_ours_is_an_error(status: int, expected: StatusCode):
     assert span.status.status_code is expected
     assert span.attributes
     assert span.attributes["error.type"] == "model_failed"
+
+
+def test_a_refusal_has_its_reason():
+    """The span says why the service refused the request."""
+    error = Overloaded("no", reason=OverloadReason.DEADLINE)
+    span = sent(done(status=503, error=error))["score"]
+    assert span.attributes
+    assert span.attributes["reason"] == "deadline"
 
 
 def test_what_can_not_be_sent_is_told_once(monkeypatch: pytest.MonkeyPatch):

@@ -13,13 +13,14 @@ import support
 from azureml_scoring.errors import StartupError
 from hostile_server import answer, hostile
 from mlops.rollout import targets
-from mlops.soak.table import BEGIN, END
 from places import REPOSITORY
 from still_endpoint import GREEN, Described, Still
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from mlops.soak.table import BEGIN, END
+
     folder = tmp_path_factory.mktemp("good")
     estimator, frame = support.plain_regression()
     frame.columns = ["a", "b"]

@@ -97,6 +97,15 @@ def test_a_managed_endpoints_424_is_decoded(status: int, said: str, own: int):
     assert model_status(status, {STATUS_HEADER: said}) == own
 
 
+def test_bodies_are_sent_all_alike_often():
+    """In each round comes each once, in an order that is the same each time."""
+    first, second = (mix.Bodies(["1", "2", "3"]) for _ in range(2))
+    bodies = [first.next() for _ in range(9)]
+    assert bodies == [second.next() for _ in range(9)]
+    for begin in (0, 3, 6):
+        assert {body for _, body in bodies[begin : begin + 3]} == {b"1", b"2", b"3"}
+
+
 @given(st.lists(st.floats(0.1, 1000), min_size=1))
 def test_percentiles_are_latencies_that_were(latencies: list[float]):
     """Each is a latency that this share of the requests, or more, did not exceed."""
@@ -195,6 +204,10 @@ def test_the_report_comes_with_its_figures(tmp_path: Path):
         (["--mix", "good"], "good=70,cached=20"),
         (["--mix", "good=0"], "at least one kind"),
         (["--mix", "fast=1"], "good=70,cached=20"),
+        (["--open", "half"], "as 0.5,0.9,1.2,2,5."),
+        (["--open", "0,1"], "multiples of the capacity above 0"),
+        (["--open", "2", "--stages", "1s@5"], "Give either --stages or --open."),
+        (["--open", "2", "--out", "/dev/null/report"], "choose another place"),
         (["--errors", "101"], "give a percentage above 0 and up to 100."),
         (["--errors", "0"], "give a percentage above 0 and up to 100."),
         (["--availability", "100"], "give a percentage from 0 and below 100."),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import at_most
 from mlops.endpoint import EndpointError, Status
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import RolloutOutcome
@@ -170,7 +171,7 @@ def test_whoever_still_has_traffic_still_scales(endpoint: Simulated, tmp_path: P
     assert endpoint.scaled == {OLD: 3, NEW: 8}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=at_most(12), deadline=None)
 @given(
     bad=st.sampled_from([{}, {"failing": 0.3}]),
     killed_at=st.integers(1, 160),

@@ -69,7 +69,6 @@ rollouts = st.lists(st.sampled_from(["started", *SHAPES]).flatmap(events), max_s
 )
 
 
-@settings(max_examples=100)
 @given(rollouts, st.data())
 def test_a_writing_that_was_cut_off_costs_only_itself(
     rollout: list[tuple[str, dict[str, Any]]], data: st.DataObject
@@ -103,7 +102,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100)
 @given(rollouts, st.data())
 def test_a_value_of_another_kind_is_told(
     rollout: list[tuple[str, dict[str, Any]]], data: st.DataObject
@@ -124,7 +122,6 @@ def test_a_value_of_another_kind_is_told(
         read(file)
 
 
-@settings(max_examples=100)
 @given(
     rollouts,
     st.binary(max_size=30) | JSON.map(lambda found: json.dumps(found).encode()),

@@ -1,3 +1,6 @@
+import threading
+
+import joblib
 import numpy as np
 import pytest
 from scripted import EXIT, FAIL, SHORT, Scripted
@@ -102,3 +105,19 @@ def test_whose_fault_an_exception_is(error: BaseException, later: type[Exception
     ask(predictor, 0.0)
     with pytest.raises(later):
         ask(predictor, 1.0)
+
+
+class Parallel(Scripted):
+    """Notes the threads that compute its answers."""
+
+    def predict(self, X: np.ndarray) -> list[int]:
+        return joblib.Parallel(n_jobs=-1, require="sharedmem")(
+            joblib.delayed(threading.get_ident)() for _ in X
+        )
+
+
+def test_an_estimator_fitted_with_n_jobs_computes_on_the_thread_of_its_slot():
+    """Threads for each request would cost more than they save, and take processors from others."""
+    predictor = Predictor(Parallel(), Contract((Feature(None),), ("predict",)))
+    answers = predictor(Batch(np.zeros((8, 1)), "predict"))
+    assert set(answers) == {threading.get_ident()}

@@ -57,7 +57,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("text", "why"), REFUSED.values(), ids=REFUSED)
+SLOW = {"many values"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        pytest.param(*refused, id=name, marks=[pytest.mark.slow] * (name in SLOW))
+        for name, refused in REFUSED.items()
+    ],
+)
 def test_what_no_deployment_holds_is_refused_at_once(text: str, why: str):
     """A YAMLError says the reason before memory or time is spent."""
     with pytest.raises(yaml.YAMLError) as caught:

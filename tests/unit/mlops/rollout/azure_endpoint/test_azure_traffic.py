@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from arm.setting import ENDPOINT, Setting, both, refusal
 from arm.workspace import GROUP, SUBSCRIPTION
+from examples import at_most
 from mlops.endpoint import Traffic, direct
 
 
@@ -52,7 +53,7 @@ def test_setting_the_same_traffic_again_sends_nothing(here: Setting):
     assert len(here.server.sent("PUT")) == before
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=at_most(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(0, 50)), min_size=1, max_size=4))
 def test_any_order_of_steps_ends_where_the_last_one_says(
     here: Setting, steps: list[tuple[int, int]]

@@ -1,0 +1,175 @@
+"""The protocol of our worker's connections: the express lane, with a backlog while the loop is
+behind.
+
+A whole request then waits in the backlog, which calls ``compute`` or ``refuse`` later. What arrives
+on its connection meanwhile is kept and read after that, so that answers keep their order. Of
+requests that were sent in one piece, each joins the backlog once the one before it is answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from azureml_scoring.errors import Overloaded
+from azureml_scoring.http.express_lane import CLOSE, ExpressLane
+from azureml_scoring.request import MustWait
+
+PIPELINED = (
+    "The service has more work than it can do at once; send the next request after this answer."
+)
+
+
+class WaitingRequest:
+    """A whole request, which waits to be answered."""
+
+    def __init__(
+        self,
+        connection: FrontProtocol,
+        environ: dict[str, Any],
+        body: bytes,
+        connection_line: str,
+    ) -> None:
+        self.environ = environ
+        self.body = body
+        self.connection_line = connection_line
+        self.since = time.perf_counter()
+        self._connection = connection
+
+    def compute(self) -> None:
+        self._connection.compute(self)
+
+    def refuse(self, error: Overloaded) -> None:
+        self._connection.refuse(self, error)
+
+
+class FrontProtocol(ExpressLane):
+    """One connection. ``_waiting``: its requests that wait, of which the first is in the backlog;
+    ``_last``: the last of them, until the parser begins another; ``_later``: what arrived behind
+    them; ``_eof``: no more will."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: Any | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._backlog = self._turn.backlog
+        self._waiting = deque[WaitingRequest]()
+        self._last: WaitingRequest | None = None
+        self._later = b""
+        self._eof = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._waiting:
+            self._later += data
+            self.flow.pause_reading()
+        else:
+            super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self._last = None
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        if self._express is not None and (self._backlog.behind or self._waiting):
+            self._wait(self._express)
+        else:
+            super().on_message_complete()
+
+    def _wait(self, environ: dict[str, Any]) -> None:
+        self._last = WaitingRequest(self, environ, self._body, self._connection_line)
+        self._waiting.append(self._last)
+        self._express, self._unaccounted = None, 0
+        if len(self._waiting) == 1:
+            self._backlog.join(self._last, len(self._last.body))
+
+    def compute(self, request: WaitingRequest) -> None:
+        """Answer the request that waited longest, in this turn of the loop or on a thread."""
+        waited_s = time.perf_counter() - request.since
+        try:
+            if not self._over:
+                self._answer(request.environ, request.body, request.connection_line, waited_s)
+        except MustWait:
+            self._to_a_thread(request)
+        self._go_on_reading()
+
+    def refuse(self, request: WaitingRequest, error: Overloaded) -> None:
+        """Answer the request that waited longest with this error."""
+        if not self._over:
+            self._write_refusal(request.environ, error, request.connection_line, request.since)
+        self._go_on_reading()
+
+    def _to_a_thread(self, request: WaitingRequest) -> None:
+        """Hand on the request, if the parser has not begun the next one."""
+        if request is not self._last:
+            error = Overloaded(PIPELINED)
+            self._write_refusal(request.environ, error, request.connection_line, request.since)
+            return
+        self._waiting.clear()
+        self._replay_to_a_thread()
+        if request.connection_line is CLOSE:  # the parser no longer knows
+            self.drain()
+
+    def _go_on_reading(self) -> None:
+        """Let the next request join the backlog, or read what arrived meanwhile."""
+        if self._waiting:
+            self._waiting.popleft()
+        if self._waiting:
+            self._backlog.join(self._waiting[0], len(self._waiting[0].body))
+            return
+        later, self._later = self._later, b""
+        if later:
+            self.flow.resume_reading()
+            self.data_received(later)
+        if self._eof and not self._waiting and not self.eof_received():
+            self.transport.close()
+
+    def _refuse_waiting(self) -> None:
+        """Refuse all that wait, as something else must be answered behind them at once."""
+        if not self._waiting:
+            return
+        self._backlog.leave(self._waiting[0])
+        waiting, error = list(self._waiting), Overloaded(PIPELINED)
+        self._waiting.clear()
+        for request in waiting:
+            if not self._over:
+                self._write_refusal(request.environ, error, request.connection_line, request.since)
+
+    def _replay_to_uvicorn(self) -> None:
+        if not self.parser.should_upgrade():  # then it is read again without the offer
+            self._refuse_waiting()
+        super()._replay_to_uvicorn()
+
+    def _settle(self) -> None:
+        self._refuse_waiting()
+        super()._settle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._waiting:
+            self._backlog.leave(self._waiting[0])
+            self._waiting.clear()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        if self._waiting:
+            self._eof = True
+            return True
+        return super().eof_received()
+
+    def look(self, now: float) -> None:
+        if not self._waiting:
+            super().look(now)
+
+    def shutdown(self) -> None:
+        if not self._waiting:
+            super().shutdown()
+
+    def standing(self) -> tuple[bool, float] | None:
+        return None if self._waiting else super().standing()

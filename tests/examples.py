@@ -1,0 +1,8 @@
+"""How many examples Hypothesis tries."""
+
+from hypothesis import settings
+
+
+def at_most(count: int) -> int:
+    """Return the count, or the profile's if that is lower, as it is in `make quick`."""
+    return min(count, settings().max_examples)
