@@ -128,7 +128,7 @@ def test_a_request_that_shares_a_score_waits_only_for_its_slot():
     now = trained(queue, ROW, 0.1)
     opened(queue, now)
     queue.start(now)
-    ticket = opened(queue, now)
+    ticket = opened(queue, now, max_rows=16)
     for _ in range(4):
         assert queue.arrive(now, LATER) is None
         assert queue.share(ticket, 1, now, LATER) is None
