@@ -27,7 +27,7 @@ beside many connections."""
 SLOTS = (1, 2, 48)
 SLOT_MODELS = ("gil", "free", "wait", "bimodal", "forest")
 BATCHING_MODEL, BATCHING_LOAD = "gil", 5.0
-BATCHING_OFF = {"SCORING_MICRO_BATCH_MS": "0"}
+BATCHING_OFF = {"SCORING_MICRO_BATCH_ROWS": "1"}
 CONNECTIONS_MODEL, MANY_CONNECTIONS = "compiled", 900
 SEARCH_LOAD, SEARCH_S = 2.0, 4.0
 

@@ -23,6 +23,7 @@ class Source:
         self._model = SimpleNamespace(
             quick=None,
             each=None,
+            joint_rows=1,
             name="m",
             version="v1.2.3",
             contract=Contract((Feature("a"),), ("predict",)),

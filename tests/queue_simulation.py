@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.admission.slot_queue import SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.models.batch_size import BatchSize
 
 READING_S = 0.002
 """From a request's arrival until its body is read."""
@@ -16,10 +17,12 @@ READING_S = 0.002
 
 @dataclass(frozen=True)
 class Work:
-    """What one request needs: ``seconds`` of a processor that it has for itself."""
+    """What one request needs: ``seconds`` of a processor that it has for itself. ``joined_s``: what
+    it adds to a score that it shares."""
 
     kind: WorkKind
     seconds: float
+    joined_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Ended:
 
 @dataclass
 class Worker:
-    """``processors``: scores beyond that number share them, as the system or the GIL does it."""
+    """``processors``: scores beyond that number share them, as the system or the GIL does it.
+    ``max_rows``: so many requests of one row share a score; 0: none."""
 
     slots: int
     processors: float
     objective_s: float = 0.2
     deadline_s: float = 25.0
+    max_rows: int = 0
     ended: list[Ended] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,9 +53,10 @@ class Worker:
             max_running=2 * self.slots,
             max_requests=1000,
         )
+        self._batch_size = BatchSize(self.max_rows, self.objective_s)
         self._now = 0.0
         self._left: dict[Ticket, float] = {}
-        self._of: dict[Ticket, tuple[float, Work]] = {}
+        self._of: dict[Ticket, list[tuple[float, Work]]] = {}
 
     def run(self, rate: float, seconds: float, work: Callable[[int], Work]) -> list[Ended]:
         """Offer ``rate`` requests a second, evenly; return what became of each."""
@@ -91,24 +97,36 @@ class Worker:
         return self._now + min(self._left.values(), default=float("inf")) / self._speed()
 
     def _join(self, arrived: float, work: Work) -> None:
-        ticket = Ticket(work.kind, self._now, arrived + self.deadline_s)
-        if self.queue.join(ticket, self._now):
+        due = arrived + self.deadline_s
+        ticket = next((ticket for ticket in self.queue.waiting if ticket.room), None)
+        if ticket:
+            refusal = self.queue.share(ticket, 1, self._now, due)
+        else:
+            ticket = Ticket(work.kind, self._now, due, 1, self._batch_size.rows)
+            refusal = self.queue.join(ticket, self._now)
+        if refusal:
             self._leave(arrived, answered=False)
         else:
-            self._of[ticket] = arrived, work
+            self._of.setdefault(ticket, []).append((arrived, work))
 
     def _start(self) -> None:
         for ticket in list(self.queue.waiting):
             if self._now - ticket.joined >= self.queue.limit.patience_s(ticket.work_s):
                 self.queue.withdraw(ticket)
-                self._leave(self._of.pop(ticket)[0], answered=False)
+                self._leave_all(ticket, answered=False)
         while ticket := self.queue.start(self._now):
-            self._left[ticket] = self._of[ticket][1].seconds
+            (_, first), *others = self._of[ticket]
+            self._left[ticket] = first.seconds + sum(work.joined_s for _, work in others)
 
     def _finish(self, ticket: Ticket) -> None:
         del self._left[ticket]
         self.queue.finish(ticket, self._now)
-        self._leave(self._of.pop(ticket)[0], answered=True)
+        self._batch_size.add(ticket.rows, self._now - ticket.started)
+        self._leave_all(ticket, answered=True)
+
+    def _leave_all(self, ticket: Ticket, *, answered: bool) -> None:
+        for arrived, _ in self._of.pop(ticket):
+            self._leave(arrived, answered=answered)
 
     def _leave(self, arrived: float, *, answered: bool) -> None:
         self.queue.leave()

@@ -23,7 +23,6 @@ from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.models.loading import load
-from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import Hook
 from azureml_scoring.service import Service
@@ -91,7 +90,6 @@ def build(settings: Settings) -> Application:
         admission,
         cache,
         limits,
-        batcher=_batcher(settings, admission),
         deployment=settings.deployment_name,
         null_for_non_finite=settings.scoring_non_finite_output == "null",
         overload_status=int(settings.scoring_overload_status),
@@ -133,15 +131,6 @@ def _data_collections(
             yield DataCollection(
                 lambda: data_sinks.files(lifecycle.model, folder), share=share, drop=drop
             )
-
-
-def _batcher(settings: Settings, admission: Admission) -> MicroBatcher | None:
-    if not settings.scoring_micro_batch_ms:
-        return None
-    window = settings.scoring_micro_batch_ms / 1000
-    return MicroBatcher(
-        admission.compute, window=window, max_rows=settings.scoring_micro_batch_rows
-    )
 
 
 def start(settings: Settings) -> Application:

@@ -24,13 +24,12 @@ class ModelRunner:
     def __init__(
         self,
         admission: Admission,
-        batcher: MicroBatcher | None,
         *,
         null_for_non_finite: bool,
         clock: Callable[[], float],
     ) -> None:
         self._admission = admission
-        self._batcher = batcher
+        self._batcher = MicroBatcher(admission)
         self._null_for_non_finite = null_for_non_finite
         self._clock = clock
         self._has_answered = False
@@ -55,7 +54,7 @@ class ModelRunner:
             answers = inline(batch)
             outcome.seconds[PREDICT] += self._clock() - begun
         else:
-            answers = self._run_in_slot(model.predict, batch, due, gone, outcome, begun)
+            answers = self._run_in_slot(model, batch, due, gone, outcome, begun)
         bad = non_finite(answers)
         if bad:
             outcome.non_finite += bad
@@ -66,26 +65,29 @@ class ModelRunner:
 
     def _run_in_slot(
         self,
-        predict: Predict,
+        model: Model,
         batch: Batch,
         due: float,
         gone: Gone,
         outcome: Outcome,
         queued: float,
     ) -> list[Any]:
-        """Predict in a slot, with a batcher together with the rows of other requests."""
+        """Predict in a slot, together with the rows of other requests if the model allows it."""
+        if model.joint_rows > 1:
+            answers = self._batcher.predict(model, batch, due, gone)
+            outcome.seconds[QUEUE] += self._clock() - queued - answers.predict_s
+            outcome.seconds[PREDICT] += answers.predict_s
+            return answers.values
 
-        def timed(rows: Batch) -> list[Any]:
+        def timed() -> list[Any]:
             begun = self._clock()
             outcome.seconds[QUEUE] += begun - queued
-            answers = predict(rows)
+            answers = model.predict(batch)
             outcome.seconds[PREDICT] += self._clock() - begun
             return answers
 
-        if self._batcher:
-            return self._batcher.predict(timed, batch, due)
         kind = WorkKind.of(batch.method, len(batch.X))
-        return self._admission.compute(lambda: timed(batch), kind, due, gone)
+        return self._admission.compute(timed, kind, due, gone)
 
     def _refuse_non_finite(self, model: Model) -> None:
         """Raise, unless NaN and infinity become null.

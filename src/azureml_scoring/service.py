@@ -14,7 +14,6 @@ from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.log import text
 from azureml_scoring.model_runner import ModelRunner
-from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.request import Answer, Hook, Request
 from azureml_scoring.scoring import ModelSource, Parts, Scoring
 from cache import ResponseCache
@@ -30,7 +29,6 @@ class Service:
         cache: ResponseCache,
         limits: Limits,
         *,
-        batcher: MicroBatcher | None = None,
         deployment: str,
         null_for_non_finite: bool = False,
         overload_status: int = 503,
@@ -44,7 +42,7 @@ class Service:
             source,
             cache,
             limits,
-            ModelRunner(admission, batcher, null_for_non_finite=null_for_non_finite, clock=clock),
+            ModelRunner(admission, null_for_non_finite=null_for_non_finite, clock=clock),
             text(deployment),
             overload_status,
             expose_traceback,

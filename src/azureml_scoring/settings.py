@@ -108,11 +108,9 @@ class Settings:
     """Scores that a worker computes at once. 0: as many as a trial of the model says when it is
     loaded, corrected while it runs."""
 
-    scoring_micro_batch_ms: MillisecondsOrZero = 0
-    """Join requests in flight into one `predict`, waiting so long for more. 0: off."""
-
-    scoring_micro_batch_rows: Count = 64
-    """Most rows in such a joint `predict`."""
+    scoring_micro_batch_rows: CountOrZero = 0
+    """Most rows in a `predict` that several waiting requests share. 0: 64 if that is cheaper and
+    gives the same bits, else 1 ([how](adr/0014-micro-batching.md)). 1: never."""
 
     scoring_max_in_flight: Count = 48
     """Requests that a worker holds, computing or waiting; more get 503. Capped below the thread

@@ -89,7 +89,7 @@ def test_garbage_collection_does_not_go_through_what_start_up_left(one_worker: S
 def test_joined_requests_get_their_own_answers(tmp_path: Path):
     """With micro-batching twenty clients with good and bad values get their own answers."""
     model = support.scripted(tmp_path, "Steady")
-    env = ONE_WORKER | {"SCORING_MICRO_BATCH_MS": "20", "SCORING_CACHE": "off"}
+    env = ONE_WORKER | {"SCORING_MICRO_BATCH_ROWS": "8", "SCORING_CACHE": "off"}
     with serving(model, tmp_path, **env) as server, ThreadPoolExecutor(20) as clients:
         answers = list(
             clients.map(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from azureml_scoring.admission.refusals import Refusals
@@ -48,12 +48,12 @@ class Admission:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.objective = objective
         self._row = row
-        self._objective = objective
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
-        self._queue = SlotQueue[_WaitingTicket](
+        self._queue = SlotQueue[SlotTicket](
             self.new_limit(),
             slots=slots,
             max_running=slots * SLOTS_WHEN_LENT if lend else slots,
@@ -85,7 +85,7 @@ class Admission:
 
     def new_limit(self) -> WaitLimit:
         """Return the limit of the wait in one queue."""
-        return WaitLimit(self._objective)
+        return WaitLimit(self.objective)
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -167,39 +167,73 @@ class Admission:
         ``gone``: the client has hung up; then nothing is computed. Raises what ``score`` raises,
         Overloaded, DeadlineExceeded or ClientGone.
         """
-        ticket = _WaitingTicket(kind, self._clock(), due)
+        ticket = self.queue(kind, due)
+        try:
+            self.wait_for_slot(ticket, due)
+            if gone():
+                raise ClientGone("The client closed the connection before its turn came.")
+            future = self.run(ticket, score)
+        except BaseException:  # the server's SIGALRM may strike anywhere
+            self.withdraw(ticket)
+            raise
+        return self.result(future, due)
+
+    def queue(self, kind: WorkKind, due: float, *, rows: int = 0, max_rows: int = 0) -> SlotTicket:
+        """Return a ticket that waits for a slot. ``max_rows``: others may share its score until it
+        has so many. Raises Overloaded or DeadlineExceeded."""
+        ticket = SlotTicket(kind, self._clock(), due, rows, max_rows)
         if due <= ticket.joined:
             raise self._too_late()
         with self._lock:
             if refusal := self._queue.join(ticket, ticket.joined):
                 raise self._refused(refusal)
             self._start_next()
-        try:
-            self._wait_for_slot(ticket)
-            if gone():
-                raise ClientGone("The client closed the connection before its turn came.")
-            future = self._threads.submit(self._in_slot, score, ticket)
-        except BaseException:  # the server's SIGALRM may strike anywhere
-            self._withdraw(ticket)
-            raise
-        try:
-            return future.result(timeout=max(due - self._clock(), 0))
-        except TimeoutError:
-            raise self._too_late() from None
+        return ticket
 
-    def _wait_for_slot(self, ticket: _WaitingTicket) -> None:
-        """Return once the ticket has a slot. Raises Overloaded."""
-        latest = min(ticket.joined + self._queue.limit.patience_s(ticket.work_s), ticket.due)
+    def share(self, ticket: SlotTicket, rows: int, due: float) -> None:
+        """Let another request share the score of a ticket that has room. Raises Overloaded."""
+        with self._lock:
+            if refusal := self._queue.share(ticket, rows, self._clock(), due):
+                raise self._refused(refusal)
+
+    def unshare(self, ticket: SlotTicket, rows: int) -> None:
+        """Take one of several requests out of a score that has not begun."""
+        with self._lock:
+            self._queue.unshare(ticket, rows)
+
+    def withdraw(self, ticket: SlotTicket) -> None:
+        """Take back a ticket whose score has not begun."""
+        with self._lock:
+            self._queue.withdraw(ticket)
+            self._start_next()
+
+    def wait_for_slot(self, ticket: SlotTicket, due: float) -> None:
+        """Return once the ticket has a slot. Raises Overloaded or DeadlineExceeded."""
+        now = self._clock()
+        latest = min(now + self._queue.limit.patience_s(ticket.work_s), due)
         while not ticket.has_slot.is_set():
             with self._lock:
                 self._start_next()  # a slot may have been lent
                 now = self._clock()
                 if now >= latest and not ticket.has_slot.is_set():
+                    if now >= due:
+                        raise self._too_late()
                     raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
                 wake = min(latest, self._queue.next_lending(now))
             ticket.has_slot.wait(max(wake - now, 0))
 
-    def _in_slot(self, score: Callable[[], T], ticket: _WaitingTicket) -> T:
+    def run(self, ticket: SlotTicket, score: Callable[[], T]) -> Future[T]:
+        """Begin the score of a ticket that has a slot."""
+        return self._threads.submit(self._in_slot, score, ticket)
+
+    def result(self, future: Future[T], due: float) -> T:
+        """Wait for a score. Raises what it raised, or DeadlineExceeded."""
+        try:
+            return future.result(timeout=max(due - self._clock(), 0))
+        except TimeoutError:
+            raise self._too_late() from None
+
+    def _in_slot(self, score: Callable[[], T], ticket: SlotTicket) -> T:
         watch = Stopwatch()
         try:
             return score()
@@ -210,11 +244,6 @@ class Admission:
                 if self._correction:
                     self._use(self._correction.note(spent, ticket.beside))
                 self._start_next()
-
-    def _withdraw(self, ticket: _WaitingTicket) -> None:
-        with self._lock:
-            self._queue.withdraw(ticket)
-            self._start_next()
 
     def _start_next(self) -> None:
         """Give free slots to those that wait, and publish the state."""
@@ -235,13 +264,13 @@ class Admission:
         return DeadlineExceeded("No answer before the request's deadline.")
 
 
-class _WaitingTicket(Ticket):
-    """A ticket whose thread waits for ``has_slot``. ``beside``: it began as one of so many."""
+class SlotTicket(Ticket):
+    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many."""
 
     beside = 1
 
-    def __init__(self, kind: WorkKind, joined: float, due: float) -> None:
-        super().__init__(kind, joined, due)
+    def __init__(self, kind: WorkKind, joined: float, due: float, rows: int, max_rows: int) -> None:
+        super().__init__(kind, joined, due, rows, max_rows)
         self.has_slot = threading.Event()
 
 

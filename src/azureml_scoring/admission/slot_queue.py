@@ -5,6 +5,7 @@ Each call says what time it is, in seconds of any clock that does not go back.
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -35,18 +36,27 @@ class Refusal(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """A request that waits for a slot or has one.
+    """A request that waits for a slot or has one, or several that share a score.
 
     ``work_s``: how long it is expected to be computed; ``started``: infinity until then.
+    ``requests``, ``rows``: what shares the score; ``max_rows``: 0 if nothing may.
     """
 
     kind: WorkKind
     joined: float
     due: float
+    rows: int = 0
+    max_rows: int = 0
+    requests: int = 1
     work_s: float = 0.0
     order: float = 0.0
     started: float = math.inf
     lends_at: float = math.inf
+
+    @property
+    def room(self) -> int:
+        """How many rows more may share the score."""
+        return max(self.max_rows - self.rows, 0)
 
 
 AnyTicket = TypeVar("AnyTicket", bound=Ticket)
@@ -70,6 +80,7 @@ class SlotQueue(Generic[AnyTicket]):
         self.running: dict[AnyTicket, None] = {}
         self.waiting: list[AnyTicket] = []
         self._admitted = 0
+        self._max_rows = 1
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
         self._measured = -math.inf
@@ -85,9 +96,12 @@ class SlotQueue(Generic[AnyTicket]):
 
     def would_refuse(self, now: float, due: float) -> Refusal | None:
         """Return what ``arrive`` would."""
-        wait = self.expected_wait(now)
+        ahead = self._work_ahead()
+        wait = self._wait_behind(now, ahead)
         if self._admitted >= self.max_requests:
             return Refusal(OverloadReason.FULL, wait)
+        if self._max_rows > 1:
+            return self._judge(now, due, wait, self.times.mean, is_queued=ahead > 0)
         return self._judge(now, due, wait, self._slot_time.mean)
 
     def leave(self) -> None:
@@ -101,11 +115,38 @@ class SlotQueue(Generic[AnyTicket]):
         ticket.work_s = self.times.expected(ticket.kind)
         ticket.order = ticket.joined + SIZE_WEIGHT * ticket.work_s
         place = bisect_right(self.waiting, ticket.order, key=_order)
-        wait = self._wait_behind(now, sum(other.work_s for other in self.waiting[:place]))
-        refusal = self._judge(now, ticket.due, wait, ticket.work_s)
+        ahead = self._work_of(self.waiting[:place])
+        wait = self._wait_behind(now, ahead)
+        is_queued = ahead > 0 or not ticket.room
+        refusal = self._judge(now, ticket.due, wait, ticket.work_s, is_queued=is_queued)
         if refusal is None:
             self.waiting.insert(place, ticket)
+        self._max_rows = max(ticket.max_rows, 1)
         return refusal
+
+    def share(self, ticket: AnyTicket, rows: int, now: float, due: float) -> Refusal | None:
+        """Let another request, of so many ``rows``, share the score of a ticket that has room,
+        unless it is refused. The score must not have begun."""
+        wait, is_queued = 0.0, False
+        if ticket not in self.running:
+            ahead = self._work_of(self.waiting[: self.waiting.index(ticket)])
+            wait, is_queued = self._wait_behind(now, ahead), ahead > 0
+        kind = WorkKind.of(ticket.kind.method, ticket.rows + rows)
+        work = self.times.expected(kind)
+        refusal = self._judge(now, due, wait, work, is_queued=is_queued)
+        if refusal is None:
+            self._reshape(ticket, 1, rows)
+        return refusal
+
+    def unshare(self, ticket: AnyTicket, rows: int) -> None:
+        """Take one of several requests out of a score that has not begun."""
+        self._reshape(ticket, -1, -rows)
+
+    def _reshape(self, ticket: AnyTicket, requests: int, rows: int) -> None:
+        ticket.requests += requests
+        ticket.rows += rows
+        ticket.kind = WorkKind.of(ticket.kind.method, ticket.rows)
+        ticket.work_s = self.times.expected(ticket.kind)
 
     def withdraw(self, ticket: AnyTicket) -> None:
         """Take back a request that is not computed, whether it has a slot or not."""
@@ -134,9 +175,7 @@ class SlotQueue(Generic[AnyTicket]):
 
     def expected_wait(self, now: float) -> float:
         """Return the seconds that a request would wait for a slot that arrived now."""
-        queued = sum(ticket.work_s for ticket in self.waiting)
-        apart = self._admitted - len(self.running) - len(self.waiting)
-        return self._wait_behind(now, queued + max(apart, 0) * self._slot_time.mean)
+        return self._wait_behind(now, self._work_ahead())
 
     @property
     def slot_s(self) -> float:
@@ -158,8 +197,31 @@ class SlotQueue(Generic[AnyTicket]):
             return list(self.running)
         return [ticket for ticket in self.running if now < ticket.lends_at]
 
-    def _judge(self, now: float, due: float, wait: float, work: float) -> Refusal | None:
-        admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
+    def _work_ahead(self) -> float:
+        """Return the work that is done before that of a request that arrives now."""
+        seated = sum(ticket.requests for ticket in itertools.chain(self.running, self.waiting))
+        apart = max(self._admitted - seated, 0)
+        for place, ticket in enumerate(self.waiting):
+            if ticket.room > apart:
+                return self._work_of(self.waiting[:place])
+        if self._max_rows > 1:
+            apart_s = apart // self._max_rows * self.times.mean
+        else:
+            apart_s = apart * self._slot_time.mean
+        return self._work_of(self.waiting) + apart_s
+
+    def _work_of(self, tickets: list[AnyTicket]) -> float:
+        return sum(ticket.work_s for ticket in tickets)
+
+    def _judge(
+        self, now: float, due: float, wait: float, work: float, *, is_queued: bool = True
+    ) -> Refusal | None:
+        """``is_queued``: False if its score, which others may share, is the next to start. Then a
+        refusal would shorten nobody's wait."""
+        if is_queued:
+            admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
+        else:
+            admitted = wait <= self.limit.patience_s(work)
         stale = wait == 0 and now - self._measured > STALE_S
         if now + wait + (0 if stale else work) > due:
             return Refusal(OverloadReason.DEADLINE, wait)

@@ -24,6 +24,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
+from azureml_scoring.models.joint_rows import joint_rows
 from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
@@ -60,13 +61,21 @@ def load(settings: Settings) -> Model:
     with startup_error_when("it was tried"):
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
-        proven = not non_finite(predict(golden_check.batch_of(list(example[:1]), contract)))
+        X = golden_check.batch_of(list(example), contract).X
+        proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
         compiled, quick = open_compiled(source, predict, settings)
         if compiled:
             predict = threads.limited(compiled)
-        concurrency = None if quick else _try(predict, example, contract, settings)
+        concurrency = None if quick else _try(predict, X, contract, settings)
     slots = settings.scoring_slots or (concurrency.slots if concurrency else settings.processors)
     threads.limit(threads_beside(slots, settings.processors))
+    together = joint_rows(
+        predict,
+        X,
+        contract.methods,
+        setting=settings.scoring_micro_batch_rows,
+        cheaper=bool(concurrency and concurrency.rows_together_are_cheaper),
+    )
     return Model(
         name=source.name,
         version=source.version,
@@ -81,6 +90,7 @@ def load(settings: Settings) -> Model:
         quick=quick,
         predict=predict,
         each=compiled.each if compiled else None,
+        joint_rows=together,
         baselines=packaged.baselines if packaged else (),
         example=example,
         proven=proven,
@@ -110,10 +120,8 @@ def _warm_up(
     return [row]
 
 
-def _try(
-    predict: Predict, example: list[list[Any]], contract: Contract, settings: Settings
-) -> Concurrency:
-    X, method = golden_check.batch_of(list(example), contract).X, contract.methods[0]
+def _try(predict: Predict, X: np.ndarray, contract: Contract, settings: Settings) -> Concurrency:
+    method = contract.methods[0]
     one = Batch(X[:1], method)
     several = Batch(np.resize(X, (ROWS_TOGETHER, X.shape[1])), method)
     return trial(lambda: predict(one), lambda: predict(several), processors=settings.processors)

@@ -1,122 +1,182 @@
-"""Joins requests in flight into one ``predict``, if one row takes a model as long as many.
+"""Joins requests that wait for a slot into one ``predict``, if rows together are cheaper.
 
-The first request of a batch waits a little for others, computes for all, and hands each its rows.
-A joined request gets the same answer as a single one: if the joint computation fails, each request
-computes for itself.
+Where a slot is free a request is computed at once, alone. Else it waits, and requests of the same
+method that come meanwhile share its place in the queue. Their joint batch is closed when it has its
+slot, so nothing waits for more rows, and the batches grow with the load. If the model refuses a
+joint batch, its halves are computed separately, down to the request that is to blame.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from azureml_scoring.admission.admission import Admission, SlotTicket
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.errors import DeadlineExceeded, ModelFailed, ModelRefusedInput
+from azureml_scoring.errors import ClientGone, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.model import Predict
+from azureml_scoring.models.batch_size import BatchSize
+from azureml_scoring.models.model import Model, Predict
 
-RunInSlot = Callable[[Callable[[], list[Any]], WorkKind, float], list[Any]]
-"""Runs a score in a slot before its deadline, and returns the answers."""
+GONE = "The client closed the connection before its turn came."
+
+
+class Answers(NamedTuple):
+    """``values``: one for each row. ``predict_s``: from when the slot was had."""
+
+    values: list[Any]
+    predict_s: float
 
 
 class MicroBatcher:
-    """Joins the batches of concurrent requests.
-
-    ``window``: seconds to wait for more requests. ``max_rows``: rows of a joint batch.
-    """
+    """Joins concurrent requests of one model. ``clock``: that of ``admission``."""
 
     def __init__(
-        self,
-        compute: RunInSlot,
-        *,
-        window: float,
-        max_rows: int,
-        clock: Callable[[], float] = time.monotonic,
+        self, admission: Admission, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._compute = compute
-        self._window = window
-        self._max_rows = max_rows
+        self._admission = admission
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, _Joint] = {}
+        self._sizes: dict[str, BatchSize] = {}
 
-    def predict(self, predict: Predict, batch: Batch, due: float) -> list[Any]:
-        """Answer ``batch``, joined with others of its method. Raises what ``predict`` raises."""
-        joint, place = self._join(batch)
-        if place == 0:
-            self._lead(joint, batch.method, predict, due)
+    def predict(
+        self, model: Model, batch: Batch, due: float, gone: Callable[[], bool] = lambda: False
+    ) -> Answers:
+        """Answer ``batch``, joined with others of its method up to ``model.joint_rows``.
+
+        ``gone``: the client has hung up. Raises what ``model.predict`` raises, Overloaded,
+        DeadlineExceeded or ClientGone.
+        """
+        member = _Member(batch, due, gone)
+        joint = self._join(member, model.joint_rows)
         try:
-            answers = joint.answers[place].result(timeout=max(due - self._clock(), 0))
-        except TimeoutError:
-            raise DeadlineExceeded("No answer of the joint computation in time.") from None
-        if answers is not None:
-            return answers
-        return self._compute(lambda: predict(batch), WorkKind.of(batch.method, len(batch.X)), due)
+            self._admission.wait_for_slot(joint.ticket, due)
+            if gone():
+                raise ClientGone(GONE)
+        except BaseException:
+            self._leave(joint, member)
+            raise
+        self._run(joint, model.predict)
+        return self._admission.result(member.answers, due)
 
-    def _join(self, batch: Batch) -> tuple[_Joint, int]:
-        rows = len(batch.X)
+    def _join(self, member: _Member, max_rows: int) -> _Joint:
+        method, rows = member.batch.method, len(member.batch.X)
         with self._lock:
-            joint = self._open.get(batch.method)
-            if joint is None or joint.rows + rows > self._max_rows:
-                if joint is not None:
-                    joint.full.set()
-                joint = self._open[batch.method] = _Joint()
-            place = joint.add(batch)
-            if joint.rows >= self._max_rows:
-                joint.full.set()
-        return joint, place
-
-    def _lead(self, joint: _Joint, method: str, predict: Predict, due: float) -> None:
-        joint.full.wait(min(self._window, max(due - self._clock(), 0) / 2))
-        with self._lock:
-            if self._open.get(method) is joint:
-                del self._open[method]
-        try:
-            joint.share(
-                self._compute(
-                    lambda: predict(joint.whole(method)), WorkKind.of(method, joint.rows), due
-                )
+            joint = self._open.get(method)
+            if joint and joint.ticket.room >= rows:
+                self._admission.share(joint.ticket, rows, member.due)
+                joint.members.append(member)
+                return joint
+            if method not in self._sizes:
+                self._sizes[method] = BatchSize(max_rows, self._admission.objective)
+            ticket = self._admission.queue(
+                WorkKind.of(method, rows),
+                member.due,
+                rows=rows,
+                max_rows=self._sizes[method].rows,
             )
+            self._open[method] = joint = _Joint(ticket, member)
+            return joint
+
+    def _leave(self, joint: _Joint, member: _Member) -> None:
+        """Take a request out of a batch that is not closed."""
+        with self._lock:
+            if joint.is_closed:
+                return
+            if len(joint.members) > 1:
+                self._drop(joint, member)
+            else:
+                self._close(joint)
+                self._admission.withdraw(joint.ticket)
+
+    def _run(self, joint: _Joint, predict: Predict) -> None:
+        """Close the batch and compute it, unless another of its requests has done so."""
+        with self._lock:
+            if joint.is_closed:
+                return
+            self._close(joint)
+            for member in joint.members[:]:
+                if len(joint.members) > 1 and not member.is_wanted(self._clock()):
+                    self._drop(joint, member)
+        try:
+            self._admission.run(
+                joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
+            )
+        except BaseException as error:  # no thread can be started
+            self._admission.withdraw(joint.ticket)
+            _fail(joint.members, error)
+
+    def _close(self, joint: _Joint) -> None:
+        joint.is_closed = True
+        method = joint.ticket.kind.method
+        if self._open.get(method) is joint:
+            del self._open[method]
+
+    def _drop(self, joint: _Joint, member: _Member) -> None:
+        joint.members.remove(member)
+        self._admission.unshare(joint.ticket, len(member.batch.X))
+        if member.gone():
+            member.answers.set_exception(ClientGone(GONE))
+
+    def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
+        """Give each member its answers. ``begun``: when the slot was had."""
+        whole, started = _whole(members), self._clock()
+        try:
+            values = predict(whole)
         except (ModelFailed, ModelRefusedInput) as error:
-            joint.give_up(error if len(joint.batches) == 1 else None)
+            if len(members) == 1:
+                _fail(members, error)
+                return
+            half = len(members) // 2
+            self._predict(predict, members[:half], begun)
+            self._predict(predict, members[half:], begun)
         except BaseException as error:
-            joint.give_up(error)
+            _fail(members, error)
+        else:
+            now, start = self._clock(), 0
+            with self._lock:
+                self._sizes[whole.method].add(len(whole.X), now - started)
+            for member in members:
+                end = start + len(member.batch.X)
+                member.answers.set_result(Answers(values[start:end], now - begun))
+                start = end
+
+
+class _Member:
+    """A request of a joint batch."""
+
+    def __init__(self, batch: Batch, due: float, gone: Callable[[], bool]) -> None:
+        self.batch = batch
+        self.due = due
+        self.gone = gone
+        self.answers: Future[Answers] = Future()
+
+    def is_wanted(self, now: float) -> bool:
+        return now < self.due and not self.gone()
 
 
 class _Joint:
-    """Batches that are computed as one. An answer of None means: compute it yourself."""
+    """Requests that share a slot; until it is closed, others may join."""
 
-    def __init__(self) -> None:
-        self.batches: list[np.ndarray] = []
-        self.answers: list[Future[list[Any] | None]] = []
-        self.rows = 0
-        self.full = threading.Event()
+    def __init__(self, ticket: SlotTicket, first: _Member) -> None:
+        self.ticket = ticket
+        self.members = [first]
+        self.is_closed = False
 
-    def add(self, batch: Batch) -> int:
-        self.batches.append(batch.X)
-        self.answers.append(Future())
-        self.rows += len(batch.X)
-        return len(self.batches) - 1
 
-    def whole(self, method: str) -> Batch:
-        return Batch(
-            self.batches[0] if len(self.batches) == 1 else np.concatenate(self.batches), method
-        )
+def _whole(members: Sequence[_Member]) -> Batch:
+    first = members[0].batch
+    if len(members) == 1:
+        return first
+    return first._replace(X=np.concatenate([member.batch.X for member in members]))
 
-    def share(self, answers: list[Any]) -> None:
-        start = 0
-        for X, future in zip(self.batches, self.answers, strict=True):
-            future.set_result(answers[start : start + len(X)])
-            start += len(X)
 
-    def give_up(self, error: BaseException | None) -> None:
-        for future in self.answers:
-            if error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(error)
+def _fail(members: Sequence[_Member], error: BaseException) -> None:
+    for member in members:
+        member.answers.set_exception(error)

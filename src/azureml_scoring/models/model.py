@@ -38,6 +38,7 @@ class Model:
     predict: answers any batch.
     each: predicts several one-row batches in one call, with the same bits as one by one; None
         if the engine can't promise that.
+    joint_rows: most rows of several requests that are predicted in one call; 1: never.
     baselines: the training data's distribution, one per feature; empty if it is not known.
     example: rows that the model has answered.
     proven: its answers to the example are finite numbers.
@@ -58,6 +59,7 @@ class Model:
     quick: Quick | None
     predict: Predict
     each: Each | None = None
+    joint_rows: int = 1
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
     proven: bool = False

@@ -11,6 +11,7 @@ import pytest
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.joint_predict import JointPredict
 from azureml_scoring.request import MustWait, Outcome, Request
+from azureml_scoring.shared.measures import PREDICT, QUEUE
 from function_service import Source, ask, service
 
 
@@ -79,3 +80,15 @@ def test_a_request_that_was_admitted_before_its_body_was_read_is_not_admitted_ag
         request = Request("id-1", "t" * 32, lambda: b'{"data": [[1]]}')
         assert asked.score(request).status == 503
         assert asked.score_admitted(request, due).status == 200
+
+
+def test_joined_requests_say_how_long_they_waited_and_were_computed():
+    """Metrics and traces of each are as of one that is computed alone."""
+    source = Source(lambda batch: batch.X[:, 0].tolist())
+    source.loaded.joint_rows = 8
+    seen: list[Outcome] = []
+    asked = service(source=source, hooks=[seen.append])
+    status, body = ask(asked, {"data": [[1.5], [2.5]]}.items())
+    assert (status, body["predictions"]) == (200, [1.5, 2.5])
+    assert seen[0].seconds[QUEUE] > 0
+    assert seen[0].seconds[PREDICT] > 0

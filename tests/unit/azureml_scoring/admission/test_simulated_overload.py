@@ -4,6 +4,7 @@
 """
 
 import random
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -73,6 +74,19 @@ def goodput(requests: list[Ended], kind: ModelKind, within_s: float) -> float:
     return good / (kind.processors / kind.mean_s * SECONDS / 2)
 
 
+def joined(load: float, seed: int = 1, *, joined_s: float = 0.0, max_rows: int = 64) -> list[Ended]:
+    """Return the requests of the second half, if those that wait share a score of 50 ms, and each
+    adds ``joined_s`` to it. ``load``: in units of the capacity without sharing."""
+    numbers = random.Random(seed)
+
+    def work(number: int) -> Work:
+        return Work(ROW, noisy(0.05, numbers), joined_s)
+
+    worker = Worker(1, 1, max_rows=max_rows)
+    ended = worker.run(load / 0.05, SECONDS, work)
+    return [request for request in ended if request.arrived > SECONDS / 2]
+
+
 @pytest.mark.parametrize("load", [1.2, 2.0, 5.0])
 @pytest.mark.parametrize("name", KINDS)
 def test_above_capacity_as_much_is_answered_in_time_as_can_be_done(name: str, load: float):
@@ -101,3 +115,32 @@ def test_refusals_come_at_once(name: str):
     """At five times the capacity, 99 of 100 within the time that reading takes."""
     refused = sorted(request.seconds for request in offer(KINDS[name], 5.0) if not request.answered)
     assert refused[int(0.99 * len(refused))] < 0.005
+
+
+def median(requests: list[Ended]) -> float:
+    return statistics.median(request.seconds for request in requests if request.answered)
+
+
+def test_requests_that_share_scores_are_all_answered_in_time_at_five_times_the_capacity():
+    """If many rows take as long as one, 4.9 times the capacity comes within 200 ms."""
+    assert goodput(joined(5.0), KINDS["holds the GIL"], within_s=0.2) >= 4.9
+
+
+@pytest.mark.parametrize("load", [5.0, 20.0])
+def test_shared_scores_do_not_grow_until_they_are_late(load: float):
+    """If each row more adds a quarter, twice the capacity and more comes within 500 ms."""
+    requests = joined(load, joined_s=0.0125)
+    assert goodput(requests, KINDS["holds the GIL"], within_s=0.5) >= 2.0
+
+
+@pytest.mark.parametrize("joined_s", [0.0, 0.0125, 0.05])
+def test_below_capacity_sharing_makes_no_answer_later(joined_s: float):
+    """The median is that of requests that are computed alone, even where cost is by row."""
+    apart = joined(0.9, joined_s=joined_s, max_rows=1)
+    assert median(joined(0.9, joined_s=joined_s)) <= 1.02 * median(apart)
+
+
+def test_where_cost_is_by_row_sharing_loses_nothing():
+    """As much is answered within 500 ms as one by one, at twice the capacity."""
+    requests = joined(2.0, joined_s=0.05)
+    assert goodput(requests, KINDS["holds the GIL"], within_s=0.5) >= 0.95

@@ -114,6 +114,68 @@ def test_a_score_that_takes_much_longer_than_expected_lends_its_slot():
     assert queue.start(now + 10) is None, "twice the slots at most"
 
 
+def opened(queue: SlotQueue, now: float, max_rows: int = 8, due: float = LATER) -> Ticket:
+    """A request of one row that others may share a score with."""
+    assert queue.arrive(now, due) is None
+    ticket = Ticket(ROW, now, due, rows=1, max_rows=max_rows)
+    assert queue.join(ticket, now) is None
+    return ticket
+
+
+def test_a_request_that_shares_a_score_waits_only_for_its_slot():
+    """Requests before it in the same score cost it nothing, also those whose bodies are read."""
+    queue = slot_queue()
+    now = trained(queue, ROW, 0.1)
+    opened(queue, now)
+    queue.start(now)
+    ticket = opened(queue, now, max_rows=16)
+    for _ in range(4):
+        assert queue.arrive(now, LATER) is None
+        assert queue.share(ticket, 1, now, LATER) is None
+        assert queue.arrive(now, LATER) is None  # its body is being read
+    assert abs(queue.expected_wait(now) - 0.1) < 0.02
+
+
+def test_requests_that_share_a_score_are_not_refused_because_it_waits():
+    """A refusal would shorten nobody's wait, even with more work than can be done."""
+    queue = slot_queue()
+    now = trained(queue, ROW, 0.3)
+    queue.limit.strict = True
+    opened(queue, now)
+    queue.start(now)
+    ticket = opened(queue, now)
+    assert queue.arrive(now, LATER) is None
+    assert queue.share(ticket, 1, now, LATER) is None
+
+
+def test_a_shared_score_that_would_end_too_late_is_not_joined():
+    """A request is refused if it can't be answered before its deadline."""
+    queue = slot_queue()
+    now = trained(queue, ROW, 0.1)
+    opened(queue, now)
+    queue.start(now)
+    ticket = opened(queue, now)
+    assert queue.share(ticket, 1, now, now + 0.15).reason is OverloadReason.DEADLINE
+    assert (ticket.requests, ticket.rows) == (1, 1)
+
+
+def test_a_request_costs_its_part_of_a_shared_score():
+    """Twenty that share 100 ms take 5 ms each, so the offered load is told right."""
+    queue = slot_queue()
+    now = 0.0
+    for _ in range(50):
+        ticket = opened(queue, now, max_rows=64)
+        for _ in range(19):
+            assert queue.arrive(now, LATER) is None
+            assert queue.share(ticket, 1, now, LATER) is None
+        queue.start(now)
+        now += 0.1
+        queue.finish(ticket, now)
+        for _ in range(20):
+            queue.leave()
+    assert math.isclose(queue.slot_s, 0.005, rel_tol=0.1)
+
+
 class AnyTraffic(RuleBasedStateMachine):
     """Whatever arrives, in whatever order."""
 
@@ -132,8 +194,9 @@ class AnyTraffic(RuleBasedStateMachine):
     @rule(
         kind=st.sampled_from([ROW, TABLE, WorkKind.of("predict_proba", 1)]),
         wanted_for=st.sampled_from([0.05, 0.5, 25.0]),
+        max_rows=st.sampled_from([0, 1, 3]),
     )
-    def request(self, kind: WorkKind, wanted_for: float) -> None:
+    def request(self, kind: WorkKind, wanted_for: float, max_rows: int) -> None:
         due = self.now + wanted_for
         expected = self.queue.would_refuse(self.now, due)
         refusal = self.queue.arrive(self.now, due)
@@ -141,7 +204,7 @@ class AnyTraffic(RuleBasedStateMachine):
         if refusal:
             assert refusal.drain_s >= 0
             return
-        ticket = Ticket(kind, self.now, due)
+        ticket = Ticket(kind, self.now, due, rows=1, max_rows=max_rows)
         if self.queue.join(ticket, self.now):
             self.refused.append(ticket)
             self.queue.leave()
@@ -149,19 +212,44 @@ class AnyTraffic(RuleBasedStateMachine):
             self.admitted += 1
         self._start()
 
+    @precondition(lambda self: any(ticket.room for ticket in self.queue.waiting))
+    @rule(number=st.integers(0, 10), wanted_for=st.sampled_from([0.05, 0.5, 25.0]))
+    def request_that_shares(self, number: int, wanted_for: float) -> None:
+        tickets = [ticket for ticket in self.queue.waiting if ticket.room]
+        ticket, due = tickets[number % len(tickets)], self.now + wanted_for
+        if self.queue.arrive(self.now, due):
+            return
+        if self.queue.share(ticket, 1, self.now, due):
+            self.queue.leave()
+        else:
+            self.admitted += 1
+
+    @precondition(lambda self: any(ticket.requests > 1 for ticket in self.queue.waiting))
+    @rule(number=st.integers(0, 10))
+    def client_leaves_others(self, number: int) -> None:
+        shared = [ticket for ticket in self.queue.waiting if ticket.requests > 1]
+        self.queue.unshare(shared[number % len(shared)], 1)
+        self.queue.leave()
+
     @precondition(lambda self: self.queue.running)
     @rule(number=st.integers(0, 10))
     def score_ends(self, number: int) -> None:
         running = list(self.queue.running)
-        self.queue.finish(running[number % len(running)], self.now)
-        self.queue.leave()
+        ticket = running[number % len(running)]
+        self.queue.finish(ticket, self.now)
+        self._leave(ticket)
         self._start()
 
     @precondition(lambda self: self.queue.waiting)
     @rule(number=st.integers(0, 10))
     def client_leaves(self, number: int) -> None:
-        self.queue.withdraw(self.queue.waiting[number % len(self.queue.waiting)])
-        self.queue.leave()
+        ticket = self.queue.waiting[number % len(self.queue.waiting)]
+        self.queue.withdraw(ticket)
+        self._leave(ticket)
+
+    def _leave(self, ticket: Ticket) -> None:
+        for _ in range(ticket.requests):
+            self.queue.leave()
 
     def _start(self) -> None:
         while ticket := self.queue.start(self.now):
@@ -180,7 +268,9 @@ class AnyTraffic(RuleBasedStateMachine):
     @invariant()
     def limits_are_kept(self) -> None:
         assert len(self.queue.running) <= self.queue.max_running
-        assert len(self.queue.waiting) + len(self.queue.running) <= self.queue.max_requests
+        tickets = [*self.queue.waiting, *self.queue.running]
+        assert sum(ticket.requests for ticket in tickets) <= self.queue.max_requests
+        assert all(ticket.rows <= max(ticket.max_rows, 1) for ticket in tickets)
 
     @invariant()
     def an_idle_worker_expects_no_wait(self) -> None:

@@ -1,7 +1,9 @@
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,147 +11,243 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.errors import DeadlineExceeded, ModelRefusedInput, Overloaded
+from azureml_scoring.admission.admission import Admission
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, ModelRefusedInput, Overloaded
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.micro_batching import MicroBatcher
+from azureml_scoring.shared.scoreboard import WorkerRow
 
-BAD = -1.0
+BAD, BUSY = -1.0, -2.0
 
 
 class Model:
-    """Doubles the first value, refuses a batch with BAD in it, and keeps its batches."""
+    """Doubles the first value, refuses a batch with BAD in it, and keeps its batches. BUSY keeps it
+    busy until ``release``."""
 
-    def __init__(self) -> None:
-        self.asked: list[tuple[str, int]] = []
+    def __init__(self, joint_rows: int = 64) -> None:
+        self.joint_rows = joint_rows
+        self.calls: list[tuple[str, int]] = []
+        self.is_busy, self.release = threading.Event(), threading.Event()
 
-    def __call__(self, batch: Batch) -> list[Any]:
-        self.asked.append((batch.method, len(batch.X)))
+    def predict(self, batch: Batch) -> list[Any]:
+        if (batch.X == BUSY).any():
+            self.is_busy.set()
+            assert self.release.wait(60)
+            return [0.0] * len(batch.X)
+        self.calls.append((batch.method, len(batch.X)))
         if (batch.X == BAD).any():
             raise ModelRefusedInput("no")
         return (batch.X[:, 0] * 2).tolist()
 
 
-def at_once(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
-    return score()
+@dataclass
+class Worker:
+    """One slot, a batcher and a thread for each request."""
+
+    model: Model
+    admission: Admission
+    batcher: MicroBatcher
+    threads: ThreadPoolExecutor
+
+    def send(
+        self,
+        *values: float,
+        method: str = "predict",
+        wanted_for: float = 60.0,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> Future[list[Any]]:
+        """Begin a request with these rows; return once it waits or has ended."""
+        due = time.monotonic() + wanted_for
+        batch = Batch(np.array([[value] for value in values]), method)
+        requests = self.requests
+        future = self.threads.submit(self._request, batch, due, gone)
+        while self.requests == requests and not future.done() and self.model.is_busy.is_set():
+            time.sleep(0.001)
+        return future
+
+    def _request(self, batch: Batch, due: float, gone: Callable[[], bool]) -> list[Any]:
+        with self.admission.admit(due):
+            return self.batcher.predict(self.model, batch, due, gone).values
+
+    @property
+    def requests(self) -> int:
+        return sum(ticket.requests for ticket in self.admission._queue.waiting)
 
 
-def batch(*values: float, method: str = "predict") -> Batch:
-    return Batch(np.array([[value] for value in values]), method)
-
-
-def ask_all(batcher: MicroBatcher, model: Model, batches: list[Batch]) -> list[Any]:
-    """All at once; an error in place of answers where there was one."""
-    there = threading.Barrier(len(batches))
-
-    def ask(one: Batch) -> Any:
-        there.wait(30)
-        try:
-            return batcher.predict(model, one, time.monotonic() + 30)
-        except Exception as error:
-            return type(error)
-
-    with ThreadPoolExecutor(len(batches)) as threads:
-        return list(threads.map(ask, batches))
-
-
-@settings(max_examples=30)
-@given(
-    st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=5), min_size=1, max_size=8),
-    st.integers(1, 12),
-)
-def test_an_answer_does_not_depend_on_who_was_joined(rows: list[list[int]], max_rows: int):
-    """Whatever comes together, each request gets the answers to its own rows."""
-    model = Model()
-    batcher = MicroBatcher(at_once, window=0.005, max_rows=max_rows)
-    answers = ask_all(batcher, model, [batch(*map(float, values)) for values in rows])
-    assert answers == [[2.0 * value for value in values] for values in rows]
-    assert sum(count for _, count in model.asked) == sum(map(len, rows))
-
-
-def test_requests_at_once_are_one_predict():
-    """A full batch does not wait for the rest of the window."""
-    model = Model()
-    began = time.monotonic()
-    ask_all(
-        MicroBatcher(at_once, window=60, max_rows=6), model, [batch(float(i)) for i in range(6)]
+@contextmanager
+def worker(joint_rows: int = 64, max_in_flight: int = 48) -> Iterator[Worker]:
+    admission = Admission(
+        WorkerRow, slots=1, lend=False, max_in_flight=max_in_flight, objective=60.0, deadline=60.0
     )
-    assert model.asked == [("predict", 6)]
-    assert time.monotonic() - began < 60
+    with ThreadPoolExecutor(32) as threads:
+        model = Model(joint_rows)
+        try:
+            yield Worker(model, admission, MicroBatcher(admission), threads)
+        finally:
+            model.release.set()
+
+
+@contextmanager
+def busy_worker(joint_rows: int = 8) -> Iterator[Worker]:
+    """Its slot is taken until ``model.release`` is set."""
+    with worker(joint_rows) as one:
+        one.send(BUSY)
+        assert one.model.is_busy.wait(60)
+        yield one
+
+
+def outcome(future: Future[list[Any]]) -> Any:
+    error = future.exception(60)
+    return type(error) if error else future.result()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0, 5.0, BAD]), min_size=1, max_size=5),
+        min_size=1,
+        max_size=8,
+    ),
+    st.integers(2, 12),
+)
+def test_an_answer_does_not_depend_on_who_was_joined(rows: list[list[float]], joint_rows: int):
+    """Whatever comes together, each request gets the answers to its own rows, or its own error."""
+    with busy_worker(joint_rows) as one:
+        futures = [one.send(*values) for values in rows]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [
+            ModelRefusedInput if BAD in values else [2.0 * value for value in values]
+            for values in rows
+        ]
+
+
+def test_requests_that_wait_for_a_slot_are_one_predict():
+    """The batch is open for as long as it waits."""
+    with busy_worker() as one:
+        futures = [one.send(float(i)) for i in range(8)]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [[2.0 * i] for i in range(8)]
+        assert one.model.calls == [("predict", 8)]
+
+
+def test_batches_grow_while_they_are_in_time():
+    """A worker that has just started joins 8 rows at most; later it joins more."""
+    with worker() as one:
+        for i in range(40):
+            assert outcome(one.send(*[float(i)] * 16)) == [2.0 * i] * 16
+        one.send(BUSY)
+        assert one.model.is_busy.wait(60)
+        futures = [one.send(float(i)) for i in range(20)]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [[2.0 * i] for i in range(20)]
+        assert one.model.calls[40:] == [("predict", 20)]
+
+
+def test_where_a_slot_is_free_nothing_waits_for_more_rows():
+    """A request at ease is computed at once, alone."""
+    with worker() as one:
+        assert outcome(one.send(1.0)) == [2.0]
+        assert outcome(one.send(2.0)) == [4.0]
+        assert one.model.calls == [("predict", 1), ("predict", 1)]
+
+
+def test_a_full_batch_is_followed_by_another():
+    """No joint batch has more rows than allowed, and no request is split."""
+    with busy_worker(joint_rows=5) as one:
+        futures = [one.send(*[1.0] * rows) for rows in (2, 2, 3, 2, 7)]
+        one.model.release.set()
+        assert [len(outcome(future)) for future in futures] == [2, 2, 3, 2, 7]
+        assert sorted(rows for _, rows in one.model.calls) == [4, 5, 7]
 
 
 def test_methods_are_not_mixed():
-    """A batch is not split either."""
-    model = Model()
-    batches = [
-        batch(1.0),
-        batch(2.0, method="predict_proba"),
-        batch(3.0),
-        batch(4.0, method="predict_proba"),
-    ]
-    ask_all(MicroBatcher(at_once, window=60, max_rows=2), model, batches)
-    assert sorted(model.asked) == [("predict", 2), ("predict_proba", 2)]
+    """Each has a joint batch of its own."""
+    with busy_worker() as one:
+        futures = [one.send(1.0, method=method) for method in ["predict", "predict_proba"] * 2]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [[2.0]] * 4
+        assert sorted(one.model.calls) == [("predict", 2), ("predict_proba", 2)]
 
 
 def test_bad_values_are_only_their_own_requests_failure():
-    """The others are computed again, without them."""
-    model = Model()
-    answers = ask_all(
-        MicroBatcher(at_once, window=60, max_rows=3), model, [batch(1.0), batch(BAD), batch(2.0)]
-    )
-    assert answers == [[2.0], ModelRefusedInput, [4.0]]
+    """Halves are computed separately, so one bad request of 8 costs 6 calls more, not 8."""
+    with busy_worker() as one:
+        futures = [one.send(BAD if i == 5 else float(i)) for i in range(8)]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [
+            ModelRefusedInput if i == 5 else [2.0 * i] for i in range(8)
+        ]
+        assert len(one.model.calls) == 1 + 6
 
 
-def test_a_lone_request_that_fails_is_asked_once():
+def test_a_lone_request_that_fails_is_computed_once():
     """No other request was joined, so nothing is computed again."""
-    model = Model()
-    assert ask_all(MicroBatcher(at_once, window=0, max_rows=3), model, [batch(BAD)]) == [
-        ModelRefusedInput
-    ]
-    assert len(model.asked) == 1
+    with worker() as one:
+        assert outcome(one.send(BAD)) is ModelRefusedInput
+        assert len(one.model.calls) == 1
 
 
-def test_a_batch_larger_than_the_bound_is_computed_as_it_is():
-    """The bound is for joining."""
-    model = Model()
-    assert ask_all(MicroBatcher(at_once, window=60, max_rows=2), model, [batch(1.0, 2.0, 3.0)]) == [
-        [2.0, 4.0, 6.0]
-    ]
+def test_rows_of_clients_that_are_gone_are_left_out():
+    """The others' answers are theirs, whoever opened the batch."""
+    gone = threading.Event()
+    with busy_worker() as one:
+        left = [one.send(1.0, gone=gone.is_set)]
+        stayed = one.send(2.0)
+        left.append(one.send(3.0, 4.0, gone=gone.is_set))
+        gone.set()
+        one.model.release.set()
+        assert outcome(stayed) == [4.0]
+        assert [outcome(future) for future in left] == [ClientGone, ClientGone]
+        assert one.model.calls == [("predict", 1)]
 
 
-def test_what_the_queue_says_is_said_to_all():
-    """Overloaded is overloaded: they do not come back one by one."""
-    asked = []
-
-    def overloaded(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
-        asked.append(due)
-        raise Overloaded("later")
-
-    answers = ask_all(
-        MicroBatcher(overloaded, window=60, max_rows=3),
-        Model(),
-        [batch(float(i)) for i in range(3)],
-    )
-    assert answers == [Overloaded] * 3
-    assert len(asked) == 1
+def test_a_batch_that_nobody_wants_any_more_is_not_computed():
+    """Its slot is free for the next request."""
+    gone = threading.Event()
+    with busy_worker() as one:
+        left = [one.send(1.0, gone=gone.is_set) for _ in range(3)]
+        gone.set()
+        one.model.release.set()
+        assert [outcome(future) for future in left] == [ClientGone] * 3
+        assert one.model.calls == []
+        assert outcome(one.send(2.0)) == [4.0]
 
 
-def test_a_request_waits_no_longer_than_its_deadline():
-    """Whatever the one is at that computes for it."""
-    joined, release = threading.Event(), threading.Event()
+def test_a_request_past_its_deadline_gets_504_and_the_others_their_answers():
+    """Its rows are left out, even if it opened the batch."""
+    with busy_worker() as one:
+        late = one.send(1.0, wanted_for=0.3)
+        on_time = one.send(2.0)
+        assert outcome(late) is DeadlineExceeded
+        assert one.requests == 1
+        one.model.release.set()
+        assert outcome(on_time) == [4.0]
+        assert one.model.calls == [("predict", 1)]
 
-    def slow(score: Callable[[], list[Any]], kind: WorkKind, due: float) -> list[Any]:
-        joined.set()
-        release.wait(60)
-        return score()
 
-    batcher = MicroBatcher(slow, window=60, max_rows=2)
-    with ThreadPoolExecutor(1) as threads:
-        leader = threads.submit(batcher.predict, Model(), batch(1.0), time.monotonic() + 300)
-        while not batcher._open:
-            time.sleep(0.001)
+def test_a_request_waits_no_longer_than_its_deadline_for_a_joint_predict():
+    """It gets 504 while the model still computes."""
+    with worker() as one:
+        first = one.send(BUSY, wanted_for=0.1)
+        assert outcome(first) is DeadlineExceeded
+        one.model.release.set()
+
+
+def test_a_refused_request_leaves_no_batch_open():
+    """The next one that is admitted opens another."""
+    with worker() as one:
+        due = time.monotonic() - 1
         with pytest.raises(DeadlineExceeded):
-            batcher.predict(Model(), batch(2.0), time.monotonic() + 0.05)
-        assert joined.wait(30)
-        release.set()
-        assert leader.result() == [2.0]
+            one.batcher.predict(one.model, Batch(np.ones((1, 1)), "predict"), due)
+        assert outcome(one.send(2.0)) == [4.0]
+
+
+def test_in_flight_limits_hold_for_joined_requests():
+    """Each takes a place, whoever computes it."""
+    with worker(max_in_flight=2) as one:
+        one.send(BUSY)
+        assert one.model.is_busy.wait(60)
+        waits = one.send(1.0)
+        assert outcome(one.send(2.0)) is Overloaded
+        one.model.release.set()
+        assert outcome(waits) == [2.0]
