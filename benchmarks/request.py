@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import cProfile
+import functools
 import pstats
 import statistics
 import tempfile
@@ -61,8 +62,8 @@ class Loop:
     def time(self) -> float:
         return 0.0
 
-    def call_soon(self, callback: Callable[[], None]) -> None:
-        self.soon.append(callback)
+    def call_soon(self, callback: Callable[..., None], *args: object) -> None:
+        self.soon.append(functools.partial(callback, *args))
 
 
 def asking(served: Application, together: int) -> Callable[[], bytes]:

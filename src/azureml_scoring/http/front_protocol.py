@@ -31,10 +31,12 @@ class WaitingRequest:
         self,
         connection: FrontProtocol,
         environ: dict[str, Any],
+        fields: list[tuple[bytes, bytes]],
         body: bytes,
         connection_line: str,
     ) -> None:
         self.environ = environ
+        self.fields = fields
         self.body = body
         self.connection_line = connection_line
         self.since = time.perf_counter()
@@ -49,8 +51,7 @@ class WaitingRequest:
 
 class FrontProtocol(ExpressLane):
     """One connection. ``_waiting``: its requests that wait, of which the first is in the backlog;
-    ``_last``: the last of them, until the parser begins another; ``_later``: what arrived behind
-    them; ``_eof``: no more will."""
+    ``_later``: what arrived behind them; ``_eof``: no more will."""
 
     def __init__(
         self,
@@ -62,7 +63,6 @@ class FrontProtocol(ExpressLane):
         super().__init__(config, server_state, app_state, _loop)
         self._backlog = self._turn.backlog
         self._waiting = deque[WaitingRequest]()
-        self._last: WaitingRequest | None = None
         self._later = b""
         self._eof = False
 
@@ -73,10 +73,6 @@ class FrontProtocol(ExpressLane):
         else:
             super().data_received(data)
 
-    def on_message_begin(self) -> None:
-        self._last = None
-        super().on_message_begin()
-
     def on_message_complete(self) -> None:
         if self._express is not None and (self._backlog.behind or self._waiting):
             self._wait(self._express)
@@ -84,11 +80,11 @@ class FrontProtocol(ExpressLane):
             super().on_message_complete()
 
     def _wait(self, environ: dict[str, Any]) -> None:
-        self._last = WaitingRequest(self, environ, self._body, self._connection_line)
-        self._waiting.append(self._last)
+        request = WaitingRequest(self, environ, self._fields, self._body, self._connection_line)
+        self._waiting.append(request)
         self._express, self._unaccounted = None, 0
         if len(self._waiting) == 1:
-            self._backlog.join(self._last, len(self._last.body))
+            self._backlog.join(request, len(request.body))
 
     def compute(self, request: WaitingRequest) -> None:
         """Answer the request that waited longest, in this turn of the loop or on a thread."""
@@ -108,7 +104,7 @@ class FrontProtocol(ExpressLane):
 
     def _to_a_thread(self, request: WaitingRequest) -> None:
         """Hand on the request, if the parser has not begun the next one."""
-        if request is not self._last:
+        if request.fields is not self._fields:
             error = Overloaded(PIPELINED)
             self._write_refusal(request.environ, error, request.connection_line, request.since)
             return

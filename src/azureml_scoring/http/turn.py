@@ -61,12 +61,12 @@ class Turn:
         self._log = log
         self._pending: list[Pending] = []
         self._max_requests = MAX_REQUESTS_PER_TURN
-        self._round_began: float | None = None
+        self._round_began = 0.0
         self._round_requests = 0
         self.joint = JointPredict()
 
     def add(self, request: Pending, loop: asyncio.AbstractEventLoop) -> None:
-        if self._round_began is None:
+        if not self._round_began:
             self._begin_round(request.started, loop)
         self._pending.append(request)
         if len(self._pending) >= self._max_requests:
@@ -97,34 +97,36 @@ class Turn:
         now = time.perf_counter()
         seconds = (now - pending[0].started) / len(pending)
         self._max_requests = MAX_REQUESTS_PER_TURN if seconds < MAX_SHARED_TURN_S else 1
-        self._count(len(pending), now)
+        self._round_requests += len(pending)
+        if now - self._round_began > SLICE_S:
+            self._fall_behind(now)
 
     @contextlib.contextmanager
     def inline(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         """Count what the block computes on the event loop, beside the turns."""
-        if self._round_began is None:
+        if not self._round_began:
             self._begin_round(time.perf_counter(), loop)
         try:
             yield
         finally:
-            self._count(1, time.perf_counter())
+            self._round_requests += 1
+            if (now := time.perf_counter()) - self._round_began > SLICE_S:
+                self._fall_behind(now)
 
     def _begin_round(self, now: float, loop: asyncio.AbstractEventLoop) -> None:
         self._round_began, self._round_requests = now, 0
         loop.call_soon(self._end_round, loop)
 
-    def _count(self, requests: int, now: float) -> None:
-        """Fall behind if the requests of this round have taken longer than a slice."""
-        self._round_requests += requests
-        seconds = now - self._round_began if self._round_began else 0.0
-        if seconds > SLICE_S and not self.backlog.behind:
-            self.backlog.fall_behind(seconds / self._round_requests)
+    def _fall_behind(self, now: float) -> None:
+        """Let further requests wait: those of this round have taken longer than a slice."""
+        if not self.backlog.behind:
+            self.backlog.fall_behind((now - self._round_began) / self._round_requests)
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
         self.end()
         if self.backlog.behind:
             self._work_off()
-        self._round_began = None
+        self._round_began = 0.0
         if self.backlog.behind:
             self._begin_round(time.perf_counter(), loop)
 

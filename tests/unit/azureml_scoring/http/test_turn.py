@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.http import turn
 from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.turn import Pending, Turn
@@ -261,3 +262,39 @@ def test_lines_are_written_even_of_a_turn_that_is_broken_off(place: Place):
         place.loop.run()
     place.log.write("after\n")
     assert place.told() == "before\nafter\n"
+
+
+def test_after_a_slice_of_one_round_further_requests_wait(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """The next round answers them, and then the loop is at ease again."""
+
+    class Waiting:
+        def compute(self) -> None:
+            place.add(transport, place.steps("2"))
+
+        def refuse(self, error: Overloaded) -> None:
+            raise AssertionError
+
+    transport = place.transport()
+    monkeypatch.setattr(turn, "SLICE_S", -1.0)
+    place.add(transport, place.steps("1"))
+    place.turn.end()
+    assert place.turn.backlog.behind
+    place.turn.backlog.join(Waiting(), 100)
+    assert transport.written == [b"1"]
+    place.loop.run()
+    assert transport.written == [b"1", b"2"]
+    assert not place.turn.backlog.behind
+
+
+def test_what_is_computed_beside_the_turns_counts_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+):
+    """The loop is behind until its next round."""
+    monkeypatch.setattr(turn, "SLICE_S", -1.0)
+    with place.turn.inline(place.loop):  # type: ignore[arg-type]
+        assert not place.turn.backlog.behind
+    assert place.turn.backlog.behind
+    place.loop.run()
+    assert not place.turn.backlog.behind

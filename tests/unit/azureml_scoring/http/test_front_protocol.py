@@ -1,0 +1,146 @@
+"""What becomes of requests that wait because the event loop is behind."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from unittest import mock
+
+from azureml_scoring.http import turn
+from fake_connection import BODY, Connection, Endpoint, request, run
+
+PROBE = request(line="GET /liveness HTTP/1.1")
+
+
+@contextlib.contextmanager
+def behind(endpoint: Endpoint | None = None) -> Iterator[Connection]:
+    """A connection whose first request is answered, after which the loop is behind."""
+    with (
+        mock.patch.object(turn, "SLICE_S", -1.0),
+        mock.patch.object(turn, "MAX_REQUESTS_PER_TURN", 1),
+    ):
+        connection = Connection(endpoint or Endpoint())
+        connection.send(request(b"0"))
+        assert bodies(connection) == [b"0"]
+        yield connection
+
+
+def bodies(connection: Connection) -> list[bytes]:
+    parts = connection.transport.sent.split(b"HTTP/1.1 ")[1:]
+    return [part.partition(b"\r\n\r\n")[2] for part in parts]
+
+
+@run
+async def test_a_request_waits_until_the_loop_has_looked_at_its_sockets():
+    """Then it is answered, and the next one that comes at ease is answered at once."""
+    with behind() as connection:
+        connection.send(request(b"1"))
+        assert bodies(connection) == [b"0"]
+        assert await connection.answers(2) == [200] * 2
+    connection.send(request(b"2"))
+    await asyncio.sleep(0)
+    assert bodies(connection) == [b"0", b"1", b"2"]
+
+
+@run
+async def test_answers_keep_their_order_however_the_requests_were_cut():
+    """Pipelined behind one that waits, in one piece or in several."""
+    whole = request(b"1") + request(b"2") + request(b"3")
+    for cut in range(len(whole)):
+        with behind() as connection:
+            connection.send(*(piece for piece in (whole[:cut], whole[cut:]) if piece))
+            assert await connection.answers(4) == [200] * 4
+        assert bodies(connection) == [b"0", b"1", b"2", b"3"]
+        assert connection.transport.reading
+
+
+@run
+async def test_a_probe_sent_behind_a_request_that_waits_is_answered_behind_it():
+    """In a piece of its own, the request is computed; in the same piece, it is refused."""
+    for pieces, status in (((request(b"1"), PROBE), 200), ((request(b"1") + PROBE,), 503)):
+        with behind() as connection:
+            connection.send(*pieces)
+            assert await connection.answers(3) == [200, status, 200]
+        assert bodies(connection)[2] == b"alive"
+
+
+@run
+async def test_who_has_gone_is_not_computed():
+    """The connection was lost while the request waited."""
+    endpoint = Endpoint()
+    with behind(endpoint) as connection:
+        connection.send(request(b"1"))
+        connection.protocol.connection_lost(ConnectionResetError())
+        await asyncio.sleep(0.01)
+    assert len(endpoint.threads) == 1
+    assert not endpoint.backlog.behind
+
+
+@run
+async def test_who_only_sends_no_more_still_reads_the_answer():
+    """The connection ends after it."""
+    with behind() as connection:
+        connection.send(request(b"1"))
+        assert connection.protocol.eof_received()
+        assert await connection.answers(2) == [200] * 2
+    assert connection.transport.ended
+
+
+@run
+async def test_a_server_that_stops_still_answers_what_waits():
+    """Its answer is the last of the connection."""
+    with behind() as connection:
+        connection.send(request(b"1"))
+        connection.state.draining = True
+        connection.protocol.shutdown()
+        assert connection.protocol.standing() is None
+        assert await connection.answers(2) == [200] * 2
+    assert connection.transport.ended
+    assert b"connection: close" in connection.transport.sent
+
+
+@run
+async def test_after_connection_close_no_other_request_is_answered():
+    """Not even one that came in the same piece."""
+    with behind() as connection:
+        connection.send(request(b"1", "Connection: close") + request(b"2"))
+        await connection.answers(2)
+        await asyncio.sleep(0.01)
+    assert bodies(connection) == [b"0", b"1"]
+    assert connection.transport.ended
+
+
+@run
+async def test_what_a_thread_must_answer_waits_only_once():
+    """The thread has the whole body; the last answer is still the last."""
+    for headers in ((), ("Connection: close",)):
+        endpoint = Endpoint()
+        with behind(endpoint) as connection:
+            endpoint.must_wait = True
+            connection.send(request(BODY, *headers))
+            assert await connection.answers(2) == [200] * 2
+        assert endpoint.threads == ["MainThread", "MainThread", "request"]
+        assert bodies(connection)[1] == BODY
+        assert connection.transport.ended == bool(headers)
+
+
+@run
+async def test_nonsense_behind_a_request_that_waits_ends_the_connection():
+    """The request is answered before it."""
+    with behind() as connection:
+        connection.send(request(b"1") + b"nonsense\r\n\r\n")
+        assert await connection.answers(3) == [200, 503, 400]
+    assert connection.transport.ended
+
+
+@run
+async def test_who_can_not_be_answered_in_time_is_refused():
+    """Each connection is kept and gets one answer, and some are computed."""
+    endpoint = Endpoint()
+    with behind(endpoint) as first:
+        endpoint.backlog.fall_behind(request_s=10_000.0)
+        others = [Connection(endpoint) for _ in range(20)]
+        for connection in others:
+            connection.send(request(b"1"))
+        statuses = [await connection.answers(1) for connection in others]
+        assert sorted({status for (status,) in statuses}) == [200, 503]
+        assert not any(connection.transport.ended for connection in [first, *others])
