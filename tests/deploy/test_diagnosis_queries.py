@@ -75,6 +75,23 @@ def test_refusals_for_load_are_counted_by_reason(queries: dict[str, Query], pack
     }
 
 
+@each_pack
+@pytest.mark.parametrize("query", ["InferenceErrorRate", "InferenceByDeployment"])
+def test_refusals_for_load_are_failures_of_ours_with_429_too(
+    queries: dict[str, Query], pack: str, query: str
+):
+    """SCORING_OVERLOAD_STATUS changes what clients get, and no alert."""
+    statuses = (200, 422, 429, 503)
+    lines = [
+        {"request_id": str(i), "duration_ms": 1.0, "status": status, "deployment": "blue"}
+        for i, status in enumerate(statuses)
+    ]
+    tables = tables_of([json.dumps(line) for line in lines])
+    tables["AmlOnlineEndpointTrafficLog"] = traffic_log(lines, moments(timedelta(minutes=1)))
+    (found,) = run(queries[f"{pack}/{query}"], tables)
+    assert (found["Requests"], found["Failures"]) == (4, 2)
+
+
 def test_what_the_endpoint_itself_refused_is_among_the_failures(queries: dict[str, Query]):
     """The servers logged nothing of these: 502, a timeout, a request refused for load, no answer at
     all."""

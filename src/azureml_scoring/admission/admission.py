@@ -8,6 +8,7 @@ stopped: it keeps its slot until it returns, and liveness fails if it never does
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 SLOTS_WHEN_LENT = 2
 """Times the slots: so many scores run at once if some take much longer than expected."""
+
+PUBLISH_INTERVAL_S = 0.05
+"""At most so much of the offered work is not published yet."""
 
 
 class Admission:
@@ -62,6 +66,7 @@ class Admission:
         self._correction: SlotCorrection | None = None
         self._refusals = Refusals()
         self._threads = ThreadPoolExecutor(max_in_flight, thread_name_prefix="score")
+        self._unpublished_s, self._published_at = 0.0, -math.inf
         row().admission.slots = slots
 
     def measured(self, slots: int, *, parallelism: int, correct: bool) -> None:
@@ -120,14 +125,19 @@ class Admission:
             self._row().in_flight += 1
 
     def _arrive(self, now: float, due: float) -> None:
-        self._publish_offer(now)
+        self._offer(now, self._queue.slot_s)
         if refusal := self._queue.arrive(now, due):
             raise self._refused(refusal)
 
-    def _publish_offer(self, now: float) -> None:
-        row = self._row().admission
-        row.offer(now, self._queue.slot_s)
-        row.slots, row.shedding = self._queue.slots, self._queue.limit.strict
+    def _offer(self, now: float, slot_s: float) -> None:
+        """Count work that arrives. It is published now and then, as writing into shared memory
+        takes a quick request's time."""
+        self._unpublished_s += slot_s
+        if now - self._published_at >= PUBLISH_INTERVAL_S:
+            row = self._row().admission
+            row.offer(now, self._unpublished_s)
+            row.slots, row.shedding = self._queue.slots, self._queue.limit.strict
+            self._unpublished_s, self._published_at = 0.0, now
 
     def leave(self) -> None:
         with self._lock:
@@ -153,7 +163,7 @@ class Admission:
 
     def _offer_inline(self, now: float, loop_s: float) -> None:
         """The loop's time counts for all slots: only one thread answers such requests."""
-        self._row().admission.offer(now, loop_s * self._queue.slots)
+        self._offer(now, loop_s * self._queue.slots)
 
     def compute(
         self,

@@ -207,6 +207,7 @@ def test_refused_work_counts_as_offered():
     offered_s = row.admission.offered_s
     with limits.admit():
         for _ in range(5):
+            clock.now += 0.1
             with pytest.raises(Overloaded), limits.admit():
                 pass
     assert row.admission.offered_s == pytest.approx(offered_s + 6.0)
@@ -220,9 +221,10 @@ def test_work_on_the_event_loop_counts_as_offered():
     with limits.at_once(3):
         clock.now += 0.5
     assert row.admission.offered_s == pytest.approx(0.5 * 4)
-    with limits.at_once(3, began=clock.now - 0.25):  # they were read before
-        pass
+    with limits.at_once(3, began=clock.now):  # they are read before
+        clock.now += 0.25
     assert row.admission.offered_s == pytest.approx(0.75 * 4)
+    clock.now += 1.0
     limits.refuse_inline(0.25, shedding=True)
     assert row.admission.offered_s == pytest.approx(1.0 * 4)
     assert row.admission.sheds(clock.now)
