@@ -22,8 +22,8 @@ FIRST_ROWS = 8
 
 
 class BatchSize:
-    """``rows``: how many a joint batch may have at present, ``max_rows`` at most. They shrink by up to
-    a quarter when a batch takes too long, and grow by an eighth while batches do not."""
+    """``rows``: how many a joint batch may have at present, ``max_rows`` at most. They shrink
+    by up to a quarter when a batch takes too long, and grow by an eighth while batches do not."""
 
     def __init__(self, max_rows: int, objective_s: float) -> None:
         self.rows = min(FIRST_ROWS, max_rows)
