@@ -172,7 +172,7 @@ def start(settings: Settings) -> Application:
 def _load(settings: Settings, admission: Admission) -> Model:
     model = load(settings)
     if model.concurrency and not settings.scoring_slots:
-        admission.measured(
+        admission.slots.measured(
             model.concurrency.slots,
             parallelism=model.concurrency.parallelism,
             correct=model.concurrency.kind != "must be alone",

@@ -28,8 +28,8 @@ class ModelRunner:
         null_for_non_finite: bool,
         clock: Callable[[], float],
     ) -> None:
-        self._admission = admission
-        self._batcher = MicroBatcher(admission)
+        self._slots = admission.slots
+        self._batcher = MicroBatcher(admission.slots)
         self._null_for_non_finite = null_for_non_finite
         self._clock = clock
         self._has_answered = False
@@ -87,7 +87,7 @@ class ModelRunner:
             return answers
 
         kind = WorkKind.of(batch.method, len(batch.X))
-        return self._admission.compute(timed, kind, due, gone)
+        return self._slots.compute(timed, kind, due, gone)
 
     def _refuse_non_finite(self, model: Model) -> None:
         """Raise, unless NaN and infinity become null.

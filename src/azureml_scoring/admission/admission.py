@@ -1,9 +1,7 @@
-"""Admits requests of a worker, and computes them in slots, for as long as they are wanted.
+"""Admits the requests of a worker, for as long as they are wanted.
 
-A request is admitted before its body is read, waits for a slot, and is computed on a separate
-thread, so that its own thread can answer 504 when the deadline passes. A computation can't be
-stopped: it keeps its slot until it returns, and liveness fails if it never does (docs/adr/0001).
-``SlotQueue`` decides; this class has the lock, the clock and the threads.
+A request is judged before its body is read, and computed in one of the worker's slots. One that is
+answered on the event loop needs none.
 """
 
 from __future__ import annotations
@@ -12,33 +10,20 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
 
-from azureml_scoring.admission.refusals import Refusals
-from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.admission.slot_correction import SlotCorrection
-from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
+from azureml_scoring.admission.score_slots import ScoreSlots
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
-from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
-
-T = TypeVar("T")
-
-SLOTS_WHEN_LENT = 2
-"""Times the slots: so many scores run at once if some take much longer than expected."""
 
 PUBLISH_INTERVAL_S = 0.05
 """At most so much of the offered work is not published yet."""
 
 
 class Admission:
-    """Admits requests and computes them in slots. Times in seconds, by the monotonic clock.
+    """Admits requests. Times in seconds, by the monotonic clock.
 
     ``row``: the row of the scoreboard that shows this worker's state to other processes.
-    ``objective``: an answer within this time is worth something. ``deadline``: of a request without
-    its own. ``lend``: a score that takes much longer than expected lends its slot to the next.
+    ``deadline``: of a request without its own. The rest: see ``ScoreSlots``.
     """
 
     def __init__(
@@ -52,45 +37,23 @@ class Admission:
         deadline: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.objective = objective
+        self.slots = ScoreSlots(
+            row,
+            slots=slots,
+            lend=lend,
+            max_requests=max_in_flight,
+            objective=objective,
+            clock=clock,
+        )
         self._row = row
         self._deadline = deadline
         self._clock = clock
         self._lock = threading.Lock()
-        self._queue = SlotQueue[SlotTicket](
-            self.new_limit(),
-            slots=slots,
-            max_running=slots * SLOTS_WHEN_LENT if lend else slots,
-            max_requests=max_in_flight,
-        )
-        self._correction: SlotCorrection | None = None
-        self._refusals = Refusals()
-        self._threads = ThreadPoolExecutor(max_in_flight, thread_name_prefix="score")
         self._unpublished_s, self._published_at = 0.0, -math.inf
-        row().admission.slots = slots
-
-    def measured(self, slots: int, *, parallelism: int, correct: bool) -> None:
-        """Use the slots that a trial of the model chose.
-
-        ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
-        slots may change while the model runs, and be lent; False if it can't compute two at once.
-        """
-        most = self._queue.max_requests
-        with self._lock:
-            if correct:
-                self._correction = SlotCorrection(
-                    min(slots, most), parallelism=parallelism, max_slots=most
-                )
-            self._use(min(slots, most), lend=correct)
-
-    def _use(self, slots: int, *, lend: bool = True) -> None:
-        self._queue.slots = slots
-        self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
-        self._row().admission.slots = slots
 
     def new_limit(self) -> WaitLimit:
-        """Return the limit of the wait in one queue."""
-        return WaitLimit(self.objective)
+        """Return the limit of the wait in one more queue."""
+        return WaitLimit(self.slots.objective)
 
     def due(self, started: float | None = None, wanted_for: float | None = None) -> float:
         """Return the deadline of a request.
@@ -114,20 +77,19 @@ class Admission:
 
     def check(self, due: float) -> None:
         """Raise Overloaded if the request would be refused, before its body is read."""
-        with self._lock:
-            now = self._clock()
-            if self._queue.would_refuse(now, due):
-                self._arrive(now, due)
+        if self.slots.would_refuse(due):
+            self._arrive(due)
+            self.slots.leave()
 
     def enter(self, due: float) -> None:
+        self._arrive(due)
         with self._lock:
-            self._arrive(self._clock(), due)
             self._row().in_flight += 1
 
-    def _arrive(self, now: float, due: float) -> None:
-        self._offer(now, self._queue.slot_s)
-        if refusal := self._queue.arrive(now, due):
-            raise self._refused(refusal)
+    def _arrive(self, due: float) -> None:
+        with self._lock:
+            self._offer(self._clock(), self.slots.slot_s)
+        self.slots.arrive(due)
 
     def _offer(self, now: float, slot_s: float) -> None:
         """Count work that arrives. It is published now and then, as writing into shared memory
@@ -136,12 +98,12 @@ class Admission:
         if now - self._published_at >= PUBLISH_INTERVAL_S:
             row = self._row().admission
             row.offer(now, self._unpublished_s)
-            row.slots, row.shedding = self._queue.slots, self._queue.limit.strict
+            row.slots, row.shedding = self.slots.count, self.slots.shedding
             self._unpublished_s, self._published_at = 0.0, now
 
     def leave(self) -> None:
+        self.slots.leave()
         with self._lock:
-            self._queue.leave()
             self._row().in_flight -= 1
 
     def enter_inline(self, requests: int) -> None:
@@ -163,125 +125,7 @@ class Admission:
 
     def _offer_inline(self, now: float, loop_s: float) -> None:
         """The loop's time counts for all slots: only one thread answers such requests."""
-        self._offer(now, loop_s * self._queue.slots)
-
-    def compute(
-        self,
-        score: Callable[[], T],
-        kind: WorkKind,
-        due: float,
-        gone: Callable[[], bool] = lambda: False,
-    ) -> T:
-        """Run ``score`` in a slot.
-
-        ``gone``: the client has hung up; then nothing is computed. Raises what ``score`` raises,
-        Overloaded, DeadlineExceeded or ClientGone.
-        """
-        ticket = self.queue(kind, due)
-        try:
-            self.wait_for_slot(ticket, due)
-            if gone():
-                raise ClientGone("The client closed the connection before its turn came.")
-            future = self.run(ticket, score)
-        except BaseException:  # the server's SIGALRM may strike anywhere
-            self.withdraw(ticket)
-            raise
-        return self.result(future, due)
-
-    def queue(self, kind: WorkKind, due: float, *, rows: int = 0, max_rows: int = 0) -> SlotTicket:
-        """Return a ticket that waits for a slot. ``max_rows``: others may share its score until it
-        has so many. Raises Overloaded or DeadlineExceeded."""
-        ticket = SlotTicket(kind, self._clock(), due, rows, max_rows)
-        if due <= ticket.joined:
-            raise self._too_late()
-        with self._lock:
-            if refusal := self._queue.join(ticket, ticket.joined):
-                raise self._refused(refusal)
-            self._start_next()
-        return ticket
-
-    def share(self, ticket: SlotTicket, rows: int, due: float) -> None:
-        """Let another request share the score of a ticket that has room. Raises Overloaded."""
-        with self._lock:
-            if refusal := self._queue.share(ticket, rows, self._clock(), due):
-                raise self._refused(refusal)
-
-    def unshare(self, ticket: SlotTicket, rows: int) -> None:
-        """Take one of several requests out of a score that has not begun."""
-        with self._lock:
-            self._queue.unshare(ticket, rows)
-
-    def withdraw(self, ticket: SlotTicket) -> None:
-        """Take back a ticket whose score has not begun."""
-        with self._lock:
-            self._queue.withdraw(ticket)
-            self._start_next()
-
-    def wait_for_slot(self, ticket: SlotTicket, due: float) -> None:
-        """Return once the ticket has a slot. Raises Overloaded or DeadlineExceeded."""
-        now = self._clock()
-        latest = min(now + self._queue.limit.patience_s(ticket.work_s), due)
-        while not ticket.has_slot.is_set():
-            with self._lock:
-                self._start_next()  # a slot may have been lent
-                now = self._clock()
-                if now >= latest and not ticket.has_slot.is_set():
-                    if now >= due:
-                        raise self._too_late()
-                    raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
-                wake = min(latest, self._queue.next_lending(now))
-            ticket.has_slot.wait(max(wake - now, 0))
-
-    def run(self, ticket: SlotTicket, score: Callable[[], T]) -> Future[T]:
-        """Begin the score of a ticket that has a slot."""
-        return self._threads.submit(self._in_slot, score, ticket)
-
-    def result(self, future: Future[T], due: float) -> T:
-        """Wait for a score. Raises what it raised, or DeadlineExceeded."""
-        try:
-            return future.result(timeout=max(due - self._clock(), 0))
-        except TimeoutError:
-            raise self._too_late() from None
-
-    def _in_slot(self, score: Callable[[], T], ticket: SlotTicket) -> T:
-        watch = Stopwatch()
-        try:
-            return score()
-        finally:
-            spent = watch.spent()
-            with self._lock:
-                self._queue.finish(ticket, self._clock())
-                if self._correction:
-                    self._use(self._correction.note(spent, ticket.beside))
-                self._start_next()
-
-    def _start_next(self) -> None:
-        """Give free slots to those that wait, and publish the state."""
-        now = self._clock()
-        while ticket := self._queue.start(now):
-            ticket.beside = len(self._queue.running)
-            ticket.has_slot.set()
-        row, running = self._row(), [ticket.started for ticket in self._queue.running]
-        row.oldest_start = min(running, default=0.0)
-        full = len(running) >= self._queue.max_running
-        row.full_since = max(running) if full else 0.0
-        row.admission.waiting = len(self._queue.waiting)
-
-    def _refused(self, refusal: Refusal) -> Overloaded:
-        return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
-
-    def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded("No answer before the request's deadline.")
-
-
-class SlotTicket(Ticket):
-    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many."""
-
-    beside = 1
-
-    def __init__(self, kind: WorkKind, joined: float, due: float, rows: int, max_rows: int) -> None:
-        super().__init__(kind, joined, due, rows, max_rows)
-        self.has_slot = threading.Event()
+        self._offer(now, loop_s * self.slots.count)
 
 
 class Place:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from azureml_scoring.admission.admission import Admission, SlotTicket
+from azureml_scoring.admission.score_slots import ScoreSlots, SlotTicket
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import ClientGone, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
@@ -34,12 +34,10 @@ class Answers(NamedTuple):
 
 
 class MicroBatcher:
-    """Joins concurrent requests of one model. ``clock``: that of ``admission``."""
+    """Joins concurrent requests of one model. ``clock``: that of ``slots``."""
 
-    def __init__(
-        self, admission: Admission, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._admission = admission
+    def __init__(self, slots: ScoreSlots, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._slots = slots
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[str, _Joint] = {}
@@ -56,26 +54,26 @@ class MicroBatcher:
         member = _Member(batch, due, gone)
         joint = self._join(member, model.joint_rows)
         try:
-            self._admission.wait_for_slot(joint.ticket, due)
+            self._slots.wait_for_slot(joint.ticket, due)
             if gone():
                 raise ClientGone(GONE)
         except BaseException:
             self._leave(joint, member)
             raise
         self._run(joint, model.predict)
-        return self._admission.result(member.answers, due)
+        return self._slots.result(member.answers, due)
 
     def _join(self, member: _Member, max_rows: int) -> _Joint:
         method, rows = member.batch.method, len(member.batch.X)
         with self._lock:
             joint = self._open.get(method)
             if joint and joint.ticket.room >= rows:
-                self._admission.share(joint.ticket, rows, member.due)
+                self._slots.share(joint.ticket, rows, member.due)
                 joint.members.append(member)
                 return joint
             if method not in self._sizes:
-                self._sizes[method] = BatchSize(max_rows, self._admission.objective)
-            ticket = self._admission.queue(
+                self._sizes[method] = BatchSize(max_rows, self._slots.objective)
+            ticket = self._slots.queue(
                 WorkKind.of(method, rows),
                 member.due,
                 rows=rows,
@@ -93,7 +91,7 @@ class MicroBatcher:
                 self._drop(joint, member)
             else:
                 self._close(joint)
-                self._admission.withdraw(joint.ticket)
+                self._slots.withdraw(joint.ticket)
 
     def _run(self, joint: _Joint, predict: Predict) -> None:
         """Close the batch and compute it, unless another of its requests has done so."""
@@ -105,11 +103,11 @@ class MicroBatcher:
                 if len(joint.members) > 1 and not member.is_wanted(self._clock()):
                     self._drop(joint, member)
         try:
-            self._admission.run(
+            self._slots.run(
                 joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
             )
         except BaseException as error:  # no thread can be started
-            self._admission.withdraw(joint.ticket)
+            self._slots.withdraw(joint.ticket)
             _fail(joint.members, error)
 
     def _close(self, joint: _Joint) -> None:
@@ -120,7 +118,7 @@ class MicroBatcher:
 
     def _drop(self, joint: _Joint, member: _Member) -> None:
         joint.members.remove(member)
-        self._admission.unshare(joint.ticket, len(member.batch.X))
+        self._slots.unshare(joint.ticket, len(member.batch.X))
         if member.gone():
             member.answers.set_exception(ClientGone(GONE))
 

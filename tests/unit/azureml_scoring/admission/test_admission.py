@@ -30,7 +30,7 @@ def occupied(limits: Admission) -> Iterator[None]:
 
     def request() -> None:
         with limits.admit() as due:
-            limits.compute(score, KIND, due)
+            limits.slots.compute(score, KIND, due)
 
     thread = threading.Thread(target=request)
     thread.start()
@@ -48,9 +48,9 @@ def test_the_result_or_the_error_of_the_score_comes_back():
     limits = admission(row)
     with limits.admit() as due:
         assert row.in_flight == 1
-        assert limits.compute(lambda: 42, KIND, due) == 42
+        assert limits.slots.compute(lambda: 42, KIND, due) == 42
     with pytest.raises(ZeroDivisionError), limits.admit() as due:
-        limits.compute(lambda: 1 // 0, KIND, due)
+        limits.slots.compute(lambda: 1 // 0, KIND, due)
     assert (row.in_flight, row.oldest_start, row.full_since) == (0, 0.0, 0.0)
 
 
@@ -78,9 +78,9 @@ def test_past_the_queue_time_a_request_is_turned_down():
     """It does not wait for a slot that is not free in time."""
     limits = admission(WorkerRow())
     with occupied(limits), pytest.raises(Overloaded), limits.admit() as due:
-        limits.compute(lambda: None, KIND, due)
+        limits.slots.compute(lambda: None, KIND, due)
     with limits.admit() as due:  # free again
-        limits.compute(lambda: None, KIND, due)
+        limits.slots.compute(lambda: None, KIND, due)
 
 
 def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
@@ -88,11 +88,11 @@ def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
     row, release = WorkerRow(), threading.Event()
     limits = admission(row, deadline=0.05)
     with pytest.raises(DeadlineExceeded), limits.admit() as due:
-        limits.compute(release.wait, KIND, due)
+        limits.slots.compute(release.wait, KIND, due)
     assert row.in_flight == 0
     assert row.oldest_start > 0
     with pytest.raises(Overloaded), limits.admit() as due:
-        limits.compute(lambda: None, KIND, due)
+        limits.slots.compute(lambda: None, KIND, due)
     release.set()
     until = time.monotonic() + 10
     while row.oldest_start and time.monotonic() < until:
@@ -120,17 +120,17 @@ def test_nothing_is_computed_for_a_client_that_has_hung_up():
     """Its slot is given to the next, and it does not count as a quick score."""
     limits, computed = admission(WorkerRow()), []
     with limits.admit() as due:
-        limits.compute(lambda: time.sleep(0.05), KIND, due)
+        limits.slots.compute(lambda: time.sleep(0.05), KIND, due)
     for _ in range(20):
         with pytest.raises(ClientGone), limits.admit() as due:
-            limits.compute(lambda: computed.append(1), KIND, due, gone=lambda: True)
+            limits.slots.compute(lambda: computed.append(1), KIND, due, gone=lambda: True)
     assert not computed
     wanted_for = 0.02
     with limits.admit() as due, pytest.raises(Overloaded) as refused:
-        limits.compute(lambda: computed.append(1), KIND, limits.due(None, wanted_for))
+        limits.slots.compute(lambda: computed.append(1), KIND, limits.due(None, wanted_for))
     assert refused.value.reason is OverloadReason.DEADLINE
     with limits.admit() as due:
-        limits.compute(lambda: computed.append(1), KIND, due)
+        limits.slots.compute(lambda: computed.append(1), KIND, due)
     assert computed
 
 
@@ -140,7 +140,7 @@ def test_a_client_that_hangs_up_in_the_queue_is_not_computed():
 
     def request() -> None:
         with pytest.raises(ClientGone), limits.admit() as due:
-            limits.compute(lambda: computed.append(1), KIND, due, gone=left.is_set)
+            limits.slots.compute(lambda: computed.append(1), KIND, due, gone=left.is_set)
         computed.append(0)
 
     waiting = threading.Thread(target=request)
@@ -183,12 +183,12 @@ def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
         now[0] += 60.0
 
     with suppress(DeadlineExceeded), limits.admit() as due:  # it may have ended before it is asked
-        limits.compute(slow, KIND, due)
+        limits.slots.compute(slow, KIND, due)
     with pytest.raises(Overloaded), limits.admit():
         pass
     now[0] += 1.0
     with limits.admit() as due:
-        limits.compute(lambda: computed.append(1), KIND, due)
+        limits.slots.compute(lambda: computed.append(1), KIND, due)
     assert computed
 
 
@@ -203,7 +203,7 @@ def test_refused_work_counts_as_offered():
 
     for _ in range(3):
         with limits.admit() as due:
-            limits.compute(score, KIND, due)
+            limits.slots.compute(score, KIND, due)
     offered_s = row.admission.offered_s
     with limits.admit():
         for _ in range(5):

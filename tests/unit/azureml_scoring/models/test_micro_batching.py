@@ -82,7 +82,7 @@ def worker(joint_rows: int = 64, max_in_flight: int = 48) -> Iterator[Worker]:
     with ThreadPoolExecutor(32) as threads:
         model = Model(joint_rows)
         try:
-            yield Worker(model, admission, MicroBatcher(admission), threads)
+            yield Worker(model, admission, MicroBatcher(admission.slots), threads)
         finally:
             model.release.set()
 

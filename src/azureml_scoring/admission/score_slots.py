@@ -1,0 +1,229 @@
+"""Computes requests in the slots of a worker, each on a thread of its own.
+
+So a request's thread can answer 504 when the deadline passes. A computation can't be stopped: it
+keeps its slot until it returns, and liveness fails if it never does (docs/adr/0001). ``SlotQueue``
+decides who waits; ``ScoreSlots`` has the lock, the clock and the threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from azureml_scoring.admission.refusals import Refusals
+from azureml_scoring.admission.service_times import WorkKind
+from azureml_scoring.admission.slot_correction import SlotCorrection
+from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
+from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.processor_time import Stopwatch
+from azureml_scoring.shared.scoreboard import WorkerRow
+
+T = TypeVar("T")
+
+SLOTS_WHEN_LENT = 2
+"""Times the slots: so many scores run at once if some take much longer than expected."""
+
+
+class ScoreSlots:
+    """Slots and the queue before them. Times in seconds, by the monotonic clock.
+
+    ``row``: the row of the scoreboard that shows this worker's state to other processes.
+    ``objective``: an answer within this time is worth something. ``lend``: a score that takes much
+    longer than expected lends its slot to the next.
+    """
+
+    def __init__(
+        self,
+        row: Callable[[], WorkerRow],
+        *,
+        slots: int,
+        lend: bool,
+        max_requests: int,
+        objective: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.objective = objective
+        self._row = row
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._queue = SlotQueue[SlotTicket](
+            WaitLimit(objective),
+            slots=slots,
+            max_running=slots * SLOTS_WHEN_LENT if lend else slots,
+            max_requests=max_requests,
+        )
+        self._correction: SlotCorrection | None = None
+        self._refusals = Refusals()
+        self._threads = ThreadPoolExecutor(max_requests, thread_name_prefix="score")
+        row().admission.slots = slots
+
+    @property
+    def count(self) -> int:
+        return self._queue.slots
+
+    @property
+    def slot_s(self) -> float:
+        """How long a slot is expected to be taken by a request of which nothing else is known."""
+        return self._queue.slot_s
+
+    @property
+    def shedding(self) -> bool:
+        """True while more work arrives than can be done."""
+        return self._queue.limit.strict
+
+    def measured(self, slots: int, *, parallelism: int, correct: bool) -> None:
+        """Use the slots that a trial of the model chose.
+
+        ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
+        slots may change while the model runs, and be lent; False if it can't compute two at once.
+        """
+        most = self._queue.max_requests
+        with self._lock:
+            if correct:
+                self._correction = SlotCorrection(
+                    min(slots, most), parallelism=parallelism, max_slots=most
+                )
+            self._use(min(slots, most), lend=correct)
+
+    def _use(self, slots: int, *, lend: bool = True) -> None:
+        self._queue.slots = slots
+        self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
+        self._row().admission.slots = slots
+
+    def would_refuse(self, due: float) -> bool:
+        """Return True if a request that arrived now would be refused."""
+        with self._lock:
+            return self._queue.would_refuse(self._clock(), due) is not None
+
+    def arrive(self, due: float) -> None:
+        """Admit a request; ``leave`` must follow. Raises Overloaded."""
+        with self._lock:
+            if refusal := self._queue.arrive(self._clock(), due):
+                raise self._refused(refusal)
+
+    def leave(self) -> None:
+        """End a request that was admitted."""
+        with self._lock:
+            self._queue.leave()
+
+    def compute(
+        self,
+        score: Callable[[], T],
+        kind: WorkKind,
+        due: float,
+        gone: Callable[[], bool] = lambda: False,
+    ) -> T:
+        """Run ``score`` in a slot.
+
+        ``gone``: the client has hung up; then nothing is computed. Raises what ``score`` raises,
+        Overloaded, DeadlineExceeded or ClientGone.
+        """
+        ticket = self.queue(kind, due)
+        try:
+            self.wait_for_slot(ticket, due)
+            if gone():
+                raise ClientGone("The client closed the connection before its turn came.")
+            future = self.run(ticket, score)
+        except BaseException:  # the server's SIGALRM may strike anywhere
+            self.withdraw(ticket)
+            raise
+        return self.result(future, due)
+
+    def queue(self, kind: WorkKind, due: float, *, rows: int = 0, max_rows: int = 0) -> SlotTicket:
+        """Return a ticket that waits for a slot. ``max_rows``: others may share its score until it
+        has so many. Raises Overloaded or DeadlineExceeded."""
+        ticket = SlotTicket(kind, self._clock(), due, rows, max_rows)
+        if due <= ticket.joined:
+            raise self._too_late()
+        with self._lock:
+            if refusal := self._queue.join(ticket, ticket.joined):
+                raise self._refused(refusal)
+            self._start_next()
+        return ticket
+
+    def share(self, ticket: SlotTicket, rows: int, due: float) -> None:
+        """Let another request share the score of a ticket that has room. Raises Overloaded."""
+        with self._lock:
+            if refusal := self._queue.share(ticket, rows, self._clock(), due):
+                raise self._refused(refusal)
+
+    def unshare(self, ticket: SlotTicket, rows: int) -> None:
+        """Take one of several requests out of a score that has not begun."""
+        with self._lock:
+            self._queue.unshare(ticket, rows)
+
+    def withdraw(self, ticket: SlotTicket) -> None:
+        """Take back a ticket whose score has not begun."""
+        with self._lock:
+            self._queue.withdraw(ticket)
+            self._start_next()
+
+    def wait_for_slot(self, ticket: SlotTicket, due: float) -> None:
+        """Return once the ticket has a slot. Raises Overloaded or DeadlineExceeded."""
+        now = self._clock()
+        latest = min(now + self._queue.limit.patience_s(ticket.work_s), due)
+        while not ticket.has_slot.is_set():
+            with self._lock:
+                self._start_next()  # a slot may have been lent
+                now = self._clock()
+                if now >= latest and not ticket.has_slot.is_set():
+                    if now >= due:
+                        raise self._too_late()
+                    raise self._refused(Refusal(OverloadReason.WAITED, 0.0))
+                wake = min(latest, self._queue.next_lending(now))
+            ticket.has_slot.wait(max(wake - now, 0))
+
+    def run(self, ticket: SlotTicket, score: Callable[[], T]) -> Future[T]:
+        """Begin the score of a ticket that has a slot."""
+        return self._threads.submit(self._in_slot, score, ticket)
+
+    def result(self, future: Future[T], due: float) -> T:
+        """Wait for a score. Raises what it raised, or DeadlineExceeded."""
+        try:
+            return future.result(timeout=max(due - self._clock(), 0))
+        except TimeoutError:
+            raise self._too_late() from None
+
+    def _in_slot(self, score: Callable[[], T], ticket: SlotTicket) -> T:
+        watch = Stopwatch()
+        try:
+            return score()
+        finally:
+            spent = watch.spent()
+            with self._lock:
+                self._queue.finish(ticket, self._clock())
+                if self._correction:
+                    self._use(self._correction.note(spent, ticket.beside))
+                self._start_next()
+
+    def _start_next(self) -> None:
+        """Give free slots to those that wait, and publish the state."""
+        now = self._clock()
+        while ticket := self._queue.start(now):
+            ticket.beside = len(self._queue.running)
+            ticket.has_slot.set()
+        row, running = self._row(), [ticket.started for ticket in self._queue.running]
+        row.oldest_start = min(running, default=0.0)
+        full = len(running) >= self._queue.max_running
+        row.full_since = max(running) if full else 0.0
+        row.admission.waiting = len(self._queue.waiting)
+
+    def _refused(self, refusal: Refusal) -> Overloaded:
+        return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
+
+    def _too_late(self) -> DeadlineExceeded:
+        return DeadlineExceeded("No answer before the request's deadline.")
+
+
+class SlotTicket(Ticket):
+    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many."""
+
+    beside = 1
+
+    def __init__(self, kind: WorkKind, joined: float, due: float, rows: int, max_rows: int) -> None:
+        super().__init__(kind, joined, due, rows, max_rows)
+        self.has_slot = threading.Event()
