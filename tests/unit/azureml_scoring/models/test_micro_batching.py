@@ -71,7 +71,7 @@ class Worker:
 
     @property
     def requests(self) -> int:
-        return sum(ticket.requests for ticket in self.admission._queue.waiting)
+        return sum(ticket.requests for ticket in self.admission.slots._queue.waiting)
 
 
 @contextmanager
