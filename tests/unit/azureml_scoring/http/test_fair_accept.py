@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import cast
@@ -82,3 +83,35 @@ def test_a_closed_server_leaves_connections_to_the_others():
         for _ in range(4):
             with socket.create_connection(listener.getsockname(), PATIENCE) as connection:
                 assert connection.recv(1) == b"a"
+
+
+def test_a_busy_loop_does_not_let_a_queue_of_clients_grow():
+    """It accepts as many as an idle one would in the same time, so that a probe among them gets
+    through."""
+    accepted, rounds = list[asyncio.BaseTransport](), 0
+
+    class Counted(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    async def run(listener: socket.socket) -> None:
+        nonlocal rounds
+        server = FairServer(listener, Counted)
+        while len(accepted) < 4 * CONNECTIONS:
+            time.sleep(0.01)
+            await asyncio.sleep(0)
+            rounds += 1
+        server.close()
+        for transport in accepted:
+            cast(asyncio.Transport, transport).abort()
+        await asyncio.sleep(0.01)
+
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=4 * CONNECTIONS) as listener,
+        ExitStack() as stack,
+    ):
+        for _ in range(4 * CONNECTIONS):
+            stack.enter_context(socket.create_connection(listener.getsockname(), PATIENCE))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(listener))
+    assert rounds < CONNECTIONS
