@@ -72,9 +72,11 @@ class Endpoint:
         self.terms = started, wanted_for
         return 1.0
 
-    def check(self, due: float) -> None:
-        if self.full:
-            raise self.full
+    def refusal(self, began: float) -> None:
+        return None
+
+    def turn_away(self, due: float) -> ScoringError | None:
+        return self.full
 
     @contextlib.contextmanager
     def _place(self, places: int) -> Iterator[float]:

@@ -100,8 +100,11 @@ class Endpoint:
         self.began = started
         return 1.0
 
-    def check(self, due: float) -> None:
-        pass
+    def refusal(self, began: float) -> None:
+        return None
+
+    def turn_away(self, due: float) -> ScoringError | None:
+        return None
 
     def admit(self, due: float) -> Place:
         return Place(self)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from azureml_scoring.admission.score_slots import ScoreSlots
 from azureml_scoring.admission.wait_limit import WaitLimit
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 PUBLISH_INTERVAL_S = 0.05
@@ -75,11 +76,13 @@ class Admission:
         loop began with the first; now, if it is not known."""
         return InlinePlace(self, requests, self._clock() if began is None else began)
 
-    def check(self, due: float) -> None:
-        """Raise Overloaded if the request would be refused, before its body is read."""
-        if self.slots.would_refuse(due):
-            self._arrive(due)
-            self.slots.leave()
+    def turn_away(self, due: float) -> Overloaded | None:
+        """Return why a request is refused, before its body is read; None if it may ``enter``."""
+        error = self.slots.turn_away(due)
+        if error:
+            with self._lock:
+                self._offer(self._clock(), self.slots.slot_s)
+        return error
 
     def enter(self, due: float) -> None:
         self._arrive(due)

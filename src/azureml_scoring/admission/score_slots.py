@@ -94,10 +94,11 @@ class ScoreSlots:
         self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
         self._row().admission.slots = slots
 
-    def would_refuse(self, due: float) -> bool:
-        """Return True if a request that arrived now would be refused."""
+    def turn_away(self, due: float) -> Overloaded | None:
+        """Return why a request is refused whose body is not read yet; None if it may ``arrive``."""
         with self._lock:
-            return self._queue.would_refuse(self._clock(), due) is not None
+            refusal = self._queue.turn_away(self._clock(), due)
+            return self._refused(refusal) if refusal else None
 
     def arrive(self, due: float) -> None:
         """Admit a request; ``leave`` must follow. Raises Overloaded."""

@@ -104,6 +104,13 @@ class SlotQueue(Generic[AnyTicket]):
             return self._judge(now, due, wait, self.times.mean, is_queued=ahead > 0)
         return self._judge(now, due, wait, self._slot_time.mean)
 
+    def turn_away(self, now: float, due: float) -> Refusal | None:
+        """Count a request that arrives if it is refused; else it may ``arrive`` later."""
+        refusal = self.would_refuse(now, due)
+        if refusal:
+            self.limit.offer(now, self._slot_time.mean, self.slots)
+        return refusal
+
     def leave(self) -> None:
         """End a request that arrived, whether it had a slot or not."""
         self._admitted -= 1
@@ -233,8 +240,11 @@ class SlotQueue(Generic[AnyTicket]):
 
         As water fills a vessel with steps: each step is a slot, as high as the rest of its score.
         """
-        rests = sorted(self._rest(ticket, now) for ticket in self._holding(now))
-        steps = [0.0] * (self.slots - len(rests)) + rests
+        holding = self._holding(now)
+        free = self.slots - len(holding)
+        if free > 0 and not queued_s:
+            return 0.0
+        steps = [0.0] * free + sorted([self._rest(ticket, now) for ticket in holding])
         volume, level = queued_s, 0.0
         for count, step in enumerate(steps, start=1):
             volume += step

@@ -86,8 +86,9 @@ class Front:
                 with contextlib.suppress(MustWait):
                     return self._score_inline(environ, body, started)
         due = endpoint.due(environ.get(BEGAN), wanted_for_s(environ))
+        if error := endpoint.turn_away(due):
+            return endpoint.refuse(environ, error, started)
         try:
-            endpoint.check(due)
             with endpoint.hold() as held:
                 if body is None:
                     body = await self._body(scope, environ, receive, held)

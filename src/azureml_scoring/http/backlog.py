@@ -26,7 +26,7 @@ REFUSAL_SLICE_S = SLICE_S / 2
 """How long the loop refuses before it computes. Clients that come back at once and ever again get
 no more of it."""
 
-EASE_S = 0.5
+EASE_S = 0.05
 """After so long without a backlog, what arrived before it no longer counts as offered load."""
 
 ANY_WORK = WorkKind("", 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from azureml_scoring.body_budget import Held
-from azureml_scoring.errors import ScoringError
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http.backlog import Backlog
 from azureml_scoring.http.body_reader import Environ
 from azureml_scoring.http.pages import Pages
@@ -47,7 +47,7 @@ class ScoringEndpoint:
         self._ahead_of_flask = ahead_of_flask
         self._server_headers = [("x-ms-server-version", server_version)] if server_version else []
         self.due = service.admission.due
-        self.check = service.admission.check
+        self.turn_away = service.admission.turn_away
         self.admit = service.admission.admit
         self.at_once = service.admission.at_once
         self.backlog = Backlog(service.admission.new_limit, publish=service.admission.refuse_inline)
@@ -59,6 +59,10 @@ class ScoringEndpoint:
     def quick(self) -> bool:
         """True if small requests may be answered on the event loop."""
         return self._ahead_of_flask and self._service.quick
+
+    def refusal(self, began: float) -> Overloaded | None:
+        """Return why a request is refused whose first byte came at ``began``; None if it is not."""
+        return self.turn_away(self.due(began)) if self._ahead_of_flask else None
 
     def scores(self, environ: Environ) -> bool:
         """Return True for a request to score that need not go to Flask."""

@@ -1,5 +1,6 @@
 """The express lane of our worker: a small request to a quick model is answered in the turn of the
-event loop that read its last byte, without a task and without ASGI.
+event loop that read its last byte, without a task and without ASGI. So is one that is refused for
+overload, whatever the model: refusals must cost little.
 
 Every other request takes uvicorn's way to asgi.py. Which way a request takes shows only at the end
 of its head, or of its body, so the parser's callbacks are kept until then:
@@ -42,7 +43,7 @@ HTTP/1.0 needs."""
 
 class ExpressLane(HttpConnection):
     """One connection. ``_express``: the environ of a request that the express lane may still
-    answer."""
+    answer; ``_refusal``: the answer, if it is refused."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class ExpressLane(HttpConnection):
         self._turn = front.turn
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
+        self._refusal: Overloaded | None = None
         self._body = b""
         self._connection_line = ""
         self._default_headers: list[tuple[bytes, bytes]] = []
@@ -73,7 +75,6 @@ class ExpressLane(HttpConnection):
     def on_headers_complete(self) -> None:
         if (
             self.url == SCORE_URL
-            and self._endpoint.quick
             and not self.access_log  # which uvicorn's way writes
             and self.idle
             and not self.flow.write_paused
@@ -84,10 +85,13 @@ class ExpressLane(HttpConnection):
                 or head.fits(SCORE_URL, self._fields)
             )
         ):
-            environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
-            if self._takes(environ):
-                self._express = environ
-                return
+            quick = self._endpoint.quick
+            self._refusal = None if quick else self._endpoint.refusal(self._began)
+            if quick or self._refusal:
+                environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
+                if self._takes(environ):
+                    self._express = environ
+                    return
         self._replay_to_uvicorn()
 
     def _takes(self, environ: dict[str, Any]) -> bool:
@@ -119,6 +123,11 @@ class ExpressLane(HttpConnection):
         environ, self._express = self._express, None
         if environ is not None:
             self._unaccounted = 0
+            if self._refusal:
+                self._write_refusal(
+                    environ, self._refusal, self._connection_line, time.perf_counter()
+                )
+                return
             try:
                 self._answer(environ, self._body, self._connection_line)
             except MustWait:

@@ -74,8 +74,9 @@ class FrontProtocol(ExpressLane):
             super().data_received(data)
 
     def on_message_complete(self) -> None:
-        if self._express is not None and (self._backlog.behind or self._waiting):
-            self._wait(self._express)
+        environ = self._express if self._refusal is None else None
+        if environ is not None and (self._backlog.behind or self._waiting):
+            self._wait(environ)
         else:
             super().on_message_complete()
 

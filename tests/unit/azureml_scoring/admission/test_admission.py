@@ -165,11 +165,10 @@ def test_the_deadline_starts_with_the_first_byte_and_the_caller_can_only_shorten
 def test_a_request_whose_time_is_over_is_refused_before_its_body_is_read():
     """The refusal says when to come back."""
     limits = admission(WorkerRow())
-    with pytest.raises(Overloaded) as refused:
-        limits.check(time.monotonic() - 1)
-    assert refused.value.reason is OverloadReason.DEADLINE
-    assert "allow more time" in refused.value.message
-    assert int(refused.value.headers["retry-after-ms"]) > 0
+    error = limits.turn_away(time.monotonic() - 1)
+    assert error.reason is OverloadReason.DEADLINE
+    assert "allow more time" in error.message
+    assert int(error.headers["retry-after-ms"]) > 0
 
 
 def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
