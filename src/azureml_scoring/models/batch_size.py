@@ -19,6 +19,9 @@ MAX_VARIATION = 0.75
 """Variance of the recent scores' times, in units of the squared mean. If a few take much longer
 than most, all requests of a batch would wait for its longest row."""
 
+MAX_OUTLIER = 8.0
+"""A score counts as at most so many times the mean: one is soon forgotten, several are not."""
+
 MAX_SHRINKING = 0.75
 """One batch leaves this share of the rows: it may have been slow for another reason."""
 
@@ -58,6 +61,7 @@ class BatchSize:
         """Return True if recent scores, this one among them, take very different times."""
         if not self._mean_s:
             self._mean_s, self._mean_square = seconds, seconds**2
+        seconds = min(seconds, MAX_OUTLIER * self._mean_s)
         self._mean_s += (seconds - self._mean_s) / RECENT_SCORES
         self._mean_square += (seconds**2 - self._mean_square) / RECENT_SCORES
         variance = self._mean_square - self._mean_s**2

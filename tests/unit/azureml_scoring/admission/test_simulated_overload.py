@@ -13,6 +13,8 @@ import pytest
 from azureml_scoring.admission.service_times import WorkKind
 from queue_simulation import Ended, Work, Worker, noisy
 
+pytestmark = pytest.mark.slow
+
 ROW, TABLE = WorkKind.of("predict", 1), WorkKind.of("predict", 100)
 SECONDS = 10.0
 

@@ -31,6 +31,14 @@ def test_a_slow_model_may_join_what_takes_twice_as_long():
     assert 3 <= settled(0.4, 0.1) <= 7
 
 
+def test_rows_of_uneven_cost_are_not_joined():
+    """One row that takes long would delay all requests of its batch."""
+    size = BatchSize(64, 0.2)
+    for number in range(200):
+        size.add(size.rows, 0.4 if number % 10 == 0 else 0.005)
+    assert size.rows == 1
+
+
 def test_one_slow_batch_is_forgotten():
     """The rows grow again."""
     size = BatchSize(64, 0.2)

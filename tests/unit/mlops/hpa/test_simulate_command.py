@@ -195,7 +195,9 @@ def test_half_a_manifest_is_told(tmp_path: Path):
 def test_a_threshold_of_keda_is_above_0(tmp_path: Path, threshold: str):
     """Nothing scales to a target of none."""
     keda = (KUBERNETES / "components" / "keda" / "scaled-object.yaml").read_text()
-    (tmp_path / "keda.yaml").write_text(keda.replace('threshold: "1"', f'threshold: "{threshold}"'))
+    (tmp_path / "keda.yaml").write_text(
+        keda.replace('threshold: "0.5"', f'threshold: "{threshold}"')
+    )
     done = run(tmp_path / "keda.yaml", BASE / "deployment.yaml")
     assert (done.exit_code, "threshold, above 0" in done.output) == (1, True), done.output
 
