@@ -48,6 +48,11 @@ class ServiceTimes:
         """Return the mean of all scores."""
         return self._all.mean
 
+    @property
+    def shortest(self) -> float:
+        """Return the mean of the kind that takes the least."""
+        return min(map(self.expected, self._kinds), default=0.0)
+
     def expected(self, kind: WorkKind) -> float:
         return self._of(kind).mean
 

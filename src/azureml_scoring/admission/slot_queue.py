@@ -101,8 +101,11 @@ class SlotQueue(Generic[AnyTicket]):
         if self._admitted >= self.max_requests:
             return Refusal(OverloadReason.FULL, wait)
         if self._max_rows > 1:
-            return self._judge(now, due, wait, self.times.mean, is_queued=ahead > 0)
-        return self._judge(now, due, wait, self._slot_time.mean)
+            work, is_queued = self.times.mean, ahead > 0
+        else:
+            work, is_queued = self._slot_time.mean, True
+        least = min(work, self.times.shortest)
+        return self._judge(now, due, wait, work, least=least, is_queued=is_queued)
 
     def turn_away(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives if it is refused; else it may ``arrive`` later."""
@@ -221,16 +224,25 @@ class SlotQueue(Generic[AnyTicket]):
         return sum(ticket.work_s for ticket in tickets)
 
     def _judge(
-        self, now: float, due: float, wait: float, work: float, *, is_queued: bool = True
+        self,
+        now: float,
+        due: float,
+        wait: float,
+        work: float,
+        *,
+        least: float | None = None,
+        is_queued: bool = True,
     ) -> Refusal | None:
-        """``is_queued``: False if its score, which others may share, is the next to start. Then a
+        """``least``: what the work takes if it is small, as long as that is not known.
+        ``is_queued``: False if its score, which others may share, is the next to start. Then a
         refusal would shorten nobody's wait."""
         if is_queued:
             admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         else:
             admitted = wait <= self.limit.patience_s(work)
         stale = wait == 0 and now - self._measured > STALE_S
-        if now + wait + (0 if stale else work) > due:
+        needed = 0.0 if stale else work if least is None else least
+        if now + wait + needed > due:
             return Refusal(OverloadReason.DEADLINE, wait)
         return None if admitted else Refusal(OverloadReason.QUEUE, wait)
 

@@ -50,6 +50,16 @@ def test_a_request_that_could_not_be_answered_before_its_deadline_is_refused():
     assert queue.arrive(now, now + 0.25) is None
 
 
+def test_a_small_request_is_not_refused_for_the_time_that_large_ones_take():
+    """Its caller allows it enough; how large it is shows once its body is read."""
+    queue = slot_queue()
+    now = trained(queue, ROW, 0.01)
+    now = trained(queue, TABLE, 4.0, now)
+    assert queue.slot_s > 1.0
+    joined(queue, ROW, now, due=now + 1.0)
+    assert queue.arrive(now, now + 0.001).reason is OverloadReason.DEADLINE
+
+
 def test_no_more_requests_are_admitted_than_the_worker_can_hold():
     """One that ends makes room for another."""
     queue = slot_queue(max_requests=2)
