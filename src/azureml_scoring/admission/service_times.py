@@ -43,6 +43,10 @@ class ServiceTimes:
         self._kinds.setdefault(kind, Durations()).add(seconds)
         self._all.add(seconds)
 
+    def forget(self, kind: WorkKind) -> None:
+        """Judge a kind by all scores until new ones of it have ended."""
+        self._kinds.pop(kind, None)
+
     @property
     def mean(self) -> float:
         """Return the mean of all scores."""
