@@ -99,16 +99,20 @@ class MicroBatcher:
             if joint.is_closed:
                 return
             self._close(joint)
-            for member in joint.members[:]:
-                if len(joint.members) > 1 and not member.is_wanted(self._clock()):
-                    self._drop(joint, member)
         try:
+            with self._lock:
+                self._drop_unwanted(joint)
             self._slots.run(
                 joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
             )
-        except BaseException as error:  # no thread can be started
+        except BaseException as error:  # no thread can be started, or a signal strikes
             self._slots.withdraw(joint.ticket)
             _fail(joint.members, error)
+
+    def _drop_unwanted(self, joint: _Joint) -> None:
+        for member in joint.members[:]:
+            if len(joint.members) > 1 and not member.is_wanted(self._clock()):
+                self._drop(joint, member)
 
     def _close(self, joint: _Joint) -> None:
         joint.is_closed = True
@@ -124,8 +128,9 @@ class MicroBatcher:
 
     def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
-        whole, started = _whole(members), self._clock()
+        started = self._clock()
         try:
+            whole = _whole(members)
             values = predict(whole)
         except (ModelFailed, ModelRefusedInput) as error:
             if len(members) == 1:
