@@ -126,7 +126,7 @@ class ScoreSlots:
         try:
             self.wait_for_slot(ticket, due)
             if gone():
-                raise ClientGone("The client closed the connection before its turn came.")
+                raise ClientGone
             future = self.run(ticket, score)
         except BaseException:  # the server's SIGALRM may strike anywhere
             self.withdraw(ticket)

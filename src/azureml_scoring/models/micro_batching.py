@@ -23,8 +23,6 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.batch_size import BatchSize
 from azureml_scoring.models.model import Model, Predict
 
-GONE = "The client closed the connection before its turn came."
-
 
 class Answers(NamedTuple):
     """``values``: one for each row. ``predict_s``: from when the slot was had."""
@@ -56,7 +54,7 @@ class MicroBatcher:
         try:
             self._slots.wait_for_slot(joint.ticket, due)
             if gone():
-                raise ClientGone(GONE)
+                raise ClientGone
         except BaseException:
             self._leave(joint, member)
             raise
@@ -124,7 +122,7 @@ class MicroBatcher:
         joint.members.remove(member)
         self._slots.unshare(joint.ticket, len(member.batch.X))
         if member.gone():
-            member.answers.set_exception(ClientGone(GONE))
+            member.answers.set_exception(ClientGone())
 
     def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
