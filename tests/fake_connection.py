@@ -100,7 +100,7 @@ class Endpoint:
         self.began = started
         return 1.0
 
-    def refusal(self, began: float) -> None:
+    def refusal(self, began: float) -> ScoringError | None:
         return None
 
     def turn_away(self, due: float) -> ScoringError | None:

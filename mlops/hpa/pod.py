@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special, stats
 
-from azureml_scoring.admission.wait_limit import MIN_QUEUE, PATIENCE, STRICT_SHARE
+from azureml_scoring.admission.wait_limit import WaitLimit
 
 WAIT_POINTS = 201
 """Points from no wait to the longest one."""
@@ -54,13 +54,13 @@ class PodModel:
     @cached_property
     def places(self) -> int:
         """Requests that the pod holds at most, computed or waiting, while it keeps up."""
-        return self._places(PATIENCE * max(self.objective, self.work))
+        return self._places(WaitLimit(self.objective).patience_s(self.work))
 
     @cached_property
     def strict_places(self) -> int:
         """The same once as much work arrives as the pod can do, or more."""
-        strict = max(STRICT_SHARE * self.objective - self.work, MIN_QUEUE * self.work)
-        return min(self.places, self._places(strict))
+        strict_s = WaitLimit(self.objective).strict_s(self.work, self.work)
+        return min(self.places, self._places(strict_s))
 
     def _places(self, longest_wait: float) -> int:
         """The request that finds n others is expected to wait for n / capacity, if all slots are

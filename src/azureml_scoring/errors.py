@@ -173,6 +173,11 @@ class ClientGone(ClientError):
 
     status, code = 499, "client_gone"
 
+    def __init__(
+        self, message: str = "The client closed the connection before its turn came."
+    ) -> None:
+        super().__init__(message)
+
 
 class ServiceError(ScoringError):
     """The service failed or reached a limit: these errors count against the SLO."""

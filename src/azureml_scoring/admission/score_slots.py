@@ -51,15 +51,12 @@ class ScoreSlots:
         self._clock = clock
         self._lock = threading.Lock()
         self._queue = SlotQueue[SlotTicket](
-            WaitLimit(objective),
-            slots=slots,
-            max_running=slots * SLOTS_WHEN_LENT if lend else slots,
-            max_requests=max_requests,
+            WaitLimit(objective), slots=1, max_running=1, max_requests=max_requests
         )
         self._correction: SlotCorrection | None = None
         self._refusals = Refusals()
         self._threads = ThreadPoolExecutor(max_requests, thread_name_prefix="score")
-        row().admission.slots = slots
+        self._use(slots, lend=lend)
 
     @property
     def count(self) -> int:
@@ -81,18 +78,20 @@ class ScoreSlots:
         ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
         slots may change while the model runs, and be lent; False if it can't compute two at once.
         """
-        most = self._queue.max_requests
+        max_slots = self._queue.max_requests
         with self._lock:
             if correct:
                 self._correction = SlotCorrection(
-                    min(slots, most), parallelism=parallelism, max_slots=most
+                    min(slots, max_slots), parallelism=parallelism, max_slots=max_slots
                 )
-            self._use(min(slots, most), lend=correct)
+            self._use(slots, lend=correct)
 
     def _use(self, slots: int, *, lend: bool = True) -> None:
-        self._queue.slots = slots
-        self._queue.max_running = slots * SLOTS_WHEN_LENT if lend else slots
-        self._row().admission.slots = slots
+        """Each score needs a thread, of which there are as many as requests may be admitted."""
+        threads = self._queue.max_requests
+        self._queue.slots = min(slots, threads)
+        self._queue.max_running = min(slots * SLOTS_WHEN_LENT if lend else slots, threads)
+        self._row().admission.slots = self._queue.slots
 
     def turn_away(self, due: float) -> Overloaded | None:
         """Return why a request is refused whose body is not read yet; None if it may ``arrive``."""
@@ -127,7 +126,7 @@ class ScoreSlots:
         try:
             self.wait_for_slot(ticket, due)
             if gone():
-                raise ClientGone("The client closed the connection before its turn came.")
+                raise ClientGone
             future = self.run(ticket, score)
         except BaseException:  # the server's SIGALRM may strike anywhere
             self.withdraw(ticket)

@@ -43,10 +43,19 @@ class ServiceTimes:
         self._kinds.setdefault(kind, Durations()).add(seconds)
         self._all.add(seconds)
 
+    def forget(self, kind: WorkKind) -> None:
+        """Judge a kind by all scores until new ones of it have ended."""
+        self._kinds.pop(kind, None)
+
     @property
     def mean(self) -> float:
         """Return the mean of all scores."""
         return self._all.mean
+
+    @property
+    def shortest(self) -> float:
+        """Return the mean of the kind that takes the least."""
+        return min(map(self.expected, self._kinds), default=0.0)
 
     def expected(self, kind: WorkKind) -> float:
         return self._of(kind).mean

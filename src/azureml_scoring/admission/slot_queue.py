@@ -23,8 +23,12 @@ LONG_RUN = 3.0
 """A score that takes so many times what was expected lends its slot to the next request."""
 
 STALE_S = 0.5
-"""If nothing has been computed for so long, a request that seems hopeless is tried: or one slow
-score would have all requests with a short deadline refused for ever."""
+"""If no score has ended for so long, or none of a request's kind, and a slot is free, a request
+that seems hopeless is tried: or slow scores would have those with a short deadline refused for
+ever."""
+
+STALE_TIMES = 20.0
+"""A kind that takes long is tried after so many times as long: it takes 5 % of a slot at most."""
 
 
 class Refusal(NamedTuple):
@@ -83,7 +87,8 @@ class SlotQueue(Generic[AnyTicket]):
         self._max_rows = 1
         self._slot_time = Durations()
         self._unshared_slot_s = 0.0
-        self._measured = -math.inf
+        self._ended = -math.inf
+        self._kinds_ended: dict[WorkKind, float] = {}
 
     def arrive(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives, of which nothing else is known, and decide on it. If it is
@@ -100,9 +105,8 @@ class SlotQueue(Generic[AnyTicket]):
         wait = self._wait_behind(now, ahead)
         if self._admitted >= self.max_requests:
             return Refusal(OverloadReason.FULL, wait)
-        if self._max_rows > 1:
-            return self._judge(now, due, wait, self.times.mean, is_queued=ahead > 0)
-        return self._judge(now, due, wait, self._slot_time.mean)
+        is_queued = ahead > 0 or self._max_rows == 1
+        return self._judge(now, due, wait, None, is_queued=is_queued)
 
     def turn_away(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives if it is refused; else it may ``arrive`` later."""
@@ -125,7 +129,7 @@ class SlotQueue(Generic[AnyTicket]):
         ahead = self._work_of(self.waiting[:place])
         wait = self._wait_behind(now, ahead)
         is_queued = ahead > 0 or not ticket.room
-        refusal = self._judge(now, ticket.due, wait, ticket.work_s, is_queued=is_queued)
+        refusal = self._judge(now, ticket.due, wait, ticket.kind, is_queued=is_queued)
         if refusal is None:
             self.waiting.insert(place, ticket)
         self._max_rows = max(ticket.max_rows, 1)
@@ -139,8 +143,7 @@ class SlotQueue(Generic[AnyTicket]):
             ahead = self._work_of(self.waiting[: self.waiting.index(ticket)])
             wait, is_queued = self._wait_behind(now, ahead), ahead > 0
         kind = WorkKind.of(ticket.kind.method, ticket.rows + rows)
-        work = self.times.expected(kind)
-        refusal = self._judge(now, due, wait, work, is_queued=is_queued)
+        refusal = self._judge(now, due, wait, kind, is_queued=is_queued)
         if refusal is None:
             self._reshape(ticket, 1, rows)
         return refusal
@@ -176,9 +179,11 @@ class SlotQueue(Generic[AnyTicket]):
         """Free the slot of a score that has ended."""
         del self.running[ticket]
         seconds = now - ticket.started
+        if ticket.started + ticket.work_s > ticket.due and seconds < ticket.work_s / 2:
+            self.times.forget(ticket.kind)  # it was tried, and is no longer slow
         self.times.add(ticket.kind, seconds)
         self._unshared_slot_s += seconds
-        self._measured = now
+        self._ended = self._kinds_ended[ticket.kind] = now
 
     def expected_wait(self, now: float) -> float:
         """Return the seconds that a request would wait for a slot that arrived now."""
@@ -221,18 +226,33 @@ class SlotQueue(Generic[AnyTicket]):
         return sum(ticket.work_s for ticket in tickets)
 
     def _judge(
-        self, now: float, due: float, wait: float, work: float, *, is_queued: bool = True
+        self, now: float, due: float, wait: float, kind: WorkKind | None, *, is_queued: bool
     ) -> Refusal | None:
-        """``is_queued``: False if its score, which others may share, is the next to start. Then a
-        refusal would shorten nobody's wait."""
+        """``kind``: None as long as it is not known: then the deadline is held against the least
+        work. ``is_queued``: False if its score, which others may share, is the next to start. Then
+        a refusal would shorten nobody's wait."""
+        if kind:
+            work = least = self.times.expected(kind)
+        else:
+            work = self.times.mean if self._max_rows > 1 else self._slot_time.mean
+            least = min(work, self.times.shortest)
         if is_queued:
             admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         else:
             admitted = wait <= self.limit.patience_s(work)
-        stale = wait == 0 and now - self._measured > STALE_S
-        if now + wait + (0 if stale else work) > due:
+        is_tried = wait == 0 and self._is_stale(kind, now)
+        if now + wait + (0 if is_tried else least) > due:
             return Refusal(OverloadReason.DEADLINE, wait)
         return None if admitted else Refusal(OverloadReason.QUEUE, wait)
+
+    def _is_stale(self, kind: WorkKind | None, now: float) -> bool:
+        """Return True if what is known is so old that a score which seems hopeless is tried."""
+        if now - self._ended > STALE_S:
+            return True
+        if kind is None or any(ticket.kind == kind for ticket in self.running):
+            return False
+        rest = max(STALE_S, STALE_TIMES * self.times.expected(kind))
+        return now - self._kinds_ended.get(kind, -math.inf) > rest
 
     def _wait_behind(self, now: float, queued_s: float) -> float:
         """Return the seconds until a slot is free, once all slots together have done ``queued_s``

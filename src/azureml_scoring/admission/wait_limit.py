@@ -44,15 +44,17 @@ class WaitLimit:
         """Return the longest wait of a request, whatever happens."""
         return PATIENCE * max(self._objective_s, work_s)
 
+    def strict_s(self, work_s: float, mean_s: float) -> float:
+        """Return the longest wait while more work arrives than can be done. See ``admits``."""
+        return max(STRICT_SHARE * self._objective_s - mean_s, MIN_QUEUE * max(work_s, mean_s))
+
     def admits(self, now: float, wait_s: float, work_s: float, mean_s: float) -> bool:
         """Return False if a request must be refused that is expected to wait for ``wait_s``.
 
         ``work_s``: how long it is computed; ``mean_s``: how long an ordinary one is. The strict
         limit is the same for all, or large requests would find a queue of small ones before them.
         """
-        if wait_s <= max(
-            STRICT_SHARE * self._objective_s - mean_s, MIN_QUEUE * max(work_s, mean_s)
-        ):
+        if wait_s <= self.strict_s(work_s, mean_s):
             self._long_since = None
             if self.strict and self._load.value(now) < 1:
                 self.strict = False

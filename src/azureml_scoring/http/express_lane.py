@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 from azureml_scoring.errors import Overloaded
 from azureml_scoring.http import head, wsgi_bridge
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
-from azureml_scoring.http.connection import HttpConnection
+from azureml_scoring.http.connection import REFUSED, HttpConnection
 from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
 from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
 from azureml_scoring.http.response import encode, header_lines
@@ -85,11 +85,11 @@ class ExpressLane(HttpConnection):
                 or head.fits(SCORE_URL, self._fields)
             )
         ):
-            quick = self._endpoint.quick
-            self._refusal = None if quick else self._endpoint.refusal(self._began)
-            if quick or self._refusal:
-                environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
-                if self._takes(environ):
+            environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
+            if self._takes(environ):
+                quick = self._endpoint.quick
+                self._refusal = None if quick else self._endpoint.refusal(self._began)
+                if quick or self._refusal:
                     self._express = environ
                     return
         self._replay_to_uvicorn()
@@ -186,12 +186,14 @@ class ExpressLane(HttpConnection):
         """Make the callbacks that were kept: from here on the request takes uvicorn's way."""
         self._turn.end()
         url, body, began = self.url, self._body, self._began
-        self._express = None
+        express, self._express = self._express, None
         super().on_message_begin()
         self.url, self._began = url, began
         for name, value in self._fields:
             super().on_header(name, value)
         super().on_headers_complete()
+        if express and self._refusal:
+            self.scope["state"][REFUSED] = self._refusal
         if body:
             super().on_body(body)
 

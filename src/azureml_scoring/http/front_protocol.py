@@ -8,8 +8,10 @@ requests that were sent in one piece, each joins the backlog once the one before
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
@@ -22,6 +24,8 @@ from azureml_scoring.request import MustWait
 PIPELINED = (
     "The service has more work than it can do at once; send the next request after this answer."
 )
+
+logger = logging.getLogger("uvicorn.error")
 
 
 class WaitingRequest:
@@ -43,10 +47,18 @@ class WaitingRequest:
         self._connection = connection
 
     def compute(self) -> None:
-        self._connection.compute(self)
+        self._end_if_it_fails(lambda: self._connection.compute(self))
 
     def refuse(self, error: Overloaded) -> None:
-        self._connection.refuse(self, error)
+        self._end_if_it_fails(lambda: self._connection.refuse(self, error))
+
+    def _end_if_it_fails(self, step: Callable[[], None]) -> None:
+        """End the connection if the step fails: others wait in the same round of the loop."""
+        try:
+            step()
+        except Exception:
+            logger.exception("A request that waited has failed; its connection ends.")
+            self._connection.transport.close()
 
 
 class FrontProtocol(ExpressLane):

@@ -123,12 +123,14 @@ class Turn:
             self.backlog.fall_behind((now - self._round_began) / self._round_requests)
 
     def _end_round(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.end()
-        if self.backlog.behind:
-            self._work_off()
-        self._round_began = 0.0
-        if self.backlog.behind:
-            self._begin_round(time.perf_counter(), loop)
+        try:
+            self.end()
+            if self.backlog.behind:
+                self._work_off()
+        finally:  # or what waits would wait for ever
+            self._round_began = 0.0
+            if self.backlog.behind:
+                self._begin_round(time.perf_counter(), loop)
 
     def _work_off(self) -> None:
         self._log.hold_back()

@@ -69,7 +69,7 @@ def has_closed(connection: socket.socket) -> bool:
         return bool(_ends(connection).poll(RESET_TIMEOUT_MS))
     except BlockingIOError:  # nothing to read: it waits for its answer
         return False
-    except OSError:
+    except (OSError, ValueError):  # reset, or closed by us just now
         return True
 
 

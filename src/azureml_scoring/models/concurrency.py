@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["holds the GIL", "frees the GIL", "waits", "must be alone", "has one processor"]
+Kind = Literal["holds the GIL", "frees the GIL", "waits", "must be alone", "not tried"]
 
 MAX_SLOTS = 48
 """Scores at once, however long they wait."""
@@ -92,18 +92,17 @@ def judge(
     rows_slowdown: float | None,
     *,
     processors: int,
-    max_slots: int = MAX_SLOTS,
 ) -> Concurrency:
     """Choose the slots: the processors that scores can keep busy, times wall over processor time.
 
     ``slowdown``: how many times as long a score took while ``scores_to_try`` ran at once; infinity
-    if one failed; None if that was not tried, as there is one processor. ``rows_slowdown``: how
-    many times as long ROWS_TOGETHER rows took as one; None if not tried.
+    if one failed; None if that was not tried. ``rows_slowdown``: how many times as long
+    ROWS_TOGETHER rows took as one; None if not tried.
     """
     fails = slowdown == math.inf
     serial = not alone.uses_own_threads and (slowdown or 0) >= SERIAL_SLOWDOWN
     parallelism = 1 if serial or fails else processors
-    slots = max(1, min(max_slots, round(parallelism * alone.waiting_factor)))
+    slots = max(1, min(MAX_SLOTS, round(parallelism * alone.waiting_factor)))
     kind, reason = _verdict(alone, slowdown, serial=serial)
     return Concurrency(
         kind=kind,
@@ -130,7 +129,7 @@ def _verdict(alone: Alone, slowdown: float | None, *, serial: bool) -> tuple[Kin
         busy = 1 / alone.waiting_factor
         return "frees the GIL", f"one score keeps {busy:.1f} processors busy by itself"
     if slowdown is None:
-        return "has one processor", "the worker has one processor"
+        return "not tried", "the worker has one processor, or SCORING_SLOTS is set"
     kind: Kind = "holds the GIL" if serial else "frees the GIL"
     taken = f"{count} scores at once take {slowdown:.1f} times as long as one"
     return kind, f"{taken}: the model {kind}"

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 
 from azureml_scoring.models.concurrency import (
-    MAX_SLOTS,
     ROWS_TOGETHER,
     SERIAL_SLOWDOWN,
     Alone,
@@ -44,13 +43,17 @@ Score = Callable[[], object]
 
 
 def trial(
-    one_row: Score, rows_together: Score, *, processors: int, max_slots: int = MAX_SLOTS
+    one_row: Score,
+    rows_together: Score,
+    *,
+    processors: int,
+    at_once: bool = True,
 ) -> Concurrency:
     """Time the scores, and judge how many to compute at once.
 
-    ``one_row``: predicts one row. ``rows_together``: predicts ROWS_TOGETHER rows in one call. Takes
-    BUDGET_S, or three scores if that is longer, and MAX_ROWS_TRIAL_S at most for the rows. Raises
-    what a score raises that runs alone.
+    ``one_row``: predicts one row. ``rows_together``: predicts ROWS_TOGETHER rows in one call.
+    ``at_once``: several scores may be tried at once. Takes BUDGET_S, or three scores if that is
+    longer, and MAX_ROWS_TRIAL_S at most for the rows. Raises what a score raises that runs alone.
     """
     until = time.monotonic() + BUDGET_S
     first = _sample(one_row, 1)
@@ -65,7 +68,7 @@ def trial(
         own_cpu_s=least.cpu_s / calls,
     )
     slowdown = None
-    if processors > 1:
+    if at_once and processors > 1:
         slowdown = _slowdown(one_row, alone, calls)
         for _ in range(REPEATS - 1):
             if SERIAL_SLOWDOWN <= slowdown < math.inf and time.monotonic() < until:
@@ -75,7 +78,6 @@ def trial(
         slowdown,
         _rows_slowdown(rows_together, alone, until),
         processors=processors,
-        max_slots=max_slots,
     )
 
 

@@ -124,7 +124,12 @@ def _try(predict: Predict, X: np.ndarray, contract: Contract, settings: Settings
     method = contract.methods[0]
     one = Batch(X[:1], method)
     several = Batch(np.resize(X, (ROWS_TOGETHER, X.shape[1])), method)
-    return trial(lambda: predict(one), lambda: predict(several), processors=settings.processors)
+    return trial(
+        lambda: predict(one),
+        lambda: predict(several),
+        processors=settings.processors,
+        at_once=not settings.scoring_slots,  # it may be set because two at once crash the process
+    )
 
 
 def _refuse(skew: dict[str, str]) -> None:

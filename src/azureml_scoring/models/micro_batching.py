@@ -23,8 +23,6 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.batch_size import BatchSize
 from azureml_scoring.models.model import Model, Predict
 
-GONE = "The client closed the connection before its turn came."
-
 
 class Answers(NamedTuple):
     """``values``: one for each row. ``predict_s``: from when the slot was had."""
@@ -56,7 +54,7 @@ class MicroBatcher:
         try:
             self._slots.wait_for_slot(joint.ticket, due)
             if gone():
-                raise ClientGone(GONE)
+                raise ClientGone
         except BaseException:
             self._leave(joint, member)
             raise
@@ -99,16 +97,20 @@ class MicroBatcher:
             if joint.is_closed:
                 return
             self._close(joint)
-            for member in joint.members[:]:
-                if len(joint.members) > 1 and not member.is_wanted(self._clock()):
-                    self._drop(joint, member)
         try:
+            with self._lock:
+                self._drop_unwanted(joint)
             self._slots.run(
                 joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
             )
-        except BaseException as error:  # no thread can be started
+        except BaseException as error:  # no thread can be started, or a signal strikes
             self._slots.withdraw(joint.ticket)
             _fail(joint.members, error)
+
+    def _drop_unwanted(self, joint: _Joint) -> None:
+        for member in joint.members[:]:
+            if len(joint.members) > 1 and not member.is_wanted(self._clock()):
+                self._drop(joint, member)
 
     def _close(self, joint: _Joint) -> None:
         joint.is_closed = True
@@ -120,12 +122,13 @@ class MicroBatcher:
         joint.members.remove(member)
         self._slots.unshare(joint.ticket, len(member.batch.X))
         if member.gone():
-            member.answers.set_exception(ClientGone(GONE))
+            member.answers.set_exception(ClientGone())
 
     def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
-        whole, started = _whole(members), self._clock()
+        started = self._clock()
         try:
+            whole = _whole(members)
             values = predict(whole)
         except (ModelFailed, ModelRefusedInput) as error:
             if len(members) == 1:

@@ -24,9 +24,9 @@ def skip_needless_set_up() -> None:
         return
     set_up_and_call = wrapper.__call__
 
-    def with_config_and_warning_filters(self: Any, config: Any, warning_filters: Any) -> Any:
+    def with_config_and_warning_filters(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.prepared_on = _this_thread()
-        return prepare(self, config, warning_filters)
+        return prepare(self, *args, **kwargs)
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if self.prepared_on == _this_thread():

@@ -116,6 +116,16 @@ def test_the_row_tells_since_when_the_oldest_score_runs_and_all_slots_are_taken(
         assert row.full_since == 0.0
 
 
+def test_no_more_scores_have_a_slot_than_there_are_threads():
+    """Once all threads are taken the row says so, and readiness sees it."""
+    row = WorkerRow()
+    limits = admission(row, max_in_flight=2)
+    limits.slots.measured(48, parallelism=2, correct=True)
+    assert limits.slots.count == row.admission.slots == 2
+    with occupied(limits), occupied(limits):
+        assert row.full_since > 0
+
+
 def test_nothing_is_computed_for_a_client_that_has_hung_up():
     """Its slot is given to the next, and it does not count as a quick score."""
     limits, computed = admission(WorkerRow()), []
@@ -194,8 +204,8 @@ def test_one_slow_score_does_not_have_later_requests_refused_for_ever():
 def test_refused_work_counts_as_offered():
     """An autoscaler sees the load that arrives; the slots and who waits for them are published."""
     row, clock = WorkerRow(), FakeClock()
-    limits = admission(row, clock=clock, slots=2, max_in_flight=1)
-    assert row.admission.slots == 2
+    limits = admission(row, clock=clock, slots=1, max_in_flight=1)
+    assert row.admission.slots == 1
 
     def score() -> None:
         clock.now += 1.0
@@ -216,7 +226,7 @@ def test_refused_work_counts_as_offered():
 def test_work_on_the_event_loop_counts_as_offered():
     """The loop is one thread: when it is always busy, the load is 1, whatever the slots."""
     row, clock = WorkerRow(), FakeClock()
-    limits = admission(row, clock=clock, slots=4)
+    limits = admission(row, clock=clock, slots=4, max_in_flight=4)
     with limits.at_once(3):
         clock.now += 0.5
     assert row.admission.offered_s == pytest.approx(0.5 * 4)

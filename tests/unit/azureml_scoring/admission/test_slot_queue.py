@@ -50,6 +50,45 @@ def test_a_request_that_could_not_be_answered_before_its_deadline_is_refused():
     assert queue.arrive(now, now + 0.25) is None
 
 
+def test_a_small_request_is_not_refused_for_the_time_that_large_ones_take():
+    """Its caller allows it enough; how large it is shows once its body is read."""
+    queue = slot_queue()
+    now = trained(queue, ROW, 0.01)
+    now = trained(queue, TABLE, 4.0, now)
+    assert queue.slot_s > 1.0
+    joined(queue, ROW, now, due=now + 1.0)
+    assert queue.arrive(now, now + 0.001).reason is OverloadReason.DEADLINE
+
+
+def hopeful(queue: SlotQueue, kind: WorkKind, now: float, due: float) -> Ticket | None:
+    """Return the ticket of a request that is admitted, or None."""
+    ticket = Ticket(kind, now, due)
+    assert queue.arrive(now, due) is None
+    if queue.join(ticket, now):
+        queue.leave()
+        return None
+    return ticket
+
+
+def test_one_kind_that_was_slow_is_not_refused_for_ever_while_others_are_computed():
+    """It is tried now and then, seldom enough to leave the slots to others; if it is quick again,
+    that is learnt at once."""
+    queue = slot_queue()
+    now = trained(queue, TABLE, 4.0)
+    tried = 0
+    for quick in (False, True):
+        for _ in range(500):
+            now = trained(queue, ROW, 0.01, now + 0.3)
+            if ticket := hopeful(queue, TABLE, now, due=now + 1.0):
+                tried += 1
+                assert queue.start(now) is ticket
+                now += 0.02 if quick else 4.0
+                queue.finish(ticket, now)
+                queue.leave()
+        assert tried > 1
+        assert (tried > 250) is quick
+
+
 def test_no_more_requests_are_admitted_than_the_worker_can_hold():
     """One that ends makes room for another."""
     queue = slot_queue(max_requests=2)

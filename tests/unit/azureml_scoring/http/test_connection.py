@@ -9,6 +9,7 @@ import pytest
 import uvloop
 from uvicorn.config import Config
 
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.front_protocol import FrontProtocol
@@ -311,3 +312,25 @@ async def test_the_clock_of_a_request_starts_with_its_first_byte(quick: bool):
     connection.send(sent[-1:])
     assert await connection.answers(1) == [200]
     assert before <= endpoint.began <= begun
+
+
+@run
+async def test_a_request_that_is_refused_is_judged_once_however_large_its_body():
+    """The offered load counts it once. The connection stays."""
+
+    class Full(Endpoint):
+        judged = 0
+
+        def refusal(self, began: float) -> Overloaded:
+            return self.turn_away(began)
+
+        def turn_away(self, due: float) -> Overloaded:
+            self.judged += 1
+            return Overloaded("full")
+
+    endpoint = Full(quick=False)
+    connection = Connection(endpoint)
+    for count, body in enumerate((b"x", b"x" * 70_000, b"x"), start=1):
+        connection.send(request(body))
+        assert await connection.answers(count) == [503] * count
+        assert endpoint.judged == count

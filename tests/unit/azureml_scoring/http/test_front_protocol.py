@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 from unittest import mock
 
-from azureml_scoring.http import turn
+from azureml_scoring.http import front_protocol, turn
 from fake_connection import BODY, Connection, Endpoint, request, run
 
 PROBE = request(line="GET /liveness HTTP/1.1")
@@ -144,3 +145,25 @@ async def test_who_can_not_be_answered_in_time_is_refused():
         statuses = [await connection.answers(1) for connection in others]
         assert sorted({status for (status,) in statuses}) == [200, 503]
         assert not any(connection.transport.ended for connection in [first, *others])
+
+
+@run
+async def test_a_request_that_fails_after_it_waited_ends_its_connection():
+    """The log says why, and the loop goes on with those that wait behind it."""
+
+    class Broken(Endpoint):
+        def begin(self, environ: Any, body: bytes, *others: Any) -> Any:
+            if body == b"1":
+                raise ZeroDivisionError
+            return super().begin(environ, body, *others)
+
+    endpoint = Broken()
+    with (
+        behind(endpoint) as connection,
+        mock.patch.object(front_protocol.logger, "exception") as logged,
+    ):
+        connection.send(request(b"1"))
+        await asyncio.sleep(0.01)
+    assert connection.transport.closed
+    assert logged.called
+    assert not endpoint.backlog.behind

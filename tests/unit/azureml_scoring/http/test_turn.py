@@ -298,3 +298,29 @@ def test_what_is_computed_beside_the_turns_counts_too(
     assert place.turn.backlog.behind
     place.loop.run()
     assert not place.turn.backlog.behind
+
+
+def test_a_round_that_fails_is_not_the_last(place: Place):
+    """What waits in the backlog is computed in the rounds after it."""
+    computed: list[str] = []
+
+    class Waiting:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def compute(self) -> None:
+            computed.append(self.name)
+            if self.name == "broken":
+                raise ZeroDivisionError
+
+        def refuse(self, error: Overloaded) -> None:
+            raise AssertionError
+
+    place.add(place.transport(), place.steps("1"))
+    place.turn.backlog.fall_behind(0.001)
+    for name in ("broken", "2"):
+        place.turn.backlog.join(Waiting(name), 10)
+    with pytest.raises(ZeroDivisionError):
+        place.loop.run()
+    place.loop.run()
+    assert computed == ["broken", "2"]

@@ -1,6 +1,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -91,6 +92,12 @@ def test_a_connection_that_we_have_closed_is_reset():
         server.close()
         assert is_reset(server)
     assert is_reset(None)
+
+
+def test_a_connection_that_we_close_while_its_client_is_asked_is_closed():
+    """A request of the same joint batch asks; the connection's own thread may have given up."""
+    connection = mock.Mock(recv=lambda *_: b"", send=lambda *_: 1, fileno=lambda: -1)
+    assert has_closed(connection)
 
 
 def test_a_client_of_http_1_0_is_not_asked():

@@ -29,16 +29,11 @@ def computing(cpu_s: float = 0.05, wait_s: float = 0.0) -> Alone:
     slowdown=slowdowns,
     rows_slowdown=st.none() | st.floats(0.1, 100),
     processors=st.integers(1, 256),
-    max_slots=st.integers(1, MAX_SLOTS),
 )
-def test_any_measurement_gives_slots_within_the_bounds(
-    times, slowdown, rows_slowdown, processors, max_slots
-):
+def test_any_measurement_gives_slots_within_the_bounds(times, slowdown, rows_slowdown, processors):
     """A clock that stands still, or noise, stops no start-up."""
-    result = judge(
-        Alone(*times), slowdown, rows_slowdown, processors=processors, max_slots=max_slots
-    )
-    assert 1 <= result.slots <= max_slots
+    result = judge(Alone(*times), slowdown, rows_slowdown, processors=processors)
+    assert 1 <= result.slots <= MAX_SLOTS
     assert 1 <= result.parallelism <= processors
     assert result.reason
     assert (result.rows_together_are_cheaper is None) == (rows_slowdown is None)

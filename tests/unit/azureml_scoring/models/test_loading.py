@@ -210,6 +210,16 @@ def test_scores_at_once_are_tried_unless_they_need_no_slot(demo_model: Path):
     assert tried.reason
 
 
+def test_no_two_scores_are_tried_at_once_where_a_setting_has_the_slots(
+    demo_model: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who sets one slot for a model that crashes beside another score can start it."""
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 4)
+    tried = from_(demo_model, scoring_backend="sklearn", scoring_slots=1).concurrency
+    assert tried
+    assert tried.kind == "not tried"
+
+
 @pytest.mark.parametrize("slots", [1, 48])
 def test_libraries_get_the_threads_that_slots_leave(
     demo_model: Path, monkeypatch: pytest.MonkeyPatch, slots: int

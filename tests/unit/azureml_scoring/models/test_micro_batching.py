@@ -251,3 +251,18 @@ def test_in_flight_limits_hold_for_joined_requests():
         assert outcome(one.send(2.0)) is Overloaded
         one.model.release.set()
         assert outcome(waits) == [2.0]
+
+
+def test_requests_whose_rows_do_not_go_together_fail_at_once():
+    """No client waits until its deadline for a batch that could not be made."""
+    with worker() as one:
+        one.send(BUSY)
+        assert one.model.is_busy.wait(60)
+        waits = one.send(1.0)
+        wide = Batch(np.ones((1, 2)), "predict")
+        due = time.monotonic() + 1.0
+        other = one.threads.submit(one._request, wide, due, lambda: False)
+        while one.requests < 2 and not other.done():
+            time.sleep(0.001)
+        one.model.release.set()
+        assert outcome(waits) is outcome(other) is ValueError
