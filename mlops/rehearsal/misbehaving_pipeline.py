@@ -5,27 +5,32 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import threading
 import time
 from typing import Any
 
 from sklearn.pipeline import Pipeline
 
 MISBEHAVIOUR, AFTER_PREDICTIONS = "REHEARSAL_MISBEHAVES", "REHEARSAL_AFTER"
-"""Variables of a deployment: what it does, and after how many predictions."""
+"""Variables of a deployment: what it does, and after how many predictions for requests."""
+
+SCORE_THREADS = "score"
+"""Start of the names of the threads that compute requests. Those at start-up, which are many, run
+on others and go well."""
 
 SLOW_S = 0.22
 
 
 class MisbehavingPipeline(Pipeline):  # type: ignore[misc]
-    """A pipeline that goes wrong as its environment says, after so many predictions; packaging and
-    golden rows go well."""
+    """A pipeline that goes wrong as its environment says, after so many requests."""
 
     _predictions = itertools.count()
 
     def predict(self, X: Any, **params: Any) -> Any:
-        count = next(self._predictions)
-        if count >= int(os.environ.get(AFTER_PREDICTIONS, "0")):
-            self._misbehave(os.environ.get(MISBEHAVIOUR), count)
+        if threading.current_thread().name.startswith(SCORE_THREADS):
+            count = next(self._predictions)
+            if count >= int(os.environ.get(AFTER_PREDICTIONS, "0")):
+                self._misbehave(os.environ.get(MISBEHAVIOUR), count)
         return super().predict(X, **params)
 
     def _misbehave(self, how: str | None, count: int) -> None:

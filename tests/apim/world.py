@@ -26,7 +26,12 @@ OUR_REFUSAL = (
 PRODUCTS = ["product.xml", "product-v2.xml"]
 LIMIT = 5 * 1024 * 1024
 NOT_READY = failure(
-    errors.NotReady("Later."), request_id="1", trace="", model_version=None, timestamp=""
+    errors.NotReady("Later."),
+    status=503,
+    request_id="1",
+    trace="",
+    model_version=None,
+    timestamp="",
 )
 SERVERS = json.loads(NOT_READY.body)
 
