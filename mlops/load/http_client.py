@@ -18,22 +18,22 @@ IDLE_S = 1
 """A connection that is idle for longer is closed, before the server closes it under a request."""
 
 
-class Answer(NamedTuple):
+class LoadAnswer(NamedTuple):
     """An answer. ``headers``: names in lower case."""
 
     status: int
     headers: dict[str, str]
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """A connection with one request at a time."""
 
     def __init__(self) -> None:
         self.is_open = False
         self.idle_since_s = 0.0
-        self._answer: asyncio.Future[Answer] | None = None
+        self._answer: asyncio.Future[LoadAnswer] | None = None
 
-    async def send(self, request: bytes) -> Answer:
+    async def send(self, request: bytes) -> LoadAnswer:
         """Send ``request`` and wait for its answer. Raises ConnectionError."""
         self._answer = asyncio.get_running_loop().create_future()
         self._headers: dict[str, str] = {}
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         self.is_open = self.is_open and self._parser.should_keep_alive()
         answer, self._answer = self._answer, None
         if answer and not answer.done():
-            answer.set_result(Answer(self._parser.get_status_code(), self._headers))
+            answer.set_result(LoadAnswer(self._parser.get_status_code(), self._headers))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_open = False
@@ -91,9 +91,9 @@ class HttpClient:
         lines = [f"POST {path} HTTP/1.1", f"Host: {parts.netloc.rpartition('@')[2]}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._head = "\r\n".join([*lines, "Content-Length: "]).encode()
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[ClientConnection] = deque()
 
-    async def post(self, body: bytes, timeout_s: float) -> Answer:
+    async def post(self, body: bytes, timeout_s: float) -> LoadAnswer:
         """Send ``body`` and return the answer. Raises OSError, TimeoutError among them."""
         async with asyncio.timeout(timeout_s):
             connection = self._kept() or await self._connect()
@@ -113,7 +113,7 @@ class HttpClient:
         while self._idle:
             self._idle.pop().close()
 
-    def _kept(self) -> Connection | None:
+    def _kept(self) -> ClientConnection | None:
         """Return the connection that was used last, unless it has been idle for too long."""
         while self._idle:
             connection = self._idle.pop()
@@ -123,8 +123,8 @@ class HttpClient:
                 connection.close()
         return None
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> ClientConnection:
         _, connection = await asyncio.get_running_loop().create_connection(
-            Connection, self._host, self._port, ssl=self._tls
+            ClientConnection, self._host, self._port, ssl=self._tls
         )
         return connection

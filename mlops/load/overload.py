@@ -25,7 +25,7 @@ PICTURE, FIGURES = "goodput.svg", "goodput.json"
 
 
 @dataclass(frozen=True)
-class OfferedLoad:
+class LoadOutcome:
     """A load that was offered. ``cpu``: as in ``LoadRun``."""
 
     goodput: Goodput
@@ -43,7 +43,7 @@ class OfferedLoad:
 
 def offer(
     plan: LoadPlan, multiples: Sequence[float], limits_ms: Sequence[float]
-) -> Iterator[OfferedLoad]:
+) -> Iterator[LoadOutcome]:
     """Measure the server's capacity, offer the multiples of it one after the other, and yield what
     became of each. Raises StartupError."""
     measured = capacity(plan, CAPACITY_S, CLOSED_LOOP_CONNECTIONS)
@@ -55,7 +55,7 @@ def offer(
         time.sleep(REST_S)
         stage = Stage(LOAD_S, multiple * measured)
         load_run = run(overload_plan(plan, [stage]))
-        yield OfferedLoad(
+        yield LoadOutcome(
             goodput(load_run.requests, stage, measured, limits_ms), load_run.cpu or 0.0
         )
 
@@ -66,7 +66,7 @@ def check(folder: Path) -> None:
         output.check(folder / name)
 
 
-def write(url: str, begun: str, offered: Sequence[OfferedLoad], folder: Path) -> Path:
+def write(url: str, begun: str, offered: Sequence[LoadOutcome], folder: Path) -> Path:
     """Write ``goodput.svg`` and ``goodput.json``, and return the picture. Raises as
     ``output.write`` does."""
     document = {

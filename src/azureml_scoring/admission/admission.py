@@ -65,10 +65,10 @@ class Admission:
         allowed = self._deadline if wanted_for is None else min(self._deadline, wanted_for)
         return (self._clock() if started is None else started) + allowed
 
-    def admit(self, due: float | None = None) -> Place:
+    def admit(self, due: float | None = None) -> PlaceInFlight:
         """``with admission.admit(due) as due``: hold a place in flight. Entering raises
         Overloaded."""
-        return Place(self, self.due() if due is None else due)
+        return PlaceInFlight(self, self.due() if due is None else due)
 
     def at_once(self, requests: int, began: float | None = None) -> InlinePlace:
         """``with admission.at_once(2) as due``: count requests that are answered on the event loop.
@@ -131,7 +131,7 @@ class Admission:
         self._offer(now, loop_s * self.slots.count)
 
 
-class Place:
+class PlaceInFlight:
     """Holds a place in flight while its block runs; the block gets the deadline."""
 
     def __init__(self, admission: Admission, due: float) -> None:

@@ -239,6 +239,7 @@ class SlotQueue(Generic[AnyTicket]):
         if is_queued:
             admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
         else:
+            self.limit.end_if_over(now)
             admitted = wait <= self.limit.patience_s(work)
         is_tried = wait == 0 and self._is_stale(kind, now)
         if now + wait + (0 if is_tried else least) > due:

@@ -40,6 +40,12 @@ class WaitLimit:
         """Count a request that arrives, whether it is admitted or not."""
         self._load.add(now, work_s / slots)
 
+    def end_if_over(self, now: float) -> None:
+        """Be strict no longer if less arrives than can be done. Call it when a request need not
+        queue, or its wait is short."""
+        if self.strict and self._load.value(now) < 1:
+            self.strict = False
+
     def patience_s(self, work_s: float) -> float:
         """Return the longest wait of a request, whatever happens."""
         return PATIENCE * max(self._objective_s, work_s)
@@ -56,8 +62,7 @@ class WaitLimit:
         """
         if wait_s <= self.strict_s(work_s, mean_s):
             self._long_since = None
-            if self.strict and self._load.value(now) < 1:
-                self.strict = False
+            self.end_if_over(now)
             return True
         if self._long_since is None:
             self._long_since = now

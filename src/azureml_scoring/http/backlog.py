@@ -48,7 +48,7 @@ def not_published(work_s: float, *, shedding: bool) -> None:
     """Do nothing, in place of ``Publish``."""
 
 
-class Ticket(NamedTuple):
+class Arrival(NamedTuple):
     kind: WorkKind
     joined: float
 
@@ -74,7 +74,7 @@ class Backlog:
         self._clock = clock
         self._times = ServiceTimes()
         self._refusals = Refusals()
-        self._admitted = OrderedDict[Waiting, Ticket]()
+        self._admitted = OrderedDict[Waiting, Arrival]()
         self._refused = OrderedDict[Waiting, Overloaded]()
         self._kinds = Counter[WorkKind]()
         self._computed_at = self._at_ease_since = clock()
@@ -94,7 +94,7 @@ class Backlog:
         if self._limit.admits(now, wait_s, work_s, self._times.mean):
             if not self._admitted:
                 self._computed_at = now
-            self._admitted[request] = Ticket(kind, now)
+            self._admitted[request] = Arrival(kind, now)
             self._kinds[kind] += 1
         else:
             self._refused[request] = self._error(OverloadReason.QUEUE, now)

@@ -60,6 +60,26 @@ def test_a_small_request_is_not_refused_for_the_time_that_large_ones_take():
     assert queue.arrive(now, now + 0.001).reason is OverloadReason.DEADLINE
 
 
+def test_an_overload_ends_also_where_requests_share_scores():
+    """Later ones that find a slot, or a score to share, are not taken for part of it."""
+    queue = slot_queue(max_requests=10_000)
+    now = trained(queue, ROW, 0.05)
+    arrived = 0
+    while not queue.limit.strict:
+        now += 0.01
+        arrived += queue.arrive(now, LATER) is None
+    for _ in range(arrived):
+        queue.leave()
+    for _ in range(100):
+        now += 0.2
+        assert queue.arrive(now, LATER) is None
+        ticket = Ticket(ROW, now, LATER, rows=1, max_rows=8)
+        assert queue.join(ticket, now) is None
+        queue.finish(queue.start(now), now + 0.05)
+        queue.leave()
+    assert not queue.limit.strict
+
+
 def hopeful(queue: SlotQueue, kind: WorkKind, now: float, due: float) -> Ticket | None:
     """Return the ticket of a request that is admitted, or None."""
     ticket = Ticket(kind, now, due)

@@ -152,10 +152,10 @@ async def test_a_request_that_fails_after_it_waited_ends_its_connection():
     """The log says why, and the loop goes on with those that wait behind it."""
 
     class Broken(Endpoint):
-        def begin(self, environ: Any, body: bytes, *others: Any) -> Any:
+        def begin(self, environ: Any, body: bytes, joint: Any, waited_s: float) -> Any:
             if body == b"1":
                 raise ZeroDivisionError
-            return super().begin(environ, body, *others)
+            return super().begin(environ, body, joint, waited_s)
 
     endpoint = Broken()
     with (

@@ -59,7 +59,7 @@ def test_the_picture_comes_with_its_figures(tmp_path: Path):
     point = Goodput(2.0, 10.0, {200.0: 0.9, 500.0: 1.0}, 0.0, 50.0, math.nan, math.nan)
     for _ in range(2):
         overload.check(tmp_path)
-        file = overload.write("http://h", "now", [overload.OfferedLoad(point, 0.25)], tmp_path)
+        file = overload.write("http://h", "now", [overload.LoadOutcome(point, 0.25)], tmp_path)
     assert "<svg" in file.read_text()
     figures = orjson.loads((tmp_path / "goodput.json").read_bytes())
     assert figures["generator_cpu"] == 0.25
