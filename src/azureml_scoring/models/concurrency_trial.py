@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from azureml_scoring.errors import StartupError
 from azureml_scoring.models.concurrency import (
     ROWS_TOGETHER,
     SERIAL_SLOWDOWN,
@@ -35,6 +36,10 @@ and far above the clock's noise."""
 
 MAX_CALLS = 1_000
 """Scores in a sample."""
+
+MIN_PATIENCE_S, PATIENCE = 30.0, 20
+"""A trial of several scores at once hangs if it takes so many seconds, and so many times as long as
+the scores would one after the other."""
 
 REPEATS = 3
 """Samples of one kind at most; the least counts, as noise only adds."""
@@ -113,11 +118,17 @@ def _slowdown(score: Score, alone: Alone, calls: int) -> float:
         else:
             times.append(watch.spent().wall_s / made)
 
-    running = [threading.Thread(target=run, name="trial") for _ in range(threads)]
+    running = [threading.Thread(target=run, name="trial", daemon=True) for _ in range(threads)]
+    until = time.monotonic() + max(MIN_PATIENCE_S, PATIENCE * threads * calls * alone.wall_s)
     for thread in running:
         thread.start()
     for thread in running:
-        thread.join()
+        thread.join(max(until - time.monotonic(), 0))
+    if any(thread.is_alive() for thread in running):
+        raise StartupError(
+            f"The model answers one request, and hangs when {threads} are computed at once; set "
+            "SCORING_SLOTS=1."
+        )
     return sum(times) / threads / alone.wall_s if len(times) == threads else math.inf
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from azureml_scoring.errors import StartupError
+from azureml_scoring.models import concurrency_trial
 from azureml_scoring.models.concurrency import MAX_SLOTS, ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
 
@@ -122,3 +124,22 @@ def test_a_model_that_fails_alone_raises():
 
     with pytest.raises(ValueError, match="broken"):
         trial(score, score, processors=2)
+
+
+def test_a_model_that_hangs_beside_another_score_is_named_at_start(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """The start does not hang with it, and the message names the setting that helps."""
+    monkeypatch.setattr(concurrency_trial, "MIN_PATIENCE_S", 0.2)
+    alone, end = threading.Lock(), threading.Event()
+
+    def hangs_beside_another() -> None:
+        if alone.acquire(blocking=False):
+            time.sleep(0.01)
+            alone.release()
+        else:
+            end.wait()
+
+    with pytest.raises(StartupError, match="SCORING_SLOTS=1"):
+        trial(hangs_beside_another, lambda: None, processors=2)
+    end.set()
