@@ -359,6 +359,7 @@ def test_more_clients_than_places_are_all_answered_by_a_quick_model(
         assert set(statuses) == {200}
 
 
+@pytest.mark.any_worker  # gunicorn's own computes on threads
 def test_a_quick_model_that_gets_too_much_still_answers_probes(demo_model: Path, tmp_path: Path):
     """While hundreds of clients send as fast as they can, every probe gets through, and every
     request is answered or refused."""
@@ -369,8 +370,6 @@ def test_a_quick_model_that_gets_too_much_still_answers_probes(demo_model: Path,
         serving(demo_model, tmp_path, **ONE_WORKER, SCORING_CACHE="off") as server,
         contextlib.ExitStack() as stack,
     ):
-        if server.kind != "ours":
-            pytest.skip("gunicorn's own worker computes on threads")
         address = ("127.0.0.1", server.port)
         for _ in range(5):
             sockets = [

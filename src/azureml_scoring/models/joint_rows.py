@@ -68,7 +68,7 @@ def same_bits(
                     return False
                 if clock() > until:
                     return False
-        except ScoringError:
+        except (ScoringError, orjson.JSONEncodeError):
             return False
     return True
 
