@@ -7,10 +7,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,23 @@ def until(condition: Callable[[], Any], what: str) -> Any:
             return result
         time.sleep(0.05)
     raise AssertionError(f"not within {PATIENCE} seconds: {what}")
+
+
+def occupy(
+    server: Server, pool: ThreadPoolExecutor, seconds: float, count: int
+) -> list[Future[httpx.Response]]:
+    """Send requests; they are in flight when this returns."""
+    before = server.get("/health").json()["in_flight"]
+    futures = [pool.submit(server.client.post, "/score", json=[[seconds]]) for _ in range(count)]
+    until(lambda: server.get("/health").json()["in_flight"] >= before + count, "they are in flight")
+    return futures
+
+
+def answer_on(connection: socket.socket) -> tuple[int, bytes]:
+    """Read the next answer of a connection; return its status and its body."""
+    response = HTTPResponse(connection)
+    response.begin()
+    return response.status, response.read()
 
 
 def needs(command: str, package: str | None = None) -> None:

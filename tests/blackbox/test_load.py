@@ -1,12 +1,9 @@
 """What clients and probes see of a busy, overdue, stuck or broken server."""
 
 import contextlib
-import re
 import socket
-import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from http.client import HTTPResponse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -16,23 +13,16 @@ import pytest
 from scripted import COMPUTE, DIE, FAIL, FROZEN, SWITCH, TEXT
 
 import support
-from blackbox.server import BARE, ONE_WORKER, PATIENCE, THREADS, Server, serving, until
-
-SCORE = (
-    b"POST /score HTTP/1.1\r\nHost: h\r\n"
-    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+from blackbox.server import (
+    BARE,
+    ONE_WORKER,
+    THREADS,
+    Server,
+    answer_on,
+    occupy,
+    serving,
+    until,
 )
-
-
-def occupy(
-    server: Server, pool: ThreadPoolExecutor, seconds: float, count: int
-) -> list[Future[httpx.Response]]:
-    """Send requests; they are in flight when this returns."""
-    before = server.get("/health").json()["in_flight"]
-    futures = [pool.submit(server.client.post, "/score", json=[[seconds]]) for _ in range(count)]
-    until(lambda: server.get("/health").json()["in_flight"] >= before + count, "they are in flight")
-    return futures
-
 
 LEAST = BARE if Server.kind == "ours" else ONE_WORKER
 """The least that must be said for probes not to wait."""
@@ -124,141 +114,10 @@ def test_answers_do_not_tell_who_asked_at_the_same_time(demo_model: Path, tmp_pa
         for _ in range(20):
             for connection, body in zip(sockets, bodies, strict=True):
                 connection.sendall(head.format(len(body)).encode() + body)
-            together = [orjson.loads(_body(connection))["predictions"] for connection in sockets]
+            together = [
+                orjson.loads(answer_on(connection)[1])["predictions"] for connection in sockets
+            ]
             assert together == alone
-
-
-def _body(connection: socket.socket) -> bytes:
-    response = HTTPResponse(connection)
-    response.begin()
-    return response.read()
-
-
-def test_past_the_in_flight_limit_503_comes_at_once(scripted_model: Path, tmp_path: Path):
-    """The answer has Retry-After, while the admitted requests are still computed."""
-    with (
-        serving(
-            scripted_model, tmp_path, **ONE_WORKER, SCORING_SLOTS="1", SCORING_MAX_IN_FLIGHT="1"
-        ) as server,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        (busy,) = occupy(server, pool, 2.0, 1)
-        shed = server.score([[0]])
-        assert not busy.done()
-        assert (shed.status_code, shed.json()["code"]) == (503, "overloaded")
-        exact_s = int(shed.headers["retry-after-ms"]) / 1000
-        assert int(shed.headers["retry-after"]) - 1 < exact_s <= int(shed.headers["retry-after"])
-        assert busy.result().status_code == 200
-
-
-def test_who_would_wait_too_long_gets_503_before_the_slot_is_free(
-    scripted_model: Path, tmp_path: Path
-):
-    """The objective says how long is too long, and the other setting with which status."""
-    env = ONE_WORKER | {
-        "SCORING_SLOTS": "1",
-        "SCORING_LATENCY_OBJECTIVE_MS": "20",
-        "SCORING_OVERLOAD_STATUS": "429",
-    }
-    with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
-        (busy,) = occupy(server, pool, 3.0, 1)
-        shed = until(
-            lambda: (answer := server.score([[0]])).status_code != 200 and answer,
-            "it has taken the slot",
-        )
-        assert not busy.done()
-        assert (shed.status_code, shed.json()["code"]) == (429, "overloaded")
-
-
-def test_a_caller_that_waits_for_less_than_an_answer_takes_is_refused_at_once(
-    scripted_model: Path, tmp_path: Path
-):
-    """Before a slot is free, and Envoy's header counts as ours does; nonsense does not."""
-    with (
-        serving(scripted_model, tmp_path, **ONE_WORKER, SCORING_SLOTS="1") as server,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        for _ in range(5):
-            assert server.score([[0.3]]).status_code == 200
-        (busy,) = occupy(server, pool, 3.0, 1)
-        for header in ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms"):
-            refused = server.score([[0.3]], headers={header: "100"})
-            assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-            assert "deadline" in refused.json()["error"]
-        assert not busy.done()
-        assert busy.result().status_code == 200
-        for nonsense in ("0", "-1", "1e3", "soon", "9" * 10):
-            answer = server.score([[0]], headers={"x-request-timeout-ms": nonsense})
-            assert answer.status_code == 200
-
-
-def test_the_time_that_a_body_takes_to_arrive_is_the_requests_own(
-    scripted_model: Path, tmp_path: Path
-):
-    """The deadline counts from the first byte."""
-    env = ONE_WORKER | {"SCORING_DEADLINE_MS": "500"}
-    with (
-        serving(scripted_model, tmp_path, **env) as server,
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection,
-    ):
-        connection.sendall(SCORE % 5)
-        connection.sendall(b"[[")
-        time.sleep(0.6)
-        connection.sendall(b"0]]")
-        assert int(connection.recv(100).split()[1]) in (503, 504)
-
-
-@pytest.mark.parametrize("closes", [True, False], ids=["closes", "sends no more"])
-def test_nothing_is_computed_for_a_client_that_hung_up_in_the_queue(
-    scripted_model: Path, tmp_path: Path, closes: bool
-):
-    """It counts as a client's error. One that only sends no more still reads its answer."""
-    env = ONE_WORKER | {"SCORING_SLOTS": "1", "SCORING_LATENCY_OBJECTIVE_MS": "10000"}
-    with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(1) as pool:
-        (busy,) = occupy(server, pool, 2.0, 1)
-        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
-            connection.sendall(SCORE.replace(b"\r\n\r\n", b"\r\nx-request-id: it\r\n\r\n") % 5)
-            connection.sendall(b"[[0]]")
-            until(lambda: server.get("/health").json()["in_flight"] == 2, "it waits for its turn")
-            if not closes:
-                connection.shutdown(socket.SHUT_WR)
-                assert b'"predictions":[0.0]' in _body(connection)
-        assert busy.result().status_code == 200
-        (line,) = server.logged("it")
-        assert line["status"] == (499 if closes else 200)
-        health = server.get("/health").json()
-        assert (health["client_error_count"], health["error_count"]) == (closes, 0)
-
-
-def test_hardly_anything_is_computed_for_clients_that_leave(scripted_model: Path, tmp_path: Path):
-    """At twice the capacity, with clients that leave after 300 ms, five of six scores are
-    answers."""
-    env = ONE_WORKER | {"SCORING_SLOTS": "1"}
-    with serving(scripted_model, tmp_path, **env) as server, ThreadPoolExecutor(16) as pool:
-        for _ in range(5):
-            server.score([[0.1]])
-        before = _computed(server)
-
-        def ask() -> bool:
-            with server.new_client() as client, contextlib.suppress(httpx.TimeoutException):
-                return client.post("/score", json=[[0.1]], timeout=0.3).status_code == 200
-            return False
-
-        asked = []
-        for _ in range(120):
-            asked.append(pool.submit(ask))
-            time.sleep(0.05)
-        answered = sum(future.result() for future in asked)
-        until(lambda: server.get("/health").json()["in_flight"] == 0, "the rest is done")
-        assert answered > 0
-        assert _computed(server) - before <= 1.2 * answered
-
-
-def _computed(server: Server) -> float:
-    name = r'scoring_duration_seconds_count\{[^}]*stage="predict"[^}]*\} (\d+)'
-    match = re.search(name, server.get("/metrics").text)
-    assert match
-    return float(match[1])
 
 
 @pytest.mark.parametrize("configuration", [BARE, ONE_WORKER], ids=["bare", "threads"])
@@ -339,55 +198,6 @@ def test_the_traceback_is_shown_where_development_asks_for_it(scripted_model: Pa
     """With the setting, the traceback is in ``trace`` and in the log."""
     with serving(scripted_model, tmp_path, SCORING_EXPOSE_TRACEBACK="true") as server:
         assert "RuntimeError: the model broke on 4711" in server.score([[FAIL]]).json()["trace"]
-
-
-def test_more_clients_than_places_are_all_answered_by_a_quick_model(
-    demo_model: Path, tmp_path: Path
-):
-    """A model that takes microseconds answers all of a hundred clients at once; under azmlinfsrv's
-    own worker, 40."""
-    env = ONE_WORKER | {"SCORING_LATENCY_OBJECTIVE_MS": "10000"}  # the machine may be slow
-    with (
-        serving(demo_model, tmp_path, **env) as server,
-        ThreadPoolExecutor(100 if server.kind == "ours" else 40) as clients,
-    ):
-        statuses = list(
-            clients.map(
-                lambda _: server.fresh("POST", "/score", [support.ROW]).status_code, range(1000)
-            )
-        )
-        assert set(statuses) == {200}
-
-
-@pytest.mark.any_worker  # gunicorn's own computes on threads
-def test_a_quick_model_that_gets_too_much_still_answers_probes(demo_model: Path, tmp_path: Path):
-    """While hundreds of clients send as fast as they can, every probe gets through, and every
-    request is answered or refused."""
-    body = orjson.dumps({"data": [support.ROW] * 100})
-    head = f"POST /score HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n"
-    sent = f"{head}Content-Type: application/json\r\n\r\n".encode() + body
-    with (
-        serving(demo_model, tmp_path, **ONE_WORKER, SCORING_CACHE="off") as server,
-        contextlib.ExitStack() as stack,
-    ):
-        address = ("127.0.0.1", server.port)
-        for _ in range(5):
-            sockets = [
-                stack.enter_context(socket.create_connection(address, PATIENCE)) for _ in range(150)
-            ]
-            for connection in sockets:
-                connection.sendall(sent)
-            assert server.fresh("GET", "/liveness").status_code == 200
-            statuses = {_status(connection) for connection in sockets}
-            assert 200 in statuses
-            assert statuses <= {200, 503}
-
-
-def _status(connection: socket.socket) -> int:
-    response = HTTPResponse(connection)
-    response.begin()
-    response.read()
-    return response.status
 
 
 def test_bodies_that_nobody_reads_take_no_memory(scripted_model: Path, tmp_path: Path):

@@ -185,10 +185,6 @@ class SlotQueue(Generic[AnyTicket]):
         self._unshared_slot_s += seconds
         self._ended = self._kinds_ended[ticket.kind] = now
 
-    def expected_wait(self, now: float) -> float:
-        """Return the seconds that a request would wait for a slot that arrived now."""
-        return self._wait_behind(now, self._work_ahead())
-
     @property
     def slot_s(self) -> float:
         """How long a slot is expected to be taken by a request of which nothing else is known."""

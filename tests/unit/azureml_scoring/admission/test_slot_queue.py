@@ -192,7 +192,8 @@ def test_a_request_that_shares_a_score_waits_only_for_its_slot():
         assert queue.arrive(now, LATER) is None
         assert queue.share(ticket, 1, now, LATER) is None
         assert queue.arrive(now, LATER) is None  # its body is being read
-    assert abs(queue.expected_wait(now) - 0.1) < 0.02
+    too_late = queue.would_refuse(now, now)
+    assert abs(too_late.drain_s - 0.1) < 0.02
 
 
 def test_requests_that_share_a_score_are_not_refused_because_it_waits():
@@ -332,9 +333,9 @@ class AnyTraffic(RuleBasedStateMachine):
         assert all(ticket.rows <= max(ticket.max_rows, 1) for ticket in tickets)
 
     @invariant()
-    def an_idle_worker_expects_no_wait(self) -> None:
+    def an_idle_worker_refuses_nobody_for_its_queue(self) -> None:
         if not self.queue.running:
-            assert self.queue.expected_wait(self.now) == 0.0
+            assert self.queue.would_refuse(self.now, LATER) is None
 
 
 TestAnyTraffic = AnyTraffic.TestCase
