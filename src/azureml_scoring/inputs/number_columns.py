@@ -1,0 +1,44 @@
+"""Checks the values of a contract of numbers all at once, as one array."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from azureml_scoring.inputs.feature import Feature, NumberRange
+
+MOST_EXACT = 2**53 - 1
+"""Larger whole numbers may lose digits as float64."""
+
+
+class NumberColumns:
+    """Brings rows of float64 into the dtype of the batch."""
+
+    def __init__(self, features: Sequence[Feature], dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._whole = np.array([feature.whole for feature in features])
+        self._required = np.array([not feature.missing for feature in features])
+        self._bounded = any(feature.dtype != "float64" for feature in features)
+        ranges = [NumberRange.of(feature) for feature in features]
+        least, most = np.array(ranges, np.float64).T
+        self._least = np.where(self._whole, np.maximum(least, -MOST_EXACT), least)
+        self._most = np.where(self._whole, np.minimum(most, MOST_EXACT), most)
+
+    def cast(self, X: np.ndarray, *, nulls: bool = False) -> np.ndarray | None:
+        """Return the rows in the dtype of the batch. None if a value breaks the contract, or may
+        have lost digits: the columns then have to be read one by one.
+
+        ``X``: (rows, features) of float64; ``nulls``: NaN stands for null somewhere.
+        """
+        if nulls and np.isnan(X[:, self._required]).any():
+            return None
+        if not self._bounded:
+            return X
+        # Comparisons with NaN are false.
+        if ((self._least > X) | (self._most < X)).any():
+            return None
+        if self._whole.any() and (np.abs(X - np.rint(X))[:, self._whole] > 0).any():
+            return None
+        return X.astype(self._dtype, copy=False)
