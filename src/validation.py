@@ -48,7 +48,7 @@ def _number_matrix(table: Table, contract: Contract, order: Sequence[int]) -> np
     X = np.array(table.rows, dtype=np.float64)  # null becomes NaN
     X += 0.0  # turns -0.0 into 0.0
     if not isinstance(order, range):
-        X = np.ascontiguousarray(X[:, order])
+        X = X.take(order, axis=1)
     return contract.number_columns.cast(X, nulls=NoneType in types)
 
 

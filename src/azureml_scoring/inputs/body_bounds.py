@@ -23,8 +23,12 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
 
     ``max_parts``: lists, objects and commas together.
     """
-    if len(body) <= PIECE_BYTES and _surely_within(body, max_depth, max_parts):
-        return
+    if len(body) <= PIECE_BYTES:
+        brackets = body.count(b"[") + body.count(b"{")
+        if brackets > max_depth:
+            brackets -= _brackets_between_rows(body)
+        if brackets <= max_depth and (len(body) <= max_parts or body.count(b",") < max_parts):
+            return
     depth = parts = 0
     outside_strings = _MarksOutsideStrings()
     for start in range(0, len(body), PIECE_BYTES):
@@ -41,14 +45,12 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
             )
 
 
-def _surely_within(body: bytes, max_depth: int, max_parts: int) -> bool:
-    """Prove the bounds by counting, in strings as well. False if that proves nothing.
+def _brackets_between_rows(body: bytes) -> int:
+    """Count the brackets that open where another closes, and so go no deeper.
 
-    Between two rows a list ends where the next one begins, so those brackets go no deeper.
+    Strings are not left out: what is counted there are brackets that go no deeper either.
     """
-    brackets = body.count(b"[") + body.count(b"{")
-    deeper = brackets - body.count(b"],[") - body.count(b"], [")
-    return deeper <= max_depth and brackets + body.count(b",") <= max_parts
+    return body.translate(None, INSIGNIFICANT_BYTES).count(b"],[")
 
 
 class _MarksOutsideStrings:

@@ -151,19 +151,19 @@ class NumberColumn(Column):
         self._least, self._most = NumberRange.of(feature)
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
+        missing = NoneType in types
+        fractions = float in types
         if self._bounded:
-            self._check([value for value in values if value is not None])
+            numbers = [value for value in values if value is not None] if missing else values
+            if numbers and not (self._least <= min(numbers) and max(numbers) <= self._most):
+                raise self._out_of_range
+            if self._whole and fractions and any(map(operator.mod, numbers, itertools.repeat(1))):
+                raise self._out_of_range
         if not self._whole:
             return [np.nan if value is None else value + 0.0 for value in values]
-        if float in types or NoneType in types:
+        if fractions or missing:
             return [np.nan if value is None else int(value) for value in values]
         return values
-
-    def _check(self, numbers: list[float]) -> None:
-        if numbers and not (self._least <= min(numbers) and max(numbers) <= self._most):
-            raise self._out_of_range
-        if self._whole and any(map(operator.mod, numbers, itertools.repeat(1))):
-            raise self._out_of_range
 
     @property
     def _out_of_range(self) -> BrokenRule:

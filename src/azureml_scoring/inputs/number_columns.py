@@ -19,6 +19,7 @@ class NumberColumns:
     def __init__(self, features: Sequence[Feature], dtype: np.dtype[Any]) -> None:
         self._dtype = dtype
         self._whole = np.array([feature.whole for feature in features])
+        self._some_whole = bool(self._whole.any())
         self._required = np.array([not feature.missing for feature in features])
         self._bounded = any(feature.dtype != "float64" for feature in features)
         ranges = [NumberRange.of(feature) for feature in features]
@@ -32,13 +33,16 @@ class NumberColumns:
 
         ``X``: (rows, features) of float64; ``nulls``: NaN stands for null somewhere.
         """
-        if nulls and np.isnan(X[:, self._required]).any():
-            return None
-        if not self._bounded:
-            return X
-        # Comparisons with NaN are false.
-        if ((self._least > X) | (self._most < X)).any():
-            return None
-        if self._whole.any() and (np.abs(X - np.rint(X))[:, self._whole] > 0).any():
-            return None
+        numbers = X
+        if nulls:
+            absent = np.isnan(X)
+            if np.count_nonzero(absent & self._required):
+                return None
+            numbers = np.where(absent, 0.0, X)
+        if self._bounded:
+            broken = (numbers < self._least) | (numbers > self._most)
+            if self._some_whole:
+                broken |= (np.rint(numbers) != numbers) & self._whole
+            if np.count_nonzero(broken):
+                return None
         return X.astype(self._dtype, copy=False)

@@ -36,6 +36,10 @@ BOM = codecs.BOM_UTF8
 SPLIT_KEYS = {"columns", "data", "index"}
 """The keys of ``DataFrame.to_dict("split")``."""
 
+SPLIT_KEYS_AND_METHOD = SPLIT_KEYS | {"method"}
+
+NAME_TYPES = {str, int}
+
 SCALAR_TYPES = {int, float, str, bool, type(None)}
 
 
@@ -103,13 +107,13 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
         return document, "", None, None
     if not isinstance(document, dict):
         raise UnknownForm("The request body must be an object or a list.", "")
-    if len(document.keys() & {"data", "input_data"}) != 1:
+    if ("data" in document) == ("input_data" in document):
         raise UnknownForm(
             'The request body must have either the key "data" or the key "input_data".', ""
         )
     method = document.get("method")
     if "data" in document:
-        return *_split(document, "", SPLIT_KEYS | {"method"}), method
+        return *_split(document, "", SPLIT_KEYS_AND_METHOD), method
     if document.keys() - {"input_data", "method"}:
         raise UnknownForm(
             'Only "method" is allowed beside "input_data"; put "columns" and "index" inside it.', ""
@@ -132,12 +136,12 @@ def _split(
         raise UnknownForm(
             '"input_data" must be a list of rows, or an object with the key "data".', place
         )
-    if table.keys() - known_keys:
+    if not table.keys() <= known_keys:
         allowed = ", ".join(f'"{key}"' for key in sorted(known_keys))
         raise UnknownForm(f"A key is unknown: only {allowed} are allowed here.", place)
     columns = table.get("columns")
     if columns is not None and not (
-        isinstance(columns, list) and all(type(name) in (str, int) for name in columns)
+        isinstance(columns, list) and NAME_TYPES.issuperset(map(type, columns))
     ):
         raise WrongType('"columns" must be a list of names.', f"{place}/columns")
     return table["data"], f"{place}/data", columns
@@ -178,8 +182,9 @@ def _check_shape(
     rows: list[list[Any]], columns: list[Any] | None, pointer: str, limits: Limits
 ) -> None:
     width = len(columns) if columns is not None else len(rows[0]) if rows else 0
-    sizes = list(map(len, rows))
-    elements, widest = sum(sizes), max([width, *sizes])
+    widths = set(map(len, rows))
+    elements = width * len(rows) if widths == {width} else sum(map(len, rows))
+    widest = max(width, *widths, 0)
     if elements > limits.max_elements:
         raise TooManyElements(
             f"Input array too large: {elements} elements. Maximum {limits.max_elements:,} allowed.",
@@ -195,7 +200,7 @@ def _check_shape(
         )
     if not rows:
         raise EmptyBatch("There are no rows; send at least one.", pointer)
-    if sizes.count(width) != len(rows):
-        index = next(i for i, size in enumerate(sizes) if size != width)
+    if widths != {width}:
+        index = next(i for i, row in enumerate(rows) if len(row) != width)
         as_wide_as = "the first row" if columns is None else "there are columns"
         raise WrongShape(f"A row must have as many values as {as_wide_as}.", f"{pointer}/{index}")
