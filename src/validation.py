@@ -64,9 +64,7 @@ def _matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarra
                 f"Feature {j if name is None else name} must {broken.rule}.",
                 table.location(i, position),
             ) from None
-    shape = len(table.rows), len(columns)
-    cells = itertools.chain.from_iterable(zip(*columns, strict=True))
-    return np.fromiter(cells, contract.dtype, shape[0] * shape[1]).reshape(shape)
+    return np.array(columns, contract.dtype, order="F").T
 
 
 def _order(table: Table, contract: Contract) -> Sequence[int]:

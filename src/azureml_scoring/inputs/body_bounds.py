@@ -25,9 +25,11 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
     """
     if len(body) <= PIECE_BYTES:
         brackets = body.count(b"[") + body.count(b"{")
+        parts_at_most = len(body) if len(body) <= max_parts else brackets + body.count(b",")
+        depth_at_most = brackets
         if brackets > max_depth:
-            brackets -= _brackets_between_rows(body)
-        if brackets <= max_depth and (len(body) <= max_parts or body.count(b",") < max_parts):
+            depth_at_most -= _brackets_between_rows(body)
+        if depth_at_most <= max_depth and parts_at_most <= max_parts:
             return
     depth = parts = 0
     outside_strings = _MarksOutsideStrings()

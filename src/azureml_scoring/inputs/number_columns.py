@@ -39,10 +39,9 @@ class NumberColumns:
             if np.count_nonzero(absent & self._required):
                 return None
             numbers = np.where(absent, 0.0, X)
-        if self._bounded:
-            broken = (numbers < self._least) | (numbers > self._most)
-            if self._some_whole:
-                broken |= (np.rint(numbers) != numbers) & self._whole
-            if np.count_nonzero(broken):
-                return None
-        return X.astype(self._dtype, copy=False)
+        if not self._bounded:
+            return X
+        broken = (numbers < self._least) | (numbers > self._most)
+        if self._some_whole:
+            broken |= (np.rint(numbers) != numbers) & self._whole
+        return None if np.count_nonzero(broken) else X.astype(self._dtype, copy=False)
