@@ -1,10 +1,12 @@
 """The fast reader gives the batch or the error that reading cell by cell gives."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -156,3 +158,38 @@ def test_moments_are_read_as_cell_by_cell(texts: list[str]):
     rows = [[text] for text in texts]
     contract = Contract((Feature("x", "datetime"),), ("predict",))
     compare(orjson.dumps(rows), contract, rows=rows, pointer="")
+
+
+MIXED = (
+    Feature("a", "float64", missing=True),
+    Feature("b", "float32"),
+    Feature("c", "int64"),
+    Feature("d", "str", missing=True),
+    Feature("e", "category", categories=("red", "blue", 1)),
+    Feature("f", "bool"),
+    Feature("g", "datetime", missing=True),
+    Feature("h", "any"),
+)
+ROWS_OF_MIXED = [
+    [1.5, 2, 3.0, "x", "red", True, "2025-11-09", -0.0],
+    [None, -0.0, 4, None, 1.0, False, None, "y"],
+]
+
+
+@pytest.mark.parametrize("features", [MIXED, MIXED[:3]], ids=["mixed", "numbers"])
+def test_more_rows_take_no_more_calls(features: tuple[Feature, ...]):
+    """Python calls no function for each value, which would cost more than most predictions."""
+    contract = Contract(features, ("predict",))
+    rows = [row[: len(features)] for row in ROWS_OF_MIXED]
+    validate(orjson.dumps(rows), contract, Limits())  # prepares the columns
+
+    def calls(rows: list[list[Any]]) -> int:
+        body, names = orjson.dumps(rows), []
+        sys.setprofile(lambda frame, event, _: event == "call" and names.append(frame.f_code))
+        try:
+            validate(body, contract, Limits())
+        finally:
+            sys.setprofile(None)
+        return len(names)
+
+    assert calls(rows * 50) <= calls(rows) + 5
