@@ -152,12 +152,15 @@ def test_of_equal_categories_the_first_is_meant(categories: list[Any], value: An
     compare(orjson.dumps([[value]]), contract, rows=[[value]], pointer="")
 
 
-@given(st.lists(st.sampled_from(MOMENTS + NO_MOMENTS), min_size=1, max_size=5))
-def test_moments_are_read_as_cell_by_cell(texts: list[str]):
-    """One that is wrong among many is found."""
-    rows = [[text] for text in texts]
-    contract = Contract((Feature("x", "datetime"),), ("predict",))
-    compare(orjson.dumps(rows), contract, rows=rows, pointer="")
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_each_odd_value_is_read_as_cell_by_cell(dtype: str, missing: bool):
+    """Alone, and in a column of values that the model takes."""
+    contract = Contract((Feature("x", dtype, missing, CATEGORIES[:2]),), ("predict",))
+    good = {"str": "a", "bool": True, "datetime": "2025-11-09"}.get(dtype, 1)
+    for value in (*EXTREME_NUMBERS, *MOMENTS, *NO_MOMENTS, True, None, "1"):
+        for rows in ([[value]], [[good], [value]], [[value], [good], [None]], [[value], [2.0]]):
+            compare(orjson.dumps(rows), contract, rows=rows, pointer="")
 
 
 MIXED = (
