@@ -11,7 +11,7 @@ import itertools
 import operator
 from collections.abc import Collection, Sequence
 from types import NoneType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,15 @@ from azureml_scoring.inputs.feature import (
     Feature,
     NumberRange,
 )
+
+ACCEPTED_TYPES: dict[str, set[type]] = {
+    TEXT: {str},
+    BOOLEAN: {bool},
+    CATEGORY: {int, float, str, bool},
+    DATETIME: {str},
+    ANY: {int, float, str, bool},
+}
+"""Types of JSON values by dtype, for all but numbers."""
 
 DESCRIPTIONS = {
     TEXT: "text",
@@ -66,19 +75,10 @@ class BrokenRule(Exception):
 class Column:
     """Texts, booleans or values of any type, which stay as they are."""
 
-    TYPES: ClassVar[dict[str, set[type]]] = {
-        TEXT: {str},
-        BOOLEAN: {bool},
-        DATETIME: {str},
-        CATEGORY: {int, float, str, bool},
-        ANY: {int, float, str, bool},
-    }
-    """Types of JSON values by dtype, for all but numbers."""
-
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
         self._accepts = {
-            *self.TYPES.get(feature.dtype, {int, float}),
+            *ACCEPTED_TYPES.get(feature.dtype, {int, float}),
             *([NoneType] if feature.missing else []),
         }.issuperset
 
