@@ -27,17 +27,17 @@ MAX_NAMED_COLUMNS = 10
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Parse and check a request's body. Raises ClientError."""
     if contract.numeric and (parsed := numbers(body, len(contract.features), limits)):
-        X = contract.number_columns.cast(parsed[0])
-        if X is not None:
-            return Batch(X, _method(parsed[1], contract))
+        X, requested_method = parsed
+        if (cast := contract.number_columns.cast(X)) is not None:
+            return Batch(cast, _method(requested_method, contract))
     try:
         table = payload.parse(body, limits)
     except (UnknownForm, WrongShape) as error:
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
     order = _order(table, contract)
     method = _method(table.method, contract)
-    X = _number_matrix(table, contract, order) if contract.numeric else None
-    return Batch(_matrix(table, contract, order) if X is None else X, method)
+    matrix = _number_matrix(table, contract, order) if contract.numeric else None
+    return Batch(_matrix(table, contract, order) if matrix is None else matrix, method)
 
 
 def _number_matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarray | None:
@@ -53,16 +53,16 @@ def _number_matrix(table: Table, contract: Contract, order: Sequence[int]) -> np
 
 
 def _matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarray:
-    columns = []
-    for j, position in enumerate(order):
+    columns: list[Sequence[Any]] = []
+    for column, position in zip(contract.columns, order, strict=True):
+        values = table.values[position]
         try:
-            columns.append(contract.columns[j].read(table.values[position], table.types[position]))
+            columns.append(column.read(values, table.types[position]))
         except BrokenRule:
-            i, broken = contract.columns[j].first_broken(table.values[position])
-            name = contract.features[j].name
+            i, broken = column.first_broken(values)
+            name = len(columns) if column.feature.name is None else column.feature.name
             raise broken.error(
-                f"Feature {j if name is None else name} must {broken.rule}.",
-                table.location(i, position),
+                f"Feature {name} must {broken.rule}.", table.location(i, position)
             ) from None
     return np.array(columns, contract.dtype, order="F").T
 
