@@ -3,7 +3,9 @@ that names the place."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import numpy as np
 from azureml_scoring.errors import UnknownForm, UnknownMethod, WrongFeatures, WrongShape
 from azureml_scoring.inputs import payload
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.column import column_values
+from azureml_scoring.inputs.column import BrokenRule
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.forms import forms
 from azureml_scoring.inputs.limits import Limits
@@ -24,24 +26,45 @@ MAX_NAMED_COLUMNS = 10
 
 def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     """Parse and check a request's body. Raises ClientError."""
-    if contract.plain and (parsed := numbers(body, len(contract.features), limits)):
+    if contract.numeric and (parsed := numbers(body, len(contract.features), limits)):
         X, requested_method = parsed
-        return Batch(X, _method(requested_method, contract))
+        if (cast := contract.number_columns.cast(X)) is not None:
+            return Batch(cast, _method(requested_method, contract))
     try:
         table = payload.parse(body, limits)
     except (UnknownForm, WrongShape) as error:
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
     order = _order(table, contract)
     method = _method(table.method, contract)
-    if contract.plain and table.types <= {float, int}:
-        X = np.array(table.rows, dtype=np.float64)
-        X += 0.0  # turns -0.0 into 0.0
-        return Batch(X if isinstance(order, range) else np.ascontiguousarray(X[:, order]), method)
-    X = np.empty((len(table.rows), len(contract.features)), dtype=contract.dtype)
-    for j, (feature, position) in enumerate(zip(contract.features, order, strict=True)):
-        label = f"Feature {j if feature.name is None else feature.name}"
-        X[:, j] = column_values(feature, label, table, position)
-    return Batch(X, method)
+    matrix = _number_matrix(table, contract, order) if contract.numeric else None
+    return Batch(_matrix(table, contract, order) if matrix is None else matrix, method)
+
+
+def _number_matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarray | None:
+    """Read all columns at once. None if their values have to be read one column at a time."""
+    types = set(itertools.chain.from_iterable(table.types))
+    if not types <= {float, int, NoneType}:
+        return None
+    X = np.array(table.rows, dtype=np.float64)  # null becomes NaN
+    X += 0.0  # turns -0.0 into 0.0
+    if not isinstance(order, range):
+        X = X.take(order, axis=1)
+    return contract.number_columns.cast(X, nulls=NoneType in types)
+
+
+def _matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarray:
+    columns: list[Sequence[Any]] = []
+    for column, position in zip(contract.columns, order, strict=True):
+        values = table.values[position]
+        try:
+            columns.append(column.read(values, table.types[position]))
+        except BrokenRule:
+            i, broken = column.first_broken(values)
+            name = len(columns) if column.feature.name is None else column.feature.name
+            raise broken.error(
+                f"Feature {name} must {broken.rule}.", table.location(i, position)
+            ) from None
+    return np.array(columns, contract.dtype, order="F").T
 
 
 def _order(table: Table, contract: Contract) -> Sequence[int]:
@@ -49,11 +72,11 @@ def _order(table: Table, contract: Contract) -> Sequence[int]:
     order of the fit."""
     count = len(contract.features)
     if table.columns is None:
-        if table.width != count:
+        if len(table.values) != count:
             subject = "A list of values is one row, which" if table.flat else "A row"
             raise WrongFeatures(
                 f"{subject} must have {count} values, one for each feature of the model, not "
-                f"{table.width}. {forms(contract)}",
+                f"{len(table.values)}. {forms(contract)}",
                 table.pointer,
             )
         return range(count)

@@ -23,12 +23,14 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
 
     ``max_parts``: lists, objects and commas together.
     """
-    if (
-        len(body) <= PIECE_BYTES
-        and body.count(b"[") + body.count(b"{") <= max_depth
-        and body.count(b",") < max_parts
-    ):
-        return
+    if len(body) <= PIECE_BYTES:
+        brackets = body.count(b"[") + body.count(b"{")
+        parts_at_most = len(body) if len(body) <= max_parts else brackets + body.count(b",")
+        depth_at_most = brackets
+        if brackets > max_depth:
+            depth_at_most -= _brackets_between_rows(body)
+        if depth_at_most <= max_depth and parts_at_most <= max_parts:
+            return
     depth = parts = 0
     outside_strings = _MarksOutsideStrings()
     for start in range(0, len(body), PIECE_BYTES):
@@ -43,6 +45,14 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
                 f"The body has more than {max_parts:,} values; send its rows in several requests.",
                 "",
             )
+
+
+def _brackets_between_rows(body: bytes) -> int:
+    """Count the brackets that open where another closes, and so go no deeper.
+
+    Strings are not left out: what is counted there are brackets that go no deeper either.
+    """
+    return body.translate(None, INSIGNIFICANT_BYTES).count(b"],[")
 
 
 class _MarksOutsideStrings:

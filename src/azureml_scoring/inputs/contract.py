@@ -11,7 +11,33 @@ from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, FiniteFloat
+from pydantic import Field
+
+from azureml_scoring.inputs.column import Column, column
+from azureml_scoring.inputs.feature import (
+    ANY,
+    BOOLEAN,
+    CATEGORY,
+    DATETIME,
+    TEXT,
+    Feature,
+    Scalar,
+)
+from azureml_scoring.inputs.number_columns import NumberColumns
+
+__all__ = [
+    "ANY",
+    "BOOLEAN",
+    "CATEGORY",
+    "DATETIME",
+    "METHODS",
+    "TEXT",
+    "Container",
+    "Contract",
+    "Feature",
+    "Method",
+    "Scalar",
+]
 
 Container = Literal["array", "frame", "list"]
 """The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of
@@ -28,28 +54,6 @@ METHODS = (
 """Methods of scikit-learn that a request may choose; the first that a model has is its default."""
 
 Method = Annotated[str, Field(pattern=f"^({'|'.join(METHODS)})$")]
-Scalar = bool | int | FiniteFloat | str
-
-TEXT, BOOLEAN, CATEGORY, DATETIME, ANY = "str", "bool", "category", "datetime", "any"
-"""Dtypes beside numpy's numbers. ``datetime`` takes ISO 8601 without a zone, and the model gets
-``datetime64[ns]``; ``any`` takes every scalar, for a column of which nothing is known."""
-
-DTYPE_PATTERN = "^(u?int(8|16|32|64)|float(16|32|64)|str|bool|category|datetime|any)$"
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """One column. ``dtype``: the name of a numpy number, or one of the five above; ``missing``:
-    null is accepted."""
-
-    name: str | None
-    dtype: Annotated[str, Field(pattern=DTYPE_PATTERN)] = "float64"
-    missing: bool = False
-    categories: tuple[Scalar, ...] = ()
-
-    @property
-    def numeric(self) -> bool:
-        return self.dtype not in (TEXT, BOOLEAN, CATEGORY, DATETIME, ANY)
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,28 @@ class Contract:
         return names if len(names) == len(self.features) else None
 
     @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The readers of the columns."""
+        return tuple(map(column, self.features))
+
+    @cached_property
+    def numeric(self) -> bool:
+        """True if every column has numbers."""
+        return all(feature.numeric for feature in self.features)
+
+    @cached_property
+    def number_columns(self) -> NumberColumns:
+        """The reader of all columns at once, if every one has numbers."""
+        return NumberColumns(self.features, self.dtype)
+
+    @cached_property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of a batch: the one number type of all columns, float64 for a mixture of
         numbers, else object."""
-        if not all(feature.numeric for feature in self.features):
+        if not self.numeric:
             return np.dtype(object)
         dtypes = {feature.dtype for feature in self.features}
-        whole_with_missing = any(
-            f.missing and np.issubdtype(f.dtype, np.integer) for f in self.features
-        )
+        whole_with_missing = any(feature.missing and feature.whole for feature in self.features)
         return (
             np.dtype(dtypes.pop())
             if len(dtypes) == 1 and not whole_with_missing
@@ -86,11 +103,6 @@ class Contract:
     def uniform(self) -> bool:
         """True if every column has the dtype of the batch."""
         return all(feature.dtype == self.dtype.name for feature in self.features)
-
-    @cached_property
-    def plain(self) -> bool:
-        """True if every column is float64."""
-        return self.uniform and self.dtype == np.float64
 
     def to_json(self) -> dict[str, Any]:
         return {

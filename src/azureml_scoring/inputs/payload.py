@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import codecs
 import itertools
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import orjson
 
 from azureml_scoring.errors import (
+    ClientError,
     EmptyBatch,
     EmptyBody,
     MalformedJson,
@@ -34,19 +36,23 @@ BOM = codecs.BOM_UTF8
 SPLIT_KEYS = {"columns", "data", "index"}
 """The keys of ``DataFrame.to_dict("split")``."""
 
+SPLIT_KEYS_AND_METHOD = SPLIT_KEYS | {"method"}
+
+NAME_TYPES = {str, int}
+
 SCALAR_TYPES = {int, float, str, bool, type(None)}
 
 
 class Table(NamedTuple):
     """Rows of scalars, all of one width.
 
-    ``types``: of all values; ``pointer``: to the rows; ``flat``: the only row was sent as a flat
-    list; ``columns`` and ``method``: as sent, or None.
+    ``types``: of the values in each column; ``pointer``: to the rows; ``flat``: the only row was
+    sent as a flat list; ``columns`` and ``method``: as sent, or None.
     """
 
     rows: list[list[Any]]
-    width: int
-    types: set[type]
+    values: list[tuple[Any, ...]]
+    types: list[Collection[type]]
     pointer: str
     flat: bool
     columns: list[Any] | None
@@ -64,16 +70,23 @@ def parse(body: bytes, limits: Limits) -> Table:
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
     data, pointer, columns, method = _form(_json(body))
     rows, flat = _rows(data, pointer)
-    types = _scalar_types(rows, pointer, flat)
-    width = len(columns) if columns is not None else len(rows[0]) if rows else 0
-    _check_shape(
-        rows,
-        width,
-        pointer,
-        limits,
-        "there are columns" if columns is not None else "the first row",
-    )
-    return Table(rows, width, types, pointer, flat, columns, method)
+    try:
+        _check_shape(rows, columns, pointer, limits)
+    except ClientError:
+        _check_scalars(rows, pointer, flat)  # of two mistakes, the first that clients should mend
+        raise
+    values = list(zip(*rows, strict=True))
+    types = _types(rows, values)
+    if not SCALAR_TYPES.issuperset(itertools.chain.from_iterable(types)):
+        _check_scalars(rows, pointer, flat)
+    return Table(rows, values, types, pointer, flat, columns, method)
+
+
+def _types(rows: list[list[Any]], values: list[tuple[Any, ...]]) -> list[Collection[type]]:
+    """Return the types of the values in each column."""
+    if len(rows) == 1:  # the usual request, for which sets would take longest of all
+        return list(zip(map(type, rows[0])))
+    return [set(map(type, column)) for column in values]
 
 
 def _json(body: bytes) -> Any:
@@ -94,13 +107,13 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
         return document, "", None, None
     if not isinstance(document, dict):
         raise UnknownForm("The request body must be an object or a list.", "")
-    if len(document.keys() & {"data", "input_data"}) != 1:
+    if ("data" in document) == ("input_data" in document):
         raise UnknownForm(
             'The request body must have either the key "data" or the key "input_data".', ""
         )
     method = document.get("method")
     if "data" in document:
-        return *_split(document, "", SPLIT_KEYS | {"method"}), method
+        return *_split(document, "", SPLIT_KEYS_AND_METHOD), method
     if document.keys() - {"input_data", "method"}:
         raise UnknownForm(
             'Only "method" is allowed beside "input_data"; put "columns" and "index" inside it.', ""
@@ -123,12 +136,12 @@ def _split(
         raise UnknownForm(
             '"input_data" must be a list of rows, or an object with the key "data".', place
         )
-    if table.keys() - known_keys:
+    if not table.keys() <= known_keys:
         allowed = ", ".join(f'"{key}"' for key in sorted(known_keys))
         raise UnknownForm(f"A key is unknown: only {allowed} are allowed here.", place)
     columns = table.get("columns")
     if columns is not None and not (
-        isinstance(columns, list) and all(type(name) in (str, int) for name in columns)
+        isinstance(columns, list) and NAME_TYPES.issuperset(map(type, columns))
     ):
         raise WrongType('"columns" must be a list of names.', f"{place}/columns")
     return table["data"], f"{place}/data", columns
@@ -147,31 +160,31 @@ def _rows(data: Any, pointer: str) -> tuple[list[list[Any]], bool]:
     return data, False
 
 
-def _scalar_types(rows: list[list[Any]], pointer: str, flat: bool) -> set[type]:
-    types = set(map(type, itertools.chain.from_iterable(rows)))
-    if not types <= SCALAR_TYPES:
-        i, j = next(
-            (i, j)
-            for i, row in enumerate(rows)
-            for j, value in enumerate(row)
-            if type(value) not in SCALAR_TYPES
-        )
-        nested = isinstance(rows[i][j], list)
-        place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
-        if flat and types == {dict}:
-            raise WrongShape("A row must be a list of values; this one is an object.", place)
-        kind = "a list, so the data has more than 2 dimensions" if nested else "an object"
-        raise WrongShape(
-            f"A value must be a number, text, boolean or null; this one is {kind}.", place
-        )
-    return types
+def _check_scalars(rows: list[list[Any]], pointer: str, flat: bool) -> None:
+    for i, row in enumerate(rows):
+        for j, value in enumerate(row):
+            if type(value) in SCALAR_TYPES:
+                continue
+            place = f"{pointer}/{j}" if flat else f"{pointer}/{i}/{j}"
+            if flat and set(map(type, row)) == {dict}:
+                raise WrongShape("A row must be a list of values; this one is an object.", place)
+            kind = (
+                "a list, so the data has more than 2 dimensions"
+                if isinstance(value, list)
+                else "an object"
+            )
+            raise WrongShape(
+                f"A value must be a number, text, boolean or null; this one is {kind}.", place
+            )
 
 
 def _check_shape(
-    rows: list[list[Any]], width: int, pointer: str, limits: Limits, as_wide_as: str
+    rows: list[list[Any]], columns: list[Any] | None, pointer: str, limits: Limits
 ) -> None:
-    sizes = list(map(len, rows))
-    elements, widest = sum(sizes), max([width, *sizes])
+    width = len(columns) if columns is not None else len(rows[0]) if rows else 0
+    widths = set(map(len, rows))
+    elements = width * len(rows) if widths == {width} else sum(map(len, rows))
+    widest = max(width, *widths, 0)
     if elements > limits.max_elements:
         raise TooManyElements(
             f"Input array too large: {elements} elements. Maximum {limits.max_elements:,} allowed.",
@@ -187,6 +200,7 @@ def _check_shape(
         )
     if not rows:
         raise EmptyBatch("There are no rows; send at least one.", pointer)
-    if sizes.count(width) != len(rows):
-        index = next(i for i, size in enumerate(sizes) if size != width)
+    if widths != {width}:
+        index = next(i for i, row in enumerate(rows) if len(row) != width)
+        as_wide_as = "the first row" if columns is None else "there are columns"
         raise WrongShape(f"A row must have as many values as {as_wide_as}.", f"{pointer}/{index}")

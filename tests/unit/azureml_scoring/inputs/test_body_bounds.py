@@ -22,7 +22,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(TEXTS, inner, max_size=5),
     max_leaves=30,
 )
-PIECES = st.integers(1, 9)
+PIECES = st.integers(1, 9) | st.just(body_bounds.PIECE_BYTES)
 
 
 @pytest.fixture(autouse=True)

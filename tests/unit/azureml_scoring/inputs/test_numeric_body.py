@@ -56,7 +56,12 @@ def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
         parsed = payload.parse(body, limits)
     except ClientError:
         return None
-    if parsed.flat or parsed.columns or not parsed.types <= {int, float} or parsed.width != 2:
+    if (
+        parsed.flat
+        or parsed.columns
+        or not set().union(*parsed.types) <= {int, float}
+        or len(parsed.values) != 2
+    ):
         return None
     return np.array(parsed.rows, dtype=np.float64) + 0.0, parsed.method
 

@@ -200,4 +200,4 @@ def test_any_bytes_give_a_table_or_a_client_error(body: bytes):
         table = parse(body, Limits(max_depth=8))
     except errors.ClientError:
         return
-    assert all(len(row) == table.width for row in table.rows)
+    assert all(len(row) == len(table.values) for row in table.rows)
