@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.admission.slot_queue import SlotQueue, Ticket
+from azureml_scoring.admission.slot_queue import SlotQueue
+from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.errors import OverloadReason
 
@@ -55,7 +56,7 @@ def test_a_small_request_is_not_refused_for_the_time_that_large_ones_take():
     queue = slot_queue()
     now = trained(queue, ROW, 0.01)
     now = trained(queue, TABLE, 4.0, now)
-    assert queue.slot_s > 1.0
+    assert queue.expected.slot_s > 1.0
     joined(queue, ROW, now, due=now + 1.0)
     assert queue.arrive(now, now + 0.001).reason is OverloadReason.DEADLINE
 
@@ -233,7 +234,7 @@ def test_a_request_costs_its_part_of_a_shared_score():
         queue.finish(ticket, now)
         for _ in range(20):
             queue.leave()
-    assert math.isclose(queue.slot_s, 0.005, rel_tol=0.1)
+    assert math.isclose(queue.expected.slot_s, 0.005, rel_tol=0.1)
 
 
 class AnyTraffic(RuleBasedStateMachine):
