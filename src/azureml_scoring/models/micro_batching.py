@@ -117,10 +117,10 @@ class MicroBatcher:
                 self._drop(joint, member)
 
     def _close(self, joint: _Joint) -> None:
-        joint.is_closed = True
         method = joint.ticket.kind.method
         if self._open.get(method) is joint:
             del self._open[method]
+        joint.is_closed = True
 
     def _drop(self, joint: _Joint, member: _Member) -> None:
         joint.members.remove(member)
