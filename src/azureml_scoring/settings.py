@@ -117,9 +117,9 @@ class Settings:
     count. Requests answered on the event loop are not counted."""
 
     scoring_latency_objective_ms: Milliseconds = 200
-    """Answers within this time are worth something. A request whose answer would take 2.5 times as
-    long gets 503 at once; while more work arrives than can be done, one whose answer would take 0.6
-    of it."""
+    """Answers within this time are worth something. A request that would wait 2.5 times as long
+    gets 503 at once; while more work arrives than can be done, one whose answer would take 0.6 of
+    it."""
 
     scoring_overload_status: Literal["503", "429"] = "503"
     """`503` or `429`: the status of refusals for overload. Some gateways retry only one of them."""
