@@ -96,7 +96,7 @@ def test_who_would_wait_too_long_is_refused_in_the_next_round():
     loop.round()
     refused = [request for request in requests if request.error]
     assert refused
-    assert refused[0] is requests[int(PATIENCE * OBJECTIVE_S / 0.002)]
+    assert refused[0] is requests[int(PATIENCE * OBJECTIVE_S / 0.002) + 1]
     error = refused[0].error
     assert error is not None
     assert error.reason is OverloadReason.QUEUE
@@ -134,7 +134,7 @@ def test_large_requests_count_for_more_than_small_ones():
 
 def test_who_has_gone_is_neither_computed_nor_refused():
     """Its time goes to the others."""
-    loop = Loop(request_s=0.15)
+    loop = Loop(request_s=0.3)
     first, second, third, fourth = (loop.arrive(0.001) for _ in range(4))
     loop.backlog.leave(first)
     loop.backlog.leave(fourth)
