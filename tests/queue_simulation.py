@@ -112,7 +112,7 @@ class Worker:
 
     def _start(self) -> None:
         for ticket in list(self.queue.waiting):
-            if self._now - ticket.joined >= self.queue.longest_wait_s(ticket):
+            if self._now - ticket.joined >= self.queue.limit.patience_s(ticket.work_s):
                 self.queue.withdraw(ticket)
                 self._leave_all(ticket, answered=False)
         while ticket := self.queue.start(self._now):

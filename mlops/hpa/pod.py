@@ -54,7 +54,7 @@ class PodModel:
     @cached_property
     def places(self) -> int:
         """Requests that the pod holds at most, computed or waiting, while it keeps up."""
-        return self._places(WaitLimit(self.objective).longest_wait_s(self.work, self.work))
+        return self._places(WaitLimit(self.objective).patience_s(self.work))
 
     @cached_property
     def strict_places(self) -> int:

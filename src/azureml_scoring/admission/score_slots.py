@@ -160,7 +160,7 @@ class ScoreSlots:
     def wait_for_slot(self, ticket: SlotTicket, due: float) -> None:
         """Return once the ticket has a slot. Raises Overloaded or DeadlineExceeded."""
         now = self._clock()
-        latest = min(now + self._queue.longest_wait_s(ticket), due)
+        latest = min(now + self._queue.limit.patience_s(ticket.work_s), due)
         while not ticket.has_slot.is_set():
             with self._lock:
                 self._start_next()  # a slot may have been lent

@@ -152,10 +152,6 @@ class SlotQueue(Generic[AnyTicket]):
             default=math.inf,
         )
 
-    def longest_wait_s(self, ticket: AnyTicket) -> float:
-        """Return how long a request may wait, whatever was expected."""
-        return self.limit.longest_wait_s(ticket.work_s, self.expected.slot_s)
-
     def _holding(self, now: float) -> list[AnyTicket]:
         """Return the scores whose slots are not lent."""
         if len(self.running) >= self.max_running:
@@ -188,7 +184,7 @@ class SlotQueue(Generic[AnyTicket]):
             admitted = self.limit.admits(now, wait, work, self.expected.slot_s)
         else:
             self.limit.end_if_over(now)
-            admitted = wait <= self.limit.longest_wait_s(work, self.expected.slot_s)
+            admitted = wait <= self.limit.patience_s(work)
         is_tried = wait == 0 and self.expected.is_stale(kind, now, self.running)
         least = 0.0 if is_tried else self.expected.least_work_s(kind)
         if now + wait + least > due:

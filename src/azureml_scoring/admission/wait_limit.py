@@ -47,12 +47,8 @@ class WaitLimit:
             self.strict = False
 
     def patience_s(self, work_s: float) -> float:
-        """Return how late an answer may come, whatever happens."""
+        """Return the longest wait of a request, whatever happens."""
         return PATIENCE * max(self._objective_s, work_s)
-
-    def longest_wait_s(self, work_s: float, mean_s: float) -> float:
-        """Return the longest wait of a request, whatever happens. See ``admits``."""
-        return max(self.patience_s(work_s) - mean_s, self.strict_s(work_s, mean_s))
 
     def strict_s(self, work_s: float, mean_s: float) -> float:
         """Return the longest wait while more work arrives than can be done. See ``admits``."""
@@ -61,8 +57,8 @@ class WaitLimit:
     def admits(self, now: float, wait_s: float, work_s: float, mean_s: float) -> bool:
         """Return False if a request must be refused that is expected to wait for ``wait_s``.
 
-        ``work_s``: how long it is computed; ``mean_s``: how long an ordinary one is. A limit is the
-        same for all, or large requests would find a queue of small ones before them.
+        ``work_s``: how long it is computed; ``mean_s``: how long an ordinary one is. The strict
+        limit is the same for all, or large requests would find a queue of small ones before them.
         """
         if wait_s <= self.strict_s(work_s, mean_s):
             self._long_since = None
@@ -72,7 +68,7 @@ class WaitLimit:
             self._long_since = now
         elif now - self._long_since > STANDING_QUEUE_S and self._load.value(now) > 1:
             self.strict = True
-        return not self.strict and wait_s <= self.longest_wait_s(work_s, mean_s)
+        return not self.strict and wait_s <= self.patience_s(work_s)
 
 
 class OfferedLoad:
