@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.admission.slot_queue import SlotQueue, Ticket
+from azureml_scoring.admission.slot_queue import SlotQueue
+from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.models.batch_size import BatchSize
 

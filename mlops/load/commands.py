@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +116,11 @@ def load(
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
-    from mlops.load import overload, report
+    from mlops.load import overload, report, session
     from mlops.load.figures import Objectives
-    from mlops.load.progress import Progress
-    from mlops.load.run import LoadPlan, run
+    from mlops.load.run import LoadPlan
     from mlops.score import address_of, deployment_of, secret_of
-    from mlops.score_client import ScoreClient, headers_of
-    from mlops.score_refused import ScoreRefused
+    from mlops.score_client import headers_of
 
     context = click.get_current_context()
     if multiples_ and context.get_parameter_source("stages_") is ParameterSource.COMMANDLINE:
@@ -134,34 +131,14 @@ def load(
     tempfile.TemporaryFile(dir=out).close()  # before the load, whose report would be lost
     (overload if multiples_ else report).check(out)
     rows = _rows(model_dir, secret_env)
-    try:
-        # A wrong key ends it at once.
-        with ScoreClient(address, secret, deployment, attempts=1) as client:
-            client.score(mix.Mix(rows, shares).body(mix.RequestKind.GOOD))
-    except ScoreRefused as error:
-        raise click.ClickException(str(error)) from None
+    session.try_one(address, secret, deployment, mix.Mix(rows, shares))
     plan = LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections)
-    begun = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if multiples_:
-        offered = []
-        for offered_load in overload.offer(plan, multiples_, (p95_ms, p99_ms)):
-            click.echo(offered_load)
-            offered.append(offered_load)
-        if note := report.busy_note(max(offered_load.cpu for offered_load in offered)):
-            click.echo(note)
-        click.echo(overload.write(address, begun, offered, out))
-        return
-    progress = Progress(stages_)
-    load_run = run(plan, progress)
-    progress.over(load_run.requests)
-    objectives = Objectives(p95_ms, p99_ms, errors / 100, availability / 100)
-    result = report.Result(address, begun, stages_, objectives, load_run)
-    page = report.write(result, out)
-    for line in (*result.broken, result.note):
-        if line:
-            click.echo(line)
-    click.echo(f"{result.outcome}; {page}")
-    context.exit(not result.holds)
+        session.offer_multiples(plan, multiples_, (p95_ms, p99_ms), out)
+    elif not session.hold_objectives(
+        plan, Objectives(p95_ms, p99_ms, errors / 100, availability / 100), out
+    ):
+        context.exit(1)
 
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:

@@ -75,6 +75,7 @@ def build(settings: Settings) -> Application:
         objective=settings.scoring_latency_objective_ms / 1000,
         deadline=deadline,
     )
+    os.register_at_fork(after_in_child=admission.slots.publish)  # WORKER_PRELOAD
     log = RequestLog(
         expose_traceback=settings.scoring_expose_traceback,
         share=settings.scoring_log_sample,

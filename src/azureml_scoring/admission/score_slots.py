@@ -10,22 +10,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from azureml_scoring.admission.refusals import Refusals
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.admission.slot_correction import SlotCorrection
-from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
+from azureml_scoring.admission.slot_count import SlotCount
+from azureml_scoring.admission.slot_queue import Refusal, SlotQueue
+from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import RETRY, ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 T = TypeVar("T")
-
-SLOTS_WHEN_LENT = 2
-"""Times the slots: so many scores run at once if some take much longer than expected."""
 
 
 class ScoreSlots:
@@ -53,10 +51,9 @@ class ScoreSlots:
         self._queue = SlotQueue[SlotTicket](
             WaitLimit(objective), slots=1, max_running=1, max_requests=max_requests
         )
-        self._correction: SlotCorrection | None = None
+        self._slots = SlotCount(self._queue, row, slots, lend=lend)
         self._refusals = Refusals()
         self._threads = ThreadPoolExecutor(max_requests, thread_name_prefix="score")
-        self._use(slots, lend=lend)
 
     @property
     def count(self) -> int:
@@ -65,7 +62,7 @@ class ScoreSlots:
     @property
     def slot_s(self) -> float:
         """How long a slot is expected to be taken by a request of which nothing else is known."""
-        return self._queue.slot_s
+        return self._queue.expected.slot_s
 
     @property
     def shedding(self) -> bool:
@@ -78,20 +75,12 @@ class ScoreSlots:
         ``parallelism``: the processors that all scores together can keep busy. ``correct``: the
         slots may change while the model runs, and be lent; False if it can't compute two at once.
         """
-        max_slots = self._queue.max_requests
         with self._lock:
-            if correct:
-                self._correction = SlotCorrection(
-                    min(slots, max_slots), parallelism=parallelism, max_slots=max_slots
-                )
-            self._use(slots, lend=correct)
+            self._slots.measured(slots, parallelism=parallelism, correct=correct)
 
-    def _use(self, slots: int, *, lend: bool = True) -> None:
-        """Each score needs a thread, of which there are as many as requests may be admitted."""
-        threads = self._queue.max_requests
-        self._queue.slots = min(slots, threads)
-        self._queue.max_running = min(slots * SLOTS_WHEN_LENT if lend else slots, threads)
-        self._row().admission.slots = self._queue.slots
+    def publish(self) -> None:
+        """Show the number of slots in the row, which may be a new one."""
+        self._slots.publish()
 
     def turn_away(self, due: float) -> Overloaded | None:
         """Return why a request is refused whose body is not read yet; None if it may ``arrive``."""
@@ -122,8 +111,9 @@ class ScoreSlots:
         ``gone``: the client has hung up; then nothing is computed. Raises what ``score`` raises,
         Overloaded, DeadlineExceeded or ClientGone.
         """
-        ticket = self.queue(kind, due)
+        ticket = self.ticket(kind, due)
         try:
+            self.join(ticket)
             self.wait_for_slot(ticket, due)
             if gone():
                 raise ClientGone
@@ -133,17 +123,19 @@ class ScoreSlots:
             raise
         return self.result(future, due)
 
-    def queue(self, kind: WorkKind, due: float, *, rows: int = 0, max_rows: int = 0) -> SlotTicket:
-        """Return a ticket that waits for a slot. ``max_rows``: others may share its score until it
-        has so many. Raises Overloaded or DeadlineExceeded."""
-        ticket = SlotTicket(kind, self._clock(), due, rows, max_rows)
-        if due <= ticket.joined:
+    def ticket(self, kind: WorkKind, due: float, *, rows: int = 0, max_rows: int = 0) -> SlotTicket:
+        """Return a ticket that may ``join``. ``max_rows``: others may share its score until it has
+        so many."""
+        return SlotTicket(kind, self._clock(), due, rows, max_rows)
+
+    def join(self, ticket: SlotTicket) -> None:
+        """Let a ticket wait for a slot. Raises Overloaded or DeadlineExceeded."""
+        if ticket.due <= ticket.joined:
             raise self._too_late()
         with self._lock:
             if refusal := self._queue.join(ticket, ticket.joined):
                 raise self._refused(refusal)
             self._start_next()
-        return ticket
 
     def share(self, ticket: SlotTicket, rows: int, due: float) -> None:
         """Let another request share the score of a ticket that has room. Raises Overloaded."""
@@ -156,11 +148,14 @@ class ScoreSlots:
         with self._lock:
             self._queue.unshare(ticket, rows)
 
-    def withdraw(self, ticket: SlotTicket) -> None:
-        """Take back a ticket whose score has not begun."""
+    def withdraw(self, ticket: SlotTicket) -> bool:
+        """Take back a ticket, unless its score has begun. Return True if it has not."""
         with self._lock:
+            if ticket.has_begun:
+                return False
             self._queue.withdraw(ticket)
             self._start_next()
+            return True
 
     def wait_for_slot(self, ticket: SlotTicket, due: float) -> None:
         """Return once the ticket has a slot. Raises Overloaded or DeadlineExceeded."""
@@ -178,8 +173,14 @@ class ScoreSlots:
             ticket.has_slot.wait(max(wake - now, 0))
 
     def run(self, ticket: SlotTicket, score: Callable[[], T]) -> Future[T]:
-        """Begin the score of a ticket that has a slot."""
-        return self._threads.submit(self._in_slot, score, ticket)
+        """Begin the score of a ticket that has a slot. Raises Overloaded, if no thread can be
+        started; then ``withdraw`` the ticket."""
+        try:
+            return self._threads.submit(self._in_slot, score, ticket)
+        except RuntimeError as error:
+            raise Overloaded(
+                f"The service can't start another thread; {RETRY}.", reason=OverloadReason.FULL
+            ) from error
 
     def result(self, future: Future[T], due: float) -> T:
         """Wait for a score. Raises what it raised, or DeadlineExceeded."""
@@ -189,6 +190,10 @@ class ScoreSlots:
             raise self._too_late() from None
 
     def _in_slot(self, score: Callable[[], T], ticket: SlotTicket) -> T:
+        with self._lock:
+            if ticket not in self._queue.running:  # withdrawn, when it was queued for a thread
+                raise CancelledError
+            ticket.has_begun = True
         watch = Stopwatch()
         try:
             return score()
@@ -196,8 +201,7 @@ class ScoreSlots:
             spent = watch.spent()
             with self._lock:
                 self._queue.finish(ticket, self._clock())
-                if self._correction:
-                    self._use(self._correction.note(spent, ticket.beside))
+                self._slots.note(spent, ticket.beside)
                 self._start_next()
 
     def _start_next(self) -> None:
@@ -213,16 +217,18 @@ class ScoreSlots:
         row.admission.waiting = len(self._queue.waiting)
 
     def _refused(self, refusal: Refusal) -> Overloaded:
-        return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
+        return self._refusals.error(refusal, self._clock(), self.slot_s / self.count)
 
     def _too_late(self) -> DeadlineExceeded:
         return DeadlineExceeded("No answer before the request's deadline.")
 
 
 class SlotTicket(Ticket):
-    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many."""
+    """A ticket whose threads wait for ``has_slot``. ``beside``: it began as one of so many.
+    ``has_begun``: a thread computes its score, or has done so."""
 
     beside = 1
+    has_begun = False
 
     def __init__(self, kind: WorkKind, joined: float, due: float, rows: int, max_rows: int) -> None:
         super().__init__(kind, joined, due, rows, max_rows)

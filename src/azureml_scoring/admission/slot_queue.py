@@ -8,10 +8,11 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
-from azureml_scoring.admission.service_times import Durations, ServiceTimes, WorkKind
+from azureml_scoring.admission.expected_wait import ExpectedWait
+from azureml_scoring.admission.service_times import WorkKind
+from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from azureml_scoring.errors import OverloadReason
 
@@ -22,45 +23,12 @@ difference of their work: small ones hardly wait, and large ones not for ever.""
 LONG_RUN = 3.0
 """A score that takes so many times what was expected lends its slot to the next request."""
 
-STALE_S = 0.5
-"""If no score has ended for so long, or none of a request's kind, and a slot is free, a request
-that seems hopeless is tried: or slow scores would have those with a short deadline refused for
-ever."""
-
-STALE_TIMES = 20.0
-"""A kind that takes long is tried after so many times as long: it takes 5 % of a slot at most."""
-
 
 class Refusal(NamedTuple):
     """``drain_s``: when a slot is expected to be free."""
 
     reason: OverloadReason
     drain_s: float
-
-
-@dataclass(eq=False, slots=True)
-class Ticket:
-    """A request that waits for a slot or has one, or several that share a score.
-
-    ``work_s``: how long it is expected to be computed; ``started``: infinity until then.
-    ``requests``, ``rows``: what shares the score; ``max_rows``: 0 if nothing may.
-    """
-
-    kind: WorkKind
-    joined: float
-    due: float
-    rows: int = 0
-    max_rows: int = 0
-    requests: int = 1
-    work_s: float = 0.0
-    order: float = 0.0
-    started: float = math.inf
-    lends_at: float = math.inf
-
-    @property
-    def room(self) -> int:
-        """How many rows more may share the score."""
-        return max(self.max_rows - self.rows, 0)
 
 
 AnyTicket = TypeVar("AnyTicket", bound=Ticket)
@@ -80,20 +48,15 @@ class SlotQueue(Generic[AnyTicket]):
         self.slots = slots
         self.max_running = max_running
         self.max_requests = max_requests
-        self.times = ServiceTimes()
+        self.expected = ExpectedWait()
         self.running: dict[AnyTicket, None] = {}
         self.waiting: list[AnyTicket] = []
         self._admitted = 0
-        self._max_rows = 1
-        self._slot_time = Durations()
-        self._unshared_slot_s = 0.0
-        self._ended = -math.inf
-        self._kinds_ended: dict[WorkKind, float] = {}
 
     def arrive(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives, of which nothing else is known, and decide on it. If it is
         not refused, ``leave`` must follow."""
-        self.limit.offer(now, self._slot_time.mean, self.slots)
+        self.limit.offer(now, self.expected.slot_s, self.slots)
         refusal = self.would_refuse(now, due)
         if refusal is None:
             self._admitted += 1
@@ -105,25 +68,24 @@ class SlotQueue(Generic[AnyTicket]):
         wait = self._wait_behind(now, ahead)
         if self._admitted >= self.max_requests:
             return Refusal(OverloadReason.FULL, wait)
-        is_queued = ahead > 0 or self._max_rows == 1
+        is_queued = ahead > 0 or self.expected.max_rows == 1
         return self._judge(now, due, wait, None, is_queued=is_queued)
 
     def turn_away(self, now: float, due: float) -> Refusal | None:
         """Count a request that arrives if it is refused; else it may ``arrive`` later."""
         refusal = self.would_refuse(now, due)
         if refusal:
-            self.limit.offer(now, self._slot_time.mean, self.slots)
+            self.limit.offer(now, self.expected.slot_s, self.slots)
         return refusal
 
     def leave(self) -> None:
         """End a request that arrived, whether it had a slot or not."""
         self._admitted -= 1
-        self._slot_time.add(self._unshared_slot_s)
-        self._unshared_slot_s = 0.0
+        self.expected.end_request()
 
     def join(self, ticket: AnyTicket, now: float) -> Refusal | None:
         """Let a request wait, unless it is refused: what it asks for is known now."""
-        ticket.work_s = self.times.expected(ticket.kind)
+        ticket.work_s = self.expected.work_s(ticket.kind)
         ticket.order = ticket.joined + SIZE_WEIGHT * ticket.work_s
         place = bisect_right(self.waiting, ticket.order, key=_order)
         ahead = self._work_of(self.waiting[:place])
@@ -132,7 +94,7 @@ class SlotQueue(Generic[AnyTicket]):
         refusal = self._judge(now, ticket.due, wait, ticket.kind, is_queued=is_queued)
         if refusal is None:
             self.waiting.insert(place, ticket)
-        self._max_rows = max(ticket.max_rows, 1)
+        self.expected.max_rows = max(ticket.max_rows, 1)
         return refusal
 
     def share(self, ticket: AnyTicket, rows: int, now: float, due: float) -> Refusal | None:
@@ -156,13 +118,14 @@ class SlotQueue(Generic[AnyTicket]):
         ticket.requests += requests
         ticket.rows += rows
         ticket.kind = WorkKind.of(ticket.kind.method, ticket.rows)
-        ticket.work_s = self.times.expected(ticket.kind)
+        ticket.work_s = self.expected.work_s(ticket.kind)
 
     def withdraw(self, ticket: AnyTicket) -> None:
-        """Take back a request that is not computed, whether it has a slot or not."""
+        """Take back a request that is not computed, if it has joined, whether it has a slot or
+        not."""
         if ticket in self.running:
             del self.running[ticket]
-        else:
+        elif ticket in self.waiting:
             self.waiting.remove(ticket)
 
     def start(self, now: float) -> AnyTicket | None:
@@ -178,17 +141,7 @@ class SlotQueue(Generic[AnyTicket]):
     def finish(self, ticket: AnyTicket, now: float) -> None:
         """Free the slot of a score that has ended."""
         del self.running[ticket]
-        seconds = now - ticket.started
-        if ticket.started + ticket.work_s > ticket.due and seconds < ticket.work_s / 2:
-            self.times.forget(ticket.kind)  # it was tried, and is no longer slow
-        self.times.add(ticket.kind, seconds)
-        self._unshared_slot_s += seconds
-        self._ended = self._kinds_ended[ticket.kind] = now
-
-    @property
-    def slot_s(self) -> float:
-        """How long a slot is expected to be taken by a request of which nothing else is known."""
-        return self._slot_time.mean
+        self.expected.end_score(ticket, now)
 
     def next_lending(self, now: float) -> float:
         """Return the time after ``now`` when the next slot is lent; infinity if none will be."""
@@ -205,6 +158,9 @@ class SlotQueue(Generic[AnyTicket]):
             return list(self.running)
         return [ticket for ticket in self.running if now < ticket.lends_at]
 
+    def _wait_behind(self, now: float, queued_s: float) -> float:
+        return self.expected.until_free(now, self._holding(now), queued_s, slots=self.slots)
+
     def _work_ahead(self) -> float:
         """Return the work that is done before that of a request that arrives now."""
         seated = sum(ticket.requests for ticket in itertools.chain(self.running, self.waiting))
@@ -212,11 +168,7 @@ class SlotQueue(Generic[AnyTicket]):
         for place, ticket in enumerate(self.waiting):
             if ticket.room > apart:
                 return self._work_of(self.waiting[:place])
-        if self._max_rows > 1:
-            apart_s = apart // self._max_rows * self.times.mean
-        else:
-            apart_s = apart * self._slot_time.mean
-        return self._work_of(self.waiting) + apart_s
+        return self._work_of(self.waiting) + self.expected.work_of(apart)
 
     def _work_of(self, tickets: list[AnyTicket]) -> float:
         return sum(ticket.work_s for ticket in tickets)
@@ -227,55 +179,17 @@ class SlotQueue(Generic[AnyTicket]):
         """``kind``: None as long as it is not known: then the deadline is held against the least
         work. ``is_queued``: False if its score, which others may share, is the next to start. Then
         a refusal would shorten nobody's wait."""
-        if kind:
-            work = least = self.times.expected(kind)
-        else:
-            work = self.times.mean if self._max_rows > 1 else self._slot_time.mean
-            least = min(work, self.times.shortest)
+        work = self.expected.work_s(kind)
         if is_queued:
-            admitted = self.limit.admits(now, wait, work, self._slot_time.mean)
+            admitted = self.limit.admits(now, wait, work, self.expected.slot_s)
         else:
             self.limit.end_if_over(now)
             admitted = wait <= self.limit.patience_s(work)
-        is_tried = wait == 0 and self._is_stale(kind, now)
-        if now + wait + (0 if is_tried else least) > due:
+        is_tried = wait == 0 and self.expected.is_stale(kind, now, self.running)
+        least = 0.0 if is_tried else self.expected.least_work_s(kind)
+        if now + wait + least > due:
             return Refusal(OverloadReason.DEADLINE, wait)
         return None if admitted else Refusal(OverloadReason.QUEUE, wait)
-
-    def _is_stale(self, kind: WorkKind | None, now: float) -> bool:
-        """Return True if what is known is so old that a score which seems hopeless is tried."""
-        if now - self._ended > STALE_S:
-            return True
-        if kind is None or any(ticket.kind == kind for ticket in self.running):
-            return False
-        rest = max(STALE_S, STALE_TIMES * self.times.expected(kind))
-        return now - self._kinds_ended.get(kind, -math.inf) > rest
-
-    def _wait_behind(self, now: float, queued_s: float) -> float:
-        """Return the seconds until a slot is free, once all slots together have done ``queued_s``
-        of work.
-
-        As water fills a vessel with steps: each step is a slot, as high as the rest of its score.
-        """
-        holding = self._holding(now)
-        free = self.slots - len(holding)
-        if free > 0 and not queued_s:
-            return 0.0
-        steps = [0.0] * free + sorted([self._rest(ticket, now) for ticket in holding])
-        volume, level = queued_s, 0.0
-        for count, step in enumerate(steps, start=1):
-            volume += step
-            level = volume / count
-            if count == len(steps) or level <= steps[count]:
-                break
-        return level
-
-    def _rest(self, ticket: Ticket, now: float) -> float:
-        """Return how much longer a score is expected to run."""
-        elapsed = now - ticket.started
-        if elapsed < ticket.work_s:
-            return ticket.work_s - elapsed
-        return self.times.remaining(ticket.kind, elapsed)
 
 
 def _order(ticket: Ticket) -> float:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.concurrency import (
+    MAX_ROWS_SLOWDOWN,
     ROWS_TOGETHER,
     SERIAL_SLOWDOWN,
     Alone,
@@ -43,6 +44,12 @@ the scores would one after the other."""
 
 REPEATS = 3
 """Samples of one kind at most; the least counts, as noise only adds."""
+
+CLEARLY_SERIAL = 1.6
+"""Scores at once that take so many times as long are not tried again: noise alone adds less."""
+
+CLEARLY_BY_ROW = 1.5 * MAX_ROWS_SLOWDOWN
+"""The same of rows together. They take 8.0 times as long as one if cost is by row."""
 
 Score = Callable[[], object]
 
@@ -76,7 +83,7 @@ def trial(
     if at_once and processors > 1:
         slowdown = _slowdown(one_row, alone, calls)
         for _ in range(REPEATS - 1):
-            if SERIAL_SLOWDOWN <= slowdown < math.inf and time.monotonic() < until:
+            if SERIAL_SLOWDOWN <= slowdown < CLEARLY_SERIAL and time.monotonic() < until:
                 slowdown = min(slowdown, _slowdown(one_row, alone, calls))
     return judge(
         alone,
@@ -136,7 +143,10 @@ def _rows_slowdown(score: Score, alone: Alone, until: float) -> float | None:
     if alone.wall_s * ROWS_TOGETHER > MAX_ROWS_TRIAL_S:
         return None
     calls = max(1, math.ceil(MIN_SAMPLE_S / ROWS_TOGETHER / alone.wall_s))
-    times = [_sample(score, calls).wall_s / calls]
-    while len(times) < REPEATS and time.monotonic() < until:
-        times.append(_sample(score, calls).wall_s / calls)
-    return min(times) / alone.wall_s
+    slowdown = math.inf
+    for _ in range(REPEATS):
+        slowdown = min(slowdown, _sample(score, calls).wall_s / calls / alone.wall_s)
+        is_clear = not MAX_ROWS_SLOWDOWN <= slowdown < CLEARLY_BY_ROW
+        if is_clear or time.monotonic() > until:
+            break
+    return slowdown

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import orjson
 
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.concurrency import Concurrency
 from azureml_scoring.models.model import Predict
 
 MAX_JOINT_ROWS = 64
@@ -30,47 +32,77 @@ BUDGET_S = 5.0
 """A trial that takes longer proves nothing either: the worker must start."""
 
 
+class JointRows(NamedTuple):
+    """``most``: rows of a joint predict; 1: requests are not joined. ``reason``: why, for
+    operators."""
+
+    most: int
+    reason: str
+
+
 def joint_rows(
-    predict: Predict, rows: np.ndarray, methods: Sequence[str], *, setting: int, cheaper: bool
-) -> int:
-    """Return the most rows of a joint predict; 1: requests are not joined.
+    predict: Predict,
+    rows: np.ndarray,
+    methods: Sequence[str],
+    *,
+    setting: int,
+    concurrency: Concurrency | None,
+) -> JointRows:
+    """Decide how many rows are joined.
 
     ``rows``: (rows, features), which the model has answered. ``setting``: the number that the user
-    wants; 0: choose. ``cheaper``: rows together take less time than one by one.
+    wants; 0: choose. ``concurrency``: what the trial says; None for a quick model.
     """
     if setting:
-        return setting
-    return MAX_JOINT_ROWS if cheaper and same_bits(predict, rows, methods) else 1
+        state = f"on, up to {setting} rows" if setting > 1 else "off"
+        return JointRows(setting, f"{state}: SCORING_MICRO_BATCH_ROWS is set")
+    if concurrency is None:
+        why = "the model is quick, and hardly a request waits for a slot"
+    elif concurrency.rows_together_are_cheaper is None:
+        why = f"a call takes {concurrency.wall_s:.1f} s, too long to try several rows at start"
+    elif not concurrency.rows_together_are_cheaper:
+        why = "rows together take about as long as one by one"
+    else:
+        why = why_apart(predict, rows, methods)
+    if why:
+        return JointRows(1, f"off: {why}")
+    return JointRows(
+        MAX_JOINT_ROWS,
+        f"on, up to {MAX_JOINT_ROWS} rows: they take less time together, and answers are the same "
+        "to the last bit",
+    )
 
 
-def same_bits(
+def why_apart(
     predict: Predict,
     rows: np.ndarray,
     methods: Sequence[str],
     clock: Callable[[], float] = time.monotonic,
-) -> bool:
-    """Return True if the rows' answers are the same, as JSON, alone and in batches of SIZES."""
+) -> str:
+    """Return why rows must be predicted apart; an empty string if their answers are the same, as
+    JSON, alone and in batches of SIZES."""
     if len(rows) < MIN_ROWS:
-        return False
+        return f"a package with {MIN_ROWS} golden rows would show whether answers stay the same"
     until = clock() + BUDGET_S
     rows = rows[:MIN_ROWS]
+    too_slow = f"comparing answers alone and together takes more than {BUDGET_S:g} s"
     for method in methods:
         try:
             alone: list[bytes] = []
             for place in range(MIN_ROWS):
                 alone += _answers(predict, Batch(rows[place : place + 1], method))
                 if clock() > until:
-                    return False
+                    return too_slow
             for size in SIZES:
                 together = Batch(np.resize(rows, (size, rows.shape[1])), method)
                 answers = _answers(predict, together)
                 if any(answers[place] != alone[place % MIN_ROWS] for place in range(size)):
-                    return False
+                    return f"answers of {method} change when rows are predicted together"
                 if clock() > until:
-                    return False
+                    return too_slow
         except (ScoringError, orjson.JSONEncodeError):
-            return False
-    return True
+            return f"the model does not answer {method} for several rows"
+    return ""
 
 
 def _answers(predict: Predict, batch: Batch) -> list[bytes]:

@@ -74,7 +74,7 @@ def load(settings: Settings) -> Model:
         X,
         contract.methods,
         setting=settings.scoring_micro_batch_rows,
-        cheaper=bool(concurrency and concurrency.rows_together_are_cheaper),
+        concurrency=concurrency,
     )
     return Model(
         name=source.name,
@@ -90,7 +90,8 @@ def load(settings: Settings) -> Model:
         quick=quick,
         predict=predict,
         each=compiled.each if compiled else None,
-        joint_rows=together,
+        joint_rows=together.most,
+        joint_rows_reason=together.reason,
         baselines=packaged.baselines if packaged else (),
         example=example,
         proven=proven,

@@ -50,15 +50,15 @@ class MicroBatcher:
         DeadlineExceeded or ClientGone.
         """
         member = _Member(batch, due, gone)
-        joint = self._join(member, model.joint_rows)
         try:
+            joint = self._join(member, model.joint_rows)
             self._slots.wait_for_slot(joint.ticket, due)
             if gone():
                 raise ClientGone
-        except BaseException:
-            self._leave(joint, member)
+            self._run(joint, model.predict)
+        except BaseException:  # the server's SIGALRM may strike anywhere
+            self._leave(member)
             raise
-        self._run(joint, model.predict)
         return self._slots.result(member.answers, due)
 
     def _join(self, member: _Member, max_rows: int) -> _Joint:
@@ -67,23 +67,27 @@ class MicroBatcher:
             joint = self._open.get(method)
             if joint and joint.ticket.room >= rows:
                 self._slots.share(joint.ticket, rows, member.due)
-                joint.members.append(member)
+                joint.add(member)
                 return joint
             if method not in self._sizes:
                 self._sizes[method] = BatchSize(max_rows, self._slots.objective)
-            ticket = self._slots.queue(
+            ticket = self._slots.ticket(
                 WorkKind.of(method, rows),
                 member.due,
                 rows=rows,
                 max_rows=self._sizes[method].rows,
             )
-            self._open[method] = joint = _Joint(ticket, member)
+            joint = _Joint(ticket)
+            joint.add(member)
+            self._slots.join(ticket)
+            self._open[method] = joint
             return joint
 
-    def _leave(self, joint: _Joint, member: _Member) -> None:
-        """Take a request out of a batch that is not closed."""
+    def _leave(self, member: _Member) -> None:
+        """Take a request out of its batch, if that is not closed."""
         with self._lock:
-            if joint.is_closed:
+            joint = member.joint
+            if joint is None or joint.is_closed:
                 return
             if len(joint.members) > 1:
                 self._drop(joint, member)
@@ -93,19 +97,19 @@ class MicroBatcher:
 
     def _run(self, joint: _Joint, predict: Predict) -> None:
         """Close the batch and compute it, unless another of its requests has done so."""
-        with self._lock:
-            if joint.is_closed:
-                return
-            self._close(joint)
         try:
             with self._lock:
+                if joint.is_closed:
+                    return
+                self._close(joint)
                 self._drop_unwanted(joint)
             self._slots.run(
                 joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
             )
         except BaseException as error:  # no thread can be started, or a signal strikes
-            self._slots.withdraw(joint.ticket)
-            _fail(joint.members, error)
+            if self._slots.withdraw(joint.ticket):
+                _fail(joint.members, error)
+            raise
 
     def _drop_unwanted(self, joint: _Joint) -> None:
         for member in joint.members[:]:
@@ -113,10 +117,10 @@ class MicroBatcher:
                 self._drop(joint, member)
 
     def _close(self, joint: _Joint) -> None:
-        joint.is_closed = True
         method = joint.ticket.kind.method
         if self._open.get(method) is joint:
             del self._open[method]
+        joint.is_closed = True
 
     def _drop(self, joint: _Joint, member: _Member) -> None:
         joint.members.remove(member)
@@ -157,6 +161,7 @@ class _Member:
         self.due = due
         self.gone = gone
         self.answers: Future[Answers] = Future()
+        self.joint: _Joint | None = None
 
     def is_wanted(self, now: float) -> bool:
         return now < self.due and not self.gone()
@@ -165,10 +170,14 @@ class _Member:
 class _Joint:
     """Requests that share a slot; until it is closed, others may join."""
 
-    def __init__(self, ticket: SlotTicket, first: _Member) -> None:
+    def __init__(self, ticket: SlotTicket) -> None:
         self.ticket = ticket
-        self.members = [first]
+        self.members: list[_Member] = []
         self.is_closed = False
+
+    def add(self, member: _Member) -> None:
+        member.joint = self
+        self.members.append(member)
 
 
 def _whole(members: Sequence[_Member]) -> Batch:

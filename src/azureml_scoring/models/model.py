@@ -39,6 +39,7 @@ class Model:
     each: predicts several one-row batches in one call, with the same bits as one by one; None
         if the engine can't promise that.
     joint_rows: most rows of several requests that are predicted in one call; 1: never.
+    joint_rows_reason: why, for operators.
     baselines: the training data's distribution, one per feature; empty if it is not known.
     example: rows that the model has answered.
     proven: its answers to the example are finite numbers.
@@ -60,6 +61,7 @@ class Model:
     predict: Predict
     each: Each | None = None
     joint_rows: int = 1
+    joint_rows_reason: str | None = None
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
     proven: bool = False

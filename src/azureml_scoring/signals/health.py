@@ -94,6 +94,7 @@ class Health:
             "in_flight": sum(worker.in_flight for worker in workers),
             "slots": sum(row.slots for row in admission),
             "concurrency": model.concurrency.reason if model and model.concurrency else None,
+            "micro_batching": model.joint_rows_reason if model else None,
             "waiting": sum(row.waiting for row in admission),
             "offered_load": round(offered_load(admission, self._clock()), 3),
             "not_ready": self._why_not_ready(),

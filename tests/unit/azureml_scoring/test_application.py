@@ -1,3 +1,5 @@
+import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,17 @@ def test_background_loading_and_preloading_are_refused_together(demo_model: Path
     )
     with pytest.raises(StartupError, match="does not go with WORKER_PRELOAD"):
         application.start(settings)
+
+
+def test_a_forked_worker_shows_its_slots_before_the_first_request():
+    """Under WORKER_PRELOAD the model is tried before the workers are forked."""
+    one = application.build(Settings(scoring_slots=3))
+
+    def work() -> None:
+        row = one.service.admission._row()
+        assert (row.pid, row.admission.slots) == (os.getpid(), 3)
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join()
+    assert child.exitcode == 0

@@ -1,7 +1,9 @@
+import itertools
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from azureml_scoring.admission.admission import Admission
 from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
 from azureml_scoring.shared.scoreboard import WorkerRow
+from struck import Struck, no_thread, struck_at
 
 KIND = WorkKind("predict", 1)
+MODULES = ("score_slots.py", "slot_queue.py")
 
 
 def admission(row: WorkerRow, **options: Any) -> Admission:
@@ -239,6 +243,35 @@ def test_work_on_the_event_loop_counts_as_offered():
     assert row.admission.sheds(clock.now)
     limits.refuse_inline(0.0, shedding=False)
     assert not row.admission.sheds(clock.now)
+
+
+def test_an_alarm_that_strikes_while_a_score_is_begun_costs_no_slot():
+    """Wherever it strikes, the next request has a slot and its answer."""
+    for place in itertools.count():
+        limits, computed = admission(WorkerRow(), max_in_flight=100, lend=False), []
+        score = computed.append
+        with suppress(Struck), limits.admit() as due, struck_at(place, *MODULES) as alarm:
+            limits.slots.compute(partial(score, 0), KIND, due)
+        with limits.admit() as due:
+            limits.slots.compute(partial(score, 1), KIND, due)
+        assert computed in ([1], [0, 1])
+        if not alarm.is_set():
+            return
+
+
+def test_a_request_is_refused_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch):
+    """It gets an answer, its slot is free, and it is not computed later, when nobody waits."""
+    limits, computed = admission(WorkerRow(), slots=2, lend=False), []
+    with monkeypatch.context() as patch, limits.admit() as due:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(Overloaded, match="another thread"):
+            limits.slots.compute(lambda: computed.append(0), KIND, due)
+    for _ in range(3):
+        with limits.admit() as due:
+            limits.slots.compute(lambda: computed.append(1), KIND, due)
+    assert computed == [1, 1, 1]
+    with occupied(limits), limits.admit() as due:
+        limits.slots.compute(lambda: computed.append(1), KIND, due)
 
 
 class FakeClock:

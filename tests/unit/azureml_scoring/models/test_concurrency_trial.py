@@ -95,11 +95,37 @@ def test_a_slow_model_is_asked_three_times():
     ("cost_s", "cheaper"), [(lambda rows: 0.01, True), (lambda rows: 0.01 * rows, False)]
 )
 def test_rows_together_are_cheaper_or_not(cost_s: Callable[[int], float], cheaper: bool):
-    """A call with a price of its own, and a price by row."""
-    result = trial(
-        lambda: time.sleep(cost_s(1)), lambda: time.sleep(cost_s(ROWS_TOGETHER)), processors=1
-    )
+    """A call with a price of its own, and a price by row. Either is clear at once, so start-up does
+    not wait for more."""
+    calls = []
+
+    def rows_together() -> None:
+        calls.append(0)
+        time.sleep(cost_s(ROWS_TOGETHER))
+
+    result = trial(lambda: time.sleep(cost_s(1)), rows_together, processors=1)
     assert result.rows_together_are_cheaper is cheaper
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("slowdowns", "kind"),
+    [
+        ([2.0], "holds the GIL"),
+        ([1.0], "frees the GIL"),
+        ([1.4, 1.1], "frees the GIL"),
+        ([1.4, 1.4, 1.4], "holds the GIL"),
+    ],
+)
+def test_scores_at_once_are_tried_again_only_if_noise_may_decide(
+    slowdowns: list[float], kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A clear figure is not doubted; the least of others counts, as noise only adds."""
+    left = slowdowns.copy()
+    monkeypatch.setattr(concurrency_trial, "_slowdown", lambda *_: left.pop(0))
+    monkeypatch.setattr(concurrency_trial, "BUDGET_S", 60.0)
+    assert trial(hold_gil, hold_gil, processors=2).kind == kind
+    assert not left
 
 
 def test_a_model_that_fails_beside_another_score_must_be_alone():

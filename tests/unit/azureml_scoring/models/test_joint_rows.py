@@ -11,7 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from azureml_scoring.errors import ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows, same_bits
+from azureml_scoring.models.concurrency import Alone, Concurrency, judge
+from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows, why_apart
 from azureml_scoring.models.model import Predict
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -34,29 +35,30 @@ def of_own_row(batch: Batch) -> list[Any]:
 
 def test_a_forest_answers_rows_together_as_alone():
     """Its trees look at each row by itself."""
-    assert same_bits(predict_of(RandomForestClassifier(10, random_state=0)), ROWS, METHODS)
+    assert not why_apart(predict_of(RandomForestClassifier(10, random_state=0)), ROWS, METHODS)
 
 
 def test_a_linear_model_does_not():
     """BLAS adds up in another order for more rows, and the last bit of a probability changes."""
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    assert not same_bits(predict_of(model), ROWS, METHODS)
+    assert "change when" in why_apart(predict_of(model), ROWS, METHODS)
 
 
 def test_a_model_that_compares_the_rows_of_a_batch_is_told():
     """Its answers depend on the other rows."""
-    assert not same_bits(by_mean, ROWS, ["predict"])
+    assert "change when" in why_apart(by_mean, ROWS, ["predict"])
 
 
 def test_few_rows_prove_nothing():
     """A model that is not packaged has one."""
-    assert not same_bits(of_own_row, ROWS[:1], ["predict"])
+    assert "golden rows" in why_apart(of_own_row, ROWS[:1], ["predict"])
 
 
 def test_a_trial_that_takes_too_long_proves_nothing():
     """The worker starts in time, and does not join requests."""
     times = iter(range(1000))
-    assert not same_bits(of_own_row, ROWS, ["predict"], clock=lambda: float(next(times)))
+    apart = why_apart(of_own_row, ROWS, ["predict"], clock=lambda: float(next(times)))
+    assert "takes more than" in apart
 
 
 def test_a_model_that_refuses_rows_together_is_not_joined():
@@ -67,21 +69,33 @@ def test_a_model_that_refuses_rows_together_is_not_joined():
             raise ModelRefusedInput("no")
         return of_own_row(batch)
 
-    assert not same_bits(only_single, ROWS, ["predict"])
+    assert "several rows" in why_apart(only_single, ROWS, ["predict"])
+
+
+def tried(rows_slowdown: float | None, wall_s: float = 0.05) -> Concurrency:
+    """What a trial says of rows that take so many times as long together as one."""
+    return judge(Alone(wall_s, wall_s, wall_s), 2.0, rows_slowdown, processors=2)
+
+
+CHEAPER, BY_ROW, SLOW = tried(1.1), tried(8.0), tried(None, 0.4)
 
 
 @pytest.mark.parametrize(
-    ("predict", "setting", "cheaper", "expected"),
+    ("predict", "setting", "trial", "most", "reason"),
     [
-        (of_own_row, 0, True, MAX_JOINT_ROWS),
-        (of_own_row, 0, False, 1),
-        (by_mean, 0, True, 1),
-        (of_own_row, 1, True, 1),
-        (by_mean, 16, False, 16),
+        (of_own_row, 0, CHEAPER, MAX_JOINT_ROWS, "on, up to 64 rows: they take less time"),
+        (of_own_row, 0, BY_ROW, 1, "off: rows together take about as long"),
+        (of_own_row, 0, SLOW, 1, "off: a call takes 0.4 s, too long to try"),
+        (of_own_row, 0, None, 1, "off: the model is quick"),
+        (by_mean, 0, CHEAPER, 1, "off: answers of predict change"),
+        (of_own_row, 1, CHEAPER, 1, "off: SCORING_MICRO_BATCH_ROWS"),
+        (by_mean, 16, BY_ROW, 16, "on, up to 16 rows: SCORING_MICRO_BATCH_ROWS"),
     ],
 )
 def test_requests_are_joined_where_that_is_cheaper_and_shows_in_no_answer(
-    predict: Predict, setting: int, cheaper: bool, expected: int
+    predict: Predict, setting: int, trial: Concurrency | None, most: int, reason: str
 ):
-    """The setting overrules both."""
-    assert joint_rows(predict, ROWS, ["predict"], setting=setting, cheaper=cheaper) == expected
+    """The setting overrules both; operators read why."""
+    joined = joint_rows(predict, ROWS, ["predict"], setting=setting, concurrency=trial)
+    assert joined.most == most
+    assert joined.reason.startswith(reason)

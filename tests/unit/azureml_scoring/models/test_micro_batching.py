@@ -1,8 +1,9 @@
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from azureml_scoring.errors import ClientGone, DeadlineExceeded, ModelRefusedInp
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.micro_batching import MicroBatcher
 from azureml_scoring.shared.scoreboard import WorkerRow
+from struck import Struck, no_thread, struck_at
 
 BAD, BUSY = -1.0, -2.0
 
@@ -133,6 +135,8 @@ def test_requests_that_wait_for_a_slot_are_one_predict():
 def test_batches_grow_while_they_are_in_time():
     """A worker that has just started joins 8 rows at most; later it joins more."""
     with worker() as one:
+        # all batches take the same time, however busy the machine is
+        one.batcher = MicroBatcher(one.admission.slots, clock=lambda: 0.0)
         for i in range(40):
             assert outcome(one.send(*[float(i)] * 16)) == [2.0 * i] * 16
         one.send(BUSY)
@@ -266,3 +270,34 @@ def test_requests_whose_rows_do_not_go_together_fail_at_once():
             time.sleep(0.001)
         one.model.release.set()
         assert outcome(waits) is outcome(other) is ValueError
+
+
+def test_an_alarm_that_strikes_while_a_batch_is_begun_costs_no_slot():
+    """Wherever it strikes, the next request has a slot and its answer."""
+    for place in itertools.count():
+        with worker() as one:
+            batch, due = Batch(np.ones((1, 1)), "predict"), time.monotonic() + 60
+            with (
+                suppress(Struck),
+                one.admission.admit(due),
+                struck_at(place, "micro_batching.py", "score_slots.py") as alarm,
+            ):
+                one.batcher.predict(one.model, batch, due)
+            assert outcome(one.send(2.0)) == [4.0]
+            if not alarm.is_set():
+                return
+
+
+def test_all_requests_of_a_batch_are_refused_if_no_thread_can_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """None of them waits until its deadline, and the next ones have the slot."""
+    with busy_worker() as one:
+        futures = [one.send(float(i)) for i in range(3)]
+        pool = one.admission.slots._threads
+        monkeypatch.setattr(pool, "submit", lambda *_: no_thread(threading.current_thread()))
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [Overloaded] * 3
+        monkeypatch.undo()
+        one.model.is_busy.clear()
+        assert outcome(one.send(2.0)) == [4.0]

@@ -42,6 +42,7 @@ def lifecycle(board: Scoreboard) -> Lifecycle:
         backend="sklearn",
         runtime={"numpy": "2.4"},
         concurrency=SimpleNamespace(reason="2 scores at once take as long as one"),
+        joint_rows_reason="off: SCORING_MICRO_BATCH_ROWS is set",
     )
     lifecycle = Lifecycle(lambda: board.mine)
     lifecycle.load(lambda: model)
@@ -77,6 +78,7 @@ def test_health_has_the_guides_fields_and_more(board: Scoreboard, lifecycle: Lif
         "in_flight": 0,
         "slots": 2,
         "concurrency": "2 scores at once take as long as one",
+        "micro_batching": "off: SCORING_MICRO_BATCH_ROWS is set",
         "waiting": 1,
         "offered_load": 1.5,
         "not_ready": None,

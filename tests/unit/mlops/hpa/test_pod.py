@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring.admission.service_times import WorkKind
-from azureml_scoring.admission.slot_queue import SlotQueue, Ticket
+from azureml_scoring.admission.slot_queue import SlotQueue
+from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
 from mlops.hpa.pod import PodLoad, PodModel
 
