@@ -62,7 +62,7 @@ class Endpoint:
         self.path = path
         self.admitted = 0
         self.places: list[int] = []
-        self.budget = BodyBudget(LIMITS.max_bytes, turn_timeout_s=0)
+        self.budget = BodyBudget(LIMITS.max_bytes)
         self.hold = self.budget.hold
         self.body_buffer = BodyReader(LIMITS, self.budget).buffer
         self.body_timeout_s = body_timeout_s

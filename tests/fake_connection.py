@@ -91,7 +91,7 @@ class Endpoint:
         self.must_wait = must_wait
         self.hold_back = threading.Event()
         self.hold_back.set()
-        reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6, turn_timeout_s=0))
+        reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6))
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
         self.backlog = Backlog(lambda: WaitLimit(PATIENCE))

@@ -18,7 +18,13 @@ from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.admission.slot_correction import SlotCorrection
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue, Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import (
+    TOO_LATE,
+    ClientGone,
+    DeadlineExceeded,
+    Overloaded,
+    OverloadReason,
+)
 from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
 
@@ -216,7 +222,7 @@ class ScoreSlots:
         return self._refusals.error(refusal, self._clock(), self._queue.slot_s / self._queue.slots)
 
     def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded("No answer before the request's deadline.")
+        return DeadlineExceeded(TOO_LATE)
 
 
 class SlotTicket(Ticket):

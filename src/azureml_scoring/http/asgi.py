@@ -89,7 +89,7 @@ class Front:
         if error := endpoint.turn_away(due):
             return endpoint.refuse(environ, error, started)
         try:
-            with endpoint.hold() as held:
+            with endpoint.hold(due) as held:
                 if body is None:
                     body = await self._body(scope, environ, receive, held)
                 with endpoint.admit(due):

@@ -100,7 +100,7 @@ class ScoringEndpoint:
 
     def refuse(self, environ: Environ, error: ScoringError, started: float) -> Response:
         """Answer a request to score with this error, its body unread."""
-        request = self._reader(environ)
+        request = self._reader.received(environ, error)
         return self._response(request, self._service.refuse(request, error), started)
 
     def _response(self, request: Request, answer: Answer, started: float) -> Response:

@@ -67,7 +67,7 @@ def test_what_is_too_large_is_read_to_its_end():
 def test_a_body_for_which_there_is_no_room_is_read_to_its_end():
     """The client gets to read 503; once others are answered, the body is taken."""
     endpoint = Endpoint(quick=False)
-    with endpoint.budget.hold() as others:
+    with endpoint.budget.hold(0.0) as others:
         others.take(LIMITS.max_bytes - 1_000)
         client = Client(b"x" * MAX_INLINE_BODY_BYTES, b"x" * 9_000, b"x" * 9_000)
         assert ask(front(endpoint), client, transfer_encoding="chunked").body == b"overloaded"

@@ -15,11 +15,12 @@ from azureml_scoring.http.wanted import GONE
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Directive, Request
 
-BODY = BodyReader(Limits(), BodyBudget(10**9, turn_timeout_s=0))
+BODY = BodyReader(Limits(), BodyBudget(10**9))
 
 
 def read(**environ: str | None) -> Request:
-    return RequestReader(BODY, now=lambda: 1699564800.123)({"REQUEST_METHOD": "POST"} | environ)
+    reader = RequestReader(BODY, now=lambda: 1699564800.123)
+    return reader({"REQUEST_METHOD": "POST"} | environ, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def test_the_body_is_read_when_it_is_asked_for():
     """It comes from the server's stream, or as received; a refused request raises its error."""
     environ = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "3"}
     reader, stream = RequestReader(BODY), io.BytesIO(b"[1]")
-    request = reader(environ | {"wsgi.input": stream})
+    request = reader(environ | {"wsgi.input": stream}, 0.0)
     assert stream.tell() == 0
     assert request.read() == b"[1]"
     assert reader.received(environ, b"[2]").read() == b"[2]"
     for broken in (
         reader.received(environ, IncompleteBody("Short.")),
-        reader(environ).refused(IncompleteBody("Short.")),
+        reader(environ, 0.0).refused(IncompleteBody("Short.")),
     ):
         with pytest.raises(IncompleteBody):
             broken.read()
