@@ -91,14 +91,15 @@ class Endpoint:
         self.must_wait = must_wait
         self.hold_back = threading.Event()
         self.hold_back.set()
-        reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6))
+        self.budget = BodyBudget(10**6)
+        reader = BodyReader(Limits(max_bytes=100_000), self.budget)
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s
         self.backlog = Backlog(lambda: WaitLimit(PATIENCE))
 
     def due(self, started: float, wanted_for: float | None) -> float:
         self.began = started
-        return 1.0
+        return started + (PATIENCE if wanted_for is None else wanted_for)
 
     def refusal(self, began: float) -> ScoringError | None:
         return None

@@ -20,7 +20,7 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from azureml_scoring.errors import Overloaded
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http import head, wsgi_bridge
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import REFUSED, HttpConnection
@@ -156,7 +156,7 @@ class ExpressLane(HttpConnection):
             self._close()
 
     def _write_refusal(
-        self, environ: dict[str, Any], error: Overloaded, connection_line: str, arrived: float
+        self, environ: dict[str, Any], error: ScoringError, connection_line: str, arrived: float
     ) -> None:
         """Answer the request with this error at once."""
         self._turn.end()

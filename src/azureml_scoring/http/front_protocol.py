@@ -17,8 +17,9 @@ from typing import Any
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from azureml_scoring.errors import Overloaded
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http.express_lane import CLOSE, ExpressLane
+from azureml_scoring.http.wanted import wanted_for_s
 from azureml_scoring.request import MustWait
 
 PIPELINED = (
@@ -29,7 +30,8 @@ logger = logging.getLogger("uvicorn.error")
 
 
 class WaitingRequest:
-    """A whole request, which waits to be answered."""
+    """A whole request, which waits to be answered. ``due``: its deadline, by the monotonic
+    clock."""
 
     def __init__(
         self,
@@ -38,18 +40,20 @@ class WaitingRequest:
         fields: list[tuple[bytes, bytes]],
         body: bytes,
         connection_line: str,
+        due: float,
     ) -> None:
         self.environ = environ
         self.fields = fields
         self.body = body
         self.connection_line = connection_line
+        self.due = due
         self.since = time.perf_counter()
         self._connection = connection
 
     def compute(self) -> None:
         self._end_if_it_fails(lambda: self._connection.compute(self))
 
-    def refuse(self, error: Overloaded) -> None:
+    def refuse(self, error: ScoringError) -> None:
         self._end_if_it_fails(lambda: self._connection.refuse(self, error))
 
     def _end_if_it_fails(self, step: Callable[[], None]) -> None:
@@ -93,11 +97,18 @@ class FrontProtocol(ExpressLane):
             super().on_message_complete()
 
     def _wait(self, environ: dict[str, Any]) -> None:
-        request = WaitingRequest(self, environ, self._fields, self._body, self._connection_line)
+        due = self._endpoint.due(self._began, wanted_for_s(environ))
+        request = WaitingRequest(
+            self, environ, self._fields, self._body, self._connection_line, due
+        )
         self._waiting.append(request)
         self._express, self._unaccounted = None, 0
         if len(self._waiting) == 1:
-            self._backlog.join(request, len(request.body))
+            self._join_backlog()
+
+    def _join_backlog(self) -> None:
+        request = self._waiting[0]
+        self._backlog.join(request, len(request.body), request.due)
 
     def compute(self, request: WaitingRequest) -> None:
         """Answer the request that waited longest, in this turn of the loop or on a thread."""
@@ -109,7 +120,7 @@ class FrontProtocol(ExpressLane):
             self._to_a_thread(request)
         self._go_on_reading()
 
-    def refuse(self, request: WaitingRequest, error: Overloaded) -> None:
+    def refuse(self, request: WaitingRequest, error: ScoringError) -> None:
         """Answer the request that waited longest with this error."""
         if not self._over:
             self._write_refusal(request.environ, error, request.connection_line, request.since)
@@ -131,7 +142,7 @@ class FrontProtocol(ExpressLane):
         if self._waiting:
             self._waiting.popleft()
         if self._waiting:
-            self._backlog.join(self._waiting[0], len(self._waiting[0].body))
+            self._join_backlog()
             return
         later, self._later = self._later, b""
         if later:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -138,13 +139,28 @@ async def test_who_can_not_be_answered_in_time_is_refused():
     """Each connection is kept and gets one answer, and some are computed."""
     endpoint = Endpoint()
     with behind(endpoint) as first:
-        endpoint.backlog.fall_behind(request_s=10_000.0)
+        endpoint.backlog.fall_behind(request_s=40.0)
         others = [Connection(endpoint) for _ in range(20)]
         for connection in others:
             connection.send(request(b"1"))
         statuses = [await connection.answers(1) for connection in others]
         assert sorted({status for (status,) in statuses}) == [200, 503]
         assert not any(connection.transport.ended for connection in [first, *others])
+
+
+@run
+async def test_the_callers_deadline_counts_while_a_request_waits():
+    """Past it the answer is 504, and nothing is computed; who allows more time gets an answer."""
+    endpoint = Endpoint()
+    with behind(endpoint) as connection:
+        other = Connection(endpoint)
+        connection.send(request(b"1", "x-request-timeout-ms: 1"))
+        other.send(request(b"2", "x-request-timeout-ms: 60000"))
+        time.sleep(0.002)
+        assert await connection.answers(2) == [200, 504]
+        assert await other.answers(1) == [200]
+    assert bodies(connection)[1] == b"deadline_exceeded"
+    assert len(endpoint.threads) == 2
 
 
 @run

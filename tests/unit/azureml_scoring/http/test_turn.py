@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 import logging
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -281,7 +282,7 @@ def test_after_a_slice_of_one_round_further_requests_wait(
     place.add(transport, place.steps("1"))
     place.turn.end()
     assert place.turn.backlog.behind
-    place.turn.backlog.join(Waiting(), 100)
+    place.turn.backlog.join(Waiting(), 100, math.inf)
     assert transport.written == [b"1"]
     place.loop.run()
     assert transport.written == [b"1", b"2"]
@@ -319,7 +320,7 @@ def test_a_round_that_fails_is_not_the_last(place: Place):
     place.add(place.transport(), place.steps("1"))
     place.turn.backlog.fall_behind(0.001)
     for name in ("broken", "2"):
-        place.turn.backlog.join(Waiting(name), 10)
+        place.turn.backlog.join(Waiting(name), 10, math.inf)
     with pytest.raises(ZeroDivisionError):
         place.loop.run()
     place.loop.run()
