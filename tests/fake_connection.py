@@ -83,7 +83,12 @@ class Endpoint:
     ``environ``: the last one."""
 
     def __init__(
-        self, *, quick: bool = True, must_wait: bool = False, body_timeout_s: float = PATIENCE
+        self,
+        *,
+        quick: bool = True,
+        must_wait: bool = False,
+        body_timeout_s: float = PATIENCE,
+        budget_bytes: int = 10**6,
     ) -> None:
         self.in_flight = 0
         self.quick = quick
@@ -91,7 +96,7 @@ class Endpoint:
         self.must_wait = must_wait
         self.hold_back = threading.Event()
         self.hold_back.set()
-        self.budget = BodyBudget(10**6)
+        self.budget = BodyBudget(budget_bytes)
         reader = BodyReader(Limits(max_bytes=100_000), self.budget)
         self.hold, self.body_buffer = reader.hold, reader.buffer
         self.body_timeout_s = body_timeout_s

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from azureml_scoring.http import front_protocol, turn
+from azureml_scoring.body_budget import BodyBudget
+from azureml_scoring.http import turn, waiting_request
 from fake_connection import BODY, Connection, Endpoint, request, run
 
 PROBE = request(line="GET /liveness HTTP/1.1")
@@ -148,6 +149,44 @@ async def test_who_can_not_be_answered_in_time_is_refused():
         assert not any(connection.transport.ended for connection in [first, *others])
 
 
+def is_free(budget: BodyBudget, size: int) -> bool:
+    """Return True if the budget has all its bytes."""
+    with budget.hold(0.0) as one, budget.hold(0.0) as other:
+        return not (one.no_room(1) or other.no_room(size - 1))
+
+
+@run
+async def test_what_waits_is_held_within_the_budget_of_bodies():
+    """Who finds no room is refused, and its body is not kept; who has gone takes none."""
+    endpoint = Endpoint(budget_bytes=20_000)
+    with behind(endpoint) as gone:
+        others = [Connection(endpoint) for _ in range(20)]
+        for connection in [gone, *others]:
+            connection.send(request(b" " * 4_000))
+        assert not is_free(endpoint.budget, 20_000)
+        gone.protocol.connection_lost(ConnectionResetError())
+        statuses = [(await connection.answers(1))[0] for connection in others]
+    assert statuses == [200] * 2 + [503] * 18
+    assert not any(connection.transport.ended for connection in others)
+    assert is_free(endpoint.budget, 20_000)
+
+
+@run
+async def test_who_sends_more_behind_a_request_than_there_is_room_for_is_cut_off():
+    """In one piece or in several; one answer says so, and nothing is kept."""
+    many = request(b"2") * 100
+    for pieces in ((request(b"1") + many,), (request(b"1"), many)):
+        endpoint = Endpoint(budget_bytes=10_000)
+        with behind(endpoint) as connection:
+            other = Connection(endpoint)
+            other.send(request(b"0"))
+            connection.send(*pieces)
+            assert connection.transport.ended
+            assert await connection.answers(2) == [200, 503]
+            assert await other.answers(1) == [200]
+        assert is_free(endpoint.budget, 10_000)
+
+
 @run
 async def test_the_callers_deadline_counts_while_a_request_waits():
     """Past it the answer is 504, and nothing is computed; who allows more time gets an answer."""
@@ -176,7 +215,7 @@ async def test_a_request_that_fails_after_it_waited_ends_its_connection():
     endpoint = Broken()
     with (
         behind(endpoint) as connection,
-        mock.patch.object(front_protocol.logger, "exception") as logged,
+        mock.patch.object(waiting_request.logger, "exception") as logged,
     ):
         connection.send(request(b"1"))
         await asyncio.sleep(0.01)
