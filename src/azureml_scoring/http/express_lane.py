@@ -160,6 +160,7 @@ class ExpressLane(HttpConnection):
     ) -> None:
         """Answer the request with this error at once."""
         self._turn.end()
+        self._turn.begin(self.loop)
         response = self._endpoint.refuse(environ, error, arrived)
         lines = self._begin_answer(connection_line)
         self.transport.write(encode(*response, lines))
