@@ -72,9 +72,6 @@ class Endpoint:
         self.terms = started, wanted_for
         return 1.0
 
-    def refusal(self, began: float) -> None:
-        return None
-
     def turn_away(self, due: float) -> ScoringError | None:
         return self.full
 

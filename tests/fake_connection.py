@@ -90,7 +90,7 @@ class Endpoint:
         body_timeout_s: float = PATIENCE,
         budget_bytes: int = 10**6,
     ) -> None:
-        self.in_flight = 0
+        self.in_flight = self.judged = 0
         self.quick = quick
         self.threads: list[str] = []
         self.must_wait = must_wait
@@ -106,13 +106,15 @@ class Endpoint:
         self.began = started
         return started + (PATIENCE if wanted_for is None else wanted_for)
 
-    def refusal(self, began: float) -> ScoringError | None:
+    def turn_away(self, due: float) -> ScoringError | None:
+        self.judged += 1
         return None
 
-    def turn_away(self, due: float) -> ScoringError | None:
-        return None
+    def refusal(self, due: float) -> ScoringError | None:
+        return self.turn_away(due)
 
     def admit(self, due: float) -> Place:
+        self.due_at = due
         return Place(self)
 
     def at_once(self, requests: int, began: float = 0.0) -> Place:

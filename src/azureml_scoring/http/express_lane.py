@@ -28,6 +28,7 @@ from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
 from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
 from azureml_scoring.http.response import encode, header_lines
 from azureml_scoring.http.turn import Pending
+from azureml_scoring.http.wanted import DUE, wanted_for_s
 from azureml_scoring.request import Answer, MustWait
 
 SCORE_URL = SCORE_PATH.encode()
@@ -43,7 +44,8 @@ HTTP/1.0 needs."""
 
 class ExpressLane(HttpConnection):
     """One connection. ``_express``: the environ of a request that the express lane may still
-    answer; ``_refusal``: the answer, if it is refused."""
+    answer; ``_due``: the deadline of one that is admitted or refused at its head; ``_refusal``: the
+    answer, if it is refused."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class ExpressLane(HttpConnection):
         self._turn = front.turn
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
+        self._due: float | None = None
         self._refusal: Overloaded | None = None
         self._body = b""
         self._connection_line = ""
@@ -67,6 +70,7 @@ class ExpressLane(HttpConnection):
     def on_message_begin(self) -> None:
         self.url = self._body = b""
         self._fields = []
+        self._due = self._refusal = None
         self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -87,9 +91,10 @@ class ExpressLane(HttpConnection):
         ):
             environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
             if self._takes(environ):
-                quick = self._endpoint.quick
-                self._refusal = None if quick else self._endpoint.refusal(self._began)
-                if quick or self._refusal:
+                if not self._endpoint.quick:
+                    self._due = self._endpoint.due(self._began, wanted_for_s(environ))
+                    self._refusal = self._endpoint.refusal(self._due)
+                if self._due is None or self._refusal:
                     self._express = environ
                     return
         self._replay_to_uvicorn()
@@ -193,8 +198,10 @@ class ExpressLane(HttpConnection):
         for name, value in self._fields:
             super().on_header(name, value)
         super().on_headers_complete()
-        if express and self._refusal:
+        if self._refusal and express:
             self.scope["state"][REFUSED] = self._refusal
+        elif self._due is not None:
+            self.scope["state"][DUE] = self._due
         if body:
             super().on_body(body)
 

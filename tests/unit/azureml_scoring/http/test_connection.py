@@ -321,9 +321,6 @@ async def test_a_request_that_is_refused_is_judged_once_however_large_its_body()
     class Full(Endpoint):
         judged = 0
 
-        def refusal(self, began: float) -> Overloaded:
-            return self.turn_away(began)
-
         def turn_away(self, due: float) -> Overloaded:
             self.judged += 1
             return Overloaded("full")

@@ -148,6 +148,18 @@ def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, t
 
 
 @run
+async def test_a_request_that_a_thread_answers_is_judged_once_before_its_body_is_read():
+    """At the end of its head, by the deadline that its headers ask for."""
+    endpoint = Endpoint(quick=False)
+    connection = Connection(endpoint)
+    sent = request(BODY, "x-request-timeout-ms: 5000")
+    connection.send(sent[:-1], sent[-1:])
+    assert await connection.answers(1) == [200]
+    assert endpoint.judged == 1
+    assert endpoint.due_at == pytest.approx(endpoint.began + 5)
+
+
+@run
 async def test_headers_sent_twice_are_joined_and_disguised_ones_left_out():
     """Every way through the worker reads headers the same."""
     endpoint = Endpoint()
