@@ -62,7 +62,7 @@ class ExpressLane(HttpConnection):
         self._express: dict[str, Any] | None = None
         self._due: float | None = None
         self._refusal: Overloaded | None = None
-        self._body = b""
+        self._body, self._body_bytes = b"", 0
         self._connection_line = ""
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = ""
@@ -70,6 +70,7 @@ class ExpressLane(HttpConnection):
     def on_message_begin(self) -> None:
         self.url = self._body = b""
         self._fields = []
+        self._body_bytes = 0
         self._due = self._refusal = None
         self._begin()
 
@@ -120,8 +121,10 @@ class ExpressLane(HttpConnection):
             super().on_body(body)
             return
         self._unaccounted = 0
-        self._body += body
-        if len(self._body) > MAX_INLINE_BODY_BYTES:
+        self._body_bytes += len(body)
+        if self._refusal is None:  # else nobody reads it
+            self._body += body
+        if self._body_bytes > MAX_INLINE_BODY_BYTES:
             self._replay_to_uvicorn()
 
     def on_message_complete(self) -> None:
@@ -132,6 +135,7 @@ class ExpressLane(HttpConnection):
                 self._write_refusal(
                     environ, self._refusal, self._connection_line, time.perf_counter()
                 )
+                self._turn.count_refusal()
                 return
             try:
                 self._answer(environ, self._body, self._connection_line)

@@ -56,14 +56,14 @@ class FrontProtocol(ExpressLane):
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        environ = self._express if self._refusal is None else None
+        environ = self._express
         if environ is not None and (self._backlog.behind or self._waiting):
             self._wait(environ)
         else:
             super().on_message_complete()
 
     def _wait(self, environ: dict[str, Any]) -> None:
-        due = self._endpoint.due(self._began, wanted_for_s(environ))
+        due = self._due or self._endpoint.due(self._began, wanted_for_s(environ))
         request = WaitingRequest(
             self, environ, self._fields, self._body, self._connection_line, due
         )
@@ -74,19 +74,20 @@ class FrontProtocol(ExpressLane):
         if no_room and self._waiting:
             self._cut_pipeline(no_room)
             return
+        request.refusal = self._refusal or no_room
         self._waiting.append(request)
-        if no_room:
-            request.body = b""
-            self._backlog.turn_away(request, no_room)
-        elif len(self._waiting) == 1:
+        if len(self._waiting) == 1:
             self._join_backlog()
 
     def _join_backlog(self) -> None:
         request = self._waiting[0]
-        if not self._backlog.join(request, len(request.body), request.due):
-            request.body = b""
-            if len(self._waiting) == 1:
-                self._held.release()
+        if request.refusal:
+            self._backlog.turn_away(request, request.refusal)
+        elif self._backlog.join(request, len(request.body), request.due):
+            return
+        request.body = b""
+        if len(self._waiting) == 1:
+            self._held.release()
 
     def _cut_pipeline(self, error: Overloaded) -> None:
         """Refuse the request that waited longest and end the connection: there is no room for what

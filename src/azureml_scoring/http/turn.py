@@ -77,6 +77,11 @@ class Turn:
         if not self._round_began:
             self._begin_round(time.perf_counter(), loop)
 
+    def count_refusal(self) -> None:
+        """Let further requests wait once this round has lasted for a slice."""
+        if time.perf_counter() - self._round_began > SLICE_S:
+            self.backlog.behind = True
+
     def end(self) -> None:
         """Answer the requests now: a connection calls this before it writes anything else."""
         pending, self._pending, self.joint = self._pending, [], JointPredict()

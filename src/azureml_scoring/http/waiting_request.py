@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from azureml_scoring.errors import ScoringError
+from azureml_scoring.errors import Overloaded, ScoringError
 
 HEADER_BYTES = 300
 """Memory of a header as Python has it, once read and once not, beside its characters."""
@@ -26,7 +26,8 @@ class Connection(Protocol):
 
 
 class WaitingRequest:
-    """One request. ``due``: its deadline, by the monotonic clock."""
+    """One request. ``due``: its deadline, by the monotonic clock. ``refusal``: what it waits for,
+    if that was decided when it arrived."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class WaitingRequest:
         self.body = body
         self.connection_line = connection_line
         self.due = due
+        self.refusal: Overloaded | None = None
         self.since = time.perf_counter()
         self._connection = connection
 

@@ -8,6 +8,7 @@ from typing import Any
 from unittest import mock
 
 from azureml_scoring.body_budget import BodyBudget
+from azureml_scoring.errors import Overloaded
 from azureml_scoring.http import turn, waiting_request
 from fake_connection import BODY, Connection, Endpoint, request, run
 
@@ -185,6 +186,27 @@ async def test_who_sends_more_behind_a_request_than_there_is_room_for_is_cut_off
             assert await connection.answers(2) == [200, 503]
             assert await other.answers(1) == [200]
         assert is_free(endpoint.budget, 10_000)
+
+
+@run
+async def test_refusals_leave_room_for_probes_whatever_the_model():
+    """A model that is not quick refuses at the head of a request; after a slice of that, the loop
+    looks at its sockets, and the rest is refused later, in order."""
+
+    class Full(Endpoint):
+        def turn_away(self, due: float) -> Overloaded:
+            return Overloaded("full")
+
+    endpoint = Full(quick=False)
+    connections = [Connection(endpoint) for _ in range(3)]
+    with mock.patch.object(turn, "SLICE_S", -1.0):
+        for connection in connections:
+            connection.send(request(b"1"), request(b"2"))
+    assert [connection.statuses for connection in connections] == [[503], [], []]
+    for connection in connections:
+        assert await connection.answers(2) == [503] * 2
+    assert not endpoint.backlog.behind
+    assert is_free(endpoint.budget, 10**6)
 
 
 @run
