@@ -140,7 +140,7 @@ class Endpoint:
         held: Any = None,
         may_wait: bool = True,
     ) -> Response:
-        assert self.in_flight == 1
+        assert self.in_flight
         self.try_to_answer(environ, may_wait)
         assert self.hold_back.wait(PATIENCE)
         return _refusal(body) if isinstance(body, ScoringError) else _good(body)

@@ -40,7 +40,9 @@ RESET_TIMEOUT_MS = 5
 def wanted_for_s(environ: Environ) -> float | None:
     """Return for how many seconds the caller waits, or None if no header says so in a form that is
     understood."""
-    values = [environ.get(name, "").strip() for name in HEADERS]
+    values = [environ[name].strip() for name in HEADERS if name in environ]
+    if not values:
+        return None
     times = [int(value) for value in values if MILLISECONDS.fullmatch(value)]
     return min((time / 1000 for time in times if time), default=None)
 
