@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from azureml_scoring.errors import Overloaded
-from fake_connection import BODY, PATIENCE, Connection, Endpoint, request, run
+from fake_connection import BODY, Connection, request, run
+from fake_endpoint import PATIENCE, Endpoint
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 

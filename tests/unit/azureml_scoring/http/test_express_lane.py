@@ -6,7 +6,8 @@ import logging.handlers
 import pytest
 
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
-from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, request, run
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, request, run
+from fake_endpoint import Endpoint
 
 
 @run

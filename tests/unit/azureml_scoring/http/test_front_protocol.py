@@ -10,7 +10,8 @@ from unittest import mock
 from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.errors import Overloaded
 from azureml_scoring.http import turn, waiting_request
-from fake_connection import BODY, Connection, Endpoint, request, run
+from fake_connection import BODY, Connection, request, run
+from fake_endpoint import Endpoint
 
 PROBE = request(line="GET /liveness HTTP/1.1")
 

@@ -11,7 +11,8 @@ from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.wanted import GONE, INTERIM
-from fake_connection import BODY, PATIENCE, Connection, Endpoint, flask, request, run
+from fake_connection import BODY, Connection, flask, request, run
+from fake_endpoint import PATIENCE, Endpoint
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 
