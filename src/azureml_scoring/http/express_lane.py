@@ -24,19 +24,15 @@ from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http import head, wsgi_bridge
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import REFUSED, HttpConnection
-from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
-from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
+from azureml_scoring.http.endpoint import SCORE_PATH
+from azureml_scoring.http.head import MAX_LINE_BYTES
+from azureml_scoring.http.plain_head import is_plain
 from azureml_scoring.http.response import encode, header_lines
 from azureml_scoring.http.turn import Pending
 from azureml_scoring.http.wanted import DUE, wanted_for_s
 from azureml_scoring.request import Answer, MustWait
 
 SCORE_URL = SCORE_PATH.encode()
-NOT_EXPRESS = frozenset(
-    ("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE")
-)
-"""A request with one of these headers takes uvicorn's way."""
-
 CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
 """Header lines: CLOSE for the last answer of a connection; KEEP_ALIVE for others, which only
 HTTP/1.0 needs."""
@@ -101,20 +97,13 @@ class ExpressLane(HttpConnection):
         self._replay_to_uvicorn()
 
     def _takes(self, environ: dict[str, Any]) -> bool:
-        """Return True for a plain head. uvicorn's way looks at the others more closely."""
+        """Return True for a plain head, after noting how the connection goes on."""
         kept = self.parser.should_keep_alive()
         version = "1.1"  # the only one that keeps alive without a header
         if not kept or "HTTP_CONNECTION" in environ:
             version = self.parser.get_http_version()
         self._connection_line = CLOSE if not kept else KEEP_ALIVE if version == "1.0" else ""
-        return (
-            NOT_EXPRESS.isdisjoint(environ)
-            and "," not in environ.get("HTTP_HOST", ",")
-            and len(environ.get("CONTENT_LENGTH", "")) <= MAX_LENGTH_DIGITS
-            and len(self._fields) <= MAX_HEADERS
-            and version in VERSIONS
-            and not is_unusual(environ)
-        )
+        return is_plain(environ, self._fields, version)
 
     def on_body(self, body: bytes) -> None:
         if self._express is None:
