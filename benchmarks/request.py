@@ -12,6 +12,7 @@ import functools
 import pstats
 import statistics
 import tempfile
+import time
 import timeit
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +61,7 @@ class Loop:
         self.soon: list[Callable[[], None]] = []
 
     def time(self) -> float:
-        return 0.0
+        return time.monotonic()
 
     def call_soon(self, callback: Callable[..., None], *args: object) -> None:
         self.soon.append(functools.partial(callback, *args))

@@ -1,29 +1,19 @@
-"""One connection of our worker, with a fake transport and a fake endpoint."""
+"""One connection of our worker, with a fake transport."""
 
 import asyncio
 import functools
 import logging.handlers
 import re
-import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from uvicorn.config import Config
 
-from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.body_budget import BodyBudget
-from azureml_scoring.errors import ScoringError
 from azureml_scoring.http.asgi import Front
-from azureml_scoring.http.backlog import Backlog
-from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.connections import Connections
 from azureml_scoring.http.front_protocol import FrontProtocol
-from azureml_scoring.http.response import Response
-from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.models.joint_predict import JointPredict
-from azureml_scoring.request import Answer, MustWait
+from fake_endpoint import PATIENCE, Endpoint
 
-PATIENCE = 60.0
 KEEP_ALIVE_S = 75
 BODY = b'{"data": [[1]]}'
 
@@ -64,120 +54,6 @@ class Transport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self.reading = True
-
-
-class Place:
-    def __init__(self, endpoint: "Endpoint") -> None:
-        self.endpoint = endpoint
-
-    def __enter__(self) -> float:
-        self.endpoint.in_flight += 1
-        return 1.0
-
-    def __exit__(self, *_: object) -> None:
-        self.endpoint.in_flight -= 1
-
-
-class Endpoint:
-    """Answers with what it was given as the body. ``threads``: where it did or tried to;
-    ``environ``: the last one."""
-
-    def __init__(
-        self, *, quick: bool = True, must_wait: bool = False, body_timeout_s: float = PATIENCE
-    ) -> None:
-        self.in_flight = 0
-        self.quick = quick
-        self.threads: list[str] = []
-        self.must_wait = must_wait
-        self.hold_back = threading.Event()
-        self.hold_back.set()
-        reader = BodyReader(Limits(max_bytes=100_000), BodyBudget(10**6, turn_timeout_s=0))
-        self.hold, self.body_buffer = reader.hold, reader.buffer
-        self.body_timeout_s = body_timeout_s
-        self.backlog = Backlog(lambda: WaitLimit(PATIENCE))
-
-    def due(self, started: float, wanted_for: float | None) -> float:
-        self.began = started
-        return 1.0
-
-    def refusal(self, began: float) -> ScoringError | None:
-        return None
-
-    def turn_away(self, due: float) -> ScoringError | None:
-        return None
-
-    def admit(self, due: float) -> Place:
-        return Place(self)
-
-    def at_once(self, requests: int, began: float = 0.0) -> Place:
-        return Place(self)
-
-    def scores(self, environ: Any) -> bool:
-        return environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/score"
-
-    def page(self, environ: Any) -> Response | None:
-        return (
-            Response(200, [("Content-Length", "5")], b"alive")
-            if environ["PATH_INFO"] == "/liveness"
-            else None
-        )
-
-    def score(
-        self,
-        environ: Any,
-        body: bytes | ScoringError,
-        due: float,
-        started: float,
-        *,
-        held: Any = None,
-        may_wait: bool = True,
-    ) -> Response:
-        assert self.in_flight == 1
-        self.try_to_answer(environ, may_wait)
-        assert self.hold_back.wait(PATIENCE)
-        return _refusal(body) if isinstance(body, ScoringError) else _good(body)
-
-    def refuse(self, environ: Any, error: ScoringError, started: float) -> Response:
-        return _refusal(error)
-
-    def begin(self, environ: Any, body: bytes, joint: JointPredict, waited_s: float) -> "Scoring":
-        self.try_to_answer(environ, may_wait=False)
-        return Scoring(self, body)
-
-    def headers(self, request: bytes, answer: Answer, started: float) -> list[tuple[str, str]]:
-        assert answer.body == request
-        return _good(request).headers
-
-    def try_to_answer(self, environ: Any, may_wait: bool) -> None:
-        self.environ = environ
-        self.threads.append(threading.current_thread().name.split("_")[0])
-        if self.must_wait and not may_wait:
-            raise MustWait
-
-
-class Scoring:
-    """The steps of a request that was read."""
-
-    def __init__(self, endpoint: Endpoint, request: bytes) -> None:
-        self.endpoint, self.request = endpoint, request
-
-    def predict(self) -> None:
-        assert self.endpoint.in_flight == 1
-
-    def answer(self) -> Answer:
-        return Answer(200, self.request)
-
-    def report(self) -> None:
-        pass
-
-
-def _good(body: bytes) -> Response:
-    return Response(200, [("Content-Length", str(len(body)))], body)
-
-
-def _refusal(error: ScoringError) -> Response:
-    body = error.code.encode()
-    return Response(int(error.status), [("Content-Length", str(len(body)))], body)
 
 
 def flask(environ: Any, start_response: Any) -> list[bytes]:

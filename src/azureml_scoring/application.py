@@ -107,8 +107,7 @@ def build(settings: Settings) -> Application:
     )
     workers = settings.worker_count
     budget = BodyBudget(
-        settings.scoring_max_body_bytes_in_flight or container_memory() // MEMORY_SHARE // workers,
-        turn_timeout_s=deadline,
+        settings.scoring_max_body_bytes_in_flight or container_memory() // MEMORY_SHARE // workers
     )
     body = BodyReader(limits, budget, timeout_s=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
-from azureml_scoring.errors import RETRY, Overloaded, OverloadReason
+from azureml_scoring.errors import RETRY, TOO_LATE, DeadlineExceeded, Overloaded, OverloadReason
 
 LARGE_BODY_BYTES = 65_536
 """A larger body takes its turn; a smaller one is parsed in less time than a turn costs."""
@@ -23,17 +24,17 @@ CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limi
 
 
 class BodyBudget:
-    """The budget of a worker. ``limit``: bytes; ``turn_timeout_s``: how long to wait for a turn."""
+    """The budget of a worker, in bytes."""
 
-    def __init__(self, limit: int, *, turn_timeout_s: float) -> None:
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._turn_timeout_s = turn_timeout_s
         self._held = 0
         self._lock = threading.Lock()
         self._turn = threading.Lock()
 
-    def hold(self) -> Held:
-        return Held(self)
+    def hold(self, due: float) -> Held:
+        """``due``: the request's deadline, by the monotonic clock."""
+        return Held(self, due)
 
     def take(self, count: int, own: int) -> None:
         """Hold so many bytes more. ``own``: what the request holds already.
@@ -52,12 +53,9 @@ class BodyBudget:
         with self._lock:
             self._held -= count
 
-    def wait_for_turn(self) -> None:
-        if not self._turn.acquire(timeout=self._turn_timeout_s):
-            raise Overloaded(
-                f"The request waited too long for its turn; {RETRY}.",
-                reason=OverloadReason.WAITED,
-            )
+    def wait_for_turn(self, due: float) -> None:
+        if not self._turn.acquire(timeout=max(due - time.monotonic(), 0)):
+            raise DeadlineExceeded(TOO_LATE)
 
     def end_turn(self) -> None:
         self._turn.release()
@@ -67,8 +65,9 @@ class Held:
     """What one request holds of the budget. ``release``, or the end of a ``with`` block, gives it
     back."""
 
-    def __init__(self, budget: BodyBudget) -> None:
+    def __init__(self, budget: BodyBudget, due: float) -> None:
         self._budget = budget
+        self._due = due
         self._count = 0
         self._on_turn = False
 
@@ -91,9 +90,9 @@ class Held:
 
     def turn(self) -> None:
         """Wait to be the only one that parses a large body, until ``end_turn``. Raises
-        Overloaded."""
+        DeadlineExceeded."""
         if not self._on_turn:
-            self._budget.wait_for_turn()
+            self._budget.wait_for_turn(self._due)
             self._on_turn = True
 
     def end_turn(self) -> None:

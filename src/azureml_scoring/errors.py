@@ -195,6 +195,8 @@ class InternalError(ServiceError):
     status, code = HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"
 
 
+TOO_LATE = "No answer before the request's deadline."
+
 RETRY = "send it again after the time in the header Retry-After, or more exactly retry-after-ms"
 """The advice of a refusal."""
 

@@ -64,14 +64,6 @@ class Request(NamedTuple):
     held: Held | None = None
     gone: Gone = still_there
 
-    def refused(self, error: ScoringError) -> Request:
-        """Return the same request, whose ``read`` raises the error."""
-
-        def read() -> bytes:
-            raise error
-
-        return self._replace(read=read)
-
 
 class MustWait(Exception):
     """Only a thread that may wait can answer this request; nothing has become of it yet."""

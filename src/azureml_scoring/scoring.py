@@ -62,7 +62,8 @@ class Parts:
 
 
 class Scoring:
-    """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``.
+    """One request. Call each step once: ``read``, ``predict``, ``answer``, ``report``; for a
+    request that is refused, ``refuse``, ``answer``, ``report``.
 
     An error in a step becomes the answer. Several requests may take each step together, which is
     fastest: for all but the first the step's code is then in the processor's caches.
@@ -116,6 +117,13 @@ class Scoring:
             self._inline = inline
         except Exception as error:
             self._note(error)
+
+    def refuse(self, error: ScoringError) -> None:
+        """Answer with this error, in place of ``read`` and ``predict``."""
+        outcome, model = self._outcome, self._parts.source.loaded
+        if model:
+            outcome.model_name, outcome.model_version = model.name, model.version
+        outcome.error = error
 
     def predict(self) -> None:
         """Take the predictions from the cache or compute them, as JSON."""

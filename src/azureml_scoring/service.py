@@ -81,7 +81,11 @@ class Service:
 
     def refuse(self, request: Request, error: ScoringError) -> Answer:
         """Answer with this error in place of reading the body. It is reported as any other."""
-        return self.score_admitted(request.refused(error), 0.0)
+        scoring = self.begin(request, 0.0)
+        scoring.refuse(error)
+        answer = scoring.answer()
+        scoring.report()
+        return answer
 
     def begin(self, request: Request, due: float, waited_s: float = 0.0) -> Scoring:
         """Return the request's steps, for a caller that takes them one by one. ``waited_s``: how

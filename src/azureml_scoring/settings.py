@@ -23,6 +23,16 @@ SETTING_PREFIX = "SCORING_"
 SERVER_VARIABLES = {"SCORING_TIMEOUT_MS"}
 """Read by ``azmlinfsrv``: a SIGALRM limit that works only in sync workers (docs/adr/0001)."""
 
+REMOVED = {
+    "SCORING_QUEUE_TIMEOUT_MS": "unset it, and set SCORING_LATENCY_OBJECTIVE_MS if answers are "
+    "worth something for longer than 200 ms or for less.",
+    "SCORING_LEAN_LANE": "unset it, or set SCORING_FAST_WORKER=false if Flask is to answer all "
+    "requests.",
+    "SCORING_MICRO_BATCH_MS": "unset it, as nothing waits for more rows; "
+    "SCORING_MICRO_BATCH_ROWS says how many may be joined.",
+}
+"""Settings of earlier versions: what to do with each."""
+
 Bytes = Annotated[int, BeforeValidator(quantities.BYTES.parse)]
 BytesOrZero = Annotated[int, BeforeValidator(quantities.BYTES.within(0).parse)]
 Count = Annotated[int, BeforeValidator(quantities.COUNT.parse)]
@@ -262,6 +272,8 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
             and name not in ATTRIBUTE_OF
             and name not in SERVER_VARIABLES
         ):
+            if name in REMOVED:
+                raise StartupError(f"{name} was removed: {REMOVED[name]}")
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
             raise StartupError(
                 f"{name} is not a setting; did you mean {nearest}? Correct or unset it."

@@ -19,7 +19,14 @@ from azureml_scoring.admission.slot_count import SlotCount
 from azureml_scoring.admission.slot_queue import Refusal, SlotQueue
 from azureml_scoring.admission.ticket import Ticket
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import RETRY, ClientGone, DeadlineExceeded, Overloaded, OverloadReason
+from azureml_scoring.errors import (
+    RETRY,
+    TOO_LATE,
+    ClientGone,
+    DeadlineExceeded,
+    Overloaded,
+    OverloadReason,
+)
 from azureml_scoring.processor_time import Stopwatch
 from azureml_scoring.shared.scoreboard import WorkerRow
 
@@ -220,7 +227,7 @@ class ScoreSlots:
         return self._refusals.error(refusal, self._clock(), self.slot_s / self.count)
 
     def _too_late(self) -> DeadlineExceeded:
-        return DeadlineExceeded("No answer before the request's deadline.")
+        return DeadlineExceeded(TOO_LATE)
 
 
 class SlotTicket(Ticket):

@@ -30,7 +30,7 @@ from azureml_scoring.http.endpoint import ScoringEndpoint, is_score_path
 from azureml_scoring.http.head import content_length
 from azureml_scoring.http.response import Response, refusal
 from azureml_scoring.http.turn import Turn
-from azureml_scoring.http.wanted import BEGAN, wanted_for_s
+from azureml_scoring.http.wanted import BEGAN, DUE, wanted_for_s
 from azureml_scoring.http.wsgi_bridge import Wsgi
 from azureml_scoring.request import MustWait
 
@@ -76,8 +76,8 @@ class Front:
     async def _score(
         self, scope: Scope, environ: Environ, receive: Receive, started: float
     ) -> Response:
-        """Admit a request before its body is read. A small one that is answered inline takes no
-        place."""
+        """Admit a request before its body is read, unless the express lane has. A small one that is
+        answered inline takes no place."""
         endpoint, body = self.endpoint, None
         plain = "HTTP_CONTENT_ENCODING" not in environ and MUST_WAIT not in scope["state"]
         if endpoint.quick and plain and 0 < _announced(environ) <= MAX_INLINE_BODY_BYTES:
@@ -85,11 +85,13 @@ class Front:
             if not self.turn.backlog.behind:
                 with contextlib.suppress(MustWait):
                     return self._score_inline(environ, body, started)
-        due = endpoint.due(environ.get(BEGAN), wanted_for_s(environ))
-        if error := endpoint.turn_away(due):
-            return endpoint.refuse(environ, error, started)
+        due = scope["state"].get(DUE)
+        if due is None:
+            due = endpoint.due(environ.get(BEGAN), wanted_for_s(environ))
+            if error := endpoint.turn_away(due):
+                return endpoint.refuse(environ, error, started)
         try:
-            with endpoint.hold() as held:
+            with endpoint.hold(due) as held:
                 if body is None:
                     body = await self._body(scope, environ, receive, held)
                 with endpoint.admit(due):

@@ -16,7 +16,13 @@ from azureml_scoring.admission.refusals import Refusals
 from azureml_scoring.admission.service_times import ServiceTimes, WorkKind
 from azureml_scoring.admission.slot_queue import Refusal
 from azureml_scoring.admission.wait_limit import WaitLimit
-from azureml_scoring.errors import Overloaded, OverloadReason
+from azureml_scoring.errors import (
+    TOO_LATE,
+    DeadlineExceeded,
+    Overloaded,
+    OverloadReason,
+    ScoringError,
+)
 
 SLICE_S = 0.005
 """How long the loop computes before it looks at its sockets again. A probe on a new connection
@@ -33,11 +39,11 @@ ANY_WORK = WorkKind("", 0)
 
 
 class Waiting(Protocol):
-    """A connection with a request that waits. One of both is called, once."""
+    """A request that waits. One of both is called, once."""
 
     def compute(self) -> None: ...
 
-    def refuse(self, error: Overloaded) -> None: ...
+    def refuse(self, error: ScoringError) -> None: ...
 
 
 class Publish(Protocol):
@@ -51,19 +57,20 @@ def not_published(work_s: float, *, shedding: bool) -> None:
 class Arrival(NamedTuple):
     kind: WorkKind
     joined: float
+    due: float
 
 
 class Backlog:
     """The backlog of one event loop, whose thread calls it.
 
     ``behind``: a request that arrives must ``join``. ``new_limit``: makes the limit of the wait.
-    ``publish``: see ``Admission.refuse_inline``.
+    ``clock``: that of deadlines. ``publish``: see ``Admission.refuse_inline``.
     """
 
     def __init__(
         self,
         new_limit: Callable[[], WaitLimit],
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.monotonic,
         *,
         publish: Publish = not_published,
     ) -> None:
@@ -75,7 +82,7 @@ class Backlog:
         self._times = ServiceTimes()
         self._refusals = Refusals()
         self._admitted = OrderedDict[Waiting, Arrival]()
-        self._refused = OrderedDict[Waiting, Overloaded]()
+        self._refused = OrderedDict[Waiting, ScoringError]()
         self._kinds = Counter[WorkKind]()
         self._computed_at = self._at_ease_since = clock()
 
@@ -86,19 +93,34 @@ class Backlog:
         self._times.add(ANY_WORK, request_s)
         self.behind = True
 
-    def join(self, request: Waiting, body_bytes: int) -> None:
-        """Let a request wait to be computed, or to be refused if it would wait too long."""
+    def join(self, request: Waiting, body_bytes: int, due: float) -> bool:
+        """Let a request wait to be computed. False: it waits to be refused, as it would wait too
+        long."""
         now, kind = self._clock(), WorkKind("", body_bytes.bit_length())
         work_s, wait_s = self._times.expected(kind), self._expected_wait()
         self._limit.offer(now, work_s, slots=1)
-        if self._limit.admits(now, wait_s, work_s, self._times.mean):
+        admitted = self._limit.admits(now, wait_s, work_s, self._times.mean)
+        if now >= due:
+            self._refuse(request, DeadlineExceeded(TOO_LATE), work_s)
+        elif now + wait_s + work_s > due:
+            self._refuse(request, self._error(OverloadReason.DEADLINE, now), work_s)
+        elif not admitted:
+            self._refuse(request, self._error(OverloadReason.QUEUE, now), work_s)
+        else:
             if not self._admitted:
                 self._computed_at = now
-            self._admitted[request] = Arrival(kind, now)
+            self._admitted[request] = Arrival(kind, now, due)
             self._kinds[kind] += 1
-        else:
-            self._refused[request] = self._error(OverloadReason.QUEUE, now)
-            self._publish(work_s, shedding=self._limit.strict)
+            return True
+        return False
+
+    def turn_away(self, request: Waiting, error: Overloaded) -> None:
+        """Let a request wait to be refused for another reason."""
+        self._refuse(request, error, self._times.mean)
+
+    def _refuse(self, request: Waiting, error: ScoringError, work_s: float) -> None:
+        self._refused[request] = error
+        self._publish(work_s, shedding=self._limit.strict)
 
     def leave(self, request: Waiting) -> None:
         """Drop a request: its client has gone, or it has been answered."""
@@ -121,9 +143,8 @@ class Backlog:
         while self._admitted and now < end:
             request, ticket = self._admitted.popitem(last=False)
             self._kinds[ticket.kind] -= 1
-            work_s = self._times.expected(ticket.kind)
-            if now - ticket.joined > self._limit.patience_s(work_s):
-                request.refuse(self._error(OverloadReason.WAITED, now))
+            if error := self._too_late(ticket, now):
+                request.refuse(error)
                 now = self._clock()
                 continue
             request.compute()
@@ -134,6 +155,14 @@ class Backlog:
         self._at_ease_since = now
         if not self.behind:
             self._publish(0.0, shedding=False)
+
+    def _too_late(self, ticket: Arrival, now: float) -> ScoringError | None:
+        work_s = self._times.expected(ticket.kind)
+        if now + work_s > ticket.due:
+            return DeadlineExceeded(TOO_LATE)
+        if now - ticket.joined > self._limit.patience_s(work_s):
+            return self._error(OverloadReason.WAITED, now)
+        return None
 
     def _count(self, kind: WorkKind, now: float) -> None:
         """Count how long one more request took, with all that the loop did meanwhile: reading

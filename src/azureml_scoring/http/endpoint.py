@@ -60,9 +60,9 @@ class ScoringEndpoint:
         """True if small requests may be answered on the event loop."""
         return self._ahead_of_flask and self._service.quick
 
-    def refusal(self, began: float) -> Overloaded | None:
-        """Return why a request is refused whose first byte came at ``began``; None if it is not."""
-        return self.turn_away(self.due(began)) if self._ahead_of_flask else None
+    def refusal(self, due: float) -> Overloaded | None:
+        """Return why a request is refused that wants its answer by ``due``; None if it is not."""
+        return self.turn_away(due) if self._ahead_of_flask else None
 
     def scores(self, environ: Environ) -> bool:
         """Return True for a request to score that need not go to Flask."""
@@ -100,7 +100,7 @@ class ScoringEndpoint:
 
     def refuse(self, environ: Environ, error: ScoringError, started: float) -> Response:
         """Answer a request to score with this error, its body unread."""
-        request = self._reader(environ)
+        request = self._reader.received(environ, error)
         return self._response(request, self._service.refuse(request, error), started)
 
     def _response(self, request: Request, answer: Answer, started: float) -> Response:

@@ -20,22 +20,19 @@ from typing import Any, cast
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from azureml_scoring.errors import Overloaded
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http import head, wsgi_bridge
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES, MUST_WAIT, Front
 from azureml_scoring.http.connection import REFUSED, HttpConnection
-from azureml_scoring.http.endpoint import SCORE_PATH, is_unusual
-from azureml_scoring.http.head import MAX_HEADERS, MAX_LENGTH_DIGITS, MAX_LINE_BYTES, VERSIONS
+from azureml_scoring.http.endpoint import SCORE_PATH
+from azureml_scoring.http.head import MAX_LINE_BYTES
+from azureml_scoring.http.plain_head import is_plain
 from azureml_scoring.http.response import encode, header_lines
 from azureml_scoring.http.turn import Pending
+from azureml_scoring.http.wanted import DUE, wanted_for_s
 from azureml_scoring.request import Answer, MustWait
 
 SCORE_URL = SCORE_PATH.encode()
-NOT_EXPRESS = frozenset(
-    ("HTTP_TRANSFER_ENCODING", "HTTP_CONTENT_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE")
-)
-"""A request with one of these headers takes uvicorn's way."""
-
 CLOSE, KEEP_ALIVE = "connection: close\r\n", "connection: keep-alive\r\n"
 """Header lines: CLOSE for the last answer of a connection; KEEP_ALIVE for others, which only
 HTTP/1.0 needs."""
@@ -43,7 +40,8 @@ HTTP/1.0 needs."""
 
 class ExpressLane(HttpConnection):
     """One connection. ``_express``: the environ of a request that the express lane may still
-    answer; ``_refusal``: the answer, if it is refused."""
+    answer; ``_due``: the deadline of one that is admitted or refused at its head; ``_refusal``: the
+    answer, if it is refused."""
 
     def __init__(
         self,
@@ -58,8 +56,9 @@ class ExpressLane(HttpConnection):
         self._turn = front.turn
         self._fields: list[tuple[bytes, bytes]] = []
         self._express: dict[str, Any] | None = None
+        self._due: float | None = None
         self._refusal: Overloaded | None = None
-        self._body = b""
+        self._body, self._body_bytes = b"", 0
         self._connection_line = ""
         self._default_headers: list[tuple[bytes, bytes]] = []
         self._default_lines = ""
@@ -67,6 +66,8 @@ class ExpressLane(HttpConnection):
     def on_message_begin(self) -> None:
         self.url = self._body = b""
         self._fields = []
+        self._body_bytes = 0
+        self._due = self._refusal = None
         self._begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -87,36 +88,32 @@ class ExpressLane(HttpConnection):
         ):
             environ = wsgi_bridge.environ("POST", SCORE_PATH, self._fields)
             if self._takes(environ):
-                quick = self._endpoint.quick
-                self._refusal = None if quick else self._endpoint.refusal(self._began)
-                if quick or self._refusal:
+                if not self._endpoint.quick:
+                    self._due = self._endpoint.due(self._began, wanted_for_s(environ))
+                    self._refusal = self._endpoint.refusal(self._due)
+                if self._due is None or self._refusal:
                     self._express = environ
                     return
         self._replay_to_uvicorn()
 
     def _takes(self, environ: dict[str, Any]) -> bool:
-        """Return True for a plain head. uvicorn's way looks at the others more closely."""
+        """Return True for a plain head, after noting how the connection goes on."""
         kept = self.parser.should_keep_alive()
         version = "1.1"  # the only one that keeps alive without a header
         if not kept or "HTTP_CONNECTION" in environ:
             version = self.parser.get_http_version()
         self._connection_line = CLOSE if not kept else KEEP_ALIVE if version == "1.0" else ""
-        return (
-            NOT_EXPRESS.isdisjoint(environ)
-            and "," not in environ.get("HTTP_HOST", ",")
-            and len(environ.get("CONTENT_LENGTH", "")) <= MAX_LENGTH_DIGITS
-            and len(self._fields) <= MAX_HEADERS
-            and version in VERSIONS
-            and not is_unusual(environ)
-        )
+        return is_plain(environ, self._fields, version)
 
     def on_body(self, body: bytes) -> None:
         if self._express is None:
             super().on_body(body)
             return
         self._unaccounted = 0
-        self._body += body
-        if len(self._body) > MAX_INLINE_BODY_BYTES:
+        self._body_bytes += len(body)
+        if self._refusal is None:  # else nobody reads it
+            self._body += body
+        if self._body_bytes > MAX_INLINE_BODY_BYTES:
             self._replay_to_uvicorn()
 
     def on_message_complete(self) -> None:
@@ -127,6 +124,7 @@ class ExpressLane(HttpConnection):
                 self._write_refusal(
                     environ, self._refusal, self._connection_line, time.perf_counter()
                 )
+                self._turn.count_refusal()
                 return
             try:
                 self._answer(environ, self._body, self._connection_line)
@@ -156,10 +154,11 @@ class ExpressLane(HttpConnection):
             self._close()
 
     def _write_refusal(
-        self, environ: dict[str, Any], error: Overloaded, connection_line: str, arrived: float
+        self, environ: dict[str, Any], error: ScoringError, connection_line: str, arrived: float
     ) -> None:
         """Answer the request with this error at once."""
         self._turn.end()
+        self._turn.begin(self.loop)
         response = self._endpoint.refuse(environ, error, arrived)
         lines = self._begin_answer(connection_line)
         self.transport.write(encode(*response, lines))
@@ -192,8 +191,10 @@ class ExpressLane(HttpConnection):
         for name, value in self._fields:
             super().on_header(name, value)
         super().on_headers_complete()
-        if express and self._refusal:
+        if self._refusal and express:
             self.scope["state"][REFUSED] = self._refusal
+        elif self._due is not None:
+            self.scope["state"][DUE] = self._due
         if body:
             super().on_body(body)
 

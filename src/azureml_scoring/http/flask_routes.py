@@ -51,9 +51,9 @@ class HttpScoring:
         environ = flask_request.environ
         if environ["REQUEST_METHOD"] == "OPTIONS":  # CORS: the server adds the headers
             return _flask_response(Answer(200, b"{}", {"Allow": "POST, OPTIONS"}))
-        request = self._reader(environ)
-        _echo(request)
         due = self._service.admission.due(environ.get(BEGAN), wanted_for_s(environ))
+        request = self._reader(environ, due)
+        _echo(request)
         return _flask_response(self._service.score(request, due))
 
     def restate(self, response: Response) -> Response:
@@ -66,7 +66,9 @@ class HttpScoring:
             return response
         if response.status_code in REFUSED_BY_SERVER:
             error, message = REFUSED_BY_SERVER[response.status_code]
-            answer = self._service.refuse(self._reader(flask.request.environ), error(message))
+            refused = error(message)
+            request = self._reader.received(flask.request.environ, refused)
+            answer = self._service.refuse(request, refused)
             response.set_data(answer.body)
             response.headers.update(answer.headers)
         return response

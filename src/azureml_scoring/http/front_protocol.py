@@ -8,62 +8,29 @@ requests that were sent in one piece, each joins the backlog once the one before
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from azureml_scoring.errors import Overloaded
+from azureml_scoring.body_budget import Held
+from azureml_scoring.errors import Overloaded, ScoringError
 from azureml_scoring.http.express_lane import CLOSE, ExpressLane
+from azureml_scoring.http.waiting_request import WaitingRequest
+from azureml_scoring.http.wanted import wanted_for_s
 from azureml_scoring.request import MustWait
 
 PIPELINED = (
     "The service has more work than it can do at once; send the next request after this answer."
 )
 
-logger = logging.getLogger("uvicorn.error")
-
-
-class WaitingRequest:
-    """A whole request, which waits to be answered."""
-
-    def __init__(
-        self,
-        connection: FrontProtocol,
-        environ: dict[str, Any],
-        fields: list[tuple[bytes, bytes]],
-        body: bytes,
-        connection_line: str,
-    ) -> None:
-        self.environ = environ
-        self.fields = fields
-        self.body = body
-        self.connection_line = connection_line
-        self.since = time.perf_counter()
-        self._connection = connection
-
-    def compute(self) -> None:
-        self._end_if_it_fails(lambda: self._connection.compute(self))
-
-    def refuse(self, error: Overloaded) -> None:
-        self._end_if_it_fails(lambda: self._connection.refuse(self, error))
-
-    def _end_if_it_fails(self, step: Callable[[], None]) -> None:
-        """End the connection if the step fails: others wait in the same round of the loop."""
-        try:
-            step()
-        except Exception:
-            logger.exception("A request that waited has failed; its connection ends.")
-            self._connection.transport.close()
-
 
 class FrontProtocol(ExpressLane):
     """One connection. ``_waiting``: its requests that wait, of which the first is in the backlog;
-    ``_later``: what arrived behind them; ``_eof``: no more will."""
+    ``_later``: what arrived behind them; ``_held``: what all these take of the budget of bodies;
+    ``_eof``: no more will."""
 
     def __init__(
         self,
@@ -75,29 +42,66 @@ class FrontProtocol(ExpressLane):
         super().__init__(config, server_state, app_state, _loop)
         self._backlog = self._turn.backlog
         self._waiting = deque[WaitingRequest]()
+        self._held: Held
         self._later = b""
         self._eof = False
 
     def data_received(self, data: bytes) -> None:
-        if self._waiting:
+        if not self._waiting:
+            super().data_received(data)
+        elif no_room := self._held.no_room(len(data)):
+            self._cut_pipeline(no_room)
+        else:
             self._later += data
             self.flow.pause_reading()
-        else:
-            super().data_received(data)
 
     def on_message_complete(self) -> None:
-        environ = self._express if self._refusal is None else None
+        environ = self._express
         if environ is not None and (self._backlog.behind or self._waiting):
             self._wait(environ)
         else:
             super().on_message_complete()
 
     def _wait(self, environ: dict[str, Any]) -> None:
-        request = WaitingRequest(self, environ, self._fields, self._body, self._connection_line)
+        due = self._due or self._endpoint.due(self._began, wanted_for_s(environ))
+        request = WaitingRequest(
+            self, environ, self._fields, self._body, self._connection_line, due
+        )
+        self._express, self._unaccounted, self._body = None, 0, b""
+        if not self._waiting:
+            self._held = self._endpoint.hold(due)
+        no_room = self._held.no_room(request.memory_bytes)
+        if no_room and self._waiting:
+            self._cut_pipeline(no_room)
+            return
+        request.refusal = self._refusal or no_room
         self._waiting.append(request)
-        self._express, self._unaccounted = None, 0
         if len(self._waiting) == 1:
-            self._backlog.join(request, len(request.body))
+            self._join_backlog()
+
+    def _join_backlog(self) -> None:
+        request = self._waiting[0]
+        if request.refusal:
+            self._backlog.turn_away(request, request.refusal)
+        elif self._backlog.join(request, len(request.body), request.due):
+            return
+        request.body = b""
+        if len(self._waiting) == 1:
+            self._held.release()
+
+    def _cut_pipeline(self, error: Overloaded) -> None:
+        """Refuse the request that waited longest and end the connection: there is no room for what
+        was sent behind it."""
+        first = self._waiting[0]
+        self._forget_waiting()
+        self._later = b""
+        if not self._over:
+            self._write_refusal(first.environ, error, CLOSE, first.since)
+
+    def _forget_waiting(self) -> None:
+        self._backlog.leave(self._waiting[0])
+        self._waiting.clear()
+        self._held.release()
 
     def compute(self, request: WaitingRequest) -> None:
         """Answer the request that waited longest, in this turn of the loop or on a thread."""
@@ -109,7 +113,7 @@ class FrontProtocol(ExpressLane):
             self._to_a_thread(request)
         self._go_on_reading()
 
-    def refuse(self, request: WaitingRequest, error: Overloaded) -> None:
+    def refuse(self, request: WaitingRequest, error: ScoringError) -> None:
         """Answer the request that waited longest with this error."""
         if not self._over:
             self._write_refusal(request.environ, error, request.connection_line, request.since)
@@ -121,7 +125,8 @@ class FrontProtocol(ExpressLane):
             error = Overloaded(PIPELINED)
             self._write_refusal(request.environ, error, request.connection_line, request.since)
             return
-        self._waiting.clear()
+        self._forget_waiting()
+        self._body = request.body
         self._replay_to_a_thread()
         if request.connection_line is CLOSE:  # the parser no longer knows
             self.drain()
@@ -131,8 +136,9 @@ class FrontProtocol(ExpressLane):
         if self._waiting:
             self._waiting.popleft()
         if self._waiting:
-            self._backlog.join(self._waiting[0], len(self._waiting[0].body))
+            self._join_backlog()
             return
+        self._held.release()
         later, self._later = self._later, b""
         if later:
             self.flow.resume_reading()
@@ -144,9 +150,8 @@ class FrontProtocol(ExpressLane):
         """Refuse all that wait, as something else must be answered behind them at once."""
         if not self._waiting:
             return
-        self._backlog.leave(self._waiting[0])
         waiting, error = list(self._waiting), Overloaded(PIPELINED)
-        self._waiting.clear()
+        self._forget_waiting()
         for request in waiting:
             if not self._over:
                 self._write_refusal(request.environ, error, request.connection_line, request.since)
@@ -162,8 +167,7 @@ class FrontProtocol(ExpressLane):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._waiting:
-            self._backlog.leave(self._waiting[0])
-            self._waiting.clear()
+            self._forget_waiting()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool | None:  # type: ignore[override]

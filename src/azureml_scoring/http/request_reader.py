@@ -51,9 +51,10 @@ class RequestReader:
         count()
         os.register_at_fork(after_in_child=count)  # WORKER_PRELOAD
 
-    def __call__(self, environ: Environ) -> Request:
-        """Return a request whose body is read from ``wsgi.input`` when it is needed."""
-        return self._request(environ, None, self.body.hold())
+    def __call__(self, environ: Environ, due: float) -> Request:
+        """Return a request whose body is read from ``wsgi.input`` when it is needed. ``due``: its
+        deadline, by the monotonic clock."""
+        return self._request(environ, None, self.body.hold(due))
 
     def received(
         self, environ: Environ, body: bytes | ScoringError, held: Held | None = None

@@ -72,12 +72,21 @@ class Turn:
         if len(self._pending) >= self._max_requests:
             self.end()
 
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin a round, unless one is on. Its log lines are written together at its end."""
+        if not self._round_began:
+            self._begin_round(time.perf_counter(), loop)
+
+    def count_refusal(self) -> None:
+        """Let further requests wait once this round has lasted for a slice."""
+        if time.perf_counter() - self._round_began > SLICE_S:
+            self.backlog.behind = True
+
     def end(self) -> None:
         """Answer the requests now: a connection calls this before it writes anything else."""
         pending, self._pending, self.joint = self._pending, [], JointPredict()
         if not pending:
             return
-        self._log.hold_back()
         try:
             with self._at_once(len(pending), pending[0].started):
                 for request in pending:
@@ -92,8 +101,6 @@ class Turn:
             logger.exception("A turn failed; its connections end.")
             for request in pending:
                 request.transport.close()
-        finally:
-            self._log.let_go()
         now = time.perf_counter()
         seconds = (now - pending[0].started) / len(pending)
         self._max_requests = MAX_REQUESTS_PER_TURN if seconds < MAX_SHARED_TURN_S else 1
@@ -104,8 +111,7 @@ class Turn:
     @contextlib.contextmanager
     def inline(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         """Count what the block computes on the event loop, beside the turns."""
-        if not self._round_began:
-            self._begin_round(time.perf_counter(), loop)
+        self.begin(loop)
         try:
             yield
         finally:
@@ -115,6 +121,7 @@ class Turn:
 
     def _begin_round(self, now: float, loop: asyncio.AbstractEventLoop) -> None:
         self._round_began, self._round_requests = now, 0
+        self._log.hold_back()
         loop.call_soon(self._end_round, loop)
 
     def _fall_behind(self, now: float) -> None:
@@ -126,16 +133,10 @@ class Turn:
         try:
             self.end()
             if self.backlog.behind:
-                self._work_off()
+                self.backlog.refuse_slice()
+                self.backlog.compute_slice(self.end)
         finally:  # or what waits would wait for ever
+            self._log.let_go()
             self._round_began = 0.0
             if self.backlog.behind:
                 self._begin_round(time.perf_counter(), loop)
-
-    def _work_off(self) -> None:
-        self._log.hold_back()
-        try:
-            self.backlog.refuse_slice()
-        finally:
-            self._log.let_go()
-        self.backlog.compute_slice(self.end)

@@ -20,8 +20,11 @@ BEGAN = "scoring.began"
 """Key in the ``state`` of a request's scope, and in its environ: when its first byte came, by the
 monotonic clock."""
 
+DUE = "scoring.due"
+"""Key in the ``state`` of a request's scope: its deadline, if it was admitted at its head."""
+
 GONE = "scoring.gone"
-"""Key in the same places: the ``Gone`` of the request."""
+"""Key in the same places as ``BEGAN``: the ``Gone`` of the request."""
 
 HEADERS = ("HTTP_X_REQUEST_TIMEOUT_MS", "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS")
 """For how many milliseconds the caller waits; the second is Envoy's."""
@@ -37,7 +40,9 @@ RESET_TIMEOUT_MS = 5
 def wanted_for_s(environ: Environ) -> float | None:
     """Return for how many seconds the caller waits, or None if no header says so in a form that is
     understood."""
-    values = [environ.get(name, "").strip() for name in HEADERS]
+    values = [environ[name].strip() for name in HEADERS if name in environ]
+    if not values:
+        return None
     times = [int(value) for value in values if MILLISECONDS.fullmatch(value)]
     return min((time / 1000 for time in times if time), default=None)
 

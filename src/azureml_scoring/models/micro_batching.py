@@ -102,7 +102,7 @@ class MicroBatcher:
                 if joint.is_closed:
                     return
                 self._close(joint)
-                self._drop_unwanted(joint)
+            self._drop_unwanted(joint)
             self._slots.run(
                 joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
             )
@@ -112,9 +112,16 @@ class MicroBatcher:
             raise
 
     def _drop_unwanted(self, joint: _Joint) -> None:
+        """Leave out whom nobody waits for. Without the lock: asking takes time, and only this
+        thread changes a batch that is closed."""
         for member in joint.members[:]:
-            if len(joint.members) > 1 and not member.is_wanted(self._clock()):
+            if len(joint.members) == 1:
+                return
+            is_gone = member.gone()
+            if is_gone or self._clock() >= member.due:
                 self._drop(joint, member)
+            if is_gone:
+                member.answers.set_exception(ClientGone())
 
     def _close(self, joint: _Joint) -> None:
         method = joint.ticket.kind.method
@@ -125,8 +132,6 @@ class MicroBatcher:
     def _drop(self, joint: _Joint, member: _Member) -> None:
         joint.members.remove(member)
         self._slots.unshare(joint.ticket, len(member.batch.X))
-        if member.gone():
-            member.answers.set_exception(ClientGone())
 
     def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
@@ -162,9 +167,6 @@ class _Member:
         self.gone = gone
         self.answers: Future[Answers] = Future()
         self.joint: _Joint | None = None
-
-    def is_wanted(self, now: float) -> bool:
-        return now < self.due and not self.gone()
 
 
 class _Joint:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from azureml_scoring.errors import OverloadReason
 
 REASONS = tuple(OverloadReason)
+_INDEX_OF = {reason: index for index, reason in enumerate(REASONS)}
 
 LOAD_MEMORY_S = 10.0
 """Time constant of the offered load."""
@@ -51,7 +52,7 @@ class AdmissionRow(ctypes.Structure):
         self.recent_at = now
 
     def refuse(self, reason: OverloadReason) -> None:
-        self.refusals[REASONS.index(reason)] += 1
+        self.refusals[_INDEX_OF[reason]] += 1
 
     def sheds(self, now: float) -> bool:
         """Return False also if nothing has arrived since, which would have ended it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import traceback
 from collections.abc import Callable
 from typing import Any
 
-from azureml_scoring.errors import Overloaded, ScoringError
-from azureml_scoring.log import json_text, lines, model_fields
+from azureml_scoring.errors import Overloaded, OverloadReason, ScoringError
+from azureml_scoring.log import json_text, lines, model_fields, text
 from azureml_scoring.request import Outcome
 from azureml_scoring.shared.measures import REQUEST, STAGES
 
@@ -45,13 +46,11 @@ class RequestLog:
             level, more = "info", self._weight
             message = f'"Request {outcome.request_id} completed in {outcome.duration_ms:.2f}ms"'
         else:
-            level, more = (
-                "warning" if outcome.status < 500 else "error",
-                _more(self._error_fields(error)),
-            )
-            message = json_text(
-                f"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: "
-                f"{error.message}"
+            level = "warning" if outcome.status < 500 else "error"
+            more = self._error_fields(error)
+            message = (
+                f'"Request {outcome.request_id} failed in {outcome.duration_ms:.2f}ms: '
+                f"{text(error.message)[1:]}"
             )
         client_id = f'"{outcome.client_request_id}"' if outcome.client_request_id else "null"
         seconds = outcome.seconds
@@ -70,12 +69,12 @@ class RequestLog:
             f"{self._constant}{more}}}\n"
         )
 
-    def _error_fields(self, error: ScoringError) -> dict[str, Any]:
-        fields = {"code": error.code, "location": error.location}
-        if isinstance(error, Overloaded):
-            fields["reason"] = error.reason
+    def _error_fields(self, error: ScoringError) -> str:
+        fields = _fields_of(
+            error.code, error.location, error.reason if isinstance(error, Overloaded) else None
+        )
         if error.__cause__ is not None:
-            fields["exception"] = self._exception(error.__cause__)
+            fields += _more({"exception": self._exception(error.__cause__)})
         return fields
 
     def _exception(self, error: BaseException) -> str:
@@ -85,6 +84,11 @@ class RequestLog:
         return f"{type(error).__name__} at " + " < ".join(
             f"{f.filename}:{f.lineno} {f.name}" for f in reversed(frames)
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _fields_of(code: str, location: str | None, reason: OverloadReason | None) -> str:
+    return _more({"code": code, "location": location} | ({"reason": reason} if reason else {}))
 
 
 def _more(fields: dict[str, Any]) -> str:

@@ -105,8 +105,8 @@ def test_a_refused_body_is_let_go_as_soon_as_its_request_ends():
 @pytest.mark.parametrize(("first", "status"), [(b"1.5", 200), (b'"x"', 422)])
 def test_a_large_body_counts_until_its_request_is_answered(first: bytes, status: int):
     """While the model computes, others may be parsed; in the end all is given back."""
-    budget = BodyBudget(LARGE_BODY_BYTES * 2, turn_timeout_s=0)
-    held, other = budget.hold(), budget.hold()
+    budget = BodyBudget(LARGE_BODY_BYTES * 2)
+    held, other = budget.hold(0.0), budget.hold(0.0)
 
     def read() -> bytes:
         held.take(LARGE_BODY_BYTES * 2)

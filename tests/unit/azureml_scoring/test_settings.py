@@ -84,6 +84,21 @@ def test_a_misspelt_setting_stops_start_up_and_names_the_nearest():
         load({"SCORING_MAX_BYTE": "1"})
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("SCORING_QUEUE_TIMEOUT_MS", "set SCORING_LATENCY_OBJECTIVE_MS"),
+        ("SCORING_LEAN_LANE", "SCORING_FAST_WORKER=false"),
+        ("SCORING_MICRO_BATCH_MS", "SCORING_MICRO_BATCH_ROWS"),
+    ],
+)
+def test_a_removed_setting_stops_start_up_and_names_what_replaced_it(name: str, advice: str):
+    """One sentence says what to do with a setting of an earlier version."""
+    with pytest.raises(StartupError, match=rf"^{name} was removed: .*{advice}") as refused:
+        load({name: "1"})
+    assert "did you mean" not in str(refused.value)
+
+
 def test_the_servers_own_timeout_is_let_pass():
     """SCORING_TIMEOUT_MS belongs to azmlinfsrv."""
     load({"SCORING_TIMEOUT_MS": "1000"})

@@ -7,7 +7,8 @@ import pytest
 from azureml_scoring.errors import Overloaded
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
 from azureml_scoring.http.connection import CUT_OFF
-from fake_asgi import LIMITS, Client, Endpoint, ask, front
+from fake_asgi import Client, ask, front
+from fake_endpoint import LIMITS, Endpoint
 
 GONE = {"type": "http.disconnect"}
 
@@ -54,7 +55,7 @@ def test_a_body_is_not_waited_for_for_ever(quick: bool):
     """The answer is 408, and its place is free again."""
     endpoint = Endpoint(quick=quick, body_timeout_s=0.01)
     assert ask(front(endpoint), Client(), content_length="9").body == b"body_timeout"
-    assert endpoint.admitted == 0
+    assert endpoint.in_flight == 0
 
 
 def test_what_is_too_large_is_read_to_its_end():
@@ -66,8 +67,8 @@ def test_what_is_too_large_is_read_to_its_end():
 
 def test_a_body_for_which_there_is_no_room_is_read_to_its_end():
     """The client gets to read 503; once others are answered, the body is taken."""
-    endpoint = Endpoint(quick=False)
-    with endpoint.budget.hold() as others:
+    endpoint = Endpoint(quick=False, budget_bytes=LIMITS.max_bytes)
+    with endpoint.budget.hold(0.0) as others:
         others.take(LIMITS.max_bytes - 1_000)
         client = Client(b"x" * MAX_INLINE_BODY_BYTES, b"x" * 9_000, b"x" * 9_000)
         assert ask(front(endpoint), client, transfer_encoding="chunked").body == b"overloaded"

@@ -1,5 +1,6 @@
 """Which requests wait for the event loop, in which order they are answered, and who is refused."""
 
+import math
 from dataclasses import dataclass, field
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_scoring.admission.wait_limit import PATIENCE, WaitLimit
-from azureml_scoring.errors import Overloaded, OverloadReason
+from azureml_scoring.errors import DeadlineExceeded, Overloaded, OverloadReason, ScoringError
 from azureml_scoring.http.backlog import REFUSAL_SLICE_S, SLICE_S, Backlog
 
 OBJECTIVE_S = 0.2
@@ -30,7 +31,7 @@ class Request:
     body_bytes: int = 1000
     refusal_s: float = 0.0001
     computed: int = 0
-    error: Overloaded | None = None
+    error: ScoringError | None = None
     joined: float = 0.0
     answered: list["Request"] = field(default_factory=list)
 
@@ -40,11 +41,16 @@ class Request:
         self.computed += 1
         self.answered.append(self)
 
-    def refuse(self, error: Overloaded) -> None:
+    def refuse(self, error: ScoringError) -> None:
         assert not self.error
         assert not self.computed
         self.clock.now += self.refusal_s
         self.error = error
+
+
+def reason(request: Request) -> OverloadReason:
+    assert isinstance(request.error, Overloaded)
+    return request.error.reason
 
 
 class Loop:
@@ -56,10 +62,12 @@ class Loop:
         self.answered: list[Request] = []
         self.backlog.fall_behind(request_s)
 
-    def arrive(self, work_s: float, body_bytes: int = 1000) -> Request:
+    def arrive(
+        self, work_s: float, body_bytes: int = 1000, wanted_for: float = math.inf
+    ) -> Request:
         request = Request(self.clock, work_s, body_bytes, answered=self.answered)
         request.joined = self.clock.now
-        self.backlog.join(request, body_bytes)
+        self.backlog.join(request, body_bytes, self.clock.now + wanted_for)
         return request
 
     def round(self) -> None:
@@ -99,7 +107,8 @@ def test_who_would_wait_too_long_is_refused_in_the_next_round():
     assert refused[0] is requests[int(PATIENCE * OBJECTIVE_S / 0.002) + 1]
     error = refused[0].error
     assert error is not None
-    assert error.reason is OverloadReason.QUEUE
+    assert reason(refused[0]) is OverloadReason.QUEUE
+    assert error.retry_after_s is not None
     assert error.retry_after_s >= PATIENCE * OBJECTIVE_S
 
 
@@ -149,8 +158,32 @@ def test_a_request_that_waited_too_long_after_all_is_refused():
     request = loop.arrive(0.001)
     loop.clock.now += 1.0
     loop.round()
-    assert request.error is not None
-    assert request.error.reason is OverloadReason.WAITED
+    assert reason(request) is OverloadReason.WAITED
+
+
+def test_who_wants_an_answer_sooner_than_it_can_be_had_is_refused():
+    """Others, who allow more time, wait for theirs."""
+    loop = Loop(request_s=0.002)
+    requests = [loop.arrive(0.002, wanted_for=wanted_for) for wanted_for in (1.0, 0.003, 0.005)]
+    loop.round()
+    assert loop.answered == [requests[0], requests[2]]
+    assert reason(requests[1]) is OverloadReason.DEADLINE
+
+
+def test_a_request_whose_deadline_passes_while_it_waits_is_not_computed():
+    """Nor is one that came too late, or would be answered too late; all get 504."""
+    loop = Loop(request_s=0.002)
+    waited = [loop.arrive(0.002, wanted_for=wanted_for) for wanted_for in (0.05, 0.101, 0.2)]
+    loop.clock.now += 0.1
+    late = loop.arrive(0.002, wanted_for=0.0)
+    loop.round()
+    assert [type(request.error) for request in [*waited, late]] == [
+        DeadlineExceeded,
+        DeadlineExceeded,
+        type(None),
+        DeadlineExceeded,
+    ]
+    assert loop.answered == [waited[2]]
 
 
 def test_while_more_arrives_than_can_be_computed_answers_stay_in_time():

@@ -15,7 +15,7 @@ from azureml_scoring.body_budget import LARGE_BODY_BYTES, BodyBudget
 from azureml_scoring.http.body_reader import BodyReader, _media_type
 from azureml_scoring.inputs.limits import Limits
 
-BUDGET = BodyBudget(10**6, turn_timeout_s=0)
+BUDGET = BodyBudget(10**6)
 JSON = {"CONTENT_TYPE": "application/json"}
 
 
@@ -133,17 +133,17 @@ def test_a_gzip_bomb_is_refused_before_it_grows():
 
 def test_what_a_large_body_takes_counts_until_its_request_ends():
     """The packed and the unpacked bytes count, and only one body is unpacked at a time."""
-    budget, size = BodyBudget(LARGE_BODY_BYTES * 4, turn_timeout_s=0), LARGE_BODY_BYTES * 3
+    budget, size = BodyBudget(LARGE_BODY_BYTES * 4), LARGE_BODY_BYTES * 3
     reader = BodyReader(Limits(), budget)
     plain = {"REQUEST_METHOD": "POST", **JSON}
     packed = gzip.compress(b" " * size)
-    with budget.hold() as first, budget.hold() as second:
+    with budget.hold(0.0) as first, budget.hold(0.0) as second:
         assert len(reader.read(plain | {"HTTP_CONTENT_ENCODING": "gzip"}, packed, first)) == size
         with pytest.raises(errors.Overloaded):
             reader.read(plain | {"wsgi.input": io.BytesIO(b" " * size)}, None, second)
-        with pytest.raises(errors.Overloaded):  # the first one's turn has not ended
+        with pytest.raises(errors.DeadlineExceeded):  # the first one's turn has not ended
             reader.read(plain | {"HTTP_CONTENT_ENCODING": "gzip"}, packed, second)
-    with budget.hold() as third:
+    with budget.hold(0.0) as third:
         assert (
             len(reader.read(plain | {"wsgi.input": io.BytesIO(b" " * size)}, None, third)) == size
         )
@@ -153,11 +153,11 @@ def test_what_a_large_body_takes_counts_until_its_request_ends():
 @pytest.mark.parametrize("more", [0, 1])
 def test_gzip_is_bounded_exactly_at_any_limit(limit: int, more: int):
     """The bound is exact even near the size of the part that is unpacked first."""
-    budget = BodyBudget(10**6, turn_timeout_s=0)
+    budget = BodyBudget(10**6)
     environ = {"REQUEST_METHOD": "POST", "HTTP_CONTENT_ENCODING": "gzip", **JSON}
     with (
         pytest.raises(errors.PayloadTooLarge) if more else contextlib.nullcontext(),
-        budget.hold() as held,
+        budget.hold(0.0) as held,
     ):
         packed = gzip.compress(b" " * (limit + more))
         assert len(BodyReader(Limits(max_bytes=limit), budget).read(environ, packed, held)) == limit

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from azureml_scoring.http.connections import PROBE_CONNECTIONS, WRITE_TIMEOUT_S
-from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, busy_connection, request, run
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, busy_connection, request, run
+from fake_endpoint import Endpoint
 
 
 @run

@@ -14,7 +14,7 @@ from azureml_scoring.request import Answer, Request
 from azureml_scoring.shared.scoreboard import WorkerRow
 
 SHED = Answer(503, b"{}", {"Retry-After": "1"})
-READER = RequestReader(BodyReader(Limits(), BodyBudget(10**6, turn_timeout_s=0)))
+READER = RequestReader(BodyReader(Limits(), BodyBudget(10**6)))
 
 
 def endpoint(answer: Answer = SHED, **options: Any) -> ScoringEndpoint:

@@ -6,7 +6,8 @@ import logging.handlers
 import pytest
 
 from azureml_scoring.http.asgi import MAX_INLINE_BODY_BYTES
-from fake_connection import BODY, KEEP_ALIVE_S, Connection, Endpoint, request, run
+from fake_connection import BODY, KEEP_ALIVE_S, Connection, request, run
+from fake_endpoint import Endpoint
 
 
 @run
@@ -145,6 +146,18 @@ def test_only_small_plain_requests_are_answered_on_the_event_loop(sent: bytes, t
         assert endpoint.threads == [thread]
 
     test()
+
+
+@run
+async def test_a_request_that_a_thread_answers_is_judged_once_before_its_body_is_read():
+    """At the end of its head, by the deadline that its headers ask for."""
+    endpoint = Endpoint(quick=False)
+    connection = Connection(endpoint)
+    sent = request(BODY, "x-request-timeout-ms: 5000")
+    connection.send(sent[:-1], sent[-1:])
+    assert await connection.answers(1) == [200]
+    assert endpoint.judged == 1
+    assert endpoint.due_at == pytest.approx(endpoint.began + 5)
 
 
 @run

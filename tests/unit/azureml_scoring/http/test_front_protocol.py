@@ -2,12 +2,16 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
-from azureml_scoring.http import front_protocol, turn
-from fake_connection import BODY, Connection, Endpoint, request, run
+from azureml_scoring.body_budget import BodyBudget
+from azureml_scoring.errors import Overloaded
+from azureml_scoring.http import turn, waiting_request
+from fake_connection import BODY, Connection, request, run
+from fake_endpoint import Endpoint
 
 PROBE = request(line="GET /liveness HTTP/1.1")
 
@@ -138,13 +142,87 @@ async def test_who_can_not_be_answered_in_time_is_refused():
     """Each connection is kept and gets one answer, and some are computed."""
     endpoint = Endpoint()
     with behind(endpoint) as first:
-        endpoint.backlog.fall_behind(request_s=10_000.0)
+        endpoint.backlog.fall_behind(request_s=40.0)
         others = [Connection(endpoint) for _ in range(20)]
         for connection in others:
             connection.send(request(b"1"))
         statuses = [await connection.answers(1) for connection in others]
         assert sorted({status for (status,) in statuses}) == [200, 503]
         assert not any(connection.transport.ended for connection in [first, *others])
+
+
+def is_free(budget: BodyBudget, size: int) -> bool:
+    """Return True if the budget has all its bytes."""
+    with budget.hold(0.0) as one, budget.hold(0.0) as other:
+        return not (one.no_room(1) or other.no_room(size - 1))
+
+
+@run
+async def test_what_waits_is_held_within_the_budget_of_bodies():
+    """Who finds no room is refused, and its body is not kept; who has gone takes none."""
+    endpoint = Endpoint(budget_bytes=20_000)
+    with behind(endpoint) as gone:
+        others = [Connection(endpoint) for _ in range(20)]
+        for connection in [gone, *others]:
+            connection.send(request(b" " * 4_000))
+        assert not is_free(endpoint.budget, 20_000)
+        gone.protocol.connection_lost(ConnectionResetError())
+        statuses = [(await connection.answers(1))[0] for connection in others]
+    assert statuses == [200] * 2 + [503] * 18
+    assert not any(connection.transport.ended for connection in others)
+    assert is_free(endpoint.budget, 20_000)
+
+
+@run
+async def test_who_sends_more_behind_a_request_than_there_is_room_for_is_cut_off():
+    """In one piece or in several; one answer says so, and nothing is kept."""
+    many = request(b"2") * 100
+    for pieces in ((request(b"1") + many,), (request(b"1"), many)):
+        endpoint = Endpoint(budget_bytes=10_000)
+        with behind(endpoint) as connection:
+            other = Connection(endpoint)
+            other.send(request(b"0"))
+            connection.send(*pieces)
+            assert connection.transport.ended
+            assert await connection.answers(2) == [200, 503]
+            assert await other.answers(1) == [200]
+        assert is_free(endpoint.budget, 10_000)
+
+
+@run
+async def test_refusals_leave_room_for_probes_whatever_the_model():
+    """A model that is not quick refuses at the head of a request; after a slice of that, the loop
+    looks at its sockets, and the rest is refused later, in order."""
+
+    class Full(Endpoint):
+        def turn_away(self, due: float) -> Overloaded:
+            return Overloaded("full")
+
+    endpoint = Full(quick=False)
+    connections = [Connection(endpoint) for _ in range(3)]
+    with mock.patch.object(turn, "SLICE_S", -1.0):
+        for connection in connections:
+            connection.send(request(b"1"), request(b"2"))
+    assert [connection.statuses for connection in connections] == [[503], [], []]
+    for connection in connections:
+        assert await connection.answers(2) == [503] * 2
+    assert not endpoint.backlog.behind
+    assert is_free(endpoint.budget, 10**6)
+
+
+@run
+async def test_the_callers_deadline_counts_while_a_request_waits():
+    """Past it the answer is 504, and nothing is computed; who allows more time gets an answer."""
+    endpoint = Endpoint()
+    with behind(endpoint) as connection:
+        other = Connection(endpoint)
+        connection.send(request(b"1", "x-request-timeout-ms: 1"))
+        other.send(request(b"2", "x-request-timeout-ms: 60000"))
+        time.sleep(0.002)
+        assert await connection.answers(2) == [200, 504]
+        assert await other.answers(1) == [200]
+    assert bodies(connection)[1] == b"deadline_exceeded"
+    assert len(endpoint.threads) == 2
 
 
 @run
@@ -160,7 +238,7 @@ async def test_a_request_that_fails_after_it_waited_ends_its_connection():
     endpoint = Broken()
     with (
         behind(endpoint) as connection,
-        mock.patch.object(front_protocol.logger, "exception") as logged,
+        mock.patch.object(waiting_request.logger, "exception") as logged,
     ):
         connection.send(request(b"1"))
         await asyncio.sleep(0.01)

@@ -3,7 +3,8 @@
 import pytest
 
 from azureml_scoring.http.head import MAX_HEAD_BYTES, MAX_HEADERS, MAX_LINE_BYTES
-from fake_connection import BODY, Connection, Endpoint, request, run
+from fake_connection import BODY, Connection, request, run
+from fake_endpoint import Endpoint
 
 
 @pytest.mark.parametrize(

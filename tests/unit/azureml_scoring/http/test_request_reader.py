@@ -15,11 +15,12 @@ from azureml_scoring.http.wanted import GONE
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Directive, Request
 
-BODY = BodyReader(Limits(), BodyBudget(10**9, turn_timeout_s=0))
+BODY = BodyReader(Limits(), BodyBudget(10**9))
 
 
 def read(**environ: str | None) -> Request:
-    return RequestReader(BODY, now=lambda: 1699564800.123)({"REQUEST_METHOD": "POST"} | environ)
+    reader = RequestReader(BODY, now=lambda: 1699564800.123)
+    return reader({"REQUEST_METHOD": "POST"} | environ, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -40,19 +41,15 @@ def test_cache_control_says_what_the_cache_may_do(header: str | None, directive:
 
 
 def test_the_body_is_read_when_it_is_asked_for():
-    """It comes from the server's stream, or as received; a refused request raises its error."""
+    """It comes from the server's stream, or as received; or it raises why it was not."""
     environ = {"REQUEST_METHOD": "POST", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "3"}
     reader, stream = RequestReader(BODY), io.BytesIO(b"[1]")
-    request = reader(environ | {"wsgi.input": stream})
+    request = reader(environ | {"wsgi.input": stream}, 0.0)
     assert stream.tell() == 0
     assert request.read() == b"[1]"
     assert reader.received(environ, b"[2]").read() == b"[2]"
-    for broken in (
-        reader.received(environ, IncompleteBody("Short.")),
-        reader(environ).refused(IncompleteBody("Short.")),
-    ):
-        with pytest.raises(IncompleteBody):
-            broken.read()
+    with pytest.raises(IncompleteBody):
+        reader.received(environ, IncompleteBody("Short.")).read()
 
 
 def test_a_request_knows_whether_its_client_has_hung_up():

@@ -13,7 +13,8 @@ from azureml_scoring.http import connection_ends
 from azureml_scoring.http.asgi import Front
 from azureml_scoring.http.front_protocol import FrontProtocol
 from azureml_scoring.http.server import Server
-from fake_connection import BODY, PATIENCE, Endpoint, flask, request
+from fake_connection import BODY, flask, request
+from fake_endpoint import PATIENCE, Endpoint
 
 
 def serving(

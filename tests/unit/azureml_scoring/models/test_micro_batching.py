@@ -217,6 +217,29 @@ def test_a_batch_that_nobody_wants_any_more_is_not_computed():
         assert outcome(one.send(2.0)) == [4.0]
 
 
+def test_no_request_waits_while_a_client_is_asked_for():
+    """To ask a socket takes time; others join and leave batches meanwhile."""
+    asked, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow() -> bool:
+        asked.release()
+        return not go_on.wait(60)
+
+    with busy_worker() as one:
+        futures = [one.send(1.0), one.send(2.0, gone=slow)]
+        one.model.release.set()
+        for _ in ("by its own thread", "by the one that closes the batch"):
+            assert asked.acquire(timeout=60)
+        late = time.monotonic() - 1
+        batch = Batch(np.ones((1, 1)), "predict")
+        other = one.threads.submit(one.batcher.predict, one.model, batch, late)
+        try:
+            assert isinstance(other.exception(10), DeadlineExceeded)
+        finally:
+            go_on.set()
+        assert [outcome(future) for future in futures] == [[2.0], [4.0]]
+
+
 def test_a_request_past_its_deadline_gets_504_and_the_others_their_answers():
     """Its rows are left out, even if it opened the batch."""
     with busy_worker() as one:
