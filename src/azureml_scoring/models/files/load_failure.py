@@ -45,6 +45,11 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
+OF_MAIN = re.compile(
+    r"attribute '([^']+)' on <module '__main__'|'__main__' has no attribute '([^']+)'"
+)
+"""What pickle and skops say of a class that ``__main__`` lacks."""
+
 LFS_POINTER = b"version https://git-lfs"
 MAX_READ_BYTES = 64_000_000
 """Decompressed bytes that are read from the start of a file."""
@@ -76,20 +81,32 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 def _of_code(error: BaseException) -> str | None:
     if name := _reserved(error):
-        return (
-            f"needs a module of yours called {name}, but the service has one of that name; "
-            "rename yours, train the model with it, and save it again"
-        )
+        return f"needs {reserved(name)}"
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
         )
-    if isinstance(error, AttributeError) and "__main__" in str(error):
-        return (
-            f"needs a class of the script that it was trained in ({error}); put it into a module "
-            "beside score.py, import it from there when training, and save the model again"
-        )
+    if isinstance(error, AttributeError) and (named := OF_MAIN.search(str(error))):
+        return of_main(named[1] or named[2])
     return None
+
+
+def of_main(name: str) -> str:
+    """Say what to do about a class or function that a pickle looks for in ``__main__``."""
+    return (
+        f"needs {name}, which the notebook or script that saved the model defined itself, and "
+        f"which no other program can import; move {name} into a module, such as steps.py, import "
+        f"it from there, fit and save the model again, and package it with --code and the folder "
+        f"of steps.py"
+    )
+
+
+def reserved(name: str) -> str:
+    """Say what to do about a module of the user's with a name of the service's."""
+    return (
+        f"a module of yours called {name}, but the service has one of that name; rename yours, "
+        f"train the model with it, and save it again"
+    )
 
 
 def _reserved(error: BaseException) -> str | None:
@@ -117,9 +134,9 @@ def _source_of(module: str) -> str:
             "in the repository"
         )
     return (
-        f"if {module} is a module of your own, put its source beside score.py; if it comes from a "
-        "package, add that package, here and to the images, by `make lock ADD=PACKAGE` in the "
-        "repository"
+        f"if {module} is a module of your own, put its source beside score.py or package the model "
+        "with --code and the folder that holds it; if it comes from a package, add that package, "
+        "here and to the images, by `make lock ADD=PACKAGE` in the repository"
     )
 
 
