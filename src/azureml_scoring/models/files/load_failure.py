@@ -81,7 +81,7 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 def _of_code(error: BaseException) -> str | None:
     if name := _reserved(error):
-        return f"needs {reserved(name)}"
+        return f"needs {name_taken(name)}"
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
@@ -101,10 +101,10 @@ def of_main(name: str) -> str:
     )
 
 
-def reserved(name: str) -> str:
-    """Say what to do about a module of the user's with a name of the service's."""
+def name_taken(name: str, owner: str = "the service") -> str:
+    """Say what to do about a module of the user's that another one hides."""
     return (
-        f"a module of yours called {name}, but the service has one of that name; rename yours, "
+        f"a module of yours called {name}, but {owner} has one of that name; rename yours, "
         f"train the model with it, and save it again"
     )
 
