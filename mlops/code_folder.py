@@ -10,6 +10,7 @@ from pathlib import Path
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.load_failure import RESERVED, name_taken
+from mlops.say import Say, silent
 
 MAX_FILES = 1_000
 MAX_BYTES = 20_000_000
@@ -21,7 +22,7 @@ NOT_CODE = ("build", "dist", "node_modules", "test", "tests")
 INSTALLED = sorted({sysconfig.get_path(name) for name in ("purelib", "platlib")})
 
 
-def of_folders(folders: Iterable[Path]) -> dict[str, Path]:
+def of_folders(folders: Iterable[Path], say: Say = silent) -> dict[str, Path]:
     """Return the code of folders that are to be on the path: place below them -> file.
 
     A folder that is a package itself stands for its parent, without what lies beside it. Modules
@@ -39,8 +40,9 @@ def of_folders(folders: Iterable[Path]) -> dict[str, Path]:
             raise StartupError(
                 f"{place} is in two folders that --code names; leave one of them out."
             )
-        code |= files
         _check_names(folder, {place.partition("/")[0].removesuffix(".py") for place in files})
+        say(f"Taking {len(files)} files of code from {folder}")
+        code |= files
     return code
 
 
@@ -103,7 +105,11 @@ def _check_names(folder: Path, names: Iterable[str]) -> None:
             owner = "the service"
         elif name in sys.stdlib_module_names:
             owner = "Python"
-        elif spec and spec.origin and not Path(spec.origin).resolve().is_relative_to(folder):
+        elif (
+            spec
+            and spec.origin
+            and not Path(spec.origin).resolve().is_relative_to(folder.resolve())
+        ):
             owner = "an installed package"
         else:
             continue

@@ -25,13 +25,14 @@ class Needs:
         folders: Sequence[Path],
         requirements_file: Path | None,
         trust: Collection[str],
+        say: Say,
     ) -> None:
         """Read folders and file, and those of MLflow's ``code_paths``. Raises StartupError."""
         logged = source.mlflow and source.mlflow.code
         folders = [*folders, *([logged] if logged else [])]
         self._source = source
         self._trust = trust
-        self._code = code_folder.of_folders(folders)
+        self._code = code_folder.of_folders(folders, say)
         self._listed = requirements.of_file(requirements_file) if requirements_file else {}
         self._before = {*sys.modules}
         self._modules = {name.rpartition(".")[0] for name in trust}

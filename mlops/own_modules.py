@@ -39,7 +39,7 @@ def find(names: Iterable[str], code: dict[str, Path], say: Say) -> dict[str, Pat
         if others:
             say(
                 f"  note: {', '.join(others[:3])}{', ...' if len(others) > 3 else ''} is left out; "
-                f"if the model reads it, add --code {module.parent}"
+                f"if the model reads it, add --code {module}"
             )
         files |= own
     return files

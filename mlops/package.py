@@ -72,7 +72,7 @@ def package(
         model_version=version,
     )
     source = artifact.find(settings)
-    needs = Needs(source, code, requirements, trust)
+    needs = Needs(source, code, requirements, trust, say)
     with needs.recorded():
         estimator, digest = _load(
             source, settings, f"mlops package {model} --sample DATA --out {out}", say

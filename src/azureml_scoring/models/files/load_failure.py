@@ -7,6 +7,7 @@ import lzma
 import pickle
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from contextlib import suppress
@@ -45,11 +46,6 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
-OF_MAIN = re.compile(
-    r"attribute '([^']+)' on <module '__main__'|'__main__' has no attribute '([^']+)'"
-)
-"""What pickle and skops say of a class that ``__main__`` lacks."""
-
 LFS_POINTER = b"version https://git-lfs"
 MAX_READ_BYTES = 64_000_000
 """Decompressed bytes that are read from the start of a file."""
@@ -80,15 +76,23 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 
 def _of_code(error: BaseException) -> str | None:
+    if name := _of_main(error):
+        return of_main(name)
     if name := _reserved(error):
         return f"needs {name_taken(name)}"
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
         )
-    if isinstance(error, AttributeError) and (named := OF_MAIN.search(str(error))):
-        return of_main(named[1] or named[2])
     return None
+
+
+def _of_main(error: BaseException) -> str | None:
+    """Return the name that ``__main__`` lacks. Under ``python -m`` it is shown by another name."""
+    shown = re.escape(repr(sys.modules["__main__"]))
+    pattern = rf"attribute '([^']+)' on {shown}|'__main__' has no attribute '([^']+)'"
+    named = re.search(pattern, str(error)) if isinstance(error, AttributeError) else None
+    return named and (named[1] or named[2])
 
 
 def of_main(name: str) -> str:
