@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from azureml_scoring.errors import StartupError
+from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.models.files.load_failure import RESERVED, name_taken
 from mlops.say import Say, silent
 
@@ -41,6 +42,8 @@ def of_folders(folders: Iterable[Path], say: Say = silent) -> dict[str, Path]:
                 f"{place} is in two folders that --code names; leave one of them out."
             )
         _check_names(folder, {place.partition("/")[0].removesuffix(".py") for place in files})
+        for file in files.values():
+            _check_source(file)
         say(f"Taking {len(files)} files of code from {folder}")
         code |= files
     return code
@@ -95,6 +98,17 @@ def _left_out(path: Path) -> bool:
     return (
         name.startswith(".") or path.suffix in (".pyc", ".pyo") or (path.suffix == ".py" and test)
     )
+
+
+def _check_source(file: Path) -> None:
+    """Raise StartupError for a module that Python can't read."""
+    try:
+        if file.suffix == ".py":
+            ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise StartupError(
+            f"{file} can't be read as Python ({reason(error)}); correct it, or leave it out."
+        ) from None
 
 
 def _check_names(folder: Path, names: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from azureml_scoring.errors import StartupError
+from azureml_scoring.errors import StartupError, reason
 from azureml_scoring.models.files.requirements import installed_version, pip_install
 from mlops import extras
 
@@ -75,7 +75,12 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def _parse(file: Path) -> Iterator[Requirement]:
-    text = re.sub(r"\\\r?\n", " ", file.read_text(encoding="utf-8"))
+    try:
+        text = re.sub(r"\\\r?\n", " ", file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StartupError(
+            f"{file} can't be read ({reason(error)}); name a file with a package a line."
+        ) from None
     for line in text.splitlines():
         words = re.sub(r"(^|\s)(#.*|--hash=\S+)", "", line).strip()
         if not words:
