@@ -28,7 +28,7 @@ except StartupError as error:
 def check_loads(artifact: Path, trust: Collection[str]) -> None:
     """Raise StartupError unless the folder alone is enough to load the model and answer."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-P", "-c", LOAD, str(artifact), ",".join(trust)],
+        [sys.executable, "-P", "-c", LOAD, str(artifact.absolute()), ",".join(trust)],
         env=os.environ | {"PYTHONPATH": str(SERVING)},
         cwd=artifact,
         capture_output=True,
