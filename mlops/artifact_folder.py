@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from azureml_scoring.errors import StartupError
@@ -41,25 +42,42 @@ def _is_artifact(folder: Path) -> bool:
             f"{folder} has a manifest that can't be read, so it is not replaced; move it away, or "
             f"name another folder."
         ) from None
+    parents = {parent for name in written for parent in Path(name).parents}
     return all(
-        path.name in written and path.is_file() and not path.is_symlink()
-        for path in folder.iterdir()
+        path.relative_to(folder) in parents
+        if path.is_dir() and not path.is_symlink()
+        else path.relative_to(folder).as_posix() in written and not path.is_symlink()
+        for path in folder.rglob("*")
+        if "__pycache__" not in path.parts
     )
 
 
-def write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
-    """Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
+def write(
+    manifest: Manifest,
+    sources: Mapping[str, Path],
+    graph: bytes,
+    out: Path,
+    check: Callable[[Path], None],
+) -> None:
+    """Write beside ``out`` first, then rename, so that nobody sees half an artifact.
+
+    sources: name in the manifest -> file to copy.
+    check: raises StartupError if what was written must not be kept.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "artifact"
         folder.mkdir()
-        shutil.copyfile(file, folder / file.name)
-        with (folder / file.name).open("rb") as copied:
-            if hashlib.file_digest(copied, "sha256").hexdigest() != manifest.files[file.name]:
+        for name, file in sources.items():
+            copy = folder / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+            if sha256_of(copy) != manifest.files[name]:
                 raise StartupError(f"{file} changed while it was packaged; run this again.")
         if manifest.onnx:
             (folder / manifest.onnx.file).write_bytes(graph)
         manifest.write(folder)
+        check(folder)
         replaced = Path(scratch) / "replaced"
         try:
             if out.exists():
@@ -69,3 +87,8 @@ def write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
             if replaced.exists() and not out.exists():  # keep the old one after an interrupt
                 replaced.rename(out)
             raise
+
+
+def sha256_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

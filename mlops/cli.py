@@ -28,6 +28,7 @@ COMMAND_MODULES = {
     "compare": "mlops.rollout.compare_command",
     "demo": "mlops.package_commands",
     "drift": "mlops.drift_command",
+    "environment": "mlops.environment_command",
     "load": "mlops.load.commands",
     "names": "mlops.project.commands",
     "package": "mlops.package_commands",

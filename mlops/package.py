@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
 from mlops.golden_selection import GoldenOption
 from mlops.measure import Measurement, measure
-from mlops.own_modules import not_deployed
+from mlops.needs import Needs
 from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
@@ -49,6 +48,8 @@ def package(
     cacheable: bool = True,
     trust: Collection[str] = (),
     golden_rows: GoldenOption = "synthetic",
+    code: Sequence[Path] = (),
+    requirements: Path | None = None,
     say: Say = silent,
 ) -> Manifest:
     """Write the artifact folder ``out``.
@@ -59,6 +60,8 @@ def package(
     trust: types that a skops file may hold, in addition to those that skops trusts.
     golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
         others like them.
+    code: folders with modules of the user's, for the artifact.
+    requirements: file of packages beyond the service's own.
     """
     artifact_folder.check_out(out, force)
     say(f"Loading {model}")
@@ -69,9 +72,11 @@ def package(
         model_version=version,
     )
     source = artifact.find(settings)
-    estimator, digest = _load(
-        source, settings, f"mlops package {model} --sample DATA --out {out}", say
-    )
+    needs = Needs(source, code, requirements, trust, say)
+    with needs.recorded():
+        estimator, digest = _load(
+            source, settings, f"mlops package {model} --sample DATA --out {out}", say
+        )
     with startup_error_when("it was measured on the sample"):
         signature = with_fitted((source.mlflow and source.mlflow.features) or (), estimator)
         sample = _read(sample, estimator, signature, user_types or {}, say)
@@ -85,11 +90,13 @@ def package(
             measurement = measure(estimator, sample, say, default, signed, golden_rows)
         compiled, graph = _compile(estimator, measurement, graphs, say)
     _note_on_jobs(estimator, measurement, compiled, say)
+    sources = needs.code(say)
     manifest = Manifest(
         model_name=source.name,
         model_version=source.version if source.version != "unknown" else "1",
         model_file=source.file.name,
         files={source.file.name: digest}
+        | {name: artifact_folder.sha256_of(file) for name, file in sources.items()}
         | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
         versions=running_versions(),
         contract=measurement.contract,
@@ -98,9 +105,16 @@ def package(
         cacheable=cacheable and measurement.cacheable,
         onnx=compiled,
         baselines=measurement.baselines,
+        requirements=needs.packages(estimator, say),
     )
     say(f"Writing {out}")
-    artifact_folder.write(manifest, source.file, graph, out)
+    artifact_folder.write(
+        manifest,
+        {source.file.name: source.file, **sources},
+        graph,
+        out,
+        check=lambda folder: needs.check_alone(folder, say),
+    )
     return manifest
 
 
@@ -122,7 +136,6 @@ def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple
 
     ``command``: the user's own, which an error repeats with another option. Raises StartupError.
     """
-    imported = {*sys.modules}
     try:
         estimator, digest, skew = model_file.read(source, settings)
     except UntrustedTypes as error:
@@ -134,8 +147,6 @@ def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple
         ) from None
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
-    for module in not_deployed(sorted({*sys.modules} - imported), source.file):
-        say(f"  note: the model needs {module}; put it beside src/score.py, to be deployed")
     return estimator, digest
 
 

@@ -61,6 +61,21 @@ def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     metavar="TYPE",
     help="Allow this type in a .skops file although skops does not trust it.",
 )
+@click.option(
+    "--code",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="Copy the modules in this folder, which the model needs, into the artifact. Those that "
+    "loading the model imports are found without it.",
+)
+@click.option(
+    "--requirements",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Record the packages that this file lists and the service does not bring. Those of the "
+    "model's classes are found without it.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing artifact folder.")
 def package(
     model: Path,
@@ -74,6 +89,8 @@ def package(
     golden_rows: str,
     not_cacheable: bool,
     trust: tuple[str, ...],
+    code: tuple[Path, ...],
+    requirements: Path | None,
     force: bool,
 ) -> None:
     """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow
@@ -107,9 +124,13 @@ def package(
         force=force,
         cacheable=not not_cacheable,
         trust=trust,
+        code=code,
+        requirements=requirements,
         say=click.echo,
     )
     _packaged(manifest.model_name, manifest.model_version, out, trust)
+    if manifest.requirements:
+        click.echo(f"For an image with its packages: mlops environment {out} --out environment/own")
 
 
 @click.command()

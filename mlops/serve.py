@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.files import artifact
+from azureml_scoring.models.files import artifact, requirements
 from azureml_scoring.settings import Settings
 from mlops import SERVING, local_redis
 
@@ -44,8 +44,9 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bo
     os.environ["WORKER_COUNT"] = str(workers)
     if dashboard:
         os.environ["SCORING_DASHBOARD"] = "true"
-    # A wrong folder or setting is reported before the server prints anything.
-    artifact.find(settings.load(os.environ))
+    # A wrong folder, setting or package is reported before the server prints anything.
+    if packaged := artifact.find(settings.load(os.environ)).manifest:
+        requirements.check(packaged.requirements)
     words = command(port)
     subprocess.Popen(
         [sys.executable, "-m", "mlops", "announce", str(os.getpid()), "--port", str(port)]

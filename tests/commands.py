@@ -26,6 +26,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "demo": {"out": "out"},
     "drift": {"artifact": "artifact", "files": "rows.csv"},
+    "environment": {"artifact": "artifact", "out": "out"},
     "example": {"model_dir": "raw"},
     "load": {"url": "URL", "model_dir": "artifact", "out": "out"},
     "local-redis": {"parent": "1"},

@@ -188,16 +188,20 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project: Path):
-    """mlops package finds it and says where to put it for deployment; make serve finds it too."""
-    package = [BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv"]
-    done = subprocess.run(
-        [*package, "--out", "artifact"], cwd=project, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert f"the model needs {project}/models/metrics.py; put it beside src/score.py" in done.stdout
-    with MakeServe(tmp_path, MODEL_DIR=project / "models") as served:
-        assert run(served.curl())["predictions"] == [pytest.approx(0)]
+@pytest.mark.parametrize("served", ["artifact", "models"])
+def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project: Path, served: str):
+    """mlops package copies it into the artifact, and make serve finds it there; and beside a model
+    that is not packaged."""
+    if served == "artifact":
+        package = [BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv"]
+        done = subprocess.run(
+            [*package, "--out", served], cwd=project, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"copying {project}/models/metrics.py, which the model needs" in done.stdout
+        (project / "models" / "metrics.py").unlink()
+    with MakeServe(tmp_path, MODEL_DIR=project / served) as server:
+        assert run(server.curl())["predictions"]
 
 
 def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Path):

@@ -7,6 +7,7 @@ import lzma
 import pickle
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from contextlib import suppress
@@ -75,21 +76,41 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
 
 
 def _of_code(error: BaseException) -> str | None:
+    if name := _of_main(error):
+        return of_main(name)
     if name := _reserved(error):
-        return (
-            f"needs a module of yours called {name}, but the service has one of that name; "
-            "rename yours, train the model with it, and save it again"
-        )
+        return f"needs {name_taken(name)}"
     if isinstance(error, ModuleNotFoundError) and (package := _missing(error)):
         return (
             f"needs the Python module {error.name}, which is not installed; {_source_of(package)}"
         )
-    if isinstance(error, AttributeError) and "__main__" in str(error):
-        return (
-            f"needs a class of the script that it was trained in ({error}); put it into a module "
-            "beside score.py, import it from there when training, and save the model again"
-        )
     return None
+
+
+def _of_main(error: BaseException) -> str | None:
+    """Return the name that ``__main__`` lacks. Under ``python -m`` it is shown by another name."""
+    shown = re.escape(repr(sys.modules["__main__"]))
+    pattern = rf"attribute '([^']+)' on {shown}|'__main__' has no attribute '([^']+)'"
+    named = re.search(pattern, str(error)) if isinstance(error, AttributeError) else None
+    return named and (named[1] or named[2])
+
+
+def of_main(name: str) -> str:
+    """Say what to do about a class or function that a pickle looks for in ``__main__``."""
+    return (
+        f"needs {name}, which the notebook or script that saved the model defined itself, and "
+        f"which no other program can import; move {name} into a module, such as steps.py, import "
+        f"it from there, fit and save the model again, and package it with --code and the folder "
+        f"of steps.py"
+    )
+
+
+def name_taken(name: str, owner: str = "the service") -> str:
+    """Say what to do about a module of the user's that another one hides."""
+    return (
+        f"a module of yours called {name}, but {owner} has one of that name; rename yours, "
+        f"train the model with it, and save it again"
+    )
 
 
 def _reserved(error: BaseException) -> str | None:
@@ -117,9 +138,9 @@ def _source_of(module: str) -> str:
             "in the repository"
         )
     return (
-        f"if {module} is a module of your own, put its source beside score.py; if it comes from a "
-        "package, add that package, here and to the images, by `make lock ADD=PACKAGE` in the "
-        "repository"
+        f"if {module} is a module of your own, put its source beside score.py or package the model "
+        "with --code and the folder that holds it; if it comes from a package, add that package, "
+        "here and to the images, by `make lock ADD=PACKAGE` in the repository"
     )
 
 

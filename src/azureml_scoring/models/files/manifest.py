@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +30,9 @@ RETRAIN = "train the model with the versions that run here, and package that one
 """Packaging the same file again would record the answers of these versions as the right ones."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Package = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Version = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+!_-]*$")]
+"""Neither can be an option or an address in a command of pip."""
 
 
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -44,6 +47,7 @@ class Manifest:
     cacheable: equal requests get equal answers, so an answer may be used twice.
     onnx: the compiled model, if it was proven to answer like the estimator.
     baselines: the sample's distribution, one per feature.
+    requirements: package -> version of what the model needs and the service does not bring.
     """
 
     model_name: str
@@ -57,6 +61,7 @@ class Manifest:
     cacheable: bool = True
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
+    requirements: dict[Package, Version] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         path = folder / FILE_NAME
@@ -116,9 +121,9 @@ class Manifest:
         """
         written = orjson.loads(orjson.dumps(self._document()))
         optional = {
-            field.name
-            for field in dataclasses.fields(self)
-            if field.default is not dataclasses.MISSING
+            known.name
+            for known in dataclasses.fields(self)
+            if (known.default, known.default_factory) != (MISSING, MISSING)
         }
         read = {name: written[name] for name in optional} | read
         if written["onnx"] and read["onnx"]:

@@ -49,6 +49,7 @@ class MlflowModel:
     features: the signature's columns; None if it has none that can be used.
     method: the value of ``predict_fn``.
     example: column names (None: by position) and rows; None if the folder has no example.
+    code: the folder with the author's modules, which ``code_paths`` named; None without it.
     """
 
     model_file: str
@@ -56,6 +57,7 @@ class MlflowModel:
     features: tuple[Feature, ...] | None
     method: str | None = None
     example: tuple[list[Any] | None, list[Any]] | None = None
+    code: Path | None = None
 
     @classmethod
     def read(cls, folder: Path) -> MlflowModel:
@@ -70,6 +72,8 @@ class MlflowModel:
             if "sklearn" not in flavours:
                 raise StartupError(_of_another_kind(path, flavours))
             flavour = flavours["sklearn"]
+            python_function = flavours.get("python_function") or {}
+            code = python_function.get("code")
             version = flavour.get("sklearn_version")
             return cls(
                 model_file=safe_join(folder, flavour["pickled_model"])
@@ -77,8 +81,9 @@ class MlflowModel:
                 .as_posix(),
                 sklearn_version=None if version is None else str(version),
                 features=_features((document.get("signature") or {}).get("inputs")),
-                method=_method(path, (flavours.get("python_function") or {}).get("predict_fn")),
+                method=_method(path, python_function.get("predict_fn")),
                 example=_example(folder, document.get("saved_input_example_info")),
+                code=None if code is None else safe_join(folder, code),
             )
         except StartupError:
             raise

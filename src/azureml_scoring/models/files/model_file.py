@@ -14,7 +14,7 @@ from typing import IO, Any
 import joblib
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.models.files import load_failure, own_modules
+from azureml_scoring.models.files import load_failure, own_modules, requirements
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import version_skew
 from azureml_scoring.settings import Settings
@@ -43,6 +43,9 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
 
     Raises StartupError.
     """
+    own_modules.verify(artifact)
+    if artifact.manifest:
+        requirements.check(artifact.manifest.requirements)
     with _open(artifact.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -78,13 +81,15 @@ def _open(path: Path) -> BufferedReader:
 def _load(file: IO[bytes], artifact: Artifact, settings: Settings) -> Any:
     path = artifact.file
     if path.suffix.lower() == ".skops":
+        if settings.scoring_allow_pickle:  # else nothing that comes with the model may run code
+            own_modules.make_importable(artifact, pickled=False)
         return _without_pickle(file.read(), path.name, settings.trusted_types)
     if not settings.scoring_allow_pickle:
         raise StartupError(
             f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
             f"skops.io.dump() as a .skops file, or remove the setting."
         )
-    own_modules.make_importable(artifact)
+    own_modules.make_importable(artifact, pickled=True)
     return joblib.load(file)
 
 

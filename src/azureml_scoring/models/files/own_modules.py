@@ -1,25 +1,110 @@
-"""Lets a pickle import its author's modules: from beside score.py, from PYTHONPATH and, if it is
-not packaged, from its own folder."""
+"""Lets a model import its author's modules: from beside score.py, from PYTHONPATH, from the folder
+code/ that packaging or MLflow wrote and, if it is not packaged, from its own folder."""
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from collections.abc import Iterator, Mapping
+from importlib.machinery import FileFinder, SourceFileLoader
+from pathlib import Path
+from typing import Any
 
+from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files.artifact import Artifact
+from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
+
+FOLDER = "code"
+"""Holds the modules of a packaged model."""
 
 SERVER_FOLDER = "azureml_inference_server_http/server"
 """azmlinfsrv puts this folder on sys.path, where its utils.py and config.py would hide the
 author's. It imports them as parts of its package itself."""
 
 
-def make_importable(artifact: Artifact) -> None:
-    """Put the model's folder on the path, after all others.
+def verify(artifact: Artifact) -> None:
+    """Compare a packaged model's code with its manifest. Raises StartupError."""
+    if artifact.manifest is None:
+        return
+    root = artifact.file.parent
+    listed = {name for name in artifact.manifest.files if name.startswith(f"{FOLDER}/")}
+    for name in sorted(listed):
+        _verified(root, name, artifact.manifest)
+    for file in _files(root / FOLDER) if listed else ():
+        if (name := file.relative_to(root).as_posix()) not in listed:
+            raise StartupError(
+                f"{name} is not in the manifest, so nothing is loaded; remove it, or if it is part "
+                f"of the model's code, {REPACKAGE}."
+            )
 
-    Does nothing if the model has a manifest, whose checksums do not cover that code. Without one,
-    whoever can write the code can write the pickle, which runs code too (docs/adr/0003).
+
+def make_importable(artifact: Artifact, *, pickled: bool) -> None:
+    """Put the model's code on the path, after all others: it replaces no library.
+
+    Without a manifest, whoever can write the code can write the pickle, which runs code too
+    (docs/adr/0003). ``pickled``: False for a skops file, which imports nothing that lies beside
+    it undescribed.
     """
     path = [entry for entry in sys.path if not entry.endswith(SERVER_FOLDER)]
-    folder = str(artifact.file.parent.absolute())
-    if artifact.manifest is None and folder not in path:
-        path.append(folder)
-    sys.path[:] = path
+    folder = artifact.file.parent.absolute()
+    if artifact.manifest:
+        code = folder / FOLDER
+        if any(name.startswith(f"{FOLDER}/") for name in artifact.manifest.files):
+            _import_only_verified(code, artifact.manifest)
+            path.append(str(code))
+    else:
+        if artifact.mlflow and artifact.mlflow.code:
+            path.append(str(artifact.mlflow.code.absolute()))
+        if pickled:
+            path.append(str(folder))
+    sys.path[:] = dict.fromkeys(path)
+
+
+def _import_only_verified(code: Path, manifest: Manifest) -> None:
+    """Compare each module below ``code`` with the manifest whenever it is imported."""
+
+    class VerifiedLoader(SourceFileLoader):
+        def get_data(self, path: str) -> bytes:
+            name = Path(path).relative_to(code.parent).as_posix()
+            return _verified(code.parent, name, manifest)
+
+        def path_stats(self, path: Any) -> Mapping[str, Any]:
+            raise OSError  # so importlib neither reads nor writes __pycache__
+
+    find = FileFinder.path_hook((VerifiedLoader, [".py"]))
+
+    def hook(path: str) -> Any:
+        if not Path(path).is_relative_to(code):
+            raise ImportError
+        return find(path)
+
+    sys.path_hooks.insert(0, hook)
+    for path in [*sys.path_importer_cache]:
+        if Path(path).is_relative_to(code):
+            del sys.path_importer_cache[path]
+
+
+def _verified(root: Path, name: str, manifest: Manifest) -> bytes:
+    """Return the bytes of a file that is as the manifest says. Raises StartupError."""
+    try:
+        data = (root / name).read_bytes()
+    except OSError as error:
+        raise StartupError(
+            f"{name}, which the manifest names, can't be read ({error.strerror}); upload the "
+            f"artifact folder again."
+        ) from None
+    manifest.verify(name, hashlib.sha256(data).hexdigest())
+    return data
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield files, and links to folders, below a folder.
+
+    Without __pycache__: processes that the model starts write one, and it is never read here.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            if path.name != "__pycache__":
+                yield from _files(path)
+        else:
+            yield path

@@ -130,12 +130,15 @@ def test_a_folder_of_mlflow_is_served_without_mlflow(folder: str):
         ),
         (
             b"cno_such_module.inner\nModel\n.",
-            "if no_such_module is a module of your own, put its source beside score.py",
+            "if no_such_module is a module of your own, put its source beside score.py or package",
         ),
         (b"cskopt.inner\nModel\n.", "`make lock ADD=scikit-optimize`"),
         (b'{"rows": [[1]]}', r"no model that can be loaded; save"),
         (b"corjson.no_such\nModel\n.", "can't be loaded .ModuleNotFoundError"),
-        (b"c__main__\nMine\n.", "put it into a module beside score.py"),
+        (
+            b"c__main__\nMine\n.",
+            "needs Mine, which the notebook or script that saved the model defined",
+        ),
         (b"csklearn.linear_model\nNoSuchModel\n.", "can't be loaded"),
     ],
 )

@@ -28,11 +28,14 @@ READ: dict[str, Sequence[str]] = {
     "page": ("x.md",),
     "paths": ("x.yml", "folder/x.yml"),
     "sample": ROWS,
+    "code": ("own/steps.py",),
+    "requirements": ("requirements.txt",),
 }
 """For each parameter, the names of the files that it reads; a folder stands for its content."""
 
-LENIENT = {("rollout", "sample")}
-"""Any table is accepted: only the endpoint knows whether it takes its rows."""
+LENIENT = {("rollout", "sample"), ("package", "code"), ("package", "requirements")}
+"""Any table is accepted: only the endpoint knows whether it takes its rows. A number is a module,
+and a file of no lines lists no packages."""
 
 ALIASES = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"

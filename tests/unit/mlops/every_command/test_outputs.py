@@ -18,6 +18,7 @@ FOLDERS = {("artifact", "out"), ("demo", "out"), ("package", "out")}
 FILES = {
     ("compare", "out"): ("diabetes-blue-green.svg",),
     ("drift", "plot"): ("drift.svg", "drift.png"),
+    ("environment", "out"): ("requirements.txt", "conda.yml"),
     ("load", "out"): ("report.html", "requests.csv", "figures.json"),
     ("rehearse", "out"): (
         "good.html",

@@ -26,6 +26,7 @@ MADE = Manifest(
     contract=Contract((Feature("a"),), ("predict",)),
     golden_rows=[[1.5], [None]],
     golden_answers={"predict": [0, 1]},
+    requirements={"lightgbm": "4.6.0", "my.own_package": "1.0.0rc1+cpu"},
 )
 
 
@@ -42,6 +43,18 @@ def test_a_damaged_manifest_says_what_to_do(tmp_path: Path, damage: str):
     """One sentence, with the file and the remedy."""
     (tmp_path / "manifest.json").write_text(damage)
     with pytest.raises(StartupError, match=r"manifest\.json is damaged .*package the model again"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("package", "number"),
+    [("--index-url=https://example.com", "1"), ("a b", "1"), ("a;ls", "1"), ("a", "1 --pre")],
+)
+def test_a_requirement_is_a_name_and_a_version(tmp_path: Path, package: str, number: str):
+    """They go into a command that people paste."""
+    path = MADE.write(tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"requirements": {package: number}}))
+    with pytest.raises(StartupError, match=r"manifest\.json is damaged \(at requirements\."):
         Manifest.read(tmp_path)
 
 

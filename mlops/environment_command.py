@@ -1,0 +1,35 @@
+"""The command ``mlops environment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Write requirements.txt and conda.yml to this folder.",
+)
+def environment(artifact: Path, out: Path) -> None:
+    """Write the lock with the packages that the model in ARTIFACT needs beyond it.
+
+    They are resolved together, with hashes; versions of the lock stay as they are. This asks the
+    index of packages. For our image give a folder inside of environment/, of which the build sees
+    the requirements.
+
+    Example: mlops environment artifact --out environment/churn
+    """
+    from mlops import environment as environments
+
+    requirements, conda = environments.write(artifact, out, click.echo)
+    click.echo(f"Wrote {requirements} and {conda}.")
+    click.echo(
+        f"Our image: docker build --file environment/Dockerfile --build-arg "
+        f"REQUIREMENTS={requirements.as_posix()} .\n"
+        f"Azure ML's image: set conda_file in endpoints/environment.yml to ../{conda.as_posix()}"
+    )
