@@ -32,11 +32,14 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
     from sklearn.base import is_classifier
 
+    from mlops import onnx_extensions
+
     kind = DoubleTensorType if dtype == "float64" else FloatTensorType
     options = {"zipmap": False} if is_classifier(estimator) else None
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
+            onnx_extensions.register()
             graph = to_onnx(
                 estimator, initial_types=[(INPUT_NAME, kind([None, width]))], options=options
             )

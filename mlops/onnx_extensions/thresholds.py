@@ -1,0 +1,69 @@
+"""Classifiers that compare a probability with a threshold of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from onnx import TensorProto
+from skl2onnx import update_registered_converter
+from skl2onnx.algebra.onnx_ops import (
+    OnnxCast,
+    OnnxGather,
+    OnnxGreaterOrEqual,
+    OnnxIdentity,
+    OnnxReshape,
+)
+from skl2onnx.common.data_types import guess_numpy_type
+from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+
+from mlops.onnx_extensions.sub_models import looked_up, probabilities
+
+OPTIONS = {"zipmap": [True, False], "nocl": [True, False], "output_class_labels": [False, True]}
+
+
+def register() -> None:
+    for kind in (FixedThresholdClassifier, TunedThresholdClassifierCV):
+        update_registered_converter(
+            kind,
+            f"Threshold{kind.__name__}",
+            calculate_linear_classifier_output_shapes,
+            _convert,
+            options=OPTIONS,
+        )
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    model, opset = operator.raw_operator, container.target_opset
+    (X,), (label, probability) = operator.inputs, operator.outputs
+    if model.response_method == "decision_function" or not hasattr(model, "predict_proba"):
+        raise NotImplementedError("a threshold of another method")
+    scores = probabilities(model.estimator_, X, opset)
+    positive = _positive(model)
+    score = OnnxGather(scores, np.array([positive], dtype=np.int64), axis=1, op_version=opset)
+    threshold = np.array([_threshold(model)], dtype=guess_numpy_type(X.type))
+    above = OnnxCast(
+        OnnxReshape(
+            OnnxGreaterOrEqual(score, threshold, op_version=opset),
+            np.array([-1], dtype=np.int64),
+            op_version=opset,
+        ),
+        to=TensorProto.INT64,
+        op_version=opset,
+    )
+    classes = model.classes_[[1 - positive, positive]]
+    looked_up(classes, above, opset, label).add_to(scope, container)
+    OnnxIdentity(scores, op_version=opset, output_names=[probability]).add_to(scope, container)
+
+
+def _threshold(model: Any) -> float:
+    if hasattr(model, "best_threshold_"):
+        return float(model.best_threshold_)
+    return 0.5 if model.threshold == "auto" else float(model.threshold)
+
+
+def _positive(model: Any) -> int:
+    scorer = getattr(model, "_curve_scorer", None)
+    label = scorer._get_pos_label() if scorer else model.pos_label
+    return 1 if label is None else [*model.classes_].index(label)
