@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.cluster import AffinityPropagation, Birch, FeatureAgglomeration, MeanShift
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA
-from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import (
     LinearRegression,
     Perceptron,
@@ -85,14 +84,6 @@ def _centroid(classifier: Any) -> Any:
     return nearest(classifier.centroids_, classifier.classes_)
 
 
-def _constant(dummy: Any) -> Any:
-    simple = LinearRegression()
-    simple.intercept_ = np.ravel(dummy.constant_).astype(float)
-    simple.coef_ = np.zeros((len(simple.intercept_), dummy.n_features_in_))
-    simple.n_features_in_ = dummy.n_features_in_
-    return simple
-
-
 EQUIVALENTS = {
     **dict.fromkeys(
         [FactorAnalysis, FastICA, FeatureAgglomeration, PLSSVD, SparseRandomProjection],
@@ -102,6 +93,5 @@ EQUIVALENTS = {
     **dict.fromkeys([LinearSVC, RidgeClassifier, RidgeClassifierCV], _signs),
     **dict.fromkeys([AffinityPropagation, MeanShift], _cluster),
     Birch: _subcluster,
-    DummyRegressor: _constant,
     NearestCentroid: _centroid,
 }

@@ -10,13 +10,20 @@ from skl2onnx.algebra.onnx_ops import OnnxConcat, OnnxGather
 from skl2onnx.common.data_types import guess_tensor_type
 from sklearn.multioutput import ClassifierChain, RegressorChain
 
-from mlops.onnx_extensions.sub_models import as_numbers, column, labels, numbers, probabilities
+from mlops.conversion_failure import NoConverter
+from mlops.onnx_extensions.sub_models import as_column, classified, number
 
 
 def register() -> None:
+    """Register the converter of both classes."""
     for kind in (ClassifierChain, RegressorChain):
         update_registered_converter(
-            kind, f"Linked{kind.__name__}", _shapes, _convert, parser=_parse
+            kind,
+            f"Linked{kind.__name__}",
+            _shapes,
+            _convert,
+            parser=_parse,
+            options={"zipmap": [True, False]},
         )
 
 
@@ -38,32 +45,41 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     answers: list[Any] = []
     features: list[Any] = []
     for model in chain.estimators_:
-        # The names of the links are unknown to a model that selects by place.
-        table = OnnxConcat(X, *features, axis=1, op_version=opset) if features else X
-        answers.append(_answer(model, table, X, opset))
-        features.append(_feature(chain, model, table, X, opset, answers[-1]))
-    order = np.argsort(chain.order_)
+        table = _table(scope, container, X, features)
+        answer, feature = _link(scope, chain, model, table, opset)
+        answers.append(answer)
+        features.append(feature)
+    inverse = np.argsort(chain.order_)
+    columns = [answers[place] for place in inverse]
+    OnnxConcat(*columns, axis=1, op_version=opset, output_names=operator.outputs).add_to(
+        scope, container
+    )
+
+
+def _table(scope: Any, container: Any, X: Any, features: list[Any]) -> Any:
+    """Return a variable of the rows with the answers so far beside them."""
+    if not features:
+        return X
+    rows, width = X.type.shape
+    table = scope.declare_local_variable("table", type(X.type)([rows, width + len(features)]))
     OnnxConcat(
-        *(answers[place] for place in order),
-        axis=1,
-        op_version=opset,
-        output_names=operator.outputs,
+        X, *features, axis=1, op_version=container.target_opset, output_names=[table]
     ).add_to(scope, container)
+    return table
 
 
-def _answer(model: Any, table: Any, X: Any, opset: int) -> Any:
+def _link(scope: Any, chain: Any, model: Any, table: Any, opset: int) -> tuple[Any, Any]:
+    """Return a model's answer, and what the next models of the chain get of it."""
     if not hasattr(model, "classes_"):
-        return numbers(model, table, opset)
-    return as_numbers(column(labels(model, table, opset), opset), X, opset)
-
-
-def _feature(chain: Any, model: Any, table: Any, X: Any, opset: int, answer: Any) -> Any:
-    """Return what the next models of the chain get of this one."""
+        answer = as_column(number(scope, model, table), table, opset)
+        return answer, answer
+    label, probabilities = classified(scope, model, table)
+    answer = as_column(label, table, opset)
     match getattr(chain, "chain_method_", "predict"):
         case "predict":
-            return answer
+            return answer, answer
         case "predict_proba":
-            place = np.array([1], dtype=np.int64)
-            return OnnxGather(probabilities(model, table, opset), place, axis=1, op_version=opset)
+            second = np.array([1], dtype=np.int64)
+            return answer, OnnxGather(probabilities, second, axis=1, op_version=opset)
         case method:
-            raise NotImplementedError(method)
+            raise NoConverter(f"a chain of {method}")

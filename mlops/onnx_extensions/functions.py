@@ -8,12 +8,18 @@ from typing import Any
 import numpy as np
 from skl2onnx import update_registered_converter
 from skl2onnx.algebra import onnx_ops
-from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
 from skl2onnx.common.data_types import guess_numpy_type
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    RobustScaler,
+    StandardScaler,
+)
 
-from mlops.onnx_extensions.sub_models import column
+from mlops.conversion_failure import NoConverter
+from mlops.onnx_extensions.sub_models import as_column, number
 
 NODES = {
     np.abs: "Abs",
@@ -28,8 +34,11 @@ NODES = {
 }
 """Functions that ONNX has."""
 
+SCALERS = {MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler}
+
 
 def register() -> None:
+    """Register the converters of both classes."""
     update_registered_converter(
         FunctionTransformer, "NumpyFunctionTransformer", _same_shape, _convert_function
     )
@@ -41,12 +50,12 @@ def register() -> None:
 def apply(
     function: Callable[..., Any] | None, X: Any, opset: int, dtype: Any, **output: Any
 ) -> Any:
-    """Return the node that computes a function. Raises NotImplementedError."""
+    """Return the node that computes a function. Raises NoConverter."""
 
     def node(name: str, *inputs: Any, **options: Any) -> Any:
         return getattr(onnx_ops, f"Onnx{name}")(*inputs, op_version=opset, **options)
 
-    def number(value: float) -> np.ndarray:
+    def constant(value: float) -> np.ndarray:
         return np.array([value], dtype=dtype)
 
     if function is None:
@@ -56,13 +65,13 @@ def apply(
     if function is np.square:
         return node("Mul", X, X, **output)
     if function is np.expm1:
-        return node("Sub", node("Exp", X), number(1), **output)
+        return node("Sub", node("Exp", X), constant(1), **output)
     if function is np.log1p:
-        return node("Log", node("Add", X, number(1)), **output)
+        return node("Log", node("Add", X, constant(1)), **output)
     if function in (np.log2, np.log10):
         base = 2 if function is np.log2 else 10
-        return node("Div", node("Log", X), number(np.log(base)), **output)
-    raise NotImplementedError(getattr(function, "__name__", "a function"))
+        return node("Div", node("Log", X), constant(np.log(base)), **output)
+    raise NoConverter(f"the function {getattr(function, '__name__', function)}")
 
 
 def _same_shape(operator: Any) -> None:
@@ -76,7 +85,7 @@ def _one_column(operator: Any) -> None:
 def _convert_function(scope: Any, operator: Any, container: Any) -> None:
     (X,), model = operator.inputs, operator.raw_operator
     if model.kw_args:
-        raise NotImplementedError("arguments of a function")
+        raise NoConverter("a function with arguments")
     apply(
         model.func,
         X,
@@ -88,13 +97,17 @@ def _convert_function(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_target(scope: Any, operator: Any, container: Any) -> None:
     (X,), model, opset = operator.inputs, operator.raw_operator, container.target_opset
-    if model._training_dim > 1 or not isinstance(model.transformer_, FunctionTransformer):
-        raise NotImplementedError("a target that a transformer changes")
-    answers = column(OnnxSubEstimator(model.regressor_, X, op_version=opset), opset)
-    apply(
-        model.transformer_.inverse_func,
-        answers,
-        opset,
-        guess_numpy_type(X.type),
-        output_names=operator.outputs,
-    ).add_to(scope, container)
+    transformer = model.transformer_
+    if model._training_dim > 1:
+        raise NoConverter("several targets that a transformer changed")
+    answers = as_column(number(scope, model.regressor_, X), X, opset)
+    dtype, output = guess_numpy_type(X.type), {"output_names": operator.outputs}
+    if type(transformer) is FunctionTransformer:
+        node = apply(transformer.inverse_func, answers, opset, dtype, **output)
+    elif type(transformer) in SCALERS:
+        offset, one = transformer.inverse_transform([[0.0], [1.0]]).ravel()
+        slope = onnx_ops.OnnxMul(answers, np.array([one - offset], dtype=dtype), op_version=opset)
+        node = onnx_ops.OnnxAdd(slope, np.array([offset], dtype=dtype), op_version=opset, **output)
+    else:
+        raise NoConverter(f"a target that {type(transformer).__name__} changed")
+    node.add_to(scope, container)

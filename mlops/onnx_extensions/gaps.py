@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 from skl2onnx import update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxGather, OnnxIsNaN
+from skl2onnx.algebra.onnx_ops import OnnxCast, OnnxGather, OnnxIsNaN
+from skl2onnx.common.data_types import guess_proto_type
 from sklearn.impute import MissingIndicator
 
-from mlops.onnx_extensions.sub_models import as_numbers
+from mlops.conversion_failure import NoConverter
 
 
 def register() -> None:
+    """Register the converter."""
     update_registered_converter(MissingIndicator, "NumberOfGaps", _shapes, _convert)
 
 
@@ -24,8 +26,11 @@ def _shapes(operator: Any) -> None:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     (X,), model, opset = operator.inputs, operator.raw_operator, container.target_opset
     if not np.isnan(model.missing_values):
-        raise NotImplementedError("another missing value than NaN")
+        raise NoConverter("a MissingIndicator of another missing value than NaN")
     columns = OnnxGather(X, model.features_.astype(np.int64), axis=1, op_version=opset)
-    gaps = as_numbers(OnnxIsNaN(columns, op_version=opset), X, opset)
-    gaps.output_names = operator.outputs
-    gaps.add_to(scope, container)
+    OnnxCast(
+        OnnxIsNaN(columns, op_version=opset),
+        to=guess_proto_type(X.type),
+        op_version=opset,
+        output_names=operator.outputs,
+    ).add_to(scope, container)

@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 from skl2onnx import update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxCast, OnnxNeg, OnnxPow, OnnxSub, OnnxTreeEnsembleRegressor
+from skl2onnx.algebra.onnx_ops import (
+    OnnxCast,
+    OnnxNeg,
+    OnnxPow,
+    OnnxSub,
+    OnnxTreeEnsembleRegressor_1,
+)
 from skl2onnx.common.data_types import guess_numpy_type, guess_proto_type
 from skl2onnx.common.tree_ensemble import get_default_tree_regressor_attribute_pairs
 from sklearn.ensemble import IsolationForest
@@ -18,15 +24,21 @@ from sklearn.ensemble._iforest import _average_path_length
 from mlops.onnx_extensions.outliers import label_of, shapes
 from mlops.onnx_extensions.tree_branches import write_tree
 
+OPTIONS = {"score_samples": [True, False]}
+"""Of skl2onnx's own converter, which its parser looks for."""
+
 
 def register() -> None:
-    update_registered_converter(IsolationForest, "DepthIsolationForest", shapes, _convert)
+    """Register the converter."""
+    update_registered_converter(
+        IsolationForest, "DepthIsolationForest", shapes, _convert, options=OPTIONS
+    )
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     (X,), model, opset = operator.inputs, operator.raw_operator, container.target_opset
     dtype = guess_numpy_type(X.type)
-    trees = OnnxTreeEnsembleRegressor(X, op_version=3, **_attributes(model, dtype))
+    trees = OnnxTreeEnsembleRegressor_1(X, op_version=1, **_attributes(model, dtype))
     depth = OnnxCast(trees, to=guess_proto_type(X.type), op_version=opset)
     score = OnnxSub(
         OnnxNeg(

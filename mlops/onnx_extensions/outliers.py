@@ -24,6 +24,7 @@ LABELS = np.array([-1, 1])
 
 
 def register() -> None:
+    """Register the converter."""
     update_registered_converter(EllipticEnvelope, "DistanceEnvelope", shapes, _convert)
 
 

@@ -1,45 +1,65 @@
-"""Models within models, as nodes of a graph."""
+"""Models within models, as parts of a graph."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from skl2onnx.algebra.onnx_operator import OnnxSubEstimator
+from onnx import TensorProto
+from skl2onnx._supported_operators import _get_sklearn_operator_name
 from skl2onnx.algebra.onnx_ops import OnnxCast, OnnxGather, OnnxReshape
-from skl2onnx.common.data_types import guess_proto_type
+from skl2onnx.common.data_types import (
+    Int64TensorType,
+    StringTensorType,
+    guess_proto_type,
+    guess_tensor_type,
+)
+
+ONE_COLUMN = np.array([-1, 1], dtype=np.int64)
+FLAT = np.array([-1], dtype=np.int64)
 
 
-def probabilities(classifier: Any, X: Any, opset: int) -> Any:
-    """Return the probabilities of a classifier, (rows, classes)."""
-    return _classified(classifier, X, opset)[1]
+class Classified(NamedTuple):
+    """A classifier's outputs: labels, and probabilities (rows, classes), or else scores."""
+
+    label: Any
+    probabilities: Any
 
 
-def labels(classifier: Any, X: Any, opset: int) -> Any:
-    """Return the labels of a classifier, (rows,)."""
-    return _classified(classifier, X, opset)[0]
+def classified(scope: Any, classifier: Any, X: Any) -> Classified:
+    """Add a fitted classifier to the graph. ``X``: a variable."""
+    texts = np.asarray(classifier.classes_).dtype.kind in "OU"
+    label = scope.declare_local_variable(
+        "label", (StringTensorType if texts else Int64TensorType)()
+    )
+    probabilities = scope.declare_local_variable("probabilities", guess_tensor_type(X.type))
+    _declare(scope, classifier, X, [label, probabilities])
+    return Classified(label, probabilities)
 
 
-def _classified(classifier: Any, X: Any, opset: int) -> Any:
-    return OnnxSubEstimator(classifier, X, op_version=opset, options={"zipmap": False})
+def number(scope: Any, regressor: Any, X: Any) -> Any:
+    """Add a fitted regressor of one target to the graph; return its variable."""
+    answer = scope.declare_local_variable("answer", guess_tensor_type(X.type))
+    _declare(scope, regressor, X, [answer])
+    return answer
 
 
-def numbers(regressor: Any, X: Any, opset: int) -> Any:
-    """Return the answers of a regressor of one target, (rows, 1)."""
-    return column(OnnxSubEstimator(regressor, X, op_version=opset), opset)
+def _declare(scope: Any, model: Any, X: Any, outputs: list[Any]) -> None:
+    operator = scope.declare_local_operator(_get_sklearn_operator_name(type(model)), model)
+    operator.inputs.append(X)
+    for output in outputs:
+        operator.outputs.append(output)
 
 
-def column(values: Any, opset: int) -> Any:
-    """Return values as a matrix of one column."""
-    return OnnxReshape(values, np.array([-1, 1], dtype=np.int64), op_version=opset)
-
-
-def as_numbers(values: Any, like: Any, opset: int) -> Any:
-    """Cast values to the floats of an input variable."""
-    return OnnxCast(values, to=guess_proto_type(like.type), op_version=opset)
+def as_column(values: Any, like: Any, opset: int, **output: Any) -> Any:
+    """Return values as one column of the floats of an input variable."""
+    column = OnnxReshape(values, ONE_COLUMN, op_version=opset)
+    return OnnxCast(column, to=guess_proto_type(like.type), op_version=opset, **output)
 
 
 def looked_up(classes: np.ndarray, places: Any, opset: int, output: Any) -> Any:
-    """Return the labels at some places, as the graph's output."""
+    """Return the labels at some places, as the graph's output. ``places``: booleans or numbers."""
     table = classes.astype(np.int64) if classes.dtype.kind in "biu" else classes.astype(np.str_)
-    return OnnxGather(table, places, op_version=opset, output_names=[output])
+    flat = OnnxReshape(places, FLAT, op_version=opset)
+    numbers = OnnxCast(flat, to=TensorProto.INT64, op_version=opset)
+    return OnnxGather(table, numbers, op_version=opset, output_names=[output])

@@ -1,29 +1,24 @@
-"""Classifiers that compare a probability with a threshold of their own."""
+"""Classifiers that compare a probability, or a score, with a threshold of their own."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
 from skl2onnx import update_registered_converter
-from skl2onnx.algebra.onnx_ops import (
-    OnnxCast,
-    OnnxGather,
-    OnnxGreaterOrEqual,
-    OnnxIdentity,
-    OnnxReshape,
-)
+from skl2onnx.algebra.onnx_ops import OnnxGather, OnnxGreaterOrEqual, OnnxIdentity
 from skl2onnx.common.data_types import guess_numpy_type
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
-from mlops.onnx_extensions.sub_models import looked_up, probabilities
+from mlops.conversion_failure import NoConverter
+from mlops.onnx_extensions.sub_models import classified, looked_up
 
 OPTIONS = {"zipmap": [True, False], "nocl": [True, False], "output_class_labels": [False, True]}
 
 
 def register() -> None:
+    """Register the converter of both classes."""
     for kind in (FixedThresholdClassifier, TunedThresholdClassifierCV):
         update_registered_converter(
             kind,
@@ -36,31 +31,25 @@ def register() -> None:
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     model, opset = operator.raw_operator, container.target_opset
-    (X,), (label, probability) = operator.inputs, operator.outputs
-    if model.response_method == "decision_function" or not hasattr(model, "predict_proba"):
-        raise NotImplementedError("a threshold of another method")
-    scores = probabilities(model.estimator_, X, opset)
+    (X,), (label, probabilities) = operator.inputs, operator.outputs
+    if hasattr(model, "predict_proba") and model.response_method == "decision_function":
+        raise NoConverter("a threshold of the decision function")
+    scores = classified(scope, model.estimator_, X).probabilities
     positive = _positive(model)
     score = OnnxGather(scores, np.array([positive], dtype=np.int64), axis=1, op_version=opset)
     threshold = np.array([_threshold(model)], dtype=guess_numpy_type(X.type))
-    above = OnnxCast(
-        OnnxReshape(
-            OnnxGreaterOrEqual(score, threshold, op_version=opset),
-            np.array([-1], dtype=np.int64),
-            op_version=opset,
-        ),
-        to=TensorProto.INT64,
-        op_version=opset,
-    )
+    above = OnnxGreaterOrEqual(score, threshold, op_version=opset)
     classes = model.classes_[[1 - positive, positive]]
     looked_up(classes, above, opset, label).add_to(scope, container)
-    OnnxIdentity(scores, op_version=opset, output_names=[probability]).add_to(scope, container)
+    OnnxIdentity(scores, op_version=opset, output_names=[probabilities]).add_to(scope, container)
 
 
 def _threshold(model: Any) -> float:
     if hasattr(model, "best_threshold_"):
         return float(model.best_threshold_)
-    return 0.5 if model.threshold == "auto" else float(model.threshold)
+    if model.threshold != "auto":
+        return float(model.threshold)
+    return 0.5 if hasattr(model, "predict_proba") else 0.0
 
 
 def _positive(model: Any) -> int:
