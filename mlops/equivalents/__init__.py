@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from mlops.equivalents import columns, dense, finite_trees, linear, wrappers
+from mlops.equivalents.subclasses import without_subclass
 
 EQUIVALENTS: dict[type, Callable[[Any], Any]] = {
     **columns.EQUIVALENTS,
@@ -24,7 +25,6 @@ EQUIVALENTS: dict[type, Callable[[Any], Any]] = {
 
 def equivalent(thing: Any) -> Any | None:
     """Return an equivalent, or None if there is none. An equivalent may have one itself."""
-    if (find := EQUIVALENTS.get(type(thing))) is not None:
-        with suppress(Exception):  # it is not fitted, or by another version of scikit-learn
-            return find(thing)
+    with suppress(Exception):  # it is not fitted, or by another version of scikit-learn
+        return EQUIVALENTS.get(type(thing), without_subclass)(thing)
     return None
