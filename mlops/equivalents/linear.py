@@ -14,7 +14,6 @@ from sklearn.linear_model import (
     RidgeClassifier,
     RidgeClassifierCV,
 )
-from sklearn.neighbors import NearestCentroid
 from sklearn.random_projection import SparseRandomProjection
 from sklearn.svm import LinearSVC
 
@@ -59,7 +58,7 @@ def _signs(classifier: Any) -> Any:
     return _classifier(classifier.coef_, intercept, classifier.classes_)
 
 
-def nearest(centers: np.ndarray, labels: np.ndarray) -> Any:
+def _nearest(centers: np.ndarray, labels: np.ndarray) -> Any:
     """Return a classifier by the nearest center: the one with the largest x·c - |c|²/2."""
     offsets = -(centers**2).sum(axis=1) / 2
     if len(centers) == 1:
@@ -71,17 +70,11 @@ def nearest(centers: np.ndarray, labels: np.ndarray) -> Any:
 
 def _cluster(clusterer: Any) -> Any:
     centers = clusterer.cluster_centers_
-    return nearest(centers, np.arange(len(centers)))
+    return _nearest(centers, np.arange(len(centers)))
 
 
 def _subcluster(clusterer: Any) -> Any:
-    return nearest(clusterer.subcluster_centers_, clusterer.subcluster_labels_.astype(np.int64))
-
-
-def _centroid(classifier: Any) -> Any:
-    if classifier.metric != "euclidean" or len({*np.ravel(classifier.class_prior_)}) > 1:
-        return None
-    return nearest(classifier.centroids_, classifier.classes_)
+    return _nearest(clusterer.subcluster_centers_, clusterer.subcluster_labels_.astype(np.int64))
 
 
 EQUIVALENTS = {
@@ -93,5 +86,4 @@ EQUIVALENTS = {
     **dict.fromkeys([LinearSVC, RidgeClassifier, RidgeClassifierCV], _signs),
     **dict.fromkeys([AffinityPropagation, MeanShift], _cluster),
     Birch: _subcluster,
-    NearestCentroid: _centroid,
 }

@@ -23,7 +23,7 @@ def without_subclass(thing: Any) -> Any:
     base = next(
         kind for kind in kinds if _by_scikit_learn(kind) and issubclass(kind, BaseEstimator)
     )
-    same = base.__new__(base)
+    same: Any = object.__new__(base)
     vars(same).update(vars(thing))
     return same
 

@@ -54,7 +54,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _attributes(model: Any, dtype: Any) -> dict[str, Any]:
-    attributes = get_default_tree_regressor_attribute_pairs()
+    attributes: dict[str, Any] = get_default_tree_regressor_attribute_pairs()
     attributes["n_targets"] = 1
     scale = len(model.estimators_) * _average_path_length([model._max_samples])[0]
     for number, (member, columns) in enumerate(
