@@ -59,7 +59,9 @@ def as_column(values: Any, like: Any, opset: int, **output: Any) -> Any:
 
 def looked_up(classes: np.ndarray, places: Any, opset: int, output: Any) -> Any:
     """Return the labels at some places, as the graph's output. ``places``: booleans or numbers."""
-    table = classes.astype(np.int64) if classes.dtype.kind in "biu" else classes.astype(np.str_)
+    if classes.dtype.kind in "iu":
+        classes = classes.astype(np.int64)
+    table = classes if classes.dtype.kind in "bi" else classes.astype(np.str_)
     flat = OnnxReshape(places, FLAT, op_version=opset)
     numbers = OnnxCast(flat, to=TensorProto.INT64, op_version=opset)
     return OnnxGather(table, numbers, op_version=opset, output_names=[output])

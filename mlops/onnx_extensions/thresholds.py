@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from skl2onnx import update_registered_converter
 from skl2onnx.algebra.onnx_ops import OnnxGather, OnnxGreaterOrEqual, OnnxIdentity
-from skl2onnx.common.data_types import guess_numpy_type
+from skl2onnx.common.data_types import BooleanTensorType, guess_numpy_type
 from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 
@@ -23,10 +23,16 @@ def register() -> None:
         update_registered_converter(
             kind,
             f"Threshold{kind.__name__}",
-            calculate_linear_classifier_output_shapes,
+            _shapes,
             _convert,
             options=OPTIONS,
         )
+
+
+def _shapes(operator: Any) -> None:
+    calculate_linear_classifier_output_shapes(operator)
+    if operator.raw_operator.classes_.dtype == bool:
+        operator.outputs[0].set_type(BooleanTensorType(operator.outputs[0].type.shape))
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:

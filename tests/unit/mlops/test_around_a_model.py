@@ -61,9 +61,22 @@ LOGISTIC = make_pipeline(StandardScaler(), LogisticRegression())
 FOREST = RandomForestClassifier(10, random_state=0)
 NUMBER = RandomForestRegressor(10, random_state=0)
 
+
+class Renamed(RandomForestClassifier):
+    """A subclass that predicts as its base does."""
+
+
+class Undecided(RandomForestClassifier):
+    """A subclass that predicts otherwise."""
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        return np.zeros(len(X), dtype=int)
+
+
 AROUND: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
     "a threshold that was tuned": (TunedThresholdClassifierCV(LOGISTIC), X, y),
     "a threshold of a forest": (FixedThresholdClassifier(FOREST, threshold=0.3), X, y),
+    "a threshold between booleans": (FixedThresholdClassifier(LOGISTIC, threshold=0.3), X, y == 1),
     "a threshold for the first class": (
         FixedThresholdClassifier(LOGISTIC, threshold=0.3, pos_label="no"),
         X,
@@ -118,6 +131,7 @@ AROUND: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
     ),
     "an envelope": (EllipticEnvelope(random_state=0), X, None),
     "a quantile": (GradientBoostingRegressor(loss="quantile", n_estimators=5), X, AMOUNT),
+    "a subclass": (Renamed(10, random_state=0), X, WORDS),
     "a tree with gaps": (DecisionTreeRegressor(random_state=0), GAPS, AMOUNT),
     "a forest with gaps": (FOREST, GAPS, WORDS),
     "a forest of numbers with gaps": (NUMBER, GAPS, AMOUNT),
@@ -163,12 +177,14 @@ def test_it_is_compiled_and_answers_as_scikit_learn_does(name: str):
             np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
         else:
             assert answers == expected
+            assert type(answers[0]) is type(expected[0])
 
 
 @pytest.mark.parametrize(
     ("estimator", "reason"),
     [
         (DummyClassifier(), "there is no ONNX converter for DummyClassifier"),
+        (Undecided(10), "there is no ONNX converter for Undecided"),
         (
             make_pipeline(FunctionTransformer(np.cbrt), Ridge()),
             "there is no ONNX converter for the function cbrt",
@@ -178,10 +194,20 @@ def test_it_is_compiled_and_answers_as_scikit_learn_does(name: str):
             "no ONNX converter for a threshold of the decision function",
         ),
     ],
-    ids=["a class", "a function", "a form"],
+    ids=["a class", "a subclass", "a function", "a form"],
 )
 def test_what_has_no_converter_is_named(estimator: Any, reason: str):
     """The class, the function or the form, not an exception of the converter's."""
     estimator.fit(X, y)
     with pytest.raises(NotProven, match=reason):
         convert(estimator, contract_of(estimator), X, converted(estimator, X.shape[1]))
+
+
+def test_imbalanced_learns_pipelines_predict_without_their_samplers():
+    """They only work in a fit."""
+    pipeline = pytest.importorskip("imblearn.pipeline")
+    sampler = pytest.importorskip("imblearn.under_sampling").RandomUnderSampler(random_state=0)
+    estimator = pipeline.make_pipeline(StandardScaler(), sampler, LogisticRegression()).fit(X, y)
+    model, _ = convert(estimator, contract_of(estimator), X, converted(estimator, X.shape[1]))
+    assert {"predict", "predict_proba"} <= model.outputs.keys()
+    assert model.numpy
