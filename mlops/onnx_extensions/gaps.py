@@ -25,6 +25,8 @@ def _shapes(operator: Any) -> None:
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     (X,), model, opset = operator.inputs, operator.raw_operator, container.target_opset
+    if not len(model.features_):
+        raise NoConverter("a MissingIndicator of no column")
     if not np.isnan(model.missing_values):
         raise NoConverter("a MissingIndicator of another missing value than NaN")
     columns = OnnxGather(X, model.features_.astype(np.int64), axis=1, op_version=opset)
