@@ -20,6 +20,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from mlops.equivalents import equivalent
 from mlops.graphs import DTYPES, Converted, onnx_graphs
 from mlops.parity import NotProven
 from mlops.say import Say
@@ -121,25 +122,31 @@ def hand_over(estimator: Any, file: IO[bytes]) -> int:
     return pickler.nodes
 
 
+def _itself(thing: Any) -> Any:
+    return thing
+
+
 class _Pickler(pickle.Pickler):
-    """Checks and counts each tree that it pickles, wherever in the estimator it is."""
+    """Counts each tree that it pickles, and pickles equivalents, wherever in the estimator."""
 
     nodes = 0
 
     def persistent_id(self, obj: Any) -> None:
         from sklearn.tree._tree import Tree
 
-        if not isinstance(obj, Tree):
-            return
         # skl2onnx would search forever for the next float below infinity.
-        if not np.isfinite(obj.threshold).all():
-            raise NotProven("its trees split at infinity, as those fitted on data with gaps do")
+        if not isinstance(obj, Tree) or not np.isfinite(obj.threshold).all():
+            return
         self.nodes += obj.node_count
         if self.nodes > MAX_TREE_NODES:
             raise NotProven(
                 f"its trees have more than {MAX_TREE_NODES:,} nodes, which takes too long to "
                 f"convert"
             )
+
+    def reducer_override(self, obj: Any) -> Any:
+        simpler = equivalent(obj)
+        return NotImplemented if simpler is None else (_itself, (simpler,))
 
 
 def _main(parent: str, file: str, sender: str, limit: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from azureml_scoring.models.engines.onnx_model import INPUT_NAME
+from mlops import conversion_failure
 from mlops.parity import NotProven
 
 Dtype = Literal["float64", "float32"]
@@ -32,16 +33,19 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
     from sklearn.base import is_classifier
 
+    from mlops import onnx_extensions
+
     kind = DoubleTensorType if dtype == "float64" else FloatTensorType
     options = {"zipmap": False} if is_classifier(estimator) else None
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         try:
+            onnx_extensions.register()
             graph = to_onnx(
                 estimator, initial_types=[(INPUT_NAME, kind([None, width]))], options=options
             )
         except Exception as error:  # its converters have many authors, and raise anything
-            raise NotProven(f"skl2onnx can't convert it ({type(error).__name__})") from error
+            raise NotProven(conversion_failure.why(error)) from error
     if dtype == "float64":
         _cast_around_trees(graph)
     data: bytes = graph.SerializeToString()
@@ -53,6 +57,7 @@ def _cast_around_trees(graph: Any) -> None:
     like scikit-learn's."""
     from onnx import TensorProto, helper
 
+    answers = {output.name for output in graph.graph.output}
     nodes = []
     for node in graph.graph.node:
         if not node.op_type.startswith("TreeEnsemble"):
@@ -60,10 +65,12 @@ def _cast_around_trees(graph: Any) -> None:
             continue
         source, node.input[0] = node.input[0], f"{node.name}_float"
         nodes += [helper.make_node("Cast", [source], [node.input[0]], to=TensorProto.FLOAT), node]
-        if node.op_type == "TreeEnsembleRegressor":
-            result, node.output[0] = node.output[0], f"{node.name}_result"
+        place = 0 if node.op_type == "TreeEnsembleRegressor" else 1
+        result = node.output[place]
+        if place == 0 or result not in answers:
+            node.output[place] = f"{node.name}_result"
             nodes.append(
-                helper.make_node("Cast", [node.output[0]], [result], to=TensorProto.DOUBLE)
+                helper.make_node("Cast", [node.output[place]], [result], to=TensorProto.DOUBLE)
             )
     del graph.graph.node[:]
     graph.graph.node.extend(nodes)

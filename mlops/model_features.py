@@ -13,6 +13,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models.estimators.estimator_contract import contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.model_in_dict import model_in_dict
 from azureml_scoring.models.files import artifact, model_file
 
 
@@ -25,10 +26,10 @@ def features_of(model_dir: Path) -> tuple[Feature, ...]:
     model = artifact.find(configured)
     if features := described(model):
         return features
-    estimator, _, _ = model_file.read(model, configured)
+    content, _, _ = model_file.read(model, configured)
     try:
         with startup_error_when("its contract was read"):
-            return contract_of(estimator, model.mlflow).features
+            return contract_of(model_in_dict(content), model.mlflow).features
     except StartupError:
         raise StartupError(
             f"{model_dir} does not say which features its model takes; package the model, or leave "

@@ -16,6 +16,7 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
 from azureml_scoring.models.estimators.known_features import with_fitted
 from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.model_in_dict import model_in_dict
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact, model_file
 from azureml_scoring.models.files.artifact import Artifact
@@ -137,7 +138,7 @@ def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple
     ``command``: the user's own, which an error repeats with another option. Raises StartupError.
     """
     try:
-        estimator, digest, skew = model_file.read(source, settings)
+        content, digest, skew = model_file.read(source, settings)
     except UntrustedTypes as error:
         named = " ".join(
             f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types})
@@ -145,6 +146,9 @@ def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple
         raise StartupError(
             f"{error.problem}; if you trust that, run `{command} {named}`."
         ) from None
+    estimator = model_in_dict(content)
+    if estimator is not content:
+        say(f"  note: the file is a dict, of which its {type(estimator).__name__} is served")
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     return estimator, digest

@@ -194,6 +194,8 @@ def _difference(answers: list[Any], expected: np.ndarray, scale: Any, what: str)
     array = np.asarray(answers)
     if array.shape != expected.shape:
         raise NotProven(f"{what}: answers of another shape")
+    if (array.dtype == bool) != (expected.dtype == bool):
+        raise NotProven(f"{what}: numbers in place of booleans")
     if expected.dtype.kind != "f":
         wrong = int((array != expected).sum())
         if wrong:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 import shutil
 import sys
 from collections.abc import Iterator
@@ -34,8 +35,9 @@ def _in_this_process() -> AbstractContextManager[Convert]:
 
 
 def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
-    hand_over(estimator, io.BytesIO())
-    return onnx_graphs(estimator, width)
+    file = io.BytesIO()
+    hand_over(estimator, file)
+    return onnx_graphs(pickle.load(file), width)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
 from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
+from azureml_scoring.models.estimators.model_in_dict import model_in_dict
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact
 from azureml_scoring.models.files.artifact import Artifact
@@ -48,7 +49,8 @@ def load(settings: Settings) -> Model:
     skew = version_skew(saved_versions(source))
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
-    estimator, digest, warned = read(source, settings)
+    content, digest, warned = read(source, settings)
+    estimator = model_in_dict(content)
     threads = LibraryThreads()
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:

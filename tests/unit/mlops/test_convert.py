@@ -38,6 +38,7 @@ from azureml_scoring.models.engines.onnx_model import (
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of, methods_of
 from azureml_scoring.models.estimators.predictor import Predictor
+from mlops import convert as converting
 from mlops.convert import convert
 from mlops.graphs import onnx_graphs
 from mlops.parity import TOLERANCE, NotProven, Parity
@@ -58,6 +59,10 @@ PROVEN: dict[str, tuple[Any, np.ndarray]] = {
         THREE,
     ),
     "logistic, words": (make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), WORDS),
+    "logistic, booleans": (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        y == 1,
+    ),
     "forest": (RandomForestClassifier(50, random_state=0), y),
     "forest behind a scaler": (
         make_pipeline(StandardScaler(), RandomForestClassifier(30, random_state=0)),
@@ -87,6 +92,7 @@ BY_NUMPY = {
     "logistic",
     "logistic, three classes",
     "logistic, words",
+    "logistic, booleans",
     "network",
     "components",
 }
@@ -113,6 +119,7 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
             np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
         else:
             assert answers == expected
+            assert type(answers[0]) is type(expected[0])
 
 
 def test_what_is_not_proven_is_not_compiled_and_says_why():
@@ -187,10 +194,11 @@ def outcome(predict: Any, batch: Batch) -> Any:
         return error.code
 
 
-def test_few_answers_prove_nothing():
+def test_few_answers_prove_nothing(monkeypatch: pytest.MonkeyPatch):
     """A model that leaves nearly all rows to the estimator is not proven."""
+    monkeypatch.setattr(converting, "MIN_COMPARED_ANSWERS", 1_000_000)
     estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
-    with pytest.raises(NotProven):
+    with pytest.raises(NotProven, match="answers could be compared, fewer than"):
         convert(estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import textwrap
+import timeit
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ import support
 import swept_models
 from azureml_scoring.errors import ScoringError, StartupError
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import non_finite
@@ -82,6 +84,7 @@ class Swept:
 
     name: str
     computed: str
+    speed_up: float = 1.0
     codes: Counter[str] = field(default_factory=Counter)
     differing: list[str] = field(default_factory=list)
 
@@ -122,6 +125,8 @@ def test_compiled_or_not_the_answers_and_refusals_are_the_same(
         load(Settings(scoring_model_path=folder, scoring_backend=backend))
         for backend in ("auto", "sklearn")
     ]
+    if models[0].backend == "onnx":
+        swept.speed_up = speed_up(*models)
     for (what, rows), method in itertools.product(requests(frame), models[0].contract.methods):
         body = json.dumps({"data": rows, "method": method}).encode()
         given, wanted = (outcome(model, body) for model in models)
@@ -146,6 +151,16 @@ def requests(frame: pd.DataFrame) -> Iterator[tuple[str, list[list[Any]]]]:
         yield f"{what} in {'all places' if place is None else place}", [row]
         if place in (0, None):
             yield f"{what} in {place} beside others", [known[1], row, known[2]]
+
+
+def speed_up(compiled: Model, plain: Model) -> float:
+    """Return how many times faster one row is."""
+    batch = golden_check.batch_of(list(plain.example)[:1], plain.contract)
+    seconds = [
+        min(timeit.repeat(lambda model=model: model.predict(batch), number=10, repeat=5))
+        for model in (plain, compiled)
+    ]
+    return seconds[0] / seconds[1]
 
 
 def outcome(model: Model, body: bytes) -> Outcome:
@@ -212,8 +227,8 @@ def _page(lines: list[Swept]) -> str:
     )
     head = [
         "",
-        "| Model | Computed by | Requests | Answered | Refused | Differ |",
-        "|---|---|---|---|---|---|",
+        "| Model | Computed by | One row, times faster | Requests | Answered | Refused | Differ |",
+        "|---|---|---|---|---|---|---|",
     ]
     others = [f"- {line.name}: {line.computed}" for line in lines if not line.codes]
     note = ["", "Not packaged, as there is nothing to serve, or not on this data:", ""]
@@ -225,4 +240,4 @@ def _line(swept: Swept) -> str:
         f"{code} {count}" for code, count in sorted(swept.codes.items()) if code != "ok"
     )
     counts = f"{swept.codes.total()} | {swept.codes['ok']} | {refused} | {len(swept.differing)}"
-    return f"| {swept.name} | {swept.computed} | {counts} |"
+    return f"| {swept.name} | {swept.computed} | {swept.speed_up:.0f} | {counts} |"
