@@ -47,8 +47,10 @@ def _is_artifact(folder: Path) -> bool:
     )
 
 
-def write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
-    """Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
+def write(manifest: Manifest, file: Path, compiled: dict[str, bytes], out: Path) -> None:
+    """Write the model's file, its compiled files and the manifest.
+
+    Write beside ``out`` first, then rename, so that nobody sees half an artifact."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         folder = Path(scratch) / "artifact"
@@ -57,8 +59,8 @@ def write(manifest: Manifest, file: Path, graph: bytes, out: Path) -> None:
         with (folder / file.name).open("rb") as copied:
             if hashlib.file_digest(copied, "sha256").hexdigest() != manifest.files[file.name]:
                 raise StartupError(f"{file} changed while it was packaged; run this again.")
-        if manifest.onnx:
-            (folder / manifest.onnx.file).write_bytes(graph)
+        for name, data in compiled.items():
+            (folder / name).write_bytes(data)
         manifest.write(folder)
         replaced = Path(scratch) / "replaced"
         try:

@@ -1,0 +1,308 @@
+"""Splits a pipeline on mixed columns: tables for values, and a pipeline that takes floats.
+
+The pipeline on floats has the fitted steps of the original, so it converts to ONNX like one that
+was fitted on numbers. Whatever is assumed here wrongly shows when the answers are compared.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import _safe_indexing
+
+from azureml_scoring.inputs.contract import ANY, DATETIME, TEXT, Contract
+from azureml_scoring.models.engines.column_tables import (
+    ColumnTables,
+    Number,
+    ValueTable,
+    is_missing,
+)
+from azureml_scoring.models.estimators.fitted_columns import fitted_columns
+from azureml_scoring.models.estimators.predictor import Predictor
+from mlops.parity import NotProven
+from mlops.value_tables import FiniteColumn, NotByColumn, finite_column, tabulate
+
+Take = Callable[[Any], Any]
+"""The model's input -> the columns that a transformer of it gets."""
+
+
+@dataclass(frozen=True)
+class FloatPipeline:
+    """``estimator`` takes the floats that ``tables`` make of a row.
+
+    columns: the finite columns, with their values.
+    unchanged: for each float that the second step gets, the column that it is the number of, or
+        None.
+    """
+
+    estimator: Any
+    tables: ColumnTables
+    columns: list[FiniteColumn]
+    unchanged: list[int | None]
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """1 if a column's value is missing, else 0."""
+
+    column: int
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One float of a table, by the table's number."""
+
+    table: int
+    place: int = 0
+
+
+_Float = Number | _Gap | _Cell
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A part of the new pipeline: floats, or other nodes side by side; then fitted steps."""
+
+    floats: Sequence[_Float] = ()
+    nodes: Sequence[_Node] = ()
+    steps: Sequence[Any] = ()
+
+
+def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> FloatPipeline:
+    """Split a fitted pipeline. ``sample``: objects, (rows, features). Raises NotProven."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    steps = [estimator]
+    while isinstance(steps[0], Pipeline):
+        steps = [*_steps(steps[0]), *steps[1:]]
+    if hasattr(steps[0], "predict"):
+        raise NotProven(
+            f"{type(steps[0]).__name__} takes texts, categories or booleans itself; put an encoder "
+            f"before it, in a ColumnTransformer"
+        )
+    with warnings.catch_warnings(action="ignore"):
+        splitter = _Splitter(estimator, contract, sample)
+        node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)
+    return splitter.result(node, steps[1:])
+
+
+class _Splitter:
+    """Collects the floats that the parts of a pipeline need."""
+
+    def __init__(self, estimator: Any, contract: Contract, sample: np.ndarray) -> None:
+        self._features = contract.features
+        self._input = Predictor(estimator, contract).model_input
+        self._sample = sample
+        missing = np.array([[is_missing(value) for value in row] for row in sample])
+        self._base = sample[missing.sum(axis=1).argmin()].tolist()
+        self._tables: list[ValueTable] = []
+        self._columns: dict[int, FiniteColumn] = {}
+
+    def result(self, node: _Node, steps: Sequence[Any]) -> FloatPipeline:
+        floats = list(dict.fromkeys(_floats(node)))
+        numbers = [each for each in floats if isinstance(each, Number)]
+        gaps = [each for each in floats if isinstance(each, _Gap)]
+        cells = [_Cell(n, k) for n, table in enumerate(self._tables) for k in range(table.width)]
+        order: list[_Float] = [*numbers, *gaps, *cells]
+        index = {each: place for place, each in enumerate(order)}
+        tables = ColumnTables(
+            tuple(numbers), tuple(gap.column for gap in gaps), tuple(self._tables)
+        )
+        columns = _built(node, index, tables.width)
+        return FloatPipeline(
+            Pipeline([("columns", columns), *((f"step{n}", step) for n, step in enumerate(steps))]),
+            tables,
+            list(self._columns.values()),
+            _unchanged(columns, numbers, tables.width),
+        )
+
+    def node(self, part: Any, places: Sequence[int], take: Take) -> _Node:
+        """Return a transformer of some columns as a node. Raises NotProven."""
+        if _is_identity(part):
+            return _Node([self._number(place, take, k) for k, place in enumerate(places)])
+        why = NotByColumn("")
+        if columns := self._finite(part, places):
+            try:
+                return _Node(self._tabulated(part, columns, take))
+            except NotByColumn as error:
+                why = error
+        if isinstance(part, Pipeline):
+            return self._of_pipeline(part, places, take)
+        if isinstance(part, ColumnTransformer | FeatureUnion):
+            return self._of_union(part, places, take)
+        if any(self._features[place].dtype in (TEXT, DATETIME, ANY) for place in places):
+            names = ", ".join(str(self._features[place].name or place) for place in places[:3])
+            raise NotProven(
+                f"{type(part).__name__} of {names} is no table: {why}"
+                if str(why)
+                else f"{type(part).__name__} of {names} is no table of values"
+            )
+        floats = [self._number(place, take, k) for k, place in enumerate(places)]
+        if isinstance(part, MissingIndicator) and np.isnan(part.missing_values):
+            return _Node([_Gap(places[k]) for k in part.features_])
+        if isinstance(part, SimpleImputer) and (filled := _filled(part, floats, places)):
+            return _Node(filled)
+        return _Node(floats, steps=[part])
+
+    def _of_pipeline(self, part: Pipeline, places: Sequence[int], take: Take) -> _Node:
+        first, *rest = _steps(part)
+        node = self.node(first, places, take)
+        return _Node(node.floats, node.nodes, [*node.steps, *rest])
+
+    def _of_union(self, part: Any, places: Sequence[int], take: Take) -> _Node:
+        if part.transformer_weights:
+            raise NotProven("the outputs of its transformers have weights")
+        if isinstance(part, FeatureUnion):
+            return _Node(
+                nodes=[
+                    self.node(inner, places, take)
+                    for _, inner in part.transformer_list
+                    if inner != "drop"
+                ]
+            )
+        nodes = []
+        for name, inner, columns in part.transformers_:
+            own = [places[k] for k in part._transformer_to_input_indices[name]]
+            if own and not (isinstance(inner, str) and inner == "drop"):
+                nodes.append(self.node(inner, own, _taking(take, columns)))
+        return _Node(nodes=nodes)
+
+    def _finite(self, part: Any, places: Sequence[int]) -> list[FiniteColumn]:
+        """Return the columns with their values if all have few, else none."""
+        known = fitted_columns(part, len(places))
+        columns = []
+        for place, fitted in zip(places, known, strict=True):
+            feature = self._features[place]
+            values = list(fitted.categories)
+            if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):
+                return []
+            if not feature.numeric:
+                values += [v for v in dict.fromkeys(self._sample[:, place]) if v is not None]
+            columns.append(finite_column(place, feature, values))
+        return columns
+
+    def _tabulated(self, part: Any, columns: list[FiniteColumn], take: Take) -> list[_Float]:
+        def transform(X: np.ndarray) -> np.ndarray:
+            return _dense(part.transform(take(self._input(X))))
+
+        tables, outputs = tabulate(transform, columns, self._base)
+        begin = len(self._tables)
+        self._tables += tables
+        self._columns |= {column.place: column for column in columns}
+        return [_Cell(begin + table, place) for table, place in outputs]
+
+    def _number(self, place: int, take: Take, position: int) -> _Float:
+        """Return a column's own number; that of a boolean or a category from a table."""
+        feature = self._features[place]
+        if feature.numeric:
+            return Number(place)
+        column = finite_column(place, feature, list(self._sample[:, place]))
+
+        def transform(X: np.ndarray) -> np.ndarray:
+            values = _safe_indexing(take(self._input(X)), [position], axis=1)
+            return np.asarray(values, dtype=object).astype(np.float64)
+
+        if feature.dtype in (TEXT, DATETIME, ANY):
+            raise NotProven(f"{column.name} is no number, and no encoder makes it one")
+        try:
+            tables, _ = tabulate(transform, [column], self._base)
+        except NotByColumn as error:
+            raise NotProven(f"{column.name} is no number: {error}") from None
+        self._tables += tables
+        self._columns[place] = column
+        return _Cell(len(self._tables) - 1)
+
+
+def _steps(pipeline: Pipeline) -> list[Any]:
+    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+
+
+def _taking(take: Take, columns: Any) -> Take:
+    return lambda X: _safe_indexing(take(X), columns, axis=1)
+
+
+def _is_identity(part: Any) -> bool:
+    if isinstance(part, FunctionTransformer):
+        return part.func is None
+    return part is None or (isinstance(part, str) and part == "passthrough")
+
+
+def _filled(
+    imputer: SimpleImputer, floats: list[_Float], places: Sequence[int]
+) -> list[_Float] | None:
+    """Return the floats of an imputer that fills gaps with numbers, else None."""
+    fills = np.asarray(imputer.statistics_)
+    usual = isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)
+    if not usual or fills.dtype.kind not in "fiu" or not np.isfinite(fills).all():
+        return None
+    if not all(isinstance(each, Number) for each in floats):
+        return None
+    filled: list[_Float] = [
+        Number(place, float(fill)) for place, fill in zip(places, fills, strict=True)
+    ]
+    indicator = imputer.indicator_ if imputer.add_indicator else None
+    gaps = [] if indicator is None else [_Gap(places[k]) for k in indicator.features_]
+    return filled + gaps
+
+
+def _dense(output: Any) -> np.ndarray:
+    if hasattr(output, "toarray"):
+        output = output.toarray()
+    try:
+        floats: np.ndarray = np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise NotByColumn("it gives no numbers") from None
+    if floats.ndim != 2:
+        raise NotByColumn("it gives no table")
+    return floats
+
+
+def _floats(node: _Node) -> list[_Float]:
+    return [*node.floats, *(each for inner in node.nodes for each in _floats(inner))]
+
+
+def _built(node: _Node, index: dict[_Float, int], width: int) -> Any:
+    """Return a node as a fitted transformer of all floats."""
+    if node.nodes:
+        parts = [_child(inner, index, width) for inner in node.nodes]
+    else:
+        parts = [("passthrough", [index[each] for each in node.floats])]
+    parts = [(part, places) for part, places in parts if places]
+    columns = ColumnTransformer(
+        [(f"part{n}", "passthrough", places) for n, (_, places) in enumerate(parts)]
+    ).fit(np.zeros((2, width)))
+    # It is fitted on nothing; the parts are.
+    columns.transformers_ = [
+        (name, inner if isinstance(part, str) else part, places)
+        for (part, _), (name, inner, places) in zip(parts, columns.transformers_, strict=False)
+    ]
+    return _chained(columns, node.steps)
+
+
+def _child(node: _Node, index: dict[_Float, int], width: int) -> tuple[Any, list[int]]:
+    if node.nodes:
+        return _built(node, index, width), list(range(width))
+    places = [index[each] for each in node.floats]
+    return (_chained(None, node.steps) if node.steps else "passthrough"), places
+
+
+def _chained(first: Any, steps: Sequence[Any]) -> Any:
+    steps = [*([] if first is None else [first]), *steps]
+    if len(steps) == 1:
+        return steps[0]
+    return Pipeline([(f"step{n}", step) for n, step in enumerate(steps)])
+
+
+def _unchanged(columns: Any, numbers: list[Number], width: int) -> list[int | None]:
+    """Return for each output the column whose number it is, or None."""
+    marks = np.arange(1, width + 1) + np.pi
+    (outputs,) = columns.transform(marks[None])
+    sources = {mark: number.column for mark, number in zip(marks.tolist(), numbers, strict=False)}
+    return [sources.get(output) for output in outputs.tolist()]
