@@ -28,6 +28,7 @@ from azureml_scoring.models.engines.column_tables import (
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.parity import NotProven
+from mlops.read_as import listed
 from mlops.value_tables import FiniteColumn, NotByColumn, finite_column, tabulate
 
 Take = Callable[[Any], Any]
@@ -90,7 +91,7 @@ def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> Fl
     with warnings.catch_warnings(action="ignore"):
         splitter = _Splitter(estimator, contract, sample)
         node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)
-    return splitter.result(node, steps[1:])
+        return splitter.result(node, steps[1:])
 
 
 class _Splitter:
@@ -127,25 +128,25 @@ class _Splitter:
         """Return a transformer of some columns as a node. Raises NotProven."""
         if _is_identity(part):
             return _Node([self._number(place, take, k) for k, place in enumerate(places)])
-        why = NotByColumn("")
+        why = "it computes with them"
         if columns := self._finite(part, places):
             try:
                 return _Node(self._tabulated(part, columns, take))
             except NotByColumn as error:
-                why = error
+                why = str(error)
         if isinstance(part, Pipeline):
             return self._of_pipeline(part, places, take)
         if isinstance(part, ColumnTransformer | FeatureUnion):
             return self._of_union(part, places, take)
+        return self._of_numbers(part, places, take, why)
+
+    def _of_numbers(self, part: Any, places: Sequence[int], take: Take, why: str) -> _Node:
+        """Return a transformer of numbers; ``why``: it is no table."""
         if any(self._features[place].dtype in (TEXT, DATETIME, ANY) for place in places):
-            names = ", ".join(str(self._features[place].name or place) for place in places[:3])
-            raise NotProven(
-                f"{type(part).__name__} of {names} is no table: {why}"
-                if str(why)
-                else f"{type(part).__name__} of {names} is no table of values"
-            )
+            names = listed([str(self._features[place].name or place) for place in places])
+            raise NotProven(f"{type(part).__name__} can't be a table of {names}: {why}")
         floats = [self._number(place, take, k) for k, place in enumerate(places)]
-        if isinstance(part, MissingIndicator) and np.isnan(part.missing_values):
+        if isinstance(part, MissingIndicator) and _is_nan(part.missing_values):
             return _Node([_Gap(places[k]) for k in part.features_])
         if isinstance(part, SimpleImputer) and (filled := _filled(part, floats, places)):
             return _Node(filled)
@@ -234,13 +235,20 @@ def _is_identity(part: Any) -> bool:
     return part is None or (isinstance(part, str) and part == "passthrough")
 
 
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and np.isnan(value)
+
+
 def _filled(
     imputer: SimpleImputer, floats: list[_Float], places: Sequence[int]
 ) -> list[_Float] | None:
     """Return the floats of an imputer that fills gaps with numbers, else None."""
     fills = np.asarray(imputer.statistics_)
-    usual = isinstance(imputer.missing_values, float) and np.isnan(imputer.missing_values)
-    if not usual or fills.dtype.kind not in "fiu" or not np.isfinite(fills).all():
+    if (
+        not _is_nan(imputer.missing_values)
+        or fills.dtype.kind not in "fiu"
+        or not np.isfinite(fills).all()
+    ):
         return None
     if not all(isinstance(each, Number) for each in floats):
         return None
@@ -301,8 +309,11 @@ def _chained(first: Any, steps: Sequence[Any]) -> Any:
 
 
 def _unchanged(columns: Any, numbers: list[Number], width: int) -> list[int | None]:
-    """Return for each output the column whose number it is, or None."""
+    """Return for each output the column whose number it is, or None; nothing if it is not known."""
     marks = np.arange(1, width + 1) + np.pi
-    (outputs,) = columns.transform(marks[None])
+    try:
+        (outputs,) = columns.transform(marks[None])
+    except Exception:  # a step may refuse such numbers
+        return []
     sources = {mark: number.column for mark, number in zip(marks.tolist(), numbers, strict=False)}
     return [sources.get(output) for output in outputs.tolist()]

@@ -146,7 +146,8 @@ class _Answers:
     def varying(self, base: np.ndarray) -> np.ndarray:
         """Return a mask of the outputs that depend on this column."""
         rows = [row for row in (*self._known, self._other, self._missing) if row is not None]
-        return (~_same(np.array(rows).reshape(-1, len(base)), base)).any(axis=0)
+        varying: np.ndarray = np.any(~_same(np.array(rows).reshape(-1, len(base)), base), axis=0)
+        return varying
 
     def table(self, outputs: np.ndarray) -> ValueTable:
         """Return the table of these outputs; values of equal floats are one group."""
@@ -207,7 +208,8 @@ def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return np.asarray((one == other) | (np.isnan(one) & np.isnan(other)))
+    same: np.ndarray = np.isclose(one, other, rtol=0, atol=0, equal_nan=True)
+    return same
 
 
 def _as_typed(value: Any, feature: Feature) -> Scalar:

@@ -21,10 +21,12 @@ class TableEncoder:
         self.numbers = len(tables.numbers)
         self._width = tables.width
         self._number_columns = [number.column for number in tables.numbers]
-        fills = [(place, n.fill) for place, n in enumerate(tables.numbers) if n.fill is not None]
-        self._filled = [place for place, _ in fills]
-        self._fills = np.array([fill for _, fill in fills])
-        self._row_fills = fills
+        self._filled = [
+            (place, number.fill)
+            for place, number in enumerate(tables.numbers)
+            if number.fill is not None
+        ]
+        self._fills = np.array([number.fill for number in tables.numbers], dtype=np.float64)
         self._gaps = list(tables.gaps)
         self._lookups = [_Lookup(table) for table in tables.tables]
         self._row_lookups = [(lookup.column, lookup.row_of, lookup) for lookup in self._lookups]
@@ -41,7 +43,7 @@ class TableEncoder:
     def _row(self, row: list[Any]) -> list[float] | None:
         """Return one row's floats: for so few, lists are quicker than arrays."""
         floats = [row[column] for column in self._number_columns]
-        for place, fill in self._row_fills:
+        for place, fill in self._filled:
             if floats[place] != floats[place]:
                 floats[place] = fill
         for column in self._gaps:
@@ -60,16 +62,16 @@ class TableEncoder:
         if end:
             floats[:, :end] = np.array([columns[j] for j in self._number_columns], np.float64).T
         if self._filled:
-            filled = floats[:, self._filled]
-            floats[:, self._filled] = np.where(np.isnan(filled), self._fills, filled)
+            numbers = floats[:, :end]
+            np.copyto(numbers, self._fills, where=np.isnan(numbers))
         for column in self._gaps:
             floats[:, end] = [is_missing(value) for value in columns[column]]
             end += 1
         for lookup in self._lookups:
-            groups = lookup.groups(columns[lookup.column])
-            if (refused := groups == REFUSED).any():
+            groups, refused = lookup.groups(columns[lookup.column])
+            if refused is not None:
                 known = ~refused if known is None else known & ~refused
-            floats[:, end : end + lookup.width] = lookup.floats[groups]
+            floats[:, end : end + lookup.width] = lookup.floats.take(groups, axis=0)
             end += lookup.width
         return floats, known
 
@@ -100,12 +102,15 @@ class _Lookup:
         """Return the floats of a value that is not in the table; None if it is refused."""
         return self._group_rows[self._rare(value)]
 
-    def groups(self, values: list[Any]) -> np.ndarray:
+    def groups(self, values: list[Any]) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return the groups of a column's values, and a mask of refused ones, or None."""
         groups = np.fromiter(map(self._groups.get, values, repeat(UNKNOWN)), np.intp, len(values))
-        if groups.min() == UNKNOWN:
-            for place in np.flatnonzero(groups == UNKNOWN):
-                groups[place] = self._rare(values[place])
-        return groups
+        if groups.min() != UNKNOWN:
+            return groups, None
+        for place in np.flatnonzero(groups == UNKNOWN):
+            groups[place] = self._rare(values[place])
+        refused = groups == REFUSED
+        return groups, refused if refused.any() else None
 
     def _rare(self, value: Any) -> int:
         return self._missing if is_missing(value) else self._other
