@@ -158,10 +158,8 @@ def test_the_pipeline_on_floats_answers_as_the_estimator_does(name: str):
 def compare(made: Any, measured: Measurement, estimator: Any) -> int:
     encoder, direct = TableEncoder(made.tables), Predictor(estimator, measured.contract)
     compared = 0
-    for _, rows in MixedRows(measured.numbers, measured.contract, made).sets([]):
-        rows = rows[:100]
-        if not len(rows):
-            continue
+    sets = MixedRows(measured.numbers, measured.contract, made).sets([])
+    for rows in (rows[:100] for _, rows in sets if len(rows)):
         floats, known = encoder.encode(rows)
         own = np.ones(len(rows), bool) if known is None else known
         own &= ~np.isnan(floats[:, : encoder.numbers]).any(axis=1)

@@ -92,5 +92,5 @@ def test_damaged_tables_stop_the_start(change: dict[str, Any]):
     """The error says what to do."""
     document = json.loads(TABLES.to_bytes())
     document["tables"][0] |= change
-    with pytest.raises(StartupError, match="tables.json is damaged .* package the model again"):
+    with pytest.raises(StartupError, match=r"tables\.json is damaged .* package the model again"):
         ColumnTables.of(json.dumps(document).encode(), "tables.json")
