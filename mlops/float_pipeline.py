@@ -7,7 +7,7 @@ was fitted on numbers. Whatever is assumed here wrongly shows when the answers a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,19 +161,17 @@ class _Splitter:
         if part.transformer_weights:
             raise NotProven("the outputs of its transformers have weights")
         if isinstance(part, FeatureUnion):
-            return _Node(
-                nodes=[
-                    self.node(inner, places, take)
-                    for _, inner in part.transformer_list
-                    if inner != "drop"
-                ]
+            return _joined(
+                self.node(inner, places, take)
+                for _, inner in part.transformer_list
+                if inner != "drop"
             )
         nodes = []
         for name, inner, columns in part.transformers_:
             own = [places[k] for k in part._transformer_to_input_indices[name]]
             if own and not (isinstance(inner, str) and inner == "drop"):
                 nodes.append(self.node(inner, own, _taking(take, columns)))
-        return _Node(nodes=nodes)
+        return _joined(nodes)
 
     def _finite(self, part: Any, places: Sequence[int]) -> list[FiniteColumn]:
         """Return the columns with their values if all have few, else none."""
@@ -219,6 +217,19 @@ class _Splitter:
         self._tables += tables
         self._columns[place] = column
         return _Cell(len(self._tables) - 1)
+
+
+def _joined(nodes: Iterable[_Node]) -> _Node:
+    """Return nodes side by side as one; neighbours of which no step takes the floats are one."""
+    joined: list[_Node] = []
+    for node in nodes:
+        inner = [node] if node.steps or not node.nodes else node.nodes
+        for each in inner:
+            if joined and not any((each.steps, each.nodes, joined[-1].steps, joined[-1].nodes)):
+                joined[-1] = _Node([*joined[-1].floats, *each.floats])
+            else:
+                joined.append(each)
+    return joined[0] if len(joined) == 1 else _Node(nodes=joined)
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:
