@@ -7,7 +7,7 @@ was fitted on numbers. Whatever is assumed here wrongly shows when the answers a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +27,11 @@ from azureml_scoring.models.engines.column_tables import (
 )
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.predictor import Predictor
+from mlops.finite_columns import FiniteColumn, finite_column
+from mlops.float_nodes import Cell, Float, Gap, Node, built, floats_of, joined, unchanged
 from mlops.parity import NotProven
 from mlops.read_as import listed
-from mlops.value_tables import FiniteColumn, NotByColumn, finite_column, tabulate
+from mlops.value_tables import NotByColumn, tabulate
 
 Take = Callable[[Any], Any]
 """The model's input -> the columns that a transformer of it gets."""
@@ -48,33 +50,6 @@ class FloatPipeline:
     tables: ColumnTables
     columns: list[FiniteColumn]
     unchanged: list[int | None]
-
-
-@dataclass(frozen=True)
-class _Gap:
-    """1 if a column's value is missing, else 0."""
-
-    column: int
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """One float of a table, by the table's number."""
-
-    table: int
-    place: int = 0
-
-
-_Float = Number | _Gap | _Cell
-
-
-@dataclass(frozen=True)
-class _Node:
-    """A part of the new pipeline: floats, or other nodes side by side; then fitted steps."""
-
-    floats: Sequence[_Float] = ()
-    nodes: Sequence[_Node] = ()
-    steps: Sequence[Any] = ()
 
 
 def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> FloatPipeline:
@@ -106,32 +81,32 @@ class _Splitter:
         self._tables: list[ValueTable] = []
         self._columns: dict[int, FiniteColumn] = {}
 
-    def result(self, node: _Node, steps: Sequence[Any]) -> FloatPipeline:
-        floats = list(dict.fromkeys(_floats(node)))
+    def result(self, node: Node, steps: Sequence[Any]) -> FloatPipeline:
+        floats = list(dict.fromkeys(floats_of(node)))
         numbers = [each for each in floats if isinstance(each, Number)]
-        gaps = [each for each in floats if isinstance(each, _Gap)]
-        cells = [_Cell(n, k) for n, table in enumerate(self._tables) for k in range(table.width)]
-        order: list[_Float] = [*numbers, *gaps, *cells]
+        gaps = [each for each in floats if isinstance(each, Gap)]
+        cells = [Cell(n, k) for n, table in enumerate(self._tables) for k in range(table.width)]
+        order: list[Float] = [*numbers, *gaps, *cells]
         index = {each: place for place, each in enumerate(order)}
         tables = ColumnTables(
             tuple(numbers), tuple(gap.column for gap in gaps), tuple(self._tables)
         )
-        columns = _built(node, index, tables.width)
+        columns = built(node, index, tables.width)
         return FloatPipeline(
             Pipeline([("columns", columns), *((f"step{n}", step) for n, step in enumerate(steps))]),
             tables,
             list(self._columns.values()),
-            _unchanged(columns, numbers, tables.width),
+            unchanged(columns, numbers, tables.width),
         )
 
-    def node(self, part: Any, places: Sequence[int], take: Take) -> _Node:
+    def node(self, part: Any, places: Sequence[int], take: Take) -> Node:
         """Return a transformer of some columns as a node. Raises NotProven."""
         if _is_identity(part):
-            return _Node([self._number(place, take, k) for k, place in enumerate(places)])
+            return Node([self._number(place, take, k) for k, place in enumerate(places)])
         why = "it computes with them"
         if columns := self._finite(part, places):
             try:
-                return _Node(self._tabulated(part, columns, take))
+                return Node(self._tabulated(part, columns, take))
             except NotByColumn as error:
                 why = str(error)
         if isinstance(part, Pipeline):
@@ -140,28 +115,28 @@ class _Splitter:
             return self._of_union(part, places, take)
         return self._of_numbers(part, places, take, why)
 
-    def _of_numbers(self, part: Any, places: Sequence[int], take: Take, why: str) -> _Node:
+    def _of_numbers(self, part: Any, places: Sequence[int], take: Take, why: str) -> Node:
         """Return a transformer of numbers; ``why``: it is no table."""
         if any(self._features[place].dtype in (TEXT, DATETIME, ANY) for place in places):
             names = listed([str(self._features[place].name or place) for place in places])
             raise NotProven(f"{type(part).__name__} can't be a table of {names}: {why}")
         floats = [self._number(place, take, k) for k, place in enumerate(places)]
         if isinstance(part, MissingIndicator) and _is_nan(part.missing_values):
-            return _Node([_Gap(places[k]) for k in part.features_])
+            return Node([Gap(places[k]) for k in part.features_])
         if isinstance(part, SimpleImputer) and (filled := _filled(part, floats, places)):
-            return _Node(filled)
-        return _Node(floats, steps=[part])
+            return Node(filled)
+        return Node(floats, steps=[part])
 
-    def _of_pipeline(self, part: Pipeline, places: Sequence[int], take: Take) -> _Node:
+    def _of_pipeline(self, part: Pipeline, places: Sequence[int], take: Take) -> Node:
         first, *rest = _steps(part)
         node = self.node(first, places, take)
-        return _Node(node.floats, node.nodes, [*node.steps, *rest])
+        return Node(node.floats, node.nodes, [*node.steps, *rest])
 
-    def _of_union(self, part: Any, places: Sequence[int], take: Take) -> _Node:
+    def _of_union(self, part: Any, places: Sequence[int], take: Take) -> Node:
         if part.transformer_weights:
             raise NotProven("the outputs of its transformers have weights")
         if isinstance(part, FeatureUnion):
-            return _joined(
+            return joined(
                 self.node(inner, places, take)
                 for _, inner in part.transformer_list
                 if inner != "drop"
@@ -171,7 +146,7 @@ class _Splitter:
             own = [places[k] for k in part._transformer_to_input_indices[name]]
             if own and not (isinstance(inner, str) and inner == "drop"):
                 nodes.append(self.node(inner, own, _taking(take, columns)))
-        return _joined(nodes)
+        return joined(nodes)
 
     def _finite(self, part: Any, places: Sequence[int]) -> list[FiniteColumn]:
         """Return the columns with their values if all have few, else none."""
@@ -187,7 +162,7 @@ class _Splitter:
             columns.append(finite_column(place, feature, values))
         return columns
 
-    def _tabulated(self, part: Any, columns: list[FiniteColumn], take: Take) -> list[_Float]:
+    def _tabulated(self, part: Any, columns: list[FiniteColumn], take: Take) -> list[Float]:
         def transform(X: np.ndarray) -> np.ndarray:
             return _dense(part.transform(take(self._input(X))))
 
@@ -195,9 +170,9 @@ class _Splitter:
         begin = len(self._tables)
         self._tables += tables
         self._columns |= {column.place: column for column in columns}
-        return [_Cell(begin + table, place) for table, place in outputs]
+        return [Cell(begin + table, place) for table, place in outputs]
 
-    def _number(self, place: int, take: Take, position: int) -> _Float:
+    def _number(self, place: int, take: Take, position: int) -> Float:
         """Return a column's own number; that of a boolean or a category from a table."""
         feature = self._features[place]
         if feature.numeric:
@@ -216,20 +191,7 @@ class _Splitter:
             raise NotProven(f"{column.name} is no number: {error}") from None
         self._tables += tables
         self._columns[place] = column
-        return _Cell(len(self._tables) - 1)
-
-
-def _joined(nodes: Iterable[_Node]) -> _Node:
-    """Return nodes side by side as one; neighbours of which no step takes the floats are one."""
-    joined: list[_Node] = []
-    for node in nodes:
-        inner = [node] if node.steps or not node.nodes else node.nodes
-        for each in inner:
-            if joined and not any((each.steps, each.nodes, joined[-1].steps, joined[-1].nodes)):
-                joined[-1] = _Node([*joined[-1].floats, *each.floats])
-            else:
-                joined.append(each)
-    return joined[0] if len(joined) == 1 else _Node(nodes=joined)
+        return Cell(len(self._tables) - 1)
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:
@@ -251,8 +213,8 @@ def _is_nan(value: Any) -> bool:
 
 
 def _filled(
-    imputer: SimpleImputer, floats: list[_Float], places: Sequence[int]
-) -> list[_Float] | None:
+    imputer: SimpleImputer, floats: list[Float], places: Sequence[int]
+) -> list[Float] | None:
     """Return the floats of an imputer that fills gaps with numbers, else None."""
     fills = np.asarray(imputer.statistics_)
     if (
@@ -263,11 +225,11 @@ def _filled(
         return None
     if not all(isinstance(each, Number) for each in floats):
         return None
-    filled: list[_Float] = [
+    filled: list[Float] = [
         Number(place, float(fill)) for place, fill in zip(places, fills, strict=True)
     ]
     indicator = imputer.indicator_ if imputer.add_indicator else None
-    gaps = [] if indicator is None else [_Gap(places[k]) for k in indicator.features_]
+    gaps = [] if indicator is None else [Gap(places[k]) for k in indicator.features_]
     return filled + gaps
 
 
@@ -281,50 +243,3 @@ def _dense(output: Any) -> np.ndarray:
     if floats.ndim != 2:
         raise NotByColumn("it gives no table")
     return floats
-
-
-def _floats(node: _Node) -> list[_Float]:
-    return [*node.floats, *(each for inner in node.nodes for each in _floats(inner))]
-
-
-def _built(node: _Node, index: dict[_Float, int], width: int) -> Any:
-    """Return a node as a fitted transformer of all floats."""
-    if node.nodes:
-        parts = [_child(inner, index, width) for inner in node.nodes]
-    else:
-        parts = [("passthrough", [index[each] for each in node.floats])]
-    parts = [(part, places) for part, places in parts if places]
-    columns = ColumnTransformer(
-        [(f"part{n}", "passthrough", places) for n, (_, places) in enumerate(parts)]
-    ).fit(np.zeros((2, width)))
-    # It is fitted on nothing; the parts are.
-    columns.transformers_ = [
-        (name, inner if isinstance(part, str) else part, places)
-        for (part, _), (name, inner, places) in zip(parts, columns.transformers_, strict=False)
-    ]
-    return _chained(columns, node.steps)
-
-
-def _child(node: _Node, index: dict[_Float, int], width: int) -> tuple[Any, list[int]]:
-    if node.nodes:
-        return _built(node, index, width), list(range(width))
-    places = [index[each] for each in node.floats]
-    return (_chained(None, node.steps) if node.steps else "passthrough"), places
-
-
-def _chained(first: Any, steps: Sequence[Any]) -> Any:
-    steps = [*([] if first is None else [first]), *steps]
-    if len(steps) == 1:
-        return steps[0]
-    return Pipeline([(f"step{n}", step) for n, step in enumerate(steps)])
-
-
-def _unchanged(columns: Any, numbers: list[Number], width: int) -> list[int | None]:
-    """Return for each output the column whose number it is, or None; nothing if it is not known."""
-    marks = np.arange(1, width + 1) + np.pi
-    try:
-        (outputs,) = columns.transform(marks[None])
-    except Exception:  # a step may refuse such numbers
-        return []
-    sources = {mark: number.column for mark, number in zip(marks.tolist(), numbers, strict=False)}
-    return [sources.get(output) for output in outputs.tolist()]
