@@ -61,26 +61,49 @@ def floats_of(node: Node) -> list[Float]:
 def built(node: Node, index: dict[Float, int], width: int) -> Any:
     """Return a node as a fitted transformer of all floats."""
     if node.nodes:
-        parts = [_child(inner, index, width) for inner in node.nodes]
+        columns = _side_by_side([_child(inner, index, width) for inner in node.nodes], width)
     else:
-        parts = [("passthrough", [index[each] for each in node.floats])]
-    parts = [(part, places) for part, places in parts if places]
-    columns = ColumnTransformer(
-        [(f"part{n}", "passthrough", places) for n, (_, places) in enumerate(parts)]
-    ).fit(np.zeros((2, width)))
-    # The fit on zeros is for its own attributes; its parts are the fitted steps of the original.
-    columns.transformers_ = [
-        (name, inner if isinstance(part, str) else part, places)
-        for (part, _), (name, inner, places) in zip(parts, columns.transformers_, strict=False)
-    ]
+        columns = _side_by_side([("passthrough", [index[each] for each in node.floats])], width)
     return _chained(columns, node.steps)
 
 
-def _child(node: Node, index: dict[Float, int], width: int) -> tuple[Any, list[int]]:
+Part = tuple[Any, list[int]]
+"""A fitted transformer, or "passthrough", and the places of its floats."""
+
+
+def _child(node: Node, index: dict[Float, int], width: int) -> Part:
     if node.nodes:
         return built(node, index, width), list(range(width))
     places = [index[each] for each in node.floats]
-    return (_chained(None, node.steps) if node.steps else "passthrough"), places
+    if not node.steps:
+        return "passthrough", places
+    if _reordered(places, width):
+        columns = _side_by_side([("passthrough", places)], width)
+        return _chained(columns, node.steps), list(range(width))
+    return _chained(None, node.steps), places
+
+
+def _side_by_side(parts: list[Part], width: int) -> ColumnTransformer:
+    """Return the parts as one transformer. It is fitted on zeros, the parts are the original's."""
+    whole: list[Part] = []
+    for part, places in parts:
+        if _reordered(places, width):
+            whole += [("passthrough", places[:1]), ("passthrough", places[1:])]
+        elif places:
+            whole.append((part, places))
+    columns = ColumnTransformer(
+        [(f"part{n}", "passthrough", places) for n, (_, places) in enumerate(whole)]
+    ).fit(np.zeros((2, width)))
+    columns.transformers_ = [
+        (name, inner if isinstance(part, str) else part, places)
+        for (part, _), (name, inner, places) in zip(whole, columns.transformers_, strict=False)
+    ]
+    return columns
+
+
+def _reordered(places: list[int], width: int) -> bool:
+    """Tell whether these are all floats in another order, which skl2onnx does not notice."""
+    return len(places) == width and places != list(range(width))
 
 
 def _chained(first: Any, steps: Sequence[Any]) -> Any:

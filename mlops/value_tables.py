@@ -90,13 +90,13 @@ class _Answers:
             own = (row[outputs] + 0.0).tolist()
             return groups.setdefault(tuple(map(repr, own)), len(groups))  # NaN is not equal to NaN
 
+        other, missing = group(self._other), group(self._missing)
         numbers = list(map(group, self._known))
         taken = [
             (value, n)
             for value, n in zip(self._column.known, numbers, strict=True)
-            if n is not None
+            if n not in (None, other)  # else the sample's values would be in the file
         ]
-        other, missing = group(self._other), group(self._missing)
         cells = [
             (number, place, None if cell == "nan" else float(cell))
             for row, number in groups.items()

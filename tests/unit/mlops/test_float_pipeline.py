@@ -26,11 +26,13 @@ from sklearn.preprocessing import (
 import mixed_models
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.golden_check import batch_of
 from examples import at_most
 from mlops.float_pipeline import float_pipeline
+from mlops.graphs import onnx_graphs
 from mlops.measure import Measurement, measure
 from mlops.mixed_rows import MixedRows
 from mlops.parity import NotProven
@@ -225,6 +227,28 @@ def test_a_booster_with_categories_of_its_own_says_what_to_do():
     estimator = HistGradientBoostingClassifier(max_iter=3).fit(frame, TARGET)
     with pytest.raises(NotProven, match="itself; put an encoder before it"):
         split(estimator, frame)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_columns_in_another_order_are_so_in_the_graph_too(scaled: bool):
+    """skl2onnx takes all columns for those in order, and would leave them there."""
+    texts = make_column_transformer((UNKNOWN, ["city"]), remainder="passthrough")
+    frame = FRAME[["siblings", "city", "member"]]
+    steps = [texts, *([StandardScaler()] if scaled else []), LogisticRegression(max_iter=1000)]
+    made, measured = split(make_pipeline(*steps).fit(frame, TARGET), frame)
+    floats, _ = TableEncoder(made.tables).encode(measured.numbers)
+    (graph, *_) = (graph for _, graph in onnx_graphs(made.estimator, made.tables.width))
+    _, given = open_session(graph).run(None, {"X": floats})
+    np.testing.assert_allclose(given, made.estimator.predict_proba(floats), atol=1e-6)
+
+
+def test_values_that_only_the_sample_has_are_not_kept():
+    """The tables hold what the fitted encoders know, and no other data of people."""
+    estimator = make_pipeline(make_column_transformer((IGNORE, CITIES)), LogisticRegression())
+    without = FRAME.assign(city=FRAME["city"].where(FRAME["city"] != "Oslo", "Rome"))
+    made, _ = split(estimator.fit(without, TARGET), FRAME)
+    assert b"Rome" in made.tables.to_bytes()
+    assert b"Oslo" not in made.tables.to_bytes()
 
 
 VALUES = st.sampled_from(["a", "b", "B", "", " a", "é", "10", "nan", "x" * 300])
