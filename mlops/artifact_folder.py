@@ -55,13 +55,14 @@ def _is_artifact(folder: Path) -> bool:
 def write(
     manifest: Manifest,
     sources: Mapping[str, Path],
-    graph: bytes,
+    compiled: Mapping[str, bytes],
     out: Path,
     check: Callable[[Path], None],
 ) -> None:
     """Write beside ``out`` first, then rename, so that nobody sees half an artifact.
 
     sources: name in the manifest -> file to copy.
+    compiled: name in the manifest -> what the file holds.
     check: raises StartupError if what was written must not be kept.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +75,8 @@ def write(
             shutil.copyfile(file, copy)
             if sha256_of(copy) != manifest.files[name]:
                 raise StartupError(f"{file} changed while it was packaged; run this again.")
-        if manifest.onnx:
-            (folder / manifest.onnx.file).write_bytes(graph)
+        for name, data in compiled.items():
+            (folder / name).write_bytes(data)
         manifest.write(folder)
         check(folder)
         replaced = Path(scratch) / "replaced"

@@ -27,16 +27,20 @@ from azureml_scoring.models.engines.onnx_model import (
     OnnxPredictor,
 )
 from azureml_scoring.models.engines.onnx_session import open_session
+from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor
+from mlops.float_pipeline import FloatPipeline
 from mlops.graphs import Converted
+from mlops.mixed_rows import MixedRows
 from mlops.parity import NotProven, Parity, ParityResult
-from mlops.proof_rows import RowSet, as_accepted, huge_rows, row_sets, rows_with_gaps
+from mlops.proof_rows import NumericRows, RowSet, as_accepted
 from mlops.say import Say, silent
 
 if TYPE_CHECKING:
     from azureml_scoring.models.engines.onnx_session import Session
 
 FILE_NAME = "model.onnx"
+TABLES_FILE_NAME = "tables.json"
 NOT_COMPARED = "its answers can't be compared"
 
 FALLBACK_MAGNITUDES = (MAX_MAGNITUDE["float32"], 1e30, 1e15)
@@ -49,8 +53,13 @@ def convert(
     sample: np.ndarray,
     graphs: Iterable[Converted],
     say: Say = silent,
+    mixed: FloatPipeline | None = None,
 ) -> tuple[OnnxModel, bytes]:
-    """Return the first proven graph. ``sample``: floats, (rows, features). Raises NotProven."""
+    """Return the first proven graph. Raises NotProven.
+
+    sample: (rows, features) as the model takes them.
+    mixed: the pipeline that the graphs are of, if the model's columns are mixed.
+    """
     try:
         is_classifier(estimator)
     except Exception as error:  # it has no tags
@@ -62,7 +71,7 @@ def convert(
                 raise graph
             # The rows are meant to overflow.
             with warnings.catch_warnings(action="ignore"):
-                proof = _Proof(graph, estimator, contract, sample, say)
+                proof = _Proof(graph, estimator, contract, sample, say, mixed)
                 return proof.first_proven(
                     _readings(estimator, contract, dtype, proof.outputs)
                 ), graph
@@ -104,7 +113,13 @@ class _Proof:
     """Proves one graph, whose outputs may be read in several ways."""
 
     def __init__(
-        self, data: bytes, estimator: Any, contract: Contract, sample: np.ndarray, say: Say
+        self,
+        data: bytes,
+        estimator: Any,
+        contract: Contract,
+        sample: np.ndarray,
+        say: Say,
+        mixed: FloatPipeline | None,
     ) -> None:
         """Raises NotProven."""
         import onnx
@@ -121,14 +136,20 @@ class _Proof:
         self._direct = Predictor(estimator, contract)
         self._contract = contract
         self._sample = sample
-        self._kinds = list(row_sets(sample, _splits(graph)))
+        self._encoder = TableEncoder(mixed.tables) if mixed else None
+        self._rows = MixedRows(sample, contract, mixed) if mixed else NumericRows(sample, contract)
+        self._kinds = list(self._rows.sets(_splits(graph)))
         self._parity = Parity(self._direct, contract, sample, say)
 
     def first_proven(self, readings: Iterable[OnnxModel]) -> OnnxModel:
         """Return the first reading that is proven, and how far. Raises NotProven."""
         reason = NotProven("")
         for reading in readings:
-            model = dataclasses.replace(reading, flat=self._flat(next(iter(reading.outputs))))
+            model = dataclasses.replace(
+                reading,
+                flat=self._flat(next(iter(reading.outputs))),
+                tables=TABLES_FILE_NAME if self._encoder else None,
+            )
             for largest in self._magnitudes(model):
                 try:
                     return self._proven(dataclasses.replace(model, largest=largest))
@@ -138,7 +159,7 @@ class _Proof:
 
     def _magnitudes(self, model: OnnxModel) -> list[float]:
         """Return limits to prove the model for, the largest first, the last near the sample's."""
-        near = 10 * float(np.nanmax(np.abs(self._sample), initial=1.0))
+        near = 10 * self._rows.largest
         largest = MAX_MAGNITUDE[model.dtype]
         return [
             largest,
@@ -147,7 +168,7 @@ class _Proof:
         ]
 
     def _proven(self, model: OnnxModel) -> OnnxModel:
-        kinds = [*self._kinds, huge_rows(self._sample, model.largest or 0.0)]
+        kinds = [*self._kinds, self._rows.huge(model.largest or 0.0)]
         compared = self._compare(model, kinds)
         if compared.answers < MIN_COMPARED_ANSWERS:
             raise NotProven(
@@ -155,9 +176,8 @@ class _Proof:
                 f"{MIN_COMPARED_ANSWERS:,}"
             )
         model = dataclasses.replace(model, parity=compared.to_json())
-        missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
-        if missing:
-            gaps = ("with missing values", rows_with_gaps(self._sample, missing))
+        if any(feature.missing for feature in self._contract.features):
+            gaps = self._rows.with_gaps()
             with contextlib.suppress(NotProven):  # then the estimator answers such rows
                 lenient = dataclasses.replace(model, missing=True)
                 self._compare(lenient, [gaps])
@@ -182,7 +202,7 @@ class _Proof:
     def _compare(
         self, model: OnnxModel, kinds: Iterable[RowSet], session: Session | None = None
     ) -> ParityResult:
-        compiled = OnnxPredictor(model, session or self._session, self._direct)
+        compiled = OnnxPredictor(model, session or self._session, self._direct, self._encoder)
         return self._parity.compare(compiled, tuple(model.outputs), kinds)
 
 

@@ -27,6 +27,7 @@ from mlops import artifact_folder, jobs
 from mlops.convert import convert
 from mlops.converter import Convert, converter
 from mlops.csv_file import CsvFile
+from mlops.float_pipeline import float_pipeline
 from mlops.golden_selection import GoldenOption
 from mlops.measure import Measurement, measure
 from mlops.needs import Needs
@@ -89,7 +90,7 @@ def package(
             default = source.mlflow.method if source.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
             measurement = measure(estimator, sample, say, default, signed, golden_rows)
-        compiled, graph = _compile(estimator, measurement, graphs, say)
+        compiled, compiled_files = _compile(estimator, measurement, graphs, say)
     _note_on_jobs(estimator, measurement, compiled, say)
     sources = needs.code(say)
     manifest = Manifest(
@@ -98,7 +99,7 @@ def package(
         model_file=source.file.name,
         files={source.file.name: digest}
         | {name: artifact_folder.sha256_of(file) for name, file in sources.items()}
-        | ({compiled.file: hashlib.sha256(graph).hexdigest()} if compiled else {}),
+        | {name: hashlib.sha256(file).hexdigest() for name, file in compiled_files.items()},
         versions=running_versions(),
         contract=measurement.contract,
         golden_rows=measurement.rows,
@@ -112,7 +113,7 @@ def package(
     artifact_folder.write(
         manifest,
         {source.file.name: source.file, **sources},
-        graph,
+        compiled_files,
         out,
         check=lambda folder: needs.check_alone(folder, say),
     )
@@ -156,30 +157,36 @@ def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple
 
 def _compile(
     estimator: Any, measurement: Measurement, graphs: Convert, say: Say
-) -> tuple[OnnxModel | None, bytes]:
+) -> tuple[OnnxModel | None, dict[str, bytes]]:
+    """Return the proven compiled model, if there is one, and its files."""
+    contract, sample = measurement.contract, measurement.numbers
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        if measurement.contract.dtype == object:
-            raise NotProven("it takes texts, categories or booleans")
-        graphs_by_dtype = graphs(estimator, len(measurement.contract.features), say)
-        compiled, graph = convert(
-            estimator, measurement.contract, measurement.numbers, graphs_by_dtype, say
+        mixed = float_pipeline(estimator, contract, sample) if contract.dtype == object else None
+        graphs_by_dtype = (
+            graphs(mixed.estimator, mixed.tables.width, say)
+            if mixed
+            else graphs(estimator, len(contract.features), say)
         )
+        compiled, graph = convert(estimator, contract, sample, graphs_by_dtype, say, mixed)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
         why = error if isinstance(error, NotProven) else reason(error)
         say(f"  note: no ONNX, scikit-learn will answer: {why}")
-        return None, b""
+        return None, {}
     proof = compiled.parity
     rows, total, apart = proof["rows"], proof["asked"], proof["largest_difference"]
     say(
         f"  ONNX ({compiled.dtype}) gives the same answers: {rows:,} of {total:,} compared, at "
         f"most {apart:.0e} apart"
     )
-    return compiled, graph
+    files = {compiled.file: graph}
+    if mixed and compiled.tables:
+        files[compiled.tables] = mixed.tables.to_bytes()
+    return compiled, files
 
 
 def _note_on_jobs(

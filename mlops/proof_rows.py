@@ -50,6 +50,32 @@ ODD_VALUES: tuple[OddValue, ...] = (
 """Codes that the fit did not have, values between codes, and numbers that a cast changes."""
 
 
+class NumericRows:
+    """Rows for a model of numbers. ``sample``: floats, (rows, features)."""
+
+    def __init__(self, sample: np.ndarray, contract: Contract) -> None:
+        self._sample = sample
+        self._contract = contract
+
+    @property
+    def largest(self) -> float:
+        """The sample's largest number, either side of zero."""
+        return float(np.nanmax(np.abs(self._sample), initial=1.0))
+
+    def sets(self, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
+        """Yield sets of rows. ``splits``: features and thresholds of the model's trees."""
+        return row_sets(self._sample, splits)
+
+    def huge(self, largest: float) -> RowSet:
+        """Return rows with numbers up to ``largest``."""
+        return huge_rows(self._sample, largest)
+
+    def with_gaps(self) -> RowSet:
+        """Return rows with gaps where the contract takes them."""
+        missing = [j for j, feature in enumerate(self._contract.features) if feature.missing]
+        return "with missing values", rows_with_gaps(self._sample, missing)
+
+
 def row_sets(sample: np.ndarray, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
     """Yield sets of rows. ``splits``: features and thresholds of the model's trees."""
     rng = np.random.default_rng(0)
@@ -99,7 +125,9 @@ def rows_with_gaps(sample: np.ndarray, features: list[int]) -> np.ndarray:
 
 def as_accepted(rows: np.ndarray, contract: Contract) -> np.ndarray:
     """Return the nearest rows that a request can hold: whole and within range where the contract
-    says so."""
+    says so. Rows of objects are made so from the start."""
+    if contract.dtype == object:
+        return rows
     dtypes = np.array([feature.dtype for feature in contract.features])
     for dtype in np.unique(dtypes):
         columns = dtypes == dtype

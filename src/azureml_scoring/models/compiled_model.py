@@ -14,7 +14,9 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines import onnx_model, onnx_session
-from azureml_scoring.models.engines.onnx_model import OnnxPredictor
+from azureml_scoring.models.engines.column_tables import ColumnTables
+from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
 from azureml_scoring.models.model import Predict, Quick
@@ -50,6 +52,7 @@ def open_compiled(
     compiled = packaged.onnx
     graph = onnx_session.read_graph(artifact.file.parent / compiled.file)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
+    encoder = _encoder(artifact, packaged, compiled)
 
     def predictor(threads: int) -> OnnxPredictor:
         session = onnx_session.open_graph(
@@ -58,7 +61,7 @@ def open_compiled(
             provider=settings.scoring_onnx_provider,
             threads=threads,
         )
-        return OnnxPredictor(compiled, session, estimator)
+        return OnnxPredictor(compiled, session, estimator, encoder)
 
     try:
         onnx_model.check_compared(compiled)
@@ -74,6 +77,15 @@ def open_compiled(
     # A session's threads do not survive a fork.
     threads = 1 if settings.worker_preload else settings.processors
     return predictor(threads) if threads > 1 else predict, None
+
+
+def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> TableEncoder | None:
+    """Open and verify the tables of a mixed model. Raises StartupError."""
+    if compiled.tables is None:
+        return None
+    file = onnx_session.read_graph(artifact.file.parent / compiled.tables)
+    packaged.verify(compiled.tables, hashlib.sha256(file).hexdigest())
+    return TableEncoder(ColumnTables.of(file, compiled.tables))
 
 
 def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:

@@ -57,13 +57,15 @@ def check(estimator: Any, compiled: Any, rows: np.ndarray = ROWS, method: str = 
     return parity(estimator).compare(compiled, (method,), [("of a test", rows)])
 
 
-@pytest.mark.parametrize("value", ROWS[[0, 1, 350, 699], 1])
-def test_what_the_estimator_refuses_must_not_be_answered(value: float):
-    """Be it one row of hundreds."""
-    with pytest.raises(
-        NotProven, match="predict of rows of a test: the graph answers what scikit-learn refuses"
-    ):
-        check(refusing(value), Compiled())
+@pytest.mark.parametrize(
+    ("expected", "answers"), [([True, False], [1, 0]), ([1, 0], [1.0, 0.0]), (["1"], [1])]
+)
+def test_answers_that_json_writes_otherwise_are_other_answers(
+    expected: list[Any], answers: list[Any]
+):
+    """True is not 1, though Python says so."""
+    with pytest.raises(NotProven, match="of another type"):
+        check(lambda batch: expected[: len(batch.X)], Fixed(answers), ROWS[: len(answers)])
 
 
 @pytest.mark.parametrize("value", ROWS[[0, 1, 350, 699], 1])

@@ -53,6 +53,8 @@ def numpy_function(  # noqa: PLR0911 one for each operation
     match node.op_type:
         case kind if kind in ELEMENTWISE and not attributes:
             return ELEMENTWISE[kind]
+        case "ArrayFeatureExtractor" if second:
+            return _columns(second)
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
         case "Cast":
@@ -70,6 +72,13 @@ def numpy_function(  # noqa: PLR0911 one for each operation
             return lambda x: _softmax(x, -1 if axis is None else axis)
         case _:
             raise NotImplementedError(node.op_type)
+
+
+def _columns(places: list[int]) -> Function:
+    first, count = places[0], len(places)
+    if places == [*range(first, first + count)]:
+        return lambda x, _: x[:, first : first + count]  # a view
+    return lambda x, _: x[:, places]
 
 
 def _softmax(x: np.ndarray, axis: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
@@ -18,6 +19,7 @@ from azureml_scoring.errors import ModelFailed, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines import onnx_session
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.joint_predict import Each
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class OnnxModel:
     parity: how many rows were compared, and how far apart the answers were.
     numpy: answers computed by numpy are proven too.
     largest: the largest number it is proven for, either side of zero; None in older manifests.
+    tables: the file that says how a mixed batch becomes the graph's floats; None for numbers.
     """
 
     file: str
@@ -63,6 +66,7 @@ class OnnxModel:
     parity: dict[str, Any]
     numpy: bool = False
     largest: float | None = None
+    tables: str | None = None
 
 
 class GraphFailed(ModelFailed):
@@ -72,17 +76,22 @@ class GraphFailed(ModelFailed):
 class OnnxPredictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
-    ``estimator`` answers what ONNX can't.
+    ``estimator`` answers what ONNX can't. ``encoder`` makes a mixed batch's floats.
     """
 
     def __init__(
-        self, model: OnnxModel, session: Session, estimator: Callable[[Batch], list[Any]]
+        self,
+        model: OnnxModel,
+        session: Session,
+        estimator: Callable[[Batch], list[Any]],
+        encoder: TableEncoder | None = None,
     ) -> None:
         self._model = model
         self._session = session
         self._largest = model.largest or MAX_MAGNITUDE[model.dtype]
         self._size = self._largest**2
         self._estimator = estimator
+        self._encoder = encoder
         self._failed = False
         self._labels = None if model.labels is None else np.array(model.labels, dtype=object)
 
@@ -104,7 +113,8 @@ class OnnxPredictor:
 
         The estimator still answers rows on which the graph fails or is not finite.
         """
-        return self._compiled if self._proven_for(batch) else None
+        X = self._proven_floats(batch)
+        return None if X is None else partial(self._compiled, X)
 
     @property
     def each(self) -> Each | None:
@@ -118,17 +128,18 @@ class OnnxPredictor:
         graph = cast(NumpyGraph, self._session)
         method, *others = {batch.method for batch in batches}
         if len(batches) > 1 and not others:
-            X = np.concatenate([batch.X for batch in batches])
+            X, known = self._floats(np.concatenate([batch.X for batch in batches]))
             answers = graph.each_row(
                 self._model.outputs[method], X.astype(self._model.dtype, copy=False)
             )
-            if answers.dtype.kind != "f" or np.isfinite(answers).all():
+            if known is None and (answers.dtype.kind != "f" or np.isfinite(answers).all()):
                 return [[row] for row in self._rows(method, answers).tolist()]
-        return [self._compiled(batch) for batch in batches]
+        return [self(batch) for batch in batches]
 
-    def _compiled(self, batch: Batch) -> list[Any]:
+    def _compiled(self, X: np.ndarray, batch: Batch) -> list[Any]:
+        """Answer a batch whose floats are ``X``."""
         try:
-            return self._answers(batch)
+            return self._answers(X, batch)
         except GraphFailed as error:
             if not self._failed:  # logged once: a line per request would say no more
                 self._failed = True
@@ -137,25 +148,27 @@ class OnnxPredictor:
 
     def strictly(self, batch: Batch) -> list[Any]:
         """Answer like a call, but raise GraphFailed where the graph fails."""
-        return self._answers(batch) if self._proven_for(batch) else self._estimator(batch)
+        X = self._proven_floats(batch)
+        return self._estimator(batch) if X is None else self._answers(X, batch)
 
     def own_answers(self, batch: Batch) -> tuple[np.ndarray, list[Any]]:
         """Return a mask of the rows that the graph itself answers, and those answers.
 
         Raises GraphFailed.
         """
-        own = self._proven_rows(batch.X)
+        X, known = self._floats(batch.X)
+        own = self._proven_rows(X) if known is None else known & self._proven_rows(X)
         if not own.any():
             return own, []
-        answers = self._run(batch.method, batch.X[own])
+        answers = self._run(batch.method, X[own])
         finite = np.ones(len(answers), dtype=bool)
         if answers.dtype.kind == "f":
             finite = np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
         own[own] = finite
         return own, self._rows(batch.method, answers[finite]).tolist()
 
-    def _answers(self, batch: Batch) -> list[Any]:
-        answers = self._run(batch.method, batch.X)
+    def _answers(self, X: np.ndarray, batch: Batch) -> list[Any]:
+        answers = self._run(batch.method, X)
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
             return self._estimator(batch)
         rows: list[Any] = self._rows(batch.method, answers).tolist()
@@ -170,17 +183,29 @@ class OnnxPredictor:
         array: np.ndarray = answers
         return array
 
-    def _proven_for(self, batch: Batch) -> bool:
+    def _floats(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return what the graph takes, and a mask of the rows without an unknown value, or None."""
+        return self._encoder.encode(X) if self._encoder else (X, None)
+
+    def _proven_floats(self, batch: Batch) -> np.ndarray | None:
+        """Return what the graph takes; None if it is not proven for each row."""
         if batch.method not in self._model.outputs:
-            return False
-        X = batch.X
+            return None
+        X, known = self._floats(batch.X)
+        if known is not None:
+            return None
         # The cheapest check of all values, and NaN fails it. Only float64 ("d") does not overflow.
-        return (X.dtype.char == "d" and bool(np.vdot(X, X) <= self._size)) or bool(
-            self._proven_rows(X).all()
-        )
+        numbers = self._numbers(X)
+        if numbers.dtype.char == "d" and np.vdot(numbers, numbers) <= self._size:
+            return X
+        return X if self._proven_rows(X).all() else None
+
+    def _numbers(self, X: np.ndarray) -> np.ndarray:
+        """Return the columns that hold a request's own numbers, not those of tables."""
+        return X[:, : self._encoder.numbers] if self._encoder else X
 
     def _proven_rows(self, X: np.ndarray) -> np.ndarray:
-        X = X.astype(np.float64, copy=False)
+        X = self._numbers(X).astype(np.float64, copy=False)
         proven: np.ndarray = ~(np.abs(X) > self._largest).any(axis=1)
         return proven if self._model.missing else proven & ~np.isnan(X).any(axis=1)
 

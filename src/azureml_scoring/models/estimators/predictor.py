@@ -76,7 +76,7 @@ class Predictor:
         try:
             # A request has one slot, and starting threads for n_jobs takes longer than they save.
             with joblib.parallel_config(backend="sequential"):
-                answers = per_row(getattr(self._estimator, batch.method)(self._input(batch.X)))
+                answers = per_row(getattr(self._estimator, batch.method)(self.model_input(batch.X)))
         except ModelFailed:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
@@ -97,8 +97,8 @@ class Predictor:
     def _objects(self) -> dict[int, float | None]:
         return object_columns(self._estimator, len(self._contract.features))
 
-    def _input(self, X: np.ndarray) -> Any:
-        """Copy the batch into the estimator's container.
+    def model_input(self, X: np.ndarray) -> Any:
+        """Copy the values of a batch into the estimator's container.
 
         An estimator with ``copy=False`` computes in place, and others still read the batch.
         """

@@ -109,6 +109,7 @@ class Manifest:
             manifest.model_file,
             *manifest.files,
             *([manifest.onnx.file] if manifest.onnx else []),
+            *([manifest.onnx.tables] if manifest.onnx and manifest.onnx.tables else []),
         ):
             safe_join(folder, name)
         return manifest

@@ -142,7 +142,9 @@ def test_a_manifest_of_before_is_read(copy: Path, rows: int, backend: str):
     known = json.loads((copy / "manifest.json").read_text())["onnx"]
     parity = {"rows": rows, "largest_difference": 0.0, "tolerance": 1e-5}
     change_manifest(
-        copy, onnx={key: known[key] for key in known if key != "largest"} | {"parity": parity}
+        copy,
+        onnx={key: known[key] for key in known if key not in ("largest", "tables")}
+        | {"parity": parity},
     )
     assert from_(copy).backend == backend
     if backend == "sklearn":

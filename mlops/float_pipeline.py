@@ -1,0 +1,245 @@
+"""Splits a pipeline on mixed columns: tables for values, and a pipeline that takes floats.
+
+The pipeline on floats has the fitted steps of the original, so it converts to ONNX like one that
+was fitted on numbers. Whatever is assumed here wrongly shows when the answers are compared.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import _safe_indexing
+
+from azureml_scoring.inputs.contract import ANY, DATETIME, TEXT, Contract
+from azureml_scoring.models.engines.column_tables import (
+    ColumnTables,
+    Number,
+    ValueTable,
+    is_missing,
+)
+from azureml_scoring.models.estimators.fitted_columns import fitted_columns
+from azureml_scoring.models.estimators.predictor import Predictor
+from mlops.finite_columns import FiniteColumn, finite_column
+from mlops.float_nodes import Cell, Float, Gap, Node, built, floats_of, joined, unchanged
+from mlops.parity import NotProven
+from mlops.read_as import listed
+from mlops.value_tables import NotByColumn, tabulate
+
+Take = Callable[[Any], Any]
+"""The model's input -> the columns that a transformer of it gets."""
+
+
+@dataclass(frozen=True)
+class FloatPipeline:
+    """``estimator`` takes the floats that ``tables`` make of a row.
+
+    columns: the finite columns, with their values.
+    unchanged: for each float that the second step gets, the column that it is the number of, or
+        None.
+    """
+
+    estimator: Any
+    tables: ColumnTables
+    columns: list[FiniteColumn]
+    unchanged: list[int | None]
+
+
+def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> FloatPipeline:
+    """Split a fitted pipeline. ``sample``: objects, (rows, features). Raises NotProven."""
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    steps = [estimator]
+    while isinstance(steps[0], Pipeline):
+        steps = [*_steps(steps[0]), *steps[1:]]
+    if hasattr(steps[0], "predict"):
+        raise NotProven(
+            f"{type(steps[0]).__name__} takes texts, categories or booleans itself; put an encoder "
+            f"before it, in a ColumnTransformer"
+        )
+    with warnings.catch_warnings(action="ignore"):
+        splitter = _Splitter(estimator, contract, sample)
+        node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)
+        return splitter.result(node, steps[1:])
+
+
+class _Splitter:
+    """Collects the floats that the parts of a pipeline need."""
+
+    def __init__(self, estimator: Any, contract: Contract, sample: np.ndarray) -> None:
+        self._features = contract.features
+        self._input = Predictor(estimator, contract).model_input
+        self._sample = sample
+        missing = np.array([[is_missing(value) for value in row] for row in sample])
+        self._base = sample[missing.sum(axis=1).argmin()].tolist()
+        self._tables: list[ValueTable] = []
+        self._columns: dict[int, FiniteColumn] = {}
+
+    def result(self, node: Node, steps: Sequence[Any]) -> FloatPipeline:
+        floats = list(dict.fromkeys(floats_of(node)))
+        numbers = [each for each in floats if isinstance(each, Number)]
+        gaps = [each for each in floats if isinstance(each, Gap)]
+        cells = [Cell(n, k) for n, table in enumerate(self._tables) for k in range(table.width)]
+        order: list[Float] = [*numbers, *gaps, *cells]
+        index = {each: place for place, each in enumerate(order)}
+        tables = ColumnTables(
+            tuple(numbers), tuple(gap.column for gap in gaps), tuple(self._tables)
+        )
+        columns = built(node, index, tables.width)
+        return FloatPipeline(
+            Pipeline([("columns", columns), *((f"step{n}", step) for n, step in enumerate(steps))]),
+            tables,
+            list(self._columns.values()),
+            unchanged(columns, numbers, tables.width),
+        )
+
+    def node(self, part: Any, places: Sequence[int], take: Take) -> Node:
+        """Return a transformer of some columns as a node. Raises NotProven."""
+        if _is_identity(part):
+            return Node([self._number(place, take, k) for k, place in enumerate(places)])
+        why = "it computes with them"
+        if columns := self._finite(part, places):
+            try:
+                return Node(self._tabulated(part, columns, take))
+            except NotByColumn as error:
+                why = str(error)
+        if isinstance(part, Pipeline):
+            return self._of_pipeline(part, places, take)
+        if isinstance(part, ColumnTransformer | FeatureUnion):
+            return self._of_union(part, places, take)
+        return self._of_numbers(part, places, take, why)
+
+    def _of_numbers(self, part: Any, places: Sequence[int], take: Take, why: str) -> Node:
+        """Return a transformer of numbers; ``why``: it is no table."""
+        if any(self._features[place].dtype in (TEXT, DATETIME, ANY) for place in places):
+            names = listed([str(self._features[place].name or place) for place in places])
+            raise NotProven(f"{type(part).__name__} can't be a table of {names}: {why}")
+        floats = [self._number(place, take, k) for k, place in enumerate(places)]
+        if isinstance(part, MissingIndicator) and _is_nan(part.missing_values):
+            return Node([Gap(places[k]) for k in part.features_])
+        if isinstance(part, SimpleImputer) and (filled := _filled(part, floats, places)):
+            return Node(filled)
+        return Node(floats, steps=[part])
+
+    def _of_pipeline(self, part: Pipeline, places: Sequence[int], take: Take) -> Node:
+        first, *rest = _steps(part)
+        node = self.node(first, places, take)
+        return Node(node.floats, node.nodes, [*node.steps, *rest])
+
+    def _of_union(self, part: Any, places: Sequence[int], take: Take) -> Node:
+        if part.transformer_weights:
+            raise NotProven("the outputs of its transformers have weights")
+        if isinstance(part, FeatureUnion):
+            return joined(
+                self.node(inner, places, take)
+                for _, inner in part.transformer_list
+                if inner != "drop"
+            )
+        nodes = []
+        for name, inner, columns in part.transformers_:
+            own = [places[k] for k in part._transformer_to_input_indices[name]]
+            if own and not (isinstance(inner, str) and inner == "drop"):
+                nodes.append(self.node(inner, own, _taking(take, columns)))
+        return joined(nodes)
+
+    def _finite(self, part: Any, places: Sequence[int]) -> list[FiniteColumn]:
+        """Return the columns with their values if all have few, else none."""
+        known = fitted_columns(part, len(places))
+        columns = []
+        for place, fitted in zip(places, known, strict=True):
+            feature = self._features[place]
+            values = list(fitted.categories)
+            if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):
+                return []
+            if not feature.numeric:
+                values += [v for v in dict.fromkeys(self._sample[:, place]) if v is not None]
+            columns.append(finite_column(place, feature, values))
+        return columns
+
+    def _tabulated(self, part: Any, columns: list[FiniteColumn], take: Take) -> list[Float]:
+        def transform(X: np.ndarray) -> np.ndarray:
+            return _dense(part.transform(take(self._input(X))))
+
+        tables, outputs = tabulate(transform, columns, self._base)
+        begin = len(self._tables)
+        self._tables += tables
+        self._columns |= {column.place: column for column in columns}
+        return [Cell(begin + table, place) for table, place in outputs]
+
+    def _number(self, place: int, take: Take, position: int) -> Float:
+        """Return a column's own number; that of a boolean or a category from a table."""
+        feature = self._features[place]
+        if feature.numeric:
+            return Number(place)
+        column = finite_column(place, feature, list(self._sample[:, place]))
+
+        def transform(X: np.ndarray) -> np.ndarray:
+            values = _safe_indexing(take(self._input(X)), [position], axis=1)
+            return np.asarray(values, dtype=object).astype(np.float64)
+
+        if feature.dtype in (TEXT, DATETIME, ANY):
+            raise NotProven(f"{column.name} is no number, and no encoder makes it one")
+        try:
+            tables, _ = tabulate(transform, [column], self._base)
+        except NotByColumn as error:
+            raise NotProven(f"{column.name} is no number: {error}") from None
+        self._tables += tables
+        self._columns[place] = column
+        return Cell(len(self._tables) - 1)
+
+
+def _steps(pipeline: Pipeline) -> list[Any]:
+    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+
+
+def _taking(take: Take, columns: Any) -> Take:
+    return lambda X: _safe_indexing(take(X), columns, axis=1)
+
+
+def _is_identity(part: Any) -> bool:
+    if isinstance(part, FunctionTransformer):
+        return part.func is None
+    return part is None or (isinstance(part, str) and part == "passthrough")
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and np.isnan(value)
+
+
+def _filled(
+    imputer: SimpleImputer, floats: list[Float], places: Sequence[int]
+) -> list[Float] | None:
+    """Return the floats of an imputer that fills gaps with numbers, else None."""
+    fills = np.asarray(imputer.statistics_)
+    if (
+        not _is_nan(imputer.missing_values)
+        or fills.dtype.kind not in "fiu"
+        or not np.isfinite(fills).all()
+    ):
+        return None
+    if not all(isinstance(each, Number) for each in floats):
+        return None
+    filled: list[Float] = [
+        Number(place, float(fill)) for place, fill in zip(places, fills, strict=True)
+    ]
+    indicator = imputer.indicator_ if imputer.add_indicator else None
+    gaps = [] if indicator is None else [Gap(places[k]) for k in indicator.features_]
+    return filled + gaps
+
+
+def _dense(output: Any) -> np.ndarray:
+    if hasattr(output, "toarray"):
+        output = output.toarray()
+    try:
+        floats: np.ndarray = np.asarray(output, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise NotByColumn("it gives no numbers") from None
+    if floats.ndim != 2:
+        raise NotByColumn("it gives no table")
+    return floats

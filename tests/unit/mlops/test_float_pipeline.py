@@ -1,0 +1,292 @@
+"""Splitting a pipeline into tables and a pipeline on floats changes no answer."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    StandardScaler,
+    TargetEncoder,
+)
+
+import mixed_models
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.models.engines.onnx_session import open_session
+from azureml_scoring.models.engines.table_encoder import TableEncoder
+from azureml_scoring.models.estimators.predictor import Predictor
+from azureml_scoring.models.golden_check import batch_of
+from examples import at_most
+from mlops.float_pipeline import float_pipeline
+from mlops.graphs import onnx_graphs
+from mlops.measure import Measurement, measure
+from mlops.mixed_rows import MixedRows
+from mlops.parity import NotProven
+from mlops.say import silent
+
+pytestmark = pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
+
+FRAME, TARGET = mixed_models.passengers(120)
+CITIES, NUMBERS = ["city", "cabin", "deck"], ["age", "fare"]
+GAPPY = FRAME.assign(
+    city=FRAME["city"].mask(FRAME["siblings"] == 1),
+    member=FRAME["member"].astype(object).mask(FRAME["siblings"] == 2),
+)
+IGNORE = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+UNKNOWN = OrdinalEncoder(
+    handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
+)
+FILLED = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+
+FRONTS: dict[str, tuple[Any, pd.DataFrame]] = {
+    "as in guides": (mixed_models.by_columns(), FRAME),
+    "a column in two encoders": (
+        make_column_transformer(
+            (IGNORE, CITIES), (TargetEncoder(), ["city", "siblings"]), (FILLED, NUMBERS)
+        ),
+        FRAME,
+    ),
+    "texts and codes in one encoder": (
+        make_column_transformer((UNKNOWN, ["city", "siblings", "member"]), (FILLED, NUMBERS)),
+        FRAME,
+    ),
+    "gaps in texts and booleans": (
+        make_column_transformer(
+            (make_pipeline(SimpleImputer(strategy="most_frequent"), IGNORE), ["city"]),
+            (UNKNOWN, ["cabin", "member"]),
+            (FILLED, NUMBERS),
+        ),
+        GAPPY,
+    ),
+    "gaps of texts in words": (
+        make_column_transformer(
+            (make_pipeline(SimpleImputer(strategy="constant", fill_value="none"), IGNORE), CITIES)
+        ),
+        GAPPY,
+    ),
+    "rare values together": (
+        make_column_transformer(
+            (OneHotEncoder(min_frequency=20, handle_unknown="infrequent_if_exist"), CITIES),
+            ("passthrough", ["siblings"]),
+        ),
+        FRAME,
+    ),
+    "refusing": (
+        make_column_transformer((OneHotEncoder(drop="first"), CITIES), (FILLED, NUMBERS)),
+        FRAME,
+    ),
+    "nested": (
+        make_column_transformer(
+            (
+                make_pipeline(
+                    make_column_transformer(
+                        (UNKNOWN, ["city"]), remainder=SimpleImputer(strategy="median")
+                    ),
+                    StandardScaler(),
+                ),
+                ["city", *NUMBERS],
+            ),
+            (make_union(SimpleImputer(), MissingIndicator()), NUMBERS),
+            remainder="drop",
+        ),
+        FRAME,
+    ),
+    "a union of two": (
+        make_pipeline(
+            FeatureUnion(
+                [
+                    ("texts", make_column_transformer((IGNORE, CITIES))),
+                    ("numbers", make_column_transformer((FILLED, NUMBERS))),
+                ]
+            ),
+            StandardScaler(),
+        ),
+        FRAME,
+    ),
+    "pandas in between": (
+        make_pipeline(
+            make_column_transformer(
+                (IGNORE, make_column_selector(dtype_exclude="number")),
+                (FILLED, make_column_selector(dtype_include="number")),
+                remainder="passthrough",
+            ),
+            StandardScaler(),
+        ).set_output(transform="pandas"),
+        FRAME,
+    ),
+    "categories and bins": (
+        make_column_transformer(
+            (UNKNOWN, ["city"]),
+            (
+                KBinsDiscretizer(3, encode="ordinal", quantile_method="averaged_inverted_cdf"),
+                ["siblings"],
+            ),
+            remainder="drop",
+        ),
+        FRAME.assign(city=FRAME["city"].astype("category")),
+    ),
+}
+
+
+def split(estimator: Any, frame: pd.DataFrame) -> tuple[Any, Measurement]:
+    measured = measure(estimator, frame, silent)
+    return float_pipeline(estimator, measured.contract, measured.numbers), measured
+
+
+@pytest.mark.parametrize("name", FRONTS)
+def test_the_pipeline_on_floats_answers_as_the_estimator_does(name: str):
+    """For rows of all kinds; what the estimator refuses has no floats."""
+    front, frame = FRONTS[name]
+    estimator = make_pipeline(front, LogisticRegression(max_iter=1000)).fit(frame, TARGET)
+    made, measured = split(estimator, frame)
+    compared = compare(made, measured, estimator)
+    assert compared > 200
+
+
+def compare(made: Any, measured: Measurement, estimator: Any) -> int:
+    encoder, direct = TableEncoder(made.tables), Predictor(estimator, measured.contract)
+    compared = 0
+    sets = MixedRows(measured.numbers, measured.contract, made).sets([])
+    for rows in (rows[:100] for _, rows in sets if len(rows)):
+        floats, known = encoder.encode(rows)
+        own = np.ones(len(rows), bool) if known is None else known
+        own &= ~np.isnan(floats[:, : encoder.numbers]).any(axis=1)
+        if not own.any():
+            continue
+        expected = direct(Batch(rows[own], "predict_proba"))
+        np.testing.assert_allclose(made.estimator.predict_proba(floats[own]), expected, atol=1e-9)
+        compared += int(own.sum())
+    return compared
+
+
+def test_a_search_is_the_pipeline_that_it_found():
+    """GridSearchCV around a pipeline is split like the pipeline."""
+    pipeline = make_pipeline(mixed_models.by_columns(), LogisticRegression(max_iter=1000))
+    search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2)
+    made, measured = split(search.fit(FRAME, TARGET), FRAME)
+    assert compare(made, measured, search) > 300
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "words": (
+        make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
+        "CountVectorizer can't be a table of city: it tells apart values of city",
+    ),
+    "a function": (
+        make_column_transformer(
+            (FunctionTransformer(lambda x: x.map(len).to_frame()), "city"), (FILLED, NUMBERS)
+        ),
+        "FunctionTransformer can't be a table of city: it tells apart",
+    ),
+    "columns together": (
+        make_column_transformer(
+            (
+                FunctionTransformer(
+                    lambda x: (x["member"] != x["city"].isin(["Rome", "Oslo"])).to_frame()
+                ),
+                ["member", "city"],
+            )
+        ),
+        "it computes with several columns at once",
+    ),
+    "weights": (
+        ColumnTransformer(
+            [("a", FILLED, NUMBERS), ("b", IGNORE, CITIES)], transformer_weights={"a": 2.0}
+        ),
+        "its transformers have weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_table_says_why(name: str):
+    """The reason names the transformer and its columns."""
+    front, reason = REFUSED[name]
+    estimator = make_pipeline(front, LogisticRegression(max_iter=1000)).fit(FRAME, TARGET)
+    with pytest.raises(NotProven, match=reason):
+        split(estimator, FRAME)
+
+
+def test_a_booster_with_categories_of_its_own_says_what_to_do():
+    """An encoder before it makes it a table."""
+    frame = FRAME[["age", "city"]].astype({"city": "category"})
+    estimator = HistGradientBoostingClassifier(max_iter=3).fit(frame, TARGET)
+    with pytest.raises(NotProven, match="itself; put an encoder before it"):
+        split(estimator, frame)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_columns_in_another_order_are_so_in_the_graph_too(scaled: bool):
+    """skl2onnx takes all columns for those in order, and would leave them there."""
+    texts = make_column_transformer((UNKNOWN, ["city"]), remainder="passthrough")
+    frame = FRAME[["siblings", "city", "member"]]
+    steps = [texts, *([StandardScaler()] if scaled else []), LogisticRegression(max_iter=1000)]
+    made, measured = split(make_pipeline(*steps).fit(frame, TARGET), frame)
+    floats, _ = TableEncoder(made.tables).encode(measured.numbers)
+    (graph, *_) = (graph for _, graph in onnx_graphs(made.estimator, made.tables.width))
+    _, given = open_session(graph).run(None, {"X": floats})
+    np.testing.assert_allclose(given, made.estimator.predict_proba(floats), atol=1e-6)
+
+
+def test_values_that_only_the_sample_has_are_not_kept():
+    """The tables hold what the fitted encoders know, and no other data of people."""
+    estimator = make_pipeline(make_column_transformer((IGNORE, CITIES)), LogisticRegression())
+    without = FRAME.assign(city=FRAME["city"].where(FRAME["city"] != "Oslo", "Rome"))
+    made, _ = split(estimator.fit(without, TARGET), FRAME)
+    assert b"Rome" in made.tables.to_bytes()
+    assert b"Oslo" not in made.tables.to_bytes()
+
+
+VALUES = st.sampled_from(["a", "b", "B", "", " a", "é", "10", "nan", "x" * 300])
+
+
+@settings(max_examples=at_most(20), deadline=None)
+@given(
+    texts=st.lists(VALUES, min_size=12, max_size=12),
+    codes=st.lists(st.integers(-3, 3), min_size=12, max_size=12),
+    encoder=st.sampled_from(
+        [
+            IGNORE,
+            UNKNOWN,
+            OneHotEncoder(),
+            OneHotEncoder(drop="if_binary", handle_unknown="ignore"),
+            OneHotEncoder(max_categories=2, handle_unknown="infrequent_if_exist"),
+            OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan),
+            TargetEncoder(cv=2, random_state=0),
+        ]
+    ),
+    gaps=st.booleans(),
+)
+def test_any_encoder_is_the_table_that_it_became(
+    texts: list[str], codes: list[int], encoder: Any, gaps: bool
+):
+    """Texts and whole numbers, with values that the fit had and others, and gaps."""
+    frame = pd.DataFrame({"text": pd.Series(texts, dtype=object), "code": codes})
+    if gaps:
+        frame.loc[::5, "text"] = None
+    target = np.arange(12) % 2
+    front = make_column_transformer((encoder, ["text", "code"]), remainder="drop")
+    estimator = front.fit(frame, target)
+    features = (Feature("text", "str", missing=gaps), Feature("code", "int64"))
+    contract = Contract(features, ("transform",), "frame")
+    rows = batch_of([[text, code] for text, code in zip(texts, codes, strict=True)], contract).X
+    rows[::5, 0] = None if gaps else rows[::5, 0]
+    made = float_pipeline(estimator, contract, rows)
+    floats, known = TableEncoder(made.tables).encode(rows)
+    assert known is None
+    expected = Predictor(estimator, contract)(Batch(rows, "transform"))
+    np.testing.assert_array_equal(made.estimator.transform(floats), expected)
