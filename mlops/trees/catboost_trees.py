@@ -74,17 +74,16 @@ def _of_levels(tree: dict[str, Any], outputs: int, columns: _Columns) -> Tree:
     level = np.repeat(np.arange(depth), 2 ** np.arange(depth))
     children = 2 * np.arange(2**depth - 1) + 1
     last = 2**depth - 1
-    feature, threshold, left = (np.array(part)[level] for part in zip(*splits, strict=True)) if (
-        splits
-    ) else (np.zeros(0),) * 3
+    feature, threshold, left = (
+        (np.array(part)[level] for part in zip(*splits, strict=True))
+        if (splits)
+        else (np.zeros(0),) * 3
+    )
     return Tree(
         feature.astype(np.int64),
         threshold.astype(np.float64),
         left.astype(bool),
-        *(
-            np.where(child < last, child, ~(child - last))
-            for child in (children, children + 1)
-        ),
+        *(np.where(child < last, child, ~(child - last)) for child in (children, children + 1)),
         np.array(tree["leaf_values"], dtype=np.float64).reshape(2**depth, outputs),
     )
 

@@ -68,7 +68,11 @@ def _tree(fields: dict[str, str], output: int) -> Tree:
 
 
 def _fields(text: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in text.split("\n\n\n")[0].split("\n") if "=" in line)
+    return dict(
+        line.split("=", 1)
+        for line in text.split("\n\n\n", maxsplit=1)[0].split("\n")
+        if "=" in line
+    )
 
 
 def _numbers(fields: dict[str, str], name: str) -> np.ndarray:

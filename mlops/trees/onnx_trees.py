@@ -23,6 +23,7 @@ from skl2onnx.common.data_types import (
 )
 from sklearn.base import is_classifier
 
+from azureml_scoring.models import boosters
 from mlops.parity import NotProven
 from mlops.trees import catboost_trees, histogram_trees, lightgbm_trees, xgboost_trees
 from mlops.trees.ensemble import Ensemble, Tree
@@ -76,6 +77,9 @@ def _kinds() -> Iterator[tuple[type, Read]]:
 
     yield ensemble.HistGradientBoostingClassifier, histogram_trees.ensemble
     yield ensemble.HistGradientBoostingRegressor, histogram_trees.ensemble
+    if library := sys.modules.get(f"{boosters.__name__}.booster_estimator"):
+        yield library.BoosterClassifier, _of_file
+        yield library.BoosterRegressor, _of_file
     if library := sys.modules.get("lightgbm"):
         for name in ("LGBMClassifier", "LGBMRegressor"):
             yield getattr(library, name), lambda model: lightgbm_trees.ensemble(model.booster_)
@@ -85,6 +89,16 @@ def _kinds() -> Iterator[tuple[type, Read]]:
     if library := sys.modules.get("catboost"):
         for name in ("CatBoostClassifier", "CatBoostRegressor"):
             yield getattr(library, name), catboost_trees.ensemble
+
+
+def _of_file(model: Any) -> Ensemble:
+    booster = model.booster
+    match type(booster).__name__:
+        case "XgboostBooster":
+            return xgboost_trees.ensemble(booster.native, booster.best_iterations)
+        case "LightgbmBooster":
+            return lightgbm_trees.ensemble(booster.native)
+    return catboost_trees.ensemble(booster.native)
 
 
 def _xgboost(model: Any) -> Ensemble:

@@ -44,6 +44,7 @@ class Manifest:
     cacheable: equal requests get equal answers, so an answer may be used twice.
     onnx: the compiled model, if it was proven to answer like the estimator.
     baselines: the sample's distribution, one per feature.
+    classes: names for the classes of a booster whose own file holds none.
     """
 
     model_name: str
@@ -57,6 +58,7 @@ class Manifest:
     cacheable: bool = True
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
+    classes: tuple[Scalar, ...] = ()
 
     def write(self, folder: Path) -> Path:
         path = folder / FILE_NAME
