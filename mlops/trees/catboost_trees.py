@@ -70,21 +70,19 @@ def _of_levels(tree: dict[str, Any], outputs: int, columns: _Columns) -> Tree:
     A leaf's number has a bit for each split, set where the value is larger.
     """
     splits = [columns.split(split) for split in reversed(tree.get("splits") or ())]
-    depth = len(splits)
-    level = np.repeat(np.arange(depth), 2 ** np.arange(depth))
-    children = 2 * np.arange(2**depth - 1) + 1
-    last = 2**depth - 1
-    feature, threshold, left = (
-        (np.array(part)[level] for part in zip(*splits, strict=True))
-        if (splits)
-        else (np.zeros(0),) * 3
+    count = 2 ** len(splits) - 1
+    level = np.repeat(np.arange(len(splits)), 2 ** np.arange(len(splits)))
+    left, right = (
+        np.where(child < count, child, ~(child - count))
+        for child in (2 * np.arange(count) + 1, 2 * np.arange(count) + 2)
     )
     return Tree(
-        feature.astype(np.int64),
-        threshold.astype(np.float64),
-        left.astype(bool),
-        *(np.where(child < last, child, ~(child - last)) for child in (children, children + 1)),
-        np.array(tree["leaf_values"], dtype=np.float64).reshape(2**depth, outputs),
+        np.array([feature for feature, _, _ in splits], dtype=np.int64)[level],
+        np.array([threshold for _, threshold, _ in splits], dtype=np.float64)[level],
+        np.array([missing for _, _, missing in splits], dtype=bool)[level],
+        left,
+        right,
+        np.array(tree["leaf_values"], dtype=np.float64).reshape(count + 1, outputs),
     )
 
 

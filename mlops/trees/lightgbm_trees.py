@@ -68,11 +68,8 @@ def _tree(fields: dict[str, str], output: int) -> Tree:
 
 
 def _fields(text: str) -> dict[str, str]:
-    return dict(
-        line.split("=", 1)
-        for line in text.split("\n\n\n", maxsplit=1)[0].split("\n")
-        if "=" in line
-    )
+    lines = text.partition("\n\n\n")[0].split("\n")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def _numbers(fields: dict[str, str], name: str) -> np.ndarray:

@@ -147,7 +147,9 @@ def _converter(read: Read) -> Callable[[Any, Any, Any], None]:
             graph.add("Cast", answers, to=TYPES[asked], output=operator.outputs[0].full_name)
             return
         label, probabilities = (output.full_name for output in operator.outputs)
-        best = graph.add("ArgMax", answers, axis=1, keepdims=0)
+        # CatBoost answers with a list of one label where there are more than two.
+        listed = read is catboost_trees.ensemble and len(trees.base) > 1
+        best = graph.add("ArgMax", answers, axis=1, keepdims=int(listed))
         graph.add("Gather", graph.constant(_classes(model)), best, output=label)
         graph.add("Cast", answers, to=TYPES[asked], output=probabilities)
 
@@ -203,14 +205,11 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str) -> str:
     if trees.compared != trees.added:
         X = graph.add("Cast", X, to=TYPES[trees.added])
 
-    def number(value: Any) -> str:
-        return graph.constant(np.asarray(value, dtype=trees.added))
-
     sums = graph.add("TreeEnsemble", X, **_attributes(trees))
     if trees.base.any():
-        sums = graph.add("Add", sums, number(trees.base))
+        sums = graph.add("Add", sums, graph.constant(trees.base.astype(trees.added)))
     if trees.factor != 1:
-        sums = graph.add("Mul", sums, number(trees.factor))
+        sums = graph.add("Mul", sums, graph.constant(np.array(trees.factor, dtype=trees.added)))
     match trees.link:
         case "exp":
             return graph.add("Exp", sums)
@@ -222,7 +221,7 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str) -> str:
             second = graph.add("Sigmoid", sums)
             if len(trees.base) > 1:
                 return second
-            first = graph.add("Sub", number(1), second)
+            first = graph.add("Sub", graph.constant(np.array(1, dtype=trees.added)), second)
             return graph.add("Concat", first, second, axis=1)
     return sums
 

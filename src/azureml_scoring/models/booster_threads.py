@@ -25,12 +25,13 @@ def thread_setters(estimator: Any, count: int) -> list[SetThreads]:
 
 
 def _setter(part: Any) -> SetThreads | None:
-    with suppress(Exception):  # a class from outside may have any attributes
+    # A class from outside may have any attributes; and an ensemble's template is not fitted.
+    with suppress(Exception):
         if hasattr(part, "booster") and hasattr(part.booster, "set_threads"):
             setter: SetThreads = part.booster.set_threads
             return setter
         if hasattr(part, "get_booster") and hasattr(part, "n_jobs"):
-            return functools.partial(_set_xgboost, part)
+            return functools.partial(_set_xgboost, part, part.get_booster())
         if hasattr(part, "booster_") and hasattr(part, "n_jobs"):
             return functools.partial(setattr, part, "n_jobs")
         if hasattr(part, "get_cat_feature_indices"):
@@ -38,9 +39,9 @@ def _setter(part: Any) -> SetThreads | None:
     return None
 
 
-def _set_xgboost(part: Any, threads: int) -> None:
+def _set_xgboost(part: Any, booster: Any, threads: int) -> None:
     part.n_jobs = threads
-    part.get_booster().set_param({"nthread": threads})
+    booster.set_param({"nthread": threads})
 
 
 def _set_catboost(part: Any, threads: int) -> None:

@@ -17,7 +17,7 @@ class CatboostBooster:
         """Raises an error of the library for bytes that are no model of it."""
         import catboost
 
-        self.native = catboost.CatBoost().load_model(blob=data)
+        self.native = catboost.CatBoostClassifier().load_model(blob=data)
         self.labels = np.asarray(self.native.classes_).tolist() or None
         self.names = own_names(self.native.feature_names_)
         self.width = len(self.native.feature_names_)

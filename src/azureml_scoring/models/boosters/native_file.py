@@ -35,7 +35,7 @@ def read(data: bytes, library: Library, classes: Sequence[Any] = ()) -> Any:
         if classes:
             raise WrongClasses("The model is a regressor and has no classes; leave --classes out.")
         return BoosterRegressor(booster)
-    if classes and len({*classes}) != len(booster.labels):
+    if classes and not len({*classes}) == len(classes) == len(booster.labels):
         raise WrongClasses(
             f"The model has {len(booster.labels)} classes ({', '.join(map(str, booster.labels))}); "
             f"give --classes as many different names, in this order."

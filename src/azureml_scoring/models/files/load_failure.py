@@ -128,6 +128,8 @@ def _source_of(module: str) -> str:
 def _of_booster(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     # The library's message goes on with a stack trace.
     why = (reason(error).splitlines() or [""])[0]
+    if isinstance(error, ImportError | OSError):  # such as one for libgomp.so.1
+        return f"needs a library that can't be loaded here ({why}); add it to the image"
     return (
         f"is damaged or incomplete, or of a version that can't be read here ({why}); save the "
         f"model and upload it again"
