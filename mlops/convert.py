@@ -208,9 +208,14 @@ class _Proof:
 
 def _splits(graph: Any) -> Iterator[tuple[int, float]]:
     """Yield feature and threshold of each split of a graph's trees."""
+    import onnx
+
     for node in graph.graph.node:
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type.startswith("TreeEnsemble") and "nodes_values" in attributes:
             yield from zip(
                 attributes["nodes_featureids"].ints, attributes["nodes_values"].floats, strict=True
             )
+        elif node.op_type == "TreeEnsemble":
+            thresholds = onnx.numpy_helper.to_array(attributes["nodes_splits"].t)
+            yield from zip(attributes["nodes_featureids"].ints, thresholds.tolist(), strict=True)

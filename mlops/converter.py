@@ -156,7 +156,7 @@ def _main(parent: str, file: str, sender: str, limit: str) -> None:
     # The kernel also ends code that lets no other thread run.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     results = Connection(int(sender), readable=False)
-    importlib.import_module("skl2onnx")
+    importlib.import_module("mlops.trees.onnx_trees")  # and skl2onnx
     width = int(sys.stdin.read())
     try:
         with open(int(file), "rb") as source:

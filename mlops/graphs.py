@@ -15,6 +15,8 @@ from mlops.parity import NotProven
 Dtype = Literal["float64", "float32"]
 DTYPES: tuple[Dtype, ...] = ("float64", "float32")
 
+FLOAT32_TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
+
 Converted = tuple[Dtype, bytes | NotProven]
 """A graph, or why there is none."""
 
@@ -31,9 +33,11 @@ def onnx_graphs(estimator: Any, width: int) -> Iterator[Converted]:
 def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+    from skl2onnx.proto import get_latest_tested_opset_version
     from sklearn.base import is_classifier
 
     from mlops import onnx_extensions
+    from mlops.trees import onnx_trees
 
     kind = DoubleTensorType if dtype == "float64" else FloatTensorType
     options = {"zipmap": False} if is_classifier(estimator) else None
@@ -41,11 +45,22 @@ def _graph(estimator: Any, width: int, dtype: Dtype) -> bytes:
         warnings.simplefilter("ignore")
         try:
             onnx_extensions.register()
+            onnx_trees.register()
             graph = to_onnx(
-                estimator, initial_types=[(INPUT_NAME, kind([None, width]))], options=options
+                estimator,
+                initial_types=[(INPUT_NAME, kind([None, width]))],
+                options=options,
+                target_opset={
+                    "": get_latest_tested_opset_version(),
+                    onnx_trees.DOMAIN: 3,
+                    onnx_trees.DOMAIN_WHILE_CONVERTING: 1,
+                },
             )
+        except NotProven:
+            raise
         except Exception as error:  # its converters have many authors, and raise anything
             raise NotProven(conversion_failure.why(error)) from error
+    onnx_trees.finish(graph)
     if dtype == "float64":
         _cast_around_trees(graph)
     data: bytes = graph.SerializeToString()
@@ -60,7 +75,7 @@ def _cast_around_trees(graph: Any) -> None:
     answers = {output.name for output in graph.graph.output}
     nodes = []
     for node in graph.graph.node:
-        if not node.op_type.startswith("TreeEnsemble"):
+        if node.op_type not in FLOAT32_TREES:
             nodes.append(node)
             continue
         source, node.input[0] = node.input[0], f"{node.name}_float"

@@ -49,6 +49,7 @@ def package(
     force: bool = False,
     cacheable: bool = True,
     trust: Collection[str] = (),
+    classes: Sequence[Any] = (),
     golden_rows: GoldenOption = "synthetic",
     code: Sequence[Path] = (),
     requirements: Path | None = None,
@@ -60,6 +61,7 @@ def package(
 
     user_types: what the user says of a CSV's columns.
     trust: types that a skops file may hold, in addition to those that skops trusts.
+    classes: names for the classes of a booster whose own file numbers them.
     golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
         others like them.
     code: folders with modules of the user's, for the artifact.
@@ -77,7 +79,7 @@ def package(
     needs = Needs(source, code, requirements, trust, say)
     with needs.recorded():
         estimator, digest = _load(
-            source, settings, f"mlops package {model} --sample DATA --out {out}", say
+            source, settings, classes, f"mlops package {model} --sample DATA --out {out}", say
         )
     with startup_error_when("it was measured on the sample"):
         signature = with_fitted((source.mlflow and source.mlflow.features) or (), estimator)
@@ -108,6 +110,7 @@ def package(
         onnx=compiled,
         baselines=measurement.baselines,
         requirements=needs.packages(estimator, say),
+        classes=tuple(classes),
     )
     say(f"Writing {out}")
     artifact_folder.write(
@@ -133,13 +136,15 @@ def _read(
     return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
 
 
-def _load(source: Artifact, settings: Settings, command: str, say: Say) -> tuple[Any, str]:
+def _load(
+    source: Artifact, settings: Settings, classes: Sequence[Any], command: str, say: Say
+) -> tuple[Any, str]:
     """Return the estimator and the sha256 of its file.
 
     ``command``: the user's own, which an error repeats with another option. Raises StartupError.
     """
     try:
-        content, digest, skew = model_file.read(source, settings)
+        content, digest, skew = model_file.read(source, settings, classes)
     except UntrustedTypes as error:
         named = " ".join(
             f"--trust {untrusted}" for untrusted in sorted({*settings.trusted_types, *error.types})

@@ -76,6 +76,12 @@ def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     help="Record the packages that this file lists and the service does not bring. Those of the "
     "model's classes are found without it.",
 )
+@click.option(
+    "--classes",
+    metavar="NAME,NAME,...",
+    default="",
+    help="Name the classes of XGBoost's or LightGBM's own file, which numbers them from 0.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing artifact folder.")
 def package(
     model: Path,
@@ -91,10 +97,11 @@ def package(
     trust: tuple[str, ...],
     code: tuple[Path, ...],
     requirements: Path | None,
+    classes: str,
     force: bool,
 ) -> None:
-    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, or an MLflow
-    folder.
+    """Write the artifact folder of MODEL: a file that joblib, pickle or skops wrote, a booster's
+    own file (.ubj, .json, .txt, .cbm), or an MLflow folder.
 
     The folder holds the model and a manifest: checksums, versions, the input contract, and golden
     rows with their answers, which the service checks before it takes requests. MODEL is unpickled
@@ -126,6 +133,7 @@ def package(
         trust=trust,
         code=code,
         requirements=requirements,
+        classes=_class_names(classes),
         say=click.echo,
     )
     _packaged(manifest.model_name, manifest.model_version, out, trust)
@@ -145,6 +153,12 @@ def demo(out: Path, version: str, force: bool) -> None:
 
     manifest = demos.make(out, version=version, force=force, say=click.echo)
     _packaged(manifest.model_name, manifest.model_version, out)
+
+
+def _class_names(text: str) -> list[str] | list[int]:
+    """Return the names between commas: numbers if all are whole numbers."""
+    names = [name.strip() for name in text.split(",")] if text else []
+    return [int(name) for name in names] if all(map(str.isdecimal, names)) else names
 
 
 def _packaged(name: str, version: str, out: Path, trusted: Sequence[str] = ()) -> None:

@@ -1,13 +1,16 @@
-"""Limits the threads of BLAS and OpenMP, so that slots times threads are the processors."""
+"""Limits the threads of BLAS, OpenMP and boosters, so that slots times threads are the
+processors."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.booster_threads import SetThreads
 from azureml_scoring.models.model import Predict
 
 
@@ -22,14 +25,17 @@ class LibraryThreads:
     OpenMP keeps a limit for each thread that calls it, so the limit is applied at each predict.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, boosters: Sequence[SetThreads] = ()) -> None:
         self._libraries = ThreadpoolController()
-        self._limit = 1
+        self._boosters = boosters
         self._here = threading.local()
+        self.limit(1)
 
     def limit(self, threads: int) -> None:
         """Set the limit for the next predict of any thread."""
         self._limit = threads
+        for set_threads in self._boosters:
+            set_threads(threads)
 
     def limited(self, predict: Predict) -> Predict:
         """Return ``predict`` with the limit."""

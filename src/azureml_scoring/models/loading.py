@@ -13,6 +13,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
+from azureml_scoring.models.booster_threads import thread_setters
 from azureml_scoring.models.compiled_model import open_compiled
 from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
@@ -51,13 +52,13 @@ def load(settings: Settings) -> Model:
         _refuse(skew)
     content, digest, warned = read(source, settings)
     estimator = model_in_dict(content)
-    threads = LibraryThreads()
     skew = warned | skew
     if settings.scoring_fail_on_version_skew:
         _refuse(skew)
     with startup_error_when("its contract was read"):
         contract = packaged.contract if packaged else contract_of(estimator, source.mlflow)
         repeatable = packaged.cacheable if packaged else cacheable(estimator)
+    threads = LibraryThreads(thread_setters(estimator, len(contract.features)))
     predict = threads.limited(Predictor(estimator, contract))
     started = time.perf_counter()
     with startup_error_when("it was tried"):

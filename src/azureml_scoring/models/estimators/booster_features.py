@@ -13,6 +13,7 @@ from typing import Any
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import ANY, CATEGORY, TEXT, Feature
+from azureml_scoring.models.boosters.column_names import own_names
 
 PACKAGE_ADVICE = (
     "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
@@ -25,6 +26,7 @@ def booster_features(first: Any) -> tuple[Feature, ...] | None:
 
     Categories may be missing: see ``check_categories``.
     """
+    first = _native(first)
     return _lightgbm(first) or _xgboost(first) or _catboost(first)
 
 
@@ -36,6 +38,7 @@ def check_categories(first: Any, features: Sequence[Feature]) -> None:
             f"The model (XGBoost's) does not hold the categories of its columns, as those saved by "
             f"3.1 and later do; {PACKAGE_ADVICE}."
         )
+    first = _native(first)
     if getattr(getattr(first, "booster_", first), "pandas_categorical", None) and not categories:
         raise StartupError(
             f"The model (LightGBM's) does not say which of its columns hold categories; "
@@ -45,6 +48,7 @@ def check_categories(first: Any, features: Sequence[Feature]) -> None:
 
 def booster_names(first: Any) -> list[str] | None:
     """Return a booster's column names; None for others, and for names that the library made up."""
+    first = _native(first)
     booster = getattr(first, "booster_", first)
     names: list[str] | None
     if hasattr(booster, "pandas_categorical"):
@@ -53,11 +57,7 @@ def booster_names(first: Any) -> list[str] | None:
         names = list(first.feature_names_ or ())
     else:
         names = _xgboost_booster(first).feature_names if _xgboost_booster(first) else None
-    automatic = (
-        [f"Column_{i}" for i in range(len(names or ()))],
-        [str(i) for i in range(len(names or ()))],
-    )
-    return None if names in automatic else names
+    return own_names(names)
 
 
 def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tuple[Feature, ...]:
@@ -67,6 +67,11 @@ def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tupl
         Feature(str(name), f.dtype, f.missing, f.categories)
         for name, f in zip(names, features, strict=True)
     )
+
+
+def _native(first: Any) -> Any:
+    """Return the library's own object, which an estimator of a booster's file holds."""
+    return getattr(getattr(first, "booster", None), "native", first)
 
 
 def _lightgbm(first: Any) -> tuple[Feature, ...] | None:

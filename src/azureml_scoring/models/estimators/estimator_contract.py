@@ -31,7 +31,7 @@ def methods_of(estimator: Any, default: str | None = None) -> tuple[str, ...]:
     if type(estimator).__name__ == "Booster" and type(estimator).__module__.startswith("xgboost"):
         raise StartupError(
             "The model file holds XGBoost's Booster, which takes its own DMatrix in place of rows; "
-            "save the fitted XGBClassifier or XGBRegressor."
+            "save it by its save_model('model.ubj'), and package that file."
         )
     if not methods or isinstance(estimator, type):
         raise StartupError(not_an_estimator.message(estimator))

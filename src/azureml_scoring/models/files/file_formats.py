@@ -5,11 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from azureml_scoring.models.boosters.native_file import Library
+
 PICKLE_SUFFIXES = (".pkl", ".pickle", ".p", ".joblib", ".sav")
 COMPRESSED_SUFFIXES = (".z", ".gz")
 """Suffixes by which joblib chooses its compression."""
 
-MODEL_SUFFIXES = (*PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops")
+BOOSTER_SUFFIXES: dict[str, Library] = {
+    ".bst": "xgboost", ".cbm": "catboost", ".ubj": "xgboost",
+}  # fmt: skip
+BOOSTER_STARTS: dict[str, tuple[bytes, Library]] = {
+    ".json": (b'"learner"', "xgboost"), ".txt": (b"tree\nversion", "lightgbm"),
+}  # fmt: skip
+"""Suffixes that data also has: what stands near the start of a model's file."""
+
+START_BYTES = 100
+
+MODEL_SUFFIXES = (*PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops", *BOOSTER_SUFFIXES)
 """Suffixes of model files, in upper or lower case."""
 
 DATA_SUFFIXES = {
@@ -26,18 +38,6 @@ DATA_SUFFIXES = {
 }
 """Suffixes of data that is often compressed, as in train.csv.gz."""
 
-XGBOOST = (
-    "a model in XGBoost's own format; save the fitted XGBClassifier or XGBRegressor with "
-    "joblib.dump()"
-)
-LIGHTGBM = (
-    "a model in LightGBM's own format; save the fitted LGBMClassifier or LGBMRegressor with "
-    "joblib.dump()"
-)
-CATBOOST = (
-    "a model in CatBoost's own format; save the fitted CatBoostClassifier or CatBoostRegressor "
-    "with joblib.dump()"
-)
 ONNX = "an ONNX graph by itself; package the estimator that it was made of, which compiles it again"
 NETWORK = (
     "a neural network, which is not served here; only scikit-learn's estimators and others of "
@@ -47,20 +47,27 @@ ARCHIVE = "an archive; unpack it, and upload what is in it"
 PMML = "a model in PMML, which is not served here; save the estimator with joblib.dump()"
 
 OTHER_FORMATS = {
-    ".ubj": XGBOOST, ".bst": XGBOOST, ".cbm": CATBOOST, ".onnx": ONNX, ".pmml": PMML,
+    ".onnx": ONNX, ".pmml": PMML,
     ".h5": NETWORK, ".keras": NETWORK, ".pt": NETWORK, ".pth": NETWORK, ".safetensors": NETWORK,
     ".7z": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".zip": ARCHIVE,
 }  # fmt: skip
-SIGNATURES = {".json": (b'"learner"', XGBOOST), ".txt": (b"tree\nversion", LIGHTGBM)}
-"""Suffixes that other files share: what stands near the start of a model's file."""
-
-SIGNATURE_WITHIN_BYTES = 100
 
 
 def may_be_model_file(path: Path) -> bool:
     suffix = path.suffix.lower()
     data = suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() in DATA_SUFFIXES
-    return suffix in MODEL_SUFFIXES and not data and path.is_file()
+    known = suffix in MODEL_SUFFIXES or booster_library(path) is not None
+    return known and not data and path.is_file()
+
+
+def booster_library(path: Path) -> Library | None:
+    """Return the library that wrote the file in its own format; None for other files."""
+    suffix = path.suffix.lower()
+    if suffix in BOOSTER_STARTS:
+        start, library = BOOSTER_STARTS[suffix]
+        with suppress(OSError), path.open("rb") as file:
+            return library if start in file.read(START_BYTES).replace(b"\r", b"") else None
+    return BOOSTER_SUFFIXES.get(suffix)
 
 
 def other_format(path: Path) -> str | None:
@@ -68,8 +75,4 @@ def other_format(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() == ".tar":
         return ARCHIVE
-    if suffix in SIGNATURES:
-        start, kind = SIGNATURES[suffix]
-        with suppress(OSError), path.open("rb") as file:
-            return kind if start in file.read(SIGNATURE_WITHIN_BYTES) else None
     return OTHER_FORMATS.get(suffix)

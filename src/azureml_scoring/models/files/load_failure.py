@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from azureml_scoring.errors import reason
+from azureml_scoring.models.files.file_formats import booster_library
 from azureml_scoring.models.files.manifest import running_versions
 
 DAMAGED = (
@@ -34,12 +35,12 @@ OF_THE_SAME_NAME = (
     "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan",
     "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk",
     "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub", "spacy",
-    "statsmodels", "tensorflow", "torch", "transformers", "tslearn", "xgboost",
+    "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
 )  # fmt: skip
 PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
     "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn",
     "skimage": "scikit-image", "skopt": "scikit-optimize", "sksurv": "scikit-survival",
-    "umap": "umap-learn", "yaml": "PyYAML",
+    "umap": "umap-learn", "xgboost": "xgboost-cpu", "yaml": "PyYAML",
 }  # fmt: skip
 """Top-level module -> its package on PyPI."""
 
@@ -56,7 +57,8 @@ OLDEST_SERVED = (1, 5)
 
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     """Return the sentence. ``saved``: package -> version, as far as known without the file."""
-    what = _of_bytes(error, file) or _of_code(error) or _of_versions(error, file, saved)
+    of_library = _of_booster if booster_library(file) else _of_versions
+    what = _of_bytes(error, file) or _of_code(error) or of_library(error, file, saved)
     return f"{file.name} {what}."
 
 
@@ -144,6 +146,17 @@ def _source_of(module: str) -> str:
     )
 
 
+def _of_booster(error: BaseException, file: Path, saved: dict[str, str]) -> str:
+    # The library's message goes on with a stack trace.
+    why = (reason(error).splitlines() or [""])[0]
+    if isinstance(error, ImportError | OSError):  # such as one for libgomp.so.1
+        return f"needs a library that can't be loaded here ({why}); add it to the image"
+    return (
+        f"is damaged or incomplete, or of a version that can't be read here ({why}); save the "
+        f"model and upload it again"
+    )
+
+
 def _of_versions(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     versions = ", ".join(f"{package} {number}" for package, number in saved.items())
     install = (
@@ -195,7 +208,8 @@ def _unknown_opcode(error: BaseException) -> bool:
 
 def _incomplete(file: Path, start: bytes) -> bool:
     """True for a pickle without the opcode STOP at its end, unless only its start was read."""
-    pickled = file.suffix.lower() != ".skops" and len(start) < MAX_READ_BYTES
+    other = file.suffix.lower() == ".skops" or booster_library(file)
+    pickled = not other and len(start) < MAX_READ_BYTES
     return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 

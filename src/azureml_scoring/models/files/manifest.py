@@ -48,6 +48,7 @@ class Manifest:
     onnx: the compiled model, if it was proven to answer like the estimator.
     baselines: the sample's distribution, one per feature.
     requirements: package -> version of what the model needs and the service does not bring.
+    classes: names for the classes of a booster whose own file holds none.
     """
 
     model_name: str
@@ -62,6 +63,7 @@ class Manifest:
     onnx: OnnxModel | None = None
     baselines: tuple[Baseline, ...] = ()
     requirements: dict[Package, Version] = field(default_factory=dict)
+    classes: tuple[Scalar, ...] = ()
 
     def write(self, folder: Path) -> Path:
         path = folder / FILE_NAME

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
@@ -14,8 +15,10 @@ from typing import IO, Any
 import joblib
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.models.boosters import native_file
 from azureml_scoring.models.files import load_failure, own_modules, requirements
 from azureml_scoring.models.files.artifact import Artifact
+from azureml_scoring.models.files.file_formats import booster_library
 from azureml_scoring.models.files.manifest import version_skew
 from azureml_scoring.settings import Settings
 
@@ -38,10 +41,13 @@ class UntrustedTypes(StartupError):
         )
 
 
-def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, str]]:
+def read(
+    artifact: Artifact, settings: Settings, classes: Sequence[Any] = ()
+) -> tuple[Any, str, dict[str, str]]:
     """Return the estimator, the file's sha256, and the version skew that scikit-learn reports.
 
-    Raises StartupError.
+    ``classes``: names for the classes of a booster's own file, in place of the manifest's. Raises
+    StartupError.
     """
     own_modules.verify(artifact)
     if artifact.manifest:
@@ -53,7 +59,7 @@ def read(artifact: Artifact, settings: Settings) -> tuple[Any, str, dict[str, st
         if artifact.manifest:
             artifact.manifest.verify(artifact.file.name, digest)
         try:
-            estimator = _load(file, artifact, settings)
+            estimator = _load(file, artifact, settings, classes)
         except StartupError:
             raise
         except BaseException as error:  # a pickle can raise anything
@@ -78,8 +84,19 @@ def _open(path: Path) -> BufferedReader:
         ) from None
 
 
-def _load(file: IO[bytes], artifact: Artifact, settings: Settings) -> Any:
+def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequence[Any]) -> Any:
     path = artifact.file
+    if library := booster_library(path):
+        known = classes or (artifact.manifest.classes if artifact.manifest else ())
+        try:
+            return native_file.read(file.read(), library, known)
+        except native_file.WrongClasses as error:
+            raise StartupError(str(error)) from None
+    if classes:
+        raise StartupError(
+            f"--classes names the classes of boosters in their library's own file, and {path.name} "
+            f"is none; leave --classes out."
+        )
     if path.suffix.lower() == ".skops":
         if settings.scoring_allow_pickle:  # else nothing that comes with the model may run code
             own_modules.make_importable(artifact, pickled=False)

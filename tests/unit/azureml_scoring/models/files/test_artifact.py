@@ -168,11 +168,7 @@ def test_an_mlflow_folder_is_one_model(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("m.ubj", b"", "m.ubj is a model in XGBoost's own format; save the fitted XGBClassifier"),
-        ("M.UBJ", b"", "M.UBJ is a model in XGBoost's own format"),
-        ("m.json", b'{"learner":{"attributes":{}', "m.json is a model in XGBoost's own format"),
-        ("below/m.txt", b"tree\nversion=v4\n", "m.txt is a model in LightGBM's own format"),
-        ("m.cbm", b"", "m.cbm is a model in CatBoost's own format"),
+        ("below/m.pmml", b"", "m.pmml is a model in PMML"),
         ("m.onnx", b"", "m.onnx is an ONNX graph by itself; package the estimator"),
         ("m.pt", b"", "m.pt is a neural network"),
         ("m.tar.gz", b"", "m.tar.gz is an archive; unpack it"),
@@ -194,6 +190,26 @@ def test_a_model_of_another_kind_is_named_with_the_reason(
         assert told in str(caught.value)
     file = touch(tmp_path / "good.pkl")
     assert find(at(tmp_path)).file == file or "/" in name
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.ubj", b""),
+        ("M.UBJ", b""),
+        ("m.bst", b""),
+        ("m.json", b'{"learner":{"attributes":{}'),
+        ("below/m.txt", b"tree\nversion=v4\n"),
+        ("below/m.txt", b"tree\r\nversion=v4\r\n"),
+        ("m.cbm", b""),
+    ],
+)
+def test_a_boosters_own_file_is_a_model(tmp_path: Path, name: str, content: bytes):
+    """It may lie beside data of the same suffix."""
+    touch(tmp_path / name).write_bytes(content)
+    touch((tmp_path / name).parent / "notes.txt")
+    touch((tmp_path / name).parent / "config.json").write_text('{"tree": 1}')
+    assert find(at(tmp_path)).file == tmp_path / name
 
 
 def test_json_and_text_that_are_no_models_are_not_taken_for_such(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""Reads the trees of boosters exactly as they compare and add, and writes them as ONNX."""

@@ -1,0 +1,1 @@
+"""Boosters from their library's own file, without pickle."""
