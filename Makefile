@@ -15,11 +15,13 @@ TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
-# Two processes, each on one core: OpenMP's threads would wait for each other. Tests are compiled once.
-UNIT := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
+# Two processes, each on one core: OpenMP's threads would wait for each other.
+UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Two processes of tests: servers are shared within a file, so whole files go to one of them.
 BY_FILE := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Images set it; then every process would compile our modules and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
