@@ -45,7 +45,8 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
-	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
+# Few of their modules are ever imported; those that are get compiled then.
+	@$(PIP) install --no-compile --require-hashes -r environment/requirements-dev.txt
 # cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
 	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
@@ -54,7 +55,7 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 $(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
 	@echo "Installing checkov into $(@D)"
 	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r $<
 	@touch $@
 
 kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need
