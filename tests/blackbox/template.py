@@ -74,7 +74,7 @@ class _Template:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, __file__],
-            env=kept,
+            env=kept | {"OPENBLAS_NUM_THREADS": "1"},  # one that has threads should not fork
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
