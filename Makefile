@@ -15,11 +15,13 @@ TESTING := .venv/.testing
 CHECKOV := build/checkov/.installed
 KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
-# Two processes, each on one core: OpenMP's threads would wait for each other. Tests are compiled once.
-UNIT := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
+# Two processes, each on one core: OpenMP's threads would wait for each other.
+UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
 # Two processes of tests: servers are shared within a file, so whole files go to one of them.
 BY_FILE := --numprocesses=2 --dist=loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Images set it; then every process would compile our modules and the tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Terraform asks HashiCorp for newer versions, with an id of this machine.
 export CHECKPOINT_DISABLE ?= 1
 
@@ -43,7 +45,8 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
-	@$(PIP) install --require-hashes -r environment/requirements-dev.txt
+# Few of their modules are ever imported; those that are get compiled then.
+	@$(PIP) install --no-compile --require-hashes -r environment/requirements-dev.txt
 # cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
 	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
@@ -52,7 +55,7 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 $(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
 	@echo "Installing checkov into $(@D)"
 	@$(BIN)/python -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r $<
 	@touch $@
 
 kusto: $(KUSTO) ## Microsoft's Kusto parser, which the tests of queries need

@@ -1,3 +1,5 @@
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -25,14 +27,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packaged demo model's folder."""
+    """The packaged demo model's folder, made by the first of the processes of this run."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with (place / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = place / "demo" / "artifact"
+        return folder if folder.exists() else _packaged_demo(place / "demo")
+
+
+def _packaged_demo(folder: Path) -> Path:
     import support
 
     X, _ = support.diabetes()
     return support.packaged(
         support.demo_estimator(),
         X,
-        tmp_path_factory.mktemp("demo"),
+        folder,
         name="diabetes-classifier",
         version="v1.2.3",
         golden_rows="sample",

@@ -5,6 +5,7 @@ import pytest
 
 import support
 from blackbox.server import BARE, THREADS, Server, serving
+from blackbox.template import Started
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -17,14 +18,16 @@ PRODUCTION = {"DEPLOYMENT_NAME": "production"}
 @pytest.fixture(scope="session")
 def bare_demo(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run the demo model under the server's bare defaults."""
-    with serving(demo_model, tmp_path_factory.mktemp("bare"), **BARE | PRODUCTION) as server:
+    folder = tmp_path_factory.mktemp("bare")
+    with serving(demo_model, folder, start=Started, **BARE | PRODUCTION) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def threads_demo(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Run the demo model as `make serve` starts it, with two workers."""
-    with serving(demo_model, tmp_path_factory.mktemp("threads"), **THREADS | PRODUCTION) as server:
+    folder = tmp_path_factory.mktemp("threads")
+    with serving(demo_model, folder, start=Started, **THREADS | PRODUCTION) as server:
         yield server
 
 

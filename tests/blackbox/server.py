@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ import psutil
 import pytest
 
 import support
+from blackbox.template import Forked, Started
 from mlops.serve import GUNICORN
 
 REPOSITORY = Path(__file__).parents[2]
@@ -84,13 +84,19 @@ def needs(command: str, package: str | None = None) -> None:
 
 
 class Server:
-    """One server with its workers. ``log`` is all of its output."""
+    """One server with its workers. ``log`` is all of its output. It is forked from a process that
+    has loaded scikit-learn; ``Started`` is for tests of what that might change."""
 
     kind = "ours"
     """``pytest --worker gunicorn`` changes it."""
 
     def __init__(
-        self, model_dir: Path, folder: Path, env: dict[str, str], source: Path = Path("src")
+        self,
+        model_dir: Path,
+        folder: Path,
+        env: dict[str, str],
+        source: Path = Path("src"),
+        start: type[Started | Forked] = Forked,
     ) -> None:
         self.port = support.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -98,15 +104,13 @@ class Server:
         clean = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         ours = {"PYTHONPATH": str(support.MODELS), "TMPDIR": str(folder), "SCORING_DRAIN_MS": "0"}
         ours["AZUREML_MODEL_DIR"] = str(model_dir)
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [AZMLINFSRV, "--entry_script", source / "score.py", "--port", str(self.port)],
-                cwd=REPOSITORY,
-                env=clean | ours | self.worker() | env,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._log.touch()
+        self.process = start(
+            [AZMLINFSRV, "--entry_script", str(source / "score.py"), "--port", str(self.port)],
+            cwd=REPOSITORY,
+            env=clean | ours | self.worker() | env,
+            output=self._log,
+        )
         self.client = self.new_client()
 
     @classmethod
@@ -173,8 +177,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(model_dir: Path, folder: Path, *, up: bool = True, **env: str) -> Iterator[Server]:
-    server = Server(model_dir, folder, env)
+def serving(
+    model_dir: Path,
+    folder: Path,
+    *,
+    up: bool = True,
+    start: type[Started | Forked] = Forked,
+    **env: str,
+) -> Iterator[Server]:
+    server = Server(model_dir, folder, env, start=start)
     try:
         if up:
             server.wait_until_up()

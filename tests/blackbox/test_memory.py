@@ -14,6 +14,7 @@ import yaml
 
 import support
 from blackbox.server import REPOSITORY, THREADS, Server, serving
+from blackbox.template import Started
 
 GIBIBYTE = 2**30
 SIZE = 10_000_000
@@ -41,7 +42,7 @@ def server(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "SCORING_CACHE": "off",
         "SCORING_MAX_BODY_BYTES_IN_FLIGHT": "64000000",
     }
-    with serving(demo_model, tmp_path_factory.mktemp("memory"), **env) as server:
+    with serving(demo_model, tmp_path_factory.mktemp("memory"), start=Started, **env) as server:
         yield server
 
 

@@ -18,6 +18,7 @@ import pytest
 
 import support
 from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
+from blackbox.template import Started
 
 pytestmark = pytest.mark.any_worker
 BIN = Path(sys.executable).parent
@@ -208,7 +209,7 @@ def test_a_module_of_ones_own_is_found_beside_score(tmp_path: Path, project: Pat
     """Plain azmlinfsrv finds it, as in Azure, without the rest of the project."""
     source = shutil.copytree(REPOSITORY / "src", tmp_path / "src")
     (project / "models" / "metrics.py").rename(source / "metrics.py")
-    server = Server(project / "models", tmp_path, {}, source=source)
+    server = Server(project / "models", tmp_path, {}, source, Started)
     try:
         server.wait_until_up()
         assert server.score([[1, 2]]).json()["predictions"] == [pytest.approx(6)]

@@ -10,6 +10,7 @@ import pytest
 
 import support
 from blackbox.server import REPOSITORY, Server
+from blackbox.template import Started
 
 pytestmark = pytest.mark.any_worker
 
@@ -58,9 +59,8 @@ def test_the_wheel_builds_installs_and_serves(
         env=env, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert Path(done.stdout.strip()) == site / "mlops" / "serving"
-    server = Server(
-        demo_model, tmp_path, {"SCORING_DASHBOARD": "true"}, source=site / "mlops" / "serving"
-    )
+    folder = site / "mlops" / "serving"
+    server = Server(demo_model, tmp_path, {"SCORING_DASHBOARD": "true"}, folder, Started)
     try:
         server.wait_until_up()
         assert server.score([support.ROW]).json()["predictions"] == [1]

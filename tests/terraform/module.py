@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ REFERENCE = re.compile(
 )
 
 
+@cache
 def parse(text: str) -> dict[str, Any]:
+    """Return the tree, which all callers share: hcl2 takes a second for a file."""
     tree: dict[str, Any] = hcl2.loads(text, serialization_options=READING)
     return tree
 
