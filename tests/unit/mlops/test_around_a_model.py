@@ -6,8 +6,10 @@ import io
 import pickle
 from typing import Any
 
+import imblearn.pipeline
 import numpy as np
 import pytest
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import Birch, MeanShift
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -205,9 +207,9 @@ def test_what_has_no_converter_is_named(estimator: Any, reason: str):
 
 def test_imbalanced_learns_pipelines_predict_without_their_samplers():
     """They only work in a fit."""
-    pipeline = pytest.importorskip("imblearn.pipeline")
-    sampler = pytest.importorskip("imblearn.under_sampling").RandomUnderSampler(random_state=0)
-    estimator = pipeline.make_pipeline(StandardScaler(), sampler, LogisticRegression()).fit(X, y)
+    sampler = RandomUnderSampler(random_state=0)
+    estimator = imblearn.pipeline.make_pipeline(StandardScaler(), sampler, LogisticRegression())
+    estimator.fit(X, y)
     model, _ = convert(estimator, contract_of(estimator), X, converted(estimator, X.shape[1]))
     assert {"predict", "predict_proba"} <= model.outputs.keys()
     assert model.numpy

@@ -1,3 +1,4 @@
+import importlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from azureml_scoring.models.model import Predict
 
 ROW = Batch(np.zeros((1, 1)), "predict")
 
-pytest.importorskip("sklearn.utils._openmp_helpers")  # loads OpenMP
+importlib.import_module("sklearn.utils._openmp_helpers")  # loads OpenMP
 
 
 @pytest.fixture
