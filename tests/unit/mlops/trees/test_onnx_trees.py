@@ -90,7 +90,7 @@ def test_a_graph_answers_like_the_booster(
     odd = odd_rows(graph, X)
     answers = open_session(graph).run(None, {"X": odd})
     if classifier:
-        np.testing.assert_array_equal(answers[0], np.ravel(estimator.predict(odd)))
+        np.testing.assert_array_equal(np.ravel(answers[0]), np.ravel(estimator.predict(odd)))
         expected = estimator.predict_proba(odd)
     else:
         expected = estimator.predict(odd)
