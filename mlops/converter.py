@@ -134,7 +134,7 @@ class _Pickler(pickle.Pickler):
     def persistent_id(self, obj: Any) -> None:
         from sklearn.tree._tree import Tree
 
-        # skl2onnx would search forever for the next float below infinity.
+        # One that splits at infinity is counted as its equivalent.
         if not isinstance(obj, Tree) or not np.isfinite(obj.threshold).all():
             return
         self.nodes += obj.node_count
