@@ -75,10 +75,11 @@ class _Answers:
 
         self._known = asked(column.known)
         # One refusal is enough: rows with such values are then the estimator's.
-        (self._other,) = asked(column.others[:1]) or [None]
-        others = [] if self._other is None else asked(column.others[1:])
-        if any(row is None or not _same(row, self._other).all() for row in others):
+        (other,) = asked(column.others[:1]) or [None]
+        others = [] if other is None else asked(column.others[1:])
+        if any(row is None or other is None or not _same(row, other).all() for row in others):
             raise NotByColumn(f"it tells apart values of {column.name} that the fit did not have")
+        self._other = other
         self._missing = asked(column.missing)[0] if column.missing else None
 
     def varying(self, base: np.ndarray) -> np.ndarray:
