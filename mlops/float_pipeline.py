@@ -15,23 +15,22 @@ import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing
 
-from azureml_scoring.inputs.contract import ANY, DATETIME, TEXT, Contract
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract
 from azureml_scoring.models.engines.column_tables import (
     ColumnTables,
     Number,
     ValueTable,
     is_missing,
 )
-from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.finite_columns import FiniteColumn, finite_column
 from mlops.float_nodes import Cell, Float, Gap, Node, built, floats_of, joined, unchanged
 from mlops.parity import NotProven
 from mlops.read_as import listed
 from mlops.value_tables import NotByColumn, tabulate
+from mlops.vocabularies import is_identity, vocabularies
 
 Take = Callable[[Any], Any]
 """The model's input -> the columns that a transformer of it gets."""
@@ -101,7 +100,7 @@ class _Splitter:
 
     def node(self, part: Any, places: Sequence[int], take: Take) -> Node:
         """Return a transformer of some columns as a node. Raises NotProven."""
-        if _is_identity(part):
+        if is_identity(part):
             return Node([self._number(place, take, k) for k, place in enumerate(places)])
         why = "it computes with them"
         if columns := self._finite(part, places):
@@ -149,12 +148,12 @@ class _Splitter:
         return joined(nodes)
 
     def _finite(self, part: Any, places: Sequence[int]) -> list[FiniteColumn]:
-        """Return the columns with their values if all have few, else none."""
-        known = fitted_columns(part, len(places))
+        """Return the columns with their values, or none if a column may have others."""
         columns = []
-        for place, fitted in zip(places, known, strict=True):
-            feature = self._features[place]
-            values = list(fitted.categories)
+        for place, known in zip(places, vocabularies(part, len(places)), strict=True):
+            feature, values = self._features[place], list(known or ())
+            if known is None and feature.dtype not in (BOOLEAN, CATEGORY):
+                return []
             if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):
                 return []
             if not feature.numeric:
@@ -200,12 +199,6 @@ def _steps(pipeline: Pipeline) -> list[Any]:
 
 def _taking(take: Take, columns: Any) -> Take:
     return lambda X: _safe_indexing(take(X), columns, axis=1)
-
-
-def _is_identity(part: Any) -> bool:
-    if isinstance(part, FunctionTransformer):
-        return part.func is None
-    return part is None or (isinstance(part, str) and part == "passthrough")
 
 
 def _is_nan(value: Any) -> bool:

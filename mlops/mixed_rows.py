@@ -24,7 +24,8 @@ RARE = 0.1
 
 
 class MixedRows:
-    """Rows of objects, with all of the contract's columns."""
+    """Rows of objects, with all of the contract's columns. A set is the same each time: the
+    estimator's answers to it are kept by its name."""
 
     def __init__(self, sample: np.ndarray, contract: Contract, pipeline: FloatPipeline) -> None:
         self._sample = sample
@@ -33,7 +34,6 @@ class MixedRows:
         self._finite = {column.place: column for column in pipeline.columns}
         self._numeric = [j for j, f in enumerate(contract.features) if f.numeric]
         self._numbers = sample[:, self._numeric].astype(np.float64)
-        self._rng = np.random.default_rng(0)
 
     @property
     def largest(self) -> float:
@@ -42,6 +42,7 @@ class MixedRows:
 
     def sets(self, splits: Iterable[tuple[int, float]]) -> Iterator[RowSet]:
         """Yield sets of rows. ``splits``: features and thresholds of trees, after the encoders."""
+        self._rng = np.random.default_rng(0)
         yield "of the sample as it is", self._sample[~_gaps(self._sample).any(axis=1)]
         if self._numeric:
             for name, numbers in row_sets(self._numbers, self._input_splits(splits)):
@@ -57,12 +58,14 @@ class MixedRows:
         """Return rows with numbers up to ``largest``."""
         if not self._numeric:
             return f"with numbers up to {largest:.1e}", self._sample[:0]
+        self._rng = np.random.default_rng(0)
         name, numbers = huge_rows(self._numbers, largest)
         return name, self._rows(numbers)
 
     def with_gaps(self) -> RowSet:
         """Return rows with gaps where the contract takes them: half of them with one gap."""
         places = [j for j, feature in enumerate(self._contract.features) if feature.missing]
+        self._rng = np.random.default_rng(0)
         rows = self._rows(self._drawn_numbers())
         count = len(rows)
         gap = np.zeros(rows.shape, dtype=bool)

@@ -138,7 +138,7 @@ def as_accepted(rows: np.ndarray, contract: Contract) -> np.ndarray:
             rows[:, columns] = rows[:, columns].round().clip(float(least), largest)
         else:
             info = np.finfo(dtype)
-            rows[:, columns] = rows[:, columns].clip(info.min, info.max)
+            rows[:, columns] = rows[:, columns].clip(info.min, info.max).astype(dtype)
     return np.ascontiguousarray(rows, dtype=contract.dtype)
 
 

@@ -17,6 +17,10 @@ from mlops.finite_columns import FiniteColumn
 MAX_CELLS = 4_000_000
 """Floats of one table; more would take longer to load than they save."""
 
+MAX_COLUMNS = 300
+"""Columns of one transformer. It is asked about each, and gets all of them every time: the time
+grows with the square, to minutes here."""
+
 Transform = Callable[[np.ndarray], np.ndarray]
 """Rows of objects, with all features -> floats, (rows, outputs)."""
 
@@ -33,6 +37,8 @@ def tabulate(
     ``base``: a row that the transformer takes; all columns but one keep its values. Raises
     NotByColumn.
     """
+    if len(columns) > MAX_COLUMNS:
+        raise NotByColumn(f"it takes {len(columns):,} columns, too many for tables")
     (base_floats,) = _rows(transform, [base])
     if base_floats is None:
         raise NotByColumn("it refuses a row of the sample")
@@ -68,10 +74,12 @@ class _Answers:
             )
 
         self._known = asked(column.known)
-        others = asked(column.others)
-        if any(not _equal(row, others[0]) for row in others[1:]):
+        # One refusal is enough: rows with such values are then the estimator's.
+        (other,) = asked(column.others[:1]) or [None]
+        others = [] if other is None else asked(column.others[1:])
+        if any(row is None or other is None or not _same(row, other).all() for row in others):
             raise NotByColumn(f"it tells apart values of {column.name} that the fit did not have")
-        self._other = others[0] if others else None
+        self._other = other
         self._missing = asked(column.missing)[0] if column.missing else None
 
     def varying(self, base: np.ndarray) -> np.ndarray:
@@ -130,12 +138,6 @@ def _rows(transform: Transform, rows: list[list[Any]]) -> list[np.ndarray | None
     if np.isinf(floats).any():
         raise NotByColumn("it gives infinite numbers")
     return list(floats)
-
-
-def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(_same(one, other).all())
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -105,7 +105,9 @@ def canonical(feature: Feature, value: Any) -> Any:
         return moment(value)
     if feature.numeric and np.dtype(feature.dtype).kind in "iu":
         return int(value)
-    return float(value) + 0.0 if feature.numeric or type(value) is float else value
+    if feature.numeric:
+        return np.dtype(feature.dtype).type(value).item() + 0.0
+    return value + 0.0 if type(value) is float else value
 
 
 def moment(text: str) -> str | None:

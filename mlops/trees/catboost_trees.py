@@ -23,6 +23,8 @@ LINKS: dict[str, Link] = {
 }  # fmt: skip
 """Loss function -> how its sums become answers."""
 
+BINARY_LOSSES = ("Logloss", "CrossEntropy")
+
 
 def ensemble(model: Any) -> Ensemble:
     """Return the trees of a ``catboost.CatBoost``. Raises NotProven."""
@@ -33,6 +35,8 @@ def ensemble(model: Any) -> Ensemble:
     loss = document["model_info"]["params"]["loss_function"]["type"]
     if loss not in LINKS:
         raise NotProven(f"its loss function is {loss}, whose answers are not known here")
+    if loss in BINARY_LOSSES and getattr(model, "get_probability_threshold", lambda: 0.5)() != 0.5:
+        raise NotProven("its probability threshold is not 0.5")
     scale, bias = document["scale_and_bias"]
     base = np.atleast_1d(np.array(bias, dtype=np.float64))
     columns = _Columns(document["features_info"])

@@ -142,7 +142,7 @@ class MomentColumn(Column):
 
 
 class NumberColumn(Column):
-    """Whole numbers or floats; null is NaN."""
+    """Whole numbers, or floats as the dtype holds them; null is NaN."""
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(feature)
@@ -160,6 +160,8 @@ class NumberColumn(Column):
             if self._whole and fractions and any(map(operator.mod, numbers, itertools.repeat(1))):
                 raise self._out_of_range
         if not self._whole:
+            if self._bounded:
+                values = np.array(values, self.feature.dtype).tolist()
             return [np.nan if value is None else value + 0.0 for value in values]
         if fractions or missing:
             return [np.nan if value is None else int(value) for value in values]

@@ -22,6 +22,11 @@ class NumberColumns:
         self._some_whole = bool(self._whole.any())
         self._required = np.array([not feature.missing for feature in features])
         self._bounded = any(feature.dtype != "float64" for feature in features)
+        self._narrower = {
+            name: [j for j, feature in enumerate(features) if feature.dtype == name]
+            for name in {feature.dtype for feature in features if not feature.whole}
+            - {dtype.name, "float64"}
+        }
         ranges = [NumberRange.of(feature) for feature in features]
         least, most = np.array(ranges, np.float64).T
         self._least = np.where(self._whole, np.maximum(least, -MOST_EXACT), least)
@@ -31,7 +36,8 @@ class NumberColumns:
         """Return the rows in the dtype of the batch. None if a value breaks the contract, or may
         have lost digits: the columns then have to be read one by one.
 
-        ``X``: (rows, features) of float64; ``nulls``: NaN stands for null somewhere.
+        ``X``: (rows, features) of float64, changed in place; ``nulls``: NaN stands for null
+        somewhere.
         """
         numbers = X
         if nulls:
@@ -44,4 +50,8 @@ class NumberColumns:
         broken = (numbers < self._least) | (numbers > self._most)
         if self._some_whole:
             broken |= (np.rint(numbers) != numbers) & self._whole
-        return None if np.count_nonzero(broken) else X.astype(self._dtype, copy=False)
+        if np.count_nonzero(broken):
+            return None
+        for dtype, places in self._narrower.items():
+            X[:, places] = X[:, places].astype(dtype)
+        return X.astype(self._dtype, copy=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
@@ -35,7 +36,8 @@ class LibraryThreads:
         """Set the limit for the next predict of any thread."""
         self._limit = threads
         for set_threads in self._boosters:
-            set_threads(threads)
+            with suppress(Exception):  # a class from outside may refuse, such as a frozen one
+                set_threads(threads)
 
     def limited(self, predict: Predict) -> Predict:
         """Return ``predict`` with the limit."""

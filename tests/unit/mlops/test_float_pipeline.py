@@ -184,13 +184,13 @@ def test_a_search_is_the_pipeline_that_it_found():
 REFUSED: dict[str, tuple[Any, str]] = {
     "words": (
         make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
-        "CountVectorizer can't be a table of city: it tells apart values of city",
+        "CountVectorizer can't be a table of city: it computes with them",
     ),
     "a function": (
         make_column_transformer(
             (FunctionTransformer(lambda x: x.map(len).to_frame()), "city"), (FILLED, NUMBERS)
         ),
-        "FunctionTransformer can't be a table of city: it tells apart",
+        "FunctionTransformer can't be a table of city: it computes with them",
     ),
     "columns together": (
         make_column_transformer(
@@ -201,7 +201,17 @@ REFUSED: dict[str, tuple[Any, str]] = {
                 ["member", "city"],
             )
         ),
-        "it computes with several columns at once",
+        "FunctionTransformer can't be a table of member, city: it computes with them",
+    ),
+    "words that few texts have": (
+        make_column_transformer((CountVectorizer(vocabulary=["refund"]), "city")),
+        "CountVectorizer can't be a table of city: it computes with them",
+    ),
+    "a dictionary of the author's own": (
+        make_column_transformer(
+            (FunctionTransformer(lambda x: x.replace("Vaduz", "1").eq("1")), ["city"])
+        ),
+        "FunctionTransformer can't be a table of city: it computes with them",
     ),
     "weights": (
         ColumnTransformer(
@@ -249,6 +259,27 @@ def test_values_that_only_the_sample_has_are_not_kept():
     made, _ = split(estimator.fit(without, TARGET), FRAME)
     assert b"Rome" in made.tables.to_bytes()
     assert b"Oslo" not in made.tables.to_bytes()
+
+
+INDICATED = make_pipeline(SimpleImputer(strategy="most_frequent", add_indicator=True), IGNORE)
+MARKED = make_pipeline(
+    SimpleImputer(missing_values="Oslo", strategy="constant", fill_value="none"), IGNORE
+)
+
+
+@pytest.mark.parametrize("encoder", [IGNORE, INDICATED, MARKED])
+def test_values_of_the_fit_that_the_sample_lacks_are_in_the_table(encoder: Any):
+    """Also behind an imputer that adds columns, and the value that an imputer takes for a gap."""
+    estimator = make_pipeline(
+        make_column_transformer((encoder, ["city"])), LogisticRegression(max_iter=1000)
+    ).fit(GAPPY.assign(city=GAPPY["city"].fillna("Rome")) if encoder is MARKED else GAPPY, TARGET)
+    without = GAPPY[GAPPY["city"] != "Oslo"]
+    made, measured = split(estimator, without)
+    rows = measured.numbers[:1].copy()
+    rows[0, list(FRAME).index("city")] = "Oslo"
+    floats, _ = TableEncoder(made.tables).encode(rows)
+    expected = Predictor(estimator, measured.contract)(Batch(rows, "predict_proba"))
+    np.testing.assert_allclose(made.estimator.predict_proba(floats), expected)
 
 
 VALUES = st.sampled_from(["a", "b", "B", "", " a", "é", "10", "nan", "x" * 300])

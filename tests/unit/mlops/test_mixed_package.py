@@ -9,6 +9,10 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import mixed_models
 import support
@@ -156,3 +160,21 @@ def test_tables_outside_the_folder_are_not_read(copy: Path):
     path.write_text(json.dumps(manifest))
     with pytest.raises(StartupError, match="does not lie in that folder"):
         from_(copy)
+
+
+def test_numbers_of_fewer_digits_are_those_of_the_fit(tmp_path: Path):
+    """A column of float32 holds 0.1 as another number than JSON; an encoder finds it."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "city": rng.choice(["Rome", "Oslo"], 200),
+            "rate": rng.choice([0.1, 0.2, 0.3], 200).astype(np.float32),
+        }
+    )
+    front = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city", "rate"]))
+    estimator = make_pipeline(front, Ridge()).fit(frame, frame["rate"] * 10)
+    model = from_(support.packaged(estimator, frame, tmp_path))
+    batch = validate(orjson.dumps({"data": [["Rome", 0.1]]}), model.contract, NO_LIMITS)
+    assert model.backend == "onnx"
+    first = frame[(frame["city"] == "Rome") & (frame["rate"] < 0.15)].head(1)
+    np.testing.assert_allclose(model.predict(batch), estimator.predict(first))

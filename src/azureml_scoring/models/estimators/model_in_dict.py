@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,25 @@ DESCRIPTIONS = (
 """Words in keys of what only describes the model, so that no answer depends on it."""
 
 APPLIED = (
+    "adjust",
+    "bias",
+    "calib",
     "class",
+    "clip",
     "cutoff",
     "encod",
+    "factor",
+    "fill",
     "label",
     "map",
+    "multipl",
     "offset",
     "scal",
+    "shift",
     "target",
     "thresh",
     "transform",
+    "weight",
 )
 """Words in keys of what changes a row before the model, or its answer after it."""
 
@@ -61,9 +71,11 @@ def model_in_dict(thing: Any) -> Any:
 
 
 def _is_model(part: Any) -> bool:
-    return not isinstance(part, type) and any(
-        callable(getattr(part, method, None)) for method in METHODS
-    )
+    with suppress(Exception):  # a property may raise anything
+        return not isinstance(part, type) and any(
+            callable(getattr(part, method, None)) for method in METHODS
+        )
+    return False
 
 
 def _has_word(key: Any, words: Iterable[str]) -> bool:

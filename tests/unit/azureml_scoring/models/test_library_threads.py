@@ -55,3 +55,14 @@ def test_all_slots_together_use_no_more_than_the_processors(slots: int, processo
     count = threads_beside(slots, processors)
     assert count == 1 or slots * count <= processors
     assert slots * (count + 1) > processors
+
+
+def test_a_booster_whose_threads_cannot_be_set_is_served_all_the_same():
+    """Such as a frozen class around one: it computes, with threads of its own choice."""
+
+    def refuse(threads: int) -> None:
+        raise AttributeError
+
+    set_to = list[int]()
+    LibraryThreads([refuse, set_to.append]).limit(3)
+    assert set_to == [1, 3]

@@ -159,3 +159,11 @@ def test_boosted_and_other_trees_are_not_joined():
     stack = StackingClassifier(members, cv=2).fit(boosted.rows(), boosted.target("numbers"))
     with pytest.raises(NotProven, match="joins boosted trees with other trees"):
         graph_of(stack)
+
+
+def test_a_probability_threshold_of_its_own_is_not_compiled():
+    """The graph picks the more probable class; few rows of a proof may lie in between."""
+    estimator = boosted.catboost(classifier=True).fit(boosted.rows(), boosted.target("bools"))
+    estimator.set_probability_threshold(0.501)
+    with pytest.raises(NotProven, match="its probability threshold is not"):
+        graph_of(estimator)

@@ -30,6 +30,18 @@ def on_names() -> Any:
     return LinearRegression().fit(FRAME, y)
 
 
+class Raising:
+    @property
+    def predict(self) -> Any:
+        raise RuntimeError
+
+
+def test_a_dict_with_a_property_that_raises_stays_as_it_is():
+    """So the start ends with a sentence, not with the property's own error."""
+    content = {"model": Raising()}
+    assert model_in_dict(content) is content
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -52,6 +64,8 @@ def test_the_model_of_a_dict_is_taken_under_any_key(content: dict[str, Any]):
     [
         {"model": model(), "threshold": 0.3},
         {"model": model(), "score_threshold": 0.3},
+        {"model": model(), "score_shift": 2.0},
+        {"model": model(), "metric_weights": [1.0, 2.0]},
         {"model": model(), "class_names": ["no", "yes"]},
         {"model": model(), "target_names": ["no", "yes"]},
         {"scaler": StandardScaler().fit(X), "model": model()},
