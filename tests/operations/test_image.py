@@ -41,6 +41,12 @@ def the_only(name: str) -> str:
     return found
 
 
+def argument(name: str) -> str:
+    """Return the default of a build argument."""
+    arguments = dict(rest.split("=", 1) for kind, rest in instructions() if kind == "ARG")
+    return arguments[name]
+
+
 class Container:
     """The image's files, command and environment in folders of this machine, of which only ``tmp``
     is writable."""
@@ -183,7 +189,7 @@ def test_the_dockerfile_is_clean():
 def test_the_image_is_pinned_and_runs_as_nobody_in_particular():
     """The base is pinned by digest and requirements by hash; the user is a number that no machine
     has."""
-    assert re.fullmatch(r"PYTHON=python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", the_only("ARG"))
+    assert re.fullmatch(r"python:3\.12\.\d+-slim-\w+@sha256:[0-9a-f]{64}", argument("PYTHON"))
     assert {rest.split()[0] for name, rest in instructions() if name == "FROM"} == {"${PYTHON}"}
     user, group = map(int, the_only("USER").split(":"))
     assert min(user, group) >= 10_000
@@ -200,7 +206,8 @@ def test_conda_and_image_install_the_same():
     python, pip, by_pip = yaml.safe_load((ENVIRONMENT / "conda.yml").read_text())["dependencies"]
     assert by_pip == {"pip": locked}
     assert pip == "pip"
-    minor = re.search(r"python:(\d+\.\d+)\.", the_only("ARG"))
+    assert argument("REQUIREMENTS") == "environment/requirements.txt"
+    minor = re.search(r"python:(\d+\.\d+)\.", argument("PYTHON"))
     assert minor
     assert python == f"python={minor[1]}"
 

@@ -200,7 +200,7 @@ def test_a_pipeline_registers_the_model_that_the_project_names(
     failed = runs[pipeline].failed
     assert failed is None or "make rollout" in failed[0], failed
     files = runs[pipeline].there.registered("7.1")
-    assert files.keys() == {"shopper.joblib", "manifest.json"}
+    assert files.keys() == {"shopper.joblib", "manifest.json", "model.onnx", "tables.json"}
     assert files["shopper.joblib"] == (mine / "models" / "shopper.joblib").read_bytes()
     manifest = orjson.loads(files["manifest.json"])
     assert (manifest["model_name"], manifest["model_version"]) == (NAME, "7.1")
