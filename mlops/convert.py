@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
 
 from azureml_scoring.errors import ScoringError, StartupError
 from azureml_scoring.inputs.batch import Batch
@@ -100,13 +102,19 @@ def _readings(
             plain, outputs=both, labels=estimator.classes_.tolist()
         )
         off_label = dataclasses.replace(plain, outputs=both | {"predict": label})
-        # In float32 only the probabilities break ties like scikit-learn; in float64 the graph's
-        # label comes closer, and costs little.
-        yield from (
-            (off_probabilities, off_label) if dtype == "float32" else (off_label, off_probabilities)
-        )
+        if isinstance(_last(estimator), (FixedThresholdClassifier, TunedThresholdClassifierCV)):
+            yield off_label  # its label need not be the more probable class
+        elif dtype == "float32":
+            yield from (off_probabilities, off_label)  # only the former breaks ties as it should
+        else:
+            yield from (off_label, off_probabilities)  # the former comes closer, and costs little
     else:
         yield dataclasses.replace(plain, outputs={"predict": names[0]})
+
+
+def _last(estimator: Any) -> Any:
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 class _Proof:

@@ -152,7 +152,9 @@ class _Splitter:
         columns = []
         for place, known in zip(places, vocabularies(part, len(places)), strict=True):
             feature, values = self._features[place], list(known or ())
-            if known is None and feature.dtype not in (BOOLEAN, CATEGORY):
+            # The contract lists these, but what several of them do together it can't say.
+            listed_alone = feature.dtype in (BOOLEAN, CATEGORY) and len(places) == 1
+            if known is None and not listed_alone:
                 return []
             if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):
                 return []

@@ -99,7 +99,7 @@ class MixedRows:
     def _values(self, place: int, count: int, rare: float) -> np.ndarray:
         column = self._finite.get(place)
         known = column.known if column else [v for v in self._sample[:, place] if v is not None]
-        values = self._choice(known, count)
+        values = self._choice(known or [None], count)
         if column and column.others:
             seldom = self._rng.random(count) < rare
             values[seldom] = self._choice(column.others, int(seldom.sum()))

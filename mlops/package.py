@@ -176,6 +176,9 @@ def _compile(
             else graphs(estimator, len(contract.features), say)
         )
         compiled, graph = convert(estimator, contract, sample, graphs_by_dtype, say, mixed)
+        files = {compiled.file: graph}
+        if mixed and compiled.tables:
+            files[compiled.tables] = mixed.tables.to_bytes()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
@@ -188,9 +191,6 @@ def _compile(
         f"  ONNX ({compiled.dtype}) gives the same answers: {rows:,} of {total:,} compared, at "
         f"most {apart:.0e} apart"
     )
-    files = {compiled.file: graph}
-    if mixed and compiled.tables:
-        files[compiled.tables] = mixed.tables.to_bytes()
     return compiled, files
 
 

@@ -231,6 +231,16 @@ def test_what_is_no_table_says_why(name: str):
         split(estimator, FRAME)
 
 
+def test_booleans_that_a_function_takes_together_are_no_tables():
+    """Each alone may change nothing."""
+    frame = FRAME.assign(staff=FRAME["fare"] > FRAME["fare"].median())
+    both = FunctionTransformer(lambda x: np.asarray(x, dtype=float).min(axis=1, keepdims=True))
+    front = make_column_transformer((both, ["member", "staff"]), (IGNORE, ["city"]))
+    estimator = make_pipeline(front, LogisticRegression()).fit(frame, TARGET)
+    made, measured = split(estimator, frame)
+    assert compare(made, measured, estimator)
+
+
 def test_a_booster_with_categories_of_its_own_says_what_to_do():
     """An encoder before it makes it a table."""
     frame = FRAME[["age", "city"]].astype({"city": "category"})
