@@ -195,7 +195,12 @@ class _Splitter:
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:
-    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+    """Return the steps that compute answers: imbalanced-learn's samplers only work in a fit."""
+    return [
+        step
+        for _, step in pipeline.steps
+        if not (step is None or step == "passthrough" or hasattr(step, "fit_resample"))
+    ]
 
 
 def _taking(take: Take, columns: Any) -> Take:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import imblearn.pipeline
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
@@ -179,6 +181,14 @@ def test_a_search_is_the_pipeline_that_it_found():
     search = GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=2)
     made, measured = split(search.fit(FRAME, TARGET), FRAME)
     assert compare(made, measured, search) > 300
+
+
+def test_samplers_behind_the_columns_are_left_out():
+    """imbalanced-learn's only work in a fit, so its pipelines on mixed columns are split too."""
+    steps = [mixed_models.by_columns(), RandomUnderSampler(random_state=0)]
+    pipeline = imblearn.pipeline.make_pipeline(*steps, LogisticRegression(max_iter=1000))
+    made, measured = split(pipeline.fit(FRAME, TARGET), FRAME)
+    assert compare(made, measured, pipeline) > 200
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
