@@ -18,7 +18,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing
 
-from azureml_scoring.inputs.contract import ANY, DATETIME, TEXT, Contract
+from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Contract
 from azureml_scoring.models.engines.column_tables import (
     ColumnTables,
     Number,
@@ -59,10 +59,12 @@ def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> Fl
     while isinstance(steps[0], Pipeline):
         steps = [*_steps(steps[0]), *steps[1:]]
     if hasattr(steps[0], "predict"):
-        raise NotProven(
-            f"{type(steps[0]).__name__} takes texts, categories or booleans itself; put an encoder "
-            f"before it, in a ColumnTransformer"
-        )
+        if not all(feature.numeric or feature.dtype == BOOLEAN for feature in contract.features):
+            raise NotProven(
+                f"{type(steps[0]).__name__} takes texts or categories itself; put an encoder "
+                f"before it, in a ColumnTransformer"
+            )
+        steps.insert(0, "passthrough")
     with warnings.catch_warnings(action="ignore"):
         splitter = _Splitter(estimator, contract, sample)
         node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)

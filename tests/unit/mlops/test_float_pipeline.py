@@ -191,6 +191,16 @@ def test_samplers_behind_the_columns_are_left_out():
     assert compare(made, measured, pipeline) > 200
 
 
+@pytest.mark.parametrize(
+    "estimator", [HistGradientBoostingClassifier(max_iter=3), LogisticRegression(max_iter=1000)]
+)
+def test_a_model_that_takes_booleans_as_numbers_needs_no_encoder(estimator: Any):
+    """Its booleans become 0 and 1, as in the estimator."""
+    frame = FRAME[["age", "member", "siblings"]].fillna({"age": 30.0})
+    made, measured = split(estimator.fit(frame, TARGET), frame)
+    assert compare(made, measured, estimator) > 100
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "words": (
         make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
