@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -27,9 +28,10 @@ def environment(artifact: Path, out: Path) -> None:
     from mlops import environment as environments
 
     requirements, conda = environments.write(artifact, out, click.echo)
+    conda_file = Path(os.path.relpath(conda, "endpoints")).as_posix()
     click.echo(f"Wrote {requirements} and {conda}.")
     click.echo(
         f"Our image: docker build --file environment/Dockerfile --build-arg "
         f"REQUIREMENTS={requirements.as_posix()} .\n"
-        f"Azure ML's image: set conda_file in endpoints/environment.yml to ../{conda.as_posix()}"
+        f"Azure ML's image: set conda_file in endpoints/environment.yml to {conda_file}"
     )

@@ -108,6 +108,8 @@ def test_a_model_without_packages_of_its_own_gets_the_lock(artifact: Path, tmp_p
     done = run("environment", artifact, "--out", tmp_path / "out")
     assert "The model needs no packages beyond the lock" in done.output
     assert (tmp_path / "out" / "requirements.txt").read_text().endswith(LOCK.read_text())
+    conda_file = Path("endpoints", done.output.split()[-1])
+    assert conda_file.resolve() == (tmp_path / "out" / "conda.yml").resolve()
 
 
 def test_the_image_is_built_from_the_file_that_is_named():
