@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -27,9 +28,13 @@ def environment(artifact: Path, out: Path) -> None:
     from mlops import environment as environments
 
     requirements, conda = environments.write(artifact, out, click.echo)
+    conda_file = Path(os.path.relpath(conda, "endpoints")).as_posix()
     click.echo(f"Wrote {requirements} and {conda}.")
-    click.echo(
-        f"Our image: docker build --file environment/Dockerfile --build-arg "
-        f"REQUIREMENTS={requirements.as_posix()} .\n"
-        f"Azure ML's image: set conda_file in endpoints/environment.yml to ../{conda.as_posix()}"
-    )
+    if Path("environment").resolve() in requirements.resolve().parents:
+        click.echo(
+            f"Our image: docker build --file environment/Dockerfile --build-arg "
+            f"REQUIREMENTS={requirements.as_posix()} ."
+        )
+    else:
+        click.echo("Our image: name a folder in environment/ by --out; its build sees no other.")
+    click.echo(f"Azure ML's image: set conda_file in endpoints/environment.yml to {conda_file}")

@@ -58,10 +58,12 @@ def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> Fl
     while isinstance(steps[0], Pipeline):
         steps = [*_steps(steps[0]), *steps[1:]]
     if hasattr(steps[0], "predict"):
-        raise NotProven(
-            f"{type(steps[0]).__name__} takes texts, categories or booleans itself; put an encoder "
-            f"before it, in a ColumnTransformer"
-        )
+        if not all(feature.numeric or feature.dtype == BOOLEAN for feature in contract.features):
+            raise NotProven(
+                f"{type(steps[0]).__name__} takes texts or categories itself; put an encoder "
+                f"before it, in a ColumnTransformer"
+            )
+        steps.insert(0, "passthrough")
     with warnings.catch_warnings(action="ignore"):
         splitter = _Splitter(estimator, contract, sample)
         node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)
@@ -102,7 +104,7 @@ class _Splitter:
         """Return a transformer of some columns as a node. Raises NotProven."""
         if is_identity(part):
             return Node([self._number(place, take, k) for k, place in enumerate(places)])
-        why = "it computes with them"
+        why = "values that the fit did not have may matter to it"
         if columns := self._finite(part, places):
             try:
                 return Node(self._tabulated(part, columns, take))
@@ -196,7 +198,12 @@ class _Splitter:
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:
-    return [step for _, step in pipeline.steps if step is not None and step != "passthrough"]
+    """Return the steps that compute answers: imbalanced-learn's samplers only work in a fit."""
+    return [
+        step
+        for _, step in pipeline.steps
+        if not (step is None or step == "passthrough" or hasattr(step, "fit_resample"))
+    ]
 
 
 def _taking(take: Take, columns: Any) -> Take:

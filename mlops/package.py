@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from azureml_scoring.errors import StartupError, reason
+from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
@@ -24,14 +24,12 @@ from azureml_scoring.models.files.manifest import Manifest, running_versions
 from azureml_scoring.models.files.model_file import UntrustedTypes
 from azureml_scoring.settings import Settings
 from mlops import artifact_folder, jobs
-from mlops.convert import convert
-from mlops.converter import Convert, converter
+from mlops.compiled_form import compiled_form
+from mlops.converter import converter
 from mlops.csv_file import CsvFile
-from mlops.float_pipeline import float_pipeline
 from mlops.golden_selection import GoldenOption
 from mlops.measure import Measurement, measure
 from mlops.needs import Needs
-from mlops.parity import NotProven
 from mlops.pieces import check_whole
 from mlops.read_as import as_fitted, dates_of_the_fit
 from mlops.sample import apply_types
@@ -92,7 +90,7 @@ def package(
             default = source.mlflow.method if source.mlflow else None
             signed = [feature.name for feature in signature if feature.name is not None]
             measurement = measure(estimator, sample, say, default, signed, golden_rows)
-        compiled, compiled_files = _compile(estimator, measurement, graphs, say)
+        compiled, compiled_files = compiled_form(estimator, measurement, graphs, say)
     _note_on_jobs(estimator, measurement, compiled, say)
     sources = needs.code(say)
     manifest = Manifest(
@@ -158,40 +156,6 @@ def _load(
     for line in skew.values():
         say(f"  note: {line}; train it again with the versions that will serve it")
     return estimator, digest
-
-
-def _compile(
-    estimator: Any, measurement: Measurement, graphs: Convert, say: Say
-) -> tuple[OnnxModel | None, dict[str, bytes]]:
-    """Return the proven compiled model, if there is one, and its files."""
-    contract, sample = measurement.contract, measurement.numbers
-    say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
-    try:
-        if not measurement.cacheable:
-            raise NotProven("its answers are not the same each time")
-        mixed = float_pipeline(estimator, contract, sample) if contract.dtype == object else None
-        graphs_by_dtype = (
-            graphs(mixed.estimator, mixed.tables.width, say)
-            if mixed
-            else graphs(estimator, len(contract.features), say)
-        )
-        compiled, graph = convert(estimator, contract, sample, graphs_by_dtype, say, mixed)
-        files = {compiled.file: graph}
-        if mixed and compiled.tables:
-            files[compiled.tables] = mixed.tables.to_bytes()
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # the model, a converter or ONNX Runtime may raise anything
-        why = error if isinstance(error, NotProven) else reason(error)
-        say(f"  note: no ONNX, scikit-learn will answer: {why}")
-        return None, {}
-    proof = compiled.parity
-    rows, total, apart = proof["rows"], proof["asked"], proof["largest_difference"]
-    say(
-        f"  ONNX ({compiled.dtype}) gives the same answers: {rows:,} of {total:,} compared, at "
-        f"most {apart:.0e} apart"
-    )
-    return compiled, files
 
 
 def _note_on_jobs(

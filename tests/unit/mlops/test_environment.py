@@ -57,7 +57,8 @@ def test_a_package_is_added_to_both_files(
 ):
     """requirements.txt with hashes for our image, conda.yml for Azure ML's; the commands are
     said."""
-    uv, out = Uv(monkeypatch), tmp_path / "out"
+    monkeypatch.chdir(tmp_path)
+    uv, out = Uv(monkeypatch), Path("environment/churn")
     done = run("environment", artifact, "--out", out)
     assert done.exit_code == 0, done.output
     assert uv.added == "no-such-package==1.2\n"
@@ -66,6 +67,16 @@ def test_a_package_is_added_to_both_files(
     assert conda == [*CONDA.read_text().splitlines()[1:], "      - no-such-package==1.2"]
     assert f"--build-arg REQUIREMENTS={out}/requirements.txt ." in done.output
     assert run("environment", artifact, "--out", out).exit_code == 0  # replaces its own
+
+
+def test_no_command_is_said_that_cannot_work(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Our image's build sees no folder outside environment/."""
+    Uv(monkeypatch)
+    done = run("environment", artifact, "--out", tmp_path / "out")
+    assert "name a folder in environment/ by --out" in done.output
+    assert "docker build" not in done.output
 
 
 def test_the_lock_is_resolved_as_make_lock_does(artifact: Path, monkeypatch: pytest.MonkeyPatch):
@@ -108,6 +119,8 @@ def test_a_model_without_packages_of_its_own_gets_the_lock(artifact: Path, tmp_p
     done = run("environment", artifact, "--out", tmp_path / "out")
     assert "The model needs no packages beyond the lock" in done.output
     assert (tmp_path / "out" / "requirements.txt").read_text().endswith(LOCK.read_text())
+    conda_file = Path("endpoints", done.output.split()[-1])
+    assert conda_file.resolve() == (tmp_path / "out" / "conda.yml").resolve()
 
 
 def test_the_image_is_built_from_the_file_that_is_named():

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import imblearn.pipeline
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.under_sampling import RandomUnderSampler
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import CountVectorizer
@@ -181,16 +183,34 @@ def test_a_search_is_the_pipeline_that_it_found():
     assert compare(made, measured, search) > 300
 
 
+def test_samplers_behind_the_columns_are_left_out():
+    """imbalanced-learn's only work in a fit, so its pipelines on mixed columns are split too."""
+    steps = [mixed_models.by_columns(), RandomUnderSampler(random_state=0)]
+    pipeline = imblearn.pipeline.make_pipeline(*steps, LogisticRegression(max_iter=1000))
+    made, measured = split(pipeline.fit(FRAME, TARGET), FRAME)
+    assert compare(made, measured, pipeline) > 200
+
+
+@pytest.mark.parametrize(
+    "estimator", [HistGradientBoostingClassifier(max_iter=3), LogisticRegression(max_iter=1000)]
+)
+def test_a_model_that_takes_booleans_as_numbers_needs_no_encoder(estimator: Any):
+    """Its booleans become 0 and 1, as in the estimator."""
+    frame = FRAME[["age", "member", "siblings"]].fillna({"age": 30.0})
+    made, measured = split(estimator.fit(frame, TARGET), frame)
+    assert compare(made, measured, estimator) > 100
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "words": (
         make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
-        "CountVectorizer can't be a table of city: it computes with them",
+        "CountVectorizer can't be a table of city: values that the fit",
     ),
     "a function": (
         make_column_transformer(
             (FunctionTransformer(lambda x: x.map(len).to_frame()), "city"), (FILLED, NUMBERS)
         ),
-        "FunctionTransformer can't be a table of city: it computes with them",
+        "FunctionTransformer can't be a table of city: values that the fit",
     ),
     "columns together": (
         make_column_transformer(
@@ -201,17 +221,17 @@ REFUSED: dict[str, tuple[Any, str]] = {
                 ["member", "city"],
             )
         ),
-        "FunctionTransformer can't be a table of member, city: it computes with them",
+        "FunctionTransformer can't be a table of member, city: values that the fit",
     ),
     "words that few texts have": (
         make_column_transformer((CountVectorizer(vocabulary=["refund"]), "city")),
-        "CountVectorizer can't be a table of city: it computes with them",
+        "CountVectorizer can't be a table of city: values that the fit",
     ),
     "a dictionary of the author's own": (
         make_column_transformer(
             (FunctionTransformer(lambda x: x.replace("Vaduz", "1").eq("1")), ["city"])
         ),
-        "FunctionTransformer can't be a table of city: it computes with them",
+        "FunctionTransformer can't be a table of city: values that the fit",
     ),
     "weights": (
         ColumnTransformer(

@@ -109,30 +109,11 @@ def test_boosting_on_twenty_columns_answers_as_the_estimator(tmp_path: Path):
     """Ordinal codes of texts, numbers with gaps, whole numbers and booleans."""
     estimator, frame = mixed_models.boosting(trees=5)
     model = from_(support.packaged(estimator, frame, tmp_path))
+    assert model.backend == "onnx"
     for method in model.contract.methods:
         given = model.predict(asked(frame.head(200), model, method))
         expected = getattr(estimator, method)(frame.head(200))
         np.testing.assert_allclose(given, expected, rtol=TOLERANCE, atol=TOLERANCE)
-
-
-def test_a_transformer_that_mixes_columns_only_here_and_there_is_found(tmp_path: Path):
-    """The tables assume that it does not; the comparison of answers shows that it does."""
-    from mixing import MixingEncoder
-    from sklearn.compose import make_column_transformer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-
-    frame, target = mixed_models.passengers(150)
-    frame = frame[["siblings", "city", "deck"]]
-    columns = make_column_transformer(
-        (MixingEncoder("Rome" if frame["city"][0] == "Oslo" else "Oslo"), ["city", "deck"]),
-        remainder="passthrough",
-    )
-    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, target)
-    lines: list[str] = []
-    folder = support.packaged(estimator, frame, tmp_path, say=lines.append)
-    assert Manifest.read(folder).onnx is None
-    assert any("no ONNX, scikit-learn will answer: predict" in line for line in lines)
 
 
 @pytest.fixture
