@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from pathlib import Path
@@ -25,7 +26,7 @@ def of_modules(names: Iterable[str]) -> dict[str, str]:
 
     A module whose package is not plain, as of a namespace that many share, is left out.
     """
-    brought, packages = _brought(), packages_distributions()
+    brought, packages = _brought(), _packages_by_module()
     needed = dict[str, str]()
     for name in sorted({name.partition(".")[0] for name in names}):
         if len(owners := {*packages.get(name, ())}) == 1:
@@ -33,6 +34,12 @@ def of_modules(names: Iterable[str]) -> dict[str, str]:
             if canonicalize_name(package) not in brought:
                 needed[package] = version(package)
     return needed
+
+
+@functools.cache
+def _packages_by_module() -> Mapping[str, list[str]]:
+    """Return module -> packages. It reads what is installed, which takes a second or two."""
+    return packages_distributions()
 
 
 def of_file(file: Path) -> dict[str, str]:

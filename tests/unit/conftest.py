@@ -40,6 +40,14 @@ def _converted(estimator: Any, width: int, say: Say) -> Iterator[Converted]:
     return onnx_graphs(pickle.load(file), width)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _loaded_in_this_process() -> Iterator[None]:
+    """Load no artifact in a new process: one takes seconds, and test_own_code.py tests it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mlops.fresh_process.check_loads", lambda *_: None)
+        yield
+
+
 @pytest.fixture
 def own_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in a process of its own, as for users."""

@@ -7,6 +7,7 @@ by default as many as the machine has processors, and starts them anew each time
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -46,5 +47,6 @@ def _set_xgboost(part: Any, booster: Any, threads: int) -> None:
 
 def _set_catboost(part: Any, threads: int) -> None:
     for name in CATBOOST_METHODS:
-        if method := getattr(type(part), name, None):
+        method = getattr(type(part), name, None)
+        if method and "thread_count" in inspect.signature(method).parameters:
             setattr(part, name, functools.partial(method, part, thread_count=threads))

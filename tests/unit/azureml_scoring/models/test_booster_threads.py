@@ -1,5 +1,6 @@
 """Boosters compute with a worker's share of threads."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,13 @@ def test_catboost_is_told(monkeypatch: pytest.MonkeyPatch):
     expected = estimator.predict(boosted.rows())
     asked: list[int] = []
     predict = type(estimator).predict
-    monkeypatch.setattr(
-        type(estimator),
-        "predict",
-        lambda *args, **kwargs: asked.append(kwargs["thread_count"]) or predict(*args, **kwargs),
-    )
+
+    @functools.wraps(predict)
+    def asking(*args: Any, **kwargs: Any) -> Any:
+        asked.append(kwargs["thread_count"])
+        return predict(*args, **kwargs)
+
+    monkeypatch.setattr(type(estimator), "predict", asking)
     assert set_all(estimator, 3) == 1
     np.testing.assert_array_equal(estimator.predict(boosted.rows()), expected)
     assert asked == [3]

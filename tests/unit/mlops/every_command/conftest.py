@@ -51,7 +51,6 @@ def surroundings(
     monkeypatch.setattr(targets, "connector", lambda *_: lambda: Still({"blue": 100}))
     monkeypatch.setattr(targets, "models", lambda *_: Described(tmp_path))
     monkeypatch.setattr(os, "execv", in_place_of_the_server)
-    monkeypatch.setattr("mlops.fresh_process.check_loads", lambda *_: None)
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: None)
     monkeypatch.chdir(here)
     yield
