@@ -189,6 +189,7 @@ ELSEWHERE = {
     "journal.py": "a journal is added to",
     "svg.py": "a picture in memory",
     "azure_models.py": "a temporary folder",
+    "environment.py": "a temporary folder, for uv",
     "rehearsal.py": "the last rehearsal's journal is removed, once it has proven to be one",
 }
 WRITERS = {"write_text", "write_bytes", "savefig", "rename", "rmtree", "unlink"}
