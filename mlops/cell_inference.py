@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from azureml_scoring.inputs.contract import BOOLEAN, TEXT
+from azureml_scoring.inputs.feature import BOOLEAN, TEXT
 from azureml_scoring.models.estimators.known_features import MAX_EXACT_INTEGER
 from azureml_scoring.models.estimators.known_values import NUMBER
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from azureml_scoring.inputs.contract import Feature
+    from azureml_scoring.inputs.feature import Feature
 
 DTYPES = ("float64", "int64", "str", "bool", "category", "datetime")
 
@@ -33,7 +33,7 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def user_types(text: tuple[str, ...], dtype: tuple[str, ...]) -> dict[str, Feature]:
     """Return column -> the type that the two options give it."""
-    from azureml_scoring.inputs.contract import Feature
+    from azureml_scoring.inputs.feature import Feature
 
     dtypes = dict(option.rsplit("=", 1) for option in dtype) | dict.fromkeys(text, "str")
     return {name: Feature(name, kind) for name, kind in dtypes.items()}

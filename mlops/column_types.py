@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from azureml_scoring.inputs.column import moment
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, Feature
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, Feature
+from azureml_scoring.inputs.moment import moment
 from azureml_scoring.models.estimators.known_values import NUMBER
 from mlops.cell_inference import BOOLEANS, MISSING_WORDS, WHOLE_NUMBER, inferred
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from mlops.cell_inference import is_number
 from mlops.column_types import BadCell, typed
 

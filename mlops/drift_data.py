@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.column import described, moment
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.column import described
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.moment import moment
 from mlops import sample as samples
 from mlops import sample_file
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, TEXT, Feature, Scalar
+from azureml_scoring.inputs.feature import BOOLEAN, CATEGORY, TEXT, Feature, Scalar
 
 NEARBY: dict[bool, tuple[Callable[[Any], Any], ...]] = {
     True: (lambda value: value + 1, lambda value: value - 1, lambda value: -value),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import CATEGORY, Feature
+from azureml_scoring.inputs.feature import CATEGORY, Feature
 from mlops.read_as import fitted_types, listed
 from mlops.say import Say
 

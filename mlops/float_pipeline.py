@@ -1,7 +1,8 @@
 """Splits a pipeline on mixed columns: tables for values, and a pipeline that takes floats.
 
 The pipeline on floats has the fitted steps of the original, so it converts to ONNX like one that
-was fitted on numbers. Whatever is assumed here wrongly shows when the answers are compared.
+was fitted on numbers. Which values matter to a step ``vocabularies`` knows; whatever else is
+assumed here wrongly shows when the answers are compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing
 
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Contract
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT
 from azureml_scoring.models.engines.column_tables import (
     ColumnTables,
     Number,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.estimators.estimator_contract import contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.model_in_dict import model_in_dict

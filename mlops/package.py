@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.onnx_model import OnnxModel
 from azureml_scoring.models.estimators.known_features import with_fitted

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import TEXT
+from azureml_scoring.inputs.feature import TEXT
 from mlops.sample import dtype_of
 
 PIPELINE = (

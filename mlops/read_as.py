@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from azureml_scoring.inputs.column import moment
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.moment import moment
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
 from azureml_scoring.models.estimators.known_values import NUMBER

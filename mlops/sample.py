@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.column import moment
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.moment import moment
 from mlops.column_types import BadCell, typed
 from mlops.csv_file import CsvFile
 from mlops.sample_file import load

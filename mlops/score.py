@@ -13,7 +13,7 @@ import click
 import httpx
 import orjson
 
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from mlops.model_features import features_of
 from mlops.plain_text import printable_json
 from mlops.score_client import ScoreClient

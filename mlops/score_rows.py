@@ -12,7 +12,7 @@ import orjson
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import ANY, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, TEXT, Feature
 from mlops import sample, sample_file
 from mlops.cell_inference import parsed_cells
 from mlops.csv_file import ColumnTypes, CsvFile

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from azureml_scoring.inputs.batch import InputRow
-from azureml_scoring.inputs.contract import BOOLEAN, CATEGORY, DATETIME, Feature
+from azureml_scoring.inputs.feature import BOOLEAN, CATEGORY, DATETIME, Feature
 from azureml_scoring.models.baseline import MAX_BINS, MIN_ROWS_PER_VALUE
 
 Draw = Callable[[np.ndarray, np.random.Generator], Sequence[Any]]

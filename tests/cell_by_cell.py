@@ -7,15 +7,8 @@ import numpy as np
 
 from azureml_scoring import errors
 from azureml_scoring.inputs.batch import InputRow
-from azureml_scoring.inputs.contract import (
-    ANY,
-    BOOLEAN,
-    CATEGORY,
-    DATETIME,
-    TEXT,
-    Contract,
-    Feature,
-)
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 
 SCALARS = (int, float, str, bool, type(None))
 ACCEPTED = {

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from azureml_scoring.admission.admission import Admission
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.request import Request
 from azureml_scoring.service import Service

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlops  # noqa: F401  puts src/ on the path
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.model import Model
 
 # scikit-learn, pandas and mlops.package load for seconds: only the functions that use them pay.

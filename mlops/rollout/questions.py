@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
 from mlops import sample as samples

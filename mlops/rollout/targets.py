@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files import bounded_yaml, mlflow_folder
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops.endpoint import Endpoint, EndpointError, Traffic

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_scoring import errors
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from validated import NAMED, UNNAMED, batch, one, refusal
 from validation import validate

@@ -25,6 +25,7 @@ from azureml_scoring.inputs.feature import (
     Feature,
     NumberRange,
 )
+from azureml_scoring.inputs.moment import FIRST_YEAR, LAST_YEAR, moments
 
 ACCEPTED_TYPES: dict[str, set[type]] = {
     TEXT: {str},
@@ -43,24 +44,6 @@ DESCRIPTIONS = {
     "as in 2025-11-09 or 2025-11-09T10:00:00",
     ANY: "a number, text or boolean",
 }
-
-FIRST_YEAR, LAST_YEAR = "1678", "2261"
-"""The years in which every moment is a 64-bit count of nanoseconds since 1970."""
-
-ZERO_MOMENT = "0000-00-00T00:00:00.000000000"
-MOMENT_LENGTHS = (
-    *(len("0000-00-00"), len("0000-00-00T00:00"), len("0000-00-00T00:00:00")),
-    *range(len("0000-00-00T00:00:00.0"), len(ZERO_MOMENT) + 1),
-)
-MOMENT_ENDINGS = {
-    ZERO_MOMENT[:length].replace("T", separator): ZERO_MOMENT[length:]
-    for length in MOMENT_LENGTHS
-    for separator in "T "
-}
-"""ISO 8601, zeros for digits -> what is left out, down to the nanosecond. There is no time zone,
-since the zone that the model was fitted in is not known."""
-
-DIGITS_AS_ZEROS = str.maketrans("123456789", "000000000")
 
 
 class BrokenRule(Exception):
@@ -178,25 +161,6 @@ def column(feature: Feature) -> Column:
     if feature.numeric:
         return NumberColumn(feature)
     return {CATEGORY: CategoryColumn, DATETIME: MomentColumn}.get(feature.dtype, Column)(feature)
-
-
-def moment(text: str) -> str | None:
-    """Return a date or time with all digits down to the nanosecond, or None if it is invalid."""
-    try:
-        return moments([text])[0]
-    except ValueError:
-        return None
-
-
-def moments(texts: Sequence[str]) -> list[str]:
-    """Return dates and times, at least one, with all digits down to the nanosecond. Raises
-    ValueError if one is invalid."""
-    lines = "\n".join(texts)
-    endings = list(map(MOMENT_ENDINGS.get, lines.translate(DIGITS_AS_ZEROS).split("\n")))
-    if None in endings or min(texts) < FIRST_YEAR or max(texts)[: len(LAST_YEAR)] > LAST_YEAR:
-        raise ValueError("A text is no moment.")
-    np.array(texts, "datetime64[ns]")  # raises ValueError at a 13th month, or a text of two lines
-    return list(map(operator.add, lines.replace(" ", "T").split("\n"), endings))
 
 
 def described(feature: Feature) -> str:

@@ -14,30 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from azureml_scoring.inputs.column import Column, column
-from azureml_scoring.inputs.feature import (
-    ANY,
-    BOOLEAN,
-    CATEGORY,
-    DATETIME,
-    TEXT,
-    Feature,
-    Scalar,
-)
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
-
-__all__ = [
-    "ANY",
-    "BOOLEAN",
-    "CATEGORY",
-    "DATETIME",
-    "METHODS",
-    "TEXT",
-    "Container",
-    "Contract",
-    "Feature",
-    "Method",
-    "Scalar",
-]
 
 Container = Literal["array", "frame", "list"]
 """The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from azureml_scoring.inputs.contract import BOOLEAN, TEXT, Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import BOOLEAN, TEXT, Feature
 
 MAX_SHOWN_COLUMNS = 3
 """Further columns are shown as an ellipsis."""

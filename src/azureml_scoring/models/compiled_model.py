@@ -50,7 +50,7 @@ def open_compiled(
             f"says why if there is none, or remove the setting."
         )
     compiled = packaged.onnx
-    graph = onnx_session.read_graph(artifact.file.parent / compiled.file)
+    graph = onnx_session.read_file(artifact.file.parent / compiled.file)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
     encoder = _encoder(artifact, packaged, compiled)
 
@@ -83,7 +83,7 @@ def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> Tab
     """Open and verify the tables of a mixed model. Raises StartupError."""
     if compiled.tables is None:
         return None
-    file = onnx_session.read_graph(artifact.file.parent / compiled.tables)
+    file = onnx_session.read_file(artifact.file.parent / compiled.tables)
     packaged.verify(compiled.tables, hashlib.sha256(file).hexdigest())
     return TableEncoder(ColumnTables.of(file, compiled.tables))
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch, InputRow
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, DATETIME, TEXT, Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.predictions import non_finite

@@ -40,7 +40,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import support
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.engines.onnx_model import OnnxPredictor
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of

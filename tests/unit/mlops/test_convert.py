@@ -28,7 +28,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 import support
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 from azureml_scoring.models.engines.onnx_model import (
     MAX_MAGNITUDE,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from examples import at_most
 from mlops.csv_file import CsvFile
 from mlops.sample import features_of, read

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import support
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import drift_picture

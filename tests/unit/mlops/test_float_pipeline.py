@@ -27,7 +27,8 @@ from sklearn.preprocessing import (
 
 import mixed_models
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor

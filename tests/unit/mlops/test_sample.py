@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from mlops.sample import features_of, read, rows_of
 
 

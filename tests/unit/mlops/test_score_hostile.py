@@ -11,7 +11,8 @@ from sklearn.linear_model import LinearRegression
 
 import support
 from azureml_scoring.errors import ClientError
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from hostile_server import Pieces, answer, bomb, hostile
 from score_command import refusal, score, table

@@ -16,7 +16,7 @@ import orjson
 from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError, with_config
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Scalar
+from azureml_scoring.inputs.feature import Scalar
 
 Place = Annotated[int, Field(ge=0)]
 

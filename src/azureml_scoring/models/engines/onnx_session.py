@@ -79,7 +79,7 @@ def runtime_description(session: Session) -> str:
     return f"{runtime} {first} {nodes[first]} of {sum(nodes.values())} nodes"
 
 
-def read_graph(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
     """Read the compiled model's file. Raises StartupError."""
     try:
         return file.read_bytes()

@@ -49,9 +49,11 @@ class TableEncoder:
         for column in self._gaps:
             floats.append(float(is_missing(row[column])))
         for column, row_of, lookup in self._row_lookups:
-            cells = row_of(row[column]) or lookup.rare_row(row[column])
+            cells = row_of(row[column])
             if cells is None:
-                return None
+                cells = lookup.rare_row(row[column])
+                if cells is None:
+                    return None
             floats += cells
         return floats
 
@@ -79,7 +81,7 @@ class TableEncoder:
 class _Lookup:
     """One table, ready to look up.
 
-    row_of: value -> the floats, as a tuple that is never empty; None if it is not in the table.
+    row_of: value -> the floats, as a tuple; None if it is not in the table.
     """
 
     def __init__(self, table: ValueTable) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import ANY, CATEGORY, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, CATEGORY, TEXT, Feature
 from azureml_scoring.models.boosters.column_names import own_names
 
 PACKAGE_ADVICE = (

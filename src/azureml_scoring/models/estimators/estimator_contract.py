@@ -9,12 +9,8 @@ import numpy as np
 
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import (
-    METHODS,
-    Container,
-    Contract,
-    Feature,
-)
+from azureml_scoring.inputs.contract import METHODS, Container, Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.estimators import not_an_estimator
 from azureml_scoring.models.estimators.known_features import features_of, takes_texts, with_fitted
 from azureml_scoring.models.estimators.predictor import Predictor

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from azureml_scoring.inputs.contract import ANY, CATEGORY, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, CATEGORY, TEXT, Feature
 from azureml_scoring.models.estimators.booster_features import booster_features
 from azureml_scoring.models.estimators.estimator_parts import Part, by_scikit_learn, parts
 from azureml_scoring.models.estimators.known_values import NUMBER, feature_of_values, kind_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.booster_features import (
     PACKAGE_ADVICE,
     booster_features,

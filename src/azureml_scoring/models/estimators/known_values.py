@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, DATETIME, TEXT, Feature
 
 NUMBER = "number"
 """A number's dtype: the fit doesn't say whether it is whole."""

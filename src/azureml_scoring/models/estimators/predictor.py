@@ -12,15 +12,8 @@ import numpy as np
 
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import (
-    ANY,
-    BOOLEAN,
-    CATEGORY,
-    DATETIME,
-    TEXT,
-    Contract,
-    Feature,
-)
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.models.estimators.fitted_columns import object_columns
 from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row

@@ -18,7 +18,8 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Contract, Method, Scalar
+from azureml_scoring.inputs.contract import Contract, Method
+from azureml_scoring.inputs.feature import Scalar
 from azureml_scoring.models.baseline import Baseline
 from azureml_scoring.models.engines.onnx_model import OnnxModel
 from azureml_scoring.models.files.safe_join import safe_join

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import ANY, BOOLEAN, DATETIME, METHODS, TEXT, Feature
+from azureml_scoring.inputs.contract import METHODS
+from azureml_scoring.inputs.feature import ANY, BOOLEAN, DATETIME, TEXT, Feature
 from azureml_scoring.models.files import bounded_yaml
 from azureml_scoring.models.files.safe_join import safe_join
 

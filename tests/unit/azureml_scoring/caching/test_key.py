@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import support
 from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import ANY, CATEGORY, Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import ANY, CATEGORY, Feature
 from azureml_scoring.inputs.limits import Limits
 from validation import validate
 

@@ -5,7 +5,8 @@ import re
 import orjson
 import pytest
 
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from validated import NAMED, UNNAMED, batch, one, refusal
 
 WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predict",))

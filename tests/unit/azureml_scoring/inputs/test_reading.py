@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import cell_by_cell
 from azureml_scoring import errors
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from validation import validate
 

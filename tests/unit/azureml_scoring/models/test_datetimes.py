@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import support
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model

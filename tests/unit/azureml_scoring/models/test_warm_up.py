@@ -12,7 +12,8 @@ from sklearn.base import BaseEstimator
 import support
 from azureml_scoring import log
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check, warm_up
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model

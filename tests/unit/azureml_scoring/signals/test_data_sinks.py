@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.signals import data_sinks
 from azureml_scoring.signals.data_collection import Collected
 

@@ -7,7 +7,7 @@ import pytest
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from mlops.endpoint import EndpointAnswer
 from mlops.rollout.questions import Questions, table

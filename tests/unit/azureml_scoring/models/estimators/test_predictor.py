@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.estimators.predictor import Predictor
 
 

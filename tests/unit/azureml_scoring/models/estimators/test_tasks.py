@@ -9,7 +9,8 @@ from sklearn.ensemble import BaggingRegressor, RandomForestClassifier
 from sklearn.utils import parallel
 
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 

@@ -11,7 +11,8 @@ import pytest
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Contract, Feature
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest, running_versions, version_skew
 from azureml_scoring.models.loading import load

@@ -5,7 +5,7 @@ import pytest
 
 import support
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import Feature
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.mlflow_folder import MlflowModel
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
