@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from azureml_scoring.admission.refusals import Refusals
@@ -60,7 +61,8 @@ class ScoreSlots:
         )
         self._slots = SlotCount(self._queue, row, slots, lend=lend)
         self._refusals = Refusals()
-        self._threads = ThreadPoolExecutor(max_requests, thread_name_prefix="score")
+        self._new_threads = partial(ThreadPoolExecutor, max_requests, thread_name_prefix="score")
+        self._threads = self._new_threads()
 
     @property
     def count(self) -> int:
@@ -182,9 +184,15 @@ class ScoreSlots:
     def run(self, ticket: SlotTicket, score: Callable[[], T]) -> Future[T]:
         """Begin the score of a ticket that has a slot. Raises Overloaded, if no thread can be
         started; then ``withdraw`` the ticket."""
+        threads = self._threads
         try:
-            return self._threads.submit(self._in_slot, score, ticket)
+            return threads.submit(self._in_slot, score, ticket)
         except RuntimeError as error:
+            if threads is self._threads:
+                # It still holds the score. Python 3.11 counts one idle thread too many once a
+                # thread has taken that, and would let a later score wait for a busy one.
+                self._threads = self._new_threads()
+                threads.shutdown(wait=False)
             raise Overloaded(
                 f"The service can't start another thread; {RETRY}.", reason=OverloadReason.FULL
             ) from error

@@ -54,4 +54,6 @@ class NumberColumns:
             return None
         for dtype, places in self._narrower.items():
             X[:, places] = X[:, places].astype(dtype)
-        return X.astype(self._dtype, copy=False)
+        X = X.astype(self._dtype, copy=False)
+        X += 0  # a small negative number may have been rounded to -0.0
+        return X
