@@ -9,15 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
-    FunctionTransformer,
     KBinsDiscretizer,
     OneHotEncoder,
     OrdinalEncoder,
@@ -36,24 +34,20 @@ from azureml_scoring.models.golden_check import batch_of
 from examples import at_most
 from mlops.float_pipeline import float_pipeline
 from mlops.graphs import onnx_graphs
-from mlops.measure import Measurement, measure
-from mlops.mixed_rows import MixedRows
-from mlops.parity import NotProven
-from mlops.say import silent
+from split_pipelines import (
+    CITIES,
+    FILLED,
+    FRAME,
+    GAPPY,
+    IGNORE,
+    NUMBERS,
+    TARGET,
+    UNKNOWN,
+    compare,
+    split,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
-
-FRAME, TARGET = mixed_models.passengers(120)
-CITIES, NUMBERS = ["city", "cabin", "deck"], ["age", "fare"]
-GAPPY = FRAME.assign(
-    city=FRAME["city"].mask(FRAME["siblings"] == 1),
-    member=FRAME["member"].astype(object).mask(FRAME["siblings"] == 2),
-)
-IGNORE = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-UNKNOWN = OrdinalEncoder(
-    handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2
-)
-FILLED = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
 
 FRONTS: dict[str, tuple[Any, pd.DataFrame]] = {
     "as in guides": (mixed_models.by_columns(), FRAME),
@@ -145,11 +139,6 @@ FRONTS: dict[str, tuple[Any, pd.DataFrame]] = {
 }
 
 
-def split(estimator: Any, frame: pd.DataFrame) -> tuple[Any, Measurement]:
-    measured = measure(estimator, frame, silent)
-    return float_pipeline(estimator, measured.contract, measured.numbers), measured
-
-
 @pytest.mark.parametrize("name", FRONTS)
 def test_the_pipeline_on_floats_answers_as_the_estimator_does(name: str):
     """For rows of all kinds; what the estimator refuses has no floats."""
@@ -158,22 +147,6 @@ def test_the_pipeline_on_floats_answers_as_the_estimator_does(name: str):
     made, measured = split(estimator, frame)
     compared = compare(made, measured, estimator)
     assert compared > 200
-
-
-def compare(made: Any, measured: Measurement, estimator: Any) -> int:
-    encoder, direct = TableEncoder(made.tables), Predictor(estimator, measured.contract)
-    compared = 0
-    sets = MixedRows(measured.numbers, measured.contract, made).sets([])
-    for rows in (rows[:100] for _, rows in sets if len(rows)):
-        floats, known = encoder.encode(rows)
-        own = np.ones(len(rows), bool) if known is None else known
-        own &= ~np.isnan(floats[:, : encoder.numbers]).any(axis=1)
-        if not own.any():
-            continue
-        expected = direct(Batch(rows[own], "predict_proba"))
-        np.testing.assert_allclose(made.estimator.predict_proba(floats[own]), expected, atol=1e-9)
-        compared += int(own.sum())
-    return compared
 
 
 def test_a_search_is_the_pipeline_that_it_found():
@@ -200,74 +173,6 @@ def test_a_model_that_takes_booleans_as_numbers_needs_no_encoder(estimator: Any)
     frame = FRAME[["age", "member", "siblings"]].fillna({"age": 30.0})
     made, measured = split(estimator.fit(frame, TARGET), frame)
     assert compare(made, measured, estimator) > 100
-
-
-REFUSED: dict[str, tuple[Any, str]] = {
-    "words": (
-        make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
-        "CountVectorizer can't be a table of city: values that the fit",
-    ),
-    "a function": (
-        make_column_transformer(
-            (FunctionTransformer(lambda x: x.map(len).to_frame()), "city"), (FILLED, NUMBERS)
-        ),
-        "FunctionTransformer can't be a table of city: values that the fit",
-    ),
-    "columns together": (
-        make_column_transformer(
-            (
-                FunctionTransformer(
-                    lambda x: (x["member"] != x["city"].isin(["Rome", "Oslo"])).to_frame()
-                ),
-                ["member", "city"],
-            )
-        ),
-        "FunctionTransformer can't be a table of member, city: values that the fit",
-    ),
-    "words that few texts have": (
-        make_column_transformer((CountVectorizer(vocabulary=["refund"]), "city")),
-        "CountVectorizer can't be a table of city: values that the fit",
-    ),
-    "a dictionary of the author's own": (
-        make_column_transformer(
-            (FunctionTransformer(lambda x: x.replace("Vaduz", "1").eq("1")), ["city"])
-        ),
-        "FunctionTransformer can't be a table of city: values that the fit",
-    ),
-    "weights": (
-        ColumnTransformer(
-            [("a", FILLED, NUMBERS), ("b", IGNORE, CITIES)], transformer_weights={"a": 2.0}
-        ),
-        "its transformers have weights",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_no_table_says_why(name: str):
-    """The reason names the transformer and its columns."""
-    front, reason = REFUSED[name]
-    estimator = make_pipeline(front, LogisticRegression(max_iter=1000)).fit(FRAME, TARGET)
-    with pytest.raises(NotProven, match=reason):
-        split(estimator, FRAME)
-
-
-def test_booleans_that_a_function_takes_together_are_no_tables():
-    """Each alone may change nothing."""
-    frame = FRAME.assign(staff=FRAME["fare"] > FRAME["fare"].median())
-    both = FunctionTransformer(lambda x: np.asarray(x, dtype=float).min(axis=1, keepdims=True))
-    front = make_column_transformer((both, ["member", "staff"]), (IGNORE, ["city"]))
-    estimator = make_pipeline(front, LogisticRegression()).fit(frame, TARGET)
-    made, measured = split(estimator, frame)
-    assert compare(made, measured, estimator)
-
-
-def test_a_booster_with_categories_of_its_own_says_what_to_do():
-    """An encoder before it makes it a table."""
-    frame = FRAME[["age", "city"]].astype({"city": "category"})
-    estimator = HistGradientBoostingClassifier(max_iter=3).fit(frame, TARGET)
-    with pytest.raises(NotProven, match="itself; put an encoder before it"):
-        split(estimator, frame)
 
 
 @pytest.mark.parametrize("scaled", [False, True])

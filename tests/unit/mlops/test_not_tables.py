@@ -1,0 +1,95 @@
+"""What a pipeline on mixed columns can't make a table of, and why."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+)
+
+from mlops.parity import NotProven
+from split_pipelines import (
+    CITIES,
+    FILLED,
+    FRAME,
+    IGNORE,
+    NUMBERS,
+    TARGET,
+    compare,
+    split,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "words": (
+        make_column_transformer((CountVectorizer(), "city"), (FILLED, NUMBERS)),
+        "CountVectorizer can't be a table of city: values that the fit",
+    ),
+    "a function": (
+        make_column_transformer(
+            (FunctionTransformer(lambda x: x.map(len).to_frame()), "city"), (FILLED, NUMBERS)
+        ),
+        "FunctionTransformer can't be a table of city: values that the fit",
+    ),
+    "columns together": (
+        make_column_transformer(
+            (
+                FunctionTransformer(
+                    lambda x: (x["member"] != x["city"].isin(["Rome", "Oslo"])).to_frame()
+                ),
+                ["member", "city"],
+            )
+        ),
+        "FunctionTransformer can't be a table of member, city: values that the fit",
+    ),
+    "words that few texts have": (
+        make_column_transformer((CountVectorizer(vocabulary=["refund"]), "city")),
+        "CountVectorizer can't be a table of city: values that the fit",
+    ),
+    "a dictionary of the author's own": (
+        make_column_transformer(
+            (FunctionTransformer(lambda x: x.replace("Vaduz", "1").eq("1")), ["city"])
+        ),
+        "FunctionTransformer can't be a table of city: values that the fit",
+    ),
+    "weights": (
+        ColumnTransformer(
+            [("a", FILLED, NUMBERS), ("b", IGNORE, CITIES)], transformer_weights={"a": 2.0}
+        ),
+        "its transformers have weights",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_table_says_why(name: str):
+    """The reason names the transformer and its columns."""
+    front, reason = REFUSED[name]
+    estimator = make_pipeline(front, LogisticRegression(max_iter=1000)).fit(FRAME, TARGET)
+    with pytest.raises(NotProven, match=reason):
+        split(estimator, FRAME)
+
+
+def test_booleans_that_a_function_takes_together_are_no_tables():
+    """Each alone may change nothing."""
+    frame = FRAME.assign(staff=FRAME["fare"] > FRAME["fare"].median())
+    both = FunctionTransformer(lambda x: np.asarray(x, dtype=float).min(axis=1, keepdims=True))
+    front = make_column_transformer((both, ["member", "staff"]), (IGNORE, ["city"]))
+    estimator = make_pipeline(front, LogisticRegression()).fit(frame, TARGET)
+    made, measured = split(estimator, frame)
+    assert compare(made, measured, estimator)
+
+
+def test_a_booster_with_categories_of_its_own_says_what_to_do():
+    """An encoder before it makes it a table."""
+    frame = FRAME[["age", "city"]].astype({"city": "category"})
+    estimator = HistGradientBoostingClassifier(max_iter=3).fit(frame, TARGET)
+    with pytest.raises(NotProven, match="itself; put an encoder before it"):
+        split(estimator, frame)
