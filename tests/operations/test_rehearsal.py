@@ -16,7 +16,7 @@ import pytest
 from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
+from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse, set_up
 from mlops.rollout import progress, report
 from mlops.rollout.compare_command import say_comparison
 from mlops.rollout.journal import Journal
@@ -31,10 +31,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rehearsal")
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The endpoint that all rehearsals of this module share."""
+    with stage() as made:
+        yield made
+
+
 @pytest.mark.parametrize("green", GREENS)
-def test_each_green_ends_as_it_must(green: str, folder: Path):
+def test_each_green_ends_as_it_must(green: str, url: str, folder: Path):
     """No more clients fail than the share of the traffic that the step gives the new deployment."""
-    done = rehearse(green, folder, progress.follow)
+    done = rehearse(green, url, folder, progress.follow)
     assert not done.problems
     page = folder / f"{green}.html"
     report.write(Journal(done.journal).last(), page, RULES.slo)
@@ -44,24 +51,14 @@ def test_each_green_ends_as_it_must(green: str, folder: Path):
     ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
 
 
-@pytest.fixture(scope="module")
-def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
-    """An endpoint with two good deployments, blue with all traffic."""
-    good = artifact(folder / "models", GREENS["good"])
-    place = folder / "stage"
-    place.mkdir()
-    with stage(place) as url:
-        made = LocalEndpoint(url, {OLD: good, NEW: good})
-        made.deploy(OLD)
-        made.deploy(NEW)
-        direct(made, Traffic({OLD: 100}))
-        yield made
-
-
 def test_two_deployments_are_compared(
-    endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """The comparison has a table and a picture."""
+    good = artifact(folder / "models", GREENS["good"])
+    endpoint = LocalEndpoint(url, {OLD: good, NEW: good}, tmp_path)
+    set_up(endpoint)
+    endpoint.deploy(NEW)
     since = time.time()
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
@@ -69,7 +66,6 @@ def test_two_deployments_are_compared(
         endpoint.score(row)
     rows = data()[0].head(50).to_numpy().tolist()
     say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
-    direct(endpoint, Traffic({OLD: 100}))
     out = capsys.readouterr().out
     assert "predictions that differ, %" in out
     ElementTree.parse(tmp_path / "rehearsal-blue-green.svg")
