@@ -5,7 +5,7 @@ import pytest
 
 import support
 from blackbox.server import BARE, THREADS, Server, serving
-from blackbox.template import Started
+from template import Started
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,8 +21,8 @@ import psutil
 import pytest
 
 import support
-from blackbox.template import Forked, Started
 from mlops.serve import GUNICORN
+from template import Forked, Started
 
 REPOSITORY = Path(__file__).parents[2]
 AZMLINFSRV = str(Path(sys.executable).with_name("azmlinfsrv"))

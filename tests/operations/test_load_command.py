@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,39 +15,26 @@ from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 from blackbox.test_metrics import scraped
 from mlops.load.mix import RequestKind
+from template import COMMAND, Forked
 
-MLOPS = [sys.executable, "-m", "mlops"]
 GENEROUS = ("--p95-ms", "1e6", "--p99-ms", "1e6")
 """No test depends on how long it took."""
-ENV = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 
-def load(url: str, model: Path, out: Path, *words: str, **env: str) -> subprocess.Popen[str]:
-    command = [
-        *MLOPS,
-        "load",
-        url,
-        "--model-dir",
-        str(model),
-        "--out",
-        str(out),
-        "--connections",
-        "20",
-        *words,
-    ]
-    return subprocess.Popen(
-        command,
-        env=ENV | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+def load(url: str, model: Path, out: Path, *words: str, **env: str) -> Forked:
+    options = ["--model-dir", str(model), "--out", str(out), "--connections", "20"]
+    return Forked(
+        ["-m", "mlops", "load", url, *options, *words],
+        cwd=REPOSITORY,
+        env=os.environ | env,
+        output=out.with_name(f"{out.name}.log"),
+        imported=COMMAND,
     )
 
 
-def ended(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=PATIENCE)
-    return output
+def ended(process: Forked) -> str:
+    process.wait(timeout=PATIENCE)
+    return process.output.read_text()
 
 
 def requests_of(out: Path) -> list[dict[str, str]]:
