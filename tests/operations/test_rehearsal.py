@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from xml.etree import ElementTree
 import orjson
 import pytest
 
+from blackbox.server import until
 from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
@@ -21,6 +20,8 @@ from mlops.rollout import progress, report
 from mlops.rollout.compare_command import say_comparison
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
+from places import REPOSITORY
+from template import COMMAND, Forked
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -72,21 +73,21 @@ def test_two_deployments_are_compared(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals):
+def test_an_interrupt_puts_the_traffic_back(folder: Path, tmp_path: Path, number: signal.Signals):
     """The command says so, and exits with a status that a pipeline sees."""
     journal = folder / "good" / "journal.jsonl"
     journal.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlops", "rehearse", "good", "--out", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    output = tmp_path / "output"
+    process = Forked(
+        ["-m", "mlops", "rehearse", "good", "--out", str(folder)],
+        cwd=REPOSITORY,
+        env=os.environ,
+        output=output,
+        imported=COMMAND,
     )
-    assert process.stdout is not None
-    live = next(line for line in process.stdout if f"{OLD} 90 %, {NEW} 10 %" in line)
+    until(lambda: f"{OLD} 90 %, {NEW} 10 %" in output.read_text(), "clients reach the new one")
     os.killpg(process.pid, number)
-    told, _ = process.communicate()
-    assert process.returncode == 1, live + told
-    assert f"interrupted by {number.name}" in told
+    assert process.wait() == 1, output.read_text()
+    assert f"interrupted by {number.name}" in output.read_text()
     ended = Journal(journal).last()[-1]
     assert (ended["event"], ended["outcome"]) == ("ended", "interrupted")
