@@ -84,6 +84,7 @@ class Forked:
         self.args = args
         self.output = output
         self.returncode: int | None = None
+        output.touch()
         self._template = _template(imported)
         self.pid: int = self._template.ask(
             args=args,
