@@ -83,6 +83,11 @@ def needs(command: str, package: str | None = None) -> None:
         pytest.fail(f"{command} is not installed; get it by `apt-get install {package or command}`")
 
 
+def runs(pid: int) -> bool:
+    """Return False for a zombie: in a container nothing may reap it."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 class Server:
     """One server with its workers. ``log`` is all of its output. It is forked from a process that
     has loaded scikit-learn; ``Started`` is for tests of what that might change."""
