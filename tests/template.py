@@ -61,8 +61,6 @@ COMMAND = (
 class Started(subprocess.Popen[bytes]):
     """A server that is started as users start it."""
 
-    args: list[str]
-
     def __init__(self, args: list[str], *, cwd: Path, env: dict[str, str], output: Path) -> None:
         with output.open("ab") as log:
             super().__init__(args, cwd=cwd, env=env, stdout=log, stderr=log, start_new_session=True)
