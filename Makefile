@@ -52,9 +52,9 @@ $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@touch $@
 
 # In an environment of its own: it wants other versions of much that the server has.
-$(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
+$(CHECKOV): environment/requirements-checkov.txt
 	@echo "Installing checkov into $(@D)"
-	@$(BIN)/python -m venv --clear $(@D)
+	@$(or $(PYTHON),false) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r $<
 	@touch $@
 
@@ -73,8 +73,9 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: | $(DEMO) ## everything that CI runs, two groups at a time
-	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
+test: ## everything that CI runs, two groups at a time
+	@$(MAKE) --no-print-directory --jobs=2 $(TESTING) $(CHECKOV)
+	@$(MAKE) --no-print-directory --jobs=2 check $(KUSTO) $(DEMO)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
 
 check: $(TESTING) ## format, lint, types, layers
