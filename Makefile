@@ -17,8 +17,8 @@ KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
 # Two processes, each on one core: OpenMP's threads would wait for each other.
 UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
-# Two processes of tests: servers are shared within a file, so whole files go to one of them.
-BY_FILE := --numprocesses=2 --dist=loadfile
+# Servers are shared within a file, so whole files go to one process. These tests wait more than they compute.
+BY_FILE := --dist=loadfile --no-loadscope-reorder --numprocesses
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images set it; then every process would compile our modules and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -98,15 +98,15 @@ deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of the files that are deplo
 	@$(BIN)/pytest tests/deploy
 
 operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Prometheus and the image, with real servers
-	@$(BIN)/pytest tests/operations
+	@$(BIN)/pytest tests/operations $(BY_FILE)=2
 
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
 blackbox-ours: $(TESTING)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE)
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3
 
 blackbox-gunicorn: $(TESTING)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE) --worker gunicorn -m "not any_worker"
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 --worker gunicorn -m "not any_worker"
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py

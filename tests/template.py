@@ -30,11 +30,16 @@ SERVER = (
     "azure.monitor.opentelemetry.exporter",
     "flask_cors",
     "gunicorn.app.wsgiapp",
+    "httptools",
+    "orjson",
     "pydantic_settings",
+    "simdjson",
     "sklearn.linear_model",
     "sklearn.pipeline",
     "sklearn.preprocessing",
-    "uvicorn",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvloop",
+    "yaml",
 )
 """What every server imports."""
 
