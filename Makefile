@@ -39,13 +39,13 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed (for 3.14 there is no pysimdjson yet); install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Installing the locked requirements into .venv (once, a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
-	@$(PIP) install --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
+# A fifth of their modules is ever imported, and compiled then.
+	@$(PIP) install --no-compile --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
-# Few of their modules are ever imported; those that are get compiled then.
 	@$(PIP) install --no-compile --require-hashes -r environment/requirements-dev.txt
 # cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
 	@$(PIP) uninstall --yes rfc3987-syntax
