@@ -63,6 +63,10 @@ COMMAND = (
 """What commands of `mlops` import, by and by."""
 
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+"""A process that has several should not fork."""
+
+
 class Started(subprocess.Popen[bytes]):
     """A server that is started as users start it."""
 
@@ -142,7 +146,7 @@ class _Template:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         self._process = subprocess.Popen(
             [sys.executable, __file__, *imported],
-            env=kept | {"OPENBLAS_NUM_THREADS": "1"},  # one that has threads should not fork
+            env=kept | ONE_THREAD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

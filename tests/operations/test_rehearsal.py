@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import orjson
 import pytest
 
-from blackbox.server import until
 from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
@@ -85,7 +84,9 @@ def test_an_interrupt_puts_the_traffic_back(folder: Path, tmp_path: Path, number
         output=output,
         imported=COMMAND,
     )
-    until(lambda: f"{OLD} 90 %, {NEW} 10 %" in output.read_text(), "clients reach the new one")
+    while f"{OLD} 90 %, {NEW} 10 %" not in output.read_text():
+        assert process.poll() is None, output.read_text()
+        time.sleep(0.05)
     os.killpg(process.pid, number)
     assert process.wait() == 1, output.read_text()
     assert f"interrupted by {number.name}" in output.read_text()
