@@ -1,0 +1,3 @@
+"""The media types of request bodies."""
+
+JSON, CSV = "application/json", "text/csv"
