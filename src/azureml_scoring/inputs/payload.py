@@ -31,14 +31,27 @@ BOM = codecs.BOM_UTF8
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
     what to send."""
+    opened = open_document(read_json(body, limits), column_names(contract))
+    table = _table(opened, contract, limits)
+    if table.keys is not None:
+        check_unique(body.removeprefix(BOM), opened.keys + table.keys)
+    return table, opened.options
+
+
+def read_json(body: bytes, limits: Limits) -> Any:
+    """Return the document of a body within the limits. Raises ClientError."""
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
-    opened = open_document(_json(body), column_names(contract))
-    table = _table(opened, contract, limits)
-    if table.keys is not None:
-        check_unique(body, opened.keys + table.keys)
-    return table, opened.options
+    if not body or body.isspace():
+        raise EmptyBody("Request body is empty or None", "")
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(f"The request body is not valid JSON: {error}", "") from None
+    if document is None:
+        raise EmptyBody("Request body is empty or None", "")
+    return document
 
 
 def _table(opened: Opened, contract: Contract, limits: Limits) -> Table:
@@ -50,15 +63,3 @@ def _table(opened: Opened, contract: Contract, limits: Limits) -> Table:
     return rows.with_columns(
         data, opened.pointer, contract, limits, columns, opened.columns_pointer
     )
-
-
-def _json(body: bytes) -> Any:
-    if not body or body.isspace():
-        raise EmptyBody("Request body is empty or None", "")
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise MalformedJson(f"The request body is not valid JSON: {error}", "") from None
-    if document is None:
-        raise EmptyBody("Request body is empty or None", "")
-    return document
