@@ -1,4 +1,4 @@
-"""Times models of mixed columns, compiled and by scikit-learn: ``make bench-models``.
+"""Times models of mixed columns, compiled and by scikit-learn: ``make bench-mixed``.
 
 All in this process, without a server, from a validated batch to answers. The cases take turns, so
 that a change of the machine's speed affects all alike.
