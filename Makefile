@@ -140,7 +140,7 @@ bench-cache: $(TESTING) ## what the response cache costs and brings: the tables 
 bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
 	@$(BIN)/python benchmarks/graph.py
 
-bench-models: $(TESTING) ## models of mixed columns, compiled and by scikit-learn: docs/adr/0015-mixed-columns.md
+bench-models: $(TESTING) ## models as they are served, by scikit-learn and by hand: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
