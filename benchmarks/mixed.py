@@ -2,8 +2,8 @@
 
 By hand is what an expert would write for models of numbers: ONNX Runtime on the packaged graph, or
 the booster's own library, whichever is quicker. All in this process, without a server, from a
-validated batch to answers. The cases take turns, so that a change of the machine's speed affects
-all alike.
+validated batch to answers, with one thread. The cases take turns, so that a change of the machine's
+speed affects all alike, and processor time counts, not what else the machine does.
 """
 
 from __future__ import annotations
@@ -158,10 +158,10 @@ def _medians(predicts: list[Predict], batch: Batch) -> list[float]:
 
 
 def _once(call: Callable[[], object]) -> float:
-    """Return the seconds of a call, repeated for a while."""
+    """Return the processor seconds of a call, repeated for a while."""
     call()
-    begun, calls = time.perf_counter(), 0
-    while (spent := time.perf_counter() - begun) < MIN_TURN_S:
+    begun, calls = time.process_time(), 0
+    while (spent := time.process_time() - begun) < MIN_TURN_S:
         call()
         calls += 1
     return spent / calls

@@ -124,7 +124,8 @@ def _classifier(attributes: dict[str, Any], classes: int) -> Function:
             sums = np.concatenate([1 - sums if positive else -sums, sums], axis=1)
         elif link == "LOGISTIC":
             sums = expit(sums)
-        return sums.astype(np.float32)
+        answers: np.ndarray = sums.astype(np.float32)
+        return answers
 
     return scores
 
