@@ -1,4 +1,4 @@
-"""Times models as they are served, by scikit-learn, and by hand: ``make bench-models``.
+"""Times models as they are served, by scikit-learn, and by hand: ``make bench-mixed``.
 
 By hand is what an expert would write for models of numbers: ONNX Runtime on the packaged graph, or
 the booster's own library, whichever is quicker. All in this process, without a server, from a
