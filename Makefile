@@ -144,7 +144,7 @@ bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime an
 bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk)
 	@$(BIN)/python benchmarks/deployed.py
 
-bench-mixed: $(TESTING) ## models of mixed columns, compiled and by scikit-learn, in process: docs/adr/0015-mixed-columns.md
+bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
