@@ -1,4 +1,4 @@
-"""Times models of mixed columns, compiled and by scikit-learn: ``make bench-models``.
+"""Times models of mixed columns and of texts, compiled and by scikit-learn: ``make bench-models``.
 
 All in this process, without a server, from a validated batch to answers. The cases take turns, so
 that a change of the machine's speed affects all alike.
@@ -22,11 +22,13 @@ import numpy as np
 
 import mixed_models
 import support
+import text_models
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.settings import Settings
+from mlops.sample import rows_of
 
 TURNS, MIN_TURN_S = 9, 0.02
 ROWS = (1, 100)
@@ -35,6 +37,10 @@ MODELS = {
     "20 columns, ordinal, 300 trees of histogram boosting": lambda: mixed_models.boosting(
         trees=300, count=2_000
     ),
+    "100 words of text, tf-idf of 50,000, logistic regression": lambda: text_models.logistic(
+        count=4_000, words=100, vocabulary=50_000
+    ),
+    "12 words of text and letters, 3 columns, logistic regression": text_models.beside_numbers,
 }
 
 
@@ -45,7 +51,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = support.packaged(estimator, frame, Path(scratch))
             plain, compiled = (_model(folder, backend) for backend in ("sklearn", "auto"))
-            rows = batch_of(compiled.example, compiled.contract).X  # type: ignore[arg-type]
+            rows = batch_of(rows_of(frame.head(max(ROWS))), compiled.contract).X
         if compiled.backend == "sklearn":
             print(f"| {name} | | | not compiled | |")
             continue

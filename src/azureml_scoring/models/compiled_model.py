@@ -73,7 +73,7 @@ def open_compiled(
         log.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
     if _full_batch_seconds(packaged, predict, settings) < INLINE_PREDICT_LIMIT_S:
-        return predict, predict.at_once  # waking other threads would cost more than they save
+        return predict, predict.quick  # waking other threads would cost more than they save
     # A session's threads do not survive a fork.
     threads = 1 if settings.worker_preload else settings.processors
     return predictor(threads) if threads > 1 else predict, None

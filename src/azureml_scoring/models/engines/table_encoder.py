@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.models.engines.column_tables import ColumnTables, ValueTable, is_missing
+from azureml_scoring.models.engines.text_sums import TextEncoder
 
 UNKNOWN, REFUSED = -1, -2
 """In place of a group: not in the table, and the estimator's to refuse."""
@@ -30,6 +31,14 @@ class TableEncoder:
         self._gaps = list(tables.gaps)
         self._lookups = [_Lookup(table) for table in tables.tables]
         self._row_lookups = [(lookup.column, lookup.row_of, lookup) for lookup in self._lookups]
+        self._texts = [(text.column, TextEncoder(text)) for text in tables.texts]
+
+    def quick(self, X: np.ndarray) -> bool:
+        """Tell whether the texts of a batch are short enough for the event loop."""
+        for column, encoder in self._texts:
+            if sum(map(len, filter(None, X[:, column]))) > encoder.most_quick_characters:
+                return False
+        return True
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return floats (rows, width), and a mask of the rows without a value that the estimator
@@ -55,6 +64,11 @@ class TableEncoder:
                 if cells is None:
                     return None
             floats += cells
+        for column, encoder in self._texts:
+            text = row[column]
+            if type(text) is not str:
+                return None
+            floats += encoder(text)
         return floats
 
     def _rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -75,7 +89,14 @@ class TableEncoder:
                 known = ~refused if known is None else known & ~refused
             floats[:, end : end + lookup.width] = lookup.floats.take(groups, axis=0)
             end += lookup.width
-        return floats, known
+        for column, encoder in self._texts:
+            # Only the estimator knows what to say of a missing text.
+            texts = np.array([type(value) is str for value in columns[column]])
+            known = texts if known is None else known & texts
+            for place in np.flatnonzero(texts):
+                floats[place, end : end + encoder.width] = encoder(columns[column][place])
+            end += encoder.width
+        return floats, None if known is None or known.all() else known
 
 
 class _Lookup:
