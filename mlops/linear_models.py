@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from sklearn.naive_bayes import ComplementNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import LinearSVC, LinearSVR
 
@@ -64,6 +64,18 @@ def replace_width(model: Any, width: int) -> None:
     for each in _with_members(model):
         if "n_features_in_" in vars(each):
             each.n_features_in_ = width
+
+
+def naive_bayes_of_counts(model: BernoulliNB) -> MultinomialNB:
+    """Return a model that answers the same to 0 and 1: the weight of an absent term is part of its
+    intercept."""
+    absent = np.log1p(-np.exp(model.feature_log_prob_))
+    simple = MultinomialNB()
+    simple.feature_log_prob_ = model.feature_log_prob_ - absent
+    simple.class_log_prior_ = model.class_log_prior_ + absent.sum(axis=1)
+    for name in ("classes_", "class_count_", "feature_count_", "n_features_in_"):
+        setattr(simple, name, getattr(model, name))
+    return simple
 
 
 def _members(model: Any) -> Iterator[Any]:

@@ -13,9 +13,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.naive_bayes import BernoulliNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from mlops.linear_models import linear_models, replace_weights, replace_width, weights
+from mlops.linear_models import (
+    linear_models,
+    naive_bayes_of_counts,
+    replace_weights,
+    replace_width,
+    weights,
+)
 from mlops.linear_steps import matrix_of
 from mlops.parity import NotProven
 from mlops.text_vector import VECTORIZERS, TextVector, text_vector
@@ -77,6 +84,8 @@ def _folded_into(blocks: Sequence[_Block], steps: Sequence[Any]) -> Any | None:
     them; None if a step does more than multiply."""
     matrices = [matrix_of(step) for step in steps[:-1]]
     model = copy.deepcopy(steps[-1])
+    if type(model) is BernoulliNB and not matrices:
+        model = _without_threshold(blocks, model)
     members = linear_models(model)
     if not members or any(matrix is None for matrix in matrices):
         return None
@@ -105,6 +114,17 @@ def _folded_into(blocks: Sequence[_Block], steps: Sequence[Any]) -> Any | None:
         begin += own.shape[1]
     replace_width(model, len(replacement))
     return model
+
+
+def _without_threshold(blocks: Sequence[_Block], model: BernoulliNB) -> Any:
+    """Return a model that only adds, if this one sees whether a text has a term, and no more."""
+    texts = [block.text for block in blocks if block.text]
+    present = [vector for text in texts if (vector := text.vector.presence())]
+    if model.binarize != 0.0 or len(present) < len(blocks):
+        return model
+    for text, vector in zip(texts, present, strict=True):
+        text.vector = vector
+    return naive_bayes_of_counts(model)
 
 
 def _check_width(vector: TextVector, following: Any) -> None:

@@ -54,10 +54,19 @@ class TextVector:
         """How many floats it gives."""
         return int(self.matrix.shape[1])
 
-    @property
-    def plain(self) -> bool:
-        """True if it counts, and nothing else."""
-        return not self.sublinear and self.scales is None and self.norm is None
+    def presence(self) -> TextVector | None:
+        """Return 1 for each term that it is positive for, else 0; None if others are positive."""
+        signed = isinstance(self.terms, Hashing) and self.terms.alternate_sign
+        if signed or not sparse.issparse(self.matrix) or (_of(self.scales) <= 0).any():
+            return None
+        return dataclasses.replace(
+            self,
+            matrix=(self.matrix > 0).astype(np.float64),
+            binary=True,
+            sublinear=False,
+            scales=None,
+            norm=None,
+        )
 
     def times(self, matrix: Any) -> TextVector:
         """Return the vector multiplied with (outputs, new outputs)."""

@@ -24,7 +24,7 @@ from sklearn.linear_model import (
 )
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.naive_bayes import ComplementNB, MultinomialNB
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
@@ -61,6 +61,10 @@ ALONE: dict[str, Any] = {
     ),
     "counts, naive Bayes": make_pipeline(CountVectorizer(), MultinomialNB()),
     "complement naive Bayes": make_pipeline(TfidfVectorizer(), ComplementNB()),
+    "words there or not there": make_pipeline(CountVectorizer(), BernoulliNB()),
+    "chosen words there or not": make_pipeline(
+        TfidfVectorizer(), SelectKBest(chi2, k=20), BernoulliNB()
+    ),
     "hashed, gradient descent": make_pipeline(
         HashingVectorizer(n_features=2**12), SGDClassifier(random_state=0)
     ),
