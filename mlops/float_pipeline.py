@@ -188,6 +188,8 @@ class _Splitter:
             feature, values = self._features[place], list(known or ())
             # The contract lists these, but what several of them do together it can't say.
             listed_alone = feature.dtype in (BOOLEAN, CATEGORY) and len(places) == 1
+            if feature.dtype == CATEGORY and self._text_parts:
+                listed_alone = False  # what takes it may be a vectorizer
             if known is None and not listed_alone:
                 return []
             if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):

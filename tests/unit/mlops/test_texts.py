@@ -177,6 +177,23 @@ def test_texts_beside_other_columns_are_compiled(name: str, end: Any):
     assert model, line
 
 
+def test_a_text_column_chosen_by_its_place_is_compiled():
+    """The model was fitted on an array of objects."""
+    columns = make_column_transformer((StandardScaler(), [1, 2]), (WORDS, 0))
+    estimator = make_pipeline(columns, LOGISTIC).fit(FRAME.to_numpy(), TARGET)
+    model, line = compiled(estimator, FRAME)
+    assert model, line
+
+
+def test_pandas_categories_are_texts_too():
+    """Their words are read, the categories are the contract's."""
+    frame = FRAME[["city", "price"]].astype({"city": "category"})
+    columns = make_column_transformer((CountVectorizer(), "city"), remainder="passthrough")
+    estimator = make_pipeline(columns, LOGISTIC).fit(frame, TARGET)
+    model, line = compiled(estimator, frame)
+    assert model, line
+
+
 class Stemmed(CountVectorizer):
     """An author's own."""
 
