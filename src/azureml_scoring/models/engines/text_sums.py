@@ -117,9 +117,10 @@ class TextEncoder:
         counts = self._counts(self._split(text))
         if not counts:
             return self._nothing
-        ordered = sorted(counts)
-        places = np.array(ordered)
-        values = np.array([counts[place] for place in ordered], dtype=np.float64)
+        places = np.fromiter(counts, np.intp, len(counts))
+        values = np.fromiter(counts.values(), np.float64, len(counts))
+        order = places.argsort()
+        places, values = places[order], values[order]
         if self._binary:
             values.fill(1.0)
         if self._sublinear:

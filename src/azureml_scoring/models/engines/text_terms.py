@@ -18,6 +18,11 @@ Split = Callable[[str], list[str]]
 
 SEVERAL_BLANKS = re.compile(r"\s\s+")
 
+USUAL_PATTERN = r"(?u)\b\w\w+\b"
+"""scikit-learn's default: words of two letters or more."""
+
+BLANK_FOR_SIGN = {code: " " for code in range(128) if not (chr(code).isalnum() or chr(code) == "_")}
+
 
 @dataclass(frozen=True)
 class TextOptions:
@@ -52,6 +57,8 @@ def splitter(options: TextOptions) -> Split:
 
 def _words(options: TextOptions) -> Split:
     find: Split = re.compile(options.token_pattern).findall
+    if options.token_pattern == USUAL_PATTERN:
+        find = _usual_words(find)
     stop_words = frozenset(options.stop_words)
     sizes = range(options.least, options.most + 1)
 
@@ -71,6 +78,17 @@ def _words(options: TextOptions) -> Split:
         return terms
 
     return runs
+
+
+def _usual_words(find: Split) -> Split:
+    """Return the same as ``find``, which takes three times as long for plain English."""
+
+    def words(text: str) -> list[str]:
+        if not text.isascii():
+            return find(text)
+        return [word for word in text.translate(BLANK_FOR_SIGN).split() if len(word) > 1]
+
+    return words
 
 
 def _runs(options: TextOptions) -> Split:
