@@ -16,11 +16,14 @@ import support
 import text_models
 from azureml_scoring.errors import MissingValue, WrongFeatures, WrongType
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.golden_check import NO_LIMITS, batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
+from mlops.measure import measure
 from mlops.parity import TOLERANCE
+from mlops.say import silent
 from validation import validate
 
 STRANGE = [
@@ -154,22 +157,31 @@ FORMS_OF_MODELS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["Series", "list"])
 @pytest.mark.parametrize("name", FORMS_OF_MODELS)
-def test_every_form_of_a_model_of_texts_is_served(name: str, kind: str, tmp_path: Path):
+def test_every_form_of_a_model_of_texts_is_served(name: str):
     """Whether it was fitted on a Series or a list, it gets its texts as it needs them."""
     frame, target = text_models.reviews(60)
-    if (name, kind) == ("a function of a Series", "list"):
-        pytest.skip("it takes no list")
-    texts = frame["text"] if kind == "Series" else frame["text"].tolist()
+    texts = frame["text"].tolist() if "list" in name else frame["text"]
     estimator = FORMS_OF_MODELS[name].fit(texts, target)
-    model = from_(support.packaged(estimator, frame[["text"]], tmp_path))
+    contract = measure(estimator, frame[["text"]], silent).contract
+    predict, method = Predictor(estimator, contract), contract.methods[0]
     asked = pd.Series([*frame["text"][:20], *STRANGE])
-    method = model.contract.methods[0]
-    X = batch_of([[text] for text in asked], model.contract).X
+    X = batch_of([[text] for text in asked], contract).X
     expected = getattr(estimator, method)(asked)
     expected = expected.toarray() if hasattr(expected, "toarray") else expected
-    np.testing.assert_allclose(model.predict(Batch(X, method)), expected, atol=TOLERANCE)
+    np.testing.assert_allclose(predict(Batch(X, method)), expected, atol=TOLERANCE)
     for place in (0, 21):
-        (alone,) = model.predict(Batch(X[place : place + 1], method))
+        (alone,) = predict(Batch(X[place : place + 1], method))
         np.testing.assert_allclose(alone, expected[place], atol=TOLERANCE)
+
+
+def test_a_function_that_fills_gaps_takes_missing_texts():
+    """They are the model's to answer, then."""
+    frame, target = text_models.reviews(60)
+    estimator = FORMS_OF_MODELS["a function of a Series"].fit(frame["text"], target)
+    contract = measure(estimator, frame[["text"]], silent).contract
+    batch = batch_of([[None], ["great"]], contract)
+    assert (
+        Predictor(estimator, contract)(batch)
+        == estimator.predict(pd.Series(["", "great"])).tolist()
+    )
