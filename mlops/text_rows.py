@@ -21,6 +21,9 @@ MAX_TERMS = 60
 
 Change = Callable[[np.ndarray, np.random.Generator], str]
 
+ACCENTS = str.maketrans("aeioucnyAEIOUCNY", "àéîöüçñýÀÉÎÖÜÇÑÝ")
+COMBINED = {ord(letter): f"{letter}\u0301" for letter in "aeiouAEIOU"}
+
 CHANGES: tuple[Change, ...] = (
     lambda words, rng: " ".join(rng.permutation(words)),
     lambda words, rng: " ".join(rng.choice(words, 2 * len(words))),
@@ -38,9 +41,6 @@ CHANGES: tuple[Change, ...] = (
     lambda words, rng: " ".join(words)[: int(rng.integers(1, 40))],
 )
 """Words of a text -> another text."""
-
-ACCENTS = str.maketrans("aeioucnyAEIOUCNY", "àéîöüçñýÀÉÎÖÜÇÑÝ")
-COMBINED = {ord(letter): f"{letter}\u0301" for letter in "aeiouAEIOU"}
 
 ODD_TEXTS = (
     "\n", "\t \n", "\x00", "!", "...", "I", "a b c", "1 22 3.14 1e5", "a_b __ _", "it's o'clock",
@@ -62,7 +62,7 @@ def text_column(
     if feature.dtype != TEXT:
         return column
     rng = np.random.default_rng(0)
-    texts = [np.array(words, object) for text in column.known if (words := str(text).split())]
+    texts = [np.array(parts, object) for text in column.known if (parts := str(text).split())]
     texts = texts or [np.array(["text"], object)]
     words = np.concatenate(texts) if isinstance(terms, Hashing) else np.array(terms, object)
     others = [

@@ -89,11 +89,15 @@ def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> Tab
 
 
 def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
-    """Time the largest batch, made of golden rows that the graph answers: the fastest of five
-    runs, since the first is slower."""
+    """Time the largest batch that may be quick, made of golden rows that the graph answers: the
+    fastest of five runs, since the first is slower."""
     X, method = golden_check.batch_of(packaged.golden_rows, packaged.contract).X, predict.methods[0]
     own, _ = predict.own_answers(Batch(X, method))
     if not own.any():
         return math.inf
-    batch = Batch(np.resize(X[own], (settings.scoring_max_batch_size, X.shape[1])), method)
+    rows = settings.scoring_max_batch_size
+    batch = Batch(np.resize(X[own], (rows, X.shape[1])), method)
+    while rows > 1 and not predict.quick(batch):
+        rows //= 2
+        batch = Batch(batch.X[:rows], method)
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))

@@ -81,11 +81,8 @@ class ColumnTables:
     @property
     def width(self) -> int:
         """The number of floats for a row."""
-        return (
-            len(self.numbers)
-            + len(self.gaps)
-            + sum(each.width for each in (*self.tables, *self.texts))
-        )
+        widths = [each.width for each in self.tables] + [each.width for each in self.texts]
+        return len(self.numbers) + len(self.gaps) + sum(widths)
 
     def to_bytes(self) -> bytes:
         return orjson.dumps(dataclasses.asdict(self))

@@ -14,6 +14,12 @@ from azureml_scoring.models.engines.text_sums import TextEncoder
 UNKNOWN, REFUSED = -1, -2
 """In place of a group: not in the table, and the estimator's to refuse."""
 
+MAX_QUICK_CHARACTERS = 20_000
+"""Characters of texts that take a few milliseconds, if each word is one term."""
+
+CHARACTERS_PER_TEXT = 300
+"""What a text takes beside its characters: as long as so many."""
+
 
 class TableEncoder:
     """``encode(X)`` -> floats, and which rows they are proven for."""
@@ -35,10 +41,11 @@ class TableEncoder:
 
     def quick(self, X: np.ndarray) -> bool:
         """Tell whether the texts of a batch are short enough for the event loop."""
+        left = MAX_QUICK_CHARACTERS
         for column, encoder in self._texts:
-            if sum(map(len, filter(None, X[:, column]))) > encoder.most_quick_characters:
-                return False
-        return True
+            characters = sum(map(len, filter(None, X[:, column])))
+            left -= encoder.terms_per_word * characters + CHARACTERS_PER_TEXT * len(X)
+        return left >= 0
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return floats (rows, width), and a mask of the rows without a value that the estimator

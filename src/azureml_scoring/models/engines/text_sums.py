@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -20,9 +20,6 @@ from pydantic import Field
 from azureml_scoring.models.engines.text_terms import TextOptions, splitter
 
 Norm = Literal["l1", "l2", "max"]
-
-MAX_QUICK_CHARACTERS = 20_000
-"""Characters that take a few milliseconds, by one term for each word."""
 
 CHARACTERS_PER_WORD = 5
 
@@ -93,6 +90,7 @@ class TextEncoder:
     """``encoder(text)`` -> the floats of a text.
 
     Multiplications and sums have scikit-learn's order, so that a tie of two classes stays one.
+    ``terms_per_word``: about how many terms a word adds.
     """
 
     def __init__(self, sums: TextSums) -> None:
@@ -108,10 +106,8 @@ class TextEncoder:
         )
         self._nothing = [0.0] * sums.width
         options = sums.options
-        terms_per_word = options.most - options.least + 1
-        if options.analyzer != "word":
-            terms_per_word *= CHARACTERS_PER_WORD
-        self.most_quick_characters = MAX_QUICK_CHARACTERS // terms_per_word
+        per_place = 1 if options.analyzer == "word" else CHARACTERS_PER_WORD
+        self.terms_per_word = per_place * (options.most - options.least + 1)
 
     def __call__(self, text: str) -> list[float]:
         counts = self._counts(self._split(text))
@@ -140,13 +136,13 @@ Count = Callable[[list[str]], dict[int, int]]
 """Terms -> the places of those that count, and how often."""
 
 
-def _known(terms: tuple[str, ...]) -> Count:
-    place_of = {term: place for place, term in enumerate(terms)}.get
+def _known(vocabulary: tuple[str, ...]) -> Count:
+    place_of = {term: place for place, term in enumerate(vocabulary)}.get
 
-    def counts(found: list[str]) -> dict[int, int]:
-        places = Counter(map(place_of, found))
-        places.pop(None, None)  # type: ignore[call-overload]
-        return places  # type: ignore[return-value]
+    def counts(terms: list[str]) -> dict[int, int]:
+        places: Counter[Any] = Counter(map(place_of, terms))
+        places.pop(None, None)
+        return places
 
     return counts
 
@@ -156,9 +152,9 @@ def _hashed(hashing: Hashing) -> Count:
 
     buckets, alternate = hashing.buckets, hashing.alternate_sign
 
-    def counts(found: list[str]) -> dict[int, int]:
+    def counts(terms: list[str]) -> dict[int, int]:
         places: dict[int, int] = {}
-        for term, count in Counter(found).items():
+        for term, count in Counter(terms).items():
             number = murmurhash3_32(term)
             place = abs(number) % buckets
             signed = -count if alternate and number < 0 else count

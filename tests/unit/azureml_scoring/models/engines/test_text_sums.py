@@ -16,6 +16,7 @@ from sklearn.preprocessing import Normalizer
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.engines.column_tables import ColumnTables
+from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.engines.text_sums import TextEncoder, TextSums, encoded
 from mlops.text_vector import text_vector
 
@@ -100,9 +101,15 @@ def test_a_damaged_file_is_refused_at_start(name: str):
 
 
 def test_long_texts_are_not_for_the_event_loop():
-    """How long depends on how many terms a text has."""
-    most = {
-        name: TextEncoder(made(name, 1)[1]).most_quick_characters
-        for name in ("weighted", "once each", "letters")
-    }
-    assert most["weighted"] > most["once each"] > most["letters"] > 500
+    """How long depends on how many terms a text has, and on how many texts there are."""
+
+    def quick(name: str, characters: int, texts: int = 1) -> bool:
+        X = np.array([["x" * characters]] * texts, dtype=object)
+        return TableEncoder(ColumnTables((), (), (), (made(name, 1)[1],))).quick(X)
+
+    assert quick("weighted", 15_000)
+    assert not quick("weighted", 25_000)
+    assert not quick("once each", 15_000)
+    assert not quick("letters", 5_000)
+    assert quick("weighted", 100, 40)
+    assert not quick("weighted", 100, 60)
