@@ -75,7 +75,7 @@ class TableEncoder:
             text = row[column]
             if type(text) is not str:
                 return None
-            floats += encoder(text)
+            floats += encoder([text])[0].tolist()
         return floats
 
     def _rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -100,8 +100,9 @@ class TableEncoder:
             # Only the estimator knows what to say of a missing text.
             texts = np.array([type(value) is str for value in columns[column]])
             known = texts if known is None else known & texts
-            for place in np.flatnonzero(texts):
-                floats[place, end : end + encoder.width] = encoder(columns[column][place])
+            floats[texts, end : end + encoder.width] = encoder(
+                [value for value in columns[column] if type(value) is str]
+            )
             end += encoder.width
         return floats, None if known is None or known.all() else known
 

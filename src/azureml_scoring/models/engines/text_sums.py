@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
-from collections import Counter
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -87,10 +86,11 @@ def encoded(array: np.ndarray) -> str:
 
 
 class TextEncoder:
-    """``encoder(text)`` -> the floats of a text.
+    """``encoder(texts)`` -> their sums, (texts, width).
 
-    Multiplications and sums have scikit-learn's order, so that a tie of two classes stays one.
-    ``terms_per_word``: about how many terms a word adds.
+    Multiplications and sums have scikit-learn's order, so that a tie of two classes stays one, and
+    a text has the same sums alone and beside others. ``terms_per_word``: about how many terms a
+    word adds.
     """
 
     def __init__(self, sums: TextSums) -> None:
@@ -99,80 +99,105 @@ class TextEncoder:
         self._split = splitter(sums.options)
         self._weights = sums.matrix()
         self._scales = sums.scale_of_each()
-        self._binary, self._sublinear = sums.binary, sums.sublinear
-        self._norm = None if sums.norm is None else NORMS[sums.norm]
-        self._counts = (
+        self._binary, self._sublinear, self._norm = sums.binary, sums.sublinear, sums.norm
+        self._count = sums.count
+        self._numbered = (
             _hashed(sums.terms) if isinstance(sums.terms, Hashing) else _known(sums.terms)
         )
-        self._nothing = [0.0] * sums.width
         options = sums.options
         per_place = 1 if options.analyzer == "word" else CHARACTERS_PER_WORD
         self.terms_per_word = per_place * (options.most - options.least + 1)
 
-    def __call__(self, text: str) -> list[float]:
-        counts = self._counts(self._split(text))
-        if not counts:
-            return self._nothing
-        places = np.fromiter(counts, np.intp, len(counts))
-        values = np.fromiter(counts.values(), np.float64, len(counts))
-        order = places.argsort()
-        places, values = places[order], values[order]
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        terms = list(map(self._split, texts))
+        numbers, signs = self._numbered([*itertools.chain.from_iterable(terms)])
+        rows = np.repeat(np.arange(len(texts)), list(map(len, terms)))
+        counted, values = _counted(rows * self._count + numbers, numbers >= 0, signs)
+        if not len(counted):
+            return np.zeros((len(texts), self.width))
+        rows, places = np.divmod(counted, self._count)
         if self._binary:
             values.fill(1.0)
         if self._sublinear:
             values = np.log(values) + 1.0
         if self._scales is not None:
             values *= self._scales.take(places)
-        if self._norm and (norm := self._norm(values)):
-            values /= norm
+        if self._norm:
+            norms = NORMS[self._norm](rows, values)
+            values /= np.where(norms > 0, norms, 1.0).take(rows)
         products = self._weights.take(places, axis=0)
         products *= values[:, None]
-        # np.sum adds in pairs, scikit-learn from the first to the last.
-        sums: list[float] = np.add.accumulate(products, axis=0)[-1].tolist()
-        return sums
+        return _sums(products, rows, len(texts))
 
 
-Count = Callable[[list[str]], dict[int, int]]
-"""Terms -> the places of those that count, and how often."""
+Numbered = Callable[[list[str]], tuple[np.ndarray, np.ndarray | None]]
+"""Terms -> their places, -1 for an unknown one, and what each counts, or None for 1."""
 
 
-def _known(vocabulary: tuple[str, ...]) -> Count:
+def _known(vocabulary: tuple[str, ...]) -> Numbered:
     place_of = {term: place for place, term in enumerate(vocabulary)}.get
+    unknown = itertools.repeat(-1)
 
-    def counts(terms: list[str]) -> dict[int, int]:
-        places: Counter[Any] = Counter(map(place_of, terms))
-        places.pop(None, None)
-        return places
+    def numbered(terms: list[str]) -> tuple[np.ndarray, None]:
+        return np.fromiter(map(place_of, terms, unknown), np.int64, len(terms)), None
 
-    return counts
+    return numbered
 
 
-def _hashed(hashing: Hashing) -> Count:
+def _hashed(hashing: Hashing) -> Numbered:
     from sklearn.utils import murmurhash3_32  # the estimator beside it has loaded it
 
-    buckets, alternate = hashing.buckets, hashing.alternate_sign
+    def numbered(terms: list[str]) -> tuple[np.ndarray, np.ndarray | None]:
+        numbers = np.fromiter(map(murmurhash3_32, terms), np.int64, len(terms))
+        signs = np.where(numbers < 0, -1.0, 1.0) if hashing.alternate_sign else None
+        return np.abs(numbers) % hashing.buckets, signs
 
-    def counts(terms: list[str]) -> dict[int, int]:
-        places: dict[int, int] = {}
-        for term, count in Counter(terms).items():
-            number = murmurhash3_32(term)
-            place = abs(number) % buckets
-            signed = -count if alternate and number < 0 else count
-            places[place] = places.get(place, 0) + signed
-        return places
-
-    return counts
+    return numbered
 
 
-def _sum(values: np.ndarray) -> float:
-    return float(np.add.accumulate(values)[-1])
+def _counted(
+    numbers: np.ndarray, known: np.ndarray, signs: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each number that is known once, in order, and the sum of its signs."""
+    if signs is None:
+        numbers = numbers[known]
+        numbers.sort()
+    else:
+        order = numbers.argsort()
+        numbers, signs = numbers[order], signs[order]
+    new = np.ones(len(numbers), dtype=bool)
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    first = np.flatnonzero(new)
+    if signs is not None and len(first):
+        return numbers[first], np.add.reduceat(signs, first)
+    return numbers[first], np.diff(first, append=len(numbers)).astype(np.float64)
 
 
-NORMS: dict[Norm, Callable[[np.ndarray], float]] = {
-    "l1": lambda values: _sum(np.abs(values)),
-    "l2": lambda values: math.sqrt(_sum(values * values)),
-    "max": lambda values: float(np.abs(values).max()),
+def _sums(products: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """Add up each row's products from the first to the last, as scikit-learn does; np.sum adds
+    neighbours in pairs."""
+    if products.shape[1] == 1:
+        return np.bincount(rows, products[:, 0], minlength=count)[:, None]
+    ends = np.bincount(rows, minlength=count).cumsum().tolist()
+    sums = np.zeros((count, products.shape[1]))
+    for row, (begin, end) in enumerate(itertools.pairwise([0, *ends])):
+        if end > begin:
+            sums[row] = np.add.accumulate(products[begin:end])[-1]
+    return sums
+
+
+def _largest(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    largest = np.zeros(rows[-1] + 1)
+    np.maximum.at(largest, rows, np.abs(values))
+    return largest
+
+
+NORMS: dict[Norm, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "l1": lambda rows, values: np.bincount(rows, np.abs(values)),
+    "l2": lambda rows, values: np.sqrt(np.bincount(rows, values * values)),
+    "max": _largest,
 }
+"""Rows in order, and their values -> the norm of each row."""
 
 
 def _floats(text: str) -> np.ndarray:
