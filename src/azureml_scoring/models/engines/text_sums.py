@@ -109,13 +109,18 @@ class TextEncoder:
         self.terms_per_word = per_place * (options.most - options.least + 1)
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        terms = list(map(self._split, texts))
-        numbers, signs = self._numbered([*itertools.chain.from_iterable(terms)])
-        rows = np.repeat(np.arange(len(texts)), list(map(len, terms)))
-        counted, values = _counted(rows * self._count + numbers, numbers >= 0, signs)
-        if not len(counted):
+        if len(texts) == 1:
+            numbers, signs = self._numbered(self._split(texts[0]))
+            places, values = _counted(numbers, numbers >= 0, signs)
+            rows = np.zeros(len(places), np.intp)
+        else:
+            terms = list(map(self._split, texts))
+            numbers, signs = self._numbered([*itertools.chain.from_iterable(terms)])
+            begins = np.repeat(np.arange(len(texts)) * self._count, list(map(len, terms)))
+            counted, values = _counted(begins + numbers, numbers >= 0, signs)
+            rows, places = np.divmod(counted, self._count)
+        if not len(places):
             return np.zeros((len(texts), self.width))
-        rows, places = np.divmod(counted, self._count)
         if self._binary:
             values.fill(1.0)
         if self._sublinear:
@@ -124,7 +129,8 @@ class TextEncoder:
             values *= self._scales.take(places)
         if self._norm:
             norms = NORMS[self._norm](rows, values)
-            values /= np.where(norms > 0, norms, 1.0).take(rows)
+            norms[norms == 0.0] = 1.0
+            values /= norms.take(rows)
         products = self._weights.take(places, axis=0)
         products *= values[:, None]
         return _sums(products, rows, len(texts))
@@ -165,12 +171,18 @@ def _counted(
     else:
         order = numbers.argsort()
         numbers, signs = numbers[order], signs[order]
-    new = np.ones(len(numbers), dtype=bool)
+    if not len(numbers):
+        return numbers, np.zeros(0)
+    new = np.empty(len(numbers), dtype=bool)
+    new[0] = True
     np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
-    first = np.flatnonzero(new)
-    if signs is not None and len(first):
+    (first,) = new.nonzero()
+    if signs is not None:
         return numbers[first], np.add.reduceat(signs, first)
-    return numbers[first], np.diff(first, append=len(numbers)).astype(np.float64)
+    counts = np.empty(len(first))
+    np.subtract(first[1:], first[:-1], out=counts[:-1])
+    counts[-1] = len(numbers) - first[-1]
+    return numbers[first], counts
 
 
 def _sums(products: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
