@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,20 @@ def finite_column(place: int, feature: Feature, known: list[Scalar]) -> FiniteCo
         [value for value in dict.fromkeys(others) if value not in set(known)],
         [np.nan if feature.numeric else None] if feature.missing else [],
     )
+
+
+def joined_columns(columns: Iterable[FiniteColumn]) -> list[FiniteColumn]:
+    """Return one for each column: what several transformers know of it, together."""
+    by_place: dict[int, FiniteColumn] = {}
+    for column in columns:
+        before = by_place.get(column.place, column)
+        known = dict.fromkeys([*before.known, *column.known])
+        by_place[column.place] = dataclasses.replace(
+            column,
+            known=list(known),
+            others=[v for v in dict.fromkeys([*before.others, *column.others]) if v not in known],
+        )
+    return list(by_place.values())
 
 
 def unseen_texts(known: list[Any]) -> list[Any]:

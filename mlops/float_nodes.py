@@ -28,7 +28,15 @@ class Cell:
     place: int = 0
 
 
-Float = Number | Gap | Cell
+@dataclass(frozen=True)
+class Term:
+    """One sum over the terms of a text, by the number of the column of texts."""
+
+    text: int
+    place: int
+
+
+Float = Number | Gap | Cell | Term
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,14 @@ from azureml_scoring.models.engines.column_tables import (
     ValueTable,
     is_missing,
 )
+from azureml_scoring.models.engines.text_sums import TextSums
 from azureml_scoring.models.estimators.predictor import Predictor
-from mlops.finite_columns import FiniteColumn, finite_column
-from mlops.float_nodes import Cell, Float, Gap, Node, built, floats_of, joined, unchanged
+from mlops.finite_columns import FiniteColumn, finite_column, joined_columns
+from mlops.float_nodes import Cell, Float, Gap, Node, Term, built, floats_of, joined, unchanged
 from mlops.parity import NotProven
 from mlops.read_as import listed
+from mlops.text_folding import TextPart, folded
+from mlops.text_rows import text_column
 from mlops.value_tables import NotByColumn, tabulate
 from mlops.vocabularies import is_identity, vocabularies
 
@@ -63,19 +66,22 @@ def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> Fl
         if not all(feature.numeric or feature.dtype == BOOLEAN for feature in contract.features):
             raise NotProven(
                 f"{type(steps[0]).__name__} takes texts or categories itself; put an encoder "
-                f"before it, in a ColumnTransformer"
+                f"or a vectorizer before it, in one Pipeline"
             )
         steps.insert(0, "passthrough")
     with warnings.catch_warnings(action="ignore"):
-        splitter = _Splitter(estimator, contract, sample)
+        texts = folded(steps)
+        splitter = _Splitter(estimator, contract, sample, texts.parts)
         node = splitter.node(steps[0], range(len(contract.features)), lambda X: X)
-        return splitter.result(node, steps[1:])
+        return splitter.result(node, texts.steps)
 
 
 class _Splitter:
     """Collects the floats that the parts of a pipeline need."""
 
-    def __init__(self, estimator: Any, contract: Contract, sample: np.ndarray) -> None:
+    def __init__(
+        self, estimator: Any, contract: Contract, sample: np.ndarray, texts: dict[int, TextPart]
+    ) -> None:
         self._features = contract.features
         self._input = Predictor(estimator, contract).model_input
         self._sample = sample
@@ -83,27 +89,36 @@ class _Splitter:
         self._base = sample[missing.sum(axis=1).argmin()].tolist()
         self._tables: list[ValueTable] = []
         self._columns: dict[int, FiniteColumn] = {}
+        self._text_parts = texts
+        self._texts: list[TextSums] = []
+        self._text_columns: list[FiniteColumn] = []
 
     def result(self, node: Node, steps: Sequence[Any]) -> FloatPipeline:
         floats = list(dict.fromkeys(floats_of(node)))
         numbers = [each for each in floats if isinstance(each, Number)]
         gaps = [each for each in floats if isinstance(each, Gap)]
         cells = [Cell(n, k) for n, table in enumerate(self._tables) for k in range(table.width)]
-        order: list[Float] = [*numbers, *gaps, *cells]
+        terms = [Term(n, k) for n, text in enumerate(self._texts) for k in range(text.width)]
+        order: list[Float] = [*numbers, *gaps, *cells, *terms]
         index = {each: place for place, each in enumerate(order)}
         tables = ColumnTables(
-            tuple(numbers), tuple(gap.column for gap in gaps), tuple(self._tables)
+            tuple(numbers),
+            tuple(gap.column for gap in gaps),
+            tuple(self._tables),
+            tuple(self._texts),
         )
         columns = built(node, index, tables.width)
         return FloatPipeline(
             Pipeline([("columns", columns), *((f"step{n}", step) for n, step in enumerate(steps))]),
             tables,
-            list(self._columns.values()),
+            joined_columns([*self._columns.values(), *self._text_columns]),
             unchanged(columns, numbers, tables.width),
         )
 
     def node(self, part: Any, places: Sequence[int], take: Take) -> Node:
         """Return a transformer of some columns as a node. Raises NotProven."""
+        if text := self._text_parts.get(id(part)):
+            return self._of_text(text, places)
         if is_identity(part):
             return Node([self._number(place, take, k) for k, place in enumerate(places)])
         why = "values that the fit did not have may matter to it"
@@ -129,6 +144,21 @@ class _Splitter:
         if isinstance(part, SimpleImputer) and (filled := _filled(part, floats, places)):
             return Node(filled)
         return Node(floats, steps=[part])
+
+    def _of_text(self, part: TextPart, places: Sequence[int]) -> Node:
+        (place,) = places
+        feature = self._features[place]
+        own = [*(feature.categories or self._sample[:, place])]
+        if not all(isinstance(text, str) for text in own):
+            raise NotProven(
+                f"{feature.name or place} has other values than texts, which "
+                f"{part.vector.name} reads"
+            )
+        self._texts.append(part.vector.sums(place))
+        self._text_columns.append(text_column(place, feature, own, part.vector.terms))
+        return Node(
+            [Term(len(self._texts) - 1, k) for k in range(part.vector.width)], steps=part.steps
+        )
 
     def _of_pipeline(self, part: Pipeline, places: Sequence[int], take: Take) -> Node:
         first, *rest = _steps(part)
@@ -158,6 +188,8 @@ class _Splitter:
             feature, values = self._features[place], list(known or ())
             # The contract lists these, but what several of them do together it can't say.
             listed_alone = feature.dtype in (BOOLEAN, CATEGORY) and len(places) == 1
+            if feature.dtype == CATEGORY and self._text_parts:
+                listed_alone = False  # what takes it may be a vectorizer
             if known is None and not listed_alone:
                 return []
             if feature.dtype in (DATETIME, ANY) or (feature.numeric and not values):

@@ -99,7 +99,8 @@ class Predictor:
             return self._with_objects(X) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
-        return self._frame(X)
+        frame = self._frame(X)
+        return frame if self._contract.container == "frame" else frame.iloc[:, 0]
 
     def _frame(self, X: np.ndarray) -> Any:
         import pandas as pd  # only models fitted on a DataFrame pay for it
