@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from azureml_scoring.errors import StartupError
@@ -64,8 +65,7 @@ def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tupl
     if names is None:
         return tuple(features)
     return tuple(
-        Feature(str(name), f.dtype, f.missing, f.categories)
-        for name, f in zip(names, features, strict=True)
+        replace(feature, name=str(name)) for name, feature in zip(names, features, strict=True)
     )
 
 
@@ -86,7 +86,7 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
         return with_names(booster_names(first), [Feature(None, ANY)] * count)
     features = [NUMERIC] * count
     for place, known in zip(sorted(places), categories, strict=False):
-        features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
+        features[place] = Feature(None, CATEGORY, True, tuple(known), unseen=True)
     return with_names(booster_names(first), features)
 
 

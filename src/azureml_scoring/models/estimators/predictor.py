@@ -154,9 +154,12 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     Whole numbers and booleans with missing values get the dtype that pandas gives them.
     """
     if feature.dtype == CATEGORY:
-        return pd.Categorical(values, categories=list(feature.categories))
+        # Values that the fit did not have come after its own, whose order counts.
+        present = [value for value in values.tolist() if value is not None]
+        known = list(dict.fromkeys([*feature.categories, *present]))
+        return pd.Categorical(values, categories=known)
     if feature.dtype == DATETIME:
-        return values.astype("datetime64[ns]")
+        return values.astype(f"datetime64[{feature.unit}]")
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)
