@@ -44,24 +44,41 @@ LITERALS = ("18446744073709551616", "-9223372036854775809", "1234567890123456789
 
 
 def features(name: str) -> st.SearchStrategy[Feature]:
-    categories = st.lists(st.sampled_from(CATEGORIES), min_size=1, max_size=6).map(tuple)
     return st.sampled_from(DTYPES).flatmap(
         lambda dtype: st.builds(
             Feature,
             st.just(name),
             st.just(dtype),
             st.booleans(),
-            categories if dtype == "category" else st.just(()),
+            known_values(dtype),
+            st.booleans() if dtype == "category" else st.just(value=False),
         )
     )
 
 
+def known_values(dtype: str) -> st.SearchStrategy[tuple[Any, ...]]:
+    """Values of the fit: some of a category; of others none, or all that the column takes."""
+    known: st.SearchStrategy[Any] | None = {
+        "category": st.sampled_from(CATEGORIES),
+        "str": st.text(max_size=1),
+        "int8": st.integers(0, 3),
+        "float32": st.sampled_from([0.0, 0.1, 1.5, 3]),
+        "float64": st.sampled_from([0.0, 0.1, 1.5, 3]),
+    }.get(dtype)
+    if known is None:
+        return st.just(())
+    some = st.lists(known, min_size=1, max_size=6).map(tuple)
+    return some if dtype == "category" else st.just(()) | some
+
+
 def good_values(feature: Feature) -> st.SearchStrategy[Any]:
     """Values most of which the feature takes."""
+    if feature.categories:
+        known = st.sampled_from(feature.categories)
+        return known | st.none() if feature.missing else known
     values: st.SearchStrategy[Any] = {
         "str": st.text(max_size=3),
         "bool": st.booleans(),
-        "category": st.sampled_from(feature.categories or ("",)),
         "datetime": st.sampled_from(MOMENTS),
         "any": st.booleans() | NUMBERS | st.text(max_size=3),
         "float64": NUMBERS,
