@@ -78,7 +78,7 @@ class Ensemble:
     link: makes answers of the sums.
     compared, added: the floats in which the library compares values and adds leaves.
     missing: the number that stands for a missing value, beside NaN.
-    whole: features of which only the whole part counts.
+    whole: features of which only the whole part counts, of ``width`` in all.
     """
 
     trees: list[Tree]
@@ -90,3 +90,4 @@ class Ensemble:
     factor: float = 1.0
     missing: float | None = None
     whole: tuple[int, ...] = ()
+    width: int = 0

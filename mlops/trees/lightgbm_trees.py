@@ -45,6 +45,7 @@ def ensemble(booster: Any) -> Ensemble:
         / (iterations if "average_output" in header.split("\n") else 1),
         # pandas' categories come as codes.
         whole=() if booster.pandas_categorical else _split_by_sets(grown),
+        width=booster.num_feature(),
     )
 
 

@@ -148,7 +148,7 @@ def _converter(read: Read) -> Callable[[Any, Any, Any], None]:
         graph = _Nodes(scope, container)
         source = operator.inputs[0]
         asked = "float64" if isinstance(source.type, DoubleTensorType) else "float32"
-        answers = _answers(graph, trees, source.full_name, asked, source.type.shape[1])
+        answers = _answers(graph, trees, source.full_name, asked)
         if not is_classifier(model):
             graph.add("Cast", answers, to=TYPES[asked], output=operator.outputs[0].full_name)
             return
@@ -198,11 +198,8 @@ class _Nodes:
         return name
 
 
-def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str, width: int) -> str:
-    """Return the name of the answers: for a classifier the probabilities of all classes.
-
-    ``X``: the input, (rows, ``width``) of ``dtype``.
-    """
+def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str) -> str:
+    """Return the name of the answers: for a classifier the probabilities of all classes."""
     if dtype != trees.compared:
         X = graph.add("Cast", X, to=TYPES[trees.compared])
     if trees.missing is not None:
@@ -214,7 +211,7 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str, width: int) -> 
     if trees.compared != trees.added:
         X = graph.add("Cast", X, to=TYPES[trees.added])
     if trees.whole:
-        X = _whole(graph, trees, X, width)
+        X = _whole(graph, trees, X)
 
     sums = graph.add("TreeEnsemble", X, **_attributes(trees))
     if trees.base.any():
@@ -237,10 +234,10 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str, width: int) -> 
     return sums
 
 
-def _whole(graph: _Nodes, trees: Ensemble, X: str, width: int) -> str:
+def _whole(graph: _Nodes, trees: Ensemble, X: str) -> str:
     """Drop the fractions of some features, as a cast to whole numbers would; NaN stays."""
     whole = graph.add("Mul", graph.add("Sign", X), graph.add("Floor", graph.add("Abs", X)))
-    places = np.isin(np.arange(width), trees.whole)[None]
+    places = np.isin(np.arange(trees.width), [*trees.whole])[None]
     return graph.add("Where", graph.constant(places), whole, X)
 
 
