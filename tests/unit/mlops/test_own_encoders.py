@@ -132,7 +132,8 @@ def test_a_sample_without_categories_gives_the_same_contract(
     file = support.dump(make().fit(frame, target), tmp_path)
     package(file, frame, tmp_path / "typed")
     if suffix == "csv":
-        frame.replace({"city": {"": "Paris"}}).to_csv(tmp_path / "s.csv", index=False)
+        whole = frame.astype({"city": object}).replace({"city": {"": "Paris"}})
+        whole.to_csv(tmp_path / "s.csv", index=False)
     else:
         frame.to_json(tmp_path / "s.json", orient="records")
     package(file, sample_file.load(tmp_path / f"s.{suffix}"), tmp_path / suffix)

@@ -86,7 +86,9 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
         return with_names(booster_names(first), [Feature(None, ANY)] * count)
     features = [NUMERIC] * count
     for place, known in zip(sorted(places), categories, strict=False):
-        features[place] = Feature(None, CATEGORY, True, tuple(known), unseen=True)
+        features[place] = Feature(
+            None, CATEGORY, missing=True, categories=tuple(known), unseen=True
+        )
     return with_names(booster_names(first), features)
 
 
