@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import boosted
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +101,15 @@ def test_encoders_know_what_a_format_does_not_hold(
     assert [feature.dtype for feature in parquet.features] == [
         "str", "str", "str", "float64", "bool", "float64", "float64",
     ]  # fmt: skip
+
+
+def test_catboosts_categories_are_their_values_in_each_format(tmp_path: Path):
+    """It takes texts and whole numbers, whatever the column's dtype."""
+    frame = FRAME[["text", "branch", "income"]].astype({"text": "category", "branch": "category"})
+    model = boosted.catboost(cat_features=["text", "branch"]).fit(frame, FRAME["visits"])
+    for contract in contracts(model, frame, tmp_path).values():
+        assert [feature.dtype for feature in contract.features] == ["str", "int64", "float64"]
+        assert not any(feature.categories for feature in contract.features)
 
 
 def test_numbers_that_a_file_made_of_texts_are_texts_again(tmp_path: Path):
