@@ -23,7 +23,9 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = float_pipeline(estimator, contract, sample) if has_tables(contract) else None
+        mixed = (
+            float_pipeline(estimator, contract, sample) if has_tables(estimator, contract) else None
+        )
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed

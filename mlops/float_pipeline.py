@@ -64,17 +64,18 @@ class FloatPipeline:
     unchanged: list[int | None]
 
 
-def has_tables(contract: Contract) -> bool:
-    """Tell whether a model is split: it takes more than numbers, or refuses some numbers."""
-    return contract.dtype == object or any(feature.categories for feature in contract.features)
+def has_tables(estimator: Any, contract: Contract) -> bool:
+    """Tell whether a model is split: it takes more than numbers, refuses some numbers, or encodes
+    some itself."""
+    if contract.dtype == object or any(feature.categories for feature in contract.features):
+        return True
+    first = _steps_of(estimator)[0]
+    return hasattr(first, "predict") and not is_identity(taken_apart(first)[0])
 
 
 def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> FloatPipeline:
     """Split a fitted pipeline. ``sample``: objects, (rows, features). Raises NotProven."""
-    estimator = getattr(estimator, "best_estimator_", estimator)
-    steps = [estimator]
-    while isinstance(steps[0], Pipeline):
-        steps = [*_steps(steps[0]), *steps[1:]]
+    steps = _steps_of(estimator)
     if hasattr(steps[0], "predict"):
         steps[:1] = taken_apart(steps[0])
         if steps[0] == "passthrough" and not all(map(_is_numeric, contract.features)):
@@ -248,6 +249,14 @@ class _Splitter:
         self._tables += tables
         self._columns[place] = column
         return Cell(len(self._tables) - 1)
+
+
+def _steps_of(estimator: Any) -> list[Any]:
+    """Return the steps of a pipeline, of those in it and of a search's best."""
+    steps = [getattr(estimator, "best_estimator_", estimator)]
+    while isinstance(steps[0], Pipeline):
+        steps = [*_steps(steps[0]), *steps[1:]]
+    return steps
 
 
 def _steps(pipeline: Pipeline) -> list[Any]:

@@ -81,12 +81,12 @@ def _measured(
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
     frame = with_dates(frame, estimator, lambda rows: _answers(rows, estimator, default), say)
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
+    contract, frame = with_known_values(contract, estimator, frame, say)
     tried = frame.iloc[spread(len(frame), MAX_TRIED_ROWS)]
     rows = samples.rows_of(tried)
     say(f"Trying {len(rows)} rows of the sample with {', '.join(contract.methods)}")
     answers, known, steady = _tried_answers(frame, rows, estimator, contract, say)
     contract = dataclasses.replace(contract, methods=tuple(answers))
-    contract, frame = with_known_values(contract, estimator, frame, rows[0], say)
     check_json_answers(tried, estimator, contract, known)
 
     def alike(other: Contract) -> bool:

@@ -22,6 +22,7 @@ from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.predictor import Predictor
 from mlops.finite_columns import finite_column
 from mlops.golden_selection import spread
+from mlops.probe import answered_row
 from mlops.read_as import listed
 from mlops.say import Say
 
@@ -33,15 +34,15 @@ TRIED_VALUES = 4
 
 
 def with_known_values(
-    contract: Contract, estimator: Any, frame: pd.DataFrame, answered: list[Any], say: Say
+    contract: Contract, estimator: Any, frame: pd.DataFrame, say: Say
 ) -> tuple[Contract, pd.DataFrame]:
     """Return the contract that says what each column takes, and the rows that it allows.
 
-    ``answered``: a row that the model answers. Raises StartupError if no row is left.
+    Raises StartupError if no row is left.
     """
     known = _known_values(contract, estimator)
     lenient = replace(contract, features=tuple(map(_lenient, contract.features, known)))
-    trial = _Trial(estimator, lenient, answered)
+    trial = _Trial(estimator, lenient, answered_row(contract, estimator, frame))
     others = [
         _some(finite_column(place, lenient.features[place], values).others) if values else []
         for place, values in enumerate(known)

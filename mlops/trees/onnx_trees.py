@@ -40,10 +40,7 @@ OLDER_TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
 
 MODES = {"at most": 0, "below": 1}
 MEMBER = 6
-"""The mode of a split by a set of numbers."""
-
-NO_CODE = -1.0
-"""Stands in a set for nothing."""
+"""The mode of a split by a set of numbers: whole ones only in ONNX Runtime."""
 TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 Read = Callable[[Any], Ensemble]
@@ -271,12 +268,15 @@ def _attributes(trees: Ensemble) -> dict[str, Any]:
         return tensor(name, np.concatenate(values).astype(trees.added))
 
     modes = np.full(len(features), MODES[trees.comparison], dtype=np.uint8)
-    members = []
-    for tree, split in zip(parts, splits[:-1], strict=True):
-        for place in sorted(tree.sets):
-            modes[split + place] = MEMBER
-            # A set must have a member; no column has this one.
-            members += [*(tree.sets[place] if len(tree.sets[place]) else [NO_CODE]), np.nan]
+    thresholds = np.concatenate([tree.threshold for tree in parts]).astype(np.float64)
+    members: list[float] = []
+    for tree, split in zip(parts, splits[:-1].tolist(), strict=True):
+        for place, numbers in sorted(tree.sets.items()):
+            if len(numbers):
+                modes[split + place] = MEMBER
+                members += [*numbers, np.nan]
+            else:
+                thresholds[split + place] = -np.inf  # nothing goes to the left
 
     return (
         {
@@ -285,7 +285,7 @@ def _attributes(trees: Ensemble) -> dict[str, Any]:
             "post_transform": 0,
             "tree_roots": splits[:-1].tolist(),
             "nodes_featureids": features.tolist(),
-            "nodes_splits": floats("nodes_splits", [tree.threshold for tree in parts]),
+            "nodes_splits": floats("nodes_splits", [thresholds]),
             "nodes_modes": tensor("nodes_modes", modes),
             "nodes_missing_value_tracks_true": np.concatenate([tree.missing_left for tree in parts])
             .astype(int)

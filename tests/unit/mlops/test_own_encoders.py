@@ -179,3 +179,24 @@ def test_catboost_answers_itself_and_the_reason_is_shown(tmp_path: Path):
     assert any("CatBoostRegressor takes texts or categories itself" in line for line in said)
     with pytest.raises(ClientError, match="Feature city must not be null"):
         answers(model, frame.head(1).assign(city=None), "predict")
+
+
+@pytest.mark.parametrize(
+    "make", [boosted.histogram, boosted.lightgbm], ids=["histogram", "lightgbm"]
+)
+def test_numbers_may_be_categories(make: Make, tmp_path: Path):
+    """In a table of nothing else: fractions and others that the fit did not have are answered."""
+    option = "categorical_features" if make is boosted.histogram else "categorical_feature"
+    X = boosted.rows()
+    X[:, 3] = np.random.default_rng(0).integers(0, 9, len(X))
+    target = np.array([3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0, 5.0])[X[:, 3].astype(int)] + X[:, 0]
+    estimator = make(**{option: [3]}).fit(X, target)
+    said: list[str] = []
+    model = served(support.packaged(estimator, pd.DataFrame(X), tmp_path, say=said.append))
+    odd = X.copy()
+    odd[:, 3] = np.random.default_rng(1).choice([-1, 0.5, 3, 3.25, 8, 9, 1e9], len(X))
+    for rows in map(pd.DataFrame, (X, odd)):
+        np.testing.assert_allclose(
+            answers(model, rows, "predict"), estimator.predict(rows.to_numpy())
+        )
+    assert model.backend == "onnx", said

@@ -137,7 +137,7 @@ def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
     """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets."""
     if "offsets" not in column:
         return tuple(column["values"])
-    data = bytes(column["values"])
+    data = bytes(value % 256 for value in column["values"])  # they are signed
     return tuple(data[start:end].decode() for start, end in itertools.pairwise(column["offsets"]))
 
 
