@@ -218,8 +218,10 @@ class _Splitter:
         feature = self._features[place]
         if feature.dtype != CATEGORY:
             raise NotProven(f"{feature.name or place} is no category, as it was at the fit")
-        codes = {category: float(code) for code, category in enumerate(categories)}
-        column = finite_column(place, feature, list(categories))
+        codes = {
+            category: float(code) for code, category in enumerate(categories or feature.categories)
+        }
+        column = finite_column(place, feature, list(codes))
 
         def transform(X: np.ndarray) -> np.ndarray:
             return np.array([[codes.get(value, np.nan)] for value in X[:, place]])

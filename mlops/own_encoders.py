@@ -20,7 +20,8 @@ HISTOGRAM_BOOSTERS = (HistGradientBoostingClassifier, HistGradientBoostingRegres
 class CategoryCodes:
     """Stands for the encoder inside LightGBM and XGBoost: a category becomes its place.
 
-    categories: by column, in the order of the codes; None for a column of numbers.
+    categories: by column, in the order of the codes, empty where the booster does not hold them;
+        None for a column of numbers.
     """
 
     categories: Sequence[Sequence[Any] | None]
@@ -42,5 +43,7 @@ def taken_apart(model: Any) -> tuple[Any, Any]:
         return encoder, on_codes
     features = booster_features(model) or ()
     if any(feature.dtype == CATEGORY for feature in features):
-        return CategoryCodes([feature.categories or None for feature in features]), model
+        return CategoryCodes(
+            [feature.categories if feature.dtype == CATEGORY else None for feature in features]
+        ), model
     return "passthrough", model

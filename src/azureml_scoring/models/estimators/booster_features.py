@@ -20,6 +20,7 @@ PACKAGE_ADVICE = (
     "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
 )
 NUMERIC = Feature(None, missing=True)
+ASCII_BYTES = range(128)
 
 
 def booster_features(first: Any) -> tuple[Feature, ...] | None:
@@ -134,10 +135,17 @@ def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]
 
 
 def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
-    """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets."""
+    """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets.
+
+    XGBoost (3.2) counts the characters of texts that are not ASCII, and cuts their bytes off
+    there: none of the column are known then.
+    """
     if "offsets" not in column:
         return tuple(column["values"])
-    data = bytes(value % 256 for value in column["values"])  # they are signed
+    values = column["values"]
+    if any(value not in ASCII_BYTES for value in values):
+        return ()
+    data = bytes(values)
     return tuple(data[start:end].decode() for start, end in itertools.pairwise(column["offsets"]))
 
 
