@@ -40,7 +40,8 @@ def with_known_values(
 
     Raises StartupError if no row is left.
     """
-    known = _known_values(contract, estimator)
+    fitted = fitted_columns(estimator, len(contract.features))
+    known = list(map(_known_values, contract.features, fitted))
     lenient = replace(contract, features=tuple(map(_lenient, contract.features, known)))
     trial = _Trial(estimator, lenient, answered_row(contract, estimator, frame))
     others = [
@@ -67,18 +68,16 @@ def _some(values: list[Scalar]) -> list[Scalar]:
     return [values[place] for place in spread(len(values), TRIED_VALUES)]
 
 
-def _known_values(contract: Contract, estimator: Any) -> list[list[Scalar]]:
-    """Return for each column the values that the fit had; none if the model doesn't say."""
-    fitted = fitted_columns(estimator, len(contract.features))
-    return [
-        _values(feature, known) for feature, known in zip(contract.features, fitted, strict=True)
-    ]
+def _known_values(feature: Feature, fitted: Feature) -> list[Scalar]:
+    """Return the values that a column had at the fit, if it may take others; none if unknown.
 
-
-def _values(feature: Feature, fitted: Feature) -> list[Scalar]:
+    XGBoost (3.2) takes a category that it does not know for a known one, and refuses only the last
+    of them in order: its columns of categories take no others.
+    """
     known = list(fitted.categories)
     if feature.dtype == CATEGORY:
-        return list(feature.categories) if known else []
+        refused = fitted.dtype == CATEGORY and not fitted.unseen
+        return list(feature.categories) if known and not refused else []
     kinds: tuple[type, ...] = (str,) if feature.dtype == TEXT else (int, float)
     if not (feature.dtype == TEXT or feature.numeric) or len(known) > MAX_LISTED_VALUES:
         return []

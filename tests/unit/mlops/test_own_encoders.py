@@ -103,16 +103,14 @@ def test_known_and_missing_categories_are_answered_by_the_compiled_model(
 
 @makes
 def test_a_category_that_the_fit_did_not_have_is_the_estimators(make: Make, tmp_path: Path):
-    """It takes it for a missing one, or refuses it: then the message names the column."""
+    """It takes it for a missing one; XGBoost would take it for another one, so it is refused."""
     frame, target = stays(cities=CITIES)
     estimator = make().fit(frame, target)
     model = served(support.packaged(estimator, frame, tmp_path))
     strange = frame.head(50).assign(city=pd.Categorical(["Atlantis"] * 50))
     if make is xgboost:
-        with pytest.raises(ValueError, match="not in the training set"):
-            estimator.predict(strange)
         with pytest.raises(
-            ClientError, match="Feature city must be one of the 46 values of the fit"
+            ClientError, match="Feature city must be one of the 46 values"
         ) as caught:
             answers(model, strange, "predict")
         assert (caught.value.location, "Atlantis" in caught.value.message) == ("/data/0/1", False)
@@ -185,6 +183,7 @@ def test_catboost_answers_itself_and_the_reason_is_shown(tmp_path: Path):
 @pytest.mark.parametrize(
     "make", [boosted.histogram, boosted.lightgbm], ids=["histogram", "lightgbm"]
 )
+@pytest.mark.filterwarnings("ignore:.*categorical_feature")
 def test_numbers_may_be_categories(make: Make, tmp_path: Path):
     """In a table of nothing else: fractions and others that the fit did not have are answered."""
     option = "categorical_features" if make is boosted.histogram else "categorical_feature"
