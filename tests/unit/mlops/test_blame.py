@@ -80,7 +80,8 @@ def test_texts_that_may_be_categories_are_named_with_the_option(tmp_path: Path, 
     said = package(tmp_path, Codes(), file)
     assert "if it was fitted on pandas' categories in the size, add" in said
     assert "add --dtype 'the size=category'" in said
-    assert "Packaged" in package(tmp_path, Codes(), file, "--dtype", "the size=category")
+    said = package(tmp_path, Codes(), file, "--dtype", "the size=category")
+    assert "Packaged" in said
 
 
 @pytest.mark.parametrize("kind", ["csv", "json", "jsonl"])
@@ -96,4 +97,5 @@ def test_dates_that_are_read_as_texts_are_dates_again(tmp_path: Path, kind: str)
     said = package(tmp_path, estimator, file)
     assert "the day: read as dates or times, since the model fails on texts there" in said
     assert "Packaged" in said
-    assert "Packaged" in package(tmp_path, estimator, file, "--dtype", "the day=datetime")
+    said = package(tmp_path, estimator, file, "--dtype", "the day=datetime", "--force")
+    assert "Packaged" in said

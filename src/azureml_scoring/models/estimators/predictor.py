@@ -32,9 +32,9 @@ machine is broken."""
 BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise their own exceptions in place of those."""
 
-VALUE_TYPES = {str: str, bool: bool}
-"""Types told apart in columns of any dtype; all other values are numbers or missing, which count as
-numbers."""
+VALUE_TYPES = {str: str, bool: bool, int: int}
+"""Types told apart in columns of any dtype; all other values are fractions or missing, which count
+as such. Among fractions 7 would be 7.0, which is another text."""
 
 
 class Predictor:
