@@ -20,7 +20,7 @@ from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.library_threads import LibraryThreads
 from mlops.convert import convert
 from mlops.converter import Convert
-from mlops.float_pipeline import FloatPipeline, float_pipeline
+from mlops.float_pipeline import FloatPipeline, float_pipeline, has_tables
 from mlops.measure import Measurement
 from mlops.parity import NotProven
 from mlops.proof_rows import as_accepted
@@ -37,7 +37,9 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = float_pipeline(estimator, contract, sample) if contract.dtype == object else None
+        mixed = (
+            float_pipeline(estimator, contract, sample) if has_tables(estimator, contract) else None
+        )
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed

@@ -47,6 +47,7 @@ def finite_column(place: int, feature: Feature, known: list[Scalar]) -> FiniteCo
         known = [False, True]
     elif feature.dtype == CATEGORY:
         known = list(feature.categories)
+        others = _unlike(known) if feature.unseen else []
     elif feature.dtype == TEXT:
         known = [value for value in known if isinstance(value, str)]
         others = unseen_texts(known)
@@ -103,6 +104,17 @@ def unseen_texts(known: list[Any]) -> list[Any]:
         "x" * 5_000,
     ]
     return close + odd
+
+
+def _unlike(known: list[Any]) -> list[Scalar]:
+    """Return values that are not among these categories, of their type."""
+    if all(isinstance(value, str) for value in known):
+        return unseen_texts(known)
+    numbers = [value for value in known if type(value) in (int, float)]
+    if len(numbers) < len(known):
+        return []
+    near = [change(value) for value in numbers[:3] for change in NEARBY[True]]
+    return [value for value in [*near, 0.5, -1, 2**31] if value not in numbers]
 
 
 def _as_typed(value: Any, feature: Feature) -> Scalar:

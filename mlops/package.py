@@ -31,7 +31,7 @@ from mlops.golden_selection import GoldenOption
 from mlops.measure import Measurement, measure
 from mlops.needs import Needs
 from mlops.pieces import check_whole
-from mlops.read_as import as_fitted, dates_of_the_fit
+from mlops.read_as import as_fitted, unlike_the_fit
 from mlops.sample import apply_types
 from mlops.say import Say, silent
 
@@ -131,7 +131,7 @@ def _read(
     """Read rows with the types of the fit and of the user. Raises StartupError."""
     if isinstance(rows, CsvFile):
         return as_fitted(rows, estimator, signature, user_types, say)
-    return apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
+    return apply_types(rows, {**unlike_the_fit(rows, estimator), **user_types})
 
 
 def _load(

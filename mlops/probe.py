@@ -61,7 +61,7 @@ def with_missing(
 
     Raises StartupError if no row is left.
     """
-    why = _refusals(_answered(contract, estimator, frame), estimator, contract, say)
+    why = _refusals(answered_row(contract, estimator, frame), estimator, contract, say)
     features = tuple(
         dataclasses.replace(f, missing=not refused)
         for f, refused in zip(contract.features, why, strict=True)
@@ -157,7 +157,7 @@ def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
     return Batch(X, whole.method)
 
 
-def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
+def answered_row(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
     """Return a row that the model answers. Raises StartupError."""
     errors = []
     for row in _rows(frame):

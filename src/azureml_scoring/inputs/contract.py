@@ -89,6 +89,8 @@ class Contract:
             "features": [
                 {"name": f.name, "dtype": f.dtype, "missing": f.missing}
                 | ({"categories": list(f.categories)} if f.categories else {})
+                | ({"unseen": True} if f.unseen else {})
+                | ({"unit": f.unit} if f.unit != "ns" else {})
                 for f in self.features
             ],
         }

@@ -32,9 +32,9 @@ machine is broken."""
 BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise their own exceptions in place of those."""
 
-VALUE_TYPES = {str: str, bool: bool}
-"""Types told apart in columns of any dtype; all other values are numbers or missing, which count as
-numbers."""
+VALUE_TYPES = {str: str, bool: bool, int: int}
+"""Types told apart in columns of any dtype; all other values are fractions or missing, which count
+as such. Among fractions 7 would be 7.0, which is another text."""
 
 
 class Predictor:
@@ -155,9 +155,12 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     Whole numbers and booleans with missing values get the dtype that pandas gives them.
     """
     if feature.dtype == CATEGORY:
-        return pd.Categorical(values, categories=list(feature.categories))
+        # Values that the fit did not have come after its own, whose order counts.
+        present = [value for value in values.tolist() if value is not None]
+        known = list(dict.fromkeys([*feature.categories, *present]))
+        return pd.Categorical(values, categories=known)
     if feature.dtype == DATETIME:
-        return values.astype("datetime64[ns]")
+        return values.astype(f"datetime64[{feature.unit}]")
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)
