@@ -34,8 +34,16 @@ def open_compiled(
     Both are None where the estimator answers. Raises StartupError.
     """
     packaged = artifact.manifest
-    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    alone = packaged is not None and packaged.origin is not None
+    demanded = (
+        alone or settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    )
     if settings.scoring_backend == "sklearn":
+        if alone:
+            raise StartupError(
+                "SCORING_BACKEND=sklearn, but the artifact holds only the compiled form of its "
+                "model; remove the setting."
+            )
         return None, None
     if packaged is None or packaged.onnx is None:
         if not demanded:

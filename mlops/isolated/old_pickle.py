@@ -1,0 +1,114 @@
+"""Reads a pickle of another scikit-learn for its structure: steps, columns, fitted numbers.
+
+What is read so need not answer like the estimator, nor answer at all: classes may have moved, and
+states changed. It is only compiled, and the compiled form is compared with the estimator's answers.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from joblib.numpy_pickle import NumpyUnpickler
+from sklearn.base import BaseEstimator
+from sklearn.tree._tree import Tree
+
+from mlops.jobs import inner_estimators
+
+
+def read(file: Path) -> Any:
+    """Unpickle the file, as far as this scikit-learn can. It may raise anything."""
+    with _lenient(), warnings.catch_warnings(action="ignore"):
+        content = joblib.load(file)
+    for estimator in inner_estimators(content):
+        _add_new_parameters(estimator)
+        if type(getattr(estimator, "tree_", None)) is _OldTree:
+            estimator.tree_ = _plain(estimator.tree_)
+    return content
+
+
+class Unknown:
+    """In place of an object whose class is not here, or is another one now."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        with suppress(TypeError, ValueError):
+            vars(self).update(state)
+
+    def __reduce__(self) -> tuple[type[Unknown], tuple[()]]:
+        return Unknown, ()
+
+
+class _OldTree(Tree):  # type: ignore[misc]
+    """A tree of any version. Before 1.3 its nodes did not say where missing values go, and a
+    classifier's leaves held counts in place of shares."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        nodes, values = state["nodes"], state["values"]
+        new = Tree(1, np.array([1]), 1).__getstate__()["nodes"].dtype
+        if missing := {*new.names} - {*nodes.dtype.names}:
+            known = [name for name in new.names if name not in missing]
+            repaired = np.zeros(len(nodes), new)
+            repaired[known] = nodes[known]
+            nodes = repaired
+            if self.max_n_classes > 1:
+                values = values / values.sum(axis=2, keepdims=True)
+        super().__setstate__({**state, "nodes": nodes, "values": values})
+
+
+def _plain(tree: _OldTree) -> Tree:
+    kind, arguments, state = tree.__reduce__()
+    plain = kind(*arguments)
+    plain.__setstate__(state)
+    return plain
+
+
+@contextmanager
+def _lenient() -> Iterator[None]:
+    """Let joblib find something in place of each class or function that is not here."""
+
+    def find_class(self: Any, module: str, name: str) -> Any:
+        return _found(functools.partial(original, self), module, name)
+
+    original = NumpyUnpickler.find_class
+    NumpyUnpickler.find_class = find_class
+    try:
+        yield
+    finally:
+        del NumpyUnpickler.find_class  # it inherits the original
+
+
+def _found(find: Callable[[str, str], Any], module: str, name: str) -> Any:
+    if (module, name) == ("sklearn.tree._tree", "Tree"):
+        return _OldTree
+    try:
+        thing = find(module, name)
+    except (ImportError, AttributeError):
+        return type(name, (Unknown,), {})
+    # Cython's, which refuse the state of a class that has changed.
+    return functools.partial(_or_unknown, thing) if name.startswith("__pyx_unpickle") else thing
+
+
+def _or_unknown(unpickle: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return unpickle(*arguments)
+    except Exception:  # checksums that differ, or attributes
+        return Unknown()
+
+
+def _add_new_parameters(estimator: Any) -> None:
+    """Give an estimator the parameters that its class did not have, with their defaults."""
+    if not isinstance(estimator, BaseEstimator):
+        return
+    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
+        if parameter.default is not parameter.empty and not hasattr(estimator, name):
+            setattr(estimator, name, parameter.default)
