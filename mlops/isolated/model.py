@@ -114,10 +114,16 @@ def _read_here(file: Path) -> Any:
 
 def not_compiled(file: Path, why: str) -> str:
     """Say which environment serves a model that is not compiled."""
-    remedy = load_failure.way_out(file, {}) or "package it without --isolated"
+    version = load_failure.saved_version(file) or "of then"
+    remedy = (
+        f"install scikit-learn {version} where you package and serve it, and package it there "
+        f"without --isolated; `mlops environment` then writes the lock of its image"
+        if version == "of then" or load_failure.is_served(version)
+        else f"train and save it again, for the service does not run with scikit-learn {version}"
+    )
     return (
-        f"{file.name} is not compiled ({why}), and so only an environment that can unpickle it "
-        f"serves it; {remedy}."
+        f"{file.name} is not compiled ({why}), so only an environment that can unpickle it serves "
+        f"it: {remedy}."
     )
 
 

@@ -93,19 +93,27 @@ def _of_column(column: Any, blocks: list[bytes]) -> Any:
 
 
 def _decoded(tree: Any, blocks: list[bytes]) -> Any:
+    value = tree
     if not isinstance(tree, dict):
-        return tree
+        return value
     if "list" in tree:
-        return [_decoded(part, blocks) for part in tree["list"]]
-    if "dict" in tree:
-        return {_decoded(key, blocks): _decoded(part, blocks) for key, part in tree["dict"]}
-    if "objects" in tree:
-        array = np.empty(len(tree["objects"]), dtype=object)
+        value = [_decoded(part, blocks) for part in tree["list"]]
+    elif "dict" in tree:
+        value = {_decoded(key, blocks): _decoded(part, blocks) for key, part in tree["dict"]}
+    elif "objects" in tree:
+        value = np.empty(len(tree["objects"]), dtype=object)
         for place, part in enumerate(tree["objects"]):
-            array[place] = _decoded(part, blocks)
-        return array.reshape(tree["shape"])
-    if "array" in tree:
-        return np.lib.format.read_array(io.BytesIO(blocks[tree["array"]]), allow_pickle=False)
+            value[place] = _decoded(part, blocks)
+        value = value.reshape(tree["shape"])
+    elif "array" in tree:
+        data = io.BytesIO(blocks[tree["array"]])
+        value = np.lib.format.read_array(data, allow_pickle=False)
+    else:
+        value = _of_pandas(tree, blocks)
+    return value
+
+
+def _of_pandas(tree: Any, blocks: list[bytes]) -> Any:
     import pandas as pd
 
     if "missing" in tree:

@@ -176,13 +176,17 @@ def way_out(file: Path, saved: dict[str, str]) -> str | None:
     )
     if version in (None, running):
         return None
-    again = (
+    install = f", install scikit-learn {version}" if is_served(version) else ""
+    return (
         f"it was saved with scikit-learn {version} and {running} runs here: train and save it "
-        f"again with {running}"
+        f"again with {running}{install}, or package it with `mlops package --isolated`, after "
+        f"which the service needs only its compiled form"
     )
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SERVED:
-        return f"{again}, for no version that serves here reads it"
-    return f"{again}, or install scikit-learn {version}"
+
+
+def is_served(version: str) -> bool:
+    """Return whether a service can run with this scikit-learn."""
+    return tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_SERVED
 
 
 def saved_version(file: Path) -> str | None:
