@@ -94,5 +94,5 @@ def test_half_an_environment_is_made_anew(commands: Commands):
 def test_without_an_index_one_sentence_says_so(stderr: str, commands: Commands):
     """Of uv's and pip's messages."""
     commands.stderr = stderr
-    with pytest.raises(StartupError, match="^The index of packages can't be reached, so the"):
+    with pytest.raises(StartupError, match=r"^The index of packages can't be reached, so the"):
         made()

@@ -51,10 +51,10 @@ def test_a_frame_is_one_there(process: Remote, tmp_path: Path):
 def test_an_error_has_its_kind_and_message(process: Remote, tmp_path: Path):
     """Of a built-in exception; one of a library is the built-in one that it derives from."""
     process.load(support.dump(LinearRegression().fit(X, X[:, 0]), tmp_path))
-    with pytest.raises(ValueError, match="^X has 2 features, but LinearRegression"):
+    with pytest.raises(ValueError, match=r"^X has 2 features, but LinearRegression"):
         process.call([], "predict", X[:, :2])
     process.load(support.dump(LinearRegression(), tmp_path))
-    with pytest.raises(ValueError, match="^NotFittedError: This LinearRegression"):
+    with pytest.raises(ValueError, match=r"^NotFittedError: This LinearRegression"):
         process.call([], "predict", X)
 
 
