@@ -182,7 +182,10 @@ def _load(
     if estimator is not content:
         say(f"  note: the file is a dict, of which its {type(estimator).__name__} is served")
     for line in skew.values():
-        say(f"  note: {line}; train it again with the versions that will serve it")
+        say(
+            f"  note: {line}; train it again with the versions that will serve it, or "
+            f"package it with --isolated"
+        )
     return estimator, digest
 
 

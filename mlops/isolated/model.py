@@ -139,7 +139,7 @@ def _answering_parts(whole: Any, place: Place, process: Remote) -> list[Any]:
 
 
 def _inner(whole: Any, place: Place) -> Iterator[tuple[Any, Place]]:
-    attributes = vars(whole)
+    attributes = getattr(whole, "__dict__", {})
     if "best_estimator_" in attributes:
         yield whole.best_estimator_, [*place, ["attribute", "best_estimator_", None]]
     for name in CONTAINERS:

@@ -96,7 +96,7 @@ def _listed(
         packages, python = _split(requirements.parse(requirements_file))
         return packages, python, requirements_file.name
     if source.mlflow:
-        return _of_mlflow(source.file.parent)
+        return _of_mlflow(source.file.parents[len(Path(source.mlflow.model_file).parts) - 1])
     return {}, None, ""
 
 
