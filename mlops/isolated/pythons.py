@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def choose(saved: SavedWith, say: Say) -> tuple[str, Path]:
             return version, path
     raise StartupError(
         f"No Python is here that can read the model (looked for {', '.join(candidates)}, as "
-        f"python3.X on the path{' and by uv' if uv() else ''}): {why}; install one, for example "
+        f"python3.X on the path, by pyenv and by uv): {why}; install one, for example "
         f"by `uv python install {candidates[0]}`."
     )
 
@@ -55,7 +56,8 @@ def uv() -> list[str]:
 
 
 def find(version: str) -> Path | None:
-    """Return a Python of this version: the one that runs, one on the path, or one that uv knows."""
+    """Return a Python of this version: the one that runs, one on the path, or one that pyenv or
+    uv knows."""
     return next((path for command in _commands(version) if (path := _run(command, version))), None)
 
 
@@ -64,6 +66,8 @@ def _commands(version: str) -> Iterator[list[str]]:
         yield [sys.executable]
     if on_path := shutil.which(f"python{version}"):
         yield [on_path]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from ([str(path)] for path in pyenv.glob(f"versions/{version}.*/bin/python{version}"))
     if uv() and (known := _output([*uv(), "python", "find", "--no-python-downloads", version])):
         yield [known]
 
