@@ -17,7 +17,7 @@ MIN_SLOWDOWN = 1.2
 
 def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     """Return a note if ``n_jobs`` makes one row slower. ``ask``: predicts one row."""
-    parts = [part for part in inner_estimators(estimator) if _many(part)]
+    parts = [part for part in _parts(estimator, set()) if _many(part)]
     if not parts:
         return None
     before = [part.n_jobs for part in parts]
@@ -47,9 +47,8 @@ def note(estimator: Any, ask: Callable[[], object]) -> str | None:
     )
 
 
-def inner_estimators(thing: Any, seen: set[int] | None = None) -> Iterator[Any]:
-    """Yield an estimator and all estimators inside it. ``seen``: ids of what was looked at."""
-    seen = set() if seen is None else seen
+def _parts(thing: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield an estimator and all estimators inside it."""
     if id(thing) in seen:
         return
     seen.add(id(thing))
@@ -65,7 +64,7 @@ def inner_estimators(thing: Any, seen: set[int] | None = None) -> Iterator[Any]:
         inside = vars(thing).values()
     for other in inside:
         if isinstance(other, list | tuple | dict | np.ndarray) or hasattr(other, "get_params"):
-            yield from inner_estimators(other, seen)
+            yield from _parts(other, seen)
 
 
 def _many(part: Any) -> bool:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 
 import joblib
@@ -20,18 +21,44 @@ from joblib.numpy_pickle import NumpyUnpickler
 from sklearn.base import BaseEstimator
 from sklearn.tree._tree import Tree
 
-from mlops.jobs import inner_estimators
+RENAMED = {"base_estimator": "estimator", "base_estimator_": "estimator_"}
+"""Attributes that have another name since 1.2."""
 
 
 def read(file: Path) -> Any:
     """Unpickle the file, as far as this scikit-learn can. It may raise anything."""
     with _lenient(), warnings.catch_warnings(action="ignore"):
         content = joblib.load(file)
-    for estimator in inner_estimators(content):
-        _add_new_parameters(estimator)
-        if type(getattr(estimator, "tree_", None)) is _OldTree:
-            estimator.tree_ = _plain(estimator.tree_)
+    for thing in _objects(content, set()):
+        state = vars(thing)
+        for old, new in RENAMED.items():
+            if old in state and new not in state:
+                state[new] = state[old]
+        if isinstance(thing, BaseEstimator):
+            _add_new_parameters(thing)
+        if type(state.get("tree_")) is _OldTree:
+            state["tree_"] = _plain(state["tree_"])
     return content
+
+
+def _objects(thing: Any, seen: set[int]) -> Iterator[Any]:
+    """Yield all objects with attributes that a thing consists of."""
+    if id(thing) in seen or isinstance(thing, type | ModuleType | FunctionType):
+        return
+    seen.add(id(thing))
+    inside: Iterable[Any] = ()
+    if isinstance(thing, list | tuple):
+        inside = thing
+    elif isinstance(thing, dict):
+        inside = thing.values()
+    elif isinstance(thing, np.ndarray) and thing.dtype == object:
+        inside = thing.ravel().tolist()
+    elif hasattr(thing, "__dict__"):
+        yield thing
+        inside = vars(thing).values()
+    for other in list(inside):
+        if not isinstance(other, str | int | float | None):
+            yield from _objects(other, seen)
 
 
 class Unknown:
@@ -107,8 +134,6 @@ def _or_unknown(unpickle: Callable[..., Any], *arguments: Any) -> Any:
 
 def _add_new_parameters(estimator: Any) -> None:
     """Give an estimator the parameters that its class did not have, with their defaults."""
-    if not isinstance(estimator, BaseEstimator):
-        return
     for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
         if parameter.default is not parameter.empty and not hasattr(estimator, name):
             setattr(estimator, name, parameter.default)

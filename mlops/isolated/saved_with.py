@@ -69,6 +69,7 @@ def saved_with(
     scikit-learn it was.
     """
     pickled = load_failure.saved_version(source.file)
+    pickled = pickled or (source.mlflow and source.mlflow.sklearn_version)
     listed, python, name = _listed(source, requirements_file)
     packages = dict(listed)
     if "scikit-learn" not in packages and pickled:

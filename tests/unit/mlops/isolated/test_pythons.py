@@ -29,7 +29,7 @@ def test_the_newest_with_wheels_is_taken(monkeypatch: pytest.MonkeyPatch):
     assert version == "3.11"
     assert line == (
         "Python 3.11 (3.11): nothing says which one saved the model, and it is the newest here of "
-        "those for which scikit-learn 1.1.3 has wheels (3.11 to 3.8)"
+        "those for which scikit-learn 1.1.3 has wheels (3.8 to 3.11)"
     )
 
 

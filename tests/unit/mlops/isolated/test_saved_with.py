@@ -69,7 +69,7 @@ def test_the_users_file_comes_first(tmp_path: Path):
 @pytest.mark.parametrize("files", ["requirements.txt", "conda.yaml"])
 def test_mlflows_files_are_read(files: str, tmp_path: Path):
     """MLflow itself is not installed: no model needs it."""
-    folder = mlflow(saved_by("1.1.3", tmp_path).parent, [])
+    folder = mlflow(saved_by("1.1.3", tmp_path).parent, [{"type": "double"}])
     lines = ["mlflow==2.1.1", "scikit-learn==1.1.2", "numpy==1.23.5"]
     if files == "requirements.txt":
         (folder / files).write_text("\n".join(lines))
