@@ -153,7 +153,7 @@ def _answer(structure: Any, place: Place, process: Remote) -> None:
 
     It is pickled and copied as one of its own class.
     """
-    plain = type(structure)
+    plain: Any = type(structure)
     there = process.methods(place)
 
     def reduce(self: Any, protocol: Any) -> tuple[Any, ...]:

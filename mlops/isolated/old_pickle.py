@@ -7,7 +7,6 @@ states changed. It is only compiled, and the compiled form is compared with the 
 from __future__ import annotations
 
 import functools
-import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,26 +17,19 @@ from typing import Any
 import joblib
 import numpy as np
 from joblib.numpy_pickle import NumpyUnpickler
-from sklearn.base import BaseEstimator
-from sklearn.tree._tree import Tree
 
-RENAMED = {"base_estimator": "estimator", "base_estimator_": "estimator_"}
-"""Attributes that have another name since 1.2."""
+from mlops.isolated import old_states
 
 
 def read(file: Path) -> Any:
     """Unpickle the file, as far as this scikit-learn can. It may raise anything."""
     with _lenient(), warnings.catch_warnings(action="ignore"):
         content = joblib.load(file)
-    for thing in _objects(content, set()):
-        state = vars(thing)
-        for old, new in RENAMED.items():
-            if old in state and new not in state:
-                state[new] = state[old]
-        if isinstance(thing, BaseEstimator):
-            _add_new_parameters(thing)
-        if type(state.get("tree_")) is _OldTree:
-            state["tree_"] = _plain(state["tree_"])
+        objects = list(_objects(content, set()))
+        for thing in objects:
+            old_states.use_plain_tree(thing)
+        for thing in objects:
+            old_states.bring_up_to_date(thing)
     return content
 
 
@@ -75,30 +67,6 @@ class Unknown:
         return Unknown, ()
 
 
-class _OldTree(Tree):  # type: ignore[misc]
-    """A tree of any version. Before 1.3 its nodes did not say where missing values go, and a
-    classifier's leaves held counts in place of shares."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        nodes, values = state["nodes"], state["values"]
-        new = Tree(1, np.array([1]), 1).__getstate__()["nodes"].dtype
-        if missing := {*new.names} - {*nodes.dtype.names}:
-            known = [name for name in new.names if name not in missing]
-            repaired = np.zeros(len(nodes), new)
-            repaired[known] = nodes[known]
-            nodes = repaired
-            if self.max_n_classes > 1:
-                values = values / values.sum(axis=2, keepdims=True)
-        super().__setstate__({**state, "nodes": nodes, "values": values})
-
-
-def _plain(tree: _OldTree) -> Tree:
-    kind, arguments, state = tree.__reduce__()
-    plain = kind(*arguments)
-    plain.__setstate__(state)
-    return plain
-
-
 @contextmanager
 def _lenient() -> Iterator[None]:
     """Let joblib find something in place of each class or function that is not here."""
@@ -116,7 +84,7 @@ def _lenient() -> Iterator[None]:
 
 def _found(find: Callable[[str, str], Any], module: str, name: str) -> Any:
     if (module, name) == ("sklearn.tree._tree", "Tree"):
-        return _OldTree
+        return old_states.OldTree
     try:
         thing = find(module, name)
     except (ImportError, AttributeError):
@@ -130,10 +98,3 @@ def _or_unknown(unpickle: Callable[..., Any], *arguments: Any) -> Any:
         return unpickle(*arguments)
     except Exception:  # checksums that differ, or attributes
         return Unknown()
-
-
-def _add_new_parameters(estimator: Any) -> None:
-    """Give an estimator the parameters that its class did not have, with their defaults."""
-    for name, parameter in inspect.signature(type(estimator).__init__).parameters.items():
-        if parameter.default is not parameter.empty and not hasattr(estimator, name):
-            setattr(estimator, name, parameter.default)

@@ -68,8 +68,8 @@ def saved_with(
     own_modules: top-level modules that --code brings. Raises StartupError if nothing says which
     scikit-learn it was.
     """
-    pickled = load_failure.saved_version(source.file)
-    pickled = pickled or (source.mlflow and source.mlflow.sklearn_version)
+    logged = source.mlflow.sklearn_version if source.mlflow else None
+    pickled = load_failure.saved_version(source.file) or logged
     listed, python, name = _listed(source, requirements_file)
     packages = dict(listed)
     if "scikit-learn" not in packages and pickled:

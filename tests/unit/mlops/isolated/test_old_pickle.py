@@ -7,7 +7,11 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
@@ -68,6 +72,27 @@ def test_trees_inside_an_ensemble_are_read(kind: Any, tmp_path: Path):
     np.testing.assert_allclose(read.predict_proba(X), expected)
     assert {type(tree.tree_) for tree in np.ravel(read.estimators_)} == {Tree}
     pickle.loads(pickle.dumps(read))
+
+
+def test_attributes_of_boosting_are_todays(tmp_path: Path):
+    """Converters ask for the loss, whose classes have moved."""
+    estimator = GradientBoostingClassifier(n_estimators=3).fit(X, y)
+    expected = estimator.predict_proba(X)
+    estimator._loss = None
+    del estimator.n_trees_per_iteration_
+    read = old_pickle.read(support.dump(estimator, tmp_path))
+    np.testing.assert_array_equal(read.predict_proba(X), expected)
+
+
+def test_an_isolation_forest_before_path_lengths_is_read(tmp_path: Path):
+    """It kept none of its leaves' depths, and called its tree base_estimator_."""
+    estimator = IsolationForest(n_estimators=3, random_state=0).fit(X)
+    expected = estimator.score_samples(X)
+    del estimator._decision_path_lengths, estimator._average_path_length_per_tree
+    estimator.base_estimator_ = vars(estimator).pop("estimator_")
+    read = as_before(estimator, tmp_path, counts=False)
+    np.testing.assert_array_equal(read.score_samples(X), expected)
+    assert read.estimator_ is read.base_estimator_
 
 
 def test_a_class_that_is_gone_is_left_out(tmp_path: Path):
