@@ -156,7 +156,7 @@ def test_a_model_that_loads_and_then_fails_names_both_versions(tmp_path: Path):
     joblib.dump(reduced(), tmp_path / "m.pkl")
     with pytest.raises(
         StartupError,
-        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install "
-        r"scikit-learn 1\.6\.0\.$",
+        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, install "
+        r"scikit-learn 1\.6\.0, or package it with `mlops package --isolated`",
     ):
         from_(tmp_path / "m.pkl")
