@@ -44,6 +44,7 @@ def compiled_alone(
             dataclasses.replace(feature, missing=False) if feature.numeric else feature
             for feature in features
         )
+    say(f"  {file.name} stays out of the artifact, where its compiled form answers alone")
     contract = dataclasses.replace(contract, methods=methods, features=features)
     answered = _answered(measurement, compiled, files)
     rows = [row for row, kept in zip(measurement.rows, answered, strict=True) if kept]

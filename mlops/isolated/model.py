@@ -73,7 +73,7 @@ def isolated_model(
     folders = [code_folder.path_entry(folder) for folder in (*code, *([logged] if logged else []))]
     own = {path.stem for folder in folders for path in Path(folder).iterdir()}
     saved = saved_with(source, requirements, own, say)
-    say(f"{source.file.name} was saved with scikit-learn {saved.scikit_learn} ({saved.source})")
+    say(f"It was saved with scikit-learn {saved.scikit_learn or 'of then'}, as {saved.source} says")
     with remote(environment(saved, say), folders) as process:
         _load_there(process, source.file, saved)
         content = _read_here(source.file)

@@ -31,7 +31,7 @@ WHEELS = (
 """From which scikit-learn on there are wheels for which Pythons, 3.8 to 3.8 and so on. The worker
 needs 3.8."""
 
-VERSION_SCRIPT = "import sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
+VERSION_SCRIPT = "import sys; print('%d.%d' % sys.version_info[:2], sys._base_executable)"
 
 
 def choose(saved: SavedWith, say: Say) -> tuple[str, Path]:
