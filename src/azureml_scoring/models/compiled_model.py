@@ -37,8 +37,16 @@ def open_compiled(
     ``direct`` is the estimator's own. Both are None where it answers. Raises StartupError.
     """
     packaged = artifact.manifest
-    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    alone = packaged is not None and packaged.origin is not None
+    demanded = (
+        alone or settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    )
     if settings.scoring_backend == "sklearn":
+        if alone:
+            raise StartupError(
+                "SCORING_BACKEND=sklearn, but the artifact holds only the compiled form of its "
+                "model; remove the setting."
+            )
         return None, None
     if packaged is None or packaged.onnx is None:
         if not demanded:
@@ -66,8 +74,8 @@ def open_compiled(
         onnx_model.check_compared(compiled)
         sessions = engines.open_kept()
         for session in sessions:
-            alone = OnnxPredictor(compiled, session, direct, encoder)
-            golden_check.check(packaged, alone.strictly, tolerance=compiled.parity["tolerance"])
+            single = OnnxPredictor(compiled, session, direct, encoder)
+            golden_check.check(packaged, single.strictly, tolerance=compiled.parity["tolerance"])
         predict = predictor(sessions)
     except StartupError as error:
         if demanded:

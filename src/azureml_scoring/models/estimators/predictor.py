@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from azureml_scoring.errors import ModelFailed, ModelRefusedInput
+from azureml_scoring.errors import ModelFailed, ModelRefusedInput, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
@@ -70,7 +70,7 @@ class Predictor:
             # A request has one slot, and starting threads for n_jobs takes longer than they save.
             with joblib.parallel_config(backend="sequential"):
                 answers = per_row(getattr(self._estimator, batch.method)(self.model_input(batch.X)))
-        except ModelFailed:
+        except ScoringError:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
             if not _refuses(error):
