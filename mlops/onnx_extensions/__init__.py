@@ -6,8 +6,28 @@ from mlops.onnx_extensions import (
     chains,
     functions,
     gaps,
+    imputers,
     isolation_forest,
+    kernels,
     outliers,
+    polynomials,
+    splines,
+    steps,
+    thresholds,
+    tree_branches,
+)
+
+MODULES = (
+    chains,
+    functions,
+    gaps,
+    imputers,
+    isolation_forest,
+    kernels,
+    outliers,
+    polynomials,
+    splines,
+    steps,
     thresholds,
     tree_branches,
 )
@@ -15,5 +35,5 @@ from mlops.onnx_extensions import (
 
 def register() -> None:
     """Let skl2onnx find the converters. May be called again."""
-    for module in (chains, functions, gaps, isolation_forest, outliers, thresholds, tree_branches):
+    for module in MODULES:
         module.register()
