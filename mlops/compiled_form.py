@@ -6,9 +6,9 @@ from typing import Any
 
 from azureml_scoring.errors import reason
 from azureml_scoring.models.engines.onnx_model import OnnxModel
+from mlops.column_split import column_split
 from mlops.convert import convert
 from mlops.converter import Convert
-from mlops.float_pipeline import float_pipeline
 from mlops.measure import Measurement
 from mlops.parity import NotProven
 from mlops.say import Say
@@ -23,7 +23,7 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = float_pipeline(estimator, contract, sample) if contract.dtype == object else None
+        mixed = column_split(estimator, contract, sample)
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed
