@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from skl2onnx import update_registered_converter
-from skl2onnx.algebra.onnx_ops import OnnxGather, OnnxIdentity, OnnxMul, OnnxPad
 from skl2onnx.common.data_types import guess_numpy_type
 from sklearn.preprocessing import PolynomialFeatures
+
+from mlops.onnx_extensions.nodes import nodes
 
 
 def register() -> None:
@@ -22,26 +23,27 @@ def _shapes(operator: Any) -> None:
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    (X,), opset = operator.inputs, container.target_opset
-    one = np.array([1], dtype=guess_numpy_type(X.type))
-    padding = np.array([0, 0, 0, 1], dtype=np.int64)
-    with_one = OnnxPad(X, padding, one, op_version=opset)
-    first, *others = [
-        OnnxGather(with_one, places, axis=1, op_version=opset)
-        for places in _factors(operator.raw_operator)
-    ]
-    for factor in others:
-        first = OnnxMul(first, factor, op_version=opset)
-    OnnxIdentity(first, op_version=opset, output_names=operator.outputs).add_to(scope, container)
+    (X,), polynomial, node = operator.inputs, operator.raw_operator, nodes(container.target_opset)
+    dtype = guess_numpy_type(X.type)
+    parts = []
+    for factors in _factors(polynomial):
+        if not len(factors):
+            first = node("Gather", X, np.zeros(1, dtype=np.int64), axis=1)
+            parts.append(node("Add", node("Mul", first, np.zeros(1, dtype)), np.ones(1, dtype)))
+            continue
+        product, *others = [node("Gather", X, places, axis=1) for places in factors]
+        for factor in others:
+            product = node("Mul", product, factor)
+        parts.append(product)
+    node("Concat", *parts, axis=1, output_names=operator.outputs).add_to(scope, container)
 
 
-def _factors(polynomial: Any) -> np.ndarray:
-    """Return columns, (degree, outputs), whose product is an output; the last column is a one."""
+def _factors(polynomial: Any) -> list[np.ndarray]:
+    """Return for each degree the columns, (degree, outputs), whose product is an output."""
     powers = polynomial.powers_
-    width = powers.shape[1]
-    degree = max(1, int(powers.sum(axis=1).max(initial=0)))
-    factors = np.full((len(powers), degree), width, dtype=np.int64)
-    for own, counts in zip(factors, powers, strict=True):
-        columns = np.repeat(np.arange(width), counts)
-        own[: len(columns)] = columns
-    return factors.T
+    degrees = powers.sum(axis=1)  # in ascending order
+    columns = np.arange(powers.shape[1])
+    return [
+        np.array([np.repeat(columns, own) for own in powers[degrees == degree]], np.int64).T
+        for degree in np.unique(degrees)
+    ]

@@ -26,8 +26,12 @@ Function = Callable[..., np.ndarray]
 ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
+    "Cos": np.cos,
     "Div": np.divide,
     "Exp": np.exp,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "IsNaN": np.isnan,
     "Log": np.log,
     "Mul": np.multiply,
     "Neg": np.negative,
@@ -36,6 +40,7 @@ ELEMENTWISE: dict[str, Function] = {
     "Sqrt": np.sqrt,
     "Sub": np.subtract,
     "Tanh": np.tanh,
+    "Where": np.where,
 }
 """Operations without attributes, computed element by element."""
 
@@ -54,6 +59,8 @@ def numpy_function(  # noqa: PLR0911 one for each operation
         case kind if kind in ELEMENTWISE and not attributes:
             return ELEMENTWISE[kind]
         case "ArrayFeatureExtractor" if second:
+            return _columns(second)
+        case "Gather" if known[1] is not None and known[1].ndim == 1 and axis == 1:
             return _columns(second)
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
