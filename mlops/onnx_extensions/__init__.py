@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops.onnx_extensions import (
+    bisections,
     chains,
     functions,
     gaps,
@@ -18,6 +19,7 @@ from mlops.onnx_extensions import (
 )
 
 MODULES = (
+    bisections,
     chains,
     functions,
     gaps,

@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.cluster import BisectingKMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler, SkewedChi2Sampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
@@ -107,6 +109,13 @@ FLOAT64: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
     ),
     "the most frequent": (DummyClassifier(strategy="most_frequent"), X, y),
     "the shares": (DummyClassifier(), X, np.digitize(X[:, 2], [24, 28])),
+    "each class against the rest": (
+        OneVsRestClassifier(LogisticRegression(max_iter=2000)),
+        SMALL,
+        np.digitize(X[:, 2], [24, 28]),
+    ),
+    "one class against the rest": (OneVsRestClassifier(LogisticRegression()), SMALL, y),
+    "clusters cut in two": (BisectingKMeans(5, random_state=0), X, None),
     "the mean": (DummyRegressor(), X, X[:, :2]),
 }
 
