@@ -43,7 +43,8 @@ INTRODUCTION = f"""# The table of all estimators
 Every estimator of scikit-learn, and pipelines with encoders, imputers and scalers: whether it is
 served, by what it is computed, how much faster one row is compiled, and why it is not compiled
 where it is not. `make sweep` writes this page; a test holds a part of it against the code in each
-run.
+run. `make parity-hunt` does the same with random pipelines over random mixed columns, for ten
+minutes or as long as you like.
 
 Each model gets the same requests twice: compiled, where packaging proved that, and with
 `SCORING_BACKEND=sklearn`. Requests hold rows of the sample, and odd rows with one value changed in
