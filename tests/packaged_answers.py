@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,30 @@ import numpy as np
 import pandas as pd
 
 import support
-from azureml_scoring.errors import StartupError
+from azureml_scoring.errors import ScoringError, StartupError
+from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.models.compiled_model import open_compiled
+from azureml_scoring.models.engines.onnx_model import OnnxPredictor
+from azureml_scoring.models.files.artifact import find
 from azureml_scoring.models.loading import load
-from azureml_scoring.models.model import Model
 from azureml_scoring.models.predictions import non_finite, per_row
 from azureml_scoring.settings import Settings
 from mlops.convert import NOT_COMPARED
 from mlops.sample import rows_of
 from odd_requests import ODD, ODD_TEXTS, body_of, outcome, requests, same, size_of
+from validation import validate
 
-ALONE = 6
+ALONE = 3
 """Rows that are also asked one by one."""
 
 
 class Refused(Exception):
     """Packaging refuses a model, in a sentence."""
+
+
+class Left(Exception):
+    """The compiled form leaves a row to the estimator."""
 
 
 class PackagedAnswers:
@@ -44,49 +53,88 @@ class PackagedAnswers:
             path = support.packaged(estimator, frame, folder, say=self._told.append)
         except StartupError as error:
             raise Refused(str(error)) from error
-        self._compiled, self._plain = (
-            load(Settings(scoring_model_path=path, scoring_backend=backend))
-            for backend in ("auto", "sklearn")
-        )
-        self._proven = bool(json.loads((path / "manifest.json").read_text())["onnx"])
         reasons = [line.split("will answer: ")[1] for line in self._told if "no ONNX" in line]
-        self.reason = None if self._proven else reasons[0]
+        self.reason = reasons[0] if reasons else None
+        self._plain = load(Settings(scoring_model_path=path, scoring_backend="sklearn"))
+        self._compiled = None if reasons else self._opened(path)
+
+    def _opened(self, path: Path) -> OnnxPredictor:
+        """Return the compiled form, which raises Left for what it does not answer itself."""
+        settings, opening = Settings(scoring_model_path=path, scoring_backend="onnx"), True
+
+        def estimator(batch: Batch) -> list[Any]:
+            if opening:
+                return self._plain.predict(batch)
+            raise Left
+
+        compiled, _ = open_compiled(find(settings), estimator, settings)
+        assert compiled
+        opening = False
+        return compiled
 
     def differences(self) -> Iterator[str]:
         """Yield where answers differ: of odd requests, and of rows of the sample's values."""
         yield from (line for line in self._told if NOT_COMPARED in line)
-        if self._proven and self._compiled.backend != "onnx":
-            yield "the compiled model that was proven does not answer"
-        models = [self._plain] + [self._compiled] * self._proven
+        odd = self._odd_rows()
         for method in self._plain.contract.methods:
-            if self._proven:
-                yield from self._in_odd_requests(method)
-            for model in models:
-                yield from self._in_known_values(model, method)
+            yield from self._in_known_values(method)
+            if self._compiled and method in self._compiled.methods:
+                yield from self._compiled_or_not(self._compiled, method, odd)
 
-    def _in_odd_requests(self, method: str) -> Iterator[str]:
-        """Compare the compiled model with the estimator as it is served."""
-        scale = 1.0
-        for what, rows in requests(self._frame, ODD | ODD_TEXTS):
-            body = body_of(rows, method)
-            given, wanted = outcome(self._compiled, body), outcome(self._plain, body)
-            if what == "rows of the sample" and wanted[0] == "ok":
-                scale = size_of(wanted[1])
-            if not same(given, wanted, scale):
-                yield f"{method}, {what}: {given} instead of {wanted} for {rows[-1]}"
+    def _odd_rows(self) -> list[np.ndarray]:
+        """Return the rows that the contract accepts, as the model gets them."""
+        accepted, contract = [], self._plain.contract
+        for _, rows in requests(self._frame, ODD | ODD_TEXTS):
+            with suppress(ScoringError):
+                accepted.append(
+                    validate(
+                        body_of(rows, self._plain.contract.methods[0]),
+                        self._plain.contract,
+                        Limits(),
+                    ).X
+                )
+        return accepted
 
-    def _in_known_values(self, model: Model, method: str) -> Iterator[str]:
-        """Compare a served model with the estimator itself, which gets frames as in its fit."""
+    def _compiled_or_not(
+        self, compiled: OnnxPredictor, method: str, odd: list[np.ndarray]
+    ) -> Iterator[str]:
+        """Compare the compiled form with the estimator on what it answers of odd requests."""
+        own, given = list[np.ndarray](), list[Any]()
+        for X in odd:
+            with suppress(Left):
+                given += compiled(Batch(X, method))
+                own.append(X)
+        if not own:
+            return
+        X = np.concatenate(own)
+        scale = size_of(given[: len(odd[0])])
+        for row, answer, wanted in zip(X, given, self._answers(X, method), strict=True):
+            if not same(answer, wanted, scale):
+                yield f"{method}: {answer} instead of {wanted} for {row.tolist()}"
+
+    def _answers(self, X: np.ndarray, method: str) -> list[Any]:
+        """Return the estimator's answers, or in place of one the code of its refusal."""
+        try:
+            return self._plain.predict(Batch(X, method))
+        except ScoringError as error:
+            half = len(X) // 2
+            if not half:
+                return [error.code]
+            return self._answers(X[:half], method) + self._answers(X[half:], method)
+
+    def _in_known_values(self, method: str) -> Iterator[str]:
+        """Compare the served estimator with itself, which gets frames as in its fit."""
         frame, scale = recombined(self._frame), 1.0
         for part in [frame, *(frame.iloc[[place]] for place in range(ALONE))]:
             rows = rows_of(part)
-            wanted, given = self._direct(method, part), outcome(model, body_of(rows, method))
+            wanted = self._direct(method, part)
+            given = outcome(self._plain, body_of(rows, method))
             if wanted[0] == "ok":
                 scale = max(scale, size_of(wanted[1]))
             if not (same(given, wanted, scale) or (wanted[0] == "refused" and given[0] != "ok")):
                 yield (
-                    f"{method}, {model.backend}, {len(rows)} rows of known values: {given} instead "
-                    f"of {wanted} for {rows[:3]}"
+                    f"{method}, {len(rows)} rows of known values: {given} instead of {wanted} for "
+                    f"{rows[:3]}"
                 )
 
     def _direct(self, method: str, frame: pd.DataFrame) -> tuple[str, Any]:

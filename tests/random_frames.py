@@ -75,6 +75,10 @@ def _booleans(rng: np.random.Generator, count: int) -> np.ndarray:
     return rng.random(count) < rng.uniform(0.1, 0.9)
 
 
+def _moments(rng: np.random.Generator, count: int) -> Any:
+    return rng.choice(pd.date_range("2024-02-27", periods=4, freq="31h").to_numpy(), count)
+
+
 def _categories(values: Values) -> Values:
     def drawn(rng: np.random.Generator, count: int) -> Any:
         column = pd.Series(values(rng, count))
@@ -108,6 +112,7 @@ KINDS: dict[str, Kind] = {
     "word with gaps": Kind(_with_gaps(_words), gaps=True, few=True),
     "word or None": Kind(_with_gaps(_words, None), gaps=True, few=True),
     "string": Kind(_as(_words, "string"), few=True),
+    "moment": Kind(_moments, few=True),
     "category": Kind(_categories(_words), few=True),
     "category with gaps": Kind(_categories(_with_gaps(_words)), gaps=True, few=True),
     "category of numbers": Kind(_categories(_some(CODES)), few=True),

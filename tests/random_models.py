@@ -94,7 +94,7 @@ MODELS: list[Step] = [
     lambda rng: MLPClassifier((4,), max_iter=20, random_state=0),
     lambda rng: GaussianNB(),
     lambda rng: KMeans(2, n_init=1, random_state=0),
-    lambda rng: IsolationForest(5, random_state=0),
+    lambda rng: IsolationForest(n_estimators=5, random_state=0),
     lambda rng: MultiOutputRegressor(Ridge()),
     lambda rng: VotingRegressor([("one", Ridge()), ("other", DecisionTreeRegressor(max_depth=2))]),
     lambda rng: StackingClassifier(

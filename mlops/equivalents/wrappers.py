@@ -18,6 +18,8 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 
 from mlops.equivalents.columns import selection
 
+ELIMINATIONS = (RFE, RFECV)
+
 
 def _frozen(frozen: Any) -> Any:
     return frozen.estimator
@@ -32,11 +34,19 @@ def _last(training: Any) -> Any:
 
 
 def _on_selection(elimination: Any) -> Any:
-    """Return the last model behind the columns that it was left with.
-
-    Behind another step it would only select; then the answers have another shape.
-    """
+    """Return the last model behind the columns that it was left with."""
     return Pipeline([("columns", selection(elimination)), ("model", elimination.estimator_)])
+
+
+def _selecting(pipeline: Any) -> Pipeline | None:
+    """Return a pipeline in which an elimination only selects, unless it is the last step."""
+    *inner, last = pipeline.steps
+    if not any(type(step) in ELIMINATIONS for _, step in inner):
+        return None
+    selecting = [
+        (name, selection(step) if type(step) in ELIMINATIONS else step) for name, step in inner
+    ]
+    return Pipeline([*selecting, last])
 
 
 EQUIVALENTS = {
@@ -45,5 +55,6 @@ EQUIVALENTS = {
     **dict.fromkeys(
         [GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV], _best
     ),
-    **dict.fromkeys([RFE, RFECV], _on_selection),
+    **dict.fromkeys(ELIMINATIONS, _on_selection),
+    Pipeline: _selecting,
 }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import BisectingKMeans
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.feature_selection import RFE, GenericUnivariateSelect, SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.kernel_approximation import Nystroem, RBFSampler, SkewedChi2Sampler
 from sklearn.kernel_ridge import KernelRidge
@@ -106,6 +107,13 @@ FLOAT64: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
         SkewedChi2Sampler(skewedness=9, n_components=9, random_state=0),
         SMALL,
         None,
+    ),
+    "the first column alone": (make_pipeline(SelectKBest(k=1), Ridge()), X, X[:, 0]),
+    "the best of each": (make_pipeline(GenericUnivariateSelect(param=50), Ridge()), X, X[:, 0]),
+    "an elimination between steps": (
+        make_pipeline(StandardScaler(), RFE(Ridge(), n_features_to_select=2), LogisticRegression()),
+        X,
+        y,
     ),
     "the most frequent": (DummyClassifier(strategy="most_frequent"), X, y),
     "the shares": (DummyClassifier(), X, np.digitize(X[:, 2], [24, 28])),
