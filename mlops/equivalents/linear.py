@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.cluster import AffinityPropagation, Birch, FeatureAgglomeration, MeanShift
 from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
@@ -19,9 +18,6 @@ from sklearn.linear_model import (
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.random_projection import SparseRandomProjection
 from sklearn.svm import LinearSVC
-
-LEAST_PROBABILITY = 1e-300
-"""In place of zero, whose logarithm is no number."""
 
 
 def _affine(function: Any, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,21 +60,6 @@ def _signs(classifier: Any) -> Any:
     return _classifier(classifier.coef_, intercept, classifier.classes_)
 
 
-def _constant(dummy: Any) -> LogisticRegression | None:
-    """Return a classifier whose probabilities no feature changes."""
-    width = dummy.n_features_in_
-    (probabilities,) = dummy.predict_proba(np.zeros((1, width)))
-    if len(probabilities) < 2:
-        return None
-    scores = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
-    if len(scores) == 2:  # scikit-learn has one line of coefficients for two classes
-        scores = scores[1:] - scores[:1]
-    simple = LogisticRegression()
-    simple.coef_, simple.intercept_ = np.zeros((len(scores), width)), scores
-    simple.classes_, simple.n_features_in_ = dummy.classes_, width
-    return simple
-
-
 def _against_the_rest(classifier: Any) -> LogisticRegression | None:
     """Return one classifier for all classes: the label is that of the largest score, the
     probabilities are each class's own, scaled to a sum of 1."""
@@ -117,10 +98,9 @@ EQUIVALENTS = {
         [FactorAnalysis, FastICA, FeatureAgglomeration, PLSSVD, SparseRandomProjection],
         _transformer,
     ),
-    **dict.fromkeys([CCA, DummyRegressor, PLSCanonical], _regressor),
+    **dict.fromkeys([CCA, PLSCanonical], _regressor),
     **dict.fromkeys([LinearSVC, RidgeClassifier, RidgeClassifierCV], _signs),
     **dict.fromkeys([AffinityPropagation, MeanShift], _cluster),
     Birch: _subcluster,
-    DummyClassifier: _constant,
     OneVsRestClassifier: _against_the_rest,
 }

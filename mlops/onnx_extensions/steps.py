@@ -52,6 +52,8 @@ def _convert_bins(scope: Any, operator: Any, container: Any) -> None:
     (X,), bins, opset = operator.inputs, operator.raw_operator, container.target_opset
     dtype = guess_numpy_type(X.type)
     columns, edges, weights, offset = _linear(bins)
+    if not len(columns):  # a graph can't have empty tables; no number reaches this edge
+        columns, edges, weights = np.zeros(1, np.int64), np.array([np.inf]), np.zeros_like([offset])
     reached = OnnxCast(
         OnnxGreaterOrEqual(
             OnnxGather(X, columns, axis=1, op_version=opset),

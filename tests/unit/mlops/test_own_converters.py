@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     Binarizer,
     KBinsDiscretizer,
+    Normalizer,
     PolynomialFeatures,
     SplineTransformer,
     StandardScaler,
@@ -66,6 +67,14 @@ FLOAT64: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
         np.c_[X, np.ones(len(X))],
         AMOUNT,
     ),
+    "bins of nothing but one value": (
+        make_pipeline(KBinsDiscretizer(3, strategy="uniform"), Ridge()),
+        np.ones((99, 2)),
+        X[:99, 0],
+    ),
+    **{
+        f"rows of one size, {norm}": (Normalizer(norm), SMALL, None) for norm in ("l1", "l2", "max")
+    },
     "ones above a threshold": (Binarizer(threshold=1.0), X, None),
     "products": (make_pipeline(PolynomialFeatures(3), Ridge()), X, AMOUNT),
     "products without powers": (
