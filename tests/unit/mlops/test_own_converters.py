@@ -18,6 +18,7 @@ from sklearn.preprocessing import (
     KBinsDiscretizer,
     Normalizer,
     PolynomialFeatures,
+    PowerTransformer,
     SplineTransformer,
     StandardScaler,
 )
@@ -75,6 +76,12 @@ FLOAT64: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
     **{
         f"rows of one size, {norm}": (Normalizer(norm), SMALL, None) for norm in ("l1", "l2", "max")
     },
+    "powers": (PowerTransformer(), SMALL, None),
+    "powers of positive numbers": (
+        PowerTransformer("box-cox", standardize=False),
+        1 + np.abs(SMALL),
+        None,
+    ),
     "ones above a threshold": (Binarizer(threshold=1.0), X, None),
     "products": (make_pipeline(PolynomialFeatures(3), Ridge()), X, AMOUNT),
     "products without powers": (

@@ -64,6 +64,21 @@ def object_columns(estimator: Any, count: int) -> dict[int, float | None]:
     return columns
 
 
+def float_columns(estimator: Any, count: int) -> list[int]:
+    """Return the columns that an imputer met as floats.
+
+    pandas' nullable whole numbers and booleans reach it so at the fit. Without a gap it would
+    refuse them as what they are.
+    """
+    places: list[int] = []
+    with suppress(Exception):
+        for part in parts(estimator, count):
+            kind = getattr(getattr(part.estimator, "_fit_dtype", None), "kind", None)
+            if kind == "f" and part.as_sent and by_scikit_learn(part.estimator):
+                places += part.places
+    return places
+
+
 def _of_objects(place: int, known: np.ndarray) -> dict[int, float | None]:
     missing = [value for value in known if kind_of(value) is None]
     if None not in missing and feature_of_values(known).dtype != NUMBER:
