@@ -38,15 +38,22 @@ def _on_selection(elimination: Any) -> Any:
     return Pipeline([("columns", selection(elimination)), ("model", elimination.estimator_)])
 
 
-def _selecting(pipeline: Any) -> Pipeline | None:
-    """Return a pipeline in which an elimination only selects, unless it is the last step."""
+def _plain_steps(pipeline: Any) -> Pipeline | None:
+    """Return a pipeline without steps that do nothing, in which an elimination only selects unless
+    it is the last step."""
     *inner, last = pipeline.steps
-    if not any(type(step) in ELIMINATIONS for _, step in inner):
-        return None
-    selecting = [
-        (name, selection(step) if type(step) in ELIMINATIONS else step) for name, step in inner
+    steps = [
+        (name, selection(step) if type(step) in ELIMINATIONS else step)
+        for name, step in inner
+        if not _is_nothing(step)
     ]
-    return Pipeline([*selecting, last])
+    if not (steps and _is_nothing(last[1])):
+        steps.append(last)
+    return None if steps == pipeline.steps else Pipeline(steps)
+
+
+def _is_nothing(step: Any) -> bool:
+    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 EQUIVALENTS = {
@@ -56,5 +63,5 @@ EQUIVALENTS = {
         [GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV], _best
     ),
     **dict.fromkeys(ELIMINATIONS, _on_selection),
-    Pipeline: _selecting,
+    Pipeline: _plain_steps,
 }

@@ -124,6 +124,11 @@ FLOAT64: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
         SMALL,
         None,
     ),
+    "a step that does nothing": (
+        make_pipeline(StandardScaler(), "passthrough", Ridge()),
+        X,
+        AMOUNT,
+    ),
     "the first column alone": (make_pipeline(SelectKBest(k=1), Ridge()), X, X[:, 0]),
     "the best of each": (make_pipeline(GenericUnivariateSelect(param=50), Ridge()), X, X[:, 0]),
     "an elimination between steps": (
