@@ -18,9 +18,10 @@ from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.library_threads import LibraryThreads
+from mlops.column_split import column_split
 from mlops.convert import convert
 from mlops.converter import Convert
-from mlops.float_pipeline import FloatPipeline, float_pipeline, has_tables
+from mlops.float_pipeline import FloatPipeline
 from mlops.measure import Measurement
 from mlops.parity import NotProven
 from mlops.proof_rows import as_accepted
@@ -40,9 +41,7 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = (
-            float_pipeline(estimator, contract, sample) if has_tables(estimator, contract) else None
-        )
+        mixed = column_split(estimator, contract, sample)
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed

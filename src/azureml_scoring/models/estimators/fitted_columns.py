@@ -46,21 +46,38 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
 
 
 def object_columns(estimator: Any, count: int) -> dict[int, float | None]:
-    """Return the columns that an encoder must get as Python objects, with their missing value at
-    the fit: None or NaN.
+    """Return the columns that an encoder or imputer must get as Python objects, with their missing
+    value at the fit: None or NaN.
 
-    Among objects an encoder finds neither numpy's numbers nor the other missing value.
+    Among objects these find neither numpy's numbers nor the other missing value.
     """
     columns: dict[int, float | None] = {}
     with suppress(Exception):
         for part in parts(estimator, count):
             if part.as_sent and by_scikit_learn(part.estimator):
+                if getattr(part.estimator, "missing_values", np.nan) is None:
+                    columns |= dict.fromkeys(part.places, None)
                 for place, known in zip(
                     part.places, getattr(part.estimator, "categories_", ()), strict=False
                 ):
                     if known.dtype == object:
                         columns |= _of_objects(place, known)
     return columns
+
+
+def float_columns(estimator: Any, count: int) -> list[int]:
+    """Return the columns that an imputer met as floats.
+
+    pandas' nullable whole numbers and booleans reach it so at the fit. Without a gap it would
+    refuse them as what they are.
+    """
+    places: list[int] = []
+    with suppress(Exception):
+        for part in parts(estimator, count):
+            kind = getattr(getattr(part.estimator, "_fit_dtype", None), "kind", None)
+            if kind == "f" and part.as_sent and by_scikit_learn(part.estimator):
+                places += part.places
+    return places
 
 
 def _of_objects(place: int, known: np.ndarray) -> dict[int, float | None]:

@@ -14,7 +14,7 @@ from azureml_scoring.errors import ModelFailed, ModelRefusedInput, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from azureml_scoring.models.estimators.fitted_columns import object_columns
+from azureml_scoring.models.estimators.fitted_columns import float_columns, object_columns
 from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row
 
@@ -90,6 +90,12 @@ class Predictor:
     def _objects(self) -> dict[int, float | None]:
         return object_columns(self._estimator, len(self._contract.features))
 
+    @cached_property
+    def _floats(self) -> list[int]:
+        features = self._contract.features
+        places = float_columns(self._estimator, len(features))
+        return [k for k in places if features[k].whole or features[k].dtype == BOOLEAN]
+
     def model_input(self, X: np.ndarray) -> Any:
         """Copy the values of a batch into the estimator's container.
 
@@ -106,12 +112,14 @@ class Predictor:
         import pandas as pd  # only models fitted on a DataFrame pay for it
 
         names = list(self._contract.names or range(X.shape[1]))
-        if self._contract.uniform and not self._objects:
+        if self._contract.uniform and not (self._objects or self._floats):
             return pd.DataFrame(X, columns=names, copy=True)
         columns = [
             _column(pd, feature, values)
             for feature, values in zip(self._contract.features, X.T, strict=True)
         ]
+        for place in self._floats:
+            columns[place] = np.asarray(columns[place], dtype=np.float64)
         for place, missing in self._objects.items():
             columns[place] = pd.Series(_as_objects(columns[place], missing), dtype=object)
         return pd.DataFrame(dict(zip(names, columns, strict=True)))
