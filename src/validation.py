@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.errors import UnknownForm, UnknownMethod, WrongFeatures, WrongShape
-from azureml_scoring.inputs import payload
+from azureml_scoring.inputs import parameter, payload
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.column import BrokenRule
 from azureml_scoring.inputs.contract import Contract
@@ -29,15 +29,35 @@ def validate(body: bytes, contract: Contract, limits: Limits) -> Batch:
     if contract.numeric and (parsed := numbers(body, len(contract.features), limits)):
         X, requested_method = parsed
         if (cast := contract.number_columns.cast(X)) is not None:
-            return Batch(cast, _method(requested_method, contract))
+            return Batch(
+                cast, _method(requested_method, contract), parameter.defaults(contract.parameters)
+            )
     try:
         table = payload.parse(body, limits)
     except (UnknownForm, WrongShape) as error:
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
+    if contract.optional and table.columns is not None:
+        table = _with_optional(table, contract.optional)
     order = _order(table, contract)
     method = _method(table.method, contract)
+    params = parameter.read(table.params, contract.parameters)
     matrix = _number_matrix(table, contract, order) if contract.numeric else None
-    return Batch(_matrix(table, contract, order) if matrix is None else matrix, method)
+    return Batch(_matrix(table, contract, order) if matrix is None else matrix, method, params)
+
+
+def _with_optional(table: Table, optional: Sequence[str]) -> Table:
+    """Add the optional columns that a table with names lacks, with null in each row."""
+    known = {str(name) for name in table.columns or ()}
+    absent = [name for name in optional if name not in known]
+    if not absent:
+        return table
+    nulls = [None] * len(absent)
+    return table._replace(
+        rows=[[*row, *nulls] for row in table.rows],
+        values=[*table.values, *[(None,) * len(table.rows) for _ in absent]],
+        types=[*table.types, *[{NoneType} for _ in absent]],
+        columns=[*(table.columns or ()), *absent],
+    )
 
 
 def _number_matrix(table: Table, contract: Contract, order: Sequence[int]) -> np.ndarray | None:

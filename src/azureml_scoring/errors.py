@@ -156,6 +156,10 @@ class UnknownMethod(ClientError):
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_method"
 
 
+class UnknownParameter(ClientError):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_parameter"
+
+
 class ModelRefusedInput(ClientError):
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "model_refused_input"
 

@@ -20,12 +20,13 @@ DTYPE_PATTERN = "^(u?int(8|16|32|64)|float(16|32|64)|str|bool|category|datetime|
 @dataclass(frozen=True, slots=True)
 class Feature:
     """One column. ``dtype``: the name of a numpy number, or one of the five above; ``missing``:
-    null is accepted."""
+    null is accepted; ``optional``: the column may be left out, which is null in each row."""
 
     name: str | None
     dtype: Annotated[str, Field(pattern=DTYPE_PATTERN)] = "float64"
     missing: bool = False
     categories: tuple[Scalar, ...] = ()
+    optional: bool = False
 
     @property
     def numeric(self) -> bool:

@@ -36,7 +36,7 @@ BOM = codecs.BOM_UTF8
 SPLIT_KEYS = {"columns", "data", "index"}
 """The keys of ``DataFrame.to_dict("split")``."""
 
-SPLIT_KEYS_AND_METHOD = SPLIT_KEYS | {"method"}
+SPLIT_KEYS_AND_METHOD = SPLIT_KEYS | {"method", "params"}
 
 NAME_TYPES = {str, int}
 
@@ -47,7 +47,7 @@ class Table(NamedTuple):
     """Rows of scalars, all of one width.
 
     ``types``: of the values in each column; ``pointer``: to the rows; ``flat``: the only row was
-    sent as a flat list; ``columns`` and ``method``: as sent, or None.
+    sent as a flat list; ``columns``, ``method`` and ``params``: as sent, or None.
     """
 
     rows: list[list[Any]]
@@ -57,6 +57,7 @@ class Table(NamedTuple):
     flat: bool
     columns: list[Any] | None
     method: Any
+    params: Any = None
 
     def location(self, row: int, column: int) -> str:
         return f"{self.pointer}/{column}" if self.flat else f"{self.pointer}/{row}/{column}"
@@ -68,7 +69,9 @@ def parse(body: bytes, limits: Limits) -> Table:
     limits.check_bytes(len(body))
     body = body.removeprefix(BOM)
     check_bounds(body, max_depth=limits.max_depth, max_parts=limits.max_parts)
-    data, pointer, columns, method = _form(_json(body))
+    document = _json(body)
+    data, pointer, columns, method = _form(document)
+    params = document.get("params") if isinstance(document, dict) else None
     rows, flat = _rows(data, pointer)
     try:
         _check_shape(rows, columns, pointer, limits)
@@ -79,7 +82,7 @@ def parse(body: bytes, limits: Limits) -> Table:
     types = _types(rows, values)
     if not SCALAR_TYPES.issuperset(itertools.chain.from_iterable(types)):
         _check_scalars(rows, pointer, flat)
-    return Table(rows, values, types, pointer, flat, columns, method)
+    return Table(rows, values, types, pointer, flat, columns, method, params)
 
 
 def _types(rows: list[list[Any]], values: list[tuple[Any, ...]]) -> list[Collection[type]]:
@@ -114,9 +117,11 @@ def _form(document: Any) -> tuple[Any, str, list[Any] | None, Any]:
     method = document.get("method")
     if "data" in document:
         return *_split(document, "", SPLIT_KEYS_AND_METHOD), method
-    if document.keys() - {"input_data", "method"}:
+    if document.keys() - {"input_data", "method", "params"}:
         raise UnknownForm(
-            'Only "method" is allowed beside "input_data"; put "columns" and "index" inside it.', ""
+            'Only "method" and "params" are allowed beside "input_data"; put "columns" and "index" '
+            "inside it.",
+            "",
         )
     inner = document["input_data"]
     if not isinstance(inner, dict):

@@ -58,7 +58,7 @@ OLDEST_SERVED = (1, 5)
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     """Return the sentence. ``saved``: package -> version, as far as known without the file."""
     of_library = _of_booster if booster_library(file) else _of_versions
-    what = _of_bytes(error, file) or _of_code(error) or of_library(error, file, saved)
+    what = _of_bytes(error, file) or of_code(error) or of_library(error, file, saved)
     return f"{file.name} {what}."
 
 
@@ -77,7 +77,9 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
     return None
 
 
-def _of_code(error: BaseException) -> str | None:
+def of_code(error: BaseException) -> str | None:
+    """Say what to do about code that a model needs and that can't be imported; None for other
+    errors."""
     if name := _of_main(error):
         return of_main(name)
     if name := _reserved(error):
