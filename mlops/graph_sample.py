@@ -28,6 +28,8 @@ def graph_features(
     They are matched by name, or by place if the graph has no names that the sample has.
     ``columns``: the sample's. Raises StartupError.
     """
+    if estimator.left_out:
+        say(f"  note: the graph's outputs {listed(estimator.left_out)} are not served")
     features = estimator.features(signature, count=len(columns))
     known = {str(column) for column in columns}
     names = [feature.name for feature in features]

@@ -18,6 +18,7 @@ from azureml_scoring.models.compiled_model import open_compiled
 from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
 from azureml_scoring.models.engines.graph_estimator import GraphEstimator
+from azureml_scoring.models.engines.onnx_model import OnnxPredictor
 from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.model_in_dict import model_in_dict
@@ -68,10 +69,12 @@ def load(settings: Settings) -> Model:
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
         proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
-        if graph := estimator if isinstance(estimator, GraphEstimator) else None:
-            compiled, quick = None, quick_graph(graph, predict, X, contract, settings)
+        compiled: OnnxPredictor | None = None
+        if isinstance(estimator, GraphEstimator):
+            quick, graph = quick_graph(estimator, predict, X, contract, settings), estimator.runtime
         else:
             compiled, quick = open_compiled(source, predict, settings)
+            graph = compiled.runtime if compiled else {}
         if compiled:
             predict = threads.limited(compiled)
         concurrency = None if quick else _try(predict, X, contract, settings)
@@ -92,9 +95,9 @@ def load(settings: Settings) -> Model:
         version_skew=tuple(skew.values()),
         golden_rows=len(packaged.golden_rows) if packaged else 0,
         warmup_ms=warmup_ms,
-        runtime=running_versions() | ((compiled or graph).runtime if compiled or graph else {}),
+        runtime=running_versions() | graph,
         cacheable=repeatable,
-        backend="onnx" if compiled or graph else "sklearn",
+        backend="onnx" if graph else "sklearn",
         quick=quick,
         predict=predict,
         each=compiled.each if compiled else None,

@@ -30,6 +30,7 @@ class GraphEstimator:
     ``X``: (rows, columns), numbers or objects. They raise ValueError for what the graph refuses.
 
     tolerance: by so much of their size answers in float32 may differ between machines.
+    left_out: outputs that no method stands for.
     """
 
     tolerance = 1e-5
@@ -45,6 +46,10 @@ class GraphEstimator:
         outputs = graph_outputs.methods(self.session.get_outputs(), file, self._are_probabilities)
         for method, output in outputs.items():
             setattr(self, method, partial(self._answers, output))
+        served = {output.name for output in outputs.values()}
+        self.left_out = [
+            node.name for node in self.session.get_outputs() if node.name not in served
+        ]
         if self._inputs.width is not None:
             self.n_features_in_ = self._inputs.width
 

@@ -114,7 +114,8 @@ def like(features: tuple[Feature, ...], signature: Sequence[Feature]) -> tuple[F
         )
     by_name = {feature.name: feature for feature in signature}
     names = [feature.name for feature in features]
-    signed = [by_name[name] for name in names] if {*names} <= {*by_name} else signature
+    named = None not in names and {*names} <= {*by_name}
+    signed = [by_name[name] for name in names] if named else signature
     return tuple(
         replace(own, name=other.name, missing=missing, optional=missing and other.optional)
         for own, other in zip(features, signed, strict=True)

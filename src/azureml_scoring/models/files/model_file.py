@@ -132,14 +132,18 @@ def _function(
             f"pickle does, and SCORING_ALLOW_PICKLE=false forbids that; remove the setting if you "
             f"trust the model."
         )
-    files = python_function.files(folder)
+    sums = python_function.checksums(folder)
     if artifact.manifest:
-        files.pop(manifest.FILE_NAME)
-        for name in sorted({*artifact.manifest.files} | {*files}):
-            own_modules.verified(folder, name, artifact.manifest)
+        del sums[manifest.FILE_NAME]
+        for name in artifact.manifest.files.keys() - sums:
+            raise StartupError(
+                f"{name}, which the manifest names, is not there; upload the artifact folder again."
+            )
+        for name, content in sums.items():
+            artifact.manifest.verify(name, content)
     described = artifact.mlflow or MlflowModel.read(folder)
     own_modules.make_importable(artifact, pickled=True)
-    return python_function.load(folder, described), python_function.digest(files)
+    return python_function.load(folder, described), python_function.digest(sums)
 
 
 def _refuse_classes(path: Path, classes: Sequence[Any]) -> None:

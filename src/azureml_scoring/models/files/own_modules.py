@@ -29,7 +29,7 @@ def verify(artifact: Artifact) -> None:
     root = artifact.file.parent
     listed = {name for name in artifact.manifest.files if name.startswith(f"{FOLDER}/")}
     for name in sorted(listed):
-        verified(root, name, artifact.manifest)
+        _verified(root, name, artifact.manifest)
     for file in _files(root / FOLDER) if listed else ():
         if (name := file.relative_to(root).as_posix()) not in listed:
             raise StartupError(
@@ -50,7 +50,7 @@ def make_importable(artifact: Artifact, *, pickled: bool) -> None:
     if artifact.manifest:
         code = folder / FOLDER
         if any(name.startswith(f"{FOLDER}/") for name in artifact.manifest.files):
-            _import_onlyverified(code, artifact.manifest)
+            _import_only_verified(code, artifact.manifest)
             path.append(str(code))
     else:
         if artifact.mlflow and artifact.mlflow.code:
@@ -60,13 +60,13 @@ def make_importable(artifact: Artifact, *, pickled: bool) -> None:
     sys.path[:] = dict.fromkeys(path)
 
 
-def _import_onlyverified(code: Path, manifest: Manifest) -> None:
+def _import_only_verified(code: Path, manifest: Manifest) -> None:
     """Compare each module below ``code`` with the manifest whenever it is imported."""
 
     class VerifiedLoader(SourceFileLoader):
         def get_data(self, path: str) -> bytes:
             name = Path(path).relative_to(code.parent).as_posix()
-            return verified(code.parent, name, manifest)
+            return _verified(code.parent, name, manifest)
 
         def path_stats(self, path: Any) -> Mapping[str, Any]:
             raise OSError  # so importlib neither reads nor writes __pycache__
@@ -84,7 +84,7 @@ def _import_onlyverified(code: Path, manifest: Manifest) -> None:
             del sys.path_importer_cache[path]
 
 
-def verified(root: Path, name: str, manifest: Manifest) -> bytes:
+def _verified(root: Path, name: str, manifest: Manifest) -> bytes:
     """Return the bytes of a file that is as the manifest says. Raises StartupError."""
     try:
         data = (root / name).read_bytes()

@@ -85,14 +85,25 @@ def files(folder: Path) -> dict[str, Path]:
     }
 
 
-def digest(names: Mapping[str, Path]) -> str:
-    """Return a sha256 over names and contents."""
-    together = hashlib.sha256()
-    for name, file in names.items():
-        with file.open("rb") as opened:
-            content = hashlib.file_digest(opened, "sha256").hexdigest()
-        together.update(f"{content}  {name}\n".encode())
-    return together.hexdigest()
+def checksums(folder: Path) -> dict[str, str]:
+    """Return name -> sha256 of what the loader may read. Raises StartupError."""
+    sums = dict[str, str]()
+    for name, file in files(folder).items():
+        try:
+            with file.open("rb") as opened:
+                sums[name] = hashlib.file_digest(opened, "sha256").hexdigest()
+        except OSError as error:
+            raise StartupError(
+                f"{file} can't be read ({error.strerror}); upload the model again, or correct its "
+                f"rights."
+            ) from None
+    return sums
+
+
+def digest(sums: Mapping[str, str]) -> str:
+    """Return a sha256 over all names and contents."""
+    lines = [f"{content}  {name}\n" for name, content in sums.items()]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _names(folder: Path) -> Iterator[str]:
