@@ -172,6 +172,26 @@ def test_parameters_of_a_python_function_come_from_the_request(tmp_path: Path):
         assert "has the parameters times" in unknown.message
 
 
+def test_a_time_among_the_parameters_is_a_datetime(tmp_path: Path):
+    """As MLflow hands it on."""
+    folder = mlflow_folder.adder(
+        tmp_path / "m",
+        "dated_adder",
+        inputs=mlflow_folder.columns("ab"),
+        params=[mlflow_folder.parameter("at", "datetime", "2026-11-30T00:00:00")],
+    )
+    (folder / "code" / "dated_adder.py").write_text(
+        "class Dated:\n    def predict(self, model_input, params=None):\n"
+        "        return [params['at'].day] * len(model_input)\n\n\n"
+        "def _load_pyfunc(path):\n    return Dated()\n"
+    )
+    model = load(Settings(scoring_model_path=folder))
+    body: dict[str, Any] = {"data": [[1, 2]]}
+    assert model.predict(batch(body, model.contract)) == [30]
+    sent = body | {"params": {"at": "2026-11-29"}}
+    assert model.predict(batch(sent, model.contract)) == [29]
+
+
 def test_a_python_function_that_needs_mlflow_says_so(tmp_path: Path):
     """With the version to install, and the way to do without."""
     folder = mlflow_folder.write(

@@ -13,7 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from azureml_scoring.errors import StartupError, reason
+from azureml_scoring.inputs.feature import DATETIME
 from azureml_scoring.inputs.parameter import Parameter, defaults, values
 from azureml_scoring.models.files import load_failure
 from azureml_scoring.models.files.mlflow_folder import MlflowModel, PythonFunction
@@ -47,7 +50,9 @@ class FunctionEstimator:
     def predict(self, X: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Return one answer for each row; of a DataFrame, objects by its columns."""
         if self.parameters:
-            answers = self._predict(X, params=params or values(defaults(self.parameters)))
+            named = params or values(defaults(self.parameters))
+            typed = {each.name: _typed(named[each.name], each) for each in self.parameters}
+            answers = self._predict(X, params=typed)
         else:
             answers = self._predict(X)
         if hasattr(answers, "to_dict") and hasattr(answers, "columns"):
@@ -57,6 +62,13 @@ class FunctionEstimator:
                 dict(zip(answers, row, strict=True)) for row in zip(*answers.values(), strict=True)
             ]
         return answers
+
+
+def _typed(value: Any, parameter: Parameter) -> Any:
+    """Return a time as a datetime, as MLflow does, and other values as they are."""
+    if parameter.dtype != DATETIME or value is None:
+        return value
+    return np.array(value, "datetime64[us]").tolist()
 
 
 def load(folder: Path, described: MlflowModel) -> FunctionEstimator:
