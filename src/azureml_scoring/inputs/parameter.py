@@ -14,7 +14,6 @@ from azureml_scoring.inputs.column import BrokenRule, column, described
 from azureml_scoring.inputs.feature import ANY, DTYPE_PATTERN, Feature
 
 KEY = "params"
-PLACE = f"/{KEY}"
 MAX_NAMED_PARAMETERS = 20
 
 
@@ -36,8 +35,8 @@ class Parameter:
             "several": self.several,
         }
 
-    def read(self, value: Any) -> Any:
-        """Return the value in canonical form. Raises ClientError."""
+    def read(self, value: Any, pointer: str) -> Any:
+        """Return the value in canonical form. Raises ClientError, which names ``pointer``."""
         if self.dtype == ANY or (value is None and self.default is None):
             return value
         rule = f"a list, each value {_kind(self)}" if self.several else _kind(self)
@@ -49,9 +48,7 @@ class Parameter:
             read = list(reader.read(values, {*map(type, values)})) if values else []
         except BrokenRule as broken:
             error = OutOfRange if broken.error is OutOfRange else WrongType
-            raise error(
-                f"The parameter {self.name} must be {rule}.", f"{PLACE}/{self.name}"
-            ) from None
+            raise error(f"The parameter {self.name} must be {rule}.", pointer) from None
         return read if self.several else read[0]
 
 
@@ -60,23 +57,23 @@ def defaults(parameters: Sequence[Parameter]) -> bytes:
     return _canonical({each.name: each.default for each in parameters}) if parameters else b""
 
 
-def read(sent: Any, parameters: Sequence[Parameter]) -> bytes:
+def read(sent: Any, parameters: Sequence[Parameter], pointer: str = f"/{KEY}") -> bytes:
     """Return all of a model's parameters as JSON, those of the request in place of the defaults;
     nothing for a model without any.
 
-    ``sent``: None, or what the request has. Raises ClientError.
+    ``sent``: None, or what the request has; ``pointer``: to it. Raises ClientError.
     """
     if sent is None:
         return defaults(parameters)
     if not isinstance(sent, dict):
-        raise WrongType(f'"{KEY}" must be an object, with a key for each parameter.', PLACE)
+        raise WrongType(f'"{KEY}" must be an object, with a key for each parameter.', pointer)
     known = {each.name: each for each in parameters}
     for name in sent:
         if name not in known:
-            raise UnknownParameter(_of_unknown(list(known)), PLACE)
+            raise UnknownParameter(_of_unknown(list(known)), pointer)
     if not parameters:
         return b""
-    read = {name: known[name].read(value) for name, value in sent.items()}
+    read = {name: known[name].read(value, f"{pointer}/{name}") for name, value in sent.items()}
     return _canonical({each.name: read.get(each.name, each.default) for each in parameters})
 
 
