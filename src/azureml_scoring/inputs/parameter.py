@@ -73,8 +73,8 @@ def read(sent: Any, parameters: Sequence[Parameter], pointer: str = f"/{KEY}") -
             raise UnknownParameter(_of_unknown(list(known)), pointer)
     if not parameters:
         return b""
-    read = {name: known[name].read(value, f"{pointer}/{name}") for name, value in sent.items()}
-    return _canonical({each.name: read.get(each.name, each.default) for each in parameters})
+    asked = {name: known[name].read(value, f"{pointer}/{name}") for name, value in sent.items()}
+    return _canonical({each.name: each.default for each in parameters} | asked)
 
 
 def values(canonical: bytes) -> dict[str, Any]:
