@@ -12,15 +12,16 @@ OPSETS = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
 
 
 def of_sklearn(
-    estimator: Any, width: int | None, *, zipmap: bool = True, double: bool = False
+    estimator: Any, width: int | None, *, double: bool = False, **options: bool
 ) -> bytes:
-    """Convert an estimator of ``width`` numbers with skl2onnx, by its defaults."""
+    """Convert an estimator of ``width`` numbers with skl2onnx. ``options``: its own, such as
+    ``zipmap``."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
     kind = DoubleTensorType if double else FloatTensorType
-    options = {id(estimator): {"zipmap": zipmap}} if hasattr(estimator, "classes_") else None
-    model = to_onnx(estimator, initial_types=[("X", kind([None, width]))], options=options)
+    types = [("X", kind([None, width]))]
+    model = to_onnx(estimator, initial_types=types, options={id(estimator): options})
     graph: bytes = model.SerializeToString()
     return graph
 

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import LinearSVC, OneClassSVM
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Feature
@@ -54,19 +54,29 @@ def test_a_classifier_has_labels_and_probabilities(zipmap: bool, labels: np.ndar
 @pytest.mark.parametrize("zipmap", [True, False])
 def test_raw_scores_are_no_probabilities(zipmap: bool):
     """skl2onnx names both `probabilities`; here they are those of `decision_function`."""
-    fitted = LinearSVC().fit(X, LABELS)
-    graph = opened(graphs.of_sklearn(fitted, 4, zipmap=zipmap))
+    fitted = LogisticRegression().fit(X, LABELS)
+    graph = opened(graphs.of_sklearn(fitted, 4, zipmap=zipmap, raw_scores=True))
     assert methods_of(graph) == ("predict", "decision_function")
     np.testing.assert_allclose(graph.decision_function(X), fitted.decision_function(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("kind", [LinearSVC, OneClassSVM])
+def test_a_decision_without_probabilities_is_one(kind: Any):
+    """Of a classifier as of an outlier detector: what is converted without them has none."""
+    fitted = kind().fit(X, X[:, 0] > 0)
+    graph = opened(graphs.of_sklearn(fitted, 4))
+    assert methods_of(graph) == ("predict", "decision_function")
+    np.testing.assert_array_equal(graph.predict(X), fitted.predict(X))
+
+
 def test_a_regressor_answers_with_numbers():
     """A number for each row, not a list of one."""
-    fitted = LinearRegression().fit(X, X[:, 0] * 2 + 1)
+    rows = X.astype(np.float64)
+    fitted = LinearRegression().fit(rows, rows[:, 0] * 2 + 1)
     graph = opened(graphs.of_sklearn(fitted, 4, double=True))
     assert methods_of(graph) == ("predict",)
-    assert graph.predict(X).shape == (200,)
-    np.testing.assert_allclose(graph.predict(X.astype(float)), fitted.predict(X), rtol=1e-6)
+    assert graph.predict(rows).shape == (200,)
+    np.testing.assert_allclose(graph.predict(rows), fitted.predict(rows), rtol=1e-12, atol=1e-12)
     assert graph.features() == (Feature(None, "float64"),) * 4
 
 
