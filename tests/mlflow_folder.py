@@ -33,6 +33,13 @@ OF_2 = {
     "utc_time_created": "2023-12-29 12:00:00.000000",
 }
 
+LIGHTGBM_TYPES = [
+    "collections.OrderedDict",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+]
+
 LOADER = '''"""Loads a model that adds what the data says."""
 
 from pathlib import Path
@@ -117,24 +124,33 @@ def xgboost(folder: Path, model: Any, suffix: str = "ubj", **options: Any) -> Pa
 
 
 def lightgbm(folder: Path, model: Any, **options: Any) -> Path:
-    """Write what ``mlflow.lightgbm.save_model`` does: a Booster's own file, or a pickle."""
-    import cloudpickle
-
+    """Write what ``mlflow.lightgbm.save_model`` does: a Booster's own file, else a skops file by
+    MLflow 3 and a pickle by MLflow 2."""
     kind = type(model)
     folder.mkdir(parents=True)
-    if kind.__name__ == "Booster":
-        name = "model.lgb"
-        model.save_model(str(folder / name))
-    else:
-        name = "model.pkl"
-        (folder / name).write_bytes(cloudpickle.dumps(model))
     flavour = {
         "code": None,
-        "data": name,
         "lgb_version": "4.7.0",
         "model_class": f"{kind.__module__}.{kind.__name__}",
     }
-    return write(folder, _flavours("lightgbm", flavour, name), **options)
+    safe = options.get("version", 3) == 3
+    if safe:
+        flavour |= {"serialization_format": "skops", "skops_trusted_types": LIGHTGBM_TYPES}
+    if kind.__name__ == "Booster":
+        name = "model.lgb"
+        model.save_model(str(folder / name))
+    elif safe:
+        import skops.io
+
+        name = "model.skops"
+        skops.io.dump(model, folder / name)
+    else:
+        import cloudpickle
+
+        name = "model.pkl"
+        (folder / name).write_bytes(cloudpickle.dumps(model))
+    flavours = _flavours("lightgbm", flavour | {"data": name}, name)
+    return write(folder, flavours, **options)
 
 
 def catboost(folder: Path, model: Any, **options: Any) -> Path:
@@ -178,7 +194,10 @@ def adder(folder: Path, loader: str, amount: float = 10.0, **options: Any) -> Pa
     (folder / "code" / f"{loader}.py").write_text(source.replace("{addend}", addend))
     (folder / "data").mkdir()
     (folder / "data" / "amount.txt").write_text(str(amount))
-    function = {"code": "code", "data": "data/amount.txt", "loader_module": loader, **ENVIRONMENT}
+    function = {
+        "code": "code", "data": "data/amount.txt", "loader_module": loader, "streamable": False,
+        **ENVIRONMENT,
+    }  # fmt: skip
     return write(folder, {"python_function": function}, **options)
 
 

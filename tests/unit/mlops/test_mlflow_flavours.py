@@ -1,7 +1,7 @@
 """MLflow folders of each flavour are served and packaged without MLflow, and answer alike."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,15 @@ def answers(model: Model, method: str | None = None) -> np.ndarray:
     return np.concatenate([model.predict(batch(part, model.contract)) for part in parts])
 
 
-def both(folder: Path, tmp_path: Path, sample: pd.DataFrame = FRAME, **options: Any) -> list[Model]:
+def both(
+    folder: Path, tmp_path: Path, sample: pd.DataFrame = FRAME, trust: Sequence[str] = ()
+) -> list[Model]:
     """The folder's model as it is, and packaged."""
-    package(folder, sample, tmp_path / "artifact", **options)
-    return [load(Settings(scoring_model_path=place)) for place in (folder, tmp_path / "artifact")]
+    package(folder, sample, tmp_path / "artifact", trust=trust)
+    return [
+        load(Settings(scoring_model_path=place, scoring_skops_trusted_types=",".join(trust)))
+        for place in (folder, tmp_path / "artifact")
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +59,7 @@ def _path() -> Iterator[None]:
 def test_a_classifier_of_scikit_learns_interface_answers_with_labels(
     library: str, version: int, tmp_path: Path
 ):
-    """LightGBM's is a pickle, the others are files of the library's own."""
+    """LightGBM's is a skops file or a pickle, the others are files of the library's own."""
     estimator = getattr(boosted, library)(classifier=True)
     labels = boosted.target("numbers" if library == "xgboost" else "texts")
     estimator.fit(FRAME, labels)
@@ -62,7 +67,8 @@ def test_a_classifier_of_scikit_learns_interface_answers_with_labels(
     if library == "xgboost" and version == 2:
         options["suffix"] = "xgb"
     folder = getattr(mlflow_folder, library)(tmp_path / "m", estimator, **options)
-    for model in both(folder, tmp_path):
+    trust = mlflow_folder.LIGHTGBM_TYPES if library == "lightgbm" else ()
+    for model in both(folder, tmp_path, trust=trust):
         assert model.contract.names == tuple(NAMES)
         assert model.contract.methods[0] == "predict"
         np.testing.assert_array_equal(answers(model), np.ravel(estimator.predict(FRAME)))
@@ -91,7 +97,8 @@ def test_a_regressor_answers_with_numbers(library: str, tmp_path: Path):
     """By each flavour."""
     estimator = getattr(boosted, library)().fit(FRAME, boosted.target("amounts"))
     folder = getattr(mlflow_folder, library)(tmp_path / "m", estimator, inputs=SIGNATURE)
-    for model in both(folder, tmp_path):
+    trust = mlflow_folder.LIGHTGBM_TYPES if library == "lightgbm" else ()
+    for model in both(folder, tmp_path, trust=trust):
         assert model.contract.methods == ("predict",)
         np.testing.assert_allclose(answers(model), estimator.predict(FRAME), rtol=1e-5)
 
@@ -171,6 +178,28 @@ def test_parameters_of_a_python_function_come_from_the_request(tmp_path: Path):
         assert model.predict(batch(body | {"params": {"times": 3}}, model.contract)) == [33]
         unknown = refusal(body | {"params": {"n": 3}}, model.contract)
         assert "has the parameters times" in unknown.message
+
+
+def test_bytecode_of_another_python_is_not_loaded(tmp_path: Path):
+    """cloudpickle writes that of a notebook's functions, and loading it may end the process."""
+    import cloudpickle
+
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec("def shifted(x):\n    return x + 1\n", scope)  # noqa: S102
+    folder = mlflow_folder.write(
+        tmp_path / "m",
+        {
+            "python_function": {
+                "loader_module": "mlflow.pyfunc.model",
+                "python_model": "python_model.pkl",
+                "python_version": "3.7.1",
+            }
+        },
+        mlflow_folder.columns("ab"),
+    )
+    (folder / "python_model.pkl").write_bytes(cloudpickle.dumps(scope["shifted"]))
+    with pytest.raises(StartupError, match=r"functions that Python 3\.7 compiled, and Python 3\."):
+        load(Settings(scoring_model_path=folder))
 
 
 def test_a_time_among_the_parameters_is_a_datetime(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import pickle
+import platform
 import re
 import struct
 import sys
@@ -44,6 +45,9 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
 }  # fmt: skip
 """Top-level module -> its package on PyPI."""
 
+BYTECODE = (b"cloudpickle", b"CodeType")
+"""Names in a pickle that holds bytecode."""
+
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
@@ -75,6 +79,26 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
     if isinstance(error, MemoryError):
         return "takes more memory than there is; give the container more"
     return None
+
+
+def of_bytecode(file: Path, python: str | None) -> str | None:
+    """Say what to do about a pickle that holds the bytecode of another Python, as cloudpickle
+    writes of functions and classes of a notebook; None for others.
+
+    Loading it may end the process. ``python``: the version at saving, if it is known.
+    """
+    running = platform.python_version()
+    if python is None or python.split(".")[:2] == running.split(".")[:2]:
+        return None
+    start = _start(file)
+    if not all(name in start for name in BYTECODE):
+        return None
+    minor = ".".join(python.split(".")[:2])
+    return (
+        f"holds functions that Python {minor} compiled, and Python {running} runs here, which may "
+        f"crash on them; serve it with Python {minor}, save it again with this one, or move the "
+        f"functions into a module, which is saved by its name"
+    )
 
 
 def of_code(error: BaseException) -> str | None:

@@ -57,12 +57,14 @@ class PythonFunction:
 
     loader: the module with ``_load_pyfunc``.
     data: its argument, below the folder; None for the folder itself.
+    pickled: the file with a PythonModel; None without one.
     config: its second argument; None if it takes one alone.
     mlflow_version: of the MLflow that saved it.
     """
 
     loader: str
     data: str | None
+    pickled: str | None
     config: Any
     mlflow_version: str | None
 
@@ -78,6 +80,7 @@ class MlflowModel:
     raw: MLflow answers with what a booster returns, not with a label.
     example: column names (None: by position) and rows; None if the folder has no example.
     code: the folder with the author's modules, which ``code_paths`` named; None without it.
+    python: the version that saved it; None if it is not known.
     function: how to load the flavour python_function; None for others.
     """
 
@@ -90,6 +93,7 @@ class MlflowModel:
     raw: bool = False
     example: tuple[list[Any] | None, list[Any]] | None = None
     code: Path | None = None
+    python: str | None = None
     function: PythonFunction | None = None
 
     @classmethod
@@ -106,7 +110,7 @@ class MlflowModel:
             name = _flavour(path, flavours)
             flavour, function = flavours[name], flavours.get(FUNCTION) or {}
             signature = document.get("signature") or {}
-            code, version = function.get("code"), flavour.get("sklearn_version")
+            code, version = function.get("code"), _text(flavour.get("sklearn_version"))
             parameters = _parameters(signature.get("params"))
             _check(path, name, flavour, parameters)
             return cls(
@@ -114,13 +118,14 @@ class MlflowModel:
                 model_file=FILE_NAME
                 if name == FUNCTION
                 else safe_join(folder, flavour[FILE_KEYS[name]]).relative_to(folder).as_posix(),
-                sklearn_version=None if version is None else str(version),
+                sklearn_version=version,
                 features=_features(path, signature.get("inputs")),
                 parameters=parameters,
                 method=_method(path, function.get("predict_fn")),
                 raw=flavour.get("model_class", flavour.get("model_type")) in RAW_CLASSES,
                 example=_example(folder, document.get("saved_input_example_info")),
                 code=None if code is None else safe_join(folder, code),
+                python=_text(function.get("python_version")),
                 function=_function(folder, function, document) if name == FUNCTION else None,
             )
         except StartupError:
@@ -171,12 +176,16 @@ def _check(
 def _function(
     folder: Path, function: Mapping[str, Any], document: Mapping[str, Any]
 ) -> PythonFunction:
-    data, version = function.get("data"), document.get("mlflow_version")
+    data, pickled = (
+        None if name is None else safe_join(folder, name).relative_to(folder).as_posix()
+        for name in (function.get("data"), function.get("python_model"))
+    )
     return PythonFunction(
         loader=str(function["loader_module"]),
-        data=None if data is None else safe_join(folder, data).relative_to(folder).as_posix(),
+        data=data,
+        pickled=pickled,
         config=function.get("config"),
-        mlflow_version=None if version is None else str(version),
+        mlflow_version=_text(document.get("mlflow_version")),
     )
 
 
@@ -209,7 +218,7 @@ def _features(path: Path, inputs: str | None) -> tuple[Feature, ...] | None:
         return _of_tensors(columns)
     return tuple(
         Feature(
-            _name(column.get("name")),
+            _text(column.get("name")),
             _dtype(path, column),
             missing=not column.get("required", True),
             optional=not column.get("required", True),
@@ -226,7 +235,7 @@ def _of_tensors(columns: list[dict[str, Any]]) -> tuple[Feature, ...] | None:
     if any(spec["shape"] not in ([-1], [-1, 1]) for spec in specs):
         return None
     return tuple(
-        Feature(_name(column.get("name")), _tensor_dtype(spec["dtype"]))
+        Feature(_text(column.get("name")), _tensor_dtype(spec["dtype"]))
         for column, spec in zip(columns, specs, strict=True)
     )
 
@@ -256,8 +265,8 @@ def _dtype(path: Path, column: Mapping[str, Any]) -> str:
     return dtype
 
 
-def _name(name: Any) -> str | None:
-    return None if name is None else str(name)
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _example(folder: Path, saved: Any) -> tuple[list[Any] | None, list[Any]] | None:

@@ -116,6 +116,8 @@ def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequ
             f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
             f"skops.io.dump() as a .skops file, or remove the setting."
         )
+    if why := load_failure.of_bytecode(path, _saved_by(artifact)):
+        raise StartupError(f"{path.name} {why}.")
     own_modules.make_importable(artifact, pickled=True)
     return joblib.load(file)
 
@@ -161,6 +163,13 @@ def _without_pickle(data: bytes, name: str, trusted: frozenset[str]) -> Any:
     if types - trusted:
         raise UntrustedTypes(name, sorted(types - trusted))
     return skops.io.loads(data, trusted=sorted(types))
+
+
+def _saved_by(artifact: Artifact) -> str | None:
+    """Return the version of Python at saving, if it is known."""
+    if artifact.manifest:
+        return artifact.manifest.versions.get("python")
+    return artifact.mlflow.python if artifact.mlflow else None
 
 
 def saved_versions(artifact: Artifact) -> dict[str, str]:

@@ -77,6 +77,10 @@ def load(folder: Path, described: MlflowModel) -> FunctionEstimator:
     if function is None:
         raise ValueError("It has another flavour.")
     place = folder if function.data is None else safe_join(folder, function.data)
+    if function.pickled and (
+        why := load_failure.of_bytecode(folder / function.pickled, described.python)
+    ):
+        raise StartupError(f"{function.pickled} {why}.")
     arguments = [str(place), *([function.config] if function.config else [])]
     try:
         loaded = importlib.import_module(function.loader)._load_pyfunc(*arguments)
