@@ -185,7 +185,7 @@ def test_bytecode_of_another_python_is_not_loaded(tmp_path: Path):
     import cloudpickle
 
     scope: dict[str, Any] = {"__name__": "__main__"}
-    exec("def shifted(x):\n    return x + 1\n", scope)  # noqa: S102
+    exec("def shifted(x):\n    return x + 1\n", scope)
     folder = mlflow_folder.write(
         tmp_path / "m",
         {
