@@ -98,4 +98,5 @@ def _typed(column: pd.Series, feature: Feature) -> pd.Series:
         fits = bool((column % 1 == 0).all())
     if not fits:
         raise StartupError(f"The {wanted}, and holds {kind} values; give others, or --drop it.")
-    return column.astype(object if feature.dtype == TEXT else feature.dtype)
+    dtype: Any = object if feature.dtype == TEXT else feature.dtype
+    return column.astype(dtype)

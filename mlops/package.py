@@ -89,7 +89,7 @@ def package(
         signature = (source.mlflow and source.mlflow.features) or ()
         graph = isinstance(estimator, GraphEstimator)
         if graph:
-            signature = graph_features(estimator, signature, sample.columns, say)
+            signature = graph_features(estimator, signature, [*sample.columns], say)
         else:
             signature = with_fitted(signature, estimator)
         sample = _read(sample, estimator, signature, user_types or {}, say)

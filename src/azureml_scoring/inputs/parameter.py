@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -13,7 +13,6 @@ from azureml_scoring.errors import OutOfRange, UnknownParameter, WrongType
 from azureml_scoring.inputs.column import BrokenRule, column, described
 from azureml_scoring.inputs.feature import ANY, DTYPE_PATTERN, Feature
 
-KEY = "params"
 MAX_NAMED_PARAMETERS = 20
 
 
@@ -57,16 +56,16 @@ def defaults(parameters: Sequence[Parameter]) -> bytes:
     return _canonical({each.name: each.default for each in parameters}) if parameters else b""
 
 
-def read(sent: Any, parameters: Sequence[Parameter], pointer: str = f"/{KEY}") -> bytes:
+def read(
+    sent: Mapping[str, Any] | None, parameters: Sequence[Parameter], pointer: str = "/params"
+) -> bytes:
     """Return all of a model's parameters as JSON, those of the request in place of the defaults;
     nothing for a model without any.
 
-    ``sent``: None, or what the request has; ``pointer``: to it. Raises ClientError.
+    ``sent``: by name, or None; ``pointer``: to them. Raises ClientError.
     """
     if sent is None:
         return defaults(parameters)
-    if not isinstance(sent, dict):
-        raise WrongType(f'"{KEY}" must be an object, with a key for each parameter.', pointer)
     known = {each.name: each for each in parameters}
     for name in sent:
         if name not in known:
@@ -89,7 +88,7 @@ def _canonical(named: dict[str, Any]) -> bytes:
 
 def _of_unknown(names: list[str]) -> str:
     if not names:
-        return f'The model takes no parameters; leave "{KEY}" out.'
+        return "The model takes no parameters."
     more = ", ..." if len(names) > MAX_NAMED_PARAMETERS else ""
     return f"The model has the parameters {', '.join(names[:MAX_NAMED_PARAMETERS])}{more}."
 

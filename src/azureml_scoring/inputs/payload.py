@@ -72,6 +72,8 @@ def parse(body: bytes, limits: Limits) -> Table:
     document = _json(body)
     data, pointer, columns, method = _form(document)
     params = document.get("params") if isinstance(document, dict) else None
+    if not isinstance(params, dict | None):
+        raise UnknownForm('"params" must be an object, with a key for each parameter.', "/params")
     rows, flat = _rows(data, pointer)
     try:
         _check_shape(rows, columns, pointer, limits)

@@ -141,7 +141,7 @@ class MlflowModel:
 def default_method(described: MlflowModel | None, estimator: Any) -> str | None:
     """Return the method that MLflow's ``predict`` stands for; None if it is the estimator's."""
     if described is None or described.method:
-        return described and described.method
+        return described.method if described else None
     return "predict_proba" if described.raw and hasattr(estimator, "predict_proba") else None
 
 

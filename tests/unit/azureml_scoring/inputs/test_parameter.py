@@ -52,7 +52,7 @@ def test_they_stand_beside_the_data_in_each_form(form: Any):
     ("params", "error", "location", "told"),
     [
         ({"n": 1}, errors.UnknownParameter, "/params", "has the parameters top, share, unit, wei"),
-        ([1], errors.WrongType, "/params", '"params" must be an object'),
+        ([1], errors.UnknownForm, "/params", '"params" must be an object'),
         ({"top": "1"}, errors.WrongType, "/params/top", "top must be a whole number"),
         ({"top": True}, errors.WrongType, "/params/top", "top must be a whole number"),
         ({"top": None}, errors.WrongType, "/params/top", "top must be a whole number"),
