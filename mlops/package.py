@@ -34,10 +34,12 @@ from mlops.converter import converter
 from mlops.csv_file import CsvFile
 from mlops.golden_selection import GoldenOption
 from mlops.graph_sample import graph_features, graph_rows
+from mlops.isolated.compiled_alone import compiled_alone
+from mlops.isolated.model import isolated_model
 from mlops.measure import Measurement, measure
 from mlops.needs import Needs
 from mlops.pieces import check_whole
-from mlops.read_as import as_fitted, dates_of_the_fit
+from mlops.read_as import as_fitted, unlike_the_fit
 from mlops.sample import apply_types
 from mlops.say import Say, silent
 
@@ -57,6 +59,7 @@ def package(
     golden_rows: GoldenOption = "synthetic",
     code: Sequence[Path] = (),
     requirements: Path | None = None,
+    isolated: bool = False,
     say: Say = silent,
 ) -> Manifest:
     """Write the artifact folder ``out``.
@@ -69,7 +72,9 @@ def package(
     golden_rows: rows for the manifest; "sample" takes some of the sample's, "synthetic" draws
         others like them.
     code: folders with modules of the user's, for the artifact.
-    requirements: file of packages beyond the service's own.
+    requirements: file of packages beyond the service's own; if isolated, of the environment's.
+    isolated: the model is loaded in an environment of its own, and only what is compiled of it is
+        served.
     """
     artifact_folder.check_out(out, force)
     say(f"Loading {model}")
@@ -80,36 +85,64 @@ def package(
         model_version=version,
     )
     source = artifact.find(settings)
-    needs = Needs(source, code, requirements, trust, say)
-    with needs.recorded():
-        estimator, digest = _load(
-            source, settings, classes, f"mlops package {model} --sample DATA --out {out}", say
+    if source.manifest and source.manifest.origin:
+        raise StartupError(
+            f"{model} holds only what was compiled of {source.manifest.origin.file}; package that "
+            f"file again."
         )
-    with startup_error_when("it was measured on the sample"):
-        signature = (source.mlflow and source.mlflow.features) or ()
-        graph = isinstance(estimator, GraphEstimator)
-        if graph:
-            signature = graph_features(estimator, signature, [*sample.columns], say)
+    needs = Needs(source, code, None if isolated else requirements, trust, say)
+    with contextlib.ExitStack() as running:
+        old = None
+        if isolated:
+            old = running.enter_context(isolated_model(source, code, requirements, say))
+            estimator, digest = old.estimator, old.origin.sha256
         else:
-            signature = with_fitted(signature, estimator)
-        sample = _read(sample, estimator, signature, user_types or {}, say)
-        if not isinstance(golden_rows, str):
-            golden_rows = _read(golden_rows, estimator, signature, user_types or {}, silent)
-        check_whole(estimator, sample, say)
-    with converter() as graphs:
+            with needs.recorded():
+                estimator, digest = _load(
+                    source,
+                    settings,
+                    classes,
+                    f"mlops package {model} --sample DATA --out {out}",
+                    say,
+                )
+        with startup_error_when("it was measured on the sample"):
+            signature = (source.mlflow and source.mlflow.features) or ()
+            graph = isinstance(estimator, GraphEstimator)
+            if graph:
+                signature = graph_features(estimator, signature, [*sample.columns], say)
+            else:
+                signature = with_fitted(signature, estimator)
+            sample = _read(sample, estimator, signature, user_types or {}, say)
+            if not isinstance(golden_rows, str):
+                golden_rows = _read(golden_rows, estimator, signature, user_types or {}, silent)
+            check_whole(estimator, sample, say)
+        graphs = running.enter_context(converter())
         with startup_error_when("it was measured on the sample"):
             default = default_method(source.mlflow, estimator)
             measurement = measure(estimator, sample, say, default, signature, golden_rows)
         compiled, compiled_files = (
-            (None, {}) if graph else compiled_form(estimator, measurement, graphs, say)
+            (None, dict[str, bytes]())
+            if graph
+            else compiled_form(
+                estimator,
+                measurement,
+                old.converter(graphs) if old else graphs,
+                say,
+                alone=old is not None,
+            )
         )
-    _note_on_jobs(estimator, measurement, compiled, say)
-    model_files = _files(source)
-    sources = model_files | needs.code(say)
+    if old:
+        measurement = compiled_alone(measurement, compiled, compiled_files, source.file, say)
+        code_files, packages = dict[str, Path](), dict[str, str]()
+    else:
+        _note_on_jobs(estimator, measurement, compiled, say)
+        code_files, packages = needs.code(say), needs.packages(estimator, say)
+    model_files = {} if old else _files(source)
+    sources = {**model_files, **code_files}
     manifest = Manifest(
         model_name=source.name,
         model_version=source.version if source.version != "unknown" else "1",
-        model_file=source.file.name,
+        model_file=next(iter(compiled_files)) if old else source.file.name,
         files={name: artifact_folder.sha256_of(file) for name, file in sources.items()}
         | ({source.file.name: digest} if len(model_files) == 1 else {})
         | {name: hashlib.sha256(file).hexdigest() for name, file in compiled_files.items()},
@@ -120,8 +153,9 @@ def package(
         cacheable=cacheable and measurement.cacheable,
         onnx=compiled,
         baselines=measurement.baselines,
-        requirements=needs.packages(estimator, say),
+        requirements=packages,
         classes=tuple(classes),
+        origin=old.origin if old else None,
     )
     say(f"Writing {out}")
     artifact_folder.write(
@@ -175,7 +209,7 @@ def _read(
     if isinstance(rows, CsvFile):
         frame = as_fitted(rows, estimator, signature, user_types, say)
     else:
-        frame = apply_types(rows, {**dates_of_the_fit(rows, estimator), **user_types})
+        frame = apply_types(rows, {**unlike_the_fit(rows, estimator), **user_types})
     return graph_rows(frame, signature) if isinstance(estimator, GraphEstimator) else frame
 
 
@@ -199,7 +233,10 @@ def _load(
     if estimator is not content:
         say(f"  note: the file is a dict, of which its {type(estimator).__name__} is served")
     for line in skew.values():
-        say(f"  note: {line}; train it again with the versions that will serve it")
+        say(
+            f"  note: {line}; train it again with the versions that will serve it, or "
+            f"package it with --isolated"
+        )
     return estimator, digest
 
 

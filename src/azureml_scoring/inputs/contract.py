@@ -18,9 +18,9 @@ from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
 from azureml_scoring.inputs.parameter import Parameter
 
-Container = Literal["array", "frame", "list"]
-"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of
-texts (for a vectorizer)."""
+Container = Literal["array", "frame", "list", "series"]
+"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or texts alone, as
+a plain list (for a vectorizer) or a pandas Series (for a function of the author's before one)."""
 
 METHODS = (
     "predict",
@@ -100,6 +100,8 @@ class Contract:
                 {"name": f.name, "dtype": f.dtype, "missing": f.missing}
                 | ({"categories": list(f.categories)} if f.categories else {})
                 | ({"optional": True} if f.optional else {})
+                | ({"unseen": True} if f.unseen else {})
+                | ({"unit": f.unit} if f.unit != "ns" else {})
                 for f in self.features
             ],
         } | ({"parameters": [p.to_json() for p in self.parameters]} if self.parameters else {})

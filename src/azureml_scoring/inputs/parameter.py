@@ -88,7 +88,7 @@ def _canonical(named: dict[str, Any]) -> bytes:
 
 def _of_unknown(names: list[str]) -> str:
     if not names:
-        return "The model takes no parameters."
+        return 'The model takes no parameters but "method".'
     more = ", ..." if len(names) > MAX_NAMED_PARAMETERS else ""
     return f"The model has the parameters {', '.join(names[:MAX_NAMED_PARAMETERS])}{more}."
 

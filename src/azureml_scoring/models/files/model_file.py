@@ -25,6 +25,7 @@ from azureml_scoring.models.files import (
     python_function,
     requirements,
 )
+from azureml_scoring.models.files.absent_estimator import AbsentEstimator
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.file_formats import booster_library, is_graph
 from azureml_scoring.models.files.manifest import version_skew
@@ -98,6 +99,8 @@ def _open(path: Path) -> BufferedReader:
 
 def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequence[Any]) -> Any:
     path = artifact.file
+    if artifact.manifest and (origin := artifact.manifest.origin):
+        return AbsentEstimator(f"of scikit-learn {origin.packages.get('scikit-learn')}")
     if library := booster_library(path):
         known = classes or (artifact.manifest.classes if artifact.manifest else ())
         try:
