@@ -10,8 +10,11 @@ from azureml_scoring import errors
 from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import CSV
 from azureml_scoring.inputs.parameter import Parameter, values
 from validated import batch, refusal
+from validation import validate
 
 FEATURES = (Feature("a"), Feature("b"))
 PARAMETERS = (
@@ -108,6 +111,20 @@ def test_an_optional_column_may_be_left_out():
     assert batch({"columns": ["b"], "data": [["x"]]}, MIXED).X.tolist() == [[None, "x"]]
     refused = refusal({"columns": ["b"], "data": [[1]]}, OPTIONAL)
     assert "Columns are missing: a." in refused.message
+
+
+@pytest.mark.parametrize(
+    "document", [{"data": {"a": [1, 2]}}, {"data": [{"a": 1}, {"a": 2}]}, {"inputs": {"a": [1, 2]}}]
+)
+def test_an_optional_column_may_be_left_out_of_each_form(document: Any):
+    """Of columns as of records."""
+    np.testing.assert_array_equal(batch(document, OPTIONAL).X, [[1, np.nan], [2, np.nan]])
+
+
+def test_an_optional_column_may_be_left_out_of_a_csv():
+    """Where it has a header."""
+    X = validate(b"a\n1\n2\n", OPTIONAL, Limits(), CSV).X
+    np.testing.assert_array_equal(X, [[1, np.nan], [2, np.nan]])
 
 
 def test_rows_without_names_have_all_columns():
