@@ -29,6 +29,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 
 import mixed_models
 import support
+import text_models
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines.booster_session import booster_session
 from azureml_scoring.models.engines.onnx_session import open_session
@@ -83,6 +84,10 @@ MODELS: dict[str, Callable[[], Any]] = {
     "20 numbers, 300 trees of LightGBM": lightgbm,
     "20 numbers, 300 trees of XGBoost": xgboost,
     "20 numbers, 300 trees of CatBoost": catboost,
+    "100 words of text, tf-idf of 50,000, logistic regression": lambda: text_models.logistic(
+        count=4_000, words=100, vocabulary=50_000
+    ),
+    "12 words of text and letters, 3 columns, logistic regression": text_models.beside_numbers,
 }
 
 

@@ -18,9 +18,10 @@ from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.library_threads import LibraryThreads
+from mlops.column_split import column_split
 from mlops.convert import convert
 from mlops.converter import Convert
-from mlops.float_pipeline import FloatPipeline, float_pipeline
+from mlops.float_pipeline import FloatPipeline
 from mlops.measure import Measurement
 from mlops.parity import NotProven
 from mlops.proof_rows import as_accepted
@@ -29,15 +30,18 @@ from mlops.say import Say
 
 
 def compiled_form(
-    estimator: Any, measurement: Measurement, graphs: Convert, say: Say
+    estimator: Any, measurement: Measurement, graphs: Convert, say: Say, *, alone: bool = False
 ) -> tuple[OnnxModel | None, dict[str, bytes]]:
-    """Return the proven compiled model, if there is one, and its files."""
+    """Return the proven compiled model, if there is one, and its files.
+
+    ``alone``: the estimator will not be in the service.
+    """
     contract, sample = measurement.contract, measurement.numbers
     say("Compiling to ONNX, and comparing thousands of answers (a few minutes at most)")
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = float_pipeline(estimator, contract, sample) if contract.dtype == object else None
+        mixed = column_split(estimator, contract, sample)
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed
@@ -47,7 +51,9 @@ def compiled_form(
         files = {compiled.file: graph}
         if mixed and compiled.tables:
             files[compiled.tables] = mixed.tables.to_bytes()
-        outcome = _race(compiled, graph, estimator, measurement, mixed)
+        if alone:
+            compiled = dataclasses.replace(compiled, booster=False)
+        outcome = _race(compiled, graph, estimator, measurement, mixed, alone=alone)
         if outcome and outcome.small == outcome.large == "estimator":
             raise NotProven("it is quicker than its graph")
         compiled = dataclasses.replace(compiled, race=outcome)
@@ -71,6 +77,8 @@ def _race(
     estimator: Any,
     measurement: Measurement,
     mixed: FloatPipeline | None,
+    *,
+    alone: bool,
 ) -> Race | None:
     """Race the proven engines and the estimator; None if no row of the sample is the engines'."""
     contract, direct = measurement.contract, Predictor(estimator, measurement.contract)
@@ -86,7 +94,7 @@ def _race(
         return None
     LibraryThreads(thread_setters(estimator, len(contract.features)))  # one each, as in the service
     with ThreadpoolController().limit(limits=1), warnings.catch_warnings(action="ignore"):
-        return race({**compiled, "estimator": direct}, X[own], method)
+        return race(compiled if alone else {**compiled, "estimator": direct}, X[own], method)
 
 
 def _compared(proof: dict[str, Any]) -> str:

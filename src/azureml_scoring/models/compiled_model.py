@@ -37,8 +37,16 @@ def open_compiled(
     ``direct`` is the estimator's own. Both are None where it answers. Raises StartupError.
     """
     packaged = artifact.manifest
-    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    alone = packaged is not None and packaged.origin is not None
+    demanded = (
+        alone or settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    )
     if settings.scoring_backend == "sklearn":
+        if alone:
+            raise StartupError(
+                "SCORING_BACKEND=sklearn, but the artifact holds only the compiled form of its "
+                "model; remove the setting."
+            )
         return None, None
     if packaged is None or packaged.onnx is None:
         if not demanded:
@@ -66,8 +74,8 @@ def open_compiled(
         onnx_model.check_compared(compiled)
         sessions = engines.open_kept()
         for session in sessions:
-            alone = OnnxPredictor(compiled, session, direct, encoder)
-            golden_check.check(packaged, alone.strictly, tolerance=compiled.parity["tolerance"])
+            single = OnnxPredictor(compiled, session, direct, encoder)
+            golden_check.check(packaged, single.strictly, tolerance=compiled.parity["tolerance"])
         predict = predictor(sessions)
     except StartupError as error:
         if demanded:
@@ -75,7 +83,7 @@ def open_compiled(
         log.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
     if _full_batch_seconds(packaged, predict, settings) < INLINE_PREDICT_LIMIT_S:
-        return predict, predict.at_once  # waking other threads would cost more than they save
+        return predict, predict.quick  # waking other threads would cost more than they save
     # A session's threads do not survive a fork.
     threads = 1 if settings.worker_preload else settings.processors
     return predictor(engines.open_kept(threads)) if threads > 1 else predict, None
@@ -91,12 +99,15 @@ def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> Tab
 
 
 def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
-    """Time the largest batch that is not left to the estimator, made of golden rows that the graph
-    answers: the fastest of five runs, since the first is slower."""
+    """Time the largest batch that may be quick and is not left to the estimator, made of golden
+    rows that the graph answers: the fastest of five runs, since the first is slower."""
     X, method = golden_check.batch_of(packaged.golden_rows, packaged.contract).X, predict.methods[0]
     own, _ = predict.own_answers(Batch(X, method))
     if not own.any():
         return math.inf
     rows = min(settings.scoring_max_batch_size, predict.rows.stop - 1)
     batch = Batch(np.resize(X[own], (rows, X.shape[1])), method)
+    while rows > 1 and not predict.quick(batch):
+        rows //= 2
+        batch = Batch(batch.X[:rows], method)
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))

@@ -26,10 +26,14 @@ Function = Callable[..., np.ndarray]
 ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
+    "Cos": np.cos,
     "Div": np.divide,
     "Equal": np.equal,
     "Exp": np.exp,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
     "Identity": lambda x: x,
+    "IsNaN": np.isnan,
     "Log": np.log,
     "Mul": np.multiply,
     "Neg": np.negative,
@@ -57,6 +61,8 @@ def numpy_function(  # noqa: PLR0911 one for each operation
         case kind if kind in ELEMENTWISE and not attributes:
             return ELEMENTWISE[kind]
         case "ArrayFeatureExtractor" if second:
+            return _columns(second)
+        case "Gather" if known[1] is not None and known[1].ndim == 1 and axis == 1:
             return _columns(second)
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)

@@ -139,6 +139,12 @@ class OnnxPredictor:
         X = self._proven_floats(batch)
         return None if X is None else partial(self._compiled, X)
 
+    def quick(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
+        """Like ``at_once``, but None also where long texts would hold up the event loop."""
+        if self._encoder and not self._encoder.quick(batch.X):
+            return None
+        return self.at_once(batch)
+
     @property
     def each(self) -> Each | None:
         """Predict several one-row batches in one call; see ``joint_predict``.
