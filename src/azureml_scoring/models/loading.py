@@ -26,7 +26,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
-from azureml_scoring.models.joint_rows import joint_rows
+from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows
 from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
@@ -66,7 +66,7 @@ def load(settings: Settings) -> Model:
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
         proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
-        compiled, quick = open_compiled(source, predict, settings)
+        compiled, quick = open_compiled(source, estimator, predict, settings)
         if compiled:
             predict = threads.limited(compiled)
         concurrency = None if quick else _try(predict, X, contract, settings)
@@ -78,6 +78,7 @@ def load(settings: Settings) -> Model:
         contract.methods,
         setting=settings.scoring_micro_batch_rows,
         concurrency=concurrency,
+        one_engine=compiled.one_engine if compiled else MAX_JOINT_ROWS,
     )
     return Model(
         name=source.name,

@@ -75,11 +75,11 @@ def test_it_is_quick_and_rows_of_several_requests_are_joined(passengers: Any):
     model = from_(folder)
     batch = asked(strange(frame).head(9), model, "predict_proba")
     assert model.quick
-    assert model.quick(batch)
-    assert not model.quick(batch._replace(method="predict_log_proba"))
     assert model.each
-    alone = [batch._replace(X=batch.X[k : k + 1]) for k in range(9)]
-    assert model.each(alone) == [model.predict(one) for one in alone]
+    for method in model.contract.methods:
+        assert model.quick(batch._replace(method=method))
+        alone = [Batch(batch.X[k : k + 1], method) for k in range(9)]
+        assert model.each(alone) == [model.predict(one) for one in alone]
 
 
 def test_an_unknown_value_that_the_estimator_refuses_is_refused(tmp_path: Path):

@@ -27,7 +27,9 @@ ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
     "Div": np.divide,
+    "Equal": np.equal,
     "Exp": np.exp,
+    "Identity": lambda x: x,
     "Log": np.log,
     "Mul": np.multiply,
     "Neg": np.negative,
@@ -36,6 +38,7 @@ ELEMENTWISE: dict[str, Function] = {
     "Sqrt": np.sqrt,
     "Sub": np.subtract,
     "Tanh": np.tanh,
+    "Where": np.where,
 }
 """Operations without attributes, computed element by element."""
 
@@ -62,6 +65,9 @@ def numpy_function(  # noqa: PLR0911 one for each operation
             return lambda x: x.astype(dtype, copy=False)
         case "Concat":
             return lambda *parts: np.concatenate(parts, axis=axis)
+        case "Gather" if known[0] is not None and not axis:
+            table = known[0]
+            return lambda _, places: table[places]
         case "MatMul" if known[1] is not None and known[1].ndim == 2:
             return np.dot  # as matmul for matrices, in a third of the time
         case "ReduceSum" if second:

@@ -7,6 +7,7 @@ unpickled. It does not prove who packaged it (docs/adr/0003).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import platform
 from dataclasses import MISSING, dataclass, field
@@ -92,7 +93,7 @@ class Manifest:
                 raise StartupError(
                     f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}."
                 )
-            manifest: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
+            manifest: Manifest = _adapter().validate_json(orjson.dumps(document), strict=True)
             manifest._check(document)
         except (FileNotFoundError, NotADirectoryError):
             raise StartupError(
@@ -159,6 +160,11 @@ class Manifest:
                 f"manifest's. Upload the artifact folder again; only if you changed the file "
                 f"yourself, {REPACKAGE}."
             )
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
 
 
 def running_versions() -> dict[str, str]:

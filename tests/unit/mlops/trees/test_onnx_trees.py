@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import support  # noqa: F401  puts tests/models on the path
 from azureml_scoring.models.engines.onnx_session import open_session
-from mlops.convert import _splits
+from mlops.graph_proof import _splits
 from mlops.graphs import onnx_graphs
 from mlops.parity import NotProven
 
