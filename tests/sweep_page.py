@@ -34,7 +34,47 @@ class Swept:
         return "compiled" if self.compiled else NUMBER.sub("#", self.computed)
 
 
-STAYING: dict[str, tuple[str, ...]] = {}
+STAYING: dict[str, tuple[str, ...]] = {
+    "each row is an equation of its own, solved step by step": (
+        "DictionaryLearning",
+        "LatentDirichletAllocation",
+        "MiniBatchDictionaryLearning",
+        "MiniBatchNMF",
+        "NMF",
+        "SparseCoder",
+    ),
+    "each row is compared with the rows of the fit; a graph would do the same work": (
+        "Isomap",
+        "KernelDensity",
+        "LabelPropagation",
+        "LabelSpreading",
+        "LocallyLinearEmbedding",
+        "RadiusNeighborsClassifier",
+        "RadiusNeighborsRegressor",
+        "RadiusNeighborsTransformer",
+    ),
+    "far from the sample its probabilities are rounding errors, which no other computation makes": (
+        "NearestCentroid",
+    ),
+    "each probability is an integral": ("GaussianProcessClassifier",),
+    "the answers differ each time": ("BernoulliRBM",),
+    "a Fourier transform": ("PolynomialCountSketch",),
+    "zeros have a formula of their own": ("AdditiveChi2Sampler",),
+    "one column, and rarely a model by itself; within CalibratedClassifierCV it is compiled": (
+        "IsotonicRegression",
+    ),
+    "it refuses codes that it does not know, and ONNX Runtime fails on them": ("CategoricalNB",),
+    "codes of several classifiers are compared; OneVsRestClassifier is compiled": (
+        "OutputCodeClassifier",
+    ),
+    "the words of a text are no few values of a column": (
+        "CountVectorizer",
+        "HashingVectorizer",
+        "TfidfVectorizer",
+        "words counted, logistic",
+        "words weighted, Ridge",
+    ),
+}
 """Why estimators stay with scikit-learn -> their names."""
 
 

@@ -86,6 +86,13 @@ def test_the_docs_have_each_estimator_and_pipeline():
     assert sweep_page.states(PAGE.read_text()).keys() == swept_models.every().keys()
 
 
+def test_the_docs_say_why_each_other_model_stays_with_scikit_learn():
+    """In words of their own: a message of the converter's explains nothing."""
+    states = sweep_page.states(PAGE.read_text())
+    staying = {name for name, state in states.items() if state.startswith("scikit-learn")}
+    assert staying == {*itertools.chain(*sweep_page.STAYING.values())}
+
+
 def _swept(name: str, folder: Path) -> Swept:
     told: list[str] = []
     try:
