@@ -18,8 +18,8 @@ KUSTO := build/kusto/node_modules
 MODEL_PACKAGES := environment/requirements-model
 # Two processes, each on one core: OpenMP's threads would wait for each other.
 UNIT := env OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=worksteal
-# Two processes of tests: servers are shared within a file, so whole files go to one of them.
-BY_FILE := --numprocesses=2 --dist=loadfile
+# Servers are shared within a file, so whole files go to one process. These tests wait more than they compute.
+BY_FILE := --dist=loadfile --no-loadscope-reorder --numprocesses
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images set it; then every process would compile our modules and the tests anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -40,22 +40,22 @@ $(SERVING): environment/requirements.txt environment/requirements-build.txt setu
 	@$(or $(PYTHON),false) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 is needed (for 3.14 there is no pysimdjson yet); install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12"; exit 1; }
 	@echo "Installing the locked requirements into .venv (once, a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
-	@$(PIP) install --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
+# A fifth of their modules is ever imported, and compiled then.
+	@$(PIP) install --no-compile --require-hashes -r environment/requirements.txt -r environment/requirements-build.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(TESTING): $(SERVING) environment/requirements-dev.txt
 	@echo "Installing the tools for the tests into .venv"
-# Few of their modules are ever imported; those that are get compiled then.
 	@$(PIP) install --no-compile --require-hashes -r environment/requirements-dev.txt
 # cyclonedx-bom brings it. Where it is, importing jsonschema, and so azure-ai-ml, compiles a grammar for seconds.
 	@$(PIP) uninstall --yes rfc3987-syntax
 	@touch $@
 
 # In an environment of its own: it wants other versions of much that the server has.
-$(CHECKOV): environment/requirements-checkov.txt | $(SERVING)
+$(CHECKOV): environment/requirements-checkov.txt
 	@echo "Installing checkov into $(@D)"
-	@$(BIN)/python -m venv --clear $(@D)
+	@$(or $(PYTHON),false) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-compile --require-hashes -r $<
 	@touch $@
 
@@ -74,8 +74,9 @@ $(DEMO): | $(SERVING)
 serve: $(SERVING) $(if $(filter redis,$(CACHE)),$(TESTING)) $(if $(filter $(DEMO),$(MODEL_DIR)),$(DEMO)) ## serve a model, the demo's unless MODEL_DIR is given
 	@exec $(BIN)/mlops serve --model-dir "$(MODEL_DIR)" --port $(PORT) --workers $(WORKER_COUNT) --cache $(CACHE) $(if $(filter true,$(DASHBOARD)),--dashboard)
 
-test: | $(DEMO) ## everything that CI runs, two groups at a time
-	@$(MAKE) --no-print-directory --jobs=2 check $(CHECKOV) $(KUSTO)
+test: ## everything that CI runs, two groups at a time
+	@$(MAKE) --no-print-directory --jobs=2 $(TESTING) $(CHECKOV)
+	@$(MAKE) --no-print-directory --jobs=2 check $(KUSTO) $(DEMO)
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync blackbox-ours operations deployfiles blackbox-gunicorn unit
 
 check: $(TESTING) ## format, lint, types, layers
@@ -98,15 +99,15 @@ deployfiles: $(TESTING) $(CHECKOV) $(KUSTO) ## tests of the files that are deplo
 	@$(BIN)/pytest tests/deploy
 
 operations: $(TESTING) ## tests of rollouts, load, the soak, pipelines, Prometheus and the image, with real servers
-	@$(BIN)/pytest tests/operations
+	@$(BIN)/pytest tests/operations $(BY_FILE)=2
 
 blackbox: blackbox-ours blackbox-gunicorn ## tests against real servers: with our worker, then with gunicorn's own what may depend on it
 
 blackbox-ours: $(TESTING)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE)
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3
 
 blackbox-gunicorn: $(TESTING)
-	@$(BIN)/pytest tests/blackbox $(BY_FILE) --worker gunicorn -m "not any_worker"
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 --worker gunicorn -m "not any_worker"
 
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
@@ -144,7 +145,10 @@ bench-cache: $(TESTING) ## what the response cache costs and brings: the tables 
 bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
 	@$(BIN)/python benchmarks/graph.py
 
-bench-models: $(TESTING) ## models of mixed columns, compiled and by scikit-learn: docs/adr/0015-mixed-columns.md
+bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk)
+	@$(BIN)/python benchmarks/deployed.py
+
+bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md

@@ -21,10 +21,12 @@ from azureml_scoring.models.predictions import to_json
 from mlops import sample as samples
 from mlops.blame import sample_failure
 from mlops.contract_trial import answers_alike, check_json_answers, with_fractions
+from mlops.date_columns import with_dates, with_unit
 from mlops.golden_selection import GoldenSelector, GoldenSource, comparable, spread
-from mlops.probe import with_container, with_missing
+from mlops.probe import failure, with_container, with_missing
 from mlops.sample_columns import golden_columns, model_columns
 from mlops.say import Say
+from mlops.unseen_values import with_known_values
 
 MAX_TRIED_ROWS = 10
 """Rows of the sample on which the contract is tried."""
@@ -77,7 +79,9 @@ def _measured(
     estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: GoldenSource
 ) -> Measurement:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
+    frame = with_dates(frame, estimator, lambda rows: _answers(rows, estimator, default), say)
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
+    contract, frame = with_known_values(contract, estimator, frame, say)
     tried = frame.iloc[spread(len(frame), MAX_TRIED_ROWS)]
     rows = samples.rows_of(tried)
     say(f"Trying {len(rows)} rows of the sample with {', '.join(contract.methods)}")
@@ -88,7 +92,7 @@ def _measured(
     def alike(other: Contract) -> bool:
         return contract.methods[0] in known and answers_alike(rows, estimator, other, answers)
 
-    contract = with_fractions(contract, frame, alike)
+    contract = with_unit(with_fractions(contract, frame, alike), alike, say)
     # Building a DataFrame costs more than many predictions.
     unnamed = dataclasses.replace(contract, container="array")
     if contract.container == "frame" and contract.uniform and alike(unnamed):
@@ -123,6 +127,15 @@ def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Bas
             numeric=feature.numeric,
         )
         for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
+    )
+
+
+def _answers(frame: pd.DataFrame, estimator: Any, default: str | None) -> bool:
+    """Return whether the model answers one of the first rows."""
+    contract = _contract(frame, estimator, default)
+    return any(
+        failure([row], estimator, contract) is None
+        for row in samples.rows_of(frame.head(MAX_TRIED_ROWS))
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,10 @@ import httpx
 import orjson
 
 from azureml_scoring.inputs.feature import Feature
-from mlops.model_features import features_of
 from mlops.plain_text import printable_json
+from mlops.rows_request import RowsRequest
 from mlops.score_client import ScoreClient
 from mlops.score_refused import ScoreRefused
-from mlops.score_rows import RowsRequest, batches
 
 WRONG_TYPE = "wrong_type"
 TYPES_ADVICE = (
@@ -53,11 +52,8 @@ def score(
         secret_of(secret_env),
         deployment_of(deployment),
     )
-    is_body = file.name == "-" or file.suffix.lower() == ".json"
-    features = features_of(model_dir) if model_dir else ()
-    work = (
-        [RowsRequest(_read(file), None, 1)] if is_body else batches(file, features, declared, _note)
-    )
+    features = _features(model_dir) if model_dir else ()
+    work = _requests(file, features, declared)
     is_csv = file.suffix.lower() == ".csv"
     quiet = len(work) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()
     total, printed = sum(rows.count for rows in work), 0
@@ -78,6 +74,24 @@ def score(
                 click.echo(line)
             printed += rows.count
             progress.update(rows.count)
+
+
+def _features(model_dir: Path) -> tuple[Feature, ...]:
+    # Imported here, as pandas is below: few need it, and it takes a second.
+    from mlops.model_features import features_of
+
+    return features_of(model_dir)
+
+
+def _requests(
+    file: Path, features: Sequence[Feature], declared: Mapping[str, Feature] | None
+) -> list[RowsRequest]:
+    """Return a request body unchanged, or requests for a table's rows. Raises StartupError."""
+    if file.name == "-" or file.suffix.lower() == ".json":
+        return [RowsRequest(_read(file), None, 1)]
+    from mlops.score_rows import batches
+
+    return batches(file, features, declared, _note)
 
 
 def predictions_of(client: ScoreClient, rows: RowsRequest, by_cell: set[int]) -> list[Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import (
@@ -18,6 +18,9 @@ from azureml_scoring.quantities import (
 )
 from mlops import output
 from mlops.quantity_options import QuantityType
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MANIFEST = click.Path(path_type=Path, exists=True, allow_dash=True)
 MIB = 2**20

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from azureml_scoring.admission.wait_limit import WaitLimit
 
@@ -70,9 +70,8 @@ class PodModel:
     @cached_property
     def _waits(self) -> np.ndarray:
         """Waits in seconds, rising; hardly any request waits longer than the last."""
-        longest = (
-            stats.gamma.ppf(LONGEST_WAIT_QUANTILE, max(1, self.places - self.slots)) / self.capacity
-        )
+        waiting = max(1, self.places - self.slots)
+        longest = special.gammaincinv(waiting, LONGEST_WAIT_QUANTILE) / self.capacity
         return np.linspace(0, longest, WAIT_POINTS)
 
     @cached_property
@@ -84,7 +83,8 @@ class PodModel:
     def later(self) -> np.ndarray:
         """[requests in the pod on arrival, latency]: the probability to take longer."""
         ahead = np.arange(self.places)[:, None] - self.slots
-        later: np.ndarray = stats.poisson.cdf(ahead, self.capacity * self._waits)
+        done = special.pdtr(np.maximum(ahead, 0), self.capacity * self._waits)
+        later: np.ndarray = np.where(ahead < 0, 0.0, done)
         return later
 
     def under(self, rate: np.ndarray) -> PodLoad:

@@ -14,7 +14,6 @@ from click.core import ParameterSource
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import COUNT, MILLISECONDS, PERCENT
-from mlops import example
 from mlops.load import mix, multiples, stages
 from mlops.quantity_options import QuantityType
 
@@ -143,6 +142,8 @@ def load(
 
 def _rows(model_dir: Path, secret_env: str | None) -> list[list[Any]]:
     """Return the model's golden rows. Raises StartupError."""
+    from mlops import example
+
     # The secret's variable may have the name of a setting.
     environment = {name: value for name, value in os.environ.items() if name != secret_env}
     rows = example.rows(settings.load(environment | {"AZUREML_MODEL_DIR": str(model_dir)}))

@@ -25,6 +25,7 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
     controller is that of `mlops rollout`. The exit status is 1 if one did not end as it should.
     """
     from mlops.rehearsal.greens import GREENS
+    from mlops.rehearsal.local_endpoint import stage
     from mlops.rehearsal.rehearsal import RULES, check, rehearse
     from mlops.rollout import progress, report
 
@@ -35,19 +36,20 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
     for name in greens or GREENS:
         check(name, out)
     rows, wrong = [], False
-    for name in greens or GREENS:
-        click.echo(f"\n{GREENS[name].title}")
-        done = rehearse(name, out, progress.follow)
-        page = out / f"{name}.html"
-        report.write(Journal(done.journal).last(), page, RULES.slo)
-        rows.append(
-            f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients "
-            f"failed; {page}"
-        )
-        for problem in done.problems:
-            click.echo(f"  PROBLEM: {problem}", err=True)
-        wrong = wrong or bool(done.problems)
-        if done.outcome is RolloutOutcome.INTERRUPTED is not GREENS[name].ends:
-            break
+    with stage() as url:
+        for name in greens or GREENS:
+            click.echo(f"\n{GREENS[name].title}")
+            done = rehearse(name, url, out, progress.follow)
+            page = out / f"{name}.html"
+            report.write(Journal(done.journal).last(), page, RULES.slo)
+            rows.append(
+                f"{GREENS[name].title}: {done.outcome}, {done.failures} of {done.requests} clients "
+                f"failed; {page}"
+            )
+            for problem in done.problems:
+                click.echo(f"  PROBLEM: {problem}", err=True)
+            wrong = wrong or bool(done.problems)
+            if done.outcome is RolloutOutcome.INTERRUPTED is not GREENS[name].ends:
+                break
     click.echo("\n" + "\n".join(rows))
     click.get_current_context().exit(wrong)

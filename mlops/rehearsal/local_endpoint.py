@@ -30,12 +30,14 @@ TIMEOUT_S = 120
 
 
 class LocalEndpoint:
-    """The endpoint at ``url``. ``artifacts``: the model of each deployment."""
+    """The endpoint at ``url``. ``artifacts``: the model of each deployment. ``logs``: the folder
+    for the logs of those that are deployed."""
 
     name = "rehearsal"
 
-    def __init__(self, url: str, artifacts: Mapping[str, DeployedModel]) -> None:
+    def __init__(self, url: str, artifacts: Mapping[str, DeployedModel], logs: Path) -> None:
         self._artifacts = artifacts
+        self._logs = logs
         self.url = url
 
     def deployments(self) -> Mapping[str, State]:
@@ -59,7 +61,11 @@ class LocalEndpoint:
 
     def deploy(self, deployment: str, source: Source | None = None) -> None:
         artifact = self._artifacts[deployment]
-        what = {"folder": str(artifact.folder), "environment": dict(artifact.environment)}
+        what = {
+            "folder": str(artifact.folder),
+            "environment": dict(artifact.environment),
+            "log": str(self._logs / f"{deployment}.log"),
+        }
         self._call("PUT", f"/deployments/{deployment}", what)
 
     def delete(self, deployment: str) -> None:
@@ -114,11 +120,10 @@ class LocalEndpoint:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[str]:
-    """Run an endpoint without deployments, and yield its URL; logs go to ``folder``. Raises
-    EndpointError."""
-    process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "mlops.rehearsal.stage", str(folder)],
+def stage() -> Iterator[str]:
+    """Run an endpoint without deployments, and yield its URL. Raises EndpointError."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mlops.rehearsal.stage"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from azureml_scoring.models.files.manifest import Manifest
 from mlops import output
-from mlops.endpoint import Traffic, direct
+from mlops.endpoint import State, Status, Traffic
 from mlops.rehearsal.clients import Clients, clients
 from mlops.rehearsal.greens import GREENS, Green, artifact, data
-from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
+from mlops.rehearsal.local_endpoint import LocalEndpoint
 from mlops.rollout.guard import Task, guarded
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.judge import Rules
@@ -51,9 +51,9 @@ def check(name: str, folder: Path) -> None:
     Journal(place / JOURNAL).check()
 
 
-def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> RehearsalResult:
-    """Rehearse one green; models, logs and the journal go to ``folder``. Raises StartupError,
-    EndpointError."""
+def rehearse(name: str, url: str, folder: Path, follow: Callable[[Event], None]) -> RehearsalResult:
+    """Rehearse one green on the stage at ``url``; models, logs and the journal go to ``folder``.
+    Raises StartupError, EndpointError."""
     green, place = GREENS[name], folder / name
     check(name, folder)
     place.mkdir(parents=True, exist_ok=True)
@@ -64,24 +64,20 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
         NEW: artifact(folder / "models", green),
     }
     rows = data()[0].to_numpy().tolist()
-    with stage(place) as url:
-        endpoint = LocalEndpoint(url, artifacts)
-        endpoint.deploy(OLD)
-        direct(endpoint, Traffic({OLD: 100}))
-        task = Task(
-            connect=functools.partial(LocalEndpoint, url, artifacts),
-            plan=PLAN,
-            rules=RULES,
-            questions=Questions.of(
-                Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])
-            ),
-            journal=journal,
-            key=name,
-            follow=_Killing(follow) if green.kills_controller else follow,
-        )
-        with clients(url, rows, REQUESTS_PER_S) as asking:
-            outcome = guarded(task)
-        live = endpoint.traffic().live
+    endpoint = LocalEndpoint(url, artifacts, place)
+    set_up(endpoint)
+    task = Task(
+        connect=functools.partial(LocalEndpoint, url, artifacts, place),
+        plan=PLAN,
+        rules=RULES,
+        questions=Questions.of(Manifest.read(artifacts[NEW].folder), Questions(rows=rows[:100])),
+        journal=journal,
+        key=name,
+        follow=_Killing(follow) if green.kills_controller else follow,
+    )
+    with clients(url, rows, REQUESTS_PER_S) as asking:
+        outcome = guarded(task)
+    live = endpoint.traffic().live
     ended = Journal(journal).last()[-1]
     problems = [
         *_outcome_problems(green, outcome, str(ended["reason"]), dict(live)),
@@ -91,6 +87,14 @@ def rehearse(name: str, folder: Path, follow: Callable[[Event], None]) -> Rehear
     return RehearsalResult(
         outcome, str(ended["reason"]), len(asking.requests), failures, problems, journal
     )
+
+
+def set_up(endpoint: LocalEndpoint) -> None:
+    """Leave only the old deployment, with all traffic, whatever rollouts were before."""
+    if endpoint.deployments().get(OLD) is not State.READY:
+        endpoint.deploy(OLD)
+    endpoint.update(lambda _: Status(Traffic({OLD: 100}), {}))
+    endpoint.delete(NEW)
 
 
 class _Killing:

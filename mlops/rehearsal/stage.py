@@ -1,8 +1,8 @@
 """The endpoint of a rehearsal: a process with the splitter, its deployments, and routes to manage
 them.
 
-``python -m mlops.rehearsal.stage FOLDER``, with a folder for logs, prints its port and ends with
-its standard input. So the endpoint outlives a controller that dies.
+``python -m mlops.rehearsal.stage`` prints its port and ends with its standard input. So the
+endpoint outlives a controller that dies.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from mlops.rehearsal.splitter import Splitter
 
 
 class EndpointServer:
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._deployments: dict[str, Deployment] = {}
         self._urls: dict[str, str] = {}
         self._splitter = Splitter(self._urls)
@@ -75,7 +74,7 @@ class EndpointServer:
         name, artifact = request.match_info["name"], await request.json()
         async with self._changing:
             before = self._deployments.get(name)
-            made = self._deployments[name] = Deployment(name, self._folder / f"{name}.log")
+            made = self._deployments[name] = Deployment(name, Path(artifact["log"]))
             await made.start(
                 DeployedModel(Path(artifact["folder"]), artifact["environment"]),
                 self._splitter.session,
@@ -113,8 +112,8 @@ class EndpointServer:
         await self._splitter.close()
 
 
-async def main(folder: Path) -> None:
-    runner = web.AppRunner(EndpointServer(folder).application(), access_log=None)
+async def main() -> None:
+    runner = web.AppRunner(EndpointServer().application(), access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -124,4 +123,4 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main())

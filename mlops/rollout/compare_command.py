@@ -10,7 +10,6 @@ import click
 from azureml_scoring.quantities import MINUTES
 from mlops import output
 from mlops.endpoint import Endpoint, EndpointError
-from mlops.model_features import features_of
 from mlops.quantity_options import QuantityType
 from mlops.rollout import targets
 from mlops.rollout.options import FILE, MODEL_DIR, OUT, in_workspace
@@ -55,11 +54,17 @@ def compare(
 
     Example: mlops compare diabetes-classifier --old blue --new green --sample validation.csv
     """
-    questions = (
-        table(sample, features_of(model_dir) if model_dir else ()) if sample else Questions()
-    )
+    questions = _questions(sample, model_dir)
     endpoint = targets.connector(workspace, endpoint_name, {})()
     say_comparison(endpoint, old, new, time.time() - 60 * minutes, questions, out)
+
+
+def _questions(sample: Path | None, model_dir: Path | None) -> Questions:
+    if sample is None:
+        return Questions()
+    from mlops.model_features import features_of
+
+    return table(sample, features_of(model_dir) if model_dir else ())
 
 
 def say_comparison(

@@ -14,11 +14,9 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
-from mlops import sample as samples
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
-from mlops.score_rows import check_json
 
 TOLERANCE = 1e-3
 """For golden answers. The service checks them more tightly when it starts; this only tells which
@@ -107,6 +105,9 @@ def require(questions: Questions, waived: Collection[Check]) -> None:
 def table(sample: Path, features: Sequence[Feature]) -> Questions:
     """Read rows from a file; a CSV by the types of the model's ``features``, if they are known.
     Raises StartupError."""
+    from mlops import sample as samples
+    from mlops.score_rows import check_json
+
     frame = samples.read(sample, features)
     check_json(frame, sample)
     columns, names = (

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from mlops.endpoint import EndpointAnswer
-from mlops.score_rows import ROWS
+from mlops.rows_request import ROWS
 
 NOT_NOW_STATUSES = (408, 429)
 """Refusals that no row causes."""

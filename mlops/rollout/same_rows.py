@@ -14,7 +14,7 @@ from mlops.rollout.judge import Agreement
 from mlops.rollout.plan import Check
 from mlops.rollout.questions import Questions
 from mlops.rollout.row_answers import CRASH_STATUS, RowAnswer, refused, row_answers
-from mlops.score_rows import ROWS
+from mlops.rows_request import ROWS
 
 MAX_DEVIATIONS = 0.1
 """Numbers agree that differ by at most this many standard deviations of the old one's answers."""

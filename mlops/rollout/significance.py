@@ -1,29 +1,37 @@
 """One-sided p-values: the probability of figures as bad as these, or worse, if nothing is wrong.
 
 All are exact, so they hold for few requests and for any distribution of latencies: a quantile is
-judged by how many requests lie beyond it.
+judged by how many requests lie beyond it. scipy.stats has them too, but takes seconds to import.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy import special
 
 
 def rate_above(events: int, requests: int, limit: float) -> float:
-    """Return the p-value of: the true share of events is at most ``limit``."""
-    return (
-        float(stats.binomtest(events, requests, limit, alternative="greater").pvalue)
-        if requests
-        else 1.0
-    )
+    """Return the p-value of: the true share of events is at most ``limit`` (binomial)."""
+    return float(special.bdtrc(events - 1, requests, limit)) if events else 1.0
 
 
 def rate_higher(events: int, requests: int, other_events: int, other_requests: int) -> float:
     """Return the p-value of: the true share of events is not higher than the other's (Fisher)."""
-    table = [[events, requests - events], [other_events, other_requests - other_events]]
-    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+    if not events:
+        return 1.0
+    total = events + other_events
+    as_many = np.arange(events, min(total, requests) + 1)
+    logarithms = _log_choose(requests, as_many) + _log_choose(other_requests, total - as_many)
+    logarithms -= _log_choose(requests + other_requests, total)
+    return min(1.0, float(np.exp(special.logsumexp(logarithms))))
+
+
+def _log_choose(n: int, k: ArrayLike) -> np.ndarray:
+    """Return the logarithm of: in how many ways k of n can be chosen."""
+    k = np.asarray(k)
+    ways: np.ndarray = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return ways
 
 
 def quantile_above(values: ArrayLike, quantile: float, limit: float) -> float:

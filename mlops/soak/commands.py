@@ -10,7 +10,7 @@ import click
 from azureml_scoring import settings
 from azureml_scoring.errors import StartupError
 from azureml_scoring.quantities import PER_SECOND, SECONDS
-from mlops import demo, example, output
+from mlops import output
 from mlops.quantity_options import QuantityType
 
 MAX_PROCESSORS = 2
@@ -49,6 +49,7 @@ def slo(rate: float, phase_s: float, out: Path, page: Path | None) -> None:
     worker is killed, an instance is stopped and started again. The exit status is 1 if an objective
     did not hold, a request was lost or the memory grew.
     """
+    from mlops import demo, example
     from mlops.load import report
     from mlops.load.progress import Progress
     from mlops.load.stages import Stage

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-import joblib
 from pydantic import BeforeValidator, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
@@ -241,6 +240,8 @@ class Settings:
     @property
     def processors(self) -> int:
         """A worker's share of the container's processors, at least one."""
+        import joblib  # commands, which never ask, start a third sooner without
+
         return max(1, int(joblib.cpu_count()) // self.worker_count)
 
 

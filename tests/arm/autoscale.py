@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from arm.https import Reply, Request
-from arm.workspace import GROUP, PREFIX, SUBSCRIPTION
+from arm.resource_manager import GROUP, PREFIX, SUBSCRIPTION
 
 SETTINGS = (
     f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}"

@@ -55,7 +55,9 @@ def azure(authority: trustme.CA, *names: str) -> Iterator[tuple[Azure, HttpsServ
     """``names``: which hosts it answers for, beside localhost."""
     cloud = Azure(authority)
     with serving(cloud, authority, *names) as server:
-        cloud.workspace.url = cloud.workspace.assets.url = cloud.workspace.models.url = server.url
+        cloud.workspace.operations.url = cloud.workspace.assets.url = cloud.workspace.models.url = (
+            server.url
+        )
         cloud.autoscale.url = server.url
         yield cloud, server
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from arm.resource_manager import WORKSPACE
 from arm.setting import ENDPOINT, Setting
-from arm.workspace import WORKSPACE
 from mlops.rollout.controller import Rollout
 from mlops.rollout.journal import Journal, RolloutOutcome
 from mlops.rollout.judge import Rules

@@ -35,8 +35,8 @@ class Scoring:
     def __call__(self, request: Request) -> Reply:
         endpoint = self._workspace.endpoints[request.path.split("/")[2]]["properties"]
         secret = {
-            "Key": self._workspace.keys["primaryKey"],
-            "AMLToken": self._workspace.token,
+            "Key": self._workspace.online.keys["primaryKey"],
+            "AMLToken": self._workspace.online.token,
             "AADToken": f"entra-token for {ENTRA_AUDIENCE}",
         }[endpoint["authMode"]]
         if request.headers.get("authorization") != f"Bearer {secret}":

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from blackbox.server import needs
 
@@ -47,16 +47,23 @@ class Complaints:
 
 
 @contextmanager
-def browsing(origin: str, **context: Any) -> Iterator[tuple[Page, Complaints]]:
-    """Yield a page that should call only ``origin``, such as ``http://127.0.0.1:5001``; ``context``
-    as in playwright's."""
+def chromium() -> Iterator[Browser]:
+    """Start a browser. Nothing else in this thread may run an event loop meanwhile."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         needs(NAMES[0])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found)
         try:
-            page = browser.new_context(**({"viewport": DESKTOP} | context)).new_page()
-            yield page, Complaints(page, origin)
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def browsing(browser: Browser, origin: str, **options: Any) -> Iterator[tuple[Page, Complaints]]:
+    """Yield a page that should call only ``origin``, such as ``http://127.0.0.1:5001``, and knows
+    nothing of earlier ones; ``options`` as of playwright's contexts."""
+    with browser.new_context(**({"viewport": DESKTOP} | options)) as context:
+        page = context.new_page()
+        yield page, Complaints(page, origin)

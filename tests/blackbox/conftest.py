@@ -5,7 +5,7 @@ import pytest
 
 import support
 from blackbox.server import BARE, THREADS, Server, serving
-from blackbox.template import Started
+from template import Started
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,3 +42,9 @@ def demo(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture(scope="session")
 def scripted_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return support.scripted(tmp_path_factory.mktemp("scripted"))
+
+
+@pytest.fixture(scope="session")
+def slow_to_load(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that loads for LOAD_SECONDS, or fails to if those are negative."""
+    return support.scripted(tmp_path_factory.mktemp("slow"), "SlowToLoad")

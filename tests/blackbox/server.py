@@ -21,8 +21,8 @@ import psutil
 import pytest
 
 import support
-from blackbox.template import Forked, Started
 from mlops.serve import GUNICORN
+from template import Forked, Started
 
 REPOSITORY = Path(__file__).parents[2]
 AZMLINFSRV = str(Path(sys.executable).with_name("azmlinfsrv"))
@@ -81,6 +81,11 @@ def needs(command: str, package: str | None = None) -> None:
     another."""
     if shutil.which(command) is None:
         pytest.fail(f"{command} is not installed; get it by `apt-get install {package or command}`")
+
+
+def runs(pid: int) -> bool:
+    """Return False for a zombie: in a container nothing may reap it."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 class Server:

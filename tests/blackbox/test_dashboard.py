@@ -1,17 +1,17 @@
 """The page at /dashboard, in a real browser."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from scripted import FAIL
 
 import support
-from blackbox.browser import browsing
+from blackbox.browser import browsing, chromium
 from blackbox.server import ONE_WORKER, Server, serving, until
 from blackbox.test_metrics import scraped
 
@@ -25,6 +25,12 @@ NONE = "\N{EN DASH}"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECONDS = 2
 """Between the page's looks; its clock is the test's."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
 
 
 def opened(page: Page, server: Server) -> None:
@@ -49,13 +55,13 @@ def percentile(
     )
 
 
-def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path):
+def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path, browser: Browser):
     """Counts, rate, failures and percentiles are right; only this server is called; names are text,
     not markup."""
     name = '<img src="x" onerror="alert(1)">\\ "'
     with (
         serving(scripted_model, tmp_path, **DASHBOARD, DEPLOYMENT_NAME=name) as server,
-        browsing(server.url) as (page, complaints),
+        browsing(browser, server.url) as (page, complaints),
     ):
         opened(page, server)
         expect(page.locator("#tile-rate")).to_have_text(NONE)
@@ -88,12 +94,12 @@ def test_the_dashboard_shows_what_was_sent(scripted_model: Path, tmp_path: Path)
         assert not complaints, complaints
 
 
-def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
+def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path, browser: Browser):
     """The page shows the model's name and version; of twenty equal requests all but the first are
     hits."""
     with (
         serving(demo_model, tmp_path, **DASHBOARD) as server,
-        browsing(server.url) as (page, complaints),
+        browsing(browser, server.url) as (page, complaints),
     ):
         opened(page, server)
         expect(page.locator("#model")).to_have_text("diabetes-classifier v1.2.3")
@@ -105,11 +111,11 @@ def test_the_dashboard_shows_model_and_cache(demo_model: Path, tmp_path: Path):
         assert not complaints, complaints
 
 
-def test_the_dashboard_shows_load_and_refusals(demo_model: Path, tmp_path: Path):
+def test_the_dashboard_shows_load_and_refusals(demo_model: Path, tmp_path: Path, browser: Browser):
     """It shows the load that was offered, refused requests included, and refusals by reason."""
     with (
         serving(demo_model, tmp_path, **DASHBOARD, SCORING_SLOTS="2") as server,
-        browsing(server.url) as (page, complaints),
+        browsing(browser, server.url) as (page, complaints),
     ):
         opened(page, server)
         offered_s = scraped(server)["scoring_offered_work_seconds_total",] + 3 * 2 * SECONDS
@@ -131,12 +137,12 @@ def test_the_dashboard_shows_load_and_refusals(demo_model: Path, tmp_path: Path)
         assert not complaints, complaints
 
 
-def test_a_server_that_is_gone_is_told(scripted_model: Path, tmp_path: Path):
+def test_a_server_that_is_gone_is_told(scripted_model: Path, tmp_path: Path, browser: Browser):
     """One sentence says since when the server is gone, and disappears when it answers again,
     perhaps restarted."""
     with (
         serving(scripted_model, tmp_path, **DASHBOARD) as server,
-        browsing(server.url) as (page, _),
+        browsing(browser, server.url) as (page, _),
     ):
         opened(page, server)
         trouble = page.locator("#trouble")

@@ -14,7 +14,7 @@ import yaml
 
 import support
 from blackbox.server import REPOSITORY, THREADS, Server, serving
-from blackbox.template import Started
+from template import Started
 
 GIBIBYTE = 2**30
 SIZE = 10_000_000

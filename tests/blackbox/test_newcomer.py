@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 import support
+import template
 from blackbox.server import HTTP, PATIENCE, REPOSITORY, Server, needs, until
-from blackbox.template import Started
+from template import Started
 
 pytestmark = pytest.mark.any_worker
 BIN = Path(sys.executable).parent
@@ -184,7 +185,7 @@ def project(tmp_path: Path) -> Path:
         "import joblib, metrics, numpy as np; X = np.arange(12.0).reshape(6, 2); "
         "joblib.dump(metrics.Double().fit(X, X.sum(axis=1)), 'model.joblib')"
     )
-    subprocess.run([sys.executable, "-c", train], cwd=models, check=True)
+    assert template.run("-c", train, cwd=models).returncode == 0
     (tmp_path / "project" / "rows.csv").write_text("a,b\n" + "1,2\n3,4\n5,7\n" * 5)
     return tmp_path / "project"
 
@@ -194,10 +195,8 @@ def test_a_module_of_ones_own_is_found_beside_the_model(tmp_path: Path, project:
     """mlops package copies it into the artifact, and make serve finds it there; and beside a model
     that is not packaged."""
     if served == "artifact":
-        package = [BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv"]
-        done = subprocess.run(
-            [*package, "--out", served], cwd=project, capture_output=True, text=True, check=False
-        )
+        package = (BIN / "mlops", "package", "models/model.joblib", "--sample", "rows.csv")
+        done = template.run(*package, "--out", served, cwd=project)
         assert done.returncode == 0, done.stderr
         assert f"copying {project}/models/metrics.py, which the model needs" in done.stdout
         (project / "models" / "metrics.py").unlink()

@@ -17,6 +17,7 @@ from arm.https import DROP, HttpsServer, Reply
 from arm.scoring import as_azure_answers
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import PATIENCE, Server
+from template import run
 
 pytestmark = pytest.mark.any_worker
 
@@ -43,26 +44,18 @@ def rows(tmp_path: Path) -> Path:
 
 
 def score(
-    *words: object, env: dict[str, str] | None = None, stdin: bytes = b""
-) -> subprocess.CompletedProcess[bytes]:
-    command = [str(MLOPS), "score", *map(str, words)]
-    done = subprocess.run(
-        command,
-        check=False,
-        input=stdin,
-        capture_output=True,
-        env=os.environ | (env or {}),
-        timeout=PATIENCE,
-    )
-    assert KEY.encode() not in done.stdout + done.stderr
-    assert b"Traceback" not in done.stderr
+    *words: object, env: dict[str, str] | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    done = run(MLOPS, "score", *words, env=os.environ | (env or {}), stdin=stdin)
+    assert KEY not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
     return done
 
 
 def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
     """Lines come in the file's order, with nothing else on either stream."""
     done = score("--url", server.url, rows)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (0, "")
     X, _ = support.diabetes()
     assert [
         json.loads(line) for line in done.stdout.splitlines()
@@ -72,8 +65,8 @@ def test_each_row_of_a_table_gives_a_line(server: Server, rows: Path):
 @pytest.mark.parametrize("as_file", [True, False])
 def test_json_is_sent_as_it_is(server: Server, tmp_path: Path, as_file: bool):
     """JSON comes from a file or standard input, with any method that it names."""
-    body = json.dumps({"data": [support.ROW], "method": "predict_proba"}).encode()
-    (tmp_path / "request.json").write_bytes(body)
+    body = json.dumps({"data": [support.ROW], "method": "predict_proba"})
+    (tmp_path / "request.json").write_text(body)
     done = score(
         "--url", f"{server.url}/score", tmp_path / "request.json" if as_file else "-", stdin=body
     )
@@ -107,7 +100,7 @@ def test_the_models_error_comes_through_the_424(managed: HttpsServer, rows: Path
     rows.write_text("\n".join(lines))
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
-    message = done.stderr.decode()
+    message = done.stderr
     assert "(422 missing_value in row 250, line 251 of the file)" in message
     assert message.count("\n") == 1
 
@@ -144,7 +137,7 @@ def test_the_odd_row_of_a_table_is_named(server: Server, tmp_path: Path, odd: st
             file.name,
             done.stderr,
         )
-        message = done.stderr.decode()
+        message = done.stderr
         assert message.startswith(f"Error: Feature age {wrong}"), message
         assert f"in {place})" in message
         assert "The predictions of rows 1 to 100 are printed." in message
@@ -159,7 +152,7 @@ def test_words_for_nothing_are_missing_where_the_server_takes_numbers(
     done = score("--url", server.url, file)
     assert (
         f"Feature age must not be null: the model takes no missing values there. (422 "
-        f"missing_value in {place})" in (done.stderr.decode())
+        f"missing_value in {place})" in (done.stderr)
     )
 
 
@@ -178,8 +171,8 @@ def test_finished_work_is_kept_when_the_server_fails(
     managed.fail(1, reply, "POST", "/score", after=2)
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
-    assert b"The predictions of rows 1 to 200 are printed." in done.stderr
-    assert done.stderr.count(b"\n") == 1
+    assert "The predictions of rows 1 to 200 are printed." in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_who_waits_sees_how_far_it_is(server: Server, rows: Path):
@@ -208,7 +201,7 @@ def test_a_busy_endpoint_is_asked_again(managed: HttpsServer, rows: Path, tmp_pa
     managed.fail(2, Reply(429, None, {"Retry-After": "0"}), "POST", "/score")
     managed.fail(2, as_azure_answers(Reply(503, None, {"Retry-After": "0"})), "POST", "/score")
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
-    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, b"", 442)
+    assert (done.returncode, done.stderr, len(done.stdout.splitlines())) == (0, "", 442)
 
 
 def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
@@ -222,8 +215,8 @@ def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
         env=managed_env(tmp_path) | {"KEY": "other-key"},
     )
     assert done.returncode == 1
-    assert b"check the key or the token" in done.stderr
-    assert b"other-key" not in done.stderr
+    assert "check the key or the token" in done.stderr
+    assert "other-key" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -240,11 +233,7 @@ def test_a_wrong_key_is_told(managed: HttpsServer, rows: Path, tmp_path: Path):
 )
 def test_wrong_use_is_told(rows: Path, words: tuple[str, ...], key: str | None, said: str):
     """Status is 2 before anything is sent; the command line takes no key."""
-    command = [str(MLOPS), "score", *words, str(rows)]
-    env = os.environ | ({"KEY": key} if key else {})
-    done = subprocess.run(
-        command, check=False, capture_output=True, text=True, env=env, timeout=PATIENCE
-    )
+    done = run(MLOPS, "score", *words, rows, env=os.environ | ({"KEY": key} if key else {}))
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())
     assert "two" not in done.stderr
@@ -256,4 +245,4 @@ def test_files_that_can_not_be_sent_are_told(tmp_path: Path):
     (tmp_path / "rows.txt").write_text("x")
     done = score("--url", "http://localhost", tmp_path / "rows.txt")
     assert done.returncode == 1
-    assert b".jsonl" in done.stderr
+    assert ".jsonl" in done.stderr

@@ -15,7 +15,8 @@ import pytest
 from sklearn.preprocessing import FunctionTransformer
 
 import support
-from blackbox.server import BARE, PATIENCE, Server, serving
+from blackbox.server import BARE, Server, serving
+from template import run
 
 pytestmark = pytest.mark.any_worker
 
@@ -24,8 +25,7 @@ ESTIMATOR, FRAME = support.codes()
 
 
 def mlops(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [str(MLOPS), *map(str, words)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=PATIENCE)
+    return run(MLOPS, *words)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 import support
 from blackbox.server import REPOSITORY, Server
-from blackbox.template import Started
+from template import Started
 
 pytestmark = pytest.mark.any_worker
 

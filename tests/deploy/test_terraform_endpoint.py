@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from arm.azure import Credential, azure, cloud_options
-from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from deploy.checkout import REPOSITORY
 from terraform.module import INFRASTRUCTURE, Module
 

@@ -19,7 +19,7 @@ import yaml
 from arm.autoscale import SETTINGS, setting
 from arm.azure import Credential, azure, cloud_options
 from arm.https import HttpsServer, Reply, Request
-from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
+from arm.resource_manager import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from deploy.checkout import REPOSITORY
 from terraform.module import INFRASTRUCTURE, Module
 

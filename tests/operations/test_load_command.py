@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,44 +10,34 @@ from pathlib import Path
 import orjson
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from blackbox.managed import KEY, managed, managed_env
 from blackbox.server import ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 from blackbox.test_metrics import scraped
+from mlops.cli import main
+from mlops.load import overload
 from mlops.load.mix import RequestKind
+from template import COMMAND, Forked
 
-MLOPS = [sys.executable, "-m", "mlops"]
 GENEROUS = ("--p95-ms", "1e6", "--p99-ms", "1e6")
 """No test depends on how long it took."""
-ENV = os.environ | {"PYTHONPATH": str(REPOSITORY)}
 
 
-def load(url: str, model: Path, out: Path, *words: str, **env: str) -> subprocess.Popen[str]:
-    command = [
-        *MLOPS,
-        "load",
-        url,
-        "--model-dir",
-        str(model),
-        "--out",
-        str(out),
-        "--connections",
-        "20",
-        *words,
-    ]
-    return subprocess.Popen(
-        command,
-        env=ENV | env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+def load(url: str, model: Path, out: Path, *words: str, **env: str) -> Forked:
+    options = ["--model-dir", str(model), "--out", str(out), "--connections", "20"]
+    return Forked(
+        ["-m", "mlops", "load", url, *options, *words],
+        cwd=REPOSITORY,
+        env=os.environ | env,
+        output=out.with_name(f"{out.name}.log"),
+        imported=COMMAND,
     )
 
 
-def ended(process: subprocess.Popen[str]) -> str:
-    output, _ = process.communicate(timeout=PATIENCE)
-    return output
+def ended(process: Forked) -> str:
+    process.wait(timeout=PATIENCE)
+    return process.output.read_text()
 
 
 def requests_of(out: Path) -> list[dict[str, str]]:
@@ -191,12 +179,16 @@ def test_no_load_goes_on_without_whoever_asked_for_it(
     until(lambda: not generator.is_running(), "the generator has ended")
 
 
-def test_goodput_is_drawn_over_offered_load(server: Server, demo_model: Path, tmp_path: Path):
+def test_goodput_is_drawn_over_offered_load(
+    server: Server, demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """The capacity is measured first. The picture and its figures are all that is written."""
-    process = load(server.url, demo_model, tmp_path, "--open", "0.5,1.5")
-    output = ended(process)
-    assert process.returncode == 0, output
-    assert [line.split(" times, ")[0] for line in output.splitlines()[:2]] == ["0.5", "1.5"]
+    for name, seconds in {"CAPACITY_S": 1.0, "LOAD_S": 2.0, "REST_S": 0.2}.items():
+        monkeypatch.setattr(overload, name, seconds)
+    words = ["--model-dir", str(demo_model), "--out", str(tmp_path), "--open", "0.5,1.5"]
+    done = CliRunner().invoke(main, ["load", server.url, *words])
+    assert done.exit_code == 0, done.output
+    assert [line.split(" times, ")[0] for line in done.output.splitlines()[:2]] == ["0.5", "1.5"]
     assert {file.name for file in tmp_path.iterdir()} == {"goodput.svg", "goodput.json"}
     figures = orjson.loads((tmp_path / "goodput.json").read_bytes())
     half, _ = figures["loads"]

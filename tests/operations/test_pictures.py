@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from blackbox.browser import DESKTOP, PHONE, browsing
+from blackbox.browser import DESKTOP, PHONE, browsing, chromium
 from blackbox.server import ONE_WORKER, serving, until
 from blackbox.test_metrics import scraped
 from operations.test_load_command import ended, load
@@ -34,9 +34,12 @@ def show(request: pytest.FixtureRequest, tmp_path: Path) -> Show:
 def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
     """The dashboard and the report draw lines, on a desktop and on a phone in the dark; no page is
     too wide."""
-    with serving(demo_model, tmp_path, **ONE_WORKER, SCORING_DASHBOARD="true") as server:
+    with (
+        chromium() as browser,
+        serving(demo_model, tmp_path, **ONE_WORKER, SCORING_DASHBOARD="true") as server,
+    ):
         process = load(server.url, demo_model, tmp_path, *show.load)
-        with browsing(server.url) as (page, complaints):
+        with browsing(browser, server.url) as (page, complaints):
             page.goto(f"{server.url}/dashboard")
             until(lambda: scraped(server)["scoring_requests_total", "ok"] > 50, "it is under way")
             page.wait_for_timeout(show.pause_ms)
@@ -56,8 +59,8 @@ def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
             assert not complaints, complaints
         output = ended(process)
         assert process.returncode == 0, output
-    with browsing(f"file://{tmp_path}") as (page, complaints):
-        page.goto(f"file://{tmp_path}/report.html")
-        assert page.evaluate("document.documentElement.scrollWidth") == DESKTOP["width"]
-        page.screenshot(path=show.folder / "load.png", full_page=True)
-        assert not complaints, complaints
+        with browsing(browser, f"file://{tmp_path}") as (page, complaints):
+            page.goto(f"file://{tmp_path}/report.html")
+            assert page.evaluate("document.documentElement.scrollWidth") == DESKTOP["width"]
+            page.screenshot(path=show.folder / "load.png", full_page=True)
+            assert not complaints, complaints

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 import support
-from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
+from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from blackbox.server import needs
 from mlops.cli import main
 from pipelines import steps

@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +14,13 @@ import pytest
 from mlops.endpoint import Traffic, direct
 from mlops.rehearsal.greens import GREENS, artifact, data
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage
-from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse
+from mlops.rehearsal.rehearsal import NEW, OLD, RULES, rehearse, set_up
 from mlops.rollout import progress, report
 from mlops.rollout.compare_command import say_comparison
 from mlops.rollout.journal import Journal
 from mlops.rollout.questions import Questions
+from places import REPOSITORY
+from template import COMMAND, Forked
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,10 +31,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("rehearsal")
 
 
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """The endpoint that all rehearsals of this module share."""
+    with stage() as made:
+        yield made
+
+
 @pytest.mark.parametrize("green", GREENS)
-def test_each_green_ends_as_it_must(green: str, folder: Path):
+def test_each_green_ends_as_it_must(green: str, url: str, folder: Path):
     """No more clients fail than the share of the traffic that the step gives the new deployment."""
-    done = rehearse(green, folder, progress.follow)
+    done = rehearse(green, url, folder, progress.follow)
     assert not done.problems
     page = folder / f"{green}.html"
     report.write(Journal(done.journal).last(), page, RULES.slo)
@@ -44,24 +51,14 @@ def test_each_green_ends_as_it_must(green: str, folder: Path):
     ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
 
 
-@pytest.fixture(scope="module")
-def endpoint(folder: Path) -> Iterator[LocalEndpoint]:
-    """An endpoint with two good deployments, blue with all traffic."""
-    good = artifact(folder / "models", GREENS["good"])
-    place = folder / "stage"
-    place.mkdir()
-    with stage(place) as url:
-        made = LocalEndpoint(url, {OLD: good, NEW: good})
-        made.deploy(OLD)
-        made.deploy(NEW)
-        direct(made, Traffic({OLD: 100}))
-        yield made
-
-
 def test_two_deployments_are_compared(
-    endpoint: LocalEndpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    url: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """The comparison has a table and a picture."""
+    good = artifact(folder / "models", GREENS["good"])
+    endpoint = LocalEndpoint(url, {OLD: good, NEW: good}, tmp_path)
+    set_up(endpoint)
+    endpoint.deploy(NEW)
     since = time.time()
     direct(endpoint, Traffic({OLD: 50, NEW: 50}))
     row = orjson.dumps({"data": data()[0].iloc[:1].to_numpy().tolist()})
@@ -69,28 +66,29 @@ def test_two_deployments_are_compared(
         endpoint.score(row)
     rows = data()[0].head(50).to_numpy().tolist()
     say_comparison(endpoint, OLD, NEW, since, Questions(rows=rows), tmp_path)
-    direct(endpoint, Traffic({OLD: 100}))
     out = capsys.readouterr().out
     assert "predictions that differ, %" in out
     ElementTree.parse(tmp_path / "rehearsal-blue-green.svg")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_puts_the_traffic_back(folder: Path, number: signal.Signals):
+def test_an_interrupt_puts_the_traffic_back(folder: Path, tmp_path: Path, number: signal.Signals):
     """The command says so, and exits with a status that a pipeline sees."""
     journal = folder / "good" / "journal.jsonl"
     journal.unlink(missing_ok=True)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mlops", "rehearse", "good", "--out", str(folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+    output = tmp_path / "output"
+    process = Forked(
+        ["-m", "mlops", "rehearse", "good", "--out", str(folder)],
+        cwd=REPOSITORY,
+        env=os.environ,
+        output=output,
+        imported=COMMAND,
     )
-    assert process.stdout is not None
-    live = next(line for line in process.stdout if f"{OLD} 90 %, {NEW} 10 %" in line)
+    while f"{OLD} 90 %, {NEW} 10 %" not in output.read_text():
+        assert process.poll() is None, output.read_text()
+        time.sleep(0.05)
     os.killpg(process.pid, number)
-    told, _ = process.communicate()
-    assert process.returncode == 1, live + told
-    assert f"interrupted by {number.name}" in told
+    assert process.wait() == 1, output.read_text()
+    assert f"interrupted by {number.name}" in output.read_text()
     ended = Journal(journal).last()[-1]
     assert (ended["event"], ended["outcome"]) == ("ended", "interrupted")

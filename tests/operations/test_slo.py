@@ -23,6 +23,7 @@ from mlops.soak.faults import KILLED, PHASES
 from mlops.soak.soak import Soaked
 from mlops.soak.table import BEGIN, END, table, write
 from places import REPOSITORY
+from template import run
 
 RATE, PHASE_S = 40, 2
 
@@ -33,8 +34,7 @@ def test_no_fault_costs_a_request(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)
-    command = [sys.executable, "-m", "mlops", "slo", *map(str, words)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY)
+    done = run("-m", "mlops", "slo", *words)
     assert "Traceback" not in done.stderr, done.stderr
     with (tmp_path / "requests.csv").open() as file:
         asked = list(csv.DictReader(file))

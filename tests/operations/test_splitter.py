@@ -60,13 +60,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
         name: DeployedModel(support.scripted(folder / name, kind), environment)
         for name, kind in kinds.items()
     } | {"broken": DeployedModel(folder / "nowhere")}
-    with stage(folder) as url:
+    with stage() as url:
         (process,) = [
             each
             for each in psutil.Process().children()
             if "mlops.rehearsal.stage" in each.cmdline()
         ]
-        yield Rehearsed(LocalEndpoint(url, artifacts), process)
+        yield Rehearsed(LocalEndpoint(url, artifacts, folder), process)
 
 
 @pytest.fixture
@@ -226,8 +226,8 @@ def test_nothing_is_left_of_a_stage_that_is_killed(tmp_path: Path):
             support.scripted(tmp_path / "model", "Steady"), {"PYTHONPATH": str(support.MODELS)}
         )
     }
-    with stage(tmp_path) as url:
-        endpoint = LocalEndpoint(url, artifacts)
+    with stage() as url:
+        endpoint = LocalEndpoint(url, artifacts, tmp_path)
         endpoint.deploy(OLD)
         process = max(psutil.Process().children(), key=lambda each: each.create_time())
         below = process.children(recursive=True)

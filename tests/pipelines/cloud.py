@@ -19,7 +19,7 @@ import trustme
 from arm.azure import Azure, azure
 from arm.https import HttpsServer, Reply, Request
 from arm.proxy import proxy
-from arm.workspace import PREFIX, SUBSCRIPTION, WORKSPACE
+from arm.resource_manager import PREFIX, SUBSCRIPTION, WORKSPACE
 from azureml_scoring.errors import ClientError
 from azureml_scoring.models import loading as models
 from azureml_scoring.models.golden_check import NO_LIMITS

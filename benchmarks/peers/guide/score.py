@@ -1,7 +1,8 @@
 """A Microsoft-style scoring script: ``init()`` loads a pickle with joblib, ``run()`` parses JSON
 and calls ``predict``.
 
-It joins the sketches of the guide that this project was built to, and adds nothing.
+It joins the sketches of the guide that this project was built to, and adds nothing but the
+DataFrame that a model of named columns needs.
 """
 
 import json
@@ -38,7 +39,13 @@ def run(request_body: str) -> str:
     start = time.time()
     request_id = f"{int(start * 1000)}-{REQUEST_COUNT}"
     _validate_input(request_body)
-    inputs = np.array(json.loads(request_body)["data"])
+    document = json.loads(request_body)
+    if "columns" in document:
+        import pandas as pd  # only models of named columns pay for it
+
+        inputs = pd.DataFrame(document["data"], columns=document["columns"])
+    else:
+        inputs = np.array(document["data"])
     predictions = model.predict(inputs).tolist()
     inference_duration = time.time() - start
     logger.info(f"Request {request_id} completed in {inference_duration * 1000:.2f}ms")

@@ -17,9 +17,9 @@ from azureml_scoring.inputs.column import Column, column
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
 
-Container = Literal["array", "frame", "list"]
-"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of
-texts (for a vectorizer)."""
+Container = Literal["array", "frame", "list", "series"]
+"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or texts alone, as
+a plain list (for a vectorizer) or a pandas Series (for a function of the author's before one)."""
 
 METHODS = (
     "predict",
@@ -89,6 +89,8 @@ class Contract:
             "features": [
                 {"name": f.name, "dtype": f.dtype, "missing": f.missing}
                 | ({"categories": list(f.categories)} if f.categories else {})
+                | ({"unseen": True} if f.unseen else {})
+                | ({"unit": f.unit} if f.unit != "ns" else {})
                 for f in self.features
             ],
         }

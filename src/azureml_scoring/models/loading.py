@@ -26,7 +26,7 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
-from azureml_scoring.models.joint_rows import joint_rows
+from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows
 from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
@@ -62,11 +62,16 @@ def load(settings: Settings) -> Model:
     predict = threads.limited(Predictor(estimator, contract))
     started = time.perf_counter()
     with startup_error_when("it was tried"):
+        alone = packaged is not None and packaged.origin is not None
+        if alone:
+            compiled, quick = open_compiled(source, estimator, predict, settings)
+            predict = compiled or predict
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
         proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
-        compiled, quick = open_compiled(source, predict, settings)
+        if not alone:
+            compiled, quick = open_compiled(source, estimator, predict, settings)
         if compiled:
             predict = threads.limited(compiled)
         concurrency = None if quick else _try(predict, X, contract, settings)
@@ -78,6 +83,7 @@ def load(settings: Settings) -> Model:
         contract.methods,
         setting=settings.scoring_micro_batch_rows,
         concurrency=concurrency,
+        one_engine=compiled.one_engine if compiled else MAX_JOINT_ROWS,
     )
     return Model(
         name=source.name,
@@ -110,7 +116,8 @@ def _warm_up(
     Raises StartupError where it answers none, or not as at packaging.
     """
     if packaged := source.manifest:
-        golden_check.check(packaged, predict)
+        if not packaged.origin:  # else its compiled form has been checked when it was opened
+            golden_check.check(packaged, predict)
         if not packaged.golden_answers:  # its answers differ from call to call
             warm_up.first_answered(contract, predict, packaged.golden_rows)
         return packaged.golden_rows

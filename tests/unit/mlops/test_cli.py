@@ -26,12 +26,23 @@ def test_help_lists_the_commands():
 
 def test_a_command_imports_only_the_libraries_that_it_needs():
     """Other libraries are not imported; scikit-learn alone takes a second."""
+    assert not {"sklearn", "pandas", "scipy", "joblib"} & imported_by("serve", "-h")
+
+
+def test_the_list_of_commands_imports_no_large_library():
+    """Each command imports a large library when it is called."""
+    slow = {"sklearn", "pandas", "scipy.stats", "matplotlib", "joblib", "azure.ai.ml", "onnx"}
+    assert not slow & imported_by("--help")
+
+
+def imported_by(*words: str) -> set[str]:
+    """Return the modules that a command has imported once it has ended."""
     code = (
         "import sys; from mlops.cli import main; "
-        "main(['serve', '-h'], standalone_mode=False); print(*sys.modules)"
+        f"main({[*words]}, standalone_mode=False); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"sklearn", "pandas", "scipy"} & {*done.stdout.split()}
+    return {*done.stdout.split()}
 
 
 @pytest.mark.parametrize("command", ["demo", "example", "package", "serve"])

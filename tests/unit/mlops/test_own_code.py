@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from places import SRC
+from template import run
 
 pytestmark = pytest.mark.slow
 
@@ -49,14 +50,7 @@ except StartupError as error:
 def python(
     *words: str | Path, cwd: Path, path: str | Path = ""
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=cwd,
-        env=os.environ | {"PYTHONPATH": str(path), "PYTHONDONTWRITEBYTECODE": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run(*words, cwd=cwd, env=os.environ | {"PYTHONPATH": str(path)})
 
 
 def package(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:

@@ -15,9 +15,10 @@ from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
+from mlops.rows_request import RowsRequest
 from mlops.score import predictions_of
 from mlops.score_refused import ScoreRefused, refusal_of
-from mlops.score_rows import RowsRequest, batches
+from mlops.score_rows import batches
 from validation import validate
 
 ROWS = st.lists(

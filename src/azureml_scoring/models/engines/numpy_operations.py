@@ -28,9 +28,11 @@ ELEMENTWISE: dict[str, Function] = {
     "Add": np.add,
     "Cos": np.cos,
     "Div": np.divide,
+    "Equal": np.equal,
     "Exp": np.exp,
     "Greater": np.greater,
     "GreaterOrEqual": np.greater_equal,
+    "Identity": lambda x: x,
     "IsNaN": np.isnan,
     "Log": np.log,
     "Mul": np.multiply,
@@ -69,6 +71,9 @@ def numpy_function(  # noqa: PLR0911 one for each operation
             return lambda x: x.astype(dtype, copy=False)
         case "Concat":
             return lambda *parts: np.concatenate(parts, axis=axis)
+        case "Gather" if known[0] is not None and not axis:
+            table = known[0]
+            return lambda _, places: table[places]
         case "MatMul" if known[1] is not None and known[1].ndim == 2:
             return np.dot  # as matmul for matrices, in a third of the time
         case "ReduceSum" if second:

@@ -7,6 +7,7 @@ nothing: it may be a class from outside, with any attributes.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,7 @@ def _features_of(part: Part) -> list[Feature]:
 
 
 def _of_booster(feature: Feature) -> Feature:
-    return Feature(
-        None, NUMBER if feature.numeric else feature.dtype, categories=feature.categories
-    )
+    return replace(feature, dtype=NUMBER if feature.numeric else feature.dtype, missing=False)
 
 
 def _of_attributes(part: Any, count: int) -> list[Feature]:
@@ -122,7 +121,8 @@ def _of_histogram(part: Any, preprocessor: Any) -> list[Feature]:
     if part.categorical_features != "from_dtype":
         return categories
     return [
-        Feature(None, CATEGORY, categories=f.categories) if f.categories else f for f in categories
+        Feature(None, CATEGORY, categories=f.categories, unseen=True) if f.categories else f
+        for f in categories
     ]
 
 
@@ -162,7 +162,8 @@ def _merged(one: Feature, other: Feature) -> Feature:
         return max(one, other, key=_rank)
     # A calibration's folds may each have met other categories.
     known = tuple(dict.fromkeys(one.categories + other.categories))
-    return Feature(None, one.dtype if one.dtype == other.dtype else ANY, categories=known)
+    dtype = one.dtype if one.dtype == other.dtype else ANY
+    return Feature(None, dtype, categories=known, unseen=one.unseen and other.unseen)
 
 
 def _rank(feature: Feature) -> tuple[bool, bool, bool]:

@@ -142,6 +142,8 @@ def first_step(estimator: Any) -> Any:
 
 def takes_texts(estimator: Any) -> bool:
     """True for an estimator that takes a list of texts in place of a table, like a vectorizer."""
+    if united := getattr(first_step(estimator), "transformer_list", None):
+        return any(takes_texts(transformer) for _, transformer in united)
     tags = _input_tags(estimator)
     return bool(tags and tags.string and not tags.two_d_array)
 

@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from azureml_scoring.errors import ModelFailed, ModelRefusedInput
+from azureml_scoring.errors import ModelFailed, ModelRefusedInput, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
@@ -32,9 +32,9 @@ machine is broken."""
 BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise their own exceptions in place of those."""
 
-VALUE_TYPES = {str: str, bool: bool}
-"""Types told apart in columns of any dtype; all other values are numbers or missing, which count as
-numbers."""
+VALUE_TYPES = {str: str, bool: bool, int: int}
+"""Types told apart in columns of any dtype; all other values are fractions or missing, which count
+as such. Among fractions 7 would be 7.0, which is another text."""
 
 
 class Predictor:
@@ -70,7 +70,7 @@ class Predictor:
             # A request has one slot, and starting threads for n_jobs takes longer than they save.
             with joblib.parallel_config(backend="sequential"):
                 answers = per_row(getattr(self._estimator, batch.method)(self.model_input(batch.X)))
-        except ModelFailed:
+        except ScoringError:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
             if not _refuses(error):
@@ -105,7 +105,8 @@ class Predictor:
             return self._with_objects(X) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
-        return self._frame(X)
+        frame = self._frame(X)
+        return frame if self._contract.container == "frame" else frame.iloc[:, 0]
 
     def _frame(self, X: np.ndarray) -> Any:
         import pandas as pd  # only models fitted on a DataFrame pay for it
@@ -162,9 +163,12 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     Whole numbers and booleans with missing values get the dtype that pandas gives them.
     """
     if feature.dtype == CATEGORY:
-        return pd.Categorical(values, categories=list(feature.categories))
+        # Values that the fit did not have come after its own, whose order counts.
+        present = [value for value in values.tolist() if value is not None]
+        known = list(dict.fromkeys([*feature.categories, *present]))
+        return pd.Categorical(values, categories=known)
     if feature.dtype == DATETIME:
-        return values.astype("datetime64[ns]")
+        return values.astype(f"datetime64[{feature.unit}]")
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)

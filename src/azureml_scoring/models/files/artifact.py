@@ -48,7 +48,7 @@ def find(settings: Settings) -> Artifact:
         raise StartupError(
             f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
         ) from None
-    if kind := other_format(place.file):
+    if not place.manifest and (kind := other_format(place.file)):
         raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)
     packaged = place.manifest

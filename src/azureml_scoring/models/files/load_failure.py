@@ -32,10 +32,10 @@ VERSION_PATTERN = re.compile(
 this text, followed by their version."""
 
 OF_THE_SAME_NAME = (
-    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan",
-    "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk",
-    "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub", "spacy",
-    "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
+    "catboost", "category_encoders", "cloudpickle", "dask", "econml", "feature_engine", "gensim",
+    "hdbscan", "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend",
+    "ngboost", "nltk", "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub",
+    "spacy", "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
 )  # fmt: skip
 PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
     "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn",
@@ -63,7 +63,7 @@ def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
 
 
 def _of_bytes(error: BaseException, file: Path) -> str | None:
-    start = _start(file)
+    start = first_bytes(file)
     if start.startswith(LFS_POINTER):
         return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
     if _damaged(error) or _incomplete(file, start):
@@ -171,23 +171,27 @@ def way_out(file: Path, saved: dict[str, str]) -> str | None:
     None if the versions are the same, or not known.
     """
     version, running = (
-        saved.get("scikit-learn") or _saved_version(file),
+        saved.get("scikit-learn") or saved_version(file),
         running_versions()["scikit-learn"],
     )
     if version in (None, running):
         return None
-    again = (
+    install = f", install scikit-learn {version}" if is_served(version) else ""
+    return (
         f"it was saved with scikit-learn {version} and {running} runs here: train and save it "
-        f"again with {running}"
+        f"again with {running}{install}, or package it with `mlops package --isolated`, after "
+        f"which the service needs only its compiled form"
     )
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SERVED:
-        return f"{again}, for no version that serves here reads it"
-    return f"{again}, or install scikit-learn {version}"
 
 
-def _saved_version(file: Path) -> str | None:
+def is_served(version: str) -> bool:
+    """Return whether a service can run with this scikit-learn."""
+    return tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_SERVED
+
+
+def saved_version(file: Path) -> str | None:
     """Read scikit-learn's version off a pickle without loading it."""
-    match = VERSION_PATTERN.search(_start(file))
+    match = VERSION_PATTERN.search(first_bytes(file))
     return match[1].decode() if match else None
 
 
@@ -213,7 +217,7 @@ def _incomplete(file: Path, start: bytes) -> bool:
     return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 
-def _start(file: Path) -> bytes:
+def first_bytes(file: Path) -> bytes:
     """Read a file's start, decompressed if joblib compressed it."""
     start = b""
     with suppress(OSError), file.open("rb") as opened:

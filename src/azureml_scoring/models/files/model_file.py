@@ -17,6 +17,7 @@ import joblib
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.boosters import native_file
 from azureml_scoring.models.files import load_failure, own_modules, requirements
+from azureml_scoring.models.files.absent_estimator import AbsentEstimator
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.file_formats import booster_library
 from azureml_scoring.models.files.manifest import version_skew
@@ -86,6 +87,8 @@ def _open(path: Path) -> BufferedReader:
 
 def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequence[Any]) -> Any:
     path = artifact.file
+    if artifact.manifest and (origin := artifact.manifest.origin):
+        return AbsentEstimator(f"of scikit-learn {origin.packages.get('scikit-learn')}")
     if library := booster_library(path):
         known = classes or (artifact.manifest.classes if artifact.manifest else ())
         try:

@@ -19,8 +19,8 @@ from azure.monitor.query import LogsQueryClient
 
 from arm.azure import Credential, azure, cloud_options
 from arm.https import Reply
+from arm.resource_manager import GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import DEPLOYMENT, LOG_WORKSPACE, Setting, create
-from arm.workspace import GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.endpoint import Traffic, direct
 from mlops.rollout.azure_autoscale import resource_manager
 from mlops.rollout.azure_endpoint import AzureEndpoint

@@ -9,8 +9,8 @@ import pytest
 
 from arm.autoscale import setting
 from arm.https import Reply
+from arm.resource_manager import AT_ONCE, PREFIX
 from arm.setting import BLUE, GREEN, Setting, refusal
-from arm.workspace import AT_ONCE, PREFIX
 from mlops.endpoint import Traffic, direct
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from arm.https import Reply
+from arm.resource_manager import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, LOG_WORKSPACE, Setting, refusal
-from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from mlops.endpoint import Endpoint, State, Traffic, direct
 from mlops.rollout.azure_endpoint import connect
 

@@ -9,8 +9,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from arm.https import DROP, Reply
+from arm.resource_manager import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
 from arm.setting import BLUE, ENDPOINT, GREEN, Setting, refusal
-from arm.workspace import AT_ONCE, GROUP, SUBSCRIPTION, WORKSPACE
 from mlops.endpoint import State, Traffic, direct
 
 pytestmark = pytest.mark.slow
@@ -62,7 +62,7 @@ def test_a_connection_that_drops_does_no_harm(here: Setting, method: str, path: 
 def test_another_operation_in_progress_is_waited_out(here: Setting):
     """A colleague's update of the endpoint, for one."""
     here.endpoint.deploy("blue")
-    here.azure.workspace.duration = 20
+    here.azure.workspace.operations.duration = 20
     poller = here.endpoint._ml.online_endpoints.begin_create_or_update(here.endpoint._get())
     direct(here.endpoint, Traffic({"blue": 100}))
     assert here.endpoint.traffic() == Traffic({"blue": 100})
@@ -78,7 +78,7 @@ def test_patience_has_an_end(here: Setting):
 
 def test_an_operation_without_end_is_given_up(here: Setting):
     """It goes on in Azure, which the sentence says."""
-    here.azure.workspace.duration = 10**9
+    here.azure.workspace.operations.duration = 10**9
     assert "and goes on" in refusal(lambda: here.another(patience_s=0.1).deploy("green"))
 
 
@@ -165,7 +165,7 @@ def test_a_deployment_that_azure_refuses_is_told_with_advice(
 
 def test_a_name_that_is_taken_is_told(here: Setting):
     """Names are unique in a region, over all of Azure's customers."""
-    here.azure.workspace.taken.add("other")
+    here.azure.workspace.online.taken.add("other")
     file = here.folder / "endpoint.yml"
     assert "choose a name of your own" in refusal(lambda: here.another("other").create(file))
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from arm.https import Reply
+from arm.resource_manager import WORKSPACE
 from arm.setting import LOG_WORKSPACE, Setting, refusal
-from arm.workspace import WORKSPACE
 from mlops.endpoint import Observation, State
 
 

@@ -14,8 +14,8 @@ from azure.core.exceptions import ClientAuthenticationError
 import support
 from arm.https import DROP, Reply
 from arm.models import CONTAINER, HOST, STORE
+from arm.resource_manager import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from arm.setting import BLUE, DEPLOYMENT, Setting, refusal
-from arm.workspace import GROUP, PREFIX, SUBSCRIPTION, WORKSPACE
 from azureml_scoring.models.files.manifest import FILE_NAME, Manifest
 from mlops.rollout.azure_models import connect
 from mlops.rollout.model_reference import Registered, moves, registered

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from arm.https import Request
+from arm.resource_manager import PREFIX
 from arm.rollout import roll_out
 from arm.setting import BLUE, DEPLOYMENT, ENDPOINT, Setting
-from arm.workspace import PREFIX
 from mlops.cli import main
 from mlops.endpoint import EndpointError, Source, State, Status, Traffic, direct
 from mlops.rollout import azure_endpoint, targets
@@ -167,7 +167,7 @@ def test_a_change_that_is_under_way_is_waited_for(
         "location": held["location"],
         "properties": {**held["properties"], "traffic": {"blue": 50, "green": 50}},
     }
-    live.azure.workspace.duration = 5
+    live.azure.workspace.operations.duration = 5
     request = Request(
         "PUT",
         PREFIX + ENDPOINT,
@@ -176,7 +176,7 @@ def test_a_change_that_is_under_way_is_waited_for(
         json.dumps(sent | {"tags": made.on({})}).encode(),
     )
     assert live.azure(request).status == 200
-    live.azure.workspace.duration = 2
+    live.azure.workspace.operations.duration = 2
     assert live.azure.workspace.endpoints["credit"]["properties"]["provisioningState"] == "Updating"
     status, told = roll_back()
     assert status == 0

@@ -49,7 +49,7 @@ def test_a_regenerated_key_is_fetched_anew(here: Setting):
     here.endpoint.deploy("blue")
     here.azure.models["blue"] = lambda _: Reply(200, [])
     here.endpoint.score(b"[]", "blue")
-    here.azure.workspace.keys["primaryKey"] = "key-3"
+    here.azure.workspace.online.keys["primaryKey"] = "key-3"
     assert here.endpoint.score(b"[]", "blue").status == 200
     assert len(here.server.sent("POST", "/listKeys")) == 2
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from arm.resource_manager import GROUP, SUBSCRIPTION
 from arm.setting import ENDPOINT, Setting, both, refusal
-from arm.workspace import GROUP, SUBSCRIPTION
 from examples import at_most
 from mlops.endpoint import Traffic, direct
 
