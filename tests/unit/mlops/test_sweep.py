@@ -48,6 +48,14 @@ PART = (
 )
 """Those of each test run."""
 
+NAMES = {
+    "booster": "its own booster",
+    "estimator": "scikit-learn",
+    "numpy": "numpy",
+    "onnxruntime": "ONNX Runtime",
+}
+"""Of what computes, in the docs."""
+
 PAGE = REPOSITORY / "docs/sweep.md"
 
 
@@ -132,8 +140,10 @@ def _computed(folder: Path, told: list[str]) -> str:
     """Return what computes the answers, or why nothing compiled does."""
     compiled = json.loads((folder / "manifest.json").read_text())["onnx"]
     if compiled:
-        proof = compiled["parity"]
-        by = "numpy" if compiled["numpy"] else "ONNX Runtime"
+        race, proof = compiled["race"], compiled["parity"]
+        by = NAMES[race["small"]]
+        if race["large"] != race["small"]:
+            by += f" (from {race['large_from']} rows {NAMES[race['large']]})"
         return (
             f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; "
             f"{proof['rows']:,} answers compared"
