@@ -122,7 +122,10 @@ def written(lines: list[Swept]) -> str:
         f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} "
         f"answered differently.**\n"
     )
-    staying = "".join(f"- {', '.join(names)}: {why}\n" for why, names in STAYING.items())
+    staying = "".join(
+        textwrap.fill(f"- {', '.join(names)}: {why}", 100, subsequent_indent="  ") + "\n"
+        for why, names in STAYING.items()
+    )
     others = "".join(f"- {line.name}: {line.computed}\n" for line in lines if not line.codes)
     return (
         f"{INTRODUCTION}{summary}{HEAD}{''.join(map(_line, swept))}\n"
