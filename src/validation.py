@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.errors import UnknownForm, WrongShape
-from azureml_scoring.inputs import csv_body, payload, tensors
+from azureml_scoring.inputs import csv_body, parameter, payload, tensors
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.column import BrokenRule
 from azureml_scoring.inputs.contract import Contract
@@ -35,7 +35,8 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
     if contract.numeric and media_type == JSON:
         parsed = numbers(body, len(contract.features), limits)
         if parsed and (cast := contract.number_columns.cast(parsed[0])) is not None:
-            return Batch(cast, method_of(contract, parsed[1]))
+            params = parameter.defaults(contract.parameters)
+            return Batch(cast, method_of(contract, parsed[1]), params)
     try:
         table, options = PARSERS[media_type](body, contract, limits)
     except (UnknownForm, WrongShape) as error:
@@ -43,9 +44,9 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
             raise
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
     method = method_of(contract, options.method, options.method_pointer)
-    options.check_params()
+    params = parameter.read(options.params, contract.parameters, options.params_pointer)
     matrix = _number_matrix(table, contract) if contract.numeric else None
-    return Batch(_matrix(table, contract) if matrix is None else matrix, method)
+    return Batch(_matrix(table, contract) if matrix is None else matrix, method, params)
 
 
 def _number_matrix(table: Table, contract: Contract) -> np.ndarray | None:

@@ -15,9 +15,11 @@ import support
 from azureml_scoring.errors import ScoringError, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.models.compiled_model import open_compiled
+from azureml_scoring.models.engines.column_tables import ColumnTables
+from azureml_scoring.models.engines.engines import Engines
 from azureml_scoring.models.engines.onnx_model import OnnxPredictor
-from azureml_scoring.models.files.artifact import find
+from azureml_scoring.models.engines.table_encoder import TableEncoder
+from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.predictions import non_finite, per_row
 from azureml_scoring.settings import Settings
@@ -38,6 +40,10 @@ class Left(Exception):
     """The compiled form leaves a row to the estimator."""
 
 
+def _leave(batch: Batch) -> list[Any]:
+    raise Left
+
+
 class PackagedAnswers:
     """A model that was packaged, and loaded with and without its compiled form.
 
@@ -56,21 +62,20 @@ class PackagedAnswers:
         reasons = [line.split("will answer: ")[1] for line in self._told if "no ONNX" in line]
         self.reason = reasons[0] if reasons else None
         self._plain = load(Settings(scoring_model_path=path, scoring_backend="sklearn"))
-        self._compiled = None if reasons else self._opened(path)
+        self._compiled = {} if reasons else self._opened(path)
 
-    def _opened(self, path: Path) -> OnnxPredictor:
-        """Return the compiled form, which raises Left for what it does not answer itself."""
-        settings, opening = Settings(scoring_model_path=path, scoring_backend="onnx"), True
-
-        def estimator(batch: Batch) -> list[Any]:
-            if opening:
-                return self._plain.predict(batch)
-            raise Left
-
-        compiled, _ = open_compiled(find(settings), estimator, settings)
-        assert compiled
-        opening = False
-        return compiled
+    def _opened(self, path: Path) -> dict[str, OnnxPredictor]:
+        """Return each proven engine. It raises Left for what it does not answer itself."""
+        model = Manifest.read(path).onnx
+        assert model
+        tables, encoder = model.tables, None
+        if tables:
+            encoder = TableEncoder(ColumnTables.of((path / tables).read_bytes(), tables))
+        engines = Engines(model, (path / model.file).read_bytes(), self._estimator)
+        return {
+            name: OnnxPredictor(model, engines.open(name), _leave, encoder)
+            for name in engines.proven
+        }
 
     def differences(self) -> Iterator[str]:
         """Yield where answers differ: of odd requests, and of rows of the sample's values."""
@@ -78,21 +83,18 @@ class PackagedAnswers:
         odd = self._odd_rows()
         for method in self._plain.contract.methods:
             yield from self._in_known_values(method)
-            if self._compiled and method in self._compiled.methods:
-                yield from self._compiled_or_not(self._compiled, method, odd)
+            for name, compiled in self._compiled.items():
+                if method in compiled.methods:
+                    differing = self._compiled_or_not(compiled, method, odd)
+                    yield from (f"{name}, {line}" for line in differing)
 
     def _odd_rows(self) -> list[np.ndarray]:
         """Return the rows that the contract accepts, as the model gets them."""
         accepted, contract = [], self._plain.contract
         for _, rows in requests(self._frame, ODD | ODD_TEXTS):
             with suppress(ScoringError):
-                accepted.append(
-                    validate(
-                        body_of(rows, self._plain.contract.methods[0]),
-                        self._plain.contract,
-                        Limits(),
-                    ).X
-                )
+                body = body_of(rows, contract.methods[0])
+                accepted.append(validate(body, contract, Limits()).X)
         return accepted
 
     def _compiled_or_not(

@@ -100,8 +100,11 @@ KINDS: dict[str, Kind] = {
     "int32": Kind(_as(_some(CODES), "int32"), number=True, few=True),
     "code": Kind(_some(CODES), number=True, few=True),
     "float code": Kind(_some(CODES + 0.5), number=True, few=True),
+    "uint8": Kind(_as(_some(np.array([0, 1, 7, 255])), "uint8"), number=True, few=True),
+    "id": Kind(_some(2**53 + np.arange(9)), number=True, few=True),
     "amount with gaps": Kind(_with_gaps(_amounts, dtype=float), number=True, gaps=True),
     "code with gaps": Kind(_with_gaps(_some(CODES), dtype=float), number=True, gaps=True, few=True),
+    "nullable amount": Kind(_with_gaps(_amounts, pd.NA, "Float64"), number=True, gaps=True),
     "nullable count": Kind(
         _with_gaps(_some(CODES), pd.NA, "Int64"), number=True, gaps=True, few=True
     ),

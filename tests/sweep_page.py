@@ -11,6 +11,9 @@ from odd_requests import ODD
 
 NUMBER = re.compile(r"\d[\d.,]*(e[+-]\d+)?")
 
+QUICKER = "it is quicker than its graph"
+"""Why a graph that was proven is not used."""
+
 
 @dataclass
 class Swept:
@@ -31,10 +34,50 @@ class Swept:
         """What must not change unnoticed; numbers in reasons may, from one machine to another."""
         if not self.codes:
             return "not packaged"
-        return "compiled" if self.compiled else NUMBER.sub("#", self.computed)
+        return "compiled" if self.compiled else _reason(self.computed)
 
 
-STAYING: dict[str, tuple[str, ...]] = {}
+STAYING: dict[str, tuple[str, ...]] = {
+    "each row is an equation of its own, solved step by step": (
+        "DictionaryLearning",
+        "LatentDirichletAllocation",
+        "MiniBatchDictionaryLearning",
+        "MiniBatchNMF",
+        "NMF",
+        "SparseCoder",
+    ),
+    "each row is compared with the rows of the fit; a graph would do the same work": (
+        "Isomap",
+        "KernelDensity",
+        "LabelPropagation",
+        "LabelSpreading",
+        "LocallyLinearEmbedding",
+        "RadiusNeighborsClassifier",
+        "RadiusNeighborsRegressor",
+        "RadiusNeighborsTransformer",
+    ),
+    "far from the sample its probabilities are rounding errors, which no other computation makes": (
+        "NearestCentroid",
+    ),
+    "each probability is an integral": ("GaussianProcessClassifier",),
+    "the answers differ each time": ("BernoulliRBM",),
+    "a Fourier transform": ("PolynomialCountSketch",),
+    "zeros have a formula of their own": ("AdditiveChi2Sampler",),
+    "one column, and rarely a model by itself; within CalibratedClassifierCV it is compiled": (
+        "IsotonicRegression",
+    ),
+    "it refuses codes that it does not know, and ONNX Runtime fails on them": ("CategoricalNB",),
+    "codes of several classifiers are compared; OneVsRestClassifier is compiled": (
+        "OutputCodeClassifier",
+    ),
+    "the words of a text are no few values of a column": (
+        "CountVectorizer",
+        "HashingVectorizer",
+        "TfidfVectorizer",
+        "words counted, logistic",
+        "words weighted, Ridge",
+    ),
+}
 """Why estimators stay with scikit-learn -> their names."""
 
 
@@ -64,6 +107,11 @@ HEAD = """
 """
 
 
+def _reason(computed: str) -> str:
+    """Return a reason without its numbers. A race may end one way or the other."""
+    return "compiled" if QUICKER in computed else NUMBER.sub("#", computed)
+
+
 def written(lines: list[Swept]) -> str:
     """Return the page."""
     swept = [line for line in lines if line.codes]
@@ -74,7 +122,10 @@ def written(lines: list[Swept]) -> str:
         f"**{len(swept)} models, {compiled} of them compiled; {total:,} requests, {differing} "
         f"answered differently.**\n"
     )
-    staying = "".join(f"- {', '.join(names)}: {why}\n" for why, names in STAYING.items())
+    staying = "".join(
+        textwrap.fill(f"- {', '.join(names)}: {why}", 100, subsequent_indent="  ") + "\n"
+        for why, names in STAYING.items()
+    )
     others = "".join(f"- {line.name}: {line.computed}\n" for line in lines if not line.codes)
     return (
         f"{INTRODUCTION}{summary}{HEAD}{''.join(map(_line, swept))}\n"
@@ -98,7 +149,7 @@ def states(page: str) -> dict[str, str]:
     for line in page.splitlines():
         if line.startswith("| ") and not line.startswith("| Model"):
             name, computed, faster, *_ = [cell.strip() for cell in line[1:].split(" | ")]
-            known[name] = "compiled" if faster else NUMBER.sub("#", computed)
+            known[name] = "compiled" if faster else _reason(computed)
     for line in page.partition("## What is not packaged")[2].splitlines():
         if line.startswith("- "):
             known[line[2:].partition(":")[0]] = "not packaged"

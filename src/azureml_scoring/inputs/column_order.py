@@ -30,6 +30,11 @@ def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> lis
     return [positions[name] for name in column_names(contract)]
 
 
+def absent_columns(columns: Collection[str], contract: Contract) -> list[str]:
+    """Return the optional columns of the model that are not among these."""
+    return [name for name in contract.optional if name not in columns]
+
+
 def order_by_place(width: int, contract: Contract, place: str, *, flat: bool) -> range:
     """Return the order of the fit, if the rows have its width. Raises WrongFeatures.
 

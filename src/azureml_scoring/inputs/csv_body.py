@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Sequence
 
 from azureml_scoring.errors import (
     EmptyBody,
@@ -55,10 +56,15 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
         lines if header is None else lines[1:], "", contract, limits, header, ""
     )
     values = [
-        cell_values(cells, feature)
+        cell_values(_texts(cells), feature)
         for cells, feature in zip(table.values, contract.features, strict=True)
     ]
     return Table(values, types_of(values), table.location), NO_OPTIONS
+
+
+def _texts(cells: Sequence[str | None]) -> Sequence[str]:
+    """Return a column's cells, empty ones for an optional column that is not there."""
+    return [cell or "" for cell in cells] if cells and cells[0] is None else cells  # type: ignore[return-value]
 
 
 def _lines(body: bytes, one_column: bool) -> list[list[str]]:

@@ -25,6 +25,7 @@ class Feature:
     missing: null is accepted.
     categories: values of the fit. If there are any, others are refused, unless ``unseen``.
     unseen: values are accepted that the fit did not have, of the categories' types.
+    optional: the column may be left out, which is null in each row.
     unit: of the ``datetime64`` that the model gets.
     """
 
@@ -34,6 +35,7 @@ class Feature:
     categories: tuple[Scalar, ...] = ()
     unseen: bool = False
     unit: Literal["s", "ms", "us", "ns"] = "ns"
+    optional: bool = False
 
     @property
     def numeric(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from azureml_scoring.errors import UnknownForm, UnknownMethod, UnknownParameter
+from azureml_scoring.errors import UnknownForm, UnknownMethod
 from azureml_scoring.inputs.contract import Contract
 
 PARAMS, GLOBAL_PARAMETERS = "params", "GlobalParameters"
@@ -42,13 +42,6 @@ class Options(NamedTuple):
         if method is not None:
             raise UnknownForm(f'Name the method once, beside "{params_key}" or in it.', pointer)
         return cls(params[METHOD], f"{pointer}/{METHOD}", rest, pointer, len(params))
-
-    def check_params(self) -> None:
-        """Raise UnknownParameter for a parameter that nobody reads."""
-        if self.params:
-            raise UnknownParameter(
-                'The model takes no parameters but "method".', self.params_pointer
-            )
 
 
 NO_OPTIONS = Options()

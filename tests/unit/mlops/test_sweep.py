@@ -48,6 +48,14 @@ PART = (
 )
 """Those of each test run."""
 
+NAMES = {
+    "booster": "its own booster",
+    "estimator": "scikit-learn",
+    "numpy": "numpy",
+    "onnxruntime": "ONNX Runtime",
+}
+"""Of what computes, in the docs."""
+
 PAGE = REPOSITORY / "docs/sweep.md"
 
 
@@ -84,6 +92,13 @@ def test_compiled_or_not_the_answers_and_refusals_are_the_same(
 def test_the_docs_have_each_estimator_and_pipeline():
     """A new version of scikit-learn brings others: then ``make sweep`` adds them."""
     assert sweep_page.states(PAGE.read_text()).keys() == swept_models.every().keys()
+
+
+def test_the_docs_say_why_each_other_model_stays_with_scikit_learn():
+    """In words of their own: a message of the converter's explains nothing."""
+    states = sweep_page.states(PAGE.read_text())
+    staying = {name for name, state in states.items() if state.startswith("scikit-learn")}
+    assert staying == {*itertools.chain(*sweep_page.STAYING.values())}
 
 
 def _swept(name: str, folder: Path) -> Swept:
@@ -125,8 +140,10 @@ def _computed(folder: Path, told: list[str]) -> str:
     """Return what computes the answers, or why nothing compiled does."""
     compiled = json.loads((folder / "manifest.json").read_text())["onnx"]
     if compiled:
-        proof = compiled["parity"]
-        by = "numpy" if compiled["numpy"] else "ONNX Runtime"
+        race, proof = compiled["race"], compiled["parity"]
+        by = NAMES[race["small"]]
+        if race["large"] != race["small"]:
+            by += f" (from {race['large_from']} rows {NAMES[race['large']]})"
         return (
             f"{by}, {compiled['dtype']}, up to {compiled['largest']:.0e}; "
             f"{proof['rows']:,} answers compared"

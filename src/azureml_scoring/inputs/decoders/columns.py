@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from azureml_scoring.errors import EmptyBatch, WrongShape
-from azureml_scoring.inputs.column_order import check_names, column_names
+from azureml_scoring.inputs.column_order import absent_columns, check_names, column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.table import (
@@ -28,6 +28,9 @@ def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limit
     names = column_names(contract)
     lists = [column for column in data.values() if isinstance(column, list)]
     check_size(sum(map(len, lists)), max(map(len, lists)), len(data), pointer, limits)
+    sent_keys = len(data)
+    if absent := absent_columns(data.keys(), contract):
+        data = data | dict.fromkeys(absent, [None] * len(lists[0]))
     check_names(data.keys(), contract, pointer)
     values = [data[name] for name in names]
     for name, column in zip(names, values, strict=True):
@@ -47,4 +50,4 @@ def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limit
         raise EmptyBatch(NO_ROWS, pointer)
     types = types_of(values)
     check_scalars(values, types, location)
-    return Table(values, types, location, keys=len(data))
+    return Table(values, types, location, keys=sent_keys)

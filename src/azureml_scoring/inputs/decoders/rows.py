@@ -4,10 +4,11 @@ their columns, or in the order of the fit."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import Any
 
 from azureml_scoring.errors import ClientError, WrongShape
-from azureml_scoring.inputs.column_order import order_by_name, order_by_place
+from azureml_scoring.inputs.column_order import absent_columns, order_by_name, order_by_place
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.table import (
@@ -55,10 +56,13 @@ def with_columns(
     if columns is None:
         order_by_place(len(values), contract, pointer, flat=flat)
         return Table(values, types, sent_location, rows)
-    order = order_by_name(columns, contract, columns_pointer)
+    absent = absent_columns(set(map(str, columns)), contract)
+    all_values = [*values, *[(None,) * len(rows)] * len(absent)]
+    all_types = [*types, *[(NoneType,)] * len(absent)]
+    order = order_by_name([*columns, *absent], contract, columns_pointer)
     return Table(
-        [values[position] for position in order],
-        [types[position] for position in order],
+        [all_values[position] for position in order],
+        [all_types[position] for position in order],
         lambda row, feature: sent_location(row, order[feature]),
         rows if order == list(range(len(values))) else None,
     )

@@ -67,9 +67,11 @@ def _corrected(signed: Feature, fitted: Feature) -> Feature:
     if not fitted.categories or fitted.dtype in (ANY, signed.dtype):
         return signed
     if fitted.dtype == CATEGORY:
-        return replace(_taken(fitted), name=signed.name)
+        return replace(_taken(fitted), name=signed.name, optional=signed.optional)
     if TEXT in (signed.dtype, fitted.dtype) or signed.dtype == ANY:
-        return replace(_taken(fitted), name=signed.name, missing=signed.missing)
+        return replace(
+            _taken(fitted), name=signed.name, missing=signed.missing, optional=signed.optional
+        )
     return signed
 
 

@@ -14,6 +14,7 @@ from azureml_scoring.errors import ModelFailed, ModelRefusedInput, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
+from azureml_scoring.inputs.parameter import values
 from azureml_scoring.models.estimators.fitted_columns import float_columns, object_columns
 from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row
@@ -62,14 +63,18 @@ class Predictor:
             return self._answers(batch)
         answers = dict[int, Any]()
         for places in parts:
-            answers |= zip(places, self._answers(Batch(batch.X[places], batch.method)), strict=True)
+            answers |= zip(places, self._answers(batch._replace(X=batch.X[places])), strict=True)
         return [answers[place] for place in range(len(batch.X))]
 
     def _answers(self, batch: Batch) -> list[Any]:
         try:
             # A request has one slot, and starting threads for n_jobs takes longer than they save.
             with joblib.parallel_config(backend="sequential"):
-                answers = per_row(getattr(self._estimator, batch.method)(self.model_input(batch.X)))
+                predict = getattr(self._estimator, batch.method)
+                rows = self.model_input(batch.X)
+                answers = per_row(
+                    predict(rows, params=values(batch.params)) if batch.params else predict(rows)
+                )
         except ScoringError:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread

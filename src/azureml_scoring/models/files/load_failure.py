@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import pickle
+import platform
 import re
 import struct
 import sys
@@ -44,6 +45,9 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
 }  # fmt: skip
 """Top-level module -> its package on PyPI."""
 
+BYTECODE = (b"cloudpickle", b"CodeType")
+"""Names in a pickle that holds bytecode."""
+
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
 
@@ -58,7 +62,7 @@ OLDEST_SERVED = (1, 5)
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     """Return the sentence. ``saved``: package -> version, as far as known without the file."""
     of_library = _of_booster if booster_library(file) else _of_versions
-    what = _of_bytes(error, file) or _of_code(error) or of_library(error, file, saved)
+    what = _of_bytes(error, file) or of_code(error) or of_library(error, file, saved)
     return f"{file.name} {what}."
 
 
@@ -77,7 +81,29 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
     return None
 
 
-def _of_code(error: BaseException) -> str | None:
+def of_bytecode(file: Path, python: str | None) -> str | None:
+    """Say what to do about a pickle that holds the bytecode of another Python, as cloudpickle
+    writes of functions and classes of a notebook; None for others.
+
+    Loading it may end the process. ``python``: the version at saving, if it is known.
+    """
+    running = platform.python_version()
+    if python is None or python.split(".")[:2] == running.split(".")[:2]:
+        return None
+    start = first_bytes(file)
+    if not all(name in start for name in BYTECODE):
+        return None
+    minor = ".".join(python.split(".")[:2])
+    return (
+        f"holds functions that Python {minor} compiled, and Python {running} runs here, which may "
+        f"crash on them; serve it with Python {minor}, save it again with this one, or move the "
+        f"functions into a module, which is saved by its name"
+    )
+
+
+def of_code(error: BaseException) -> str | None:
+    """Say what to do about code that a model needs and that can't be imported; None for other
+    errors."""
     if name := _of_main(error):
         return of_main(name)
     if name := _reserved(error):
