@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import IsolationForest
 from sklearn.ensemble._gb import BaseGradientBoosting
 from sklearn.ensemble._iforest import _average_path_length
@@ -52,6 +53,8 @@ def bring_up_to_date(thing: Any) -> None:
             state[new] = state[old]
     if isinstance(thing, BaseEstimator):
         _add_parameters(thing)
+    if "_idf_diag" in state:  # of a TfidfTransformer
+        state.setdefault("idf_", state["_idf_diag"].diagonal())
     # A part that is not brought up to date is not compiled, or not as the estimator answers.
     with suppress(Exception):
         if isinstance(thing, BaseGradientBoosting):
@@ -59,6 +62,13 @@ def bring_up_to_date(thing: Any) -> None:
             thing.n_trees_per_iteration_ = thing.estimators_.shape[1]
         if isinstance(thing, IsolationForest):
             _add_path_lengths(thing)
+        if isinstance(thing, ColumnTransformer):
+            thing.transformers_ = [(*named, _listed(cols)) for *named, cols in thing.transformers_]
+
+
+def _listed(columns: Any) -> Any:
+    """Return columns as a list where 1.5 and 1.6 kept a class of their own for the remainder."""
+    return columns.data if type(columns).__name__ == "_RemainderColsList" else columns
 
 
 def _add_parameters(estimator: Any) -> None:

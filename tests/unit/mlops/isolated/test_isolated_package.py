@@ -3,6 +3,7 @@
 Here the running Python is that environment, so that nothing has to be installed.
 """
 
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
+from mlops import package as package_module
 from mlops.isolated import model as isolated
 from mlops.package import package
 
@@ -81,13 +83,23 @@ def test_trees_are_compiled(tmp_path: Path):
     check_alike(artifact, estimator, X.set_axis(range(10), axis=1))
 
 
-def test_a_method_that_is_not_compiled_is_not_offered(tmp_path: Path):
+def test_a_method_that_is_not_compiled_is_not_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Packaging says so; the contract has the others."""
-    X, _ = support.diabetes()
-    artifact, lines = packaged(support.demo_estimator(), X, tmp_path)
-    methods = Manifest.read(artifact).contract.methods
-    assert "decision_function" not in methods
-    assert any("decision_function is not compiled, and so not offered" in line for line in lines)
+    compiled_form = package_module.compiled_form
+
+    def of_predict_alone(*arguments: Any, **options: Any) -> Any:
+        compiled, files = compiled_form(*arguments, **options)
+        outputs = {"predict": compiled.outputs["predict"]}
+        return dataclasses.replace(compiled, outputs=outputs), files
+
+    monkeypatch.setattr(package_module, "compiled_form", of_predict_alone)
+    estimator, frame = support.mixed()
+    artifact, lines = packaged(estimator, frame, tmp_path)
+    assert Manifest.read(artifact).contract.methods == ("predict",)
+    assert "  note: predict_proba is not compiled, and so not offered" in lines
+    check_alike(artifact, estimator, frame)
 
 
 def test_what_only_the_estimator_could_answer_is_refused(tmp_path: Path):

@@ -1,17 +1,21 @@
 """A pickle of another scikit-learn is read as far as its compiled form needs it."""
 
 import pickle
+from collections import UserList
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
+from scipy.sparse import diags
+from sklearn.compose import ColumnTransformer, _column_transformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     IsolationForest,
     RandomForestClassifier,
 )
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.tree._tree import Tree
@@ -93,6 +97,29 @@ def test_an_isolation_forest_before_path_lengths_is_read(tmp_path: Path):
     read = as_before(estimator, tmp_path, counts=False)
     np.testing.assert_array_equal(read.score_samples(X), expected)
     assert read.estimator_ is read.base_estimator_
+
+
+def test_the_columns_of_a_remainder_are_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of 1.5 and 1.6, which kept them in a class that is gone."""
+    columns = ColumnTransformer([("a", "passthrough", [0])], remainder="passthrough").fit(X)
+    name, inner, _ = columns.transformers_[-1]
+    kind = type("_RemainderColsList", (UserList,), {"__module__": _column_transformer.__name__})
+    columns.transformers_[-1] = (name, inner, kind([1, 2]))
+    with monkeypatch.context() as patched:
+        patched.setattr(_column_transformer, kind.__name__, kind, raising=False)
+        file = support.dump(columns, tmp_path)
+    read = old_pickle.read(file)
+    assert [each[2] for each in read.transformers_] == [[0], [1, 2]]
+
+
+def test_weights_of_words_are_read(tmp_path: Path):
+    """They were the diagonal of a matrix."""
+    texts = ["good day", "bad night", "good night"]
+    vectorizer = TfidfVectorizer().fit(texts)
+    expected = vectorizer.transform(texts).toarray()
+    vectorizer._tfidf._idf_diag = diags(vars(vectorizer._tfidf).pop("idf_"))
+    read = old_pickle.read(support.dump(vectorizer, tmp_path))
+    np.testing.assert_array_equal(read.transform(texts).toarray(), expected)
 
 
 def test_a_class_that_is_gone_is_left_out(tmp_path: Path):
