@@ -1,5 +1,6 @@
 # `make serve` and `make test` are all that a newcomer needs; `make help` lists the rest.
 
+MINUTES ?= 10
 PORT ?= 5001
 WORKER_COUNT ?= 1
 CACHE ?= auto
@@ -26,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -114,6 +115,9 @@ faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cac
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
 
+parity-hunt: $(TESTING) ## random pipelines over random frames, packaged and compared (ten minutes, or MINUTES=60)
+	@$(BIN)/pytest tests/unit/mlops/test_random_pipelines.py --parity-hunt $(MINUTES) -k hunt
+
 rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each with a report (two minutes)
 	@$(BIN)/mlops rehearse
 
@@ -144,7 +148,7 @@ bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime an
 bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk)
 	@$(BIN)/python benchmarks/deployed.py
 
-bench-mixed: $(TESTING) ## models of mixed columns, compiled and by scikit-learn, in process: docs/adr/0015-mixed-columns.md
+bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md

@@ -33,7 +33,9 @@ def main() -> None:
         assert dense
         by_numpy = application(folder)
         manifest = folder / "manifest.json"
-        manifest.write_text(manifest.read_text().replace('"numpy": true', '"numpy": false'))
+        document = orjson.loads(manifest.read_bytes())
+        document["onnx"] |= {"numpy": False, "race": None}
+        manifest.write_bytes(orjson.dumps(document))
         by_runtime = application(folder)
     for served, engine in ((by_numpy, "numpy"), (by_runtime, "onnxruntime")):
         assert served.lifecycle.loaded

@@ -7,7 +7,9 @@ import shlex
 import pandas as pd
 
 from azureml_scoring.errors import ClientError, StartupError, reason
-from mlops.read_as import MAX_NAMED, all_moments, listed
+from azureml_scoring.inputs.feature import TEXT
+from mlops.read_as import MAX_NAMED, listed
+from mlops.sample import dtype_of
 
 ROW_ERRORS = (ClientError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 """Exceptions that estimators raise for values that they can't take."""
@@ -21,18 +23,18 @@ def sample_failure(method: str, error: BaseException, frame: pd.DataFrame) -> St
         advice = "it is not fitted: call its fit() and save it again"
     elif not isinstance(error, ROW_ERRORS):
         advice = "fix the model and save it again"
-    elif dates := _dates(frame):
+    elif texts := _texts(frame):
         options = " ".join(
-            f"--dtype {shlex.quote(f'{name}=datetime')}" for name in dates[:MAX_NAMED]
+            f"--dtype {shlex.quote(f'{name}=category')}" for name in texts[:MAX_NAMED]
         )
         advice = (
-            f"dates or times are read as texts in {listed(dates)}: if the model was fitted on "
-            f"datetimes, add {options}; else give rows like those of its fit"
+            f"if it was fitted on pandas' categories in {listed(texts)}, add {options}; else give "
+            f"rows like those of its fit"
         )
     else:
         advice = "give rows like those of its fit; if they are, fix the model and save it again"
     return StartupError(f"The model fails on the sample ({method}: {reason(error)}); {advice}.")
 
 
-def _dates(frame: pd.DataFrame) -> list[str]:
-    return [str(name) for name in frame.columns if all_moments(frame[name].dropna())]
+def _texts(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame.columns if dtype_of(name, frame[name]) == TEXT]

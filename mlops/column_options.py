@@ -1,4 +1,4 @@
-"""The options ``--text`` and ``--dtype``, by which a user says what a CSV's columns are."""
+"""The options ``--text`` and ``--dtype``, by which a user says what a sample's columns are."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def column_options(command: Callable[..., Any]) -> Callable[..., Any]:
         multiple=True,
         metavar="COLUMN=DTYPE",
         callback=_checked,
-        help=f"Read a CSV's column as {', '.join(DTYPES)}; of other files as category or datetime.",
+        help=f"Read a column as {', '.join(DTYPES)}.",
     )
     text = click.option(
         "--text",
         multiple=True,
         metavar="COLUMN",
-        help="Read a CSV's column as text, whatever its cells look like.",
+        help="Read a column as text, whatever its cells look like.",
     )
     return text(dtype(command))
 

@@ -36,7 +36,7 @@ def typed(cells: Sequence[str], known: Feature | None = None) -> pd.Series:
     if dtype == ANY or (dtype == NUMBER and inferred(cells) == BOOLEAN):
         dtype = inferred(cells)
     if dtype == CATEGORY:
-        return _categories(cells, known.categories if known else ())
+        return _categories(cells, known or Feature(None, CATEGORY))
     if dtype == BOOLEAN:
         return _booleans(cells)
     if dtype == DATETIME:
@@ -101,7 +101,8 @@ def _whole_numbers(cells: Sequence[str], dtype: str) -> pd.Series:
     return pd.Series(pd.arrays.IntegerArray(array, missing) if missing.any() else array)
 
 
-def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
+def _categories(cells: Sequence[str], feature: Feature) -> pd.Series:
+    categories = feature.categories
     if not categories:
         return typed(cells).astype("category")
     known = {str(category): category for category in categories}
@@ -110,17 +111,24 @@ def _categories(cells: Sequence[str], categories: Sequence[Any]) -> pd.Series:
     }
 
     def category(cell: str) -> Any:
-        return known[cell] if cell in known else numbers[_float(cell)]
+        if cell in known:
+            return known[cell]
+        if not feature.unseen:
+            return numbers[_float(cell)]
+        return numbers.get(_float(cell), _float(cell)) if numbers else cell
 
     words = MISSING_WORDS if numbers else {""}
     values = _each(
         cells,
         category,
-        f"one of the {len(categories)} categories of the fit",
+        "a number" if feature.unseen else f"one of the {len(categories)} categories of the fit",
         missing=None,
         words=words,
     )
-    return pd.Series(pd.Categorical(values, categories=list(categories)))
+    present = [value for value in values if value is not None]
+    return pd.Series(
+        pd.Categorical(values, categories=list(dict.fromkeys([*categories, *present])))
+    )
 
 
 def _each(

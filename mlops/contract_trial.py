@@ -93,7 +93,9 @@ def _direct(
     """Return the answers to the sample as it is, or None if the model can't take it so."""
     named = hasattr(estimator, "feature_names_in_")
     forms: list[Any] = [frame] if named else [frame.to_numpy(), frame]
-    for form in [frame.iloc[:, 0].tolist()] if contract.container == "list" else forms:
+    texts = frame.iloc[:, 0]
+    alone: dict[str, list[Any]] = {"list": [texts.tolist()], "series": [texts]}
+    for form in alone.get(contract.container, forms):
         with contextlib.suppress(Exception):
             return per_row(getattr(estimator, method)(form))
     return None

@@ -30,21 +30,23 @@ HEADER = f"# {output.MARK} environment.\n"
 def write(artifact: Path, out: Path, say: Say) -> tuple[Path, Path]:
     """Write requirements.txt and conda.yml to ``out``; return their paths.
 
-    The lock's versions stay as they are. Raises StartupError.
+    The lock's versions stay as they are, but for that of scikit-learn if the model was packaged
+    with another. Raises StartupError.
     """
     requirements, conda = out / "requirements.txt", out / "conda.yml"
     for file in (requirements, conda):
         output.check(file)
-    needed = Manifest.read(artifact).requirements
+    manifest = Manifest.read(artifact)
     if not LOCK.is_file():
         raise StartupError(
             "mlops environment adds to the lock in environment/, which only a checkout has; run it "
             "there."
         )
-    if needed:
+    replaced = _replaced(manifest)
+    if needed := manifest.requirements | replaced:
         names = ", ".join(f"{package} {number}" for package, number in needed.items())
         say(f"Resolving {names} with the lock (a minute or two)")
-        locked = _resolve(needed)
+        locked = _resolve(needed, replaced)
     else:
         say("The model needs no packages beyond the lock, which is written as it is")
         locked = LOCK.read_text(encoding="utf-8")
@@ -56,14 +58,27 @@ def write(artifact: Path, out: Path, say: Say) -> tuple[Path, Path]:
     return requirements, conda
 
 
-def _resolve(needed: Mapping[str, str]) -> str:
-    """Return the lock with packages added, in pip's format with hashes. Raises StartupError."""
+def _replaced(manifest: Manifest) -> dict[str, str]:
+    """Return package -> version of what a pickle needs in place of the lock's."""
+    locked = re.search(r"^scikit-learn==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    packaged = manifest.versions.get("scikit-learn")
+    if manifest.origin or not locked or packaged in (None, "not installed", locked[1]):
+        return {}
+    return {"scikit-learn": str(packaged)}
+
+
+def _resolve(needed: Mapping[str, str], replaced: Mapping[str, str]) -> str:
+    """Return the lock with packages added and replaced, in pip's format with hashes. Raises
+    StartupError."""
     if importlib.util.find_spec("uv") is None:
         raise StartupError(f"mlops environment needs uv; run `{pip_install(['uv'])}`.")
     with tempfile.TemporaryDirectory() as scratch:
         added, resolved = Path(scratch) / "added.in", Path(scratch) / "requirements.txt"
-        added.write_text("".join(f"{name}=={number}\n" for name, number in needed.items()))
-        words = [sys.executable, "-m", *COMPILE, str(LOCK), str(added), "--output-file"]
+        override = Path(scratch) / "override.in"
+        for file, packages in ((added, needed), (override, replaced)):
+            file.write_text("".join(f"{name}=={number}\n" for name, number in packages.items()))
+        words = [sys.executable, "-m", *COMPILE, "--override", str(override)]
+        words += [str(LOCK), str(added), "--output-file"]
         done = subprocess.run(  # noqa: S603
             [*words, str(resolved)], capture_output=True, text=True, check=False
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,7 @@ def finite_column(place: int, feature: Feature, known: list[Scalar]) -> FiniteCo
         known = [False, True]
     elif feature.dtype == CATEGORY:
         known = list(feature.categories)
+        others = _unlike(known) if feature.unseen else []
     elif feature.dtype == TEXT:
         known = [value for value in known if isinstance(value, str)]
         others = unseen_texts(known)
@@ -60,6 +62,20 @@ def finite_column(place: int, feature: Feature, known: list[Scalar]) -> FiniteCo
         [value for value in dict.fromkeys(others) if value not in set(known)],
         [np.nan if feature.numeric else None] if feature.missing else [],
     )
+
+
+def joined_columns(columns: Iterable[FiniteColumn]) -> list[FiniteColumn]:
+    """Return one for each column: what several transformers know of it, together."""
+    by_place: dict[int, FiniteColumn] = {}
+    for column in columns:
+        before = by_place.get(column.place, column)
+        known = dict.fromkeys([*before.known, *column.known])
+        by_place[column.place] = dataclasses.replace(
+            column,
+            known=list(known),
+            others=[v for v in dict.fromkeys([*before.others, *column.others]) if v not in known],
+        )
+    return list(by_place.values())
 
 
 def unseen_texts(known: list[Any]) -> list[Any]:
@@ -88,6 +104,17 @@ def unseen_texts(known: list[Any]) -> list[Any]:
         "x" * 5_000,
     ]
     return close + odd
+
+
+def _unlike(known: list[Any]) -> list[Scalar]:
+    """Return values that are not among these categories, of their type."""
+    if all(isinstance(value, str) for value in known):
+        return unseen_texts(known)
+    numbers = [value for value in known if type(value) in (int, float)]
+    if len(numbers) < len(known):
+        return []
+    near = [change(value) for value in numbers[:3] for change in NEARBY[True]]
+    return [value for value in [*near, 0.5, -1, 2**31] if value not in numbers]
 
 
 def _as_typed(value: Any, feature: Feature) -> Scalar:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.feature import CATEGORY, Feature
+from azureml_scoring.inputs.contract import METHODS
+from azureml_scoring.inputs.feature import ANY, CATEGORY, Feature
+from azureml_scoring.models import golden_check
+from azureml_scoring.models.estimators.booster_features import booster_features
+from azureml_scoring.models.estimators.known_features import first_step
+from azureml_scoring.models.predictions import per_row
+from mlops.csv_file import ColumnTypes
 from mlops.read_as import fitted_types, listed
 from mlops.say import Say
+
+TRIED_ROWS = 10
+"""Rows on which the model has to answer alike."""
 
 
 def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.DataFrame:
@@ -16,6 +27,7 @@ def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.Data
     Raises StartupError if no row is left.
     """
     types = fitted_types(estimator, list(frame.columns))
+    frame = _without_needless(frame, types, estimator)
     cast = {
         name: column
         for name in frame.columns
@@ -36,6 +48,38 @@ def with_categories(frame: pd.DataFrame, estimator: object, say: Say) -> pd.Data
             raise StartupError(f"The sample has only {left_out}; give rows like those of the fit.")
         say(f"  note: leaving out {left_out}")
     return pd.DataFrame({name: cast.get(name, frame[name]) for name in frame.columns})[~rows]
+
+
+def _without_needless(frame: pd.DataFrame, types: ColumnTypes, estimator: object) -> pd.DataFrame:
+    """Make plain values of categories that an encoder takes as such: a CSV has no others.
+
+    The encoder holds what it knows, so the model can't tell them apart; it is tried all the same.
+    """
+    # CatBoost takes the values of its categories, whatever the column's dtype.
+    own = zip(frame.columns, booster_features(first_step(estimator)) or (), strict=False)
+    encoded = {name for name, feature in types.items() if feature.dtype != CATEGORY} | {
+        name for name, feature in own if feature.dtype == ANY
+    }
+    needless = [
+        name
+        for name in frame.columns
+        if name in encoded and isinstance(frame[name].dtype, pd.CategoricalDtype)
+    ]
+    if not needless:
+        return frame
+    plain = frame.astype(dict.fromkeys(needless, object)).infer_objects()
+    return plain if _answers_alike(estimator, frame.head(TRIED_ROWS), plain) else frame
+
+
+def _answers_alike(estimator: Any, frame: pd.DataFrame, plain: pd.DataFrame) -> bool:
+    method = next((name for name in METHODS if hasattr(estimator, name)), METHODS[0])
+    try:
+        one, other = (
+            per_row(getattr(estimator, method)(rows)) for rows in (frame, plain.loc[frame.index])
+        )
+    except Exception:  # the model needs categories, or fails on both
+        return False
+    return golden_check.same_answers(one, other)
 
 
 def _cast(column: pd.Series, fitted: Feature | None, say: Say) -> pd.Series | None:

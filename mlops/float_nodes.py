@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from azureml_scoring.models.engines.column_tables import Number
 
@@ -28,7 +29,15 @@ class Cell:
     place: int = 0
 
 
-Float = Number | Gap | Cell
+@dataclass(frozen=True)
+class Term:
+    """One sum over the terms of a text, by the number of the column of texts."""
+
+    text: int
+    place: int
+
+
+Float = Number | Gap | Cell | Term
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,14 @@ class Node:
     floats: Sequence[Float] = ()
     nodes: Sequence[Node] = ()
     steps: Sequence[Any] = ()
+
+
+def weighing(weight: float, width: int) -> StandardScaler:
+    """Return a fitted transformer that multiplies by a weight: a scaler, which converts to ONNX."""
+    scaler = StandardScaler(with_mean=False)
+    scaler.scale_ = np.full(width, 1 / weight if weight else np.inf)
+    scaler.mean_, scaler.n_features_in_ = np.zeros(width), width
+    return scaler
 
 
 def joined(nodes: Iterable[Node]) -> Node:

@@ -13,18 +13,23 @@ import pandas as pd
 from azureml_scoring.errors import ModelFailed, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.baseline import MIN_BASELINE_ROWS, Baseline
+from azureml_scoring.models.engines.graph_estimator import GraphEstimator
 from azureml_scoring.models.estimators.estimator_contract import cacheable, container_of, methods_of
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import to_json
 from mlops import sample as samples
 from mlops.blame import sample_failure
 from mlops.contract_trial import answers_alike, check_json_answers, with_fractions
+from mlops.date_columns import with_dates, with_unit
 from mlops.golden_selection import GoldenSelector, GoldenSource, comparable, spread
-from mlops.probe import with_container, with_missing
+from mlops.graph_sample import only_gaps
+from mlops.probe import failure, with_container, with_missing
 from mlops.sample_columns import golden_columns, model_columns
 from mlops.say import Say
+from mlops.unseen_values import with_known_values
 
 MAX_TRIED_ROWS = 10
 """Rows of the sample on which the contract is tried."""
@@ -57,27 +62,42 @@ def measure(
     sample: pd.DataFrame,
     say: Say,
     default: str | None = None,
-    signed: Sequence[str] = (),
+    signature: Sequence[Feature] = (),
     golden_rows: GoldenSource = "synthetic",
 ) -> Measurement:
     """Measure the estimator on a sample.
 
-    ``default``: the method that comes first. ``signed``: column names of a signature, for a model
-    without names. Raises StartupError if the sample does not fit the estimator.
+    ``default``: the method that comes first. ``signature``: the columns that MLflow or a graph
+    names. Raises StartupError if the sample does not fit the estimator.
     """
+    names = [feature.name for feature in signature if feature.name is not None]
     # The model warns of rows that we make up, and of infinite answers.
     with warnings.catch_warnings(action="ignore"):
-        frame = model_columns(sample, estimator, signed, say)
+        frame = model_columns(sample, estimator, names, say)
         if isinstance(golden_rows, pd.DataFrame):
-            golden_rows = golden_columns(golden_rows, estimator, signed)
-        return _measured(estimator, frame, say, default, golden_rows)
+            golden_rows = golden_columns(golden_rows, estimator, names)
+        return _measured(estimator, frame, say, default, signature, golden_rows)
 
 
 def _measured(
-    estimator: Any, frame: pd.DataFrame, say: Say, default: str | None, source: GoldenSource
+    estimator: Any,
+    frame: pd.DataFrame,
+    say: Say,
+    default: str | None,
+    signature: Sequence[Feature],
+    source: GoldenSource,
 ) -> Measurement:
     say(f"Measuring the contract on {len(frame)} rows, {len(frame.columns)} features")
+    graph = isinstance(estimator, GraphEstimator)
+    if not graph:  # whose inputs say what they take
+        frame = with_dates(frame, estimator, lambda rows: _answers(rows, estimator, default), say)
+    gaps = frame.isna().any().tolist()
     contract, frame = with_missing(_contract(frame, estimator, default), estimator, frame, say)
+    if graph:
+        signed = [feature.missing for feature in signature]
+        contract = only_gaps(contract, np.logical_or(gaps, signed).tolist())
+    else:
+        contract, frame = with_known_values(contract, estimator, frame, say)
     tried = frame.iloc[spread(len(frame), MAX_TRIED_ROWS)]
     rows = samples.rows_of(tried)
     say(f"Trying {len(rows)} rows of the sample with {', '.join(contract.methods)}")
@@ -88,7 +108,8 @@ def _measured(
     def alike(other: Contract) -> bool:
         return contract.methods[0] in known and answers_alike(rows, estimator, other, answers)
 
-    contract = with_fractions(contract, frame, alike)
+    if not graph:
+        contract = with_unit(with_fractions(contract, frame, alike), alike, say)
     # Building a DataFrame costs more than many predictions.
     unnamed = dataclasses.replace(contract, container="array")
     if contract.container == "frame" and contract.uniform and alike(unnamed):
@@ -123,6 +144,15 @@ def _baselines(rows: list[list[Any]], contract: Contract, say: Say) -> tuple[Bas
             numeric=feature.numeric,
         )
         for place, (feature, column) in enumerate(zip(contract.features, columns, strict=True))
+    )
+
+
+def _answers(frame: pd.DataFrame, estimator: Any, default: str | None) -> bool:
+    """Return whether the model answers one of the first rows."""
+    contract = _contract(frame, estimator, default)
+    return any(
+        failure([row], estimator, contract) is None
+        for row in samples.rows_of(frame.head(MAX_TRIED_ROWS))
     )
 
 

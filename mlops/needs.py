@@ -62,6 +62,7 @@ class Needs:
         own = {place.partition("/")[0].removesuffix(".py") for place in self._code}
         by_own_code = {*requirements.imported_by(self._code.values())} & {*sys.modules}
         modules = self._modules | by_own_code | {type(estimator).__module__}
+        modules |= {*getattr(estimator, "modules", ())}
         needed = requirements.of_modules(
             name for name in modules if name.partition(".")[0] not in own
         )

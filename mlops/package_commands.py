@@ -77,6 +77,13 @@ def printable(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     "model's classes are found without it.",
 )
 @click.option(
+    "--isolated",
+    is_flag=True,
+    help="Load the pickle in an environment of its own, made with the versions that it was saved "
+    "with, and serve what is compiled of it. They are those of --requirements, of MLflow's files, "
+    "or of the pickle.",
+)
+@click.option(
     "--classes",
     metavar="NAME,NAME,...",
     default="",
@@ -97,6 +104,7 @@ def package(
     trust: tuple[str, ...],
     code: tuple[Path, ...],
     requirements: Path | None,
+    isolated: bool,
     classes: str,
     force: bool,
 ) -> None:
@@ -133,6 +141,7 @@ def package(
         trust=trust,
         code=code,
         requirements=requirements,
+        isolated=isolated,
         classes=_class_names(classes),
         say=click.echo,
     )

@@ -90,9 +90,14 @@ class Parity:
     _known: dict[tuple[Any, ...], np.ndarray] = field(default_factory=dict)
 
     def compare(
-        self, compiled: Compiled, methods: tuple[str, ...], kinds: Iterable[RowSet]
+        self,
+        compiled: Compiled,
+        methods: tuple[str, ...],
+        kinds: Iterable[RowSet],
+        limit_s: float = TIME_LIMIT_S,
     ) -> ParityResult:
-        """Compare on all sets of rows, as far as time allows. Raises NotProven."""
+        """Compare on all sets of rows, as far as time allows: ``limit_s`` for all comparisons
+        together. Raises NotProven."""
         parts = [part for kind in kinds for part in self._parts(kind, methods)]
         parts.sort(key=lambda part: part.turn)  # some rows of each set before time runs out
         result = ParityResult(total=sum(len(part.batch.X) for part in parts))
@@ -100,7 +105,7 @@ class Parity:
         for part in parts:
             now = self.clock()
             done = part.turn > 1 and result.answers >= MIN_COMPARED_ANSWERS
-            if done and self.spent + now - begun > TIME_LIMIT_S:
+            if done and self.spent + now - begun > limit_s:
                 break
             if result.seen and now - reported > REPORT_INTERVAL_S:
                 reported = now
@@ -167,9 +172,10 @@ class Parity:
             )
         except ScoringError:  # the sample has gaps that the model does not take
             return np.zeros(1)
-        return (
-            np.nan_to_num(np.abs(answers)).max(axis=0) if answers.dtype.kind == "f" else np.zeros(1)
-        )
+        if answers.dtype.kind != "f":
+            return np.zeros(1)
+        sizes: np.ndarray = np.where(np.isfinite(answers), np.abs(answers), 0.0).max(axis=0)
+        return sizes
 
 
 @dataclass(frozen=True)

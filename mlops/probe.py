@@ -13,7 +13,8 @@ import pandas as pd
 
 from azureml_scoring.errors import ScoringError, StartupError, reason
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.contract import Container, Contract
+from azureml_scoring.inputs.feature import TEXT
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.predictions import non_finite
@@ -31,19 +32,26 @@ FEATURES_PER_CALL = 100
 PROGRESS_FROM_S = 5.0
 """Progress is printed if more time than this remains."""
 
+TEXT_CONTAINERS: tuple[Container, ...] = ("list", "series")
+
 NAN_ANSWER = "it answers NaN"
 
 
 def with_container(contract: Contract, estimator: Any, frame: pd.DataFrame) -> Contract:
-    """Use a DataFrame, unless the model fails on it and not on an array."""
+    """Use a DataFrame, unless the model fails on it and not on an array or, if it takes one text,
+    on a list or a Series."""
     if contract.container != "frame" or hasattr(estimator, "feature_names_in_"):
         return contract
-    unnamed = dataclasses.replace(contract, container="array")
+    one_text = [feature.dtype for feature in contract.features] == [TEXT]
+    containers: tuple[Container, ...] = ("frame", "array", *(TEXT_CONTAINERS if one_text else ()))
+    tried = [dataclasses.replace(contract, container=container) for container in containers]
+    # A vectorizer takes the names of a DataFrame's columns for its texts: one name, one answer.
+    count = 2 if one_text else 1
 
-    def works(tried: Contract) -> bool:
-        return any(failure([row], estimator, tried) is None for row in _rows(frame))
+    def works(one: Contract) -> bool:
+        return any(failure([row] * count, estimator, one) is None for row in _rows(frame))
 
-    return contract if works(contract) or not works(unnamed) else unnamed
+    return next(filter(works, tried), contract)
 
 
 def with_missing(
@@ -53,7 +61,7 @@ def with_missing(
 
     Raises StartupError if no row is left.
     """
-    why = _refusals(_answered(contract, estimator, frame), estimator, contract, say)
+    why = _refusals(answered_row(contract, estimator, frame), estimator, contract, say)
     features = tuple(
         dataclasses.replace(f, missing=not refused)
         for f, refused in zip(contract.features, why, strict=True)
@@ -149,7 +157,7 @@ def _without(whole: Batch, places: Sequence[int], contract: Contract) -> Batch:
     return Batch(X, whole.method)
 
 
-def _answered(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
+def answered_row(contract: Contract, estimator: Any, frame: pd.DataFrame) -> list[Any]:
     """Return a row that the model answers. Raises StartupError."""
     errors = []
     for row in _rows(frame):

@@ -12,7 +12,7 @@ from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEX
 from azureml_scoring.inputs.moment import moment
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
-from azureml_scoring.models.estimators.known_values import NUMBER
+from azureml_scoring.models.estimators.known_values import NUMBER, feature_of_values
 from mlops.cell_inference import MISSING_WORDS, are_codes, stray_cells
 from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
@@ -29,6 +29,14 @@ KIND_NAMES = {
     ANY: "nothing at all",
 }
 WORDS_FOR_MISSING = MISSING_WORDS - {""}
+
+OTHER_KINDS = {
+    TEXT: {NUMBER, BOOLEAN},
+    NUMBER: {TEXT},
+    BOOLEAN: {NUMBER, TEXT},
+    DATETIME: {TEXT},
+}
+"""Kind at the fit -> kinds of a file's columns that can be read as that."""
 
 
 def as_fitted(
@@ -75,23 +83,36 @@ def fitted_types(estimator: Any, columns: Sequence[str | int]) -> ColumnTypes:
     return {name: feature for name, feature in types if feature.dtype != ANY}
 
 
-def dates_of_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
-    """Return the columns of texts that were datetimes at the fit: JSON has no type for them."""
+def unlike_the_fit(frame: pd.DataFrame, estimator: Any) -> dict[str, Feature]:
+    """Return the columns of a file with types that hold another kind than at the fit, and that.
+
+    JSON has no dates, and code that wrote the file may have made numbers of texts.
+    """
     types = fitted_types(estimator, list(frame.columns))
     return {
-        str(name): feature
-        for name, feature in types.items()
-        if feature.dtype == DATETIME
-        and name in frame.columns
-        and dtype_of(name, frame[name]) == TEXT
+        str(name): types[name]
+        for name in frame.columns
+        if name in types
+        and _kind(name, frame[name]) in OTHER_KINDS.get(_fitted_kind(types[name]), ())
     }
+
+
+def _kind(name: str | int, column: pd.Series) -> str:
+    dtype = dtype_of(name, column)
+    return dtype if dtype in KIND_NAMES else NUMBER
+
+
+def _fitted_kind(fitted: Feature) -> str:
+    """Return the kind of the values; for categories that of theirs."""
+    if fitted.dtype != CATEGORY:
+        return fitted.dtype
+    return feature_of_values(fitted.categories).dtype
 
 
 def _kinds(frame: pd.DataFrame) -> Iterator[str]:
     by_kind = defaultdict(list)
     for name in frame.columns:
-        dtype = dtype_of(name, frame[name])
-        by_kind[dtype if dtype in KIND_NAMES else NUMBER].append(name)
+        by_kind[_kind(name, frame[name])].append(name)
     return (
         f"{KIND_NAMES[kind]}: {listed(by_kind[kind])}" for kind in KIND_NAMES if kind in by_kind
     )

@@ -48,7 +48,7 @@ def of_file(file: Path) -> dict[str, str]:
     Raises StartupError if one is not installed as it says, for then the model was tried without.
     """
     brought, needed = _brought(), dict[str, str]()
-    for requirement in _parse(file):
+    for requirement in parse(file):
         if requirement.marker and not requirement.marker.evaluate():
             continue
         installed = installed_version(requirement.name)
@@ -81,7 +81,9 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             yield from _imports(node)
 
 
-def _parse(file: Path) -> Iterator[Requirement]:
+def parse(file: Path) -> Iterator[Requirement]:
+    """Yield the lines of a requirements file. Raises StartupError for one that is not a package
+    with versions alone."""
     try:
         text = re.sub(r"\\\r?\n", " ", file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -39,41 +39,39 @@ def typed_frame(
 
 
 def apply_types(frame: pd.DataFrame, user_types: Mapping[str, Feature]) -> pd.DataFrame:
-    """Make datetimes and categories of columns for which a file such as JSON has no types.
-
-    Raises StartupError.
-    """
+    """Give columns of a file with types other ones. Raises StartupError."""
     columns = {str(name): name for name in frame.columns}
     for name, feature in user_types.items():
-        if feature.dtype not in (DATETIME, CATEGORY):
-            raise StartupError(
-                "--text and --dtype are for a CSV; this file itself says what its columns are, "
-                f"except for --dtype {name}=datetime and --dtype {name}=category."
-            )
         if name not in columns:
             raise StartupError(
                 f"--dtype names {name}, which the sample lacks; it has {', '.join(columns)}."
             )
         column = frame[columns[name]]
-        converted = (
-            _moments(name, column) if feature.dtype == DATETIME else column.astype("category")
-        )
         frame = frame.copy(deep=False)
-        frame[columns[name]] = converted
+        frame[columns[name]] = _typed(name, column, feature)
     return frame
 
 
-def _moments(name: str, column: pd.Series) -> pd.Series:
+def _typed(name: str, column: pd.Series, feature: Feature) -> pd.Series:
+    """Read a column's values like the cells of a CSV."""
+    if feature.dtype == CATEGORY and not feature.categories:
+        return column.astype("category")
     try:
         cells = [
-            "" if missing else str(value)
+            "" if missing else _cell(value)
             for value, missing in zip(column, column.isna(), strict=True)
         ]
-        return typed(cells, Feature(name, DATETIME)).set_axis(column.index)
+        return typed(cells, feature).set_axis(column.index)
     except BadCell as bad:
         raise StartupError(
             f"Row {bad.row + 1} of the sample: column {name} must be {bad.requirement}; correct it."
         ) from None
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a CSV holds it: a column with gaps made floats of whole numbers."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
 
 
 def features_of(frame: pd.DataFrame) -> tuple[Feature, ...]:
@@ -86,6 +84,7 @@ def features_of(frame: pd.DataFrame) -> tuple[Feature, ...]:
             name if isinstance(name, str) else None,
             dtype_of(name, frame[name]),
             categories=_categories(frame[name]),
+            unit=_unit(frame[name]),
         )
         for name in frame.columns
     )
@@ -130,6 +129,12 @@ def _categories(column: pd.Series) -> tuple[Any, ...]:
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return ()
     return tuple(_plain(value) for value in column.dtype.categories)
+
+
+def _unit(column: pd.Series) -> Any:
+    if not pd.api.types.is_datetime64_dtype(column):
+        return "ns"
+    return np.datetime_data(column.to_numpy().dtype)[0]
 
 
 def _plain(value: Any) -> Any:

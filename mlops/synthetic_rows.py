@@ -2,7 +2,7 @@
 
 Numbers and times lie between those of two rows, from the 5th to the 95th percentile. Texts, words
 and codes are those that at least ``baseline.MIN_ROWS_PER_VALUE`` rows have; a placeholder replaces
-others. Categories are the contract's.
+others. Categories, and values where the model takes no others, are the contract's.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def shared(values: Sequence[Hashable], most: int = MAX_BINS) -> list[Any]:
 
 def _ways(feature: Feature, values: Sequence[Any]) -> Iterator[Draw]:
     """Yield the ways to draw a column, the best first. ``values``: those that are not missing."""
-    if feature.dtype in (BOOLEAN, CATEGORY):
+    if feature.categories or feature.dtype in (BOOLEAN, CATEGORY):
         yield _one_of(feature.categories or (False, True))
     elif feature.dtype == DATETIME and values:
         yield _times(np.array(values, dtype="datetime64[ns]").astype(np.int64))

@@ -122,14 +122,19 @@ class _Answers:
         )
 
 
+def as_matrix(rows: list[list[Any]]) -> np.ndarray:
+    """Return rows of objects, at least one, as a matrix."""
+    X = np.empty((len(rows), len(rows[0])), dtype=object)
+    X[:] = rows
+    return X
+
+
 def _rows(transform: Transform, rows: list[list[Any]]) -> list[np.ndarray | None]:
     """Return the floats of each row; None where the transformer refuses it. Raises NotByColumn."""
     if not rows:
         return []
-    X = np.empty((len(rows), len(rows[0])), dtype=object)
-    X[:] = rows
     try:
-        floats = transform(X)
+        floats = transform(as_matrix(rows))
     except NotByColumn:
         raise
     except Exception:  # an encoder refuses values with exceptions of many kinds

@@ -67,14 +67,35 @@ def broken_rule(feature: Feature, value: Any) -> tuple[type[errors.ClientError],
     if value is None:
         rule = "not be null: the model takes no missing values there"
         return None if feature.missing else (errors.MissingValue, rule)
-    if feature.dtype not in ACCEPTED:
-        return broken_number_rule(feature.dtype, value)
-    if type(value) not in ACCEPTED[feature.dtype]:
+    if feature.dtype not in ACCEPTED and (broken := broken_number_rule(feature.dtype, value)):
+        return broken
+    if feature.unseen and (broken := unlike_categories(feature, value)):
+        return broken
+    if feature.dtype in ACCEPTED and type(value) not in ACCEPTED[feature.dtype]:
         return errors.WrongType, f"be {DESCRIPTIONS[feature.dtype]}"
-    if feature.dtype == CATEGORY and value not in feature.categories:
-        return errors.WrongType, f"be one of the {len(feature.categories)} categories of the fit"
+    if feature.categories and not feature.unseen:
+        known = [canonical(feature, category) for category in feature.categories]
+        if feature.dtype == CATEGORY:
+            known = list(feature.categories)
+        if (value if feature.dtype == CATEGORY else canonical(feature, value)) not in known:
+            return errors.WrongType, (
+                f"be one of the {len(known)} values of the fit: the model takes no others there"
+            )
     if feature.dtype == DATETIME and moment(value) is None:
         return errors.WrongType, f"be {DESCRIPTIONS[DATETIME]}, from 1678 to 2261"
+    return None
+
+
+def unlike_categories(feature: Feature, value: Any) -> tuple[type[errors.ClientError], str] | None:
+    """Of a column that takes other values than its categories, if they are like them."""
+    for kinds, rule in (
+        ((bool,), "be true or false"),
+        ((int, float), "be a number"),
+        ((str,), "be text"),
+        ((bool, int, float, str), "be a number, text or boolean"),
+    ):
+        if all(type(category) in kinds for category in feature.categories):
+            return None if type(value) in kinds else (errors.WrongType, rule)
     return None
 
 
@@ -93,7 +114,8 @@ def canonical(feature: Feature, value: Any) -> Any:
     if value is None:
         return np.nan if feature.numeric else None
     if feature.dtype == CATEGORY:
-        return feature.categories[feature.categories.index(value)]
+        known = value in feature.categories
+        return feature.categories[feature.categories.index(value)] if known else value
     if feature.dtype == DATETIME:
         return moment(value)
     if feature.numeric and np.dtype(feature.dtype).kind in "iu":

@@ -21,6 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sweep", type=Path, help="Go through all of scikit-learn, and write the table there."
     )
     parser.addoption(
+        "--parity-hunt", type=float, metavar="MINUTES", help="How long to try random pipelines."
+    )
+    parser.addoption("--parity-seed", type=int, help="Try only this random pipeline.")
+    parser.addoption(
         "--pictures", type=Path, help="Folder for those of the docs; else they are thrown away."
     )
 

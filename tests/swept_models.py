@@ -18,6 +18,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_selection import f_regression
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline, make_union
@@ -72,7 +73,13 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
         "transformer_list": [("scaled", StandardScaler()), ("components", PCA(2))]
     },
     "FunctionTransformer": lambda: {"func": np.abs},
+    "HashingVectorizer": lambda: {"n_features": 64},
     "Pipeline": lambda: {"steps": [("scaled", StandardScaler()), ("model", Ridge())]},
+    "GenericUnivariateSelect": lambda: {"param": 50},
+    **dict.fromkeys(
+        ["SelectFdr", "SelectFpr", "SelectFwe", "SelectPercentile"],
+        lambda: {"score_func": f_regression},
+    ),
     "GridSearchCV": lambda: {"estimator": Ridge(), "param_grid": {"alpha": [0.1, 1.0]}},
     "HalvingGridSearchCV": lambda: {"estimator": Ridge(), "param_grid": {"alpha": [0.1, 1.0]}},
     "RandomizedSearchCV": lambda: {
@@ -88,7 +95,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "RANSACRegressor": lambda: {"estimator": Ridge(), "min_samples": 20, "random_state": 0},
     "SparseCoder": lambda: {"dictionary": np.eye(4)},
 }
-"""Arguments of classes that can't be made from their signature alone."""
+"""Arguments of classes that can't be made from their signature alone, or not in a second."""
 
 
 class NotFitted(Exception):

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_selection import SequentialFeatureSelector, VarianceThreshold
+from sklearn.feature_selection import VarianceThreshold
 
 
 def selection(selector: Any) -> VarianceThreshold:
@@ -33,4 +33,4 @@ def _same(one: tuple[str, Any, list[int]], other: tuple[str, Any, Any]) -> bool:
     return isinstance(other[2], list) and one[2] == other[2]
 
 
-EQUIVALENTS = {ColumnTransformer: _by_place, SequentialFeatureSelector: selection}
+EQUIVALENTS = {ColumnTransformer: _by_place}

@@ -10,10 +10,12 @@ from sklearn.cross_decomposition import CCA, PLSSVD, PLSCanonical
 from sklearn.decomposition import PCA, FactorAnalysis, FastICA
 from sklearn.linear_model import (
     LinearRegression,
+    LogisticRegression,
     Perceptron,
     RidgeClassifier,
     RidgeClassifierCV,
 )
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.random_projection import SparseRandomProjection
 from sklearn.svm import LinearSVC
 
@@ -58,6 +60,20 @@ def _signs(classifier: Any) -> Any:
     return _classifier(classifier.coef_, intercept, classifier.classes_)
 
 
+def _against_the_rest(classifier: Any) -> LogisticRegression | None:
+    """Return one classifier for all classes: the label is that of the largest score, the
+    probabilities are each class's own, scaled to a sum of 1."""
+    members = classifier.estimators_
+    if classifier.multilabel_ or any(type(member) is not LogisticRegression for member in members):
+        return None
+    simple = LogisticRegression()
+    simple.multi_class = "ovr"  # of older versions; skl2onnx still knows it
+    simple.coef_ = np.vstack([member.coef_ for member in members])
+    simple.intercept_ = np.concatenate([np.ravel(member.intercept_) for member in members])
+    simple.classes_, simple.n_features_in_ = classifier.classes_, simple.coef_.shape[1]
+    return simple
+
+
 def _nearest(centers: np.ndarray, labels: np.ndarray) -> Any:
     """Return a classifier by the nearest center: the one with the largest x·c - |c|²/2."""
     offsets = -(centers**2).sum(axis=1) / 2
@@ -86,4 +102,5 @@ EQUIVALENTS = {
     **dict.fromkeys([LinearSVC, RidgeClassifier, RidgeClassifierCV], _signs),
     **dict.fromkeys([AffinityPropagation, MeanShift], _cluster),
     Birch: _subcluster,
+    OneVsRestClassifier: _against_the_rest,
 }

@@ -18,6 +18,8 @@ from sklearn.semi_supervised import SelfTrainingClassifier
 
 from mlops.equivalents.columns import selection
 
+ELIMINATIONS = (RFE, RFECV)
+
 
 def _frozen(frozen: Any) -> Any:
     return frozen.estimator
@@ -32,11 +34,26 @@ def _last(training: Any) -> Any:
 
 
 def _on_selection(elimination: Any) -> Any:
-    """Return the last model behind the columns that it was left with.
-
-    Behind another step it would only select; then the answers have another shape.
-    """
+    """Return the last model behind the columns that it was left with."""
     return Pipeline([("columns", selection(elimination)), ("model", elimination.estimator_)])
+
+
+def _plain_steps(pipeline: Any) -> Pipeline | None:
+    """Return a pipeline without steps that do nothing, in which an elimination only selects unless
+    it is the last step."""
+    *inner, last = pipeline.steps
+    steps = [
+        (name, selection(step) if type(step) in ELIMINATIONS else step)
+        for name, step in inner
+        if not _is_nothing(step)
+    ]
+    if not (steps and _is_nothing(last[1])):
+        steps.append(last)
+    return None if steps == pipeline.steps else Pipeline(steps)
+
+
+def _is_nothing(step: Any) -> bool:
+    return step is None or (isinstance(step, str) and step == "passthrough")
 
 
 EQUIVALENTS = {
@@ -45,5 +62,6 @@ EQUIVALENTS = {
     **dict.fromkeys(
         [GridSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV, RandomizedSearchCV], _best
     ),
-    **dict.fromkeys([RFE, RFECV], _on_selection),
+    **dict.fromkeys(ELIMINATIONS, _on_selection),
+    Pipeline: _plain_steps,
 }

@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 from mlops.onnx_extensions import (
+    bisections,
     chains,
+    dummies,
     functions,
     gaps,
+    imputers,
     isolation_forest,
+    kernels,
+    norms,
     outliers,
+    polynomials,
+    powers,
+    selections,
+    splines,
+    steps,
+    thresholds,
+    tree_branches,
+)
+
+MODULES = (
+    bisections,
+    chains,
+    dummies,
+    functions,
+    gaps,
+    imputers,
+    isolation_forest,
+    kernels,
+    norms,
+    outliers,
+    polynomials,
+    powers,
+    selections,
+    splines,
+    steps,
     thresholds,
     tree_branches,
 )
@@ -15,5 +45,5 @@ from mlops.onnx_extensions import (
 
 def register() -> None:
     """Let skl2onnx find the converters. May be called again."""
-    for module in (chains, functions, gaps, isolation_forest, outliers, thresholds, tree_branches):
+    for module in MODULES:
         module.register()

@@ -19,6 +19,7 @@ from sklearn.preprocessing import (
 )
 
 from mlops.conversion_failure import NoConverter
+from mlops.onnx_extensions.nodes import nodes
 from mlops.onnx_extensions.sub_models import as_column, number
 
 NODES = {
@@ -52,8 +53,7 @@ def apply(
 ) -> Any:
     """Return the node that computes a function. Raises NoConverter."""
 
-    def node(name: str, *inputs: Any, **options: Any) -> Any:
-        return getattr(onnx_ops, f"Onnx{name}")(*inputs, op_version=opset, **options)
+    node = nodes(opset)
 
     def constant(value: float) -> np.ndarray:
         return np.array([value], dtype=dtype)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ class Tree:
     left: the child where the value compares with the threshold, as ``Ensemble.comparison`` says.
     missing_left: a missing value goes to the left.
     values: (leaves,), what each leaf adds to ``output``.
+    sets: split -> the numbers that go to the left, of one that has them in place of a threshold.
     """
 
     feature: np.ndarray
@@ -28,6 +30,7 @@ class Tree:
     right: np.ndarray
     values: np.ndarray
     output: int = 0
+    sets: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of_nodes(
@@ -41,10 +44,11 @@ class Tree:
         right: np.ndarray,
         value: np.ndarray,
         output: int = 0,
+        sets: Mapping[int, np.ndarray] | None = None,
     ) -> Tree:
         """Return a tree kept as one list of splits and leaves, (nodes,) each, the root first.
 
-        ``leaf``: which of them are leaves.
+        ``leaf``: which of them are leaves. ``sets``: by node.
         """
         place = np.where(leaf, ~(np.cumsum(leaf) - 1), np.cumsum(~leaf) - 1)
         splits = ~leaf
@@ -56,7 +60,14 @@ class Tree:
             right=place[right[splits].astype(np.int64)],
             values=value[leaf],
             output=output,
+            sets={int(place[node]): members for node, members in (sets or {}).items()},
         )
+
+
+def set_bits(words: np.ndarray) -> np.ndarray:
+    """Return a mask of the bits that are set in 32-bit words, the lowest bit first."""
+    bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
+    return bits.astype(bool)
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,7 @@ class Ensemble:
     link: makes answers of the sums.
     compared, added: the floats in which the library compares values and adds leaves.
     missing: the number that stands for a missing value, beside NaN.
+    whole: features of which only the whole part counts, of ``width`` in all.
     """
 
     trees: list[Tree]
@@ -77,3 +89,5 @@ class Ensemble:
     comparison: Comparison = "at most"
     factor: float = 1.0
     missing: float | None = None
+    whole: tuple[int, ...] = ()
+    width: int = 0

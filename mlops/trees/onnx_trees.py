@@ -39,6 +39,8 @@ OLDER_TREES = {"TreeEnsembleClassifier", "TreeEnsembleRegressor"}
 """Operators of skl2onnx's own converters, which are gone from ``OPSET``."""
 
 MODES = {"at most": 0, "below": 1}
+MEMBER = 6
+"""The mode of a split by a set of numbers: whole ones only in ONNX Runtime."""
 TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
 
 Read = Callable[[Any], Ensemble]
@@ -141,8 +143,9 @@ def _converter(read: Read) -> Callable[[Any, Any, Any], None]:
         model = operator.raw_operator
         trees = read(model)
         graph = _Nodes(scope, container)
-        asked = "float64" if isinstance(operator.inputs[0].type, DoubleTensorType) else "float32"
-        answers = _answers(graph, trees, operator.inputs[0].full_name, asked)
+        source = operator.inputs[0]
+        asked = "float64" if isinstance(source.type, DoubleTensorType) else "float32"
+        answers = _answers(graph, trees, source.full_name, asked)
         if not is_classifier(model):
             graph.add("Cast", answers, to=TYPES[asked], output=operator.outputs[0].full_name)
             return
@@ -204,6 +207,8 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str) -> str:
         X = graph.add("Where", graph.add("Equal", X, number), gap, X)
     if trees.compared != trees.added:
         X = graph.add("Cast", X, to=TYPES[trees.added])
+    if trees.whole:
+        X = _whole(graph, trees, X)
 
     sums = graph.add("TreeEnsemble", X, **_attributes(trees))
     if trees.base.any():
@@ -224,6 +229,13 @@ def _answers(graph: _Nodes, trees: Ensemble, X: str, dtype: str) -> str:
             first = graph.add("Sub", graph.constant(np.array(1, dtype=trees.added)), second)
             return graph.add("Concat", first, second, axis=1)
     return sums
+
+
+def _whole(graph: _Nodes, trees: Ensemble, X: str) -> str:
+    """Drop the fractions of some features, as a cast to whole numbers would; NaN stays."""
+    whole = graph.add("Mul", graph.add("Sign", X), graph.add("Floor", graph.add("Abs", X)))
+    places = np.isin(np.arange(trees.width), [*trees.whole])[None]
+    return graph.add("Where", graph.constant(places), whole, X)
 
 
 def _attributes(trees: Ensemble) -> dict[str, Any]:
@@ -255,28 +267,44 @@ def _attributes(trees: Ensemble) -> dict[str, Any]:
     def floats(name: str, values: list[np.ndarray]) -> Any:
         return tensor(name, np.concatenate(values).astype(trees.added))
 
-    return {
-        "n_targets": len(trees.base),
-        "aggregate_function": 1,  # the sum
-        "post_transform": 0,
-        "tree_roots": splits[:-1].tolist(),
-        "nodes_featureids": features.tolist(),
-        "nodes_splits": floats("nodes_splits", [tree.threshold for tree in parts]),
-        "nodes_modes": tensor(
-            "nodes_modes", np.full(len(features), MODES[trees.comparison], dtype=np.uint8)
-        ),
-        "nodes_missing_value_tracks_true": np.concatenate([tree.missing_left for tree in parts])
-        .astype(int)
-        .tolist(),
-        "nodes_truenodeids": left.tolist(),
-        "nodes_trueleafs": left_leaf.astype(int).tolist(),
-        "nodes_falsenodeids": right.tolist(),
-        "nodes_falseleafs": right_leaf.astype(int).tolist(),
-        "leaf_targetids": np.repeat(
-            [tree.output for tree in parts], [len(tree.values) for tree in parts]
-        ).tolist(),
-        "leaf_weights": floats("leaf_weights", [tree.values for tree in parts]),
-    }
+    modes = np.full(len(features), MODES[trees.comparison], dtype=np.uint8)
+    thresholds = np.concatenate([tree.threshold for tree in parts]).astype(np.float64)
+    members: list[float] = []
+    for tree, split in zip(parts, splits[:-1].tolist(), strict=True):
+        for place, numbers in sorted(tree.sets.items()):
+            if len(numbers):
+                modes[split + place] = MEMBER
+                members += [*numbers, np.nan]
+            else:
+                thresholds[split + place] = -np.inf  # nothing goes to the left
+
+    return (
+        {
+            "n_targets": len(trees.base),
+            "aggregate_function": 1,  # the sum
+            "post_transform": 0,
+            "tree_roots": splits[:-1].tolist(),
+            "nodes_featureids": features.tolist(),
+            "nodes_splits": floats("nodes_splits", [thresholds]),
+            "nodes_modes": tensor("nodes_modes", modes),
+            "nodes_missing_value_tracks_true": np.concatenate([tree.missing_left for tree in parts])
+            .astype(int)
+            .tolist(),
+            "nodes_truenodeids": left.tolist(),
+            "nodes_trueleafs": left_leaf.astype(int).tolist(),
+            "nodes_falsenodeids": right.tolist(),
+            "nodes_falseleafs": right_leaf.astype(int).tolist(),
+            "leaf_targetids": np.repeat(
+                [tree.output for tree in parts], [len(tree.values) for tree in parts]
+            ).tolist(),
+            "leaf_weights": floats("leaf_weights", [tree.values for tree in parts]),
+        }
+        | (
+            {"membership_values": floats("membership_values", [np.array(members)])}
+            if members
+            else {}
+        )
+    )
 
 
 def _with_split(tree: Tree) -> Tree:

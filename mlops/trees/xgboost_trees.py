@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,19 +69,29 @@ def _trees(booster: dict[str, Any]) -> tuple[dict[str, Any], list[float]]:
 
 
 def _tree(tree: dict[str, Any], output: int, weight: float) -> Tree:
-    if tree["categories"]:
-        raise NotProven("its trees split on categories")
     if tree["tree_param"]["size_leaf_vector"] not in ("0", "1"):
         raise NotProven("its leaves hold several numbers (multi_strategy=multi_output_tree)")
     numbers = np.array(tree["split_conditions"], dtype=np.float32)
-    left = np.array(tree["left_children"])
+    left, right = np.array(tree["left_children"]), np.array(tree["right_children"])
+    missing_left = np.array(tree["default_left"]).astype(bool)
+    sets = dict(_sets(tree))
+    by_set = np.isin(np.arange(len(left)), list(sets))
     return Tree.of_nodes(
         leaf=left < 0,
         feature=np.array(tree["split_indices"]),
         threshold=numbers,
-        missing_left=np.array(tree["default_left"]),
-        left=left,
-        right=np.array(tree["right_children"]),
+        # A set's members go to the right, and to a Tree's left.
+        missing_left=missing_left ^ by_set,
+        left=np.where(by_set, right, left),
+        right=np.where(by_set, left, right),
         value=numbers * np.float32(weight),
         output=output,
+        sets=sets,
     )
+
+
+def _sets(tree: dict[str, Any]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield each node that splits by a set of categories, and the set."""
+    parts = (tree[f"categories_{name}"] for name in ("nodes", "segments", "sizes"))
+    for node, begin, size in zip(*parts, strict=True):
+        yield node, np.array(tree["categories"][begin : begin + size], dtype=np.float64)

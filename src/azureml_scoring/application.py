@@ -18,6 +18,7 @@ from azureml_scoring.http import process
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.flask_routes import HttpScoring, mount
+from azureml_scoring.http.open_inference import OpenInference
 from azureml_scoring.http.pages import pages_of
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.inputs.limits import Limits
@@ -51,6 +52,7 @@ class Application:
     lifecycle: Lifecycle
     reader: RequestReader
     http: HttpScoring
+    protocol: OpenInference
 
     def run(self, request: Any) -> Any:
         """Answer the server's request with its response, anything else with a dict."""
@@ -112,7 +114,15 @@ def build(settings: Settings) -> Application:
     body = BodyReader(limits, budget, timeout_s=settings.scoring_body_timeout_ms / 1000)
     reader = RequestReader(body, first=lambda: board.index % workers + 1, step=workers)
     metrics = Metrics(board, lifecycle, drift, deployment=settings.deployment_name)
-    return Application(service, health, metrics, lifecycle, reader, HttpScoring(service, reader))
+    return Application(
+        service,
+        health,
+        metrics,
+        lifecycle,
+        reader,
+        HttpScoring(service, reader),
+        OpenInference(service, reader, lifecycle, health),
+    )
 
 
 def _data_collections(
@@ -158,7 +168,7 @@ def start(settings: Settings) -> Application:
             application.service,
             application.reader,
             pages,
-            ahead_of_flask=mount(application.http, pages),
+            ahead_of_flask=mount(application.http, pages, application.protocol),
             server_version=os.environ.get("HTTP_X_MS_SERVER_VERSION", ""),  # the server sets it
         )
     )

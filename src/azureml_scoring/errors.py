@@ -2,14 +2,14 @@
 
     ScoringError                      one request fails; the service goes on
     ├── ClientError (4xx)             the request must change
-    │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson,
+    │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedCsv,
     │   ├── 400  MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
     │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
     │   ├── 422  WrongShape, EmptyBatch, WrongFeatures, WrongType, MissingValue, OutOfRange,
-    │   │        UnknownMethod, ModelRefusedInput
+    │   │        UnknownMethod, UnknownParameter, ModelRefusedInput
     │   ├── 431  RequestIdTooLong, HeadTooLarge
     │   └── 499  ClientGone (nobody reads it)
     └── ServiceError (5xx)            the request may be right
@@ -78,6 +78,10 @@ class MalformedHead(ClientError):
 
 class MalformedJson(ClientError):
     status, code = HTTPStatus.BAD_REQUEST, "malformed_json"
+
+
+class MalformedCsv(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_csv"
 
 
 class MalformedEncoding(ClientError):
@@ -154,6 +158,10 @@ class OutOfRange(ClientError):
 
 class UnknownMethod(ClientError):
     status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_method"
+
+
+class UnknownParameter(ClientError):
+    status, code = HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_parameter"
 
 
 class ModelRefusedInput(ClientError):

@@ -73,7 +73,7 @@ class ModelRunner:
         queued: float,
     ) -> list[Any]:
         """Predict in a slot, together with the rows of other requests if the model allows it."""
-        if model.joint_rows > 1:
+        if model.joint_rows > 1 and not batch.params:
             answers = self._batcher.predict(model, batch, due, gone)
             outcome.seconds[QUEUE] += self._clock() - queued - answers.predict_s
             outcome.seconds[PREDICT] += answers.predict_s

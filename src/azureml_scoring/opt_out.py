@@ -12,9 +12,10 @@ from collections.abc import MutableMapping
 VARIABLES = {
     "ORT_DISABLE_TELEMETRY": "1",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""Variables of ONNX Runtime and of Azure Monitor's exporter, which reports to Microsoft how much it
-exports."""
+"""Variables of ONNX Runtime, of Azure Monitor's exporter, which reports to Microsoft how much it
+exports, and of MLflow, which a model may import."""
 
 
 def apply(environment: MutableMapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from azureml_scoring.body_budget import Held
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.media_types import JSON
 from azureml_scoring.shared.measures import STAGES
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -52,7 +53,7 @@ class Request(NamedTuple):
     ``request_id`` and ``client_request_id`` need no escaping in JSON: ``request_reader`` replaces
     others. ``traceparent``: the caller's, if it is valid; ``trace``: the id in it, or a new one.
     ``held``: what the body takes of the budget; None for a small one. ``gone``: the client has hung
-    up, so the answer is not worth computing.
+    up, so the answer is not worth computing. ``media_type``: of the body.
     """
 
     request_id: str
@@ -63,6 +64,7 @@ class Request(NamedTuple):
     traceparent: str | None = None
     held: Held | None = None
     gone: Gone = still_there
+    media_type: str = JSON
 
 
 class MustWait(Exception):

@@ -104,7 +104,9 @@ class Scoring:
                 held.turn()
             read = parts.clock()
             outcome.seconds[READ] = read - self._started
-            self._batch = outcome.batch = batch = validate(body, model.contract, parts.limits)
+            self._batch = outcome.batch = batch = validate(
+                body, model.contract, parts.limits, self.request.media_type
+            )
             if held:
                 held.end_turn()
             outcome.seconds[VALIDATE] = parts.clock() - read

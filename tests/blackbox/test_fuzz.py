@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import support
+from azureml_scoring.inputs.envelopes import ENVELOPES
 from blackbox.server import PATIENCE, Server
 
 SECRET = "s3cr3t-v4lu3"
@@ -21,6 +22,11 @@ DATA = (
 COLUMNS = st.permutations(support.NAMES) | st.lists(
     st.sampled_from([*support.NAMES, SECRET]) | SCALARS
 )
+RECORDS = st.lists(
+    st.dictionaries(st.sampled_from([*support.NAMES, SECRET]) | st.text(), SCALARS)
+    | st.fixed_dictionaries(dict.fromkeys(support.NAMES, NUMBERS)),
+    max_size=4,
+)
 DOCUMENTS = st.one_of(
     DATA,
     st.fixed_dictionaries({"data": DATA}, optional={"method": SCALARS | st.just("predict_proba")}),
@@ -29,6 +35,12 @@ DOCUMENTS = st.one_of(
     ),
     st.dictionaries(
         st.text() | st.sampled_from(["data", "input_data", "method", SECRET]), DATA, max_size=3
+    ),
+    RECORDS,
+    st.dictionaries(
+        st.sampled_from([*ENVELOPES, "params", "GlobalParameters", "method", "columns"]),
+        RECORDS | DATA | st.dictionaries(st.sampled_from(support.NAMES), DATA),
+        max_size=3,
     ),
 )
 HEADER_TEXT = st.text(
@@ -51,7 +63,10 @@ HEADERS = st.dictionaries(
     st.sampled_from(KNOWN) | OTHER,
     HEADER_TEXT
     | st.sampled_from(
-        ["application/json", "gzip", "application/json; charset=utf-16", "multipart/form-data"]
+        [
+            *("application/json", "gzip", "application/json; charset=utf-16"),
+            *("text/csv", "multipart/form-data"),
+        ]
     ),
 )
 MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))

@@ -177,7 +177,13 @@ def test_no_message_echoes_a_value(secret: str):
         {"data": [[1, 2]], "method": secret},
         {secret: 1},
         {"input_data": {secret: 1}},
+        [{secret: 1}],
+        [{"a": secret, "b": secret}],
+        {"data": {"a": [secret], "b": [1]}},
+        {"data": {secret: [1]}},
+        {"data": [[1, 2]], "params": {secret: 1}},
     ):
-        assert secret not in refusal(document, NAMED).message
+        refused = refusal(document, NAMED)
+        assert secret not in f"{refused.message} {refused.location}"
     columns = {"input_data": {"columns": [secret], "data": [[1]]}}
     assert secret not in refusal(columns, NAMED).message

@@ -47,15 +47,17 @@ class KeyMaker:
 
     def of_batch(self, batch: Batch) -> bytes:
         """Return the key of the whole batch."""
-        return self._key(batch.method, batch.X)
+        return self._key(batch, batch.X)
 
     def of_rows(self, batch: Batch) -> list[bytes]:
         """Return a key for each row. It does not depend on the batch that the row is in."""
-        return [self._key(batch.method, row) for row in batch.X]
+        return [self._key(batch, row) for row in batch.X]
 
-    def _key(self, method: str, X: np.ndarray) -> bytes:
+    def _key(self, batch: Batch, X: np.ndarray) -> bytes:
         digest = self._seed.copy()
-        digest.update(_delimited(orjson.dumps([method, X.dtype.str, X.shape])))
+        digest.update(_delimited(orjson.dumps([batch.method, X.dtype.str, X.shape])))
+        if batch.params:
+            digest.update(_delimited(batch.params))
         # The bytes of an object array are addresses, not values.
         digest.update(orjson.dumps(X.tolist()) if X.dtype == object else X.data)
         return self._namespace + base64.urlsafe_b64encode(digest.digest())

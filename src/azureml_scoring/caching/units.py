@@ -56,7 +56,7 @@ class RowUnits:
         self._batch = batch
 
     def part(self, keys: Iterable[bytes]) -> Batch:
-        return Batch(self._batch.X[[self._row_of[key] for key in keys]], self._batch.method)
+        return self._batch._replace(X=self._batch.X[[self._row_of[key] for key in keys]])
 
     def split(self, keys: Sequence[bytes], answers: list[Any]) -> dict[bytes, bytes]:
         return {key: to_json(answer) for key, answer in zip(keys, answers, strict=True)}

@@ -28,6 +28,7 @@ from azureml_scoring.http.body_reader import BROKEN_OFF, Environ, too_slow
 from azureml_scoring.http.connection import CUT_OFF, REFUSED
 from azureml_scoring.http.endpoint import ScoringEndpoint, is_score_path
 from azureml_scoring.http.head import content_length
+from azureml_scoring.http.open_inference import is_protocol_path
 from azureml_scoring.http.response import Response, refusal
 from azureml_scoring.http.turn import Turn
 from azureml_scoring.http.wanted import BEGAN, DUE, wanted_for_s
@@ -111,10 +112,10 @@ class Front:
     async def _by_flask(
         self, scope: Scope, environ: Environ, receive: Receive, started: float
     ) -> Response:
-        """Let Flask answer. Only /score has a body; no more of them may arrive at once than there
-        are threads."""
+        """Let Flask answer. Only what is scored has a body; no more of them may arrive at once than
+        there are threads."""
         body: bytes | ScoringError = b""
-        if is_score_path(environ["PATH_INFO"]):
+        if is_score_path(environ["PATH_INFO"]) or is_protocol_path(environ["PATH_INFO"]):
             if self._reading_for_flask >= THREADS:
                 body = Overloaded(
                     f"Too many request bodies are arriving at once; {RETRY}.",

@@ -1,4 +1,4 @@
-"""Reads the body of a WSGI request within limits, and checks that its headers say JSON."""
+"""Reads the body of a WSGI request within limits, and checks that its headers say JSON or CSV."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from azureml_scoring.errors import (
 from azureml_scoring.http.body_buffer import BodyBuffer
 from azureml_scoring.http.head import content_length
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import CSV, JSON
 
 Environ = Mapping[str, Any]
 
@@ -58,7 +59,7 @@ class BodyReader:
         if environ["REQUEST_METHOD"] != "POST":
             raise MethodNotAllowed("Scoring takes POST.")
         content_type, encoding = environ.get("CONTENT_TYPE"), environ.get("HTTP_CONTENT_ENCODING")
-        if content_type != "application/json":
+        if content_type != JSON:
             _check_content_type(content_type)
         gzipped = encoding is not None and _gzipped(encoding)
         if body is None:
@@ -106,19 +107,23 @@ def too_slow(timeout_s: float) -> BodyTimeout:
     return BodyTimeout(f"The request body did not arrive within {timeout_s:g} seconds.", "")
 
 
+def media_type(content_type: str | None) -> str:
+    """Return CSV if the header says so, else JSON: every other type is refused when the body is
+    read."""
+    return CSV if content_type != JSON and _media_type(content_type or "")[0] == CSV else JSON
+
+
 def _check_content_type(value: str | None) -> None:
     kind, charsets = _media_type(value or "")
-    if not (
-        kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    ):
+    if not (kind in (JSON, CSV) or (kind.startswith("application/") and kind.endswith("+json"))):
         raise UnsupportedContentType(
             "Set the header Content-Type: application/json (curl: -H 'Content-Type: "
-            "application/json')."
+            "application/json'), or text/csv for a CSV."
         )
     if not charsets.issubset(UTF_8_NAMES):
         raise UnsupportedContentType(
-            "JSON is UTF-8: send the body in that encoding, and the header Content-Type: "
-            "application/json."
+            "Send the body in UTF-8, and the header Content-Type: application/json, or text/csv "
+            "for a CSV."
         )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from azureml_scoring import log
 from azureml_scoring.errors import ClientError, MethodNotAllowed, RequestIdTooLong
 from azureml_scoring.http.endpoint import MAX_ID_LENGTH, SCORE_PATH, is_score_path
+from azureml_scoring.http.open_inference import OpenInference
 from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
@@ -74,8 +75,9 @@ class HttpScoring:
         return response
 
 
-def mount(scoring: HttpScoring, pages: Pages) -> bool:
-    """Add the routes of the pages, and ``/score/``, to the server if this process has one.
+def mount(scoring: HttpScoring, pages: Pages, protocol: OpenInference) -> bool:
+    """Add the routes of the pages, of the open protocol, and ``/score/``, to the server if this
+    process has one.
 
     Returns True if our worker may answer ahead of Flask.
     """
@@ -93,6 +95,8 @@ def mount(scoring: HttpScoring, pages: Pages) -> bool:
             methods=METHODS,
             provide_automatic_options=False,
         )
+        for name, path, method, answer in protocol.routes:
+            blueprint.add_url_rule(path, name, _protocol_view(answer), methods=[method])
         blueprint.after_app_request(scoring.restate)
         return flask_feature(server.config) is None
     except Exception as error:
@@ -118,6 +122,15 @@ def flask_feature(server: Any, environ: Mapping[str, str] = os.environ) -> str |
 
 def _view(page: Callable[[], Answer]) -> Callable[[], Response]:
     return lambda: _flask_response(page())
+
+
+def _protocol_view(answer: Callable[..., Answer]) -> Callable[..., Response]:
+    def view(**names: str) -> Response:
+        import flask
+
+        return _flask_response(answer(flask.request.environ, **names))
+
+    return view
 
 
 def _flask_response(answer: Answer) -> Response:

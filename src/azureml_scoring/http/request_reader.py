@@ -15,7 +15,7 @@ import orjson
 
 from azureml_scoring.body_budget import Held
 from azureml_scoring.errors import MalformedJson, ScoringError
-from azureml_scoring.http.body_reader import BodyReader, Environ
+from azureml_scoring.http.body_reader import BodyReader, Environ, media_type
 from azureml_scoring.http.wanted import gone_of
 from azureml_scoring.request import ANYTHING, Directive, Request
 
@@ -75,7 +75,15 @@ class RequestReader:
         cache_control = environ.get("HTTP_CACHE_CONTROL")
         directive = _directive(cache_control) if cache_control else ANYTHING
         return Request(
-            request_id, trace, read, client_id, directive, traceparent, held, gone_of(environ)
+            request_id,
+            trace,
+            read,
+            client_id,
+            directive,
+            traceparent,
+            held,
+            gone_of(environ),
+            media_type(environ.get("CONTENT_TYPE")),
         )
 
     def plain(self, value: Any) -> Request:

@@ -11,7 +11,15 @@ import numpy as np
 from azureml_scoring.errors import TooDeep, TooManyElements
 
 PIECE_BYTES = 65_536
-INSIGNIFICANT_BYTES = bytes(set(range(256)) - set(b'"[]{},'))
+
+
+def all_but(marks: bytes) -> bytes:
+    """Return all other bytes."""
+    return bytes(set(range(256)).difference(marks))
+
+
+INSIGNIFICANT_BYTES = all_but(b'"[]{},')
+OTHER_THAN_BRACKETS = all_but(b"[]{},")
 DEPTH_STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
 """Change of the depth by byte: 1 for an opening bracket, 255 (-1 as int8) for a closing one."""
 
@@ -32,7 +40,7 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
         if depth_at_most <= max_depth and parts_at_most <= max_parts:
             return
     depth = parts = 0
-    outside_strings = _MarksOutsideStrings()
+    outside_strings = MarksOutsideStrings(INSIGNIFICANT_BYTES)
     for start in range(0, len(body), PIECE_BYTES):
         marks = outside_strings.filter(body[start : start + PIECE_BYTES])
         steps = np.frombuffer(marks.translate(DEPTH_STEPS), np.int8).cumsum(dtype=np.int32)
@@ -52,19 +60,22 @@ def _brackets_between_rows(body: bytes) -> int:
 
     Strings are not left out: what is counted there are brackets that go no deeper either.
     """
-    return body.translate(None, INSIGNIFICANT_BYTES).count(b"],[")
+    marks = body.translate(None, OTHER_THAN_BRACKETS)
+    return marks.count(b"],[") + marks.count(b"},{")
 
 
-class _MarksOutsideStrings:
-    """Filters the brackets and commas of a body that are outside of its strings, piece by piece."""
+class MarksOutsideStrings:
+    """Filters the marks of a JSON body that are outside of its strings, piece by piece."""
 
-    def __init__(self) -> None:
+    def __init__(self, other_bytes: bytes) -> None:
+        """``other_bytes``: those that are neither a mark nor a quote."""
+        self._other_bytes = other_bytes
         self._inside = 0
         self._backslash = b""
         """A backslash at the end of the last piece, whose escaped byte is in the next one."""
 
     def filter(self, piece: bytes) -> bytes:
-        marks = self._without_escapes(piece).translate(None, INSIGNIFICANT_BYTES)
+        marks = self._without_escapes(piece).translate(None, self._other_bytes)
         if not self._inside and b'"' not in marks:
             return marks
         array = np.frombuffer(marks, np.uint8)

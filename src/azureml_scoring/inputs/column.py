@@ -27,18 +27,23 @@ from azureml_scoring.inputs.feature import (
 )
 from azureml_scoring.inputs.moment import FIRST_YEAR, LAST_YEAR, moments
 
+NUMBER = "number"
+"""What categories may be, beside texts and booleans."""
+
 ACCEPTED_TYPES: dict[str, set[type]] = {
     TEXT: {str},
     BOOLEAN: {bool},
+    NUMBER: {int, float},
     CATEGORY: {int, float, str, bool},
     DATETIME: {str},
     ANY: {int, float, str, bool},
 }
-"""Types of JSON values by dtype, for all but numbers."""
+"""Types of JSON values by dtype, for all but numbers' own."""
 
 DESCRIPTIONS = {
     TEXT: "text",
     BOOLEAN: "true or false",
+    NUMBER: "a number",
     CATEGORY: "one of its categories",
     DATETIME: "a date or time in ISO 8601 and without a time zone, "
     "as in 2025-11-09 or 2025-11-09T10:00:00",
@@ -61,7 +66,7 @@ class Column:
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
         self._accepts = {
-            *ACCEPTED_TYPES.get(feature.dtype, {int, float}),
+            *_accepted_types(feature),
             *([NoneType] if feature.missing else []),
         }.issuperset
 
@@ -93,8 +98,21 @@ class Column:
         return values
 
 
+class KnownColumn(Column):
+    """Values of the fit, where the model refuses all others."""
+
+    def __init__(self, feature: Feature) -> None:
+        super().__init__(feature)
+        self._knows = {*feature.categories, None}.issuperset
+
+    def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
+        if not self._knows(values):
+            raise _unknown(self.feature)
+        return values
+
+
 class CategoryColumn(Column):
-    """Values of the fit. Of equal ones, as 1 and true, the first of the fit is meant."""
+    """Categories. Of equal ones, as 1 and true, the first of the fit is meant."""
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(feature)
@@ -103,11 +121,12 @@ class CategoryColumn(Column):
             self._category.setdefault(category, category)
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
+        if self.feature.unseen:
+            return list(map(self._category.get, values, values))
         try:
             return list(map(self._category.__getitem__, values))
         except KeyError:
-            count = len(self.feature.categories)
-            raise BrokenRule(WrongType, f"be one of the {count} categories of the fit") from None
+            raise _unknown(self.feature) from None
 
 
 class MomentColumn(Column):
@@ -132,8 +151,16 @@ class NumberColumn(Column):
         self._whole = feature.whole
         self._bounded = feature.dtype != "float64"  # the parser refuses what float64 can't hold
         self._least, self._most = NumberRange.of(feature)
+        known = np.array(feature.categories, feature.dtype).tolist()
+        self._knows = {*known, np.nan}.issuperset
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
+        numbers = self._numbers(values, types)
+        if self.feature.categories and not self._knows(numbers):
+            raise _unknown(self.feature)
+        return numbers
+
+    def _numbers(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         missing = NoneType in types
         fractions = float in types
         if self._bounded:
@@ -160,6 +187,8 @@ def column(feature: Feature) -> Column:
     """Return the reader of a feature's values."""
     if feature.numeric:
         return NumberColumn(feature)
+    if feature.categories and feature.dtype != CATEGORY:
+        return KnownColumn(feature)
     return {CATEGORY: CategoryColumn, DATETIME: MomentColumn}.get(feature.dtype, Column)(feature)
 
 
@@ -167,4 +196,23 @@ def described(feature: Feature) -> str:
     """Say what the values of a feature must be, as the end of "must be ..."."""
     if feature.numeric:
         return "a whole number" if feature.whole else "a number"
-    return DESCRIPTIONS[feature.dtype]
+    return DESCRIPTIONS[_open_kind(feature)] if feature.unseen else DESCRIPTIONS[feature.dtype]
+
+
+def _accepted_types(feature: Feature) -> set[type]:
+    if feature.unseen:
+        return ACCEPTED_TYPES[_open_kind(feature)]
+    return ACCEPTED_TYPES.get(feature.dtype, {int, float})
+
+
+def _open_kind(feature: Feature) -> str:
+    """Return the kind of values that a column takes beside its categories: values like them."""
+    types = set(map(type, feature.categories))
+    return next((kind for kind in (BOOLEAN, NUMBER, TEXT) if types <= ACCEPTED_TYPES[kind]), ANY)
+
+
+def _unknown(feature: Feature) -> BrokenRule:
+    count = len(feature.categories)
+    return BrokenRule(
+        WrongType, f"be one of the {count} values of the fit: the model takes no others there"
+    )

@@ -16,10 +16,11 @@ from pydantic import Field
 from azureml_scoring.inputs.column import Column, column
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
+from azureml_scoring.inputs.parameter import Parameter
 
-Container = Literal["array", "frame", "list"]
-"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or a plain list of
-texts (for a vectorizer)."""
+Container = Literal["array", "frame", "list", "series"]
+"""The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or texts alone, as
+a plain list (for a vectorizer) or a pandas Series (for a function of the author's before one)."""
 
 METHODS = (
     "predict",
@@ -36,17 +37,26 @@ Method = Annotated[str, Field(pattern=f"^({'|'.join(METHODS)})$")]
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns in the order of the fit, and the model's methods, the default first."""
+    """The columns in the order of the fit, and the model's methods, the default first.
+
+    parameters: what the model takes beside the rows.
+    """
 
     features: Annotated[tuple[Feature, ...], Field(min_length=1)]
     methods: Annotated[tuple[Method, ...], Field(min_length=1)]
     container: Container = "array"
+    parameters: tuple[Parameter, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
         """The names of the columns, or None if the model was fitted without names."""
         names = tuple(feature.name for feature in self.features if feature.name is not None)
         return names if len(names) == len(self.features) else None
+
+    @cached_property
+    def optional(self) -> tuple[str, ...]:
+        """The names of the columns that a request may leave out."""
+        return tuple(f.name for f in self.features if f.optional and f.name is not None)
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -89,6 +99,9 @@ class Contract:
             "features": [
                 {"name": f.name, "dtype": f.dtype, "missing": f.missing}
                 | ({"categories": list(f.categories)} if f.categories else {})
+                | ({"optional": True} if f.optional else {})
+                | ({"unseen": True} if f.unseen else {})
+                | ({"unit": f.unit} if f.unit != "ns" else {})
                 for f in self.features
             ],
-        }
+        } | ({"parameters": [p.to_json() for p in self.parameters]} if self.parameters else {})

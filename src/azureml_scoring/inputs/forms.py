@@ -20,10 +20,12 @@ def forms(contract: Contract) -> str:
     by_position = f"{count} values in each row, in the order that the model was fitted with"
     if contract.names is None:
         return f'Send {{"data": [[...], [...]]}}, with {by_position}.'
-    shown = ", ".join(orjson.dumps(name).decode() for name in contract.names[:MAX_SHOWN_COLUMNS])
+    shown = [orjson.dumps(name).decode() for name in contract.names[:MAX_SHOWN_COLUMNS]]
     more = ", ..." if count > MAX_SHOWN_COLUMNS else ""
+    record = ", ".join(f"{name}: ..." for name in shown)
     return (
-        f'Send {{"columns": [{shown}{more}], "data": [[...], [...]]}}; or without "columns", '
+        f'Send records, {{"data": [{{{record}{more}}}, ...]}}; or '
+        f'{{"columns": [{", ".join(shown)}{more}], "data": [[...], [...]]}}; or without "columns", '
         f"{by_position}."
     )
 

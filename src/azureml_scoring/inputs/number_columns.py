@@ -31,6 +31,11 @@ class NumberColumns:
         least, most = np.array(ranges, np.float64).T
         self._least = np.where(self._whole, np.maximum(least, -MOST_EXACT), least)
         self._most = np.where(self._whole, np.minimum(most, MOST_EXACT), most)
+        self._known = [
+            (j, np.array(feature.categories, feature.dtype))
+            for j, feature in enumerate(features)
+            if feature.categories
+        ]
 
     def cast(self, X: np.ndarray, *, nulls: bool = False) -> np.ndarray | None:
         """Return the rows in the dtype of the batch. None if a value breaks the contract, or may
@@ -46,7 +51,7 @@ class NumberColumns:
                 return None
             numbers = np.where(absent, 0.0, X)
         if not self._bounded:
-            return X
+            return X if self._all_known(X) else None
         broken = (numbers < self._least) | (numbers > self._most)
         if self._some_whole:
             broken |= (np.rint(numbers) != numbers) & self._whole
@@ -56,4 +61,11 @@ class NumberColumns:
             X[:, places] = X[:, places].astype(dtype)
         X = X.astype(self._dtype, copy=False)
         X += 0  # a small negative number may have been rounded to -0.0
-        return X
+        return X if self._all_known(X) else None
+
+    def _all_known(self, X: np.ndarray) -> bool:
+        """Tell whether the model knows the values, in columns where it refuses others."""
+        return all(
+            (np.isin(X[:, place], known) | np.isnan(X[:, place])).all()
+            for place, known in self._known
+        )

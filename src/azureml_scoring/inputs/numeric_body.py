@@ -24,7 +24,10 @@ NUMBER_BYTES = b"0123456789+-.eE \t\r\n"
 """The bytes of numbers and white space. Without them a body shows its form: brackets, commas and
 names."""
 
-ROWS_KEY_OF_HEAD = {b"": "", b'{"data":': "data", b'{"input_data":': "input_data"}
+ROWS_KEY_OF_HEAD = {b"": ""} | {
+    f'{{"{key}":'.encode().translate(None, NUMBER_BYTES): key
+    for key in ("data", "input_data", "inputs", "instances")
+}
 """The form before the rows -> the key of the rows."""
 
 TAILS_WITHOUT_METHOD = (b"", b"}")

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import math
 import timeit
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines import onnx_model, onnx_session
 from azureml_scoring.models.engines.column_tables import ColumnTables
+from azureml_scoring.models.engines.engines import Engines
 from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.session import Session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.manifest import REPACKAGE, Manifest
@@ -27,15 +30,23 @@ INLINE_PREDICT_LIMIT_S = 0.005
 
 
 def open_compiled(
-    artifact: Artifact, estimator: Predict, settings: Settings
+    artifact: Artifact, estimator: Any, direct: Predict, settings: Settings
 ) -> tuple[OnnxPredictor | None, Quick | None]:
     """Open, verify and try the compiled model; return it and ``Model.quick``.
 
-    Both are None where the estimator answers. Raises StartupError.
+    ``direct`` is the estimator's own. Both are None where it answers. Raises StartupError.
     """
     packaged = artifact.manifest
-    demanded = settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    alone = packaged is not None and packaged.origin is not None
+    demanded = (
+        alone or settings.scoring_backend == "onnx" or settings.scoring_onnx_provider == "cuda"
+    )
     if settings.scoring_backend == "sklearn":
+        if alone:
+            raise StartupError(
+                "SCORING_BACKEND=sklearn, but the artifact holds only the compiled form of its "
+                "model; remove the setting."
+            )
         return None, None
     if packaged is None or packaged.onnx is None:
         if not demanded:
@@ -54,29 +65,28 @@ def open_compiled(
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
     encoder = _encoder(artifact, packaged, compiled)
 
-    def predictor(threads: int) -> OnnxPredictor:
-        session = onnx_session.open_graph(
-            graph,
-            numpy=compiled.numpy,
-            provider=settings.scoring_onnx_provider,
-            threads=threads,
-        )
-        return OnnxPredictor(compiled, session, estimator, encoder)
+    engines = Engines(compiled, graph, estimator, settings.scoring_onnx_provider)
+
+    def predictor(sessions: list[Session]) -> OnnxPredictor:
+        return OnnxPredictor(compiled, engines.joined(sessions), direct, encoder, engines.rows)
 
     try:
         onnx_model.check_compared(compiled)
-        predict = predictor(threads=1)
-        golden_check.check(packaged, predict.strictly, tolerance=compiled.parity["tolerance"])
+        sessions = engines.open_kept()
+        for session in sessions:
+            single = OnnxPredictor(compiled, session, direct, encoder)
+            golden_check.check(packaged, single.strictly, tolerance=compiled.parity["tolerance"])
+        predict = predictor(sessions)
     except StartupError as error:
         if demanded:
             raise
         log.event(f"scikit-learn answers in place of ONNX: {error}", logging.WARNING)
         return None, None
     if _full_batch_seconds(packaged, predict, settings) < INLINE_PREDICT_LIMIT_S:
-        return predict, predict.at_once  # waking other threads would cost more than they save
+        return predict, predict.quick  # waking other threads would cost more than they save
     # A session's threads do not survive a fork.
     threads = 1 if settings.worker_preload else settings.processors
-    return predictor(threads) if threads > 1 else predict, None
+    return predictor(engines.open_kept(threads)) if threads > 1 else predict, None
 
 
 def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> TableEncoder | None:
@@ -89,11 +99,15 @@ def _encoder(artifact: Artifact, packaged: Manifest, compiled: OnnxModel) -> Tab
 
 
 def _full_batch_seconds(packaged: Manifest, predict: OnnxPredictor, settings: Settings) -> float:
-    """Time the largest batch, made of golden rows that the graph answers: the fastest of five
-    runs, since the first is slower."""
+    """Time the largest batch that may be quick and is not left to the estimator, made of golden
+    rows that the graph answers: the fastest of five runs, since the first is slower."""
     X, method = golden_check.batch_of(packaged.golden_rows, packaged.contract).X, predict.methods[0]
     own, _ = predict.own_answers(Batch(X, method))
     if not own.any():
         return math.inf
-    batch = Batch(np.resize(X[own], (settings.scoring_max_batch_size, X.shape[1])), method)
+    rows = min(settings.scoring_max_batch_size, predict.rows.stop - 1)
+    batch = Batch(np.resize(X[own], (rows, X.shape[1])), method)
+    while rows > 1 and not predict.quick(batch):
+        rows //= 2
+        batch = Batch(batch.X[:rows], method)
     return min(timeit.repeat(lambda: predict(batch), number=1, repeat=5))

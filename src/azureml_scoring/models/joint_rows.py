@@ -22,8 +22,8 @@ from azureml_scoring.models.model import Predict
 
 MAX_JOINT_ROWS = 64
 
-SIZES = (MAX_JOINT_ROWS, 2, 3, 13)
-"""Rows of the batches that are tried."""
+SIZES = (2, 3, 13)
+"""Rows of the batches that are tried, beside the largest."""
 
 MIN_ROWS = 8
 """Fewer rows prove nothing, such as the single one of a model that is not packaged."""
@@ -47,12 +47,15 @@ def joint_rows(
     *,
     setting: int,
     concurrency: Concurrency | None,
+    one_engine: int = MAX_JOINT_ROWS,
 ) -> JointRows:
     """Decide how many rows are joined.
 
     ``rows``: (rows, features), which the model has answered. ``setting``: the number that the user
-    wants; 0: choose. ``concurrency``: what the trial says; None for a quick model.
+    wants; 0: choose. ``concurrency``: what the trial says; None for a quick model. ``one_engine``:
+    up to how many rows the engine that answers one row answers.
     """
+    most = min(MAX_JOINT_ROWS, one_engine)
     if setting:
         state = f"on, up to {setting} rows" if setting > 1 else "off"
         return JointRows(setting, f"{state}: SCORING_MICRO_BATCH_ROWS is set")
@@ -62,13 +65,15 @@ def joint_rows(
         why = f"a call takes {concurrency.wall_s:.1f} s, too long to try several rows at start"
     elif not concurrency.rows_together_are_cheaper:
         why = "rows together take about as long as one by one"
+    elif most < 2:
+        why = "several rows have another engine than one"
     else:
-        why = why_apart(predict, rows, methods)
+        why = why_apart(predict, rows, methods, most)
     if why:
         return JointRows(1, f"off: {why}")
     return JointRows(
-        MAX_JOINT_ROWS,
-        f"on, up to {MAX_JOINT_ROWS} rows: they take less time together, and answers are the same "
+        most,
+        f"on, up to {most} rows: they take less time together, and answers are the same "
         "to the last bit",
     )
 
@@ -77,10 +82,11 @@ def why_apart(
     predict: Predict,
     rows: np.ndarray,
     methods: Sequence[str],
+    most: int = MAX_JOINT_ROWS,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
     """Return why rows must be predicted apart; an empty string if their answers are the same, as
-    JSON, alone and in batches of SIZES."""
+    JSON, alone and in batches of SIZES and of ``most`` rows."""
     if len(rows) < MIN_ROWS:
         return f"a package with {MIN_ROWS} golden rows would show whether answers stay the same"
     until = clock() + BUDGET_S
@@ -93,7 +99,7 @@ def why_apart(
                 alone += _answers(predict, Batch(rows[place : place + 1], method))
                 if clock() > until:
                     return too_slow
-            for size in SIZES:
+            for size in (most, *(size for size in SIZES if size < most)):
                 together = Batch(np.resize(rows, (size, rows.shape[1])), method)
                 answers = _answers(predict, together)
                 if any(answers[place] != alone[place % MIN_ROWS] for place in range(size)):

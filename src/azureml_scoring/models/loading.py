@@ -17,6 +17,7 @@ from azureml_scoring.models.booster_threads import thread_setters
 from azureml_scoring.models.compiled_model import open_compiled
 from azureml_scoring.models.concurrency import ROWS_TOGETHER, Concurrency
 from azureml_scoring.models.concurrency_trial import trial
+from azureml_scoring.models.engines.graph_estimator import GraphEstimator
 from azureml_scoring.models.estimators.estimator_contract import cacheable, contract_of
 from azureml_scoring.models.estimators.model_errors import startup_error_when
 from azureml_scoring.models.estimators.model_in_dict import model_in_dict
@@ -26,7 +27,8 @@ from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
 from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
-from azureml_scoring.models.joint_rows import joint_rows
+from azureml_scoring.models.graph_alone import quick_graph
+from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows
 from azureml_scoring.models.library_threads import LibraryThreads, threads_beside
 from azureml_scoring.models.model import Model, Predict
 from azureml_scoring.models.predictions import non_finite
@@ -62,11 +64,18 @@ def load(settings: Settings) -> Model:
     predict = threads.limited(Predictor(estimator, contract))
     started = time.perf_counter()
     with startup_error_when("it was tried"):
+        alone = packaged is not None and packaged.origin is not None
+        if alone:
+            compiled, quick = open_compiled(source, estimator, predict, settings)
+            predict = compiled or predict
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
         proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
-        compiled, quick = open_compiled(source, predict, settings)
+        if graph := isinstance(estimator, GraphEstimator):
+            compiled, quick = None, quick_graph(estimator, predict, X, contract, settings)
+        elif not alone:
+            compiled, quick = open_compiled(source, estimator, predict, settings)
         if compiled:
             predict = threads.limited(compiled)
         concurrency = None if quick else _try(predict, X, contract, settings)
@@ -78,6 +87,7 @@ def load(settings: Settings) -> Model:
         contract.methods,
         setting=settings.scoring_micro_batch_rows,
         concurrency=concurrency,
+        one_engine=compiled.one_engine if compiled else MAX_JOINT_ROWS,
     )
     return Model(
         name=source.name,
@@ -87,9 +97,10 @@ def load(settings: Settings) -> Model:
         version_skew=tuple(skew.values()),
         golden_rows=len(packaged.golden_rows) if packaged else 0,
         warmup_ms=warmup_ms,
-        runtime=running_versions() | (compiled.runtime if compiled else {}),
+        runtime=running_versions()
+        | (estimator.runtime if graph else compiled.runtime if compiled else {}),
         cacheable=repeatable,
-        backend="onnx" if compiled else "sklearn",
+        backend="onnx" if compiled or graph else "sklearn",
         quick=quick,
         predict=predict,
         each=compiled.each if compiled else None,
@@ -110,7 +121,9 @@ def _warm_up(
     Raises StartupError where it answers none, or not as at packaging.
     """
     if packaged := source.manifest:
-        golden_check.check(packaged, predict)
+        if not packaged.origin:  # else its compiled form has been checked when it was opened
+            tolerance = getattr(estimator, "tolerance", golden_check.RELATIVE_TOLERANCE)
+            golden_check.check(packaged, predict, tolerance)
         if not packaged.golden_answers:  # its answers differ from call to call
             warm_up.first_answered(contract, predict, packaged.golden_rows)
         return packaged.golden_rows

@@ -120,6 +120,7 @@ def test_the_users_own_setting_wins():
     assert environment == {
         "ORT_DISABLE_TELEMETRY": "0",
         "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
     }
 
 

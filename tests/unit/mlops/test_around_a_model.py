@@ -1,9 +1,6 @@
 """Models in which other models, or trees with gaps, are converted by equivalents and by converters
 of our own."""
 
-import dataclasses
-import io
-import pickle
 from typing import Any
 
 import imblearn.pipeline
@@ -15,7 +12,6 @@ from sklearn.cluster import Birch, MeanShift
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.covariance import EllipticEnvelope
 from sklearn.decomposition import FactorAnalysis, FastICA
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     GradientBoostingRegressor,
     IsolationForest,
@@ -33,22 +29,17 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.multioutput import ClassifierChain, RegressorChain
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import FunctionTransformer, KBinsDiscretizer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
 import support
-from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.inputs.feature import Feature
-from azureml_scoring.models.engines.onnx_model import OnnxPredictor
-from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of
-from azureml_scoring.models.estimators.predictor import Predictor
+from converted_models import compared, converted
 from mlops.convert import convert
-from mlops.converter import hand_over
-from mlops.graphs import onnx_graphs
-from mlops.parity import TOLERANCE, NotProven
+from mlops.parity import NotProven
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -148,44 +139,19 @@ AROUND: dict[str, tuple[Any, np.ndarray, np.ndarray | None]] = {
 WITH_GAPS = {name for name, (_, rows, _) in AROUND.items() if rows is GAPS}
 
 
-def converted(estimator: Any, width: int) -> Any:
-    """Return the graphs as packaging makes them."""
-    file = io.BytesIO()
-    hand_over(estimator, file)
-    return onnx_graphs(pickle.load(file), width)
-
-
 @pytest.mark.parametrize("name", AROUND)
 def test_it_is_compiled_and_answers_as_scikit_learn_does(name: str):
     """New rows get equal labels, and numbers within the tolerance; with gaps where the fit had."""
     unfitted, rows, target = AROUND[name]
     estimator = unfitted.fit(rows, target)
-    known = contract_of(estimator)
-    numbers = (Feature(None, missing=known.features[0].missing),) * X.shape[1]
-    contract = dataclasses.replace(known, features=numbers)
-    model, graph = convert(estimator, contract, rows, converted(estimator, rows.shape[1]))
+    model = compared(estimator, rows)
     assert model.missing >= (name in WITH_GAPS)
-    direct = Predictor(estimator, contract)
-    rng = np.random.default_rng(7)
-    asked = rng.normal(X.mean(axis=0), X.std(axis=0), (300, X.shape[1]))
-    if name in WITH_GAPS:
-        asked[rng.random(asked.shape) < 0.2] = np.nan
-    compiled = OnnxPredictor(model, open_session(graph), direct)
-    for method in model.outputs:
-        own, answers = compiled.own_answers(Batch(asked, method))
-        assert own.mean() > 0.9
-        expected = direct(Batch(asked[own], method))
-        if np.asarray(expected).dtype.kind == "f":
-            np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
-        else:
-            assert answers == expected
-            assert type(answers[0]) is type(expected[0])
 
 
 @pytest.mark.parametrize(
     ("estimator", "reason"),
     [
-        (DummyClassifier(), "there is no ONNX converter for DummyClassifier"),
+        (KernelDensity(), "there is no ONNX converter for KernelDensity"),
         (Undecided(10), "there is no ONNX converter for Undecided"),
         (
             make_pipeline(FunctionTransformer(np.cbrt), Ridge()),

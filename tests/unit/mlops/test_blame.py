@@ -61,9 +61,32 @@ def test_a_model_that_is_not_fitted_is_told_so(tmp_path: Path):
     assert ROWS not in said
 
 
+class Codes(LinearRegression):
+    """Was fitted on pandas' categories, and does not say so."""
+
+    def predict(self, frame: pd.DataFrame) -> Any:
+        return frame.iloc[:, 0].cat.codes
+
+
 @pytest.mark.parametrize("kind", ["csv", "json", "jsonl"])
-def test_dates_that_are_read_as_texts_are_named_with_the_option(tmp_path: Path, kind: str):
+def test_texts_that_may_be_categories_are_named_with_the_option(tmp_path: Path, kind: str):
     """Which works for each file that has no type for them."""
+    file = tmp_path / f"rows.{kind}"
+    texts = pd.DataFrame({"the size": ["S", "M", "L"] * 5})
+    if kind == "csv":
+        texts.to_csv(file, index=False)
+    else:
+        texts.to_json(file, orient="records", lines=kind == "jsonl")
+    said = package(tmp_path, Codes(), file)
+    assert "if it was fitted on pandas' categories in the size, add" in said
+    assert "add --dtype 'the size=category'" in said
+    said = package(tmp_path, Codes(), file, "--dtype", "the size=category")
+    assert "Packaged" in said
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl"])
+def test_dates_that_are_read_as_texts_are_dates_again(tmp_path: Path, kind: str):
+    """Where the model fails on texts; the option says it too."""
     file = tmp_path / f"rows.{kind}"
     texts = DAYS.assign(**{"the day": DAYS["the day"].dt.strftime("%Y-%m-%d")})
     if kind == "csv":
@@ -72,6 +95,7 @@ def test_dates_that_are_read_as_texts_are_named_with_the_option(tmp_path: Path, 
         texts.to_json(file, orient="records", lines=kind == "jsonl")
     estimator = make_pipeline(FunctionTransformer(month), LinearRegression()).fit(DAYS, DAYS["n"])
     said = package(tmp_path, estimator, file)
-    assert "dates or times are read as texts in the day" in said
-    assert "add --dtype 'the day=datetime'" in said
-    assert "Packaged" in package(tmp_path, estimator, file, "--dtype", "the day=datetime")
+    assert "the day: read as dates or times, since the model fails on texts there" in said
+    assert "Packaged" in said
+    said = package(tmp_path, estimator, file, "--dtype", "the day=datetime", "--force")
+    assert "Packaged" in said

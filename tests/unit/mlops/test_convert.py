@@ -11,6 +11,8 @@ from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    IsolationForest,
     RandomForestClassifier,
     RandomForestRegressor,
 )
@@ -39,7 +41,7 @@ from azureml_scoring.models.engines.onnx_model import (
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of, methods_of
 from azureml_scoring.models.estimators.predictor import Predictor
-from mlops import convert as converting
+from mlops import graph_proof
 from mlops.convert import convert
 from mlops.graphs import onnx_graphs
 from mlops.parity import TOLERANCE, NotProven, Parity
@@ -89,6 +91,14 @@ PROVEN: dict[str, tuple[Any, np.ndarray]] = {
 }
 
 BY_NUMPY = {
+    "forest",
+    "forest behind a scaler",
+    "forest regressor",
+    "extra trees",
+    "boosting",
+    "boosting regressor",
+    "tree",
+    "tree regressor",
     "linear",
     "logistic",
     "logistic, three classes",
@@ -97,7 +107,7 @@ BY_NUMPY = {
     "network",
     "components",
 }
-"""Those of few dense operations."""
+"""Those of few dense operations, and trees."""
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -121,6 +131,64 @@ def test_compiled_it_answers_as_scikit_learn_does(name: str):
         else:
             assert answers == expected
             assert type(answers[0]) is type(expected[0])
+
+
+ALL_METHODS: dict[str, tuple[Any, np.ndarray, set[str]]] = {
+    "logistic": (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        y,
+        {"predict", "predict_proba", "predict_log_proba", "decision_function"},
+    ),
+    "logistic, three classes": (
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        THREE,
+        {"predict", "predict_proba", "predict_log_proba", "decision_function"},
+    ),
+    "boosting": (
+        HistGradientBoostingClassifier(max_iter=10),
+        THREE,
+        {"predict", "predict_proba", "decision_function"},
+    ),
+    "support vectors": (
+        make_pipeline(StandardScaler(), SVC()),
+        THREE,
+        {"predict", "decision_function"},
+    ),
+    "clusters": (KMeans(3, n_init=1, random_state=0), y, {"predict", "transform"}),
+}
+
+
+@pytest.mark.parametrize("name", ALL_METHODS)
+def test_each_method_is_compiled_that_the_graph_can_answer(name: str):
+    """Logarithms of probabilities, scores and distances, not only the default method."""
+    unfitted, target, methods = ALL_METHODS[name]
+    estimator = unfitted.fit(X, target)
+    contract = contract_of(estimator)
+    model, graph = convert(estimator, contract, X, onnx_graphs(estimator, X.shape[1]))
+    assert set(model.outputs) == methods
+    direct = Predictor(estimator, contract)
+    compiled = OnnxPredictor(model, open_session(graph), direct)
+    for method in methods:
+        batch = Batch(X[:50], method)
+        own, answers = compiled.own_answers(batch)
+        assert own.mean() > 0.5  # the rest is too unlikely for a logarithm
+        expected = direct(Batch(batch.X[own], method))
+        if np.asarray(expected).dtype.kind == "f":
+            np.testing.assert_allclose(answers, expected, rtol=TOLERANCE, atol=TOLERANCE)
+        else:
+            assert answers == expected
+
+
+def test_methods_that_stay_slow_are_named_with_the_reason():
+    """No output of an isolation forest's graph is its ``score_samples``."""
+    estimator = IsolationForest(n_estimators=5, random_state=0).fit(X)
+    said: list[str] = []
+    model, _ = convert(
+        estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]), said.append
+    )
+    assert "decision_function" in model.outputs
+    (line,) = [line for line in said if "score_samples" in line]
+    assert "is left to the model itself: the graph has no output with its answers" in line
 
 
 def test_what_is_not_proven_is_not_compiled_and_says_why():
@@ -217,7 +285,7 @@ def outcome(predict: Any, batch: Batch) -> Any:
 
 def test_few_answers_prove_nothing(monkeypatch: pytest.MonkeyPatch):
     """A model that leaves nearly all rows to the estimator is not proven."""
-    monkeypatch.setattr(converting, "MIN_COMPARED_ANSWERS", 1_000_000)
+    monkeypatch.setattr(graph_proof, "MIN_COMPARED_ANSWERS", 1_000_000)
     estimator = make_pipeline(FunctionTransformer(np.sqrt), Ridge()).fit(X, REGRESSION)
     with pytest.raises(NotProven, match="answers could be compared, fewer than"):
         convert(estimator, contract_of(estimator), X, onnx_graphs(estimator, X.shape[1]))

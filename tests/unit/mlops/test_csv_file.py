@@ -263,14 +263,14 @@ def test_columns_without_names_have_their_types_by_place(tmp_path: Path):
 
 
 def test_only_columns_that_are_there_can_be_told(tmp_path: Path):
-    """They can be named only for a CSV: other files hold their types."""
+    """In each format."""
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(
         StartupError, match=r"--text or --dtype names c, which .* lacks; it has a, b"
     ):
         read(tmp_path / "t.csv", user_types={"c": Feature("c", "str")})
     (tmp_path / "t.json").write_text("[[1]]")
-    with pytest.raises(StartupError, match="are for a CSV"):
+    with pytest.raises(StartupError, match="--dtype names a, which the sample lacks; it has 0"):
         read(tmp_path / "t.json", user_types={"a": Feature("a", "str")})
 
 

@@ -38,13 +38,14 @@ class Uv:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: int = 0, stderr: str = "") -> None:
         self.status, self.stderr = status, stderr
         self.words: list[str] = []
-        self.added = ""
+        self.added = self.override = ""
         monkeypatch.setattr(environment.subprocess, "run", self)
 
     def __call__(self, words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         self.words = words
         lock, added, _, resolved = map(Path, words[-4:])
         self.added = added.read_text()
+        self.override = Path(words[words.index("--override") + 1]).read_text()
         if not self.status:
             resolved.write_text(
                 lock.read_text() + "no-such-package==1.2 \\\n    --hash=sha256:00\n"
@@ -67,6 +68,22 @@ def test_a_package_is_added_to_both_files(
     assert conda == [*CONDA.read_text().splitlines()[1:], "      - no-such-package==1.2"]
     assert f"--build-arg REQUIREMENTS={out}/requirements.txt ." in done.output
     assert run("environment", artifact, "--out", out).exit_code == 0  # replaces its own
+
+
+def test_another_scikit_learn_takes_the_place_of_the_locks(
+    artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The one that the model was packaged with; a compiled form without its pickle needs none."""
+    document = json.loads((artifact / "manifest.json").read_text())
+    document["versions"] = {"scikit-learn": "1.6.1"}
+    (artifact / "manifest.json").write_text(json.dumps(document))
+    uv = Uv(monkeypatch)
+    run("environment", artifact, "--out", tmp_path / "out")
+    assert uv.override == "scikit-learn==1.6.1\n"
+    document["origin"] = {"file": "m.pkl", "sha256": "0" * 64, "packages": {}}
+    (artifact / "manifest.json").write_text(json.dumps(document))
+    run("environment", artifact, "--out", tmp_path / "out")
+    assert uv.override == ""
 
 
 def test_no_command_is_said_that_cannot_work(

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.under_sampling import RandomUnderSampler
-from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.compose import (
+    ColumnTransformer,
+    make_column_selector,
+    make_column_transformer,
+)
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -123,6 +127,22 @@ FRONTS: dict[str, tuple[Any, pd.DataFrame]] = {
             ),
             StandardScaler(),
         ).set_output(transform="pandas"),
+        FRAME,
+    ),
+    "weights": (
+        FeatureUnion(
+            [
+                (
+                    "columns",
+                    ColumnTransformer(
+                        [("texts", IGNORE, CITIES), ("numbers", FILLED, NUMBERS)],
+                        transformer_weights={"texts": 0.5, "numbers": 3.0},
+                    ),
+                ),
+                ("flags", make_column_transformer(("passthrough", ["member", "siblings"]))),
+            ],
+            transformer_weights={"columns": 0.25, "flags": 2},
+        ),
         FRAME,
     ),
     "categories and bins": (

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 import support
-from azureml_scoring.errors import ModelRefusedInput, StartupError
+from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
@@ -47,11 +47,12 @@ def test_a_model_of_nothing_but_numbers_is_spared_the_frame(tmp_path: Path):
 
 
 def test_an_unknown_category_is_the_clients_mistake(tmp_path: Path):
-    """An encoder that raises on it does not count as our failure."""
+    """The message names the column, and not the value."""
     estimator, frame = support.mixed()
     model = served(support.packaged(estimator, frame, tmp_path))
-    with pytest.raises(ModelRefusedInput) as caught:
+    with pytest.raises(ClientError) as caught:
         model.predict(batch_of([[50.0, "Atlantis", True, 3]], model.contract))
+    assert caught.value.message.startswith("Feature city must be one of the 3 values of the fit")
     assert "Atlantis" not in caught.value.message
 
 

@@ -10,13 +10,13 @@ import orjson
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import mixed_models
 import support
-from azureml_scoring.errors import ScoringError, StartupError
+from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import NO_LIMITS
@@ -75,34 +75,27 @@ def test_it_is_quick_and_rows_of_several_requests_are_joined(passengers: Any):
     model = from_(folder)
     batch = asked(strange(frame).head(9), model, "predict_proba")
     assert model.quick
-    assert model.quick(batch)
-    assert not model.quick(batch._replace(method="predict_log_proba"))
     assert model.each
-    alone = [batch._replace(X=batch.X[k : k + 1]) for k in range(9)]
-    assert model.each(alone) == [model.predict(one) for one in alone]
+    for method in model.contract.methods:
+        assert model.quick(batch._replace(method=method))
+        alone = [Batch(batch.X[k : k + 1], method) for k in range(9)]
+        assert model.each(alone) == [model.predict(one) for one in alone]
 
 
 def test_an_unknown_value_that_the_estimator_refuses_is_refused(tmp_path: Path):
-    """The rows beside it are the compiled model's as soon as they are alone."""
-    from sklearn.compose import make_column_transformer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder
-
+    """The message names its column; known ones are the compiled model's."""
     frame, target = mixed_models.passengers(150)
     frame = frame[["siblings", "city"]]
     encoder = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
     estimator = make_pipeline(encoder, LogisticRegression()).fit(frame, target)
     model = from_(support.packaged(estimator, frame, tmp_path))
-    batch = asked(frame.assign(city=["rome", *frame["city"][1:]]).head(2), model, "predict")
-    assert model.quick
+    batch = asked(frame.head(2), model, "predict")
     assert model.backend == "onnx"
-    assert not model.quick(batch)
-    with pytest.raises(ScoringError, match="unknown category"):
-        model.predict(batch)
-    second = batch._replace(X=batch.X[1:])
-    assert model.quick(second)
-    assert model.predict(second) == estimator.predict(frame[1:2]).tolist()
+    assert model.quick
+    assert model.quick(batch)
+    assert model.predict(batch) == estimator.predict(frame.head(2)).tolist()
+    with pytest.raises(ClientError, match="Feature city must be one of the 4 values of the fit"):
+        asked(frame.head(2).assign(city="rome"), model, "predict")
 
 
 def test_boosting_on_twenty_columns_answers_as_the_estimator(tmp_path: Path):

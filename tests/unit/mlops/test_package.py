@@ -22,14 +22,16 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import support
-from azureml_scoring.errors import ModelRefusedInput, StartupError
+from azureml_scoring.errors import ClientError, ModelRefusedInput, StartupError
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
+from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
 from azureml_scoring.settings import Settings
+from mlops import compiled_form
 from mlops.package import package
 from mlops.parity import TOLERANCE
 from mlops.sample_file import load as read_sample
@@ -212,7 +214,7 @@ def test_an_unknown_code_is_refused_though_the_model_is_on_numbers(
         estimator.predict(known)
     )
     for row in ([4, 2], [3.7, 2], [-3, 2], [0, 2], [2**31, 2], [5, 9]):
-        with pytest.raises(ModelRefusedInput):
+        with pytest.raises(ClientError, match="values of the fit"):
             model.predict(batch_of([row], model.contract))
 
 
@@ -248,6 +250,29 @@ def test_how_many_answers_were_compared_is_told_and_kept(tmp_path: Path, own_pro
     assert any(
         f"{onnx.parity['rows']:,} of {onnx.parity['asked']:,} compared" in line for line in told
     )
+
+
+def test_the_manifest_has_the_times_of_all_engines_that_are_proven(demo_model: Path):
+    """And who answers: for a linear model that is numpy, many times quicker than scikit-learn."""
+    onnx = Manifest.read(demo_model).onnx
+    assert onnx
+    assert onnx.race
+    assert list(onnx.race.microseconds) == ["numpy", "onnxruntime", "estimator"]
+    assert onnx.race.microseconds["estimator"][0] > onnx.race.microseconds["numpy"][0]
+    assert onnx.race.small == "numpy"
+
+
+def test_a_model_that_is_quicker_than_its_graph_is_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Packaging says so."""
+    slow = Race((1,), {}, "estimator", "estimator")
+    monkeypatch.setattr(compiled_form, "race", lambda *_: slow)
+    estimator, frame = support.plain_regression()
+    said: list[str] = []
+    folder = support.packaged(estimator, frame, tmp_path, say=said.append)
+    assert Manifest.read(folder).onnx is None
+    assert any("no ONNX, the model itself will answer: it is quicker" in line for line in said)
 
 
 def test_packaging_shows_no_warnings_of_the_model(tmp_path: Path):

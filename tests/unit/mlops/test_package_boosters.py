@@ -72,14 +72,17 @@ def test_a_boosted_estimator_behind_a_scaler_is_compiled(make: Make, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.parametrize("library", FILES)
 def test_a_native_file_is_compiled_and_its_classes_are_kept(library: str, tmp_path: Path):
-    """The manifest names them, so the service answers with them."""
+    """The manifest names them, so the service answers with them, and the library to install."""
     estimator = getattr(boosted, library)(classifier=True)
     estimator.fit(boosted.rows(gaps=True), boosted.target("bools").astype(int))
     file = tmp_path / f"model.{FILES[library]}"
     getattr(estimator, "booster_", estimator).save_model(str(file))
     out = tmp_path / "artifact"
     package(file, SAMPLE, out, classes=["no", "yes"])
-    assert check(out, estimator, ["no", "yes"]).classes == ("no", "yes")
+    manifest = check(out, estimator, ["no", "yes"])
+    assert manifest.classes == ("no", "yes")
+    (needed,) = manifest.requirements
+    assert needed.startswith(library)
 
 
 def test_classes_are_numbers_where_all_are():

@@ -149,6 +149,16 @@ def test_numbers_near_zero_are_compared_relative_to_the_samples_answers():
     assert compared.apart == pytest.approx(1e-12)
 
 
+def test_infinite_answers_of_the_sample_are_no_measure():
+    """A forest's logarithm of probability 0, beside which any difference would be nothing."""
+
+    def logarithms(batch: Batch) -> list[Any]:
+        return [-np.inf if row[0] == 0 else -1.0 for row in batch.X]
+
+    with pytest.raises(NotProven, match="apart"):
+        check(logarithms, Fixed([-2.0] * 600), ROWS[100:])
+
+
 def test_the_estimator_is_asked_once_for_all_compiled_forms():
     """It may take its time."""
     asked = []

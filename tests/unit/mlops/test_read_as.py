@@ -171,23 +171,6 @@ def test_a_wrong_option_is_told(tmp_path: Path, options: list[str], code: int, m
     assert message in " ".join(result.output.split())
 
 
-def test_options_for_a_csv_are_refused_with_other_files(tmp_path: Path):
-    """Other files hold their types."""
-    pd.DataFrame({"a": [1.0]}).to_parquet(tmp_path / "t.parquet")
-    file = support.dump(own(), tmp_path)
-    result = run(
-        "package",
-        file,
-        "--sample",
-        tmp_path / "t.parquet",
-        "--out",
-        tmp_path / "out",
-        "--text",
-        "a",
-    )
-    assert (result.exit_code, "are for a CSV" in result.output) == (1, True)
-
-
 def test_a_row_with_a_value_too_many_is_refused_by_its_line(tmp_path: Path):
     """It is not read shifted by a column, in a sample, in a comparison or for scoring."""
     X, _ = support.diabetes()

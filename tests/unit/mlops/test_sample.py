@@ -54,7 +54,7 @@ def test_json_has_datetimes_and_categories_where_the_user_tells(tmp_path: Path):
     [
         (Feature("k", "datetime"), "Row 2 of the sample: column k must be a date or time"),
         (Feature("other", "category"), "--dtype names other, which the sample lacks; it has k"),
-        (Feature("k", "float64"), "--dtype k=datetime and --dtype k=category"),
+        (Feature("k", "float64"), "Row 1 of the sample: column k must be a number"),
     ],
 )
 def test_what_json_can_not_be_told_is_refused(tmp_path: Path, told: Feature, said: str):

@@ -40,6 +40,11 @@ class _Answers(BaseEstimator):  # type: ignore[misc]
         if booster.names:
             self.feature_names_in_ = np.array(booster.names, dtype=object)
 
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """What must be installed where it is served."""
+        return (type(self.booster.native).__module__,)
+
     def _answers(self, X: Any) -> np.ndarray:
         """Raises ValueError for rows of another width: XGBoost would take some of them."""
         if X.shape[1] != self.n_features_in_:

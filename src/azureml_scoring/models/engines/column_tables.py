@@ -8,6 +8,7 @@ values. So packaging asks the fitted encoders for each of them, and keeps the an
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,6 +18,7 @@ from pydantic import ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationErro
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Scalar
+from azureml_scoring.models.engines.text_sums import TextEncoder, TextSums
 
 Place = Annotated[int, Field(ge=0)]
 
@@ -68,16 +70,19 @@ class ValueTable:
 @dataclass(frozen=True)
 class ColumnTables:
     """All columns. The floats are, in this order: the numbers; 1 or 0 for each column of ``gaps``,
-    if its value is missing or not; and the floats of each table."""
+    if its value is missing or not; the floats of each table; and the sums of each column of
+    texts."""
 
     numbers: tuple[Number, ...]
     gaps: tuple[Place, ...]
     tables: tuple[ValueTable, ...]
+    texts: tuple[TextSums, ...] = ()
 
     @property
     def width(self) -> int:
         """The number of floats for a row."""
-        return len(self.numbers) + len(self.gaps) + sum(table.width for table in self.tables)
+        widths = [each.width for each in self.tables] + [each.width for each in self.texts]
+        return len(self.numbers) + len(self.gaps) + sum(widths)
 
     def to_bytes(self) -> bytes:
         return orjson.dumps(dataclasses.asdict(self))
@@ -91,7 +96,9 @@ class ColumnTables:
                 if len(table.values) != len(table.groups):
                     raise ValueError
                 table.floats()
-        except (ValidationError, ValueError, IndexError) as error:
+            for text in tables.texts:
+                TextEncoder(text)
+        except (ValidationError, ValueError, IndexError, re.error) as error:
             raise StartupError(
                 f"{name} is damaged ({type(error).__name__}); package the model again with "
                 f"`mlops package`."

@@ -1,8 +1,8 @@
-"""Computes an ONNX graph of few dense operations, such as a linear model's, with numpy.
+"""Computes an ONNX graph of few dense operations, such as a linear model's, or of trees with numpy.
 
-For one row ONNX Runtime's call costs several times what the arithmetic does, above all within a
-request (docs/adr/0006). ONNX Runtime computes a graph with any other operation, and one that
-packaging did not prove to give the same answers here.
+For one row ONNX Runtime's call costs several times what a linear model's arithmetic does, above all
+within a request; for many rows it is slow at large forests (docs/adr/0016). ONNX Runtime computes a
+graph with any other operation, and one that packaging did not prove to give the same answers here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from azureml_scoring.models.engines.numpy_operations import (
     fold_label_lookup,
     numpy_function,
 )
+from azureml_scoring.models.engines.tree_operations import TREES, tree_steps
 
 if TYPE_CHECKING:
     from onnx import GraphProto
@@ -43,6 +44,11 @@ class NumpyGraph:
         place = {name: number for number, name in enumerate([graph.input[0].name, *constants])}
         steps, lookups = [], dict[str, Lookup]()
         for node in graph.node:
+            if node.op_type in TREES:
+                for function, source, result in tree_steps(node):
+                    steps.append(_Step(function, [place[source]], len(place)))
+                    place[result] = len(place)
+                continue
             result = node.output[0]
             if lookup := fold_label_lookup(node, constants, lookups):
                 lookups[result], function, names = lookup, lookup.function, [lookup.places]

@@ -26,8 +26,14 @@ Function = Callable[..., np.ndarray]
 ELEMENTWISE: dict[str, Function] = {
     "Abs": np.abs,
     "Add": np.add,
+    "Cos": np.cos,
     "Div": np.divide,
+    "Equal": np.equal,
     "Exp": np.exp,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Identity": lambda x: x,
+    "IsNaN": np.isnan,
     "Log": np.log,
     "Mul": np.multiply,
     "Neg": np.negative,
@@ -36,6 +42,7 @@ ELEMENTWISE: dict[str, Function] = {
     "Sqrt": np.sqrt,
     "Sub": np.subtract,
     "Tanh": np.tanh,
+    "Where": np.where,
 }
 """Operations without attributes, computed element by element."""
 
@@ -55,6 +62,8 @@ def numpy_function(  # noqa: PLR0911 one for each operation
             return ELEMENTWISE[kind]
         case "ArrayFeatureExtractor" if second:
             return _columns(second)
+        case "Gather" if known[1] is not None and known[1].ndim == 1 and axis == 1:
+            return _columns(second)
         case "ArgMax" if not attributes.get("select_last_index"):
             return lambda x: x.argmax(axis=axis or 0, keepdims=keep)
         case "Cast":
@@ -62,6 +71,9 @@ def numpy_function(  # noqa: PLR0911 one for each operation
             return lambda x: x.astype(dtype, copy=False)
         case "Concat":
             return lambda *parts: np.concatenate(parts, axis=axis)
+        case "Gather" if known[0] is not None and not axis:
+            table = known[0]
+            return lambda _, places: table[places]
         case "MatMul" if known[1] is not None and known[1].ndim == 2:
             return np.dot  # as matmul for matrices, in a third of the time
         case "ReduceSum" if second:

@@ -7,10 +7,11 @@ answers are not finite. So the estimator alone decides which rows are refused (d
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -18,12 +19,12 @@ from azureml_scoring import log
 from azureml_scoring.errors import ModelFailed, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines import onnx_session
+from azureml_scoring.models.engines.batch_size_switch import BatchSizeSwitch
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.engines.race import Race
+from azureml_scoring.models.engines.session import Session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.joint_predict import Each
-
-if TYPE_CHECKING:
-    from azureml_scoring.models.engines.onnx_session import Session
 
 INPUT_NAME = "X"
 PROBABILITY_DIGITS = 6
@@ -40,6 +41,11 @@ MAX_MAGNITUDE = {"float32": float(np.finfo(np.float32).max), "float64": 1e100}
 """The largest number a dtype takes, either side of zero: float32 can't hold more, and float64 was
 tried up to this."""
 
+LEAST_PROBABILITY = {"float32": 1e-2, "float64": 1e-9}
+"""Smaller ones have too few digits for a logarithm: one class's is 1 less the others'."""
+
+ANY_ROWS = range(1, sys.maxsize)
+
 
 @dataclass(frozen=True)
 class OnnxModel:
@@ -52,9 +58,13 @@ class OnnxModel:
     flat: an answer is a number, not a list.
     missing: rows with NaN are proven too.
     parity: how many rows were compared, and how far apart the answers were.
-    numpy: answers computed by numpy are proven too.
+    numpy, booster: answers computed by numpy, and by the booster's own library, are proven too.
     largest: the largest number it is proven for, either side of zero; None in older manifests.
     tables: the file that says how a mixed batch becomes the graph's floats; None for numbers.
+    race: which engine answers; None in older manifests.
+
+    ``predict_log_proba`` is the logarithm of its output, and so is a ``decision_function`` of the
+    probabilities' output: the logarithm of their odds.
     """
 
     file: str
@@ -67,6 +77,8 @@ class OnnxModel:
     numpy: bool = False
     largest: float | None = None
     tables: str | None = None
+    booster: bool = False
+    race: Race | None = None
 
 
 class GraphFailed(ModelFailed):
@@ -76,7 +88,8 @@ class GraphFailed(ModelFailed):
 class OnnxPredictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
-    ``estimator`` answers what ONNX can't. ``encoder`` makes a mixed batch's floats.
+    ``estimator`` answers what ONNX can't. ``encoder`` makes a mixed batch's floats. ``rows``: the
+    sizes of batches for which the estimator is not quicker.
     """
 
     def __init__(
@@ -85,9 +98,12 @@ class OnnxPredictor:
         session: Session,
         estimator: Callable[[Batch], list[Any]],
         encoder: TableEncoder | None = None,
+        rows: range = ANY_ROWS,
     ) -> None:
         self._model = model
         self._session = session
+        self._one_row = session.small if isinstance(session, BatchSizeSwitch) else session
+        self.rows = rows
         self._largest = model.largest or MAX_MAGNITUDE[model.dtype]
         self._size = self._largest**2
         self._estimator = estimator
@@ -104,6 +120,13 @@ class OnnxPredictor:
         return tuple(self._model.outputs)
 
     @property
+    def one_engine(self) -> int:
+        """The number of rows up to which a batch is computed by what computes one row."""
+        if isinstance(self._session, BatchSizeSwitch):
+            return self._session.large_from - 1
+        return self.rows.stop - 1 if 1 in self.rows else self.rows.start - 1
+
+    @property
     def runtime(self) -> dict[str, str]:
         """The library that computes; an answer's last digits depend on it."""
         return {"graph": onnx_session.runtime_description(self._session)}
@@ -116,22 +139,29 @@ class OnnxPredictor:
         X = self._proven_floats(batch)
         return None if X is None else partial(self._compiled, X)
 
+    def quick(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
+        """Like ``at_once``, but None also where long texts would hold up the event loop."""
+        if self._encoder and not self._encoder.quick(batch.X):
+            return None
+        return self.at_once(batch)
+
     @property
     def each(self) -> Each | None:
         """Predict several one-row batches in one call; see ``joint_predict``.
 
-        None with ONNX Runtime, which adds up the rows of a larger batch in another order.
+        None but with numpy: ONNX Runtime adds up the rows of a larger batch in another order.
         """
-        return self._each if isinstance(self._session, NumpyGraph) else None
+        return self._each if isinstance(self._one_row, NumpyGraph) and 1 in self.rows else None
 
     def _each(self, batches: Sequence[Batch]) -> list[list[Any]]:
-        graph = cast(NumpyGraph, self._session)
+        graph = cast(NumpyGraph, self._one_row)
         method, *others = {batch.method for batch in batches}
         if len(batches) > 1 and not others:
             X, known = self._floats(np.concatenate([batch.X for batch in batches]))
-            answers = graph.each_row(
+            output = graph.each_row(
                 self._model.outputs[method], X.astype(self._model.dtype, copy=False)
             )
+            answers = self._of_output(method, output)
             if known is None and (answers.dtype.kind != "f" or np.isfinite(answers).all()):
                 return [[row] for row in self._rows(method, answers).tolist()]
         return [self(batch) for batch in batches]
@@ -180,8 +210,19 @@ class OnnxPredictor:
             (answers,) = self._session.run([self._model.outputs[method]], inputs)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise GraphFailed(f"The compiled model failed ({type(error).__name__})") from error
-        array: np.ndarray = answers
-        return array
+        return self._of_output(method, answers)
+
+    def _of_output(self, method: str, output: np.ndarray) -> np.ndarray:
+        """Return a method's answers; NaN where the output is too coarse for them."""
+        if method == "predict_log_proba":
+            return _logarithms(output)
+        if method == "decision_function" and output.ndim == 2 and output.shape[1] <= 2:
+            if self._model.outputs[method] == self._model.outputs.get("predict_proba"):
+                logarithms = _logarithms(output)
+                output = logarithms - logarithms[:, :1]
+            second: np.ndarray = output[:, -1]
+            return second
+        return output
 
     def _floats(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return what the graph takes, and a mask of the rows without an unknown value, or None."""
@@ -189,7 +230,7 @@ class OnnxPredictor:
 
     def _proven_floats(self, batch: Batch) -> np.ndarray | None:
         """Return what the graph takes; None if it is not proven for each row."""
-        if batch.method not in self._model.outputs:
+        if batch.method not in self._model.outputs or len(batch.X) not in self.rows:
             return None
         X, known = self._floats(batch.X)
         if known is not None:
@@ -222,6 +263,14 @@ class OnnxPredictor:
             if self._model.flat and answers.ndim == 2 and answers.shape[1] == 1
             else answers
         )
+
+
+def _logarithms(probabilities: np.ndarray) -> np.ndarray:
+    least = LEAST_PROBABILITY[probabilities.dtype.name]
+    logarithms: np.ndarray = np.log(
+        np.where(probabilities >= least, probabilities, np.nan), dtype=np.float64
+    )
+    return logarithms
 
 
 def check_compared(model: OnnxModel) -> None:

@@ -1,28 +1,23 @@
-"""Opens a compiled model, with numpy where that is proven, else with ONNX Runtime."""
+"""Opens a compiled model in ONNX Runtime, and says what computes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, cast
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.models.engines.batch_size_switch import BatchSizeSwitch
+from azureml_scoring.models.engines.booster_session import BoosterSession
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
+from azureml_scoring.models.engines.session import Session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession, SessionOptions
 
-    Session: TypeAlias = NumpyGraph | InferenceSession
-
 Provider = Literal["cpu", "cuda"]
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 RECORD_PLACEMENT = "session.record_ep_graph_assignment_info"
-
-
-def open_graph(graph: bytes, *, numpy: bool, provider: Provider, threads: int) -> Session:
-    """Open a graph, with numpy if ``numpy`` says that it is proven. Raises StartupError."""
-    dense = NumpyGraph.of(graph) if numpy and provider == "cpu" else None
-    return dense or open_session(graph, provider=provider, threads=threads)
 
 
 def open_session(graph: bytes, *, provider: Provider = "cpu", threads: int = 1) -> InferenceSession:
@@ -67,15 +62,21 @@ def placement(session: InferenceSession) -> dict[str, int]:
 
 
 def runtime_description(session: Session) -> str:
-    """Say what computes: ``numpy``, or ONNX Runtime, its version and where the nodes run."""
+    """Say what computes: numpy, a library, or ONNX Runtime and where its nodes run."""
+    if isinstance(session, BatchSizeSwitch):
+        small, large = map(runtime_description, (session.small, session.large))
+        return f"{small}; {large} from {session.large_from} rows"
     if isinstance(session, NumpyGraph):
         return "numpy"
+    if isinstance(session, BoosterSession):
+        return session.runtime
     import onnxruntime
 
-    runtime, (first, *others) = f"onnxruntime {onnxruntime.__version__}", session.get_providers()
+    graph = cast("InferenceSession", session)
+    runtime, (first, *others) = f"onnxruntime {onnxruntime.__version__}", graph.get_providers()
     if not others:
         return f"{runtime} {first}"
-    nodes = placement(session)
+    nodes = placement(graph)
     return f"{runtime} {first} {nodes[first]} of {sum(nodes.values())} nodes"
 
 

@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.models.engines.column_tables import ColumnTables, ValueTable, is_missing
+from azureml_scoring.models.engines.text_sums import TextEncoder
 
 UNKNOWN, REFUSED = -1, -2
 """In place of a group: not in the table, and the estimator's to refuse."""
+
+MAX_QUICK_CHARACTERS = 20_000
+"""Characters of texts that take a few milliseconds, if each word is one term."""
+
+CHARACTERS_PER_TEXT = 300
+"""What a text takes beside its characters: as long as so many."""
 
 
 class TableEncoder:
@@ -30,6 +37,15 @@ class TableEncoder:
         self._gaps = list(tables.gaps)
         self._lookups = [_Lookup(table) for table in tables.tables]
         self._row_lookups = [(lookup.column, lookup.row_of, lookup) for lookup in self._lookups]
+        self._texts = [(text.column, TextEncoder(text)) for text in tables.texts]
+
+    def quick(self, X: np.ndarray) -> bool:
+        """Tell whether the texts of a batch are short enough for the event loop."""
+        left = MAX_QUICK_CHARACTERS
+        for column, encoder in self._texts:
+            characters = sum(map(len, filter(None, X[:, column])))
+            left -= encoder.terms_per_word * characters + CHARACTERS_PER_TEXT * len(X)
+        return left >= 0
 
     def encode(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Return floats (rows, width), and a mask of the rows without a value that the estimator
@@ -55,6 +71,11 @@ class TableEncoder:
                 if cells is None:
                     return None
             floats += cells
+        for column, encoder in self._texts:
+            text = row[column]
+            if type(text) is not str:
+                return None
+            floats += encoder([text])[0].tolist()
         return floats
 
     def _rows(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -75,7 +96,15 @@ class TableEncoder:
                 known = ~refused if known is None else known & ~refused
             floats[:, end : end + lookup.width] = lookup.floats.take(groups, axis=0)
             end += lookup.width
-        return floats, known
+        for column, encoder in self._texts:
+            # Only the estimator knows what to say of a missing text.
+            texts = np.array([type(value) is str for value in columns[column]])
+            known = texts if known is None else known & texts
+            floats[texts, end : end + encoder.width] = encoder(
+                [value for value in columns[column] if type(value) is str]
+            )
+            end += encoder.width
+        return floats, None if known is None or known.all() else known
 
 
 class _Lookup:

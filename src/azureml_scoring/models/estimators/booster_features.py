@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from azureml_scoring.errors import StartupError
@@ -19,6 +20,7 @@ PACKAGE_ADVICE = (
     "package it with `mlops package MODEL --sample DATA --out DIR`, which measures that"
 )
 NUMERIC = Feature(None, missing=True)
+ASCII_BYTES = range(128)
 
 
 def booster_features(first: Any) -> tuple[Feature, ...] | None:
@@ -64,8 +66,7 @@ def with_names(names: Iterable[Any] | None, features: Sequence[Feature]) -> tupl
     if names is None:
         return tuple(features)
     return tuple(
-        Feature(str(name), f.dtype, f.missing, f.categories)
-        for name, f in zip(names, features, strict=True)
+        replace(feature, name=str(name)) for name, feature in zip(names, features, strict=True)
     )
 
 
@@ -86,7 +87,9 @@ def _lightgbm(first: Any) -> tuple[Feature, ...] | None:
         return with_names(booster_names(first), [Feature(None, ANY)] * count)
     features = [NUMERIC] * count
     for place, known in zip(sorted(places), categories, strict=False):
-        features[place] = Feature(None, CATEGORY, missing=True, categories=tuple(known))
+        features[place] = Feature(
+            None, CATEGORY, missing=True, categories=tuple(known), unseen=True
+        )
     return with_names(booster_names(first), features)
 
 
@@ -132,10 +135,17 @@ def _xgboost_categories(booster: Any, types: list[str]) -> list[tuple[Any, ...]]
 
 
 def _decoded(column: dict[str, list[int]]) -> tuple[Any, ...]:
-    """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets."""
+    """Decode a column's categories: numbers, or texts in one UTF-8 string with offsets.
+
+    XGBoost (3.2) counts the characters of texts that are not ASCII, and cuts their bytes off
+    there: none of the column are known then.
+    """
     if "offsets" not in column:
         return tuple(column["values"])
-    data = bytes(column["values"])
+    values = column["values"]
+    if any(value not in ASCII_BYTES for value in values):
+        return ()
+    data = bytes(values)
     return tuple(data[start:end].decode() for start, end in itertools.pairwise(column["offsets"]))
 
 

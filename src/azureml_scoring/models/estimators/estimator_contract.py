@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import METHODS, Container, Contract
 from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.parameter import Parameter
+from azureml_scoring.models.engines.graph_estimator import GraphEstimator
 from azureml_scoring.models.estimators import not_an_estimator
 from azureml_scoring.models.estimators.known_features import features_of, takes_texts, with_fitted
 from azureml_scoring.models.estimators.predictor import Predictor
-from azureml_scoring.models.files.mlflow_folder import MlflowModel
+from azureml_scoring.models.files.mlflow_folder import MlflowModel, default_method
+from azureml_scoring.models.files.python_function import FunctionEstimator
 from azureml_scoring.models.predictions import non_finite
 
 
@@ -59,6 +63,8 @@ def container_of(estimator: Any, features: Iterable[Feature]) -> Container:
     Columns with names, also a sample's or a signature's, need a DataFrame: a step may select by
     name.
     """
+    if isinstance(estimator, GraphEstimator):
+        return "array"
     if takes_texts(estimator):
         return "list"
     framed = any(not feature.numeric or feature.name is not None for feature in features)
@@ -71,13 +77,20 @@ def contract_of(estimator: Any, described: MlflowModel | None = None) -> Contrac
     ``described``: its MLflow folder, if there is one. Raises StartupError if the estimator doesn't
     hold the number of its columns.
     """
-    methods = methods_of(estimator, described.method if described else None)
+    methods = methods_of(estimator, default_method(described, estimator))
     signed = described and described.features
+    if isinstance(estimator, GraphEstimator):
+        return Contract(estimator.features(signed or ()), methods, "array")
     features = with_fitted(signed, estimator) if signed else features_of(estimator)
     contract = Contract(features, methods, container_of(estimator, features))
     if contract.dtype == np.float64 and takes_missing(estimator, contract):
-        features = tuple(Feature(f.name, f.dtype, missing=True) for f in features)
-    return Contract(features, methods, contract.container)
+        features = tuple(replace(feature, missing=True) for feature in features)
+    return Contract(features, methods, contract.container, parameters_of(estimator))
+
+
+def parameters_of(estimator: Any) -> tuple[Parameter, ...]:
+    """Return what the estimator takes beside rows."""
+    return estimator.parameters if isinstance(estimator, FunctionEstimator) else ()
 
 
 def takes_missing(estimator: Any, contract: Contract) -> bool:

@@ -7,6 +7,7 @@ nothing: it may be a class from outside, with any attributes.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,21 +46,38 @@ def fitted_columns(estimator: Any, count: int) -> list[Feature]:
 
 
 def object_columns(estimator: Any, count: int) -> dict[int, float | None]:
-    """Return the columns that an encoder must get as Python objects, with their missing value at
-    the fit: None or NaN.
+    """Return the columns that an encoder or imputer must get as Python objects, with their missing
+    value at the fit: None or NaN.
 
-    Among objects an encoder finds neither numpy's numbers nor the other missing value.
+    Among objects these find neither numpy's numbers nor the other missing value.
     """
     columns: dict[int, float | None] = {}
     with suppress(Exception):
         for part in parts(estimator, count):
             if part.as_sent and by_scikit_learn(part.estimator):
+                if getattr(part.estimator, "missing_values", np.nan) is None:
+                    columns |= dict.fromkeys(part.places, None)
                 for place, known in zip(
                     part.places, getattr(part.estimator, "categories_", ()), strict=False
                 ):
                     if known.dtype == object:
                         columns |= _of_objects(place, known)
     return columns
+
+
+def float_columns(estimator: Any, count: int) -> list[int]:
+    """Return the columns that an imputer met as floats.
+
+    pandas' nullable whole numbers and booleans reach it so at the fit. Without a gap it would
+    refuse them as what they are.
+    """
+    places: list[int] = []
+    with suppress(Exception):
+        for part in parts(estimator, count):
+            kind = getattr(getattr(part.estimator, "_fit_dtype", None), "kind", None)
+            if kind == "f" and part.as_sent and by_scikit_learn(part.estimator):
+                places += part.places
+    return places
 
 
 def _of_objects(place: int, known: np.ndarray) -> dict[int, float | None]:
@@ -81,9 +99,7 @@ def _features_of(part: Part) -> list[Feature]:
 
 
 def _of_booster(feature: Feature) -> Feature:
-    return Feature(
-        None, NUMBER if feature.numeric else feature.dtype, categories=feature.categories
-    )
+    return replace(feature, dtype=NUMBER if feature.numeric else feature.dtype, missing=False)
 
 
 def _of_attributes(part: Any, count: int) -> list[Feature]:
@@ -105,7 +121,8 @@ def _of_histogram(part: Any, preprocessor: Any) -> list[Feature]:
     if part.categorical_features != "from_dtype":
         return categories
     return [
-        Feature(None, CATEGORY, categories=f.categories) if f.categories else f for f in categories
+        Feature(None, CATEGORY, categories=f.categories, unseen=True) if f.categories else f
+        for f in categories
     ]
 
 
@@ -145,7 +162,8 @@ def _merged(one: Feature, other: Feature) -> Feature:
         return max(one, other, key=_rank)
     # A calibration's folds may each have met other categories.
     known = tuple(dict.fromkeys(one.categories + other.categories))
-    return Feature(None, one.dtype if one.dtype == other.dtype else ANY, categories=known)
+    dtype = one.dtype if one.dtype == other.dtype else ANY
+    return Feature(None, dtype, categories=known, unseen=one.unseen and other.unseen)
 
 
 def _rank(feature: Feature) -> tuple[bool, bool, bool]:

@@ -67,9 +67,11 @@ def _corrected(signed: Feature, fitted: Feature) -> Feature:
     if not fitted.categories or fitted.dtype in (ANY, signed.dtype):
         return signed
     if fitted.dtype == CATEGORY:
-        return replace(_taken(fitted), name=signed.name)
+        return replace(_taken(fitted), name=signed.name, optional=signed.optional)
     if TEXT in (signed.dtype, fitted.dtype) or signed.dtype == ANY:
-        return replace(_taken(fitted), name=signed.name, missing=signed.missing)
+        return replace(
+            _taken(fitted), name=signed.name, missing=signed.missing, optional=signed.optional
+        )
     return signed
 
 
@@ -142,6 +144,8 @@ def first_step(estimator: Any) -> Any:
 
 def takes_texts(estimator: Any) -> bool:
     """True for an estimator that takes a list of texts in place of a table, like a vectorizer."""
+    if united := getattr(first_step(estimator), "transformer_list", None):
+        return any(takes_texts(transformer) for _, transformer in united)
     tags = _input_tags(estimator)
     return bool(tags and tags.string and not tags.two_d_array)
 

@@ -10,11 +10,12 @@ from typing import Any
 import joblib
 import numpy as np
 
-from azureml_scoring.errors import ModelFailed, ModelRefusedInput
+from azureml_scoring.errors import ModelFailed, ModelRefusedInput, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
-from azureml_scoring.models.estimators.fitted_columns import object_columns
+from azureml_scoring.inputs.parameter import values
+from azureml_scoring.models.estimators.fitted_columns import float_columns, object_columns
 from azureml_scoring.models.estimators.tasks import skip_needless_set_up
 from azureml_scoring.models.predictions import per_row
 
@@ -32,9 +33,9 @@ machine is broken."""
 BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise their own exceptions in place of those."""
 
-VALUE_TYPES = {str: str, bool: bool}
-"""Types told apart in columns of any dtype; all other values are numbers or missing, which count as
-numbers."""
+VALUE_TYPES = {str: str, bool: bool, int: int}
+"""Types told apart in columns of any dtype; all other values are fractions or missing, which count
+as such. Among fractions 7 would be 7.0, which is another text."""
 
 
 class Predictor:
@@ -62,15 +63,19 @@ class Predictor:
             return self._answers(batch)
         answers = dict[int, Any]()
         for places in parts:
-            answers |= zip(places, self._answers(Batch(batch.X[places], batch.method)), strict=True)
+            answers |= zip(places, self._answers(batch._replace(X=batch.X[places])), strict=True)
         return [answers[place] for place in range(len(batch.X))]
 
     def _answers(self, batch: Batch) -> list[Any]:
         try:
             # A request has one slot, and starting threads for n_jobs takes longer than they save.
             with joblib.parallel_config(backend="sequential"):
-                answers = per_row(getattr(self._estimator, batch.method)(self.model_input(batch.X)))
-        except ModelFailed:
+                predict = getattr(self._estimator, batch.method)
+                rows = self.model_input(batch.X)
+                answers = per_row(
+                    predict(rows, params=values(batch.params)) if batch.params else predict(rows)
+                )
+        except ScoringError:
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
             if not _refuses(error):
@@ -90,6 +95,12 @@ class Predictor:
     def _objects(self) -> dict[int, float | None]:
         return object_columns(self._estimator, len(self._contract.features))
 
+    @cached_property
+    def _floats(self) -> list[int]:
+        features = self._contract.features
+        places = float_columns(self._estimator, len(features))
+        return [k for k in places if features[k].whole or features[k].dtype == BOOLEAN]
+
     def model_input(self, X: np.ndarray) -> Any:
         """Copy the values of a batch into the estimator's container.
 
@@ -99,18 +110,21 @@ class Predictor:
             return self._with_objects(X) if self._objects else X.copy()
         if self._contract.container == "list":
             return X[:, 0].tolist()
-        return self._frame(X)
+        frame = self._frame(X)
+        return frame if self._contract.container == "frame" else frame.iloc[:, 0]
 
     def _frame(self, X: np.ndarray) -> Any:
         import pandas as pd  # only models fitted on a DataFrame pay for it
 
         names = list(self._contract.names or range(X.shape[1]))
-        if self._contract.uniform and not self._objects:
+        if self._contract.uniform and not (self._objects or self._floats):
             return pd.DataFrame(X, columns=names, copy=True)
         columns = [
             _column(pd, feature, values)
             for feature, values in zip(self._contract.features, X.T, strict=True)
         ]
+        for place in self._floats:
+            columns[place] = np.asarray(columns[place], dtype=np.float64)
         for place, missing in self._objects.items():
             columns[place] = pd.Series(_as_objects(columns[place], missing), dtype=object)
         return pd.DataFrame(dict(zip(names, columns, strict=True)))
@@ -154,9 +168,12 @@ def _column(pd: Any, feature: Feature, values: np.ndarray) -> Any:
     Whole numbers and booleans with missing values get the dtype that pandas gives them.
     """
     if feature.dtype == CATEGORY:
-        return pd.Categorical(values, categories=list(feature.categories))
+        # Values that the fit did not have come after its own, whose order counts.
+        present = [value for value in values.tolist() if value is not None]
+        known = list(dict.fromkeys([*feature.categories, *present]))
+        return pd.Categorical(values, categories=known)
     if feature.dtype == DATETIME:
-        return values.astype("datetime64[ns]")
+        return values.astype(f"datetime64[{feature.unit}]")
     missing = pd.isna(values)
     if feature.dtype in (TEXT, ANY):
         column = pd.Series(np.where(missing, np.nan, values), dtype=object)

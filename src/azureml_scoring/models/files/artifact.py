@@ -11,6 +11,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.models.files import manifest, mlflow_folder
 from azureml_scoring.models.files.file_formats import (
     MODEL_SUFFIXES,
+    is_graph,
     may_be_model_file,
     other_format,
 )
@@ -48,7 +49,7 @@ def find(settings: Settings) -> Artifact:
         raise StartupError(
             f"{error.filename} can't be read ({error.strerror}); correct its rights or its name."
         ) from None
-    if kind := other_format(place.file):
+    if not place.manifest and (kind := other_format(place.file)):
         raise StartupError(f"{place.file} is {kind}.")
     name, version = _from_path(settings.azureml_model_dir)
     packaged = place.manifest
@@ -108,7 +109,9 @@ def _folders(root: Path) -> list[Path]:
 def _candidates(folder: Path) -> list[Path]:
     if _is_described(folder):
         return [folder]
-    return sorted(path for path in folder.iterdir() if may_be_model_file(path))
+    files = sorted(path for path in folder.iterdir() if may_be_model_file(path))
+    # A graph beside an estimator was made of it.
+    return [path for path in files if not is_graph(path)] or files
 
 
 def _others(root: Path) -> str:

@@ -12,8 +12,11 @@ COMPRESSED_SUFFIXES = (".z", ".gz")
 """Suffixes by which joblib chooses its compression."""
 
 BOOSTER_SUFFIXES: dict[str, Library] = {
-    ".bst": "xgboost", ".cbm": "catboost", ".ubj": "xgboost",
+    ".bst": "xgboost", ".cb": "catboost", ".cbm": "catboost", ".lgb": "lightgbm",
+    ".ubj": "xgboost", ".xgb": "xgboost",
 }  # fmt: skip
+"""Of the libraries, and those that MLflow gives to their files."""
+
 BOOSTER_STARTS: dict[str, tuple[bytes, Library]] = {
     ".json": (b'"learner"', "xgboost"), ".txt": (b"tree\nversion", "lightgbm"),
 }  # fmt: skip
@@ -21,7 +24,11 @@ BOOSTER_STARTS: dict[str, tuple[bytes, Library]] = {
 
 START_BYTES = 100
 
-MODEL_SUFFIXES = (*PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops", *BOOSTER_SUFFIXES)
+GRAPH_SUFFIX = ".onnx"
+
+MODEL_SUFFIXES = (
+    *PICKLE_SUFFIXES, *COMPRESSED_SUFFIXES, ".skops", *BOOSTER_SUFFIXES, GRAPH_SUFFIX,
+)  # fmt: skip
 """Suffixes of model files, in upper or lower case."""
 
 DATA_SUFFIXES = {
@@ -38,7 +45,6 @@ DATA_SUFFIXES = {
 }
 """Suffixes of data that is often compressed, as in train.csv.gz."""
 
-ONNX = "an ONNX graph by itself; package the estimator that it was made of, which compiles it again"
 NETWORK = (
     "a neural network, which is not served here; only scikit-learn's estimators and others of "
     "their methods are"
@@ -47,7 +53,7 @@ ARCHIVE = "an archive; unpack it, and upload what is in it"
 PMML = "a model in PMML, which is not served here; save the estimator with joblib.dump()"
 
 OTHER_FORMATS = {
-    ".onnx": ONNX, ".pmml": PMML,
+    ".pmml": PMML,
     ".h5": NETWORK, ".keras": NETWORK, ".pt": NETWORK, ".pth": NETWORK, ".safetensors": NETWORK,
     ".7z": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".zip": ARCHIVE,
 }  # fmt: skip
@@ -58,6 +64,11 @@ def may_be_model_file(path: Path) -> bool:
     data = suffix in COMPRESSED_SUFFIXES and Path(path.stem).suffix.lower() in DATA_SUFFIXES
     known = suffix in MODEL_SUFFIXES or booster_library(path) is not None
     return known and not data and path.is_file()
+
+
+def is_graph(path: Path) -> bool:
+    """Return whether the file is an ONNX graph by itself."""
+    return path.suffix.lower() == GRAPH_SUFFIX
 
 
 def booster_library(path: Path) -> Library | None:

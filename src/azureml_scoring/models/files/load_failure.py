@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import lzma
 import pickle
+import platform
 import re
 import struct
 import sys
@@ -32,10 +33,10 @@ VERSION_PATTERN = re.compile(
 this text, followed by their version."""
 
 OF_THE_SAME_NAME = (
-    "catboost", "category_encoders", "dask", "econml", "feature_engine", "gensim", "hdbscan",
-    "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend", "ngboost", "nltk",
-    "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub", "spacy",
-    "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
+    "catboost", "category_encoders", "cloudpickle", "dask", "econml", "feature_engine", "gensim",
+    "hdbscan", "imodels", "interpret", "keras", "lifelines", "lightgbm", "mapie", "mlxtend",
+    "ngboost", "nltk", "numba", "optuna", "polars", "prophet", "pyod", "sktime", "skorch", "skrub",
+    "spacy", "statsmodels", "tensorflow", "torch", "transformers", "tslearn",
 )  # fmt: skip
 PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
     "PIL": "pillow", "cv2": "opencv-python-headless", "imblearn": "imbalanced-learn",
@@ -43,6 +44,9 @@ PACKAGES = {name: name.replace("_", "-") for name in OF_THE_SAME_NAME} | {
     "umap": "umap-learn", "xgboost": "xgboost-cpu", "yaml": "PyYAML",
 }  # fmt: skip
 """Top-level module -> its package on PyPI."""
+
+BYTECODE = (b"cloudpickle", b"CodeType")
+"""Names in a pickle that holds bytecode."""
 
 RESERVED = ("azureml_scoring", "cache", "mlops", "score", "validation")
 """Names of our modules that lie where the user's own are imported from."""
@@ -58,12 +62,12 @@ OLDEST_SERVED = (1, 5)
 def sentence(error: BaseException, file: Path, saved: dict[str, str]) -> str:
     """Return the sentence. ``saved``: package -> version, as far as known without the file."""
     of_library = _of_booster if booster_library(file) else _of_versions
-    what = _of_bytes(error, file) or _of_code(error) or of_library(error, file, saved)
+    what = _of_bytes(error, file) or of_code(error) or of_library(error, file, saved)
     return f"{file.name} {what}."
 
 
 def _of_bytes(error: BaseException, file: Path) -> str | None:
-    start = _start(file)
+    start = first_bytes(file)
     if start.startswith(LFS_POINTER):
         return "is a pointer of Git LFS, not the model; run `git lfs pull` and upload it again"
     if _damaged(error) or _incomplete(file, start):
@@ -77,7 +81,29 @@ def _of_bytes(error: BaseException, file: Path) -> str | None:
     return None
 
 
-def _of_code(error: BaseException) -> str | None:
+def of_bytecode(file: Path, python: str | None) -> str | None:
+    """Say what to do about a pickle that holds the bytecode of another Python, as cloudpickle
+    writes of functions and classes of a notebook; None for others.
+
+    Loading it may end the process. ``python``: the version at saving, if it is known.
+    """
+    running = platform.python_version()
+    if python is None or python.split(".")[:2] == running.split(".")[:2]:
+        return None
+    start = first_bytes(file)
+    if not all(name in start for name in BYTECODE):
+        return None
+    minor = ".".join(python.split(".")[:2])
+    return (
+        f"holds functions that Python {minor} compiled, and Python {running} runs here, which may "
+        f"crash on them; serve it with Python {minor}, save it again with this one, or move the "
+        f"functions into a module, which is saved by its name"
+    )
+
+
+def of_code(error: BaseException) -> str | None:
+    """Say what to do about code that a model needs and that can't be imported; None for other
+    errors."""
     if name := _of_main(error):
         return of_main(name)
     if name := _reserved(error):
@@ -171,23 +197,27 @@ def way_out(file: Path, saved: dict[str, str]) -> str | None:
     None if the versions are the same, or not known.
     """
     version, running = (
-        saved.get("scikit-learn") or _saved_version(file),
+        saved.get("scikit-learn") or saved_version(file),
         running_versions()["scikit-learn"],
     )
     if version in (None, running):
         return None
-    again = (
+    install = f", install scikit-learn {version}" if is_served(version) else ""
+    return (
         f"it was saved with scikit-learn {version} and {running} runs here: train and save it "
-        f"again with {running}"
+        f"again with {running}{install}, or package it with `mlops package --isolated`, after "
+        f"which the service needs only its compiled form"
     )
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_SERVED:
-        return f"{again}, for no version that serves here reads it"
-    return f"{again}, or install scikit-learn {version}"
 
 
-def _saved_version(file: Path) -> str | None:
+def is_served(version: str) -> bool:
+    """Return whether a service can run with this scikit-learn."""
+    return tuple(map(int, re.findall(r"\d+", version)[:2])) >= OLDEST_SERVED
+
+
+def saved_version(file: Path) -> str | None:
     """Read scikit-learn's version off a pickle without loading it."""
-    match = VERSION_PATTERN.search(_start(file))
+    match = VERSION_PATTERN.search(first_bytes(file))
     return match[1].decode() if match else None
 
 
@@ -213,7 +243,7 @@ def _incomplete(file: Path, start: bytes) -> bool:
     return not start or (pickled and not start.rstrip(b"\n").endswith(pickle.STOP))
 
 
-def _start(file: Path) -> bytes:
+def first_bytes(file: Path) -> bytes:
     """Read a file's start, decompressed if joblib compressed it."""
     start = b""
     with suppress(OSError), file.open("rb") as opened:

@@ -7,6 +7,7 @@ unpickled. It does not prove who packaged it (docs/adr/0003).
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import platform
 from dataclasses import MISSING, dataclass, field
@@ -36,6 +37,18 @@ Version = Annotated[str, Field(pattern=r"^[0-9][A-Za-z0-9.+!_-]*$")]
 """Neither can be an option or an address in a command of pip."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """The pickle that a model was compiled from, if it is not in the artifact.
+
+    packages: package -> version in the environment that read it, Python's among them.
+    """
+
+    file: str
+    sha256: Sha256
+    packages: dict[str, str]
+
+
 @with_config(ConfigDict(extra="forbid", allow_inf_nan=False))
 @dataclass(frozen=True)
 class Manifest:
@@ -50,6 +63,7 @@ class Manifest:
     baselines: the sample's distribution, one per feature.
     requirements: package -> version of what the model needs and the service does not bring.
     classes: names for the classes of a booster whose own file holds none.
+    origin: the pickle that only the compiled form is left of; None if the model's file is here.
     """
 
     model_name: str
@@ -65,6 +79,7 @@ class Manifest:
     baselines: tuple[Baseline, ...] = ()
     requirements: dict[Package, Version] = field(default_factory=dict)
     classes: tuple[Scalar, ...] = ()
+    origin: Origin | None = None
 
     def write(self, folder: Path) -> Path:
         path = folder / FILE_NAME
@@ -74,7 +89,8 @@ class Manifest:
 
     def _document(self) -> dict[str, Any]:
         compiled = self.onnx and dataclasses.asdict(self.onnx)
-        parts = {"contract": self.contract.to_json(), "onnx": compiled}
+        origin = self.origin and dataclasses.asdict(self.origin)
+        parts = {"contract": self.contract.to_json(), "onnx": compiled, "origin": origin}
         return (
             vars(self) | parts | {"baselines": [baseline.to_json() for baseline in self.baselines]}
         )
@@ -92,7 +108,7 @@ class Manifest:
                 raise StartupError(
                     f"{path} has another schema than {SCHEMA}, the one read here; {REPACKAGE}."
                 )
-            manifest: Manifest = TypeAdapter(cls).validate_json(orjson.dumps(document), strict=True)
+            manifest: Manifest = _adapter().validate_json(orjson.dumps(document), strict=True)
             manifest._check(document)
         except (FileNotFoundError, NotADirectoryError):
             raise StartupError(
@@ -159,6 +175,11 @@ class Manifest:
                 f"manifest's. Upload the artifact folder again; only if you changed the file "
                 f"yourself, {REPACKAGE}."
             )
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
 
 
 def running_versions() -> dict[str, str]:

@@ -16,10 +16,21 @@ import joblib
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.models.boosters import native_file
-from azureml_scoring.models.files import load_failure, own_modules, requirements
+from azureml_scoring.models.engines.graph_estimator import GraphEstimator
+from azureml_scoring.models.files import (
+    load_failure,
+    manifest,
+    mlflow_folder,
+    own_modules,
+    python_function,
+    requirements,
+)
+from azureml_scoring.models.files.absent_estimator import AbsentEstimator
 from azureml_scoring.models.files.artifact import Artifact
-from azureml_scoring.models.files.file_formats import booster_library
+from azureml_scoring.models.files.file_formats import booster_library, is_graph
 from azureml_scoring.models.files.manifest import version_skew
+from azureml_scoring.models.files.mlflow_folder import MlflowModel
+from azureml_scoring.models.files.python_function import FunctionEstimator
 from azureml_scoring.settings import Settings
 
 
@@ -52,6 +63,8 @@ def read(
     own_modules.verify(artifact)
     if artifact.manifest:
         requirements.check(artifact.manifest.requirements)
+    if artifact.file.name == mlflow_folder.FILE_NAME:
+        return *_function(artifact, settings, classes), {}
     with _open(artifact.file) as file, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -86,17 +99,17 @@ def _open(path: Path) -> BufferedReader:
 
 def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequence[Any]) -> Any:
     path = artifact.file
+    if artifact.manifest and (origin := artifact.manifest.origin):
+        return AbsentEstimator(f"of scikit-learn {origin.packages.get('scikit-learn')}")
     if library := booster_library(path):
         known = classes or (artifact.manifest.classes if artifact.manifest else ())
         try:
             return native_file.read(file.read(), library, known)
         except native_file.WrongClasses as error:
             raise StartupError(str(error)) from None
-    if classes:
-        raise StartupError(
-            f"--classes names the classes of boosters in their library's own file, and {path.name} "
-            f"is none; leave --classes out."
-        )
+    _refuse_classes(path, classes)
+    if is_graph(path):
+        return GraphEstimator(file.read(), path.name, settings.scoring_onnx_provider)
     if path.suffix.lower() == ".skops":
         if settings.scoring_allow_pickle:  # else nothing that comes with the model may run code
             own_modules.make_importable(artifact, pickled=False)
@@ -106,8 +119,44 @@ def _load(file: IO[bytes], artifact: Artifact, settings: Settings, classes: Sequ
             f"{path.name} is a pickle, which SCORING_ALLOW_PICKLE=false forbids; save it with "
             f"skops.io.dump() as a .skops file, or remove the setting."
         )
+    if why := load_failure.of_bytecode(path, _saved_by(artifact)):
+        raise StartupError(f"{path.name} {why}.")
     own_modules.make_importable(artifact, pickled=True)
     return joblib.load(file)
+
+
+def _function(
+    artifact: Artifact, settings: Settings, classes: Sequence[Any]
+) -> tuple[FunctionEstimator, str]:
+    """Return MLflow's python_function, and a sha256 over all of its files. Raises StartupError."""
+    folder = artifact.file.parent
+    _refuse_classes(artifact.file, classes)
+    if not settings.scoring_allow_pickle:
+        raise StartupError(
+            f"{artifact.file} describes a python_function, which runs its author's code as a "
+            f"pickle does, and SCORING_ALLOW_PICKLE=false forbids that; remove the setting if you "
+            f"trust the model."
+        )
+    sums = python_function.checksums(folder)
+    if artifact.manifest:
+        del sums[manifest.FILE_NAME]
+        for name in artifact.manifest.files.keys() - sums:
+            raise StartupError(
+                f"{name}, which the manifest names, is not there; upload the artifact folder again."
+            )
+        for name, content in sums.items():
+            artifact.manifest.verify(name, content)
+    described = artifact.mlflow or MlflowModel.read(folder)
+    own_modules.make_importable(artifact, pickled=True)
+    return python_function.load(folder, described), python_function.digest(sums)
+
+
+def _refuse_classes(path: Path, classes: Sequence[Any]) -> None:
+    if classes:
+        raise StartupError(
+            f"--classes names the classes of boosters in their library's own file, and {path.name} "
+            f"is none; leave --classes out."
+        )
 
 
 def _without_pickle(data: bytes, name: str, trusted: frozenset[str]) -> Any:
@@ -117,6 +166,13 @@ def _without_pickle(data: bytes, name: str, trusted: frozenset[str]) -> Any:
     if types - trusted:
         raise UntrustedTypes(name, sorted(types - trusted))
     return skops.io.loads(data, trusted=sorted(types))
+
+
+def _saved_by(artifact: Artifact) -> str | None:
+    """Return the version of Python at saving, if it is known."""
+    if artifact.manifest:
+        return artifact.manifest.versions.get("python")
+    return artifact.mlflow.python if artifact.mlflow else None
 
 
 def saved_versions(artifact: Artifact) -> dict[str, str]:

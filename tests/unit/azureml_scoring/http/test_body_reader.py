@@ -75,9 +75,11 @@ def test_a_body_that_breaks_off_is_the_clients_error():
         'application/json; profile="a;charset=latin-1\\";charset=latin-1"; charset=utf-8',
         'application/json; unended="; charset=utf-8',
         "application/json; odata.metadata=minimal; IEEE754Compatible",
+        "text/csv",
+        "Text/CSV; charset=utf-8; header=present",
     ],
 )
-def test_json_types_are_taken(kind: str):
+def test_json_and_csv_are_taken(kind: str):
     """Parameters, any case and the +json family are allowed."""
     assert read(b"[1]", CONTENT_TYPE=kind) == b"[1]"
 
@@ -90,6 +92,8 @@ def test_json_types_are_taken(kind: str):
         "application/x-www-form-urlencoded",
         "text/json",
         "application/json; charset=latin-1",
+        "text/csv; charset=latin-1",
+        "text/plain",
         "application/json; charset=",
         "application/json; charset*0=;charset=;",
         "application/json; charset*=utf-16''x",

@@ -52,6 +52,21 @@ def test_the_body_is_read_when_it_is_asked_for():
         reader.received(environ, IncompleteBody("Short.")).read()
 
 
+@pytest.mark.parametrize(
+    ("header", "media_type"),
+    [
+        ("application/json", "application/json"),
+        ("application/vnd.api+json; charset=utf-8", "application/json"),
+        ("text/csv", "text/csv"),
+        ("Text/CSV ; charset=utf-8", "text/csv"),
+        ("", "application/json"),
+    ],
+)
+def test_a_request_knows_its_media_type(header: str, media_type: str):
+    """Whatever the parameters; other types are refused when the body is read."""
+    assert read(CONTENT_TYPE=header).media_type == media_type
+
+
 def test_a_request_knows_whether_its_client_has_hung_up():
     """As far as the server tells."""
     assert not read().gone()

@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from azureml_scoring.errors import ClientError, TooDeep, TooManyElements
 from azureml_scoring.inputs import body_bounds
 from azureml_scoring.inputs.body_bounds import check_bounds
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.payload import parse
+from validated import one
 
 TEXTS = st.text('[]{},"\\é😀a', max_size=8)
 JSON = st.recursive(
@@ -68,7 +71,7 @@ TABLES = st.integers(1, 4).flatmap(
             )
         },
         optional={
-            "columns": st.lists(TEXTS, min_size=width, max_size=width),
+            "columns": st.lists(TEXTS, min_size=width, max_size=width, unique=True),
             "index": st.lists(st.lists(TEXTS, max_size=2), max_size=6),
         },
     )
@@ -83,7 +86,9 @@ def test_no_table_within_the_limits_is_refused(table: dict[str, Any], piece: int
     limits = Limits(
         max_depth=4, max_elements=sum(map(len, rows)), max_rows=len(rows), max_features=len(rows[0])
     )
-    parse(orjson.dumps({"input_data": table}), limits)
+    names = table.get("columns", [None] * len(rows[0]))
+    contract = Contract(tuple(map(Feature, names)), ("predict",))
+    parse(orjson.dumps({"input_data": table}), contract, limits)
 
 
 @pytest.mark.parametrize("inner", [b"[]", b"{}", b'""', b"1", b'{"":[]}', b'"\\""', b"[1,2,3]"])
@@ -94,13 +99,14 @@ def test_millions_of_values_are_refused_before_they_are_objects(
     monkeypatch.setattr(orjson, "loads", lambda body: pytest.fail("it was parsed"))
     body = b'{"data":[' + b",".join([inner] * 400_000) + b"]}"
     with pytest.raises(TooManyElements, match="send its rows in several requests"):
-        parse(body, Limits())
+        parse(body, one("str"), Limits())
 
 
 def test_a_text_of_brackets_and_commas_is_one_value():
     """It may have any length: an address or a source file may be a feature."""
     text = '[{",\\' * 400_000
-    assert parse(orjson.dumps([[text]]), Limits()).rows == [[text]]
+    table, _ = parse(orjson.dumps([[text]]), one("str"), Limits())
+    assert table.values == [(text,)]
 
 
 @given(st.binary(max_size=40) | st.text('[]{}",\\1:', max_size=40).map(str.encode), PIECES)

@@ -61,6 +61,49 @@ def test_a_value_of_its_type_is_taken(contract: Contract, value: object, expecte
     assert taken == expected or (taken is None and expected is None)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "categories", "value"),
+    [
+        ("str", ("Paris", "Rome"), "Oslo"),
+        ("category", ("Paris", "Rome"), "Oslo"),
+        ("category", (3, 5), 4),
+        ("int64", (3, 5), 4),
+        ("float32", (0.5, 0.1), 0.2),
+        ("float64", (3, 5.5), 5.25),
+    ],
+)
+def test_a_value_that_the_model_would_refuse_is_refused_by_its_column(
+    dtype: str, categories: tuple[object, ...], value: object
+):
+    """The known ones are taken, alone and among others."""
+    contract = one(dtype, missing=True, categories=categories)
+    known = [[category] for category in categories]
+    assert len(batch([*known, [None]], contract).X) == 3
+    told = refusal([*known, [value]], contract)
+    assert told.message == (
+        "Feature x must be one of the 2 values of the fit: the model takes no others there."
+    )
+    assert (told.location, told.code) == ("/2/0", "wrong_type")
+
+
+@pytest.mark.parametrize(
+    ("categories", "value", "other", "rule"),
+    [
+        (("Paris", "Rome"), "Oslo", 4, "text"),
+        ((3, 5.5), 4, "3", "a number"),
+        ((True, False), True, 1, "true or false"),
+        (("a", 1), "b", None, "not be null"),
+    ],
+)
+def test_other_categories_are_taken_where_the_model_takes_them(
+    categories: tuple[object, ...], value: object, other: object, rule: str
+):
+    """They are of the type of the known ones."""
+    contract = one("category", categories=categories, unseen=True)
+    assert batch([[value], [categories[0]]], contract).X.tolist() == [[value], [categories[0]]]
+    assert rule in refusal([[value], [other]], contract).message
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
 def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
     """Among numbers a missing value is NaN, for whole numbers too."""

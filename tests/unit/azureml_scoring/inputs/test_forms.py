@@ -16,15 +16,16 @@ WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predic
     ("document", "contract", "shown"),
     [
         ({"data": ["text a", "text b"]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
-        ({"data": [{"x": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
+        ({"data": [{"y": "text a"}]}, one("str"), '{"data": [["first text"], ["second text"]]}'),
         ({"data": [1, 2]}, one("int64"), '{"data": [[1], [2]]}'),
         ({"data": [True, False]}, one("bool"), '{"data": [[true], [false]]}'),
         (
-            {"instances": [["red"]]},
+            {"rows": [["red"]]},
             one("category", categories=("red",)),
             '{"data": [[...], [...]]}: each row',
         ),
-        ({"data": [{"a": 1, "b": 2}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
+        ({"data": [{"c": 1}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
+        ({"data": [{"c": 1}]}, NAMED, '{"data": [{"a": ..., "b": ...}, ...]}'),
         (
             {"data": [1, 2, 3]},
             NAMED,

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs import payload
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.numeric_body import SMALL_BODY_BYTES, numbers
 
+TWO = Contract((Feature(None),) * 2, ("predict",))
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**70), 2**70),
@@ -35,7 +38,10 @@ METHODS = st.one_of(st.sampled_from(["predict", "é", "[", ""]), ODD)
 DOCUMENTS = st.one_of(
     DATA,
     st.fixed_dictionaries({"data": DATA}, optional={"method": METHODS}),
-    st.fixed_dictionaries({"input_data": DATA}, optional={"method": METHODS, "id": ODD}),
+    *(
+        st.fixed_dictionaries({key: DATA}, optional={"method": METHODS, "id": ODD})
+        for key in ("input_data", "inputs", "instances")
+    ),
     st.fixed_dictionaries({"data": DATA, "input_data": DATA}),
     st.fixed_dictionaries(
         {"data": DATA}, optional={"columns": st.lists(METHODS, max_size=2), "index": DATA}
@@ -53,17 +59,12 @@ def table(body: bytes, limits: Limits) -> tuple[np.ndarray, object] | None:
     """Parse with the general parser: None if it refuses, or finds anything but rows of two
     numbers."""
     try:
-        parsed = payload.parse(body, limits)
+        parsed, options = payload.parse(body, TWO, limits)
     except ClientError:
         return None
-    if (
-        parsed.flat
-        or parsed.columns
-        or not set().union(*parsed.types) <= {int, float}
-        or len(parsed.values) != 2
-    ):
+    if not set().union(*parsed.types) <= {int, float}:
         return None
-    return np.array(parsed.rows, dtype=np.float64) + 0.0, parsed.method
+    return np.array(parsed.values, dtype=np.float64).T + 0.0, options.method
 
 
 def same(body: bytes, limits: Limits = Limits()) -> bool:  # noqa: B008
@@ -119,6 +120,8 @@ def test_a_broken_body_is_never_taken_for_a_good_one(
         b' { "data" :\n[ [1, 2.5e3],\t[-0, -0.0]]}',
         b'{"input_data":[[1,2],[18446744073709551615,9007199254740993]]}',
         b'{"data":[[1,2]],"method":"predict"}',
+        b'{"inputs":[[1,2]]}',
+        b'{"instances":[[1,2]],"method":"predict"}',
     ],
 )
 def test_rows_of_numbers_go_the_quick_way(body: bytes):
@@ -147,6 +150,7 @@ def test_rows_of_numbers_go_the_quick_way(body: bytes):
         b'{"data":[[1,2]],"method":1,"data":5}',
         b'{"data":[[1,2]],"method":"x","method":"y"}',
         b'{"data":[[1,2]],"mthod":"x"}',
+        b'{"inputs":[[1,2]],"params":{}}',
         b'{"data":[[1,2]],"":""}',
     ],
 )

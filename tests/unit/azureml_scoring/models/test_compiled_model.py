@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 import support
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.engines import onnx_session
+from azureml_scoring.models.engines import engines, onnx_session
 from azureml_scoring.models.golden_check import batch_of
 from azureml_scoring.models.loading import load
 from azureml_scoring.models.model import Model
@@ -38,7 +39,7 @@ def copy(demo_model: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("backend", ["auto", "sklearn", "onnx"])
 def test_the_compiled_model_answers_unless_told_otherwise(demo_model: Path, backend: str):
-    """It gives the same answers; methods that ONNX lacks are still there."""
+    """It gives the same answers to all methods."""
     model = from_(demo_model, scoring_backend=backend)
     assert model.backend == ("sklearn" if backend == "sklearn" else "onnx")
     rows = batch_of([support.ROW], model.contract)
@@ -69,8 +70,9 @@ def test_only_a_compiled_model_that_takes_microseconds_is_quick(
     quick = from_(demo_model).quick
     assert quick
     X = support.diabetes()[0].to_numpy()[:1]
-    assert quick(Batch(X, "predict"))
-    assert not quick(Batch(X, "predict_log_proba"))  # ONNX has none
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function"):
+        assert quick(Batch(X, method))
+    assert not quick(Batch(X * 1e200, "predict"))  # it was not proven for such numbers
     assert not from_(demo_model, scoring_backend="sklearn").quick
     monkeypatch.setattr("azureml_scoring.models.compiled_model.INLINE_PREDICT_LIMIT_S", 0.0)
     assert not from_(demo_model).quick
@@ -113,7 +115,7 @@ def test_onnx_that_fails_leaves_the_model_to_scikit_learn(
     (copy / "model.onnx").write_bytes(graph)
     manifest = json.loads((copy / "manifest.json").read_text())
     files = manifest["files"] | {"model.onnx": hashlib.sha256(graph).hexdigest()}
-    change_manifest(copy, files=files, onnx=manifest["onnx"] | {"numpy": False})
+    change_manifest(copy, files=files, onnx=manifest["onnx"] | {"numpy": False, "race": None})
     with caplog.at_level(logging.WARNING):
         assert from_(copy).backend == "sklearn"
     assert [
@@ -143,13 +145,69 @@ def test_a_manifest_of_before_is_read(copy: Path, rows: int, backend: str):
     parity = {"rows": rows, "largest_difference": 0.0, "tolerance": 1e-5}
     change_manifest(
         copy,
-        onnx={key: known[key] for key in known if key not in ("largest", "tables")}
+        onnx={
+            key: known[key] for key in known if key not in ("largest", "tables", "booster", "race")
+        }
         | {"parity": parity},
     )
     assert from_(copy).backend == backend
     if backend == "sklearn":
         with pytest.raises(StartupError, match="compared with its estimator on 400 answers only"):
             from_(copy, scoring_backend="onnx")
+
+
+def raced(copy: Path, **winners: object) -> None:
+    """Write another outcome of the race into the manifest."""
+    known = json.loads((copy / "manifest.json").read_text())["onnx"]
+    change_manifest(copy, onnx=known | {"race": known["race"] | winners})
+
+
+def test_each_engine_answers_the_batches_that_it_is_quicker_for(copy: Path):
+    """The race of packaging says from how many rows on; one row and many get equal answers."""
+    raced(copy, small="numpy", large="onnxruntime", large_from=3)
+    model = from_(copy)
+    assert re.fullmatch(
+        r"numpy; onnxruntime \S+ CPUExecutionProvider from 3 rows", model.runtime["graph"]
+    )
+    assert model.each
+    rows = batch_of([support.ROW] * 3, model.contract)
+    assert model.predict(rows) == [*model.predict(rows._replace(X=rows.X[:2])), 1]
+
+
+def test_a_batch_for_which_the_estimator_is_quicker_is_its_own(copy: Path):
+    """The compiled model answers the smaller ones on the event loop."""
+    raced(copy, small="numpy", large="estimator", large_from=3)
+    model = from_(copy)
+    rows = batch_of([support.ROW] * 3, model.contract)
+    assert model.quick
+    assert not model.quick(rows)
+    assert model.quick(rows._replace(X=rows.X[:2]))
+    assert model.predict(rows) == [1, 1, 1]
+
+
+def test_where_the_estimator_is_quicker_for_few_rows_the_compiled_model_answers_many(copy: Path):
+    """Rows of several requests are not joined then: each is the estimator's."""
+    raced(copy, small="estimator", large="numpy", large_from=3)
+    model = from_(copy)
+    rows = batch_of([support.ROW] * 3, model.contract)
+    assert model.quick
+    assert model.quick(rows)
+    assert not model.quick(rows._replace(X=rows.X[:2]))
+    assert not model.each
+
+
+def test_an_engine_for_large_batches_answers_the_golden_rows_at_start_too(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """If it answers otherwise than at packaging, scikit-learn serves."""
+    raced(copy, small="onnxruntime", large="numpy", large_from=1000)
+
+    class Otherwise:
+        def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+            return [np.zeros((len(inputs["X"]), 2))]
+
+    monkeypatch.setattr(engines.NumpyGraph, "of", lambda graph: Otherwise())
+    assert from_(copy).backend == "sklearn"
 
 
 def test_onnx_that_is_not_there_but_insisted_on_stops_the_start(tmp_path: Path):

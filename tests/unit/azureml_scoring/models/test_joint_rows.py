@@ -99,3 +99,26 @@ def test_requests_are_joined_where_that_is_cheaper_and_shows_in_no_answer(
     joined = joint_rows(predict, ROWS, ["predict"], setting=setting, concurrency=trial)
     assert joined.most == most
     assert joined.reason.startswith(reason)
+
+
+def by_size(batch: Batch) -> list[Any]:
+    """A model whose batches of ten rows and more have another engine."""
+    return [float(row[0]) + (len(batch.X) > 9) * 1e-9 for row in batch.X]
+
+
+@pytest.mark.parametrize(
+    ("one_engine", "most", "reason"),
+    [
+        (9, 9, "on, up to 9 rows"),
+        (10, 1, "off: answers of predict change"),
+        (1, 1, "off: several rows have another engine"),
+        (1000, 1, "off: answers of predict change"),
+    ],
+)
+def test_joined_rows_have_the_engine_of_one_row(one_engine: int, most: int, reason: str):
+    """Else their answers would show in the last digits that they were joined."""
+    joined = joint_rows(
+        by_size, ROWS, ["predict"], setting=0, concurrency=CHEAPER, one_engine=one_engine
+    )
+    assert joined.most == most
+    assert joined.reason.startswith(reason)

@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import support  # noqa: F401  puts tests/models on the path
 from azureml_scoring.models.engines.onnx_session import open_session
-from mlops.convert import _splits
+from mlops.graph_proof import _splits
 from mlops.graphs import onnx_graphs
 from mlops.parity import NotProven
 
@@ -135,11 +135,9 @@ def custom(y: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     [
         (boosted.lightgbm, {"zero_as_missing": True}, "takes zeros as missing"),
         (boosted.lightgbm, {"linear_tree": True}, "leaves hold linear models"),
-        (boosted.lightgbm, {"categorical_feature": [3]}, "split on categories"),
         (boosted.lightgbm, {"objective": custom}, "objective is custom"),
         (boosted.xgboost, {"booster": "gblinear", "updater": "coord_descent"}, "has no trees"),
         (boosted.catboost, {"loss_function": "RMSEWithUncertainty"}, "RMSEWithUncertainty, whose"),
-        (boosted.histogram, {"categorical_features": [3]}, "split on categories"),
     ],
 )
 @pytest.mark.filterwarnings("ignore")  # the libraries' own, of the parameters
@@ -147,10 +145,43 @@ def test_the_reason_says_what_in_the_model_is_not_converted(
     make: Make, parameters: dict[str, Any], reason: str
 ):
     """In the words of its library."""
-    X = boosted.rows()
-    X[:, 3] = X[:, 3].round() % 3
     with pytest.raises(NotProven, match=reason):
-        graph_of(make(**parameters).fit(X, boosted.target("amounts")))
+        graph_of(make(**parameters).fit(boosted.rows(), boosted.target("amounts")))
+
+
+SETS: list[tuple[Make, dict[str, Any]]] = [
+    (boosted.lightgbm, {"categorical_feature": [0, 3], "min_data_per_group": 1, "cat_smooth": 1}),
+    (boosted.histogram, {"categorical_features": [0, 3]}),
+]
+
+
+@pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
+@pytest.mark.parametrize("count", [3, 12, 40, 100])
+@pytest.mark.parametrize(("make", "parameters"), SETS, ids=["lightgbm", "histogram"])
+@pytest.mark.filterwarnings("ignore")  # LightGBM's own, of the parameters
+def test_splits_on_categories_are_sets(
+    make: Make, parameters: dict[str, Any], count: int, gaps: bool
+):
+    """Numbers that the fit did not have, negative and huge ones go where they go in the library.
+
+    LightGBM drops fractions; ONNX Runtime does so for histogram boosting too, which a proof shows.
+    """
+    rng = np.random.default_rng(0)
+    X = boosted.rows(gaps=gaps)
+    X[:, 0], X[:, 3] = rng.integers(0, count, (2, boosted.COUNT))
+    if gaps:
+        X[::7, 3] = np.nan
+    effects = rng.normal(size=count)
+    target = effects[X[:, 0].astype(int)] + effects[::-1][np.nan_to_num(X[:, 3]).astype(int)]
+    estimator = make(**parameters).fit(X, target)
+    graph = graph_of(estimator)
+    strange = rng.choice([-1.0, 0.0, count, count + 1, 300, 2.0**31, 1e300], X.shape)
+    odd = np.where(rng.random(X.shape) < 0.3, strange, X)
+    if make is boosted.lightgbm:
+        fractions = np.where(rng.random(X.shape) < 0.3, X + rng.choice([-0.5, 0.5], X.shape), X)
+        odd = np.concatenate([odd_rows(graph, X), odd, fractions])
+    (answers,) = open_session(graph).run(None, {"X": odd})
+    np.testing.assert_allclose(np.ravel(answers), estimator.predict(odd), rtol=1e-14, atol=1e-14)
 
 
 def test_boosted_and_other_trees_are_not_joined():

@@ -23,7 +23,7 @@ ONE_OF_EACH = {
     "Add": RNG.normal(size=WIDTH), "Sub": RNG.normal(size=WIDTH), "Mul": RNG.normal(size=WIDTH),
     "Div": RNG.uniform(1, 2, WIDTH), "MatMul": RNG.normal(size=(WIDTH, WIDTH)),
 }  # fmt: skip
-OF_ONE = ["Abs", "Neg", "Relu", "Sigmoid", "Tanh"]
+OF_ONE = ["Abs", "Cos", "Neg", "Relu", "Sigmoid", "Tanh"]
 ENDS: dict[str, dict[str, Any]] = {
     "ArgMax": {"axis": 1, "keepdims": 0},
     "Cast": {"to": TensorProto.FLOAT},
@@ -112,6 +112,35 @@ def test_a_row_of_any_width_is_answered_as_it_is_alone(features: int, outputs: i
         assert (
             numpy_operations.BY_ROW[np.dot](X[:count], matrix).tobytes() == alone[:count].tobytes()
         )
+
+
+@pytest.mark.parametrize("compare", ["Greater", "GreaterOrEqual"])
+def test_gaps_are_filled_and_edges_compared_as_onnx_runtime_does(compare: str):
+    """Missing values, numbers on an edge, and columns that are taken twice."""
+    constants = {
+        "fills": RNG.normal(size=WIDTH),
+        "places": np.array([2, 0, 0]),
+        "edges": np.ones(3),
+    }
+    chain = [
+        helper.make_node("IsNaN", ["X"], ["gaps"]),
+        helper.make_node("Where", ["gaps", "fills", "X"], ["filled"]),
+        helper.make_node("Gather", ["filled", "places"], ["taken"], axis=1),
+        helper.make_node(compare, ["taken", "edges"], ["above"]),
+        helper.make_node("Cast", ["above"], ["y"], to=TensorProto.DOUBLE),
+    ]
+    rows = helper.make_tensor_value_info("X", TensorProto.DOUBLE, [None, WIDTH])
+    told = [helper.make_empty_tensor_value_info(name) for name in ("filled", "y")]
+    known = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(chain, "test", [rows], told, known)
+    model = helper.make_model(graph, opset_imports=OPSETS, ir_version=9).SerializeToString()
+    dense, session = NumpyGraph.of(model), onnx_session.open_session(model)
+    assert dense
+    X = np.array([[1.0, np.nan, np.nextafter(1.0, 2)], [np.nan, 1.5, -1.0]])
+    for count, output in ((1, "y"), (2, "y"), (2, "filled")):
+        (answer,), (expected,) = (it.run([output], {"X": X[:count]}) for it in (dense, session))
+        np.testing.assert_array_equal(answer, expected)
+        assert dense.each_row(output, X[:count]).tobytes() == answer.tobytes()
 
 
 @pytest.mark.parametrize(

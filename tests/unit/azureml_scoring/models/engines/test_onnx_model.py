@@ -7,8 +7,14 @@ import pytest
 
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines import onnx_model
+from azureml_scoring.models.engines.batch_size_switch import BatchSizeSwitch
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import GraphFailed, OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import (
+    ANY_ROWS,
+    GraphFailed,
+    OnnxModel,
+    OnnxPredictor,
+)
 
 
 class Session:
@@ -45,6 +51,53 @@ def test_probabilities_and_labels_are_read_off_one_output():
     asked = predictor(Session([[0.2, 0.8], [0.7, 0.3]]), labels=["no", "yes"])
     assert ask(asked, 1.0) == ["yes", "no"]
     assert ask(asked, 1.0, method="predict_proba") == [[0.2, 0.8], [0.7, 0.3]]
+
+
+LOGARITHMS = {"predict_proba": "out", "predict_log_proba": "out", "decision_function": "out"}
+
+
+def test_logarithms_and_odds_are_computed_of_probabilities():
+    """``decision_function`` of a logistic model is the logarithm of the odds."""
+    asked = predictor(Session([[0.2, 0.8]]), outputs=LOGARITHMS)
+    assert ask(asked, 1.0, method="predict_log_proba") == [pytest.approx([-1.6094379, -0.2231436])]
+    assert ask(asked, 1.0, method="decision_function") == pytest.approx([1.3862944])
+
+
+@pytest.mark.parametrize("method", ["predict_log_proba", "decision_function"])
+@pytest.mark.parametrize(("dtype", "least"), [("float64", 1e-10), ("float32", 1e-3)])
+def test_probabilities_too_small_for_a_logarithm_are_the_estimators(
+    method: str, dtype: str, least: float
+):
+    """Float32 has few digits, and 1 less 0.999 has fewer."""
+    answers = np.array([[least, 1 - least]], dtype=dtype)
+    asked = predictor(Session(answers), outputs=LOGARITHMS)
+    assert ask(asked, 1.0, method=method) == ["the estimator's"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "answers"),
+    [([[-1.5, 1.5]], [1.5]), ([[1.5]], [1.5]), ([[1.0, 2.0, 3.0]], [[1.0, 2.0, 3.0]])],
+)
+def test_of_two_classes_the_second_ones_score_is_the_answer(
+    scores: list[list[float]], answers: list[Any]
+):
+    """As ``decision_function`` has it: one number a row, of more classes one for each."""
+    asked = predictor(Session(scores), outputs={"decision_function": "raw"})
+    assert ask(asked, 1.0, method="decision_function") == answers
+
+
+def test_batches_for_which_the_estimator_is_quicker_are_its_own():
+    """The race of packaging says which; a graph that is not asked answers nothing."""
+    session = Session([[1.0]])
+    few = OnnxPredictor(
+        predictor(session)._model,
+        session,  # type: ignore[arg-type]
+        lambda batch: ["the estimator's"],
+        rows=range(1, 3),
+    )
+    assert few(Batch(np.zeros((3, 1)), "predict")) == ["the estimator's"]
+    assert not session.asked
+    assert few(Batch(np.zeros((2, 1)), "predict")) == [[1.0]]
 
 
 def test_a_tie_is_broken_as_scikit_learn_does_not_by_rounding_errors():
@@ -203,3 +256,19 @@ def test_one_rows_infinity_is_not_the_others_affair():
 def test_onnx_runtime_is_asked_for_each_request_by_itself():
     """It adds up the rows of a larger batch in another order."""
     assert predictor(Session([1.0])).each is None
+
+
+@pytest.mark.parametrize(
+    ("session", "rows", "one_engine"),
+    [
+        (Session([1.0]), ANY_ROWS, ANY_ROWS.stop - 1),
+        (Session([1.0]), range(1, 7), 6),
+        (Session([1.0]), range(7, ANY_ROWS.stop), 6),
+        (BatchSizeSwitch(Graph(), Session([1.0]), 7), ANY_ROWS, 6),  # type: ignore[arg-type]
+    ],
+    ids=["one engine", "the estimator's above", "the estimator's below", "two engines"],
+)
+def test_it_says_how_many_rows_have_the_engine_of_one(session: Any, rows: range, one_engine: int):
+    """So that rows of several requests are joined only as far."""
+    asked = OnnxPredictor(predictor(session)._model, session, lambda batch: [], rows=rows)
+    assert asked.one_engine == one_engine

@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 import support
+from azureml_scoring.models.estimators.fitted_columns import object_columns
 from mlops.read_as import fitted_types
 
 FRAME = pd.DataFrame(
@@ -155,3 +156,12 @@ class Own(TransformerMixin, ClassifierMixin, BaseEstimator):
 def test_an_estimator_of_ones_own_tells_nothing():
     """Whatever its attributes are called: the cells decide then."""
     assert fitted_types(Own().fit(FRAME), list(FRAME.columns)) == {}
+
+
+def test_an_imputer_of_none_gets_none():
+    """It does not find NaN, and an encoder behind it would refuse that."""
+    city = np.array(["Rome", None, "Oslo"], dtype=object)  # pandas alone would make NaN of None
+    frame = pd.DataFrame({"size": [1.0, 2.0, 3.0]}).assign(city=pd.Series(city, dtype=object))
+    imputer = SimpleImputer(missing_values=None, strategy="most_frequent")
+    columns = make_column_transformer((make_pipeline(imputer, OneHotEncoder()), ["city"]))
+    assert object_columns(columns.fit(frame), 2) == {1: None}

@@ -2,8 +2,11 @@ import threading
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from scripted import EXIT, FAIL, SHORT, Scripted
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -122,3 +125,24 @@ def test_an_estimator_fitted_with_n_jobs_computes_on_the_thread_of_its_slot():
     predictor = Predictor(Parallel(), Contract((Feature(None),), ("predict",)))
     answers = predictor(Batch(np.zeros((8, 1)), "predict"))
     assert set(answers) == {threading.get_ident()}
+
+
+def test_pandas_nullable_columns_reach_an_imputer_as_in_the_fit():
+    """It met floats, and refuses booleans and whole numbers, which have no gap in one row."""
+    frame = pd.DataFrame(
+        {
+            "member": pd.array([True, False, None, True] * 5, dtype="boolean"),
+            "rooms": pd.array([1, 2, 4, None] * 5, dtype="Int64"),
+        }
+    )
+    columns = make_column_transformer(
+        (SimpleImputer(strategy="most_frequent"), ["member"]),
+        (SimpleImputer(strategy="constant", fill_value=0), ["rooms"]),
+    )
+    estimator = make_pipeline(columns, LinearRegression()).fit(frame, range(20))
+    features = (Feature("member", "bool", missing=True), Feature("rooms", "int64", missing=True))
+    predict = Predictor(estimator, Contract(features, ("predict",), "frame"))
+    rows = np.array([[True, 2], [False, 1], [None, np.nan]], dtype=object)
+    expected = estimator.predict(frame.iloc[[0]].assign(rooms=pd.array([2], dtype="Int64")))
+    assert predict(Batch(rows[:1], "predict")) == pytest.approx(expected)
+    assert predict(Batch(rows, "predict"))[0] == pytest.approx(expected[0])

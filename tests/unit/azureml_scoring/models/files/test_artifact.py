@@ -169,7 +169,6 @@ def test_an_mlflow_folder_is_one_model(tmp_path: Path):
     ("name", "content", "told"),
     [
         ("below/m.pmml", b"", "m.pmml is a model in PMML"),
-        ("m.onnx", b"", "m.onnx is an ONNX graph by itself; package the estimator"),
         ("m.pt", b"", "m.pt is a neural network"),
         ("m.tar.gz", b"", "m.tar.gz is an archive; unpack it"),
         ("m.zip", b"", "m.zip is an archive; unpack it"),

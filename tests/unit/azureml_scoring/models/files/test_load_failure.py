@@ -108,16 +108,12 @@ def _made() -> LinearRegression:
 
 
 @pytest.mark.parametrize(
-    ("version", "way_out"),
-    [
-        ("0.22.1", ", for no version that serves here reads it."),
-        ("1.2.2", ", for no version that serves here reads it."),
-        ("1.6.0", ", or install scikit-learn 1.6.0."),
-    ],
+    ("version", "install"),
+    [("0.22.1", ""), ("1.2.2", ""), ("1.6.0", ", install scikit-learn 1.6.0")],
 )
 @pytest.mark.parametrize("way", ["joblib", "zlib", "gzip", "bz2", "xz", 0, 2, 5])
 def test_a_pickle_of_another_scikit_learn_names_both_versions_and_the_way_out(
-    version: str, way_out: str, way: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    version: str, install: str, way: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Read off the pickle that can't be loaded, in each protocol."""
     monkeypatch.setattr(Old, "version", version)
@@ -133,7 +129,8 @@ def test_a_pickle_of_another_scikit_learn_names_both_versions_and_the_way_out(
         "m.pkl can't be loaded (ValueError: node array from the pickle has an incompatible dtype); "
         "it was saved with "
         f"scikit-learn {version} and {running} runs here: train and save it again with "
-        f"{running}{way_out}"
+        f"{running}{install}, or package it with `mlops package --isolated`, after which the "
+        "service needs only its compiled form."
     )
 
 
@@ -159,7 +156,7 @@ def test_a_model_that_loads_and_then_fails_names_both_versions(tmp_path: Path):
     joblib.dump(reduced(), tmp_path / "m.pkl")
     with pytest.raises(
         StartupError,
-        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, or install "
-        r"scikit-learn 1\.6\.0\.$",
+        match=r"AttributeError: .*coef_.*saved with scikit-learn 1\.6\.0 and .*, install "
+        r"scikit-learn 1\.6\.0, or package it with `mlops package --isolated`",
     ):
         from_(tmp_path / "m.pkl")

@@ -82,17 +82,16 @@ def test_a_folder_of_another_kind_says_what_to_do(tmp_path: Path, text: str):
 
 
 @pytest.mark.parametrize(
-    ("flavour", "remedy"),
+    ("flavours", "remedy"),
     [
-        ("lightgbm", r"flavour lightgbm, .*save a fitted LGBMClassifier or"),
-        ("xgboost", r"flavour xgboost, .*save a fitted XGBClassifier or"),
-        ("pytorch", r"flavour pytorch, .*save a fitted scikit-learn estimator"),
-        ("python_function", r"flavour python_function, "),
+        ("pytorch: {}", "flavour pytorch, .*save a fitted scikit-learn estimator"),
+        ("python_function: {}", r"no python_function model .*mlflow\.pyfunc\.save_model\(\)"),
+        ("lightgbm: {}", r"no lightgbm model .*with mlflow\.lightgbm\.save_model\(\)"),
     ],
 )
-def test_another_flavour_is_named_with_the_way_out(tmp_path: Path, flavour: str, remedy: str):
-    """Boosters can be saved so that they are served."""
-    (tmp_path / "MLmodel").write_text(f"flavors: {{python_function: {{}}, {flavour}: {{}}}}")
+def test_a_flavour_that_can_not_be_read_is_named(tmp_path: Path, flavours: str, remedy: str):
+    """With the call to save it with."""
+    (tmp_path / "MLmodel").write_text(f"flavors: {{{flavours}}}")
     with pytest.raises(StartupError, match=remedy):
         MlflowModel.read(tmp_path)
 

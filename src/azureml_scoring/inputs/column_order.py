@@ -1,0 +1,75 @@
+"""Finds the model's columns among those of a request, by name or by place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from azureml_scoring.errors import WrongFeatures
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.forms import forms
+
+MAX_NAMED_COLUMNS = 10
+"""How many missing columns an error names."""
+
+
+def column_names(contract: Contract) -> Sequence[str]:
+    """Return the model's names for its columns: their places in the fit, if it has no other."""
+    return contract.names or [str(place) for place in range(len(contract.features))]
+
+
+def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> list[int]:
+    """Return the position of each feature among these columns. Raises WrongFeatures.
+
+    ``columns``: as sent, unknown ones among them; ``place``: the pointer to them.
+    """
+    positions = {str(name): position for position, name in enumerate(columns)}
+    if len(positions) != len(columns):
+        raise WrongFeatures("A column is named more than once; name each column once.", place)
+    check_names(positions.keys(), contract, place)
+    return [positions[name] for name in column_names(contract)]
+
+
+def absent_columns(columns: Collection[str], contract: Contract) -> list[str]:
+    """Return the optional columns of the model that are not among these."""
+    return [name for name in contract.optional if name not in columns]
+
+
+def order_by_place(width: int, contract: Contract, place: str, *, flat: bool) -> range:
+    """Return the order of the fit, if the rows have its width. Raises WrongFeatures.
+
+    ``flat``: the only row was sent as a flat list.
+    """
+    count = len(contract.features)
+    if width != count:
+        subject = "A list of values is one row, which" if flat else "A row"
+        raise WrongFeatures(
+            f"{subject} must have {count} values, one for each feature of the model, not "
+            f"{width}. {forms(contract)}",
+            place,
+        )
+    return range(count)
+
+
+def check_names(
+    columns: Collection[str], contract: Contract, place: str, needed: Sequence[str] | None = None
+) -> None:
+    """Raise WrongFeatures if a column is missing. ``needed``: None for all of the model's."""
+    expected = column_names(contract) if needed is None else needed
+    missing = [name for name in expected if name not in columns]
+    if missing and contract.names is None:
+        raise WrongFeatures(
+            f"The model has no column names, so its columns are called by their place in its fit, "
+            f"0 to {len(contract.features) - 1}. Put the values of each row in the order of the "
+            f"fit, and use these names or send the rows without names.",
+            place,
+        )
+    if missing:
+        more = (
+            f" and {len(missing) - MAX_NAMED_COLUMNS} more"
+            if len(missing) > MAX_NAMED_COLUMNS
+            else ""
+        )
+        raise WrongFeatures(
+            f"Columns are missing: {', '.join(missing[:MAX_NAMED_COLUMNS])}{more}.", place
+        )

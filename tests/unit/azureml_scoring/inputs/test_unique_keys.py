@@ -1,0 +1,45 @@
+"""A key that an object has twice is refused where columns are found by their keys."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from azureml_scoring import errors
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.limits import Limits
+from validated import NAMED
+from validation import validate
+
+TEXTS = Contract((Feature("a", "str"), Feature("b", "str")), ("predict",))
+
+
+@pytest.mark.parametrize(
+    ("body", "location"),
+    [
+        (b'[{"a": 1, "b": 2, "a": 3}]', "/0"),
+        (b'[{"a": 1, "b": 2}, {"a": 1, "b": 2, "\\u0061": 1}]', "/1"),
+        (b'{"data": {"a" :1, "b":2, "b" : 3}}', "/data"),
+        (b'{"data": {"a": [1], "b": [2], "a": [3]}}', "/data"),
+        (b'{"data": [{"a": 1, "b": 2}], "data": [{"a": 1, "b": 2}]}', ""),
+        (b'{"inputs": {"a": 1, "b": 2}, "params": {"method": "predict", "method": "x"}}', ""),
+        (b'[{"a": 1, "b": 2, "more": {"c": 1, "c": 2}}]', "/0"),
+        (b'{"Inputs": {"data": [{"a": 1, "b": 2, "id": ":", "b": 2}]}}', "/Inputs/data/0"),
+    ],
+)
+def test_the_object_with_a_key_twice_is_named(body: bytes, location: str):
+    """No name of the request is in the pointer."""
+    with pytest.raises(errors.WrongFeatures, match="more than once") as caught:
+        validate(body, NAMED, Limits())
+    assert caught.value.location == location
+
+
+@given(st.lists(st.text('":\\ax,{}', max_size=6), min_size=2, max_size=2), st.integers(0, 3))
+def test_texts_with_colons_and_quotes_are_no_keys(values: list[str], indent: int):
+    """Whatever a text holds, its object has each key once."""
+    import json
+
+    record = dict(zip("ab", values, strict=True))
+    for document in ([record], [{"nested": {"c": {}, "d": [{"c": 1}]}} | record]):
+        body = json.dumps(document, indent=indent or None).encode()
+        assert validate(body, TEXTS, Limits()).X.tolist() == [values]
