@@ -8,6 +8,7 @@ line of JSON.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -173,6 +174,7 @@ def main() -> None:
     del sys.path[0]  # the folder of this script
     for name in sys.argv[1:]:
         importlib.import_module(name)
+    gc.freeze()  # else each process copies all of the memory as it collects garbage
     while line := sys.stdin.readline():
         order = json.loads(line)
         if "ended" in order:

@@ -23,7 +23,6 @@ from mlops.soak.faults import KILLED, PHASES
 from mlops.soak.soak import Soaked
 from mlops.soak.table import BEGIN, END, table, write
 from places import REPOSITORY
-from template import run
 
 RATE, PHASE_S = 40, 2
 
@@ -34,7 +33,8 @@ def test_no_fault_costs_a_request(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(f"{BEGIN}{END}")
     words = ("--rate", str(RATE), "--phase", str(PHASE_S), "--out", tmp_path, "--write", page)
-    done = run("-m", "mlops", "slo", *words)
+    command = [sys.executable, "-m", "mlops", "slo", *map(str, words)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY)
     assert "Traceback" not in done.stderr, done.stderr
     with (tmp_path / "requests.csv").open() as file:
         asked = list(csv.DictReader(file))
