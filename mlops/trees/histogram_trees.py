@@ -66,7 +66,8 @@ class _Columns:
         """Return the values that do not go where missing ones go: all that are not known do."""
         values = self._values[feature].astype(np.float64)
         left = set_bits(bits)[: len(values)]
-        return values[~left if missing_left else left]
+        members: np.ndarray = values[~left if missing_left else left]
+        return members
 
 
 def _tree(predictor: Any, output: int, columns: _Columns) -> Tree:
@@ -74,7 +75,8 @@ def _tree(predictor: Any, output: int, columns: _Columns) -> Tree:
     left, right = nodes["left"].copy(), nodes["right"].copy()
     missing_left = nodes["missing_go_to_left"].astype(bool)
     sets = {}
-    for node in np.flatnonzero(nodes["is_categorical"] & ~nodes["is_leaf"].astype(bool)):
+    by_set = nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool)
+    for node in np.flatnonzero(by_set).tolist():
         bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
         sets[node] = columns.members(
             nodes["feature_idx"][node], bits, missing_left=missing_left[node]

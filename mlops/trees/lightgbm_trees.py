@@ -85,7 +85,7 @@ def _sets(fields: dict[str, str], by_set: np.ndarray) -> Iterator[tuple[int, np.
     words = _numbers(fields, "cat_threshold")
     ends = _numbers(fields, "cat_boundaries").astype(np.int64)
     numbers = _numbers(fields, "threshold").astype(np.int64)
-    for split in np.flatnonzero(by_set):
+    for split in np.flatnonzero(by_set).tolist():
         number = numbers[split]
         yield split, words[ends[number] : ends[number + 1]]
 
