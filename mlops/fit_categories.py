@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from azureml_scoring.errors import StartupError
-from azureml_scoring.inputs.contract import METHODS
+from azureml_scoring.inputs.contract import METHODS, Contract
 from azureml_scoring.inputs.feature import ANY, CATEGORY, Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.booster_features import booster_features
+from azureml_scoring.models.estimators.estimator_contract import container_of
 from azureml_scoring.models.estimators.known_features import first_step
-from azureml_scoring.models.predictions import per_row
+from azureml_scoring.models.estimators.predictor import Predictor
+from mlops import sample as samples
 from mlops.csv_file import ColumnTypes
 from mlops.read_as import fitted_types, listed
 from mlops.say import Say
@@ -72,14 +75,19 @@ def _without_needless(frame: pd.DataFrame, types: ColumnTypes, estimator: object
 
 
 def _answers_alike(estimator: Any, frame: pd.DataFrame, plain: pd.DataFrame) -> bool:
-    method = next((name for name in METHODS if hasattr(estimator, name)), METHODS[0])
     try:
-        one, other = (
-            per_row(getattr(estimator, method)(rows)) for rows in (frame, plain.loc[frame.index])
-        )
+        one, other = (_answers(estimator, rows) for rows in (frame, plain.loc[frame.index]))
     except Exception:  # the model needs categories, or fails on both
         return False
     return golden_check.same_answers(one, other)
+
+
+def _answers(estimator: Any, frame: pd.DataFrame) -> list[Any]:
+    """Return the answers as the service gives them, which has None and NaN as at the fit."""
+    features = tuple(replace(feature, missing=True) for feature in samples.features_of(frame))
+    method = next((name for name in METHODS if hasattr(estimator, name)), METHODS[0])
+    contract = Contract(features, (method,), container_of(estimator, features))
+    return Predictor(estimator, contract)(golden_check.batch_of(samples.rows_of(frame), contract))
 
 
 def _cast(column: pd.Series, fitted: Feature | None, say: Say) -> pd.Series | None:

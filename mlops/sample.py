@@ -134,7 +134,7 @@ def _categories(column: pd.Series) -> tuple[Any, ...]:
 def _unit(column: pd.Series) -> Any:
     if not pd.api.types.is_datetime64_dtype(column):
         return "ns"
-    return np.datetime_data(column.to_numpy().dtype)[0]
+    return np.datetime_data(str(column.dtype))[0]
 
 
 def _plain(value: Any) -> Any:

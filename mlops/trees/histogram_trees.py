@@ -75,7 +75,8 @@ def _tree(predictor: Any, output: int, columns: _Columns) -> Tree:
     left, right = nodes["left"].copy(), nodes["right"].copy()
     missing_left = nodes["missing_go_to_left"].astype(bool)
     sets = {}
-    for node in np.flatnonzero(nodes["is_categorical"] & ~nodes["is_leaf"].astype(bool)).tolist():
+    by_set = nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool)
+    for node in np.flatnonzero(by_set).tolist():
         bits = predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]]
         sets[node] = columns.members(
             nodes["feature_idx"][node], bits, missing_left=missing_left[node]
