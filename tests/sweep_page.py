@@ -70,12 +70,16 @@ STAYING: dict[str, tuple[str, ...]] = {
     "codes of several classifiers are compared; OneVsRestClassifier is compiled": (
         "OutputCodeClassifier",
     ),
-    "the words of a text are no few values of a column": (
+    "a graph of it takes float32, in which a number next to the threshold is the threshold": (
+        "Binarizer, tree",
+    ),
+    "it answers true and false, a graph numbers; between other steps it is compiled": (
+        "MissingIndicator",
+    ),
+    "it only transforms texts; before a model it is compiled": (
         "CountVectorizer",
         "HashingVectorizer",
         "TfidfVectorizer",
-        "words counted, logistic",
-        "words weighted, Ridge",
     ),
 }
 """Why estimators stay with scikit-learn -> their names."""

@@ -17,6 +17,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401  it makes two classes known
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.feature_selection import f_regression
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
@@ -74,6 +75,7 @@ ARGUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "FunctionTransformer": lambda: {"func": np.abs},
     "HashingVectorizer": lambda: {"n_features": 64},
+    "MissingIndicator": lambda: {"features": "all"},
     "Pipeline": lambda: {"steps": [("scaled", StandardScaler()), ("model", Ridge())]},
     "GenericUnivariateSelect": lambda: {"param": 50},
     **dict.fromkeys(
