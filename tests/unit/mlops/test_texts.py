@@ -233,6 +233,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         make_pipeline(HashingVectorizer(n_features=3_000), RandomForestClassifier(3)),
         "takes each of the 3,000 terms of HashingVectorizer as a column; put a TruncatedSVD",
     ),
+    "counts of one byte": (
+        make_pipeline(CountVectorizer(dtype=np.uint8), LOGISTIC),
+        "counts terms in uint8, which is too small for a long text; give it dtype=np.float32",
+    ),
     "normed twice": (
         make_pipeline(HashingVectorizer(n_features=2**8), TfidfTransformer(norm=None), LOGISTIC),
         "has divided by its norm already",
