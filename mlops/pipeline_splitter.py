@@ -14,7 +14,7 @@ from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import ANY, DATETIME, TEXT
 from azureml_scoring.models.engines.text_sums import TextSums
 from mlops.finite_columns import FiniteColumn
-from mlops.float_nodes import Node, Term, joined, weighing
+from mlops.float_nodes import Node, Term, joined, weighing, width_of
 from mlops.gap_floats import gap_floats
 from mlops.own_encoders import CategoryCodes
 from mlops.parity import NotProven
@@ -133,7 +133,10 @@ class PipelineSplitter:
         node = self.node(part, places, take)
         if weight is None:
             return node
-        width = len(places) if isinstance(part, str) else self.tables.width(part, take)
+        # A text that a linear model is folded into gives fewer floats than its part.
+        width = width_of(node)
+        if width is None:
+            width = self.tables.width(part, take)
         return Node(node.floats, node.nodes, [*node.steps, weighing(weight, width)])
 
 
