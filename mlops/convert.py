@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier
@@ -18,18 +18,13 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import Pipeline
 
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import (
-    OnnxModel,
-)
+from azureml_scoring.models.engines.onnx_model import OnnxModel
 from mlops.float_pipeline import FloatPipeline
 from mlops.graph_proof import GraphProof
 from mlops.graphs import Converted
 from mlops.parity import NotProven
 from mlops.raw_scores import with_raw_scores
 from mlops.say import Say, silent
-
-if TYPE_CHECKING:
-    pass
 
 FILE_NAME = "model.onnx"
 NOT_COMPARED = "its answers can't be compared"

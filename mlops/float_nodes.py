@@ -70,6 +70,14 @@ def joined(nodes: Iterable[Node]) -> Node:
     return parts[0] if len(parts) == 1 else Node(nodes=parts)
 
 
+def width_of(node: Node) -> int | None:
+    """Return how many floats a node gives; None where that is up to a step of the original."""
+    if node.steps:
+        return None
+    widths = [width_of(inner) for inner in node.nodes]
+    return None if None in widths else len(node.floats) + sum(filter(None, widths))
+
+
 def floats_of(node: Node) -> list[Float]:
     """Return all floats that a node and those in it take."""
     return [*node.floats, *(each for inner in node.nodes for each in floats_of(inner))]

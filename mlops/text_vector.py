@@ -32,6 +32,10 @@ MAX_WEIGHTS = 10_000_000
 """Floats of one column of texts; more would make a file of a hundred megabytes."""
 
 
+MIN_COUNT_BYTES = 4
+"""Smaller numbers overflow, or round, at counts that no generated text may reach."""
+
+
 @dataclass(frozen=True)
 class TextVector:
     """A text as numbers: the counts of its terms, scaled, divided by their norm, and then
@@ -127,6 +131,11 @@ def _of_vectorizer(vectorizer: Any) -> TextVector:
         raise NotProven(
             f"{name} has a function of your own for {' and '.join(own)}, which only Python can "
             f"run; options such as token_pattern, stop_words and strip_accents are compiled"
+        )
+    if np.dtype(vectorizer.dtype).itemsize < MIN_COUNT_BYTES:
+        raise NotProven(
+            f"{name} counts terms in {np.dtype(vectorizer.dtype)}, which is too small for a long "
+            f"text; give it dtype=np.float32"
         )
     if vectorizer.input != "content":
         raise NotProven(f"{name} reads files (input={vectorizer.input!r}), not texts")

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import ColumnTransformer, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -15,7 +14,6 @@ from sklearn.preprocessing import (
 
 from mlops.parity import NotProven
 from split_pipelines import (
-    CITIES,
     FILLED,
     FRAME,
     IGNORE,
@@ -60,12 +58,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
         ),
         "FunctionTransformer can't be a table of city: values that the fit",
     ),
-    "weights": (
-        ColumnTransformer(
-            [("a", FILLED, NUMBERS), ("b", IGNORE, CITIES)], transformer_weights={"a": 2.0}
-        ),
-        "its transformers have weights",
-    ),
 }
 
 
@@ -86,11 +78,3 @@ def test_booleans_that_a_function_takes_together_are_no_tables():
     estimator = make_pipeline(front, LogisticRegression()).fit(frame, TARGET)
     made, measured = split(estimator, frame)
     assert compare(made, measured, estimator)
-
-
-def test_a_booster_with_categories_of_its_own_says_what_to_do():
-    """An encoder before it makes it a table."""
-    frame = FRAME[["age", "city"]].astype({"city": "category"})
-    estimator = HistGradientBoostingClassifier(max_iter=3).fit(frame, TARGET)
-    with pytest.raises(NotProven, match="itself; put an encoder or a vectorizer before it"):
-        split(estimator, frame)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import make_column_transformer
+from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier, VotingClassifier
 from sklearn.feature_extraction.text import (
@@ -99,6 +99,13 @@ ALONE: dict[str, Any] = {
         MaxAbsScaler(),
         LOGISTIC,
     ),
+    "weighted": make_pipeline(
+        FeatureUnion(
+            [("words", TfidfVectorizer()), ("counts", CountVectorizer())],
+            transformer_weights={"words": 2, "counts": -0.5},
+        ),
+        LOGISTIC,
+    ),
 }
 
 
@@ -175,6 +182,10 @@ BESIDE: dict[str, Any] = {
         (make_pipeline(WORDS, TruncatedSVD(4, random_state=0), Normalizer()), "text"),
         (StandardScaler(), ["price"]),
     ),
+    "weighted": ColumnTransformer(
+        [("words", WORDS, "text"), ("numbers", StandardScaler(), ["price"])],
+        transformer_weights={"words": 3, "numbers": 0.5},
+    ),
     "in a union": FeatureUnion(
         [
             ("words", make_column_transformer((WORDS, "text"))),
@@ -233,18 +244,13 @@ REFUSED: dict[str, tuple[Any, str]] = {
         make_pipeline(HashingVectorizer(n_features=3_000), RandomForestClassifier(3)),
         "takes each of the 3,000 terms of HashingVectorizer as a column; put a TruncatedSVD",
     ),
+    "counts of one byte": (
+        make_pipeline(CountVectorizer(dtype=np.uint8), LOGISTIC),
+        "counts terms in uint8, which is too small for a long text; give it dtype=np.float32",
+    ),
     "normed twice": (
         make_pipeline(HashingVectorizer(n_features=2**8), TfidfTransformer(norm=None), LOGISTIC),
         "has divided by its norm already",
-    ),
-    "weights of transformers": (
-        make_pipeline(
-            FeatureUnion(
-                [("a", TfidfVectorizer()), ("b", CountVectorizer())], transformer_weights={"a": 2}
-            ),
-            LOGISTIC,
-        ),
-        "have weights",
     ),
     "only transforms": (make_pipeline(CountVectorizer(), TfidfTransformer()), "it only transforms"),
     "in each member": (

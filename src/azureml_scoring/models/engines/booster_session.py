@@ -60,30 +60,31 @@ def booster_session(
     ``outputs``: method -> the name of its output.
     """
     estimator = getattr(estimator, "best_estimator_", estimator)
-    answers = _own_answers(estimator, threads)
-    if answers is None:
+    own = _own_answers(estimator, threads)
+    if own is None:
         return None
-    native = getattr(getattr(estimator, "booster", None), "native", estimator)
-    library = type(native).__module__.partition(".")[0]
+    library, answers = own
     runtime = f"{library} {sys.modules[library].__version__}"
     probabilities = outputs.get("predict_proba")
     classes = np.asarray(estimator.classes_) if probabilities else None
     return BoosterSession(answers, classes, probabilities, listed, runtime)
 
 
-def _own_answers(estimator: Any, threads: int) -> Answers | None:
+def _own_answers(estimator: Any, threads: int) -> tuple[str, Answers] | None:
+    """Return the library's name, and what computes with it; None without a booster."""
     own: Any = getattr(estimator, "booster", None)
     if hasattr(own, "answers"):  # a booster from its library's own file
         own.set_threads(threads)
-        answers: Answers = own.answers
-        return answers
+        return type(own.native).__module__.partition(".")[0], own.answers
     if hasattr(estimator, "booster_") and hasattr(estimator, "n_jobs"):
-        return partial(estimator.booster_.predict, num_threads=threads)
+        return "lightgbm", partial(estimator.booster_.predict, num_threads=threads)
     if hasattr(estimator, "get_booster") and hasattr(estimator, "n_jobs"):
-        return _xgboost(estimator, threads)
+        return "xgboost", _xgboost(estimator, threads)
     if hasattr(estimator, "get_cat_feature_indices"):
         method = getattr(estimator, "predict_proba", estimator.predict)
-        return lambda X: np.asarray(method(X.astype(np.float32, copy=False), thread_count=threads))
+        return "catboost", lambda X: np.asarray(
+            method(X.astype(np.float32, copy=False), thread_count=threads)
+        )
     return None
 
 

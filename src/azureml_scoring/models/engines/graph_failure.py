@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from azureml_scoring.errors import reason
@@ -26,7 +28,8 @@ def external_data(graph: bytes, name: str) -> str | None:
     """
     if EXTERNAL not in graph or (model := _parsed(graph)) is None:
         return None
-    for tensor in _tensors(model.graph):
+    of_functions = (_constants(function.node) for function in model.functions)
+    for tensor in itertools.chain(_tensors(model.graph), *of_functions):
         if len(tensor.external_data):
             return (
                 f"{name} keeps some of its numbers in other files, such as those of {tensor.name}, "
@@ -38,7 +41,7 @@ def external_data(graph: bytes, name: str) -> str | None:
 def sentence(graph: bytes, error: BaseException, name: str) -> str:
     """Return why ONNX Runtime raised ``error`` when it opened the graph."""
     model = _parsed(graph)
-    if model is None:
+    if model is None or not model.graph.node:
         return f"{name} is damaged or incomplete, or no ONNX graph; export it and upload it again."
     foreign = sorted(
         {
@@ -80,20 +83,25 @@ def _parsed(graph: bytes) -> Any:
     import onnx
 
     try:
-        model = onnx.load_model_from_string(graph)
+        return onnx.load_model_from_string(graph)
     except Exception:  # protobuf's own
         return None
-    return model if model.graph.node else None
 
 
-def _tensors(graph: Any) -> list[Any]:
-    """Return all constants of a graph and of those inside it."""
-    tensors = [*graph.initializer]
+def _tensors(graph: Any) -> Iterator[Any]:
+    """Yield all constants of a graph and of those inside it."""
+    yield from graph.initializer
     for sparse in graph.sparse_initializer:
-        tensors += [sparse.values, sparse.indices]
-    for node in graph.node:
+        yield from (sparse.values, sparse.indices)
+    yield from _constants(graph.node)
+
+
+def _constants(nodes: Iterable[Any]) -> Iterator[Any]:
+    """Yield the constants of operators and of the graphs inside them."""
+    for node in nodes:
         for attribute in node.attribute:
-            tensors += [attribute.t, *attribute.tensors]
+            sparse = (attribute.sparse_tensor, *attribute.sparse_tensors)
+            yield from (attribute.t, *attribute.tensors)
+            yield from (part for each in sparse for part in (each.values, each.indices))
             for inner in (attribute.g, *attribute.graphs):
-                tensors += _tensors(inner)
-    return tensors
+                yield from _tensors(inner)

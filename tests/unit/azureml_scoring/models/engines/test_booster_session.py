@@ -8,6 +8,7 @@ from typing import Any
 import boosted
 import numpy as np
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 import support  # noqa: F401  puts tests/models on the path
 from azureml_scoring.models.boosters import native_file
@@ -59,6 +60,21 @@ def test_a_booster_from_its_librarys_own_file_has_one_too(tmp_path: Path):
     assert session
     (labels,) = session.run(["label"], {"X": X})
     assert labels.tolist() == np.array(["no", "yes"])[estimator.predict(X)].tolist()
+
+
+def test_the_library_is_named_whatever_class_the_booster_is_of():
+    """A frozen one, and one of the author's own class."""
+
+    class Own(type(boosted.xgboost())):  # type: ignore[misc]
+        pass
+
+    X, amounts = boosted.rows(), boosted.target("amounts")
+    frozen = FrozenEstimator(boosted.lightgbm().fit(X, amounts))
+    own = Own(n_estimators=2).fit(X, amounts)
+    for estimator, library in ((frozen, "lightgbm"), (own, "xgboost")):
+        session = booster_session(estimator, {"predict": "variable"}, listed=False, threads=1)
+        assert session
+        assert session.runtime.startswith(library)
 
 
 def test_other_models_have_none():

@@ -243,6 +243,41 @@ def test_numbers_in_other_files_are_refused(tmp_path: Path):
     assert "save_as_external_data=False" in message
 
 
+def elsewhere(name: str, file: Path) -> TensorProto:
+    """Three numbers that lie in another file."""
+    np.arange(3, dtype=np.float32).tofile(file)
+    constant = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=[3])
+    constant.data_location = TensorProto.EXTERNAL
+    constant.external_data.add(key="location", value=file.name)
+    return constant
+
+
+def test_numbers_in_other_files_are_refused_wherever_they_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In a graph without operators, which answers with them, and in a function of the graph."""
+    monkeypatch.chdir(tmp_path)
+    x, y = (graphs.tensor(name, TensorProto.FLOAT, "N", 3) for name in "xy")
+    bare = graphs.model([], [x], [graphs.tensor("y", TensorProto.FLOAT, 3)])
+    bare.graph.initializer.append(elsewhere("y", tmp_path / "numbers"))
+    body = [
+        helper.make_node("Constant", [], ["c"], value=elsewhere("c", tmp_path / "numbers")),
+        helper.make_node("Add", ["a", "c"], ["b"]),
+    ]
+    own = helper.make_opsetid("own", 1)
+    calling = graphs.model(
+        [helper.make_node("Plus", ["x"], ["y"], domain="own")],
+        [x],
+        [y],
+        opsets=[*graphs.OPSETS, own],
+    )
+    calling.functions.append(
+        helper.make_function("own", "Plus", ["a"], ["b"], body, graphs.OPSETS[:1])
+    )
+    for graph in (bare, calling):
+        assert "keeps some of its numbers in other files" in refusal(graph)
+
+
 def test_an_unknown_value_that_the_graph_refuses_is_a_value_error():
     """The service then answers 422."""
     graph = opened(
