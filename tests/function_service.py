@@ -31,6 +31,7 @@ class Source:
             predict=predict,
             cacheable=True,
             proven=False,
+            backend="sklearn",
         )
 
     @property

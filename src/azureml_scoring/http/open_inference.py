@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
+import numpy as np
 import orjson
 
 from azureml_scoring.errors import UnsupportedContentType
@@ -18,6 +19,7 @@ from azureml_scoring.http.body_reader import Environ
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import CATEGORY, Feature
 from azureml_scoring.inputs.media_types import JSON, TENSORS
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import Answer
@@ -185,9 +187,17 @@ def _inputs(contract: Contract) -> list[dict[str, Any]]:
         shape = [-1, len(contract.features)]
         return [{"name": "input-0", "datatype": datatype, "shape": shape}]
     return [
-        {"name": feature.name, "datatype": DATATYPES.get(feature.dtype, "BYTES"), "shape": [-1]}
+        {"name": feature.name, "datatype": _datatype(feature), "shape": [-1]}
         for feature in contract.features
     ]
+
+
+def _datatype(feature: Feature) -> str:
+    """Return the type of a column; that of categories is their values'."""
+    dtype = feature.dtype
+    if dtype == CATEGORY and feature.categories:
+        dtype = np.asarray(feature.categories).dtype.name
+    return DATATYPES.get(dtype, "BYTES")
 
 
 def _output(name: str, predictions: list[Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from azureml_scoring.body_budget import BodyBudget
 from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.open_inference import OpenInference, is_protocol_path
 from azureml_scoring.http.request_reader import RequestReader
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from function_service import Source, service
 
@@ -18,10 +20,17 @@ ROWS = {"inputs": [{"name": "a", "shape": [2, 1], "datatype": "FP64", "data": [1
 
 
 def ask(
-    route: str, document: object = None, predict: Any = None, *, ready: bool = True, **more: Any
+    route: str,
+    document: object = None,
+    predict: Any = None,
+    *,
+    ready: bool = True,
+    features: tuple[Feature, ...] = (Feature("a"),),
+    **more: Any,
 ) -> tuple[int, Any]:
     """Ask a route by its name; ``more``: names in its path, and headers in capital letters."""
     source = Source(predict or (lambda batch: batch.X[:, 0].tolist()))
+    source.loaded.contract = Contract(features, ("predict",))
     status = 200 if ready else 503
     health = SimpleNamespace(readiness=lambda: ({}, status), liveness=lambda: ({}, 200))
     reader = RequestReader(BodyReader(Limits(), BodyBudget(10**6)))
@@ -97,6 +106,25 @@ def test_an_error_has_the_protocols_shape(
     got, answer = ask(route, document, **names)
     assert (got, list(answer)) == (status, ["error"])
     assert words in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "datatype"),
+    [
+        (Feature("a", "float32"), "FP32"),
+        (Feature("a", "str"), "BYTES"),
+        (Feature("a", "category", categories=("x", "y")), "BYTES"),
+        (Feature("a", "category", categories=(1, 2)), "INT64"),
+        (Feature("a", "category", categories=(0.5, 2)), "FP64"),
+        (Feature("a", "category", categories=(True, False)), "BOOL"),
+    ],
+)
+def test_a_models_inputs_have_the_types_of_the_values_that_it_takes(
+    feature: Feature, datatype: str
+):
+    """Categories of numbers are sent as numbers."""
+    (tensor,) = ask("v2_model", name="m", features=(feature,))[1]["inputs"]
+    assert tensor == {"name": "a", "datatype": datatype, "shape": [-1]}
 
 
 def test_health_and_metadata_are_told():
