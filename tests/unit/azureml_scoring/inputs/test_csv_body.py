@@ -118,3 +118,12 @@ def test_commas_and_lines_are_bounded_before_they_are_read():
     """A body of commas would take many times its bytes as objects."""
     with pytest.raises(errors.TooManyElements):
         validate(b"," * 1000, NAMED, Limits(max_elements=10, max_rows=10, max_features=10), CSV)
+
+
+def test_a_number_beyond_64_bits_is_a_float_as_in_json():
+    """A whole number that long has no exact place in a batch, and none in the cache's key."""
+    contract = one(CATEGORY, categories=(1, 2), unseen=True)
+    ((value,),) = read("x\n99999999999999999999\n", contract)
+    assert (type(value), value) == (float, 1e20)
+    ((most,),) = read("x\n18446744073709551615\n", contract)
+    assert (type(most), most) == (int, 2**64 - 1)
