@@ -74,3 +74,17 @@ def test_a_misspelled_key_is_not_a_missing_value():
         known = {"a": 1} if key != "A" else {"Birth date": "x"}
         refused = refusal([known | {key: 5}], GAPS)
         assert "differs from the column" in refused.message
+
+
+def test_a_misspelled_key_is_found_in_each_record():
+    """Also where other records write the column right, but not where a record has both keys."""
+    records = [{"a": 1, "Birth date": "x"}, {"a": 2, "birth_date": "y"}]
+    assert "differs from the column Birth date" in refusal(records, GAPS).message
+    both = [{"a": 1, "Birth date": "x", "birth_date": "y"}, {"Birth date": "z"}]
+    assert batch(both, GAPS).X[:, 1].tolist() == ["x", "z"]
+
+
+def test_names_of_nothing_but_marks_are_told_apart():
+    """Without their punctuation nothing of them is left."""
+    contract = Contract((Feature("a"), Feature("%", "str", missing=True)), ("predict",))
+    assert batch([{"a": 1, "#": 2}], contract).X.tolist() == [[1.0, None]]
