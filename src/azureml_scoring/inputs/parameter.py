@@ -12,6 +12,7 @@ from pydantic import Field
 from azureml_scoring.errors import OutOfRange, UnknownParameter, WrongType
 from azureml_scoring.inputs.column import BrokenRule, column, described
 from azureml_scoring.inputs.feature import ANY, DTYPE_PATTERN, Feature
+from azureml_scoring.inputs.table import key_pointer
 
 MAX_NAMED_PARAMETERS = 20
 
@@ -72,7 +73,9 @@ def read(
             raise UnknownParameter(_of_unknown(list(known)), pointer)
     if not parameters:
         return b""
-    asked = {name: known[name].read(value, f"{pointer}/{name}") for name, value in sent.items()}
+    asked = {
+        name: known[name].read(value, key_pointer(pointer, name)) for name, value in sent.items()
+    }
     return _canonical({each.name: each.default for each in parameters} | asked)
 
 
