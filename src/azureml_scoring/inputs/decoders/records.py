@@ -43,7 +43,8 @@ def decode(data: Any, pointer: str, contract: Contract, limits: Limits) -> Table
         return key_pointer(record_pointer(row), names[feature])
 
     counts = list(map(len, records))
-    check_size(sum(counts), len(records), max(counts, default=0), pointer, limits)
+    elements = max(sum(counts), len(records) * len(names))  # keys that are missing count too
+    check_size(elements, len(records), max(counts, default=0), pointer, limits)
     values = _values(records, names)
     if values is None:
         known = frozenset(names)
@@ -91,7 +92,9 @@ def _check_absent(records: Sequence[Record], contract: Contract, pointer: str) -
         name for name, feature in zip(names, contract.features, strict=True) if not feature.missing
     ]
     check_names(keys, contract, pointer, needed)
-    unknown = set(map(_folded, keys.difference(names))) - {""}
+    longest = 2 * max(map(len, names))  # a body may hold a key of millions of characters
+    short = (key for key in keys.difference(names) if len(key) <= longest)
+    unknown = set(map(_folded, short)) - {""}
     misspelled = (name for name in names if _folded(name) in unknown)
     if wrong := next((n for n in misspelled if not all(n in one for one in records)), None):
         raise WrongFeatures(
