@@ -127,3 +127,10 @@ def test_a_number_beyond_64_bits_is_a_float_as_in_json():
     assert (type(value), value) == (float, 1e20)
     ((most,),) = read("x\n18446744073709551615\n", contract)
     assert (type(most), most) == (int, 2**64 - 1)
+
+
+@pytest.mark.parametrize("text", ["red,2\n", "1;2\n", "Infinity,1\n"])
+def test_a_lone_line_that_is_not_numbers_lacks_the_columns(text: str):
+    """It is read as a header, so the error says what is missing there, not that rows are."""
+    with pytest.raises(errors.WrongFeatures, match="Columns are missing: a, b"):
+        read(text)
