@@ -19,7 +19,6 @@ def all_but(marks: bytes) -> bytes:
 
 
 INSIGNIFICANT_BYTES = all_but(b'"[]{},')
-OTHER_THAN_BRACKETS = all_but(b"[]{},")
 DEPTH_STEPS = bytes({91: 1, 123: 1, 93: 255, 125: 255}.get(byte, 0) for byte in range(256))
 """Change of the depth by byte: 1 for an opening bracket, 255 (-1 as int8) for a closing one."""
 
@@ -58,9 +57,10 @@ def check_bounds(body: bytes, *, max_depth: int, max_parts: int) -> None:
 def _brackets_between_rows(body: bytes) -> int:
     """Count the brackets that open where another closes, and so go no deeper.
 
-    Strings are not left out: what is counted there are brackets that go no deeper either.
+    Strings are not left out: what is counted there are brackets that go no deeper either. A quote
+    between the two keeps a bracket in a string from passing for one that closes.
     """
-    marks = body.translate(None, OTHER_THAN_BRACKETS)
+    marks = body.translate(None, INSIGNIFICANT_BYTES)
     return marks.count(b"],[") + marks.count(b"},{")
 
 

@@ -24,6 +24,9 @@ BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 WHOLE_NUMBER = re.compile(r"\s*[+-]?\d{1,20}\s*", re.ASCII)
 
+LEAST_WHOLE, MOST_WHOLE = -(2**63), 2**64 - 1
+"""JSON's parser reads whole numbers beyond these as floats."""
+
 
 def is_number(cell: str) -> bool:
     return bool(NUMBER.fullmatch(cell))
@@ -60,8 +63,8 @@ def _reader(feature: Feature) -> tuple[Callable[[str], Any], set[str]]:
 
 
 def _number(cell: str) -> int | float | str:
-    if WHOLE_NUMBER.fullmatch(cell):
-        return int(cell)
+    if WHOLE_NUMBER.fullmatch(cell) and LEAST_WHOLE <= (whole := int(cell)) <= MOST_WHOLE:
+        return whole
     if NUMBER.fullmatch(cell) and math.isfinite(number := float(cell)):
         return number
     return cell

@@ -8,6 +8,7 @@ values read one by one, to name the first that does.
 from __future__ import annotations
 
 import itertools
+import math
 import operator
 from collections.abc import Collection, Sequence
 from types import NoneType
@@ -152,11 +153,12 @@ class NumberColumn(Column):
         self._bounded = feature.dtype != "float64"  # the parser refuses what float64 can't hold
         self._least, self._most = NumberRange.of(feature)
         known = np.array(feature.categories, feature.dtype).tolist()
-        self._knows = {*known, np.nan}.issuperset
+        self._knows = {*known}.issuperset
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         numbers = self._numbers(values, types)
-        if self.feature.categories and not self._knows(numbers):
+        present = itertools.filterfalse(math.isnan, numbers)
+        if self.feature.categories and not self._knows(present):
             raise _unknown(self.feature)
         return numbers
 

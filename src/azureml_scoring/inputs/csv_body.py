@@ -19,7 +19,7 @@ from azureml_scoring.errors import (
     WrongFeatures,
 )
 from azureml_scoring.inputs.cells import cell_values, is_number
-from azureml_scoring.inputs.column_order import column_names
+from azureml_scoring.inputs.column_order import check_names, column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.feature import ANY
@@ -52,6 +52,8 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
         raise EmptyBody("Request body is empty or None", "")
     _check_types_known(contract)
     header = _header(lines[0], contract)
+    if header is not None:  # before the rows are counted: it may have been meant as one
+        check_names({*header, *contract.optional}, contract, "")
     table = rows.with_columns(
         lines if header is None else lines[1:], "", contract, limits, header, ""
     )

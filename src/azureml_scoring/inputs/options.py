@@ -31,7 +31,7 @@ class Options(NamedTuple):
     def of(cls, document: Mapping[str, Any], params_key: str) -> Options:
         """Read the method and the parameters of a document. Raises UnknownForm."""
         method, params = document.get(METHOD), document.get(params_key)
-        if params is None or (params_key == GLOBAL_PARAMETERS and type(params) is float):
+        if params is None or (params_key == GLOBAL_PARAMETERS and type(params) in (float, int)):
             return cls(method)  # AutoML's regression sends "GlobalParameters": 1.0
         pointer = f"/{params_key}"
         if not isinstance(params, dict):

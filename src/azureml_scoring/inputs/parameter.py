@@ -12,6 +12,7 @@ from pydantic import Field
 from azureml_scoring.errors import OutOfRange, UnknownParameter, WrongType
 from azureml_scoring.inputs.column import BrokenRule, column, described
 from azureml_scoring.inputs.feature import ANY, DTYPE_PATTERN, Feature
+from azureml_scoring.inputs.table import key_pointer
 
 MAX_NAMED_PARAMETERS = 20
 
@@ -53,37 +54,32 @@ class Parameter:
 
 def defaults(parameters: Sequence[Parameter]) -> bytes:
     """Return what ``read`` returns for a request without parameters."""
-    return _canonical({each.name: each.default for each in parameters}) if parameters else b""
+    return read({}, parameters)
 
 
 def read(
-    sent: Mapping[str, Any] | None, parameters: Sequence[Parameter], pointer: str = "/params"
+    sent: Mapping[str, Any], parameters: Sequence[Parameter], pointer: str = "/params"
 ) -> bytes:
     """Return all of a model's parameters as JSON, those of the request in place of the defaults;
     nothing for a model without any.
 
-    ``sent``: by name, or None; ``pointer``: to them. Raises ClientError.
+    ``sent``: by name; ``pointer``: to them. Raises ClientError.
     """
-    if sent is None:
-        return defaults(parameters)
-    known = {each.name: each for each in parameters}
-    for name in sent:
-        if name not in known:
-            raise UnknownParameter(_of_unknown(list(known)), pointer)
-    if not parameters:
+    if not (sent or parameters):
         return b""
-    asked = {name: known[name].read(value, f"{pointer}/{name}") for name, value in sent.items()}
-    return _canonical({each.name: each.default for each in parameters} | asked)
+    known = {each.name: each for each in parameters}
+    if not sent.keys() <= known.keys():
+        raise UnknownParameter(_of_unknown(list(known)), pointer)
+    named = {each.name: each.default for each in parameters}
+    for name, value in sent.items():
+        named[name] = known[name].read(value, key_pointer(pointer, name))
+    return orjson.dumps(named, option=orjson.OPT_SORT_KEYS)
 
 
 def values(canonical: bytes) -> dict[str, Any]:
     """Return the parameters by name, of what ``read`` returned."""
     named: dict[str, Any] = orjson.loads(canonical) if canonical else {}
     return named
-
-
-def _canonical(named: dict[str, Any]) -> bytes:
-    return orjson.dumps(named, option=orjson.OPT_SORT_KEYS)
 
 
 def _of_unknown(names: list[str]) -> str:

@@ -30,7 +30,8 @@ def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limit
     check_size(sum(map(len, lists)), max(map(len, lists)), len(data), pointer, limits)
     sent_keys = len(data)
     if absent := absent_columns(data.keys(), contract):
-        data = data | dict.fromkeys(absent, [None] * len(lists[0]))
+        count = next((len(data[name]) for name in names if isinstance(data.get(name), list)), 0)
+        data = data | dict.fromkeys(absent, [None] * count)
     check_names(data.keys(), contract, pointer)
     values = [data[name] for name in names]
     for name, column in zip(names, values, strict=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from azureml_scoring.errors import WrongFeatures, WrongShape
@@ -43,7 +43,8 @@ def decode(data: Any, pointer: str, contract: Contract, limits: Limits) -> Table
         return key_pointer(record_pointer(row), names[feature])
 
     counts = list(map(len, records))
-    check_size(sum(counts), len(records), max(counts, default=0), pointer, limits)
+    elements = max(sum(counts), len(records) * len(names))  # keys that are missing count too
+    check_size(elements, len(records), max(counts, default=0), pointer, limits)
     values = _values(records, names)
     if values is None:
         known = frozenset(names)
@@ -52,7 +53,7 @@ def decode(data: Any, pointer: str, contract: Contract, limits: Limits) -> Table
             raise WrongShape(
                 "A record must have at least one of the model's columns.", record_pointer(strange)
             )
-        _check_absent(set().union(*records), contract, pointer)
+        _check_absent(records, contract, pointer)
         values = [tuple(map(dict.get, records, itertools.repeat(name))) for name in names]
     types = types_of(values)
     check_scalars(values, types, location)
@@ -82,16 +83,20 @@ def _records(data: list[Any], pointer: str) -> list[Record]:
     raise WrongShape("This one is an object, and what is before it is not.", f"{pointer}/{index}")
 
 
-def _check_absent(keys: Collection[str], contract: Contract, pointer: str) -> None:
+def _check_absent(records: Sequence[Record], contract: Contract, pointer: str) -> None:
     """Raise WrongFeatures for a column that no record has, if the model takes no missing values in
-    it, or a key looks like a misspelling of it."""
+    it; or for one that a record lacks, if a key looks like a misspelling of it."""
+    keys = set[str]().union(*records)
     names = column_names(contract)
     needed = [
         name for name, feature in zip(names, contract.features, strict=True) if not feature.missing
     ]
     check_names(keys, contract, pointer, needed)
-    unknown = set(map(_folded, set(keys).difference(names)))
-    if wrong := next((n for n in names if n not in keys and _folded(n) in unknown), None):
+    longest = 2 * max(map(len, names))  # a body may hold a key of millions of characters
+    short = (key for key in keys.difference(names) if len(key) <= longest)
+    unknown = set(map(_folded, short)) - {""}
+    misspelled = (name for name in names if _folded(name) in unknown)
+    if wrong := next((n for n in misspelled if not all(n in one for one in records)), None):
         raise WrongFeatures(
             f"A key differs from the column {wrong} only in its case or its punctuation; write the "
             f"names as the model has them.",

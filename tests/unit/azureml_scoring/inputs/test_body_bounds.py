@@ -102,6 +102,15 @@ def test_millions_of_values_are_refused_before_they_are_objects(
         parse(body, one("str"), Limits())
 
 
+@pytest.mark.parametrize(("opening", "closing"), [('["]",', "]"), ('{"}":"}","":', "}")])
+def test_a_bracket_in_a_text_closes_nothing(opening: str, closing: str):
+    """Texts of brackets can't hide how deep a small body is nested."""
+    body = (opening * 40 + "1" + closing * 40).encode()
+    check_bounds(body, max_depth=40, max_parts=1_000)
+    with pytest.raises(TooDeep):
+        check_bounds(body, max_depth=39, max_parts=1_000)
+
+
 def test_a_text_of_brackets_and_commas_is_one_value():
     """It may have any length: an address or a source file may be a feature."""
     text = '[{",\\' * 400_000

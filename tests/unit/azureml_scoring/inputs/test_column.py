@@ -5,6 +5,7 @@ import pytest
 
 from azureml_scoring import errors
 from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from validated import batch, one, refusal
 
 
@@ -108,3 +109,13 @@ def test_other_categories_are_taken_where_the_model_takes_them(
 def test_null_is_nan_where_the_model_takes_missing_values(dtype: str):
     """Among numbers a missing value is NaN, for whole numbers too."""
     assert np.isnan(batch([[None]], one(dtype, missing=True)).X[0, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int32"])
+def test_null_goes_beside_known_values(dtype: str):
+    """A column of numbers that takes missing values takes them beside those of the fit too."""
+    known = Feature("a", dtype, missing=True, categories=(1, 2))
+    contract = Contract((known, Feature("b", "str")), ("predict",))
+    (missing, _), (one_of_them, _) = batch([[None, "x"], [2, "y"]], contract).X.tolist()
+    assert np.isnan(missing)
+    assert one_of_them == 2

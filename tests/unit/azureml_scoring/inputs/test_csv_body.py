@@ -118,3 +118,19 @@ def test_commas_and_lines_are_bounded_before_they_are_read():
     """A body of commas would take many times its bytes as objects."""
     with pytest.raises(errors.TooManyElements):
         validate(b"," * 1000, NAMED, Limits(max_elements=10, max_rows=10, max_features=10), CSV)
+
+
+def test_a_number_beyond_64_bits_is_a_float_as_in_json():
+    """A whole number that long has no exact place in a batch, and none in the cache's key."""
+    contract = one(CATEGORY, categories=(1, 2), unseen=True)
+    ((value,),) = read("x\n99999999999999999999\n", contract)
+    assert (type(value), value) == (float, 1e20)
+    ((most,),) = read("x\n18446744073709551615\n", contract)
+    assert (type(most), most) == (int, 2**64 - 1)
+
+
+@pytest.mark.parametrize("text", ["red,2\n", "1;2\n", "Infinity,1\n"])
+def test_a_lone_line_that_is_not_numbers_lacks_the_columns(text: str):
+    """It is read as a header, so the error says what is missing there, not that rows are."""
+    with pytest.raises(errors.WrongFeatures, match="Columns are missing: a, b"):
+        read(text)

@@ -24,9 +24,10 @@ def test_the_method_stands_beside_the_data_or_in_the_parameters(document: object
     assert batch(document).method == "predict_proba"
 
 
-def test_a_number_in_place_of_automls_parameters_means_nothing():
-    """Microsoft's samples for regression send 1.0."""
-    sent = {"Inputs": {"data": [{"a": 1, "b": 2}]}, "GlobalParameters": 1.0}
+@pytest.mark.parametrize("number", [1.0, 1])
+def test_a_number_in_place_of_automls_parameters_means_nothing(number: float):
+    """Microsoft's samples for regression send 1.0, which JavaScript writes as 1."""
+    sent = {"Inputs": {"data": [{"a": 1, "b": 2}]}, "GlobalParameters": number}
     assert batch(sent).method == "predict"
 
 

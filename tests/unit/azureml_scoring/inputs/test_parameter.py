@@ -131,3 +131,9 @@ def test_rows_without_names_have_all_columns():
     """Which of them is left out would not be known."""
     assert "must have 2 values" in refusal({"data": [[1]]}, OPTIONAL).message
     assert OPTIONAL.to_json()["features"][1]["optional"] is True
+
+
+def test_the_pointer_to_a_parameter_is_escaped():
+    """RFC 6901: a slash in a name is no step of the pointer."""
+    contract = Contract(FEATURES, ("predict",), parameters=(Parameter("km/h", "float64", 1.0),))
+    assert refusal(ROWS | {"params": {"km/h": "x"}}, contract).location == "/params/km~1h"

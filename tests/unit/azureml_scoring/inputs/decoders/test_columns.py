@@ -1,6 +1,8 @@
 import pytest
 
 from azureml_scoring import errors
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.feature import Feature
 from validated import NAMED, batch, refusal
 
 
@@ -35,3 +37,11 @@ def test_what_is_wrong_with_columns_is_named_with_its_place(
     refused = refusal({"data": data}, NAMED)
     assert (type(refused), refused.location) == (error, location)
     assert words in refused.message
+
+
+def test_an_optional_column_is_as_long_as_the_model_s_others():
+    """However long a column is that the model does not know."""
+    contract = Contract(
+        (Feature("a"), Feature("b", "str", missing=True, optional=True)), ("predict",)
+    )
+    assert batch({"data": {"id": [7, 8, 9], "a": [1]}}, contract).X.tolist() == [[1.0, None]]

@@ -1,9 +1,12 @@
+import orjson
 import pytest
 
 from azureml_scoring import errors
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.limits import Limits
 from validated import NAMED, UNNAMED, batch, refusal
+from validation import validate
 
 GAPS = Contract(
     (Feature("a", missing=True), Feature("Birth date", "str", missing=True)), ("predict",)
@@ -74,3 +77,28 @@ def test_a_misspelled_key_is_not_a_missing_value():
         known = {"a": 1} if key != "A" else {"Birth date": "x"}
         refused = refusal([known | {key: 5}], GAPS)
         assert "differs from the column" in refused.message
+
+
+def test_a_misspelled_key_is_found_in_each_record():
+    """Also where other records write the column right, but not where a record has both keys."""
+    records = [{"a": 1, "Birth date": "x"}, {"a": 2, "birth_date": "y"}]
+    assert "differs from the column Birth date" in refusal(records, GAPS).message
+    both = [{"a": 1, "Birth date": "x", "birth_date": "y"}, {"Birth date": "z"}]
+    assert batch(both, GAPS).X[:, 1].tolist() == ["x", "z"]
+
+
+def test_names_of_nothing_but_marks_are_told_apart():
+    """Without their punctuation nothing of them is left."""
+    contract = Contract((Feature("a"), Feature("%", "str", missing=True)), ("predict",))
+    assert batch([{"a": 1, "#": 2}], contract).X.tolist() == [[1.0, None]]
+
+
+def test_only_short_keys_are_compared_with_the_columns():
+    """Comparing takes time, and a body may hold a key of millions of characters."""
+    assert batch([{"a": 1, "Birth" + 100 * "_" + "date": 2}], GAPS).X.tolist() == [[1.0, None]]
+
+
+def test_keys_left_out_count_as_values():
+    """A few bytes can't ask for more values than the limit."""
+    with pytest.raises(errors.TooManyElements):
+        validate(orjson.dumps([{"a": 1}] * 6), GAPS, Limits(max_elements=10))
