@@ -22,7 +22,7 @@ from azureml_scoring.inputs.cells import cell_values, is_number
 from azureml_scoring.inputs.column_order import check_names, column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
-from azureml_scoring.inputs.feature import ANY
+from azureml_scoring.inputs.feature import ANY, TEXT
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.options import NO_OPTIONS, Options
 from azureml_scoring.inputs.table import Table, types_of
@@ -31,6 +31,8 @@ BOM = codecs.BOM_UTF8
 
 LEAST_UNAMBIGUOUS_COLUMNS = 3
 """``0,1,2`` is the header that pandas writes for columns without names; ``0,1`` may be values."""
+
+AMBIGUOUS = "The first line may be names or values; send JSON."
 
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
@@ -93,12 +95,14 @@ def _lines(body: bytes, one_column: bool) -> list[list[str]]:
 def _header(first: list[str], contract: Contract) -> list[str] | None:
     """Return the names in the first line, or None if it holds values. Raises UnknownForm."""
     numeric = any(first) and all(not cell or is_number(cell) for cell in first)
+    if first == ["0"] and contract.features[0].dtype == TEXT:
+        raise UnknownForm(AMBIGUOUS, "")  # pandas writes that above a Series without a name
     if not set(first).issuperset(column_names(contract)):
         return None if numeric else first
     if numeric and len(first) == len(contract.features):
         written_by_pandas = first == list(map(str, range(len(first))))
         if not written_by_pandas or len(first) < LEAST_UNAMBIGUOUS_COLUMNS:
-            raise UnknownForm("The first line may be names or values; send JSON.", "")
+            raise UnknownForm(AMBIGUOUS, "")
     return first
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from azureml_scoring import errors
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.feature import ANY, CATEGORY, Feature
+from azureml_scoring.inputs.feature import ANY, CATEGORY, TEXT, Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import CSV
 from validated import NAMED, UNNAMED, one
@@ -47,6 +47,10 @@ def test_the_header_that_pandas_writes_for_columns_without_names_is_one():
         read("0,1\n5,6\n", UNNAMED)
     with pytest.raises(errors.UnknownForm, match="names or values"):
         read("5,3\n5,6\n", Contract((Feature("3"), Feature("5")), ("predict",)))
+    texts = Contract((Feature("review", TEXT),), ("predict",))
+    with pytest.raises(errors.UnknownForm, match="names or values"):
+        read("0\ngreat\nbad\n", texts)
+    assert read("5\ngreat\n", texts) == [["5"], ["great"]]
 
 
 @pytest.mark.parametrize(
