@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from azureml_scoring.errors import StartupError
+from azureml_scoring.models.boosters.booster_estimator import BoosterClassifier, BoosterRegressor
 from azureml_scoring.models.files import load_failure
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.own_modules import FOLDER
+from azureml_scoring.models.files.python_function import FunctionEstimator
 from mlops import code_folder, fresh_process, own_modules, pickled_names, requirements
 from mlops.say import Say
 
@@ -62,7 +64,8 @@ class Needs:
         own = {place.partition("/")[0].removesuffix(".py") for place in self._code}
         by_own_code = {*requirements.imported_by(self._code.values())} & {*sys.modules}
         modules = self._modules | by_own_code | {type(estimator).__module__}
-        modules |= {*getattr(estimator, "modules", ())}
+        if isinstance(estimator, BoosterClassifier | BoosterRegressor | FunctionEstimator):
+            modules |= {*estimator.modules}
         needed = requirements.of_modules(
             name for name in modules if name.partition(".")[0] not in own
         )

@@ -60,6 +60,14 @@ def with_known_values(
         elif alike and not answers[first] and features[place].dtype != CATEGORY:
             features[place] = _closed(features[place], place, known[place], trial)
     _note_on_strangers(frame, estimator, say)
+    closed = [
+        place
+        for place, (feature, before) in enumerate(zip(features, contract.features, strict=True))
+        if len(feature.categories) > len(before.categories)
+    ]
+    if closed:
+        names = listed([str(frame.columns[place]) for place in closed])
+        say(f"  note: the manifest lists the fit's values of {names}: the model refuses all others")
     contract = replace(contract, features=tuple(features))
     return contract, _allowed(frame, contract, say)
 

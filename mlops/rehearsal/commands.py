@@ -35,6 +35,7 @@ def rehearse(greens: tuple[str, ...], out: Path) -> None:
         )
     for name in greens or GREENS:
         check(name, out)
+    out.mkdir(parents=True, exist_ok=True)  # or fail before servers are started
     rows, wrong = [], False
     with stage() as url:
         for name in greens or GREENS:

@@ -91,6 +91,7 @@ PROVEN: dict[str, tuple[Any, np.ndarray]] = {
 }
 
 BY_NUMPY = {
+    "imputer",
     "forest",
     "forest behind a scaler",
     "forest regressor",

@@ -166,7 +166,9 @@ def test_a_text_that_each_row_has_for_itself_is_a_placeholder(tmp_path: Path):
     said: list[str] = []
     packaged = package(support.dump(strict, tmp_path), frame, tmp_path / "out", say=said.append)
     assert {row[0] for row in packaged.golden_rows} <= {*frame["id"]}
-    assert "  note: golden rows hold values of id, x that the model file holds too" in said
+    assert (
+        "  note: the manifest lists the fit's values of id, x: the model refuses all others" in said
+    )
 
 
 def test_there_are_enough_to_test_a_model_of_few_values(tmp_path: Path):

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.estimators.predictor import Predictor
 from mlops import probe
@@ -151,10 +152,14 @@ def test_a_signature_tells_the_order_of_columns():
     lacks."""
     told: list[str] = []
     model, sample = LinearRegression().fit(AGES.to_numpy(), AGES["age"]), AGES[["visits", "age"]]
-    contract = measured(model, sample, told.append, signed=["age", "visits"]).contract
+    contract = measured(
+        model, sample, told.append, signature=[Feature("age"), Feature("visits")]
+    ).contract
     assert contract.names == ("age", "visits")
     assert not any("order" in line for line in told)
-    assert measured(model, sample, told.append, signed=["age", "other"]).contract.names == (
+    assert measured(
+        model, sample, told.append, signature=[Feature("age"), Feature("other")]
+    ).contract.names == (
         "visits",
         "age",
     )

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import support
+from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import batch_of
@@ -37,6 +38,17 @@ FRAME = pd.DataFrame(
 )
 GAPS = {"text": 5, "visits": 3, "flag": 7, "income": 2}
 """Column -> each how many rows it has a gap."""
+
+WITHOUT_GAPS = {
+    "small numbers": "numpy's whole numbers have no gaps",
+    "nullable texts": "scikit-learn refuses pandas' NA at the fit",
+}
+FILES_LOSE_NONE = pytest.mark.xfail(
+    strict=True,
+    raises=StartupError,
+    reason="A gap is read as None where the fit had NaN, which such an encoder takes for an unknown "
+    "value; packaging then refuses the sample.",
+)
 
 CHANGES: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -85,11 +97,19 @@ def estimator(frame: pd.DataFrame, encoder: Any) -> Any:
 @pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
 @pytest.mark.parametrize("change", CHANGES)
 def test_encoders_know_what_a_format_does_not_hold(
-    change: str, gaps: bool, encoder: Any, tmp_path: Path
+    change: str,
+    gaps: bool,
+    encoder: Any,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ):
     """Texts of digits, codes with leading zeros, pandas' categories, booleans, nullable ints."""
     frame = FRAME.copy()
-    if gaps and change != "small numbers":
+    if gaps and change in WITHOUT_GAPS:
+        pytest.skip(f"{change}: {WITHOUT_GAPS[change]}")
+    if gaps and encoder.handle_unknown == "ignore":
+        request.applymarker(FILES_LOSE_NONE)
+    if gaps:
         for name, each in GAPS.items():
             frame[name] = frame[name].astype(object).where(frame.index % each > 0)
         frame = frame.infer_objects()

@@ -190,6 +190,7 @@ ELSEWHERE = {
     "svg.py": "a picture in memory",
     "azure_models.py": "a temporary folder",
     "environment.py": "a temporary folder, for uv",
+    "environments.py": "environments of old models, in the user's cache",
     "rehearsal.py": "the last rehearsal's journal is removed, once it has proven to be one",
 }
 WRITERS = {"write_text", "write_bytes", "savefig", "rename", "rmtree", "unlink"}
