@@ -46,7 +46,7 @@ WITHOUT_GAPS = {
 FILES_LOSE_NONE = pytest.mark.xfail(
     strict=True,
     raises=StartupError,
-    reason="A gap is read as None where the fit had NaN, which such an encoder takes for an unknown "
+    reason="A gap is read as None where the fit had NaN, which such an encoder takes for a new "
     "value; packaging then refuses the sample.",
 )
 
