@@ -58,6 +58,7 @@ class Packaged:
 def packaged(name: str, model: DeployedModel) -> Packaged:
     """Fit and package a model below build/. Raises StartupError if it can't be packaged."""
     folder = BUILD / "models" / name
+    shutil.rmtree(folder, ignore_errors=True)  # packaging replaces nothing but its own files
     estimator, frame = model.make()
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "model.pkl"
@@ -157,6 +158,7 @@ def _catboost_file(estimator: Any, _: pd.DataFrame, folder: Path) -> None:
 
 def _onnx(estimator: Any, frame: pd.DataFrame, folder: Path) -> None:
     """Convert with one input a column, as skl2onnx's documentation does for a DataFrame."""
+    from onnx.helper import make_attribute
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import (
         FloatTensorType,
@@ -177,6 +179,9 @@ def _onnx(estimator: Any, frame: pd.DataFrame, folder: Path) -> None:
         else [("X", FloatTensorType([None, frame.shape[1]]))]
     )
     graph = to_onnx(estimator, initial_types=inputs, options={"zipmap": False})
+    for node in graph.graph.node:
+        if node.op_type == "StringNormalizer":
+            node.attribute.append(make_attribute("locale", "C"))  # unset, it is en_US
     (folder / "by_hand.onnx").write_bytes(graph.SerializeToString())
 
 

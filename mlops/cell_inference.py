@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from azureml_scoring.inputs.cells import MISSING_WORDS
 from azureml_scoring.inputs.feature import BOOLEAN, TEXT
 from azureml_scoring.models.estimators.known_features import MAX_EXACT_INTEGER
 from azureml_scoring.models.estimators.known_values import NUMBER
 
-MISSING_WORDS = {"", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None"}
 BOOLEANS = {"true": True, "false": False}
 PLAIN_NUMBER = re.compile(
     r"\s*(-?(0|[1-9]\d*)?(?(2)(\.\d*)?|\.\d+)([eE][+-]?\d+)?|-?inf)\s*", re.ASCII

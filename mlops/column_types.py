@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from azureml_scoring.inputs.cells import MISSING_WORDS
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, Feature
 from azureml_scoring.inputs.moment import moment
 from azureml_scoring.models.estimators.known_values import NUMBER
-from mlops.cell_inference import BOOLEANS, MISSING_WORDS, WHOLE_NUMBER, inferred
+from mlops.cell_inference import BOOLEANS, WHOLE_NUMBER, inferred
 
 BOOLEANS_AND_BITS = BOOLEANS | {"1": True, "0": False}
 

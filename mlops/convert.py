@@ -17,6 +17,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
+from azureml_scoring.errors import reason
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.onnx_model import OnnxModel
 from mlops.float_pipeline import FloatPipeline
@@ -61,10 +62,10 @@ def convert(
         except NotProven as error:
             reasons[dtype] = str(error)
         except Exception as error:  # a graph of another form must not end in a traceback
-            reasons[dtype] = f"{NOT_COMPARED} ({type(error).__name__})"
+            reasons[dtype] = f"{NOT_COMPARED} ({reason(error)})"
     if len(set(reasons.values())) == 1:
         raise NotProven(reasons.popitem()[1])
-    raise NotProven("; ".join(f"{dtype}: {reason}" for dtype, reason in reasons.items()))
+    raise NotProven("; ".join(f"{dtype}: {why}" for dtype, why in reasons.items()))
 
 
 def _readings(

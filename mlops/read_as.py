@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from azureml_scoring.inputs.cells import MISSING_WORDS
 from azureml_scoring.inputs.feature import ANY, BOOLEAN, CATEGORY, DATETIME, TEXT, Feature
 from azureml_scoring.inputs.moment import moment
 from azureml_scoring.models.estimators.fitted_columns import fitted_columns
 from azureml_scoring.models.estimators.known_features import names_of
 from azureml_scoring.models.estimators.known_values import NUMBER, feature_of_values
-from mlops.cell_inference import MISSING_WORDS, are_codes, stray_cells
+from mlops.cell_inference import are_codes, stray_cells
 from mlops.csv_file import ColumnTypes, CsvFile
 from mlops.sample import dtype_of
 

@@ -23,6 +23,8 @@ class Model:
     """Doubles the first value, refuses a batch with BAD in it, and keeps its batches. BUSY keeps it
     busy until ``release``."""
 
+    predict_jointly: Callable[[Batch], list[Any]] | None = None
+
     def __init__(self, joint_rows: int = 64) -> None:
         self.joint_rows = joint_rows
         self.calls: list[tuple[str, int]] = []

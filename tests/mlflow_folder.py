@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from azureml_scoring.models.model import Model
 
 ENVIRONMENT = {
     "env": {"conda": "conda.yaml", "virtualenv": "python_env.yaml"},
@@ -204,3 +209,18 @@ def adder(folder: Path, loader: str, amount: float = 10.0, **options: Any) -> Pa
 def _flavours(name: str, flavour: Mapping[str, Any], data: str) -> dict[str, Any]:
     function = {"data": data, "loader_module": f"mlflow.{name}", **ENVIRONMENT}
     return {"python_function": function, name: flavour}
+
+
+def as_it_is_and_packaged(
+    folder: Path, tmp_path: Path, sample: pd.DataFrame, trust: Sequence[str] = ()
+) -> list[Model]:
+    """Return the folder's model, loaded in both ways."""
+    from azureml_scoring.models.loading import load
+    from azureml_scoring.settings import Settings
+    from mlops.package import package
+
+    package(folder, sample, tmp_path / "artifact", trust=trust)
+    return [
+        load(Settings(scoring_model_path=place, scoring_skops_trusted_types=",".join(trust)))
+        for place in (folder, tmp_path / "artifact")
+    ]

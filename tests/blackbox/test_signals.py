@@ -95,9 +95,9 @@ def test_ctrl_c_ends_the_server_without_draining(scripted_model: Path, tmp_path:
     """The signal goes to the whole group from a terminal, to the master alone from `kill -INT`."""
     with serving(scripted_model, tmp_path, **THREADS | {"SCORING_DRAIN_MS": "600000"}) as server:
         until(lambda: server.get("/readiness").status_code == 200, "it is ready")
-        workers = until(
-            lambda: len(server.workers()) == 2 and server.workers(), "both workers are there"
-        )
+        # Before that a worker has its master's handlers, and would miss the signal.
+        until(lambda: server.log.count("Invoking user's init function") == 2, "both have begun")
+        workers = server.workers()
         (os.killpg if group else os.kill)(server.process.pid, signal.SIGINT)
         until(lambda: server.process.poll() is not None, "the server ends")
         assert not any(map(runs, workers))

@@ -104,3 +104,11 @@ def redis_cluster() -> Iterator[Valkey]:
 
     with cluster() as server:
         yield server
+
+
+@pytest.fixture
+def import_path() -> Iterator[None]:
+    """Undo what loading a model's own code does to the import path."""
+    before = [*sys.path], [*sys.path_hooks]
+    yield
+    sys.path[:], sys.path_hooks[:] = before

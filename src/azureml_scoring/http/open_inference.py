@@ -20,7 +20,7 @@ from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import CATEGORY, Feature
-from azureml_scoring.inputs.media_types import JSON, TENSORS
+from azureml_scoring.inputs.media_types import BOM, JSON, TENSORS
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import Answer
 from azureml_scoring.service import Service
@@ -161,7 +161,7 @@ class OpenInference:
             return sent
 
         answer = self._service.score(request._replace(read=read, media_type=media_type), due)
-        return answer, sent.removeprefix(b"\xef\xbb\xbf")
+        return answer, sent.removeprefix(BOM)
 
     def _unknown(self, name: str, version: str | None) -> Answer | None:
         """Return the answer for a model or a version that is not here, or None."""

@@ -6,7 +6,6 @@ Files are read by the same rules (docs/score.md).
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Sequence
@@ -24,10 +23,9 @@ from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.feature import ANY, TEXT
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import NO_OPTIONS, Options
 from azureml_scoring.inputs.table import Table, types_of
-
-BOM = codecs.BOM_UTF8
 
 LEAST_UNAMBIGUOUS_COLUMNS = 3
 """``0,1,2`` is the header that pandas writes for columns without names; ``0,1`` may be values."""

@@ -7,7 +7,6 @@ from the request.
 
 from __future__ import annotations
 
-import codecs
 from typing import Any
 
 import orjson
@@ -20,12 +19,10 @@ from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.envelopes import Opened, open_document
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import Options
 from azureml_scoring.inputs.table import Table
 from azureml_scoring.inputs.unique_keys import check_unique
-
-BOM = codecs.BOM_UTF8
-"""The byte order mark that Windows' tools write before the JSON."""
 
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:

@@ -103,6 +103,7 @@ def load(settings: Settings) -> Model:
         backend="onnx" if compiled or graph else "sklearn",
         quick=quick,
         predict=predict,
+        predict_jointly=threads.limited(compiled.jointly) if compiled else None,
         each=compiled.each if compiled else None,
         joint_rows=together.most,
         joint_rows_reason=together.reason,

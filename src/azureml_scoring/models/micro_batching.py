@@ -3,7 +3,8 @@
 Where a slot is free a request is computed at once, alone. Else it waits, and requests of the same
 method that come meanwhile share its place in the queue. Their joint batch is closed when it has its
 slot, so nothing waits for more rows, and the batches grow with the load. If the model refuses a
-joint batch, its halves are computed separately, down to the request that is to blame.
+joint batch, or would compute its rows otherwise than one by one, its halves are computed
+separately, down to the request that is to blame.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from azureml_scoring.admission.service_times import WorkKind
 from azureml_scoring.errors import ClientGone, ModelFailed, ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.batch_size import BatchSize
-from azureml_scoring.models.model import Model, Predict
+from azureml_scoring.models.model import Model
 
 
 class Answers(NamedTuple):
@@ -55,7 +56,7 @@ class MicroBatcher:
             self._slots.wait_for_slot(joint.ticket, due)
             if gone():
                 raise ClientGone
-            self._run(joint, model.predict)
+            self._run(joint, model)
         except BaseException:  # the server's SIGALRM may strike anywhere
             self._leave(member)
             raise
@@ -95,7 +96,7 @@ class MicroBatcher:
                 self._close(joint)
                 self._slots.withdraw(joint.ticket)
 
-    def _run(self, joint: _Joint, predict: Predict) -> None:
+    def _run(self, joint: _Joint, model: Model) -> None:
         """Close the batch and compute it, unless another of its requests has done so."""
         try:
             with self._lock:
@@ -104,7 +105,7 @@ class MicroBatcher:
                 self._close(joint)
             self._drop_unwanted(joint)
             self._slots.run(
-                joint.ticket, lambda: self._predict(predict, joint.members, self._clock())
+                joint.ticket, lambda: self._predict(model, joint.members, self._clock())
             )
         except BaseException as error:  # no thread can be started, or a signal strikes
             if self._slots.withdraw(joint.ticket):
@@ -133,8 +134,11 @@ class MicroBatcher:
         joint.members.remove(member)
         self._slots.unshare(joint.ticket, len(member.batch.X))
 
-    def _predict(self, predict: Predict, members: Sequence[_Member], begun: float) -> None:
+    def _predict(self, model: Model, members: Sequence[_Member], begun: float) -> None:
         """Give each member its answers. ``begun``: when the slot was had."""
+        predict = model.predict
+        if len(members) > 1 and model.predict_jointly:
+            predict = model.predict_jointly
         started = self._clock()
         try:
             whole = _whole(members)
@@ -144,8 +148,8 @@ class MicroBatcher:
                 _fail(members, error)
                 return
             half = len(members) // 2
-            self._predict(predict, members[:half], begun)
-            self._predict(predict, members[half:], begun)
+            self._predict(model, members[:half], begun)
+            self._predict(model, members[half:], begun)
         except BaseException as error:
             _fail(members, error)
         else:

@@ -36,6 +36,8 @@ class Model:
         largest batch within INLINE_PREDICT_LIMIT_S, so it runs on the event loop, without a
         thread. None if there is no compiled model, or it is slower.
     predict: answers any batch.
+    predict_jointly: answers rows of several requests as it would one by one, and raises ModelFailed
+        where it can't. None: ``predict`` does so.
     each: predicts several one-row batches in one call, with the same bits as one by one; None
         if the engine can't promise that.
     joint_rows: most rows of several requests that are predicted in one call; 1: never.
@@ -59,6 +61,7 @@ class Model:
     backend: Literal["sklearn", "onnx"]
     quick: Quick | None
     predict: Predict
+    predict_jointly: Predict | None = None
     each: Each | None = None
     joint_rows: int = 1
     joint_rows_reason: str | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, cast
@@ -158,12 +159,13 @@ class OnnxPredictor:
         method, *others = {batch.method for batch in batches}
         if len(batches) > 1 and not others:
             X, known = self._floats(np.concatenate([batch.X for batch in batches]))
-            output = graph.each_row(
-                self._model.outputs[method], X.astype(self._model.dtype, copy=False)
-            )
-            answers = self._of_output(method, output)
-            if known is None and (answers.dtype.kind != "f" or np.isfinite(answers).all()):
-                return [[row] for row in self._rows(method, answers).tolist()]
+            with suppress(Exception):  # one by one, each fails by itself
+                output = graph.each_row(
+                    self._model.outputs[method], X.astype(self._model.dtype, copy=False)
+                )
+                answers = self._of_output(method, output)
+                if known is None and (answers.dtype.kind != "f" or np.isfinite(answers).all()):
+                    return [[row] for row in self._rows(method, answers).tolist()]
         return [self(batch) for batch in batches]
 
     def _compiled(self, X: np.ndarray, batch: Batch) -> list[Any]:
@@ -175,6 +177,19 @@ class OnnxPredictor:
                 self._failed = True
                 log.event(f"{error}; scikit-learn answers requests like this one.", logging.WARNING)
             return self._estimator(batch)
+
+    def jointly(self, batch: Batch) -> list[Any]:
+        """Answer rows of several requests by one engine, so that none changes another's answer.
+
+        Raises GraphFailed if only some of the rows are the graph's.
+        """
+        if batch.method not in self._model.outputs or len(batch.X) not in self.rows:
+            return self._estimator(batch)
+        X = self._proven_floats(batch)
+        answers = None if X is None else self._finite_answers(X, batch.method)
+        if answers is None:
+            raise GraphFailed("The estimator must answer some of the rows.")
+        return answers
 
     def strictly(self, batch: Batch) -> list[Any]:
         """Answer like a call, but raise GraphFailed where the graph fails."""
@@ -198,10 +213,15 @@ class OnnxPredictor:
         return own, self._rows(batch.method, answers[finite]).tolist()
 
     def _answers(self, X: np.ndarray, batch: Batch) -> list[Any]:
-        answers = self._run(batch.method, X)
+        answers = self._finite_answers(X, batch.method)
+        return self._estimator(batch) if answers is None else answers
+
+    def _finite_answers(self, X: np.ndarray, method: str) -> list[Any] | None:
+        """Return the graph's answers; None if one is not finite. Raises GraphFailed."""
+        answers = self._run(method, X)
         if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-            return self._estimator(batch)
-        rows: list[Any] = self._rows(batch.method, answers).tolist()
+            return None
+        rows: list[Any] = self._rows(method, answers).tolist()
         return rows
 
     def _run(self, method: str, X: np.ndarray) -> np.ndarray:

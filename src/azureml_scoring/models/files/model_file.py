@@ -148,6 +148,8 @@ def _function(
             artifact.manifest.verify(name, content)
     described = artifact.mlflow or MlflowModel.read(folder)
     own_modules.make_importable(artifact, pickled=True)
+    if artifact.manifest:  # a loader may put any folder of the model on the path
+        own_modules.import_only_verified(folder, folder, artifact.manifest)
     return python_function.load(folder, described), python_function.digest(sums)
 
 

@@ -6,7 +6,12 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.machinery import FileFinder, SourceFileLoader
+from importlib.machinery import (
+    EXTENSION_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    SourceFileLoader,
+)
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +55,7 @@ def make_importable(artifact: Artifact, *, pickled: bool) -> None:
     if artifact.manifest:
         code = folder / FOLDER
         if any(name.startswith(f"{FOLDER}/") for name in artifact.manifest.files):
-            _import_only_verified(code, artifact.manifest)
+            import_only_verified(code, folder, artifact.manifest)
             path.append(str(code))
     else:
         if artifact.mlflow and artifact.mlflow.code:
@@ -60,27 +65,33 @@ def make_importable(artifact: Artifact, *, pickled: bool) -> None:
     sys.path[:] = dict.fromkeys(path)
 
 
-def _import_only_verified(code: Path, manifest: Manifest) -> None:
-    """Compare each module below ``code`` with the manifest whenever it is imported."""
+def import_only_verified(code: Path, artifact: Path, manifest: Manifest) -> None:
+    """Compare each module below ``code`` with the manifest of the folder ``artifact`` whenever it
+    is imported. Bytecode that lies there is not read; compiled extensions are not compared again.
+    """
+    code, artifact = code.resolve(), artifact.resolve()
 
     class VerifiedLoader(SourceFileLoader):
         def get_data(self, path: str) -> bytes:
-            name = Path(path).relative_to(code.parent).as_posix()
-            return _verified(code.parent, name, manifest)
+            file = Path(path)
+            name = (file.parent.resolve() / file.name).relative_to(artifact).as_posix()
+            return _verified(artifact, name, manifest)
 
         def path_stats(self, path: Any) -> Mapping[str, Any]:
             raise OSError  # so importlib neither reads nor writes __pycache__
 
-    find = FileFinder.path_hook((VerifiedLoader, [".py"]))
+    find = FileFinder.path_hook(
+        (ExtensionFileLoader, EXTENSION_SUFFIXES), (VerifiedLoader, [".py"])
+    )
 
     def hook(path: str) -> Any:
-        if not Path(path).is_relative_to(code):
+        if not Path(path).resolve().is_relative_to(code):
             raise ImportError
         return find(path)
 
     sys.path_hooks.insert(0, hook)
     for path in [*sys.path_importer_cache]:
-        if Path(path).is_relative_to(code):
+        if Path(path).resolve().is_relative_to(code):
             del sys.path_importer_cache[path]
 
 

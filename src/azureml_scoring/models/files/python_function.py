@@ -95,9 +95,7 @@ def files(folder: Path) -> dict[str, Path]:
     """Return name -> file of what the loader may read. Raises StartupError for a link out of the
     folder."""
     return {
-        name: safe_join(folder, name)
-        for name in sorted(_names(folder))
-        if name.partition("/")[0] not in NOT_READ
+        name: safe_join(folder, name) for name in sorted(_names(folder)) if name not in NOT_READ
     }
 
 

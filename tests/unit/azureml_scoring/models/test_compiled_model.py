@@ -185,6 +185,14 @@ def test_a_batch_for_which_the_estimator_is_quicker_is_its_own(copy: Path):
     assert model.predict(rows) == [1, 1, 1]
 
 
+def test_the_compiled_model_that_is_insisted_on_answers_batches_of_any_size(copy: Path):
+    """SCORING_BACKEND=onnx overrules the race."""
+    raced(copy, small="numpy", large="estimator", large_from=3)
+    model = from_(copy, scoring_backend="onnx")
+    assert model.quick
+    assert model.quick(batch_of([support.ROW] * 3, model.contract))
+
+
 def test_where_the_estimator_is_quicker_for_few_rows_the_compiled_model_answers_many(copy: Path):
     """Rows of several requests are not joined then: each is the estimator's."""
     raced(copy, small="estimator", large="numpy", large_from=3)

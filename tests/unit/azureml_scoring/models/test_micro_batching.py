@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azureml_scoring.errors import ClientGone, DeadlineExceeded, ModelRefusedInput, Overloaded
+from azureml_scoring.errors import (
+    ClientGone,
+    DeadlineExceeded,
+    ModelFailed,
+    ModelRefusedInput,
+    Overloaded,
+)
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.micro_batching import MicroBatcher
 from joint_requests import BAD, BUSY, busy_worker, outcome, worker
@@ -94,6 +100,22 @@ def test_bad_values_are_only_their_own_requests_failure():
             ModelRefusedInput if i == 5 else [2.0 * i] for i in range(8)
         ]
         assert len(one.model.calls) == 1 + 6
+
+
+def test_rows_that_can_not_be_joined_are_computed_as_one_by_one():
+    """Who sent another kind of row at the same time changes no bit of an answer."""
+    with busy_worker() as one:
+        one.model.predict_jointly = lambda batch: (
+            one.model.predict(batch) if batch.X.min() > 5 else refused()
+        )
+        futures = [one.send(5.0 if i == 2 else 6.0 + i) for i in range(4)]
+        one.model.release.set()
+        assert [outcome(future) for future in futures] == [[12.0], [14.0], [10.0], [18.0]]
+        assert sorted(one.model.calls) == [("predict", 1), ("predict", 1), ("predict", 2)]
+
+
+def refused() -> list[float]:
+    raise ModelFailed("Only the estimator answers some of the rows.")
 
 
 def test_a_lone_request_that_fails_is_computed_once():

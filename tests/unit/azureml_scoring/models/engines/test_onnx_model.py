@@ -196,6 +196,19 @@ def test_strictly_a_graph_that_fails_is_told():
     assert predictor(Session([[1.0]]), flat=True).strictly(batch) == [1.0]
 
 
+def test_jointly_no_row_is_answered_by_another_engine_for_the_sake_of_others():
+    """Rows of several requests that are not all the graph's are to be computed apart."""
+    mixed = Batch(np.array([[1.0], [np.nan]]), "predict")
+    with pytest.raises(GraphFailed):
+        predictor(Session([[1.0], [2.0]]), flat=True).jointly(mixed)
+    with pytest.raises(GraphFailed):
+        predictor(Session([[1.0], [np.inf]])).jointly(mixed._replace(X=np.zeros((2, 1))))
+    proven = mixed._replace(X=np.array([[1.0], [2.0]]))
+    assert predictor(Session([[1.0], [2.0]]), flat=True).jointly(proven) == [1.0, 2.0]
+    other = mixed._replace(method="decision_function")
+    assert predictor(Session([[1.0]])).jointly(other) == ["the estimator's"]
+
+
 def test_a_graphs_own_answers_are_told_from_the_estimators():
     """Row by row: without missing values, numbers beyond what it is proven for, and answers that
     are not finite."""
