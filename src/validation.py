@@ -32,11 +32,14 @@ PARSERS: dict[str, Callable[[bytes, Contract, Limits], tuple[Table, Options]]] =
 
 def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = JSON) -> Batch:
     """Parse and check a request's body. Raises ClientError."""
-    if contract.numeric and media_type == JSON:
-        parsed = numbers(body, len(contract.features), limits)
-        if parsed and (cast := contract.number_columns.cast(parsed[0])) is not None:
-            params = parameter.defaults(contract.parameters)
-            return Batch(cast, method_of(contract, parsed[1]), params)
+    if media_type == JSON:
+        if contract.numeric:
+            parsed = numbers(body, len(contract.features), limits)
+            if parsed and (cast := contract.number_columns.cast(parsed[0])) is not None:
+                params = parameter.defaults(contract.parameters)
+                return Batch(cast, method_of(contract, parsed[1]), params)
+        if (X := contract.row_plans.read(body, limits)) is not None:
+            return Batch(X, contract.methods[0], parameter.defaults(contract.parameters))
     try:
         table, options = PARSERS[media_type](body, contract, limits)
     except (UnknownForm, WrongShape) as error:

@@ -115,7 +115,7 @@ class Scoring:
             if not (inline or may_wait):
                 raise MustWait
             if inline and joint and model.each and outcome.rows == 1:
-                inline = joint.add(model.each, batch)
+                inline = joint.add(model.each, inline, batch)
             self._inline = inline
         except Exception as error:
             self._note(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import NoneType
 from typing import Any
 
@@ -52,6 +52,18 @@ DESCRIPTIONS = {
 }
 
 
+ADD_ZERO = (0.0).__add__
+"""Makes a float of a number, and 0.0 of -0.0."""
+
+SAME: dict[type, Callable[[Any], Any]] = {
+    str: str,
+    int: int,
+    bool: bool,
+    NoneType: {None: None}.__getitem__,
+}
+"""Type of a value -> what returns just that value."""
+
+
 class BrokenRule(Exception):
     """A value breaks a rule of the contract. ``rule``: the end of "Feature x must ..."."""
 
@@ -84,6 +96,21 @@ class Column:
             raise BrokenRule(WrongType, f"be {described(self.feature)}")
         return self._canonical(values, types)
 
+    def reader(self, kind: type) -> Callable[[Any], Any]:
+        """Return a function that returns one value of this type in canonical form. It raises
+        BrokenRule or LookupError."""
+        if self._accepts((kind,)) and (quick := self._quick_reader(kind)):
+            return quick
+        types = (kind,)
+        return lambda value: self.read((value,), types)[0]
+
+    def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
+        """Return a reader without a Python call, if there is one; each row of a small body would
+        take longest in those."""
+        if kind is float:
+            return ADD_ZERO
+        return SAME.get(kind)
+
     def first_broken(self, values: Sequence[Any]) -> tuple[int, BrokenRule]:
         """Return the place of the first value that breaks a rule, and the rule."""
         for i, value in enumerate(values):
@@ -104,10 +131,13 @@ class KnownColumn(Column):
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(feature)
-        self._knows = {*feature.categories, None}.issuperset
+        self._known = {value: value for value in (*feature.categories, None)}
+
+    def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
+        return self._known.__getitem__
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
-        if not self._knows(values):
+        if not self._known.keys() >= {*values}:
             raise _unknown(self.feature)
         return values
 
@@ -121,6 +151,9 @@ class CategoryColumn(Column):
         for category in feature.categories:
             self._category.setdefault(category, category)
 
+    def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
+        return None if self.feature.unseen else self._category.__getitem__
+
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         if self.feature.unseen:
             return list(map(self._category.get, values, values))
@@ -132,6 +165,9 @@ class CategoryColumn(Column):
 
 class MomentColumn(Column):
     """Dates and times, each in full down to the nanosecond."""
+
+    def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
+        return None
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         missing = NoneType in types
@@ -154,6 +190,20 @@ class NumberColumn(Column):
         self._least, self._most = NumberRange.of(feature)
         known = np.array(feature.categories, feature.dtype).tolist()
         self._knows = {*known}.issuperset
+
+    def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
+        if self.feature.categories:
+            return None
+        if kind is NoneType:
+            return {None: np.nan}.__getitem__
+        if self._whole:
+            return self._whole_number if kind is int else None
+        return None if self._bounded else ADD_ZERO
+
+    def _whole_number(self, value: int) -> int:
+        if not self._least <= value <= self._most:
+            raise self._out_of_range
+        return value
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
         numbers = self._numbers(values, types)

@@ -17,6 +17,7 @@ from azureml_scoring.inputs.column import Column, column
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.number_columns import NumberColumns
 from azureml_scoring.inputs.parameter import Parameter
+from azureml_scoring.inputs.row_plans import RowPlans
 
 Container = Literal["array", "frame", "list", "series"]
 """The type that the model is called with: a 2-D numpy array, a pandas DataFrame, or texts alone, as
@@ -72,6 +73,11 @@ class Contract:
     def number_columns(self) -> NumberColumns:
         """The reader of all columns at once, if every one has numbers."""
         return NumberColumns(self.features, self.dtype)
+
+    @cached_property
+    def row_plans(self) -> RowPlans:
+        """The reader of small bodies of rows."""
+        return RowPlans(self)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

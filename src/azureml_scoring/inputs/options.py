@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azureml_scoring.errors import UnknownForm, UnknownMethod
-from azureml_scoring.inputs.contract import Contract
+
+if TYPE_CHECKING:
+    from azureml_scoring.inputs.contract import Contract
 
 PARAMS, GLOBAL_PARAMETERS = "params", "GlobalParameters"
 """The keys of the parameters, as MLflow and as Azure ML's AutoML call them."""

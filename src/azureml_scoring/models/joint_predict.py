@@ -11,7 +11,10 @@ from typing import Any
 
 from azureml_scoring.inputs.batch import Batch
 
-Each = Callable[[Sequence[Batch]], list[list[Any]]]
+Inline = Callable[[Batch], list[Any]]
+"""Predicts a batch on the event loop: what ``Model.quick`` returned for it."""
+
+Each = Callable[[Sequence[tuple[Inline, Batch]]], list[list[Any]]]
 """Predicts batches of one row each; the answers are the same to the last bit as one by one."""
 
 
@@ -19,17 +22,17 @@ class JointPredict:
     """The rows of one turn and one model. All are added before the first is predicted."""
 
     def __init__(self) -> None:
-        self._batches: list[Batch] = []
+        self._rows: list[tuple[Inline, Batch]] = []
         self._answers: list[list[Any]] = []
 
-    def add(self, each: Each, batch: Batch) -> Callable[[Batch], list[Any]]:
+    def add(self, each: Each, inline: Inline, batch: Batch) -> Inline:
         """Return a function that predicts this batch; the first one called computes all."""
-        place = len(self._batches)
-        self._batches.append(batch)
+        place = len(self._rows)
+        self._rows.append((inline, batch))
 
         def predict(_: Batch) -> list[Any]:
             if not self._answers:
-                self._answers = each(self._batches)
+                self._answers = each(self._rows)
             return self._answers[place]
 
         return predict

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.joint_predict import JointPredict
+from azureml_scoring.models.joint_predict import Inline, JointPredict
 from azureml_scoring.request import MustWait, Outcome, Request
 from azureml_scoring.shared.measures import PREDICT, QUEUE
 from function_service import Source, ask, service
@@ -45,9 +45,9 @@ def test_single_rows_of_requests_that_are_answered_together_are_computed_togethe
     """A request of two rows is computed alone; each gets its own answers."""
     source, calls = Source(lambda batch: batch.X[:, 0].tolist()), list[int]()
 
-    def each(batches: Sequence[Batch]) -> list[list[Any]]:
-        calls.append(len(batches))
-        return [batch.X[:, 0].tolist() for batch in batches]
+    def each(rows: Sequence[tuple[Inline, Batch]]) -> list[list[Any]]:
+        calls.append(len(rows))
+        return [inline(batch) for inline, batch in rows]
 
     source.loaded.quick, source.loaded.each = (lambda batch: source.loaded.predict), each
     asked, joint = service(source=source), JointPredict()

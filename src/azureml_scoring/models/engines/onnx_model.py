@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -25,7 +24,7 @@ from azureml_scoring.models.engines.numpy_graph import NumpyGraph
 from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.engines.session import Session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
-from azureml_scoring.models.joint_predict import Each
+from azureml_scoring.models.joint_predict import Each, Inline
 
 INPUT_NAME = "X"
 PROBABILITY_DIGITS = 6
@@ -86,6 +85,17 @@ class GraphFailed(ModelFailed):
     """The compiled model raised an exception, for example on an unknown category."""
 
 
+@dataclass(slots=True)
+class _Compiled:
+    """Predicts a batch whose floats are ``X``."""
+
+    X: np.ndarray
+    predict: Callable[[np.ndarray, Batch], list[Any]]
+
+    def __call__(self, batch: Batch) -> list[Any]:
+        return self.predict(self.X, batch)
+
+
 class OnnxPredictor:
     """``predictor(batch)`` -> one JSON-ready answer per row.
 
@@ -138,7 +148,7 @@ class OnnxPredictor:
         The estimator still answers rows on which the graph fails or is not finite.
         """
         X = self._proven_floats(batch)
-        return None if X is None else partial(self._compiled, X)
+        return None if X is None else _Compiled(X, self._compiled)
 
     def quick(self, batch: Batch) -> Callable[[Batch], list[Any]] | None:
         """Like ``at_once``, but None also where long texts would hold up the event loop."""
@@ -154,19 +164,19 @@ class OnnxPredictor:
         """
         return self._each if isinstance(self._one_row, NumpyGraph) and 1 in self.rows else None
 
-    def _each(self, batches: Sequence[Batch]) -> list[list[Any]]:
+    def _each(self, rows: Sequence[tuple[Inline, Batch]]) -> list[list[Any]]:
         graph = cast(NumpyGraph, self._one_row)
-        method, *others = {batch.method for batch in batches}
-        if len(batches) > 1 and not others:
-            X, known = self._floats(np.concatenate([batch.X for batch in batches]))
+        method, *others = {batch.method for _, batch in rows}
+        if len(rows) > 1 and not others:
+            X = np.concatenate([cast(_Compiled, inline).X for inline, _ in rows])
             with suppress(Exception):  # one by one, each fails by itself
                 output = graph.each_row(
                     self._model.outputs[method], X.astype(self._model.dtype, copy=False)
                 )
                 answers = self._of_output(method, output)
-                if known is None and (answers.dtype.kind != "f" or np.isfinite(answers).all()):
+                if answers.dtype.kind != "f" or np.isfinite(answers).all():
                     return [[row] for row in self._rows(method, answers).tolist()]
-        return [self(batch) for batch in batches]
+        return [inline(batch) for inline, batch in rows]
 
     def _compiled(self, X: np.ndarray, batch: Batch) -> list[Any]:
         """Answer a batch whose floats are ``X``."""

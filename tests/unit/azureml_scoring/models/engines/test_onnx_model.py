@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -232,9 +233,10 @@ def test_numbers_beyond_what_was_proven_are_the_estimators(number: float):
 
 
 class Graph(NumpyGraph):
-    """Doubles the first number of each row, and keeps the number of rows of each call."""
+    """Multiplies the first number of each row, and keeps the number of rows of each call."""
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = 2.0) -> None:
+        self.factor = factor
         self.asked: list[int] = []
 
     def run(self, outputs: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -242,28 +244,36 @@ class Graph(NumpyGraph):
 
     def each_row(self, output: str, X: np.ndarray) -> np.ndarray:
         self.asked.append(len(X))
-        return X[:, 0] * 2
+        return X[:, 0] * self.factor
+
+
+def joined(together: OnnxPredictor, batches: Sequence[Batch]) -> list[list[Any]]:
+    """Return the answers of requests that arrived together."""
+    assert together.each
+    rows = [(quick, batch) for batch in batches if (quick := together.quick(batch))]
+    assert len(rows) == len(batches)
+    return together.each(rows)
 
 
 def test_rows_of_several_requests_are_asked_together_and_answered_apart():
     """One call for all of one method."""
     graph = Graph()
-    each = predictor(graph).each  # type: ignore[arg-type]
-    assert each
+    together = predictor(graph)  # type: ignore[arg-type]
     rows = [Batch(np.array([[value]]), "predict") for value in (1.0, 2.0, 3.0)]
-    assert each(rows) == [[2.0], [4.0], [6.0]]
-    assert each(rows[:1]) == [[2.0]]
-    assert each([*rows[:1], Batch(np.array([[5.0]]), "predict_proba")]) == [[2.0], [10.0]]
+    assert joined(together, rows) == [[2.0], [4.0], [6.0]]
+    assert joined(together, rows[:1]) == [[2.0]]
+    other = Batch(np.array([[5.0]]), "predict_proba")
+    assert joined(together, [*rows[:1], other]) == [[2.0], [10.0]]
     assert graph.asked == [3, 1, 1, 1]
 
 
 def test_one_rows_infinity_is_not_the_others_affair():
     """The estimator answers it, as if it were alone."""
-    each = predictor(Graph()).each  # type: ignore[arg-type]
-    assert each
+    together = predictor(Graph(1e300))  # type: ignore[arg-type]
+    rows = [Batch(np.array([[value]]), "predict") for value in (1.0, 1e9)]
     with np.errstate(over="ignore"):
-        answers = each([Batch(np.array([[value]]), "predict") for value in (1.0, 1.7e308)])
-    assert answers == [[2.0], ["the estimator's"]]
+        answers = joined(together, rows)
+    assert answers == [[1e300], ["the estimator's"]]
 
 
 def test_onnx_runtime_is_asked_for_each_request_by_itself():
