@@ -173,7 +173,8 @@ def _cells(
             continue
         if row and len(row) != width:
             raise StartupError(
-                f"Line {line} of {path} has {len(row)} values, {as_wide_as}; correct the line, and "
+                f"Line {line} of {path} has {len(row)} value{'s' * (len(row) > 1)}, {as_wide_as}; "
+                f"correct the line, and "
                 f"put a text with commas in quotes."
             )
         lines.append(line)

@@ -122,10 +122,13 @@ class GraphProof:
             with contextlib.suppress(NotProven):  # then ONNX Runtime computes the graph
                 self._compare(model, kinds, self._dense)
                 model = dataclasses.replace(model, numpy=True)
-        if booster := self._booster(model):
-            with contextlib.suppress(NotProven):  # then it has no part in the race
+        try:
+            if booster := self._booster(model):
                 self._compare(model, kinds, booster)
                 model = dataclasses.replace(model, booster=True)
+        except Exception as error:  # its library may raise anything
+            why = error if isinstance(error, NotProven) else type(error).__name__
+            self._say(f"  note: the booster's own library has no part in the race: {why}")
         return model
 
     def _booster(self, model: OnnxModel) -> Session | None:

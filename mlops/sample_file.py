@@ -102,7 +102,8 @@ def _table(rows: Any, columns: list[Any] | None = None) -> pd.DataFrame:
     wanted = len(columns) if columns else next(iter(widths), 0)
     uneven = next((place for place, width in enumerate(widths) if width != wanted), None)
     if uneven is not None:
-        raise ValueError(f"row {uneven + 1} has {widths[uneven]} values, not {wanted}")
+        count = widths[uneven]
+        raise ValueError(f"row {uneven + 1} has {count} value{'s' * (count != 1)}, not {wanted}")
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -191,8 +191,8 @@ def test_a_category_that_the_fit_did_not_have_is_named_by_its_line(tmp_path: Pat
         ("a,b\n1,2\n1,2,3\n", "Line 3 of .* has 3 values, the header has 2 names"),
         ("a,b\n1,2,3\n1,2,3\n", "Line 2 of .* has 3 values, the header has 2 names"),
         ("a,b\n1,2,\n", "Line 2 of .* has 3 values, the header has 2 names"),
-        ("a,b\n1,2\n1\n", "Line 3 of .* has 1 values, the header has 2 names"),
-        ('a,b\n"1\n\n",2\n1\n', "Line 5 of .* has 1 values"),
+        ("a,b\n1,2\n1\n", "Line 3 of .* has 1 value, the header has 2 names"),
+        ('a,b\n"1\n\n",2\n1\n', "Line 5 of .* has 1 value,"),
         ("1,2\n3,4,5\n", "Line 2 of .* has 3 values, the first row has 2"),
         (
             'a,b\n"x"y,2\n',

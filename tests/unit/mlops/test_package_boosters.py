@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import boosted
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,3 +111,21 @@ def test_the_reason_for_no_onnx_names_the_objective(tmp_path: Path):
     assert any(
         "its objective is survival:cox, whose answers are not known" in line for line in said
     )
+
+
+def test_a_library_that_fails_is_left_out_of_the_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The model is compiled without it, and a note says why."""
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr("mlops.graph_proof.booster_session", failing)
+    saved = tmp_path / "m.joblib"
+    joblib.dump(support.demo_estimator(), saved)
+    lines: list[str] = []
+    manifest = package(saved, support.diabetes()[0], tmp_path / "out", say=lines.append)
+    assert manifest.onnx
+    assert not manifest.onnx.booster
+    assert any("no part in the race: RuntimeError" in line for line in lines)

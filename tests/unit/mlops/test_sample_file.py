@@ -74,7 +74,7 @@ def test_a_sample_that_can_not_be_read_is_named(tmp_path: Path, name: str, conte
 def test_a_row_with_fewer_values_is_refused(tmp_path: Path, name: str, content: str):
     """It is not filled up."""
     (tmp_path / name).write_text(content)
-    with pytest.raises(StartupError, match="row 2 has 1 values, not 2; correct the file"):
+    with pytest.raises(StartupError, match="row 2 has 1 value, not 2; correct the file"):
         read(tmp_path / name)
 
 

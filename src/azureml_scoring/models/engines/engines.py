@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
+from azureml_scoring import log
 from azureml_scoring.models.engines.batch_size_switch import BatchSizeSwitch
 from azureml_scoring.models.engines.booster_session import booster_session
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
@@ -66,6 +68,12 @@ class Engines:
                 self._model.outputs,
                 listed=not self._model.flat,
                 threads=threads,
+            )
+        if session is None and name != "onnxruntime":
+            log.event(
+                f"The engine {name}, which packaging chose, can't be opened here; ONNX Runtime "
+                f"computes in its place.",
+                logging.WARNING,
             )
         return session or open_session(self._graph, provider=self._provider, threads=threads)
 

@@ -82,8 +82,13 @@ class Manifest:
     origin: Origin | None = None
 
     def write(self, folder: Path) -> Path:
+        """Write the file, without what has its default value: a service that is older than a field
+        then still reads a manifest that does not use it."""
         path = folder / FILE_NAME
         document = {"schema": SCHEMA} | self._document()
+        for part, source in ((document["onnx"], self.onnx), (document, self)):
+            for name in _with_default_value(source):
+                del part[name]
         path.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
         return path
 
@@ -117,6 +122,11 @@ class Manifest:
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             place = ".".join(map(str, first["loc"]))
+            if first["type"] == "unexpected_keyword_argument":
+                raise StartupError(
+                    f"{path} was made by a newer version, with {place:.100}, which this one does "
+                    f"not know; update the service, or {REPACKAGE} of this version."
+                ) from None
             raise StartupError(
                 f"{path} is damaged (at {place}: {first['msg']}); {REPACKAGE}."
             ) from None
@@ -140,12 +150,7 @@ class Manifest:
         Raises ValueError.
         """
         written = orjson.loads(orjson.dumps(self._document()))
-        optional = {
-            known.name
-            for known in dataclasses.fields(self)
-            if (known.default, known.default_factory) != (MISSING, MISSING)
-        }
-        read = {name: written[name] for name in optional} | read
+        read = {name: written[name] for name in _defaults(self)} | read
         if written["onnx"] and read["onnx"]:
             read["onnx"] = written["onnx"] | read["onnx"]
         if written != read or not self.golden_answers.keys() <= set(self.contract.methods):
@@ -175,6 +180,20 @@ class Manifest:
                 f"manifest's. Upload the artifact folder again; only if you changed the file "
                 f"yourself, {REPACKAGE}."
             )
+
+
+def _defaults(part: Manifest | OnnxModel) -> dict[str, Any]:
+    """Return the default of each field that has one."""
+    return {
+        field.name: field.default if field.default_factory is MISSING else field.default_factory()
+        for field in dataclasses.fields(part)
+        if (field.default, field.default_factory) != (MISSING, MISSING)
+    }
+
+
+def _with_default_value(part: Manifest | OnnxModel | None) -> list[str]:
+    defaults = _defaults(part) if part else {}
+    return [name for name, default in defaults.items() if getattr(part, name) == default]
 
 
 @functools.cache

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import json
 import random
 import shutil
@@ -14,6 +15,7 @@ from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models import golden_check
+from azureml_scoring.models.engines.onnx_model import OnnxModel
 from azureml_scoring.models.files.manifest import Manifest, running_versions, version_skew
 from azureml_scoring.models.loading import load
 from azureml_scoring.settings import Settings
@@ -35,6 +37,28 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path):
     """Nothing is lost on the way to the service."""
     MADE.write(tmp_path)
     assert Manifest.read(tmp_path) == MADE
+
+
+def test_what_a_model_does_not_use_is_not_written(tmp_path: Path):
+    """A service that does not know a field yet still serves a model that has no need of it."""
+    unused = {"cacheable", "onnx", "baselines", "classes", "origin"}
+    assert unused.isdisjoint(json.loads(MADE.write(tmp_path).read_text()))
+    onnx = OnnxModel(
+        "m.onnx", "float64", {"predict": "y"}, None, flat=True, missing=False, parity={}
+    )
+    path = dataclasses.replace(MADE, onnx=onnx).write(tmp_path)
+    assert ONNX_DEFAULTS.keys().isdisjoint(json.loads(path.read_text())["onnx"])
+
+
+@pytest.mark.parametrize("place", [(), ("contract",), ("contract", "features", 0)])
+def test_a_field_of_a_newer_version_is_not_called_damage(tmp_path: Path, place: tuple[Any, ...]):
+    """The sentence says that the service is too old."""
+    path = MADE.write(tmp_path)
+    newer = replaced(json.loads(path.read_text()), place, lambda part: part | {"more": 1})
+    path.write_text(json.dumps(newer))
+    name = ".".join(map(str, (*place, "more")))
+    with pytest.raises(StartupError, match=f"newer version, with {name}, .*; update the service"):
+        Manifest.read(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +235,12 @@ def is_read_as_it_stands(artifact: Path) -> bool:
     written = Manifest.read(artifact).write(artifact.parent)
     stands = json.loads((artifact / "manifest.json").read_text())
     as_read: dict[str, Any] = json.loads(written.read_text())
-    if as_read["onnx"]:
-        stands["onnx"] = ONNX_DEFAULTS | stands["onnx"]
-        if stands["onnx"]["race"]:
-            stands["onnx"]["race"] = {"large_from": 1} | stands["onnx"]["race"]
-    return as_read == DEFAULTS | stands
+    for document in (as_read, stands):
+        if document.get("onnx"):
+            document["onnx"] = ONNX_DEFAULTS | document["onnx"]
+            if document["onnx"]["race"]:
+                document["onnx"]["race"] = {"large_from": 1} | document["onnx"]["race"]
+    return DEFAULTS | as_read == DEFAULTS | stands
 
 
 @pytest.mark.parametrize("key", ["model_file", "onnx"])
