@@ -83,7 +83,7 @@ def openapi(model: Model, limits: Limits, overload_status: int = 503) -> dict[st
             "version": model.version,
             "description": f"Scores rows by {' or '.join(contract.methods)}.",
         },
-        "security": [{"Bearer": []}],
+        "security": [{"Bearer": []}, {}],
         "paths": paths(model.name, model.version, documents, csv, overload_status),
         "components": {"schemas": schemas, "securitySchemes": {"Bearer": BEARER}},
     }

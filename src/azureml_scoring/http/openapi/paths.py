@@ -6,6 +6,7 @@ from typing import Any
 
 from azureml_scoring.http.openapi.requests import ref
 from azureml_scoring.http.openapi.responses import TEXT, described, score_responses
+from azureml_scoring.inputs.tensors import DATATYPES
 
 Json = dict[str, Any]
 
@@ -103,7 +104,7 @@ def _open_inference(model_name: str, model_version: str, errors: Json) -> Json:
         "/v2/health/live": {"get": _get("v2Live", "Whether the server lives", _probe())},
         "/v2/health/ready": {"get": _get("v2Ready", "Whether it is ready", _probe())},
         "/v1/models/{name}:predict": {
-            "post": _post("v1Predict", [name], {"$ref": "#/components/schemas/V1Request"}, refused)
+            "post": _post("v1Predict", [name], ref("ServiceInput"), refused)
         },
         "/v1/models/{name}": {
             "get": _get("v1Model", "Whether the model is ready", _model()) | {"parameters": [name]}
@@ -125,34 +126,36 @@ def _open_inference(model_name: str, model_version: str, errors: Json) -> Json:
 
 
 def protocol_schemas() -> Json:
-    """Return the schemas of the requests of V2 and V1, by name."""
+    """Return the schema of a request of V2, by its name."""
     tensor = {
         "type": "object",
+        "additionalProperties": False,
         "required": ["name", "shape", "datatype", "data"],
         "properties": {
             "name": TEXT,
-            "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
-            "datatype": TEXT,
+            "shape": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 2,
+                "items": {"type": "integer", "minimum": 0},
+            },
+            "datatype": {"enum": sorted(DATATYPES)},
             "data": {"type": "array", "items": {}},
-            "parameters": {"type": "object"},
+            "parameters": {},
         },
     }
-    output = {"type": "object", "properties": {"name": TEXT}}
+    output = {"type": "object", "properties": {"name": ref("Method")}}
     return {
         "V2Request": {
             "type": "object",
+            "additionalProperties": False,
             "required": ["inputs"],
             "properties": {
-                "id": TEXT,
+                "id": {},
                 "inputs": {"type": "array", "minItems": 1, "items": tensor},
-                "outputs": {"type": "array", "maxItems": 1, "items": output},
-                "parameters": {"type": "object"},
+                "outputs": {"type": ["array", "null"], "maxItems": 1, "items": output},
+                "parameters": {},
             },
-        },
-        "V1Request": {
-            "type": "object",
-            "required": ["instances"],
-            "properties": {"instances": ref("Data")},
         },
     }
 

@@ -89,13 +89,14 @@ def _bodies(contract: Contract, lists: list[Schema], split: dict[str, Schema]) -
     params |= {"type": ["object", "null"], "additionalProperties": False}
     options = {METHOD: ref("Method"), PARAMS: ref("Parameters")}
     under = [key for key in ENVELOPES if key != "data"]
-    data_or_split = {"anyOf": [ref("Data"), ref("Split")]}
-    automl = {"anyOf": [ref("Parameters"), {"type": "number"}]}
+    nameless = {"data": ref("Data"), "columns": {"enum": [None]}, "index": {}}
     closed = {"additionalProperties": False}
+    data_or_split = {"anyOf": [ref("Data"), ref("Split"), _object(nameless, ["data"]) | closed]}
+    automl = {"anyOf": [ref("Parameters"), {"type": "number"}]}
     return {
         "Method": method,
         "Parameters": params,
-        "DataBody": _object({"data": ref("Data"), **options}, ["data"]) | closed,
+        "DataBody": _object({**nameless, **options}, ["data"]) | closed,
         "SplitBody": _object({**split, **options}, ["columns", "data"]) | closed,
         "EnvelopeBody": {
             "oneOf": [
