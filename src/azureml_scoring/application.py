@@ -19,6 +19,7 @@ from azureml_scoring.http.body_reader import BodyReader
 from azureml_scoring.http.endpoint import ScoringEndpoint
 from azureml_scoring.http.flask_routes import HttpScoring, mount
 from azureml_scoring.http.open_inference import OpenInference
+from azureml_scoring.http.openapi.document import SwaggerPage
 from azureml_scoring.http.pages import pages_of
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.inputs.limits import Limits
@@ -53,6 +54,7 @@ class Application:
     reader: RequestReader
     http: HttpScoring
     protocol: OpenInference
+    swagger: SwaggerPage
 
     def run(self, request: Any) -> Any:
         """Answer the server's request with its response, anything else with a dict."""
@@ -122,6 +124,7 @@ def build(settings: Settings) -> Application:
         reader,
         HttpScoring(service, reader),
         OpenInference(service, reader, lifecycle, health),
+        SwaggerPage(lifecycle, limits, int(settings.scoring_overload_status)),
     )
 
 
@@ -168,7 +171,9 @@ def start(settings: Settings) -> Application:
             application.service,
             application.reader,
             pages,
-            ahead_of_flask=mount(application.http, pages, application.protocol),
+            ahead_of_flask=mount(
+                application.http, pages, application.protocol, application.swagger
+            ),
             server_version=os.environ.get("HTTP_X_MS_SERVER_VERSION", ""),  # the server sets it
         )
     )

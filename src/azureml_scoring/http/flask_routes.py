@@ -17,6 +17,8 @@ from azureml_scoring import log
 from azureml_scoring.errors import ClientError, MethodNotAllowed, RequestIdTooLong
 from azureml_scoring.http.endpoint import MAX_ID_LENGTH, SCORE_PATH, is_score_path
 from azureml_scoring.http.open_inference import OpenInference
+from azureml_scoring.http.openapi import document
+from azureml_scoring.http.openapi.document import SwaggerPage
 from azureml_scoring.http.pages import Pages
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
@@ -75,9 +77,11 @@ class HttpScoring:
         return response
 
 
-def mount(scoring: HttpScoring, pages: Pages, protocol: OpenInference) -> bool:
+def mount(
+    scoring: HttpScoring, pages: Pages, protocol: OpenInference, swagger: SwaggerPage
+) -> bool:
     """Add the routes of the pages, of the open protocol, and ``/score/``, to the server if this
-    process has one.
+    process has one; its ``/swagger.json`` becomes ours.
 
     Returns True if our worker may answer ahead of Flask.
     """
@@ -97,6 +101,7 @@ def mount(scoring: HttpScoring, pages: Pages, protocol: OpenInference) -> bool:
         )
         for name, path, method, answer in protocol.routes:
             blueprint.add_url_rule(path, name, _protocol_view(answer), methods=[method])
+        blueprint.before_request(_swagger_view(swagger))
         blueprint.after_app_request(scoring.restate)
         return flask_feature(server.config) is None
     except Exception as error:
@@ -129,6 +134,22 @@ def _protocol_view(answer: Callable[..., Answer]) -> Callable[..., Response]:
         import flask
 
         return _flask_response(answer(flask.request.environ, **names))
+
+    return view
+
+
+def _swagger_view(swagger: SwaggerPage) -> Callable[[], Response | None]:
+    """Answer before the server's own rule for the path, which comes first among the rules."""
+
+    def view() -> Response | None:
+        import flask
+
+        request = flask.request
+        if request.path != document.PATH or request.method not in ("GET", "HEAD"):
+            return None
+        response = _flask_response(swagger(request.args.get("version")))
+        response.make_conditional(request)
+        return response
 
     return view
 

@@ -20,7 +20,7 @@ def test_a_server_that_is_not_as_we_know_it_is_told_once(
     log.logger.handlers[0].stream = stream
     monkeypatch.setitem(sys.modules, flask_routes.SERVER_ROUTES, server)
     assert not flask_routes.mount(
-        SimpleNamespace(restate=None), {"/health": pytest.fail}, SimpleNamespace(routes=[])
+        SimpleNamespace(restate=None), {"/health": pytest.fail}, SimpleNamespace(routes=[]), None
     )
     (line,) = map(json.loads, stream.getvalue().splitlines())
     assert line["level"] == "warning"
@@ -47,4 +47,4 @@ def test_what_works_only_in_flask_is_known(
 def test_without_the_server_there_is_nothing_to_mount(monkeypatch: pytest.MonkeyPatch):
     """A notebook or a batch job has no server."""
     monkeypatch.delitem(sys.modules, flask_routes.SERVER_ROUTES, raising=False)
-    assert not flask_routes.mount(SimpleNamespace(), SimpleNamespace(), SimpleNamespace())
+    assert not flask_routes.mount(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(), None)
