@@ -8,6 +8,12 @@ async function post(url, type, body) {
   return {response, text, document, elapsed: performance.now() - started};
 }
 
+/* On one line if it is short. */
+function pretty(value) {
+  const line = JSON.stringify(value) ?? "";
+  return line.length <= 60 ? line : JSON.stringify(value, null, 2);
+}
+
 function showAnswer({response, text, document, elapsed}) {
   const metadata = document.metadata ?? {};
   const parts = [`${response.status} ${response.statusText}`.trim(), `${elapsed.toFixed(1)} ms here`];
@@ -17,6 +23,6 @@ function showAnswer({response, text, document, elapsed}) {
   id("answer").hidden = false;
   id("outcome").textContent = parts.join(" · ");
   id("predictions").hidden = !document.predictions;
-  id("predictions").textContent = JSON.stringify(document.predictions, null, 1) ?? "";
+  id("predictions").textContent = pretty(document.predictions);
   id("whole").textContent = Object.keys(document).length ? JSON.stringify(document, null, 2) : text;
 }

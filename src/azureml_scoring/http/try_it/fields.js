@@ -13,10 +13,10 @@ const numberCell = text => text.trim() === "" ? "null" : NUMBER.test(text.trim()
 const textCell = text => JSON.stringify(text);
 const anyCell = text => text.trim() === "" ? "null" : isJson(text) ? text.trim() : JSON.stringify(text);
 
-function describe({dtype, categories, usual, several}) {
+function describe({dtype, number, missing, categories, usual, several}) {
   const kinds = {str: "text", bool: "true or false", datetime: "date or time", any: "any value, as JSON"};
-  const kind = several ? "a list, as JSON" : categories?.length ? "category" : kinds[dtype] ?? dtype;
-  return usual?.length ? `${kind}, usually ${usual[0]} to ${usual[1]}` : kind;
+  const kind = several ? "a list, as JSON" : number ? `number (${dtype})` : categories?.length ? "category" : kinds[dtype] ?? dtype;
+  return [kind, usual?.length && `usually ${usual[0]} to ${usual[1]}`, missing && "may be missing"].filter(Boolean).join(", ");
 }
 
 /* The input's type for dates: the browser's own if it can show every sample value. */
@@ -43,17 +43,17 @@ function typed(box, input, toCell, shown = plain) {
   return {element, read: () => toCell(element.value), show: cell => { element.value = shown(cell); }};
 }
 
-function suggested(box, input, categories, toCell) {
+function suggested(box, input, cells, toCell) {
   const field = typed(box, {...input, list: `${input.id}-list`}, toCell);
   const list = put(box, "datalist", {id: `${input.id}-list`});
-  for (const cell of categories) put(list, "option", {value: plain(cell)});
+  for (const cell of cells) put(list, "option", {value: plain(cell)});
   return field;
 }
 
 /* A field that can say "null" beside any text, the empty one too. */
-function missable(box, field, id) {
+function missable(box, field, column) {
   const label = put(box, "label", {class: "check"});
-  const check = put(label, "input", {type: "checkbox", id: `${id}-missing`});
+  const check = put(label, "input", {type: "checkbox", "aria-label": `${column} is missing`});
   label.append(" missing");
   const sync = () => { field.element.disabled = check.checked; };
   check.addEventListener("change", sync);
@@ -64,31 +64,30 @@ function missable(box, field, id) {
   };
 }
 
-function inputFor(box, input, {dtype, number, missing, categories = [], unseen, several}, samples) {
+function inputFor(box, input, {key, dtype, number, missing, categories = [], common = [], unseen, several}, samples) {
   if (several || dtype === "any") return typed(box, input, anyCell, cell => cell === "null" ? "" : cell);
   if (dtype === "bool") return select(box, input, ["true", "false", ...(missing ? ["null"] : [])]);
   if (categories.length && !unseen) return select(box, input, [...categories, ...(missing ? ["null"] : [])]);
   if (number) return typed(box, {...input, inputmode: "text"}, numberCell);
   if (dtype === "datetime") return typed(box, {...input, type: dateType(samples), step: "any"}, text => text ? textCell(text) : "null");
   const ofTexts = categories.every(cell => cell.startsWith('"'));
-  const field = suggested(box, input, categories, ofTexts ? textCell : anyCell);
-  return missing ? missable(box, field, input.id) : field;
+  const field = suggested(box, input, [...new Set([...categories, ...common])], ofTexts ? textCell : anyCell);
+  return missing ? missable(box, field, key) : field;
 }
 
-/* A labelled field with its hint and its error. */
-function field(parent, name, label, facts, samples) {
+/* A labelled field with its hint and its error. `facts`: as model_facts.py has them. */
+function field(parent, name, facts, samples) {
   const box = put(parent, "div", {class: "field"});
-  put(box, "label", {for: name}, label);
+  put(box, "label", {for: name}, facts.key);
   const input = inputFor(box, {id: name, "aria-describedby": `${name}-hint`}, facts, samples);
-  put(box, "span", {class: "hint", id: `${name}-hint`}, describe(facts));
+  put(box, "span", {class: "hint", id: `${name}-hint`}, facts.hint ?? describe(facts));
   const error = put(box, "p", {class: "error", id: `${name}-error`, hidden: ""});
   return {
-    ...input, box, label,
+    ...input, box, key: facts.key,
     complain(message) {
       error.hidden = !message;
       error.textContent = message;
-      input.element.toggleAttribute("aria-invalid", Boolean(message));
-      if (message) input.element.setAttribute("aria-invalid", "true");
+      input.element.setAttribute("aria-invalid", Boolean(message));
       input.element.setAttribute("aria-describedby", message ? `${name}-error ${name}-hint` : `${name}-hint`);
     },
   };

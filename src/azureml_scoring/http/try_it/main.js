@@ -9,14 +9,11 @@ id("model").textContent = `${model.name} ${model.version}`;
 id("about").textContent = `POST ${url}`;
 
 const fields = model.features.map((feature, i) =>
-  field(id("fields"), `column-${i}`, feature.key, feature, model.rows.map(row => row[i])));
-const method = field(id("options"), "method", "method",
-  {dtype: "category", categories: model.methods.map(name => JSON.stringify(name))}, []);
-const parameters = model.parameters.map((parameter, i) => {
-  const number = !["str", "bool", "datetime", "any", "category"].includes(parameter.dtype);
-  return field(id("options"), `parameter-${i}`, `params.${parameter.name}`,
-    {...parameter, number, missing: parameter.default === "null"}, []);
-});
+  field(id("fields"), `column-${i}`, feature, model.rows.map(row => row[i])));
+const method = field(id("options"), "method",
+  {key: "method", hint: "what the model computes", categories: model.methods.map(name => JSON.stringify(name))}, []);
+const parameters = model.parameters.map((parameter, i) =>
+  field(id("options"), `parameter-${i}`, {...parameter, key: `params.${parameter.name}`}, []));
 const forms = tabs(id("forms"), "Form of the body", FORMS.map(({name}) => name), refresh);
 const code = tabs(id("code"), "Language", Object.keys(SNIPPETS), refresh);
 let ready = false, row = 0, sending = false;
@@ -92,7 +89,7 @@ async function send() {
 
 function filter() {
   const wanted = id("filter").value.toLowerCase();
-  for (const {box, label} of fields) box.hidden = !label.toLowerCase().includes(wanted);
+  for (const {box, key} of fields) box.hidden = !key.toLowerCase().includes(wanted);
 }
 
 let frame = 0;

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.feature import TEXT, Feature
 from azureml_scoring.models.baseline import MAX_BINS, Baseline
 from azureml_scoring.models.model import Model
 
@@ -37,6 +37,8 @@ def model_facts(model: Model) -> dict[str, Any]:
             {
                 "name": parameter.name,
                 "dtype": parameter.dtype,
+                "number": Feature(parameter.name, parameter.dtype).numeric,
+                "missing": parameter.default is None,
                 "several": parameter.several,
                 "default": cell(parameter.default),
             }
@@ -56,6 +58,7 @@ def cell(value: Any) -> str:
 
 
 def _field(key: str, feature: Feature, baseline: Baseline | None) -> dict[str, Any]:
+    text = feature.dtype == TEXT  # the values of a baseline are texts, whatever the column's are
     return {
         "key": key,
         "dtype": feature.dtype,
@@ -64,6 +67,7 @@ def _field(key: str, feature: Feature, baseline: Baseline | None) -> dict[str, A
         "categories": list(map(cell, feature.categories)),
         "unseen": feature.unseen,
         "usual": _usual(baseline),
+        "common": list(map(cell, (baseline and baseline.values) or ())) if text else [],
     }
 
 
