@@ -64,7 +64,7 @@ def mixed_docs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
     folder = tmp_path_factory.mktemp("mixed")
     frame, target = mixed_models.passengers(100)
-    frame = frame[["siblings", "city", "member"]].rename(columns={"city": HOSTILE})
+    frame = frame[["city", "siblings", "member"]].rename(columns={"city": HOSTILE})
     frame[HOSTILE] = frame[HOSTILE].replace("Rome", HOSTILE).replace("Oslo", 'it\'s "O\\slo", é')
     encode = make_column_transformer((OneHotEncoder(), [HOSTILE]), remainder="passthrough")
     estimator = make_pipeline(encode, LogisticRegression()).fit(frame, target)

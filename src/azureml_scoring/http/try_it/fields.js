@@ -15,7 +15,7 @@ const anyCell = text => text.trim() === "" ? "null" : isJson(text) ? text.trim()
 
 function describe({dtype, number, missing, categories, usual, several}) {
   const kinds = {str: "text", bool: "true or false", datetime: "date or time", any: "any value, as JSON"};
-  const kind = several ? "a list, as JSON" : number ? `number (${dtype})` : categories?.length ? "category" : kinds[dtype] ?? dtype;
+  const kind = several ? "a list, as JSON" : number ? (dtype.includes("int") ? "whole number" : "number") : categories?.length ? "category" : kinds[dtype] ?? dtype;
   return [kind, usual?.length && `usually ${usual[0]} to ${usual[1]}`, missing && "may be missing"].filter(Boolean).join(", ");
 }
 
