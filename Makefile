@@ -124,7 +124,7 @@ rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each w
 slo: $(TESTING) ## hold the demo to the objectives while things fail (four minutes): docs/slo.md
 	@$(BIN)/mlops slo --write docs/slo.md
 
-pictures: $(TESTING) ## those of the docs: the dashboard and a report, in a real browser (needs chromium)
+pictures: $(TESTING) ## those of the docs: the dashboard, the try-it page and a report, in a real browser (needs chromium)
 	@$(BIN)/pytest tests/operations/test_pictures.py --pictures docs
 
 bench: $(TESTING) ## our servers and their peers side by side (half an hour; needs wrk): docs/benchmarks.md

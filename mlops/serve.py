@@ -42,6 +42,7 @@ def serve(model_dir: Path, *, port: int, workers: int, cache: str, dashboard: bo
         os.environ["REDIS_URL"] = f"redis://127.0.0.1:{local_redis.start()}"
     os.environ["AZUREML_MODEL_DIR"] = str(model_dir.absolute())
     os.environ["WORKER_COUNT"] = str(workers)
+    os.environ.setdefault("SCORING_DOCS_PAGE", "true")
     if dashboard:
         os.environ["SCORING_DASHBOARD"] = "true"
     # A wrong folder, setting or package is reported before the server prints anything.
@@ -100,11 +101,12 @@ def announce(configured: Settings, url: str, server: int) -> str | None:
             time.sleep(0.2)
     else:
         return None
-    watch = f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
+    pages = f"In a browser: {url}/docs\n" if configured.scoring_docs_page else ""
+    pages += f"Watch it: {url}/dashboard\n" if configured.scoring_dashboard else ""
     try:
-        return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{watch}"
+        return f"\nReady. Try it:\n\n{curl(example(configured), url)}\n{pages}"
     except StartupError as error:
-        return f"\nReady: {url}. {error}\n{watch}"
+        return f"\nReady: {url}. {error}\n{pages}"
 
 
 def _check_port(port: int) -> None:

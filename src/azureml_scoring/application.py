@@ -22,6 +22,7 @@ from azureml_scoring.http.open_inference import OpenInference
 from azureml_scoring.http.openapi.document import SwaggerPage
 from azureml_scoring.http.pages import pages_of
 from azureml_scoring.http.request_reader import RequestReader
+from azureml_scoring.http.try_it.page import TryItPage
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.lifecycle import Lifecycle
 from azureml_scoring.models.loading import load
@@ -164,7 +165,10 @@ def start(settings: Settings) -> Application:
     else:
         application.lifecycle.load(lambda: _load(settings, admission))
     pages = pages_of(
-        application.health, application.metrics, with_dashboard=settings.scoring_dashboard
+        application.health,
+        application.metrics,
+        with_dashboard=settings.scoring_dashboard,
+        try_it=TryItPage(application.lifecycle) if settings.scoring_docs_page else None,
     )
     process.answer_by(
         ScoringEndpoint(

@@ -214,6 +214,9 @@ class Settings:
     scoring_dashboard: bool = False
     """Serve `/dashboard`, a page that draws `/metrics`, to everyone who may see those."""
 
+    scoring_docs_page: bool = False
+    """Serve `/docs`, a page to try the model, which shows its columns and sample rows."""
+
     scoring_access_log: bool = False
     """Log the server's own line for each request beside ours, probes included."""
 

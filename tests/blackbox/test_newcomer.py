@@ -89,12 +89,18 @@ def lasting(answer: dict[str, Any]) -> list[tuple[str, object]]:
 
 
 def test_make_serve_serves_the_demo_and_prints_a_curl_that_works(tmp_path: Path):
-    """The curl gives predictions when pasted into a shell; the README shows it and its answer."""
+    """The curl gives predictions when pasted into a shell; the README shows it and its answer. The
+    address of a page to try the model is printed too."""
     with MakeServe(tmp_path) as served:
         answer = run(served.curl())
         assert set(answer) == {"predictions", "metadata"}
         assert len(answer["predictions"]) == 2
         assert answer["metadata"]["model_name"] == "diabetes-classifier"
+        (docs,) = until(
+            lambda: re.findall(r"^In a browser: (.*)$", served.output.read_text(), re.MULTILINE),
+            "printed",
+        )
+        assert HTTP.get(docs).headers["content-type"].startswith("text/html")
         readme = (REPOSITORY / "README.md").read_text()
         assert served.curl().replace(f":{served.port}/", ":5001/") in readme.splitlines()
         (shown,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)

@@ -60,10 +60,17 @@ def test_the_wheel_builds_installs_and_serves(
     )  # fmt: skip
     assert Path(done.stdout.strip()) == site / "mlops" / "serving"
     folder = site / "mlops" / "serving"
-    server = Server(demo_model, tmp_path, {"SCORING_DASHBOARD": "true"}, folder, Started)
+    server = Server(
+        demo_model,
+        tmp_path,
+        {"SCORING_DASHBOARD": "true", "SCORING_DOCS_PAGE": "true"},
+        folder,
+        Started,
+    )
     try:
         server.wait_until_up()
         assert server.score([support.ROW]).json()["predictions"] == [1]
         assert server.get("/dashboard").status_code == 200
+        assert server.get("/docs").status_code == 200
     finally:
         server.stop()

@@ -64,3 +64,16 @@ def test_the_pages_show_a_load(demo_model: Path, tmp_path: Path, show: Show):
             assert page.evaluate("document.documentElement.scrollWidth") == DESKTOP["width"]
             page.screenshot(path=show.folder / "load.png", full_page=True)
             assert not complaints, complaints
+
+
+def test_the_try_it_page_shows_an_answer(demo_model: Path, tmp_path: Path, show: Show):
+    """The form holds a sample row, and the answer stands below it."""
+    with (
+        chromium() as browser,
+        serving(demo_model, tmp_path, **ONE_WORKER, SCORING_DOCS_PAGE="true") as server,
+        browsing(browser, server.url, viewport={"width": 1000, "height": 680}) as (page, _),
+    ):
+        page.goto(f"{server.url}/docs")
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#outcome")).to_contain_text("200 OK")
+        page.screenshot(path=show.folder / "try-it.png", full_page=True)

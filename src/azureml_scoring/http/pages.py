@@ -1,4 +1,4 @@
-"""The pages beside ``/score``: the probes, the metrics, the dashboard."""
+"""The pages beside ``/score``: the probes, the metrics, the dashboard, the try-it page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ Pages = Mapping[str, Callable[[], Answer]]
 PROBE_RETRY_AFTER_S = 5
 
 
-def pages_of(health: Health, metrics: Metrics, *, with_dashboard: bool = False) -> Pages:
+def pages_of(
+    health: Health,
+    metrics: Metrics,
+    *,
+    with_dashboard: bool = False,
+    try_it: Callable[[], Answer] | None = None,
+) -> Pages:
+    """Return the pages. ``try_it`` answers ``/docs``; without it there is none."""
     probes = (health.health, health.readiness, health.liveness)
     pages: dict[str, Callable[[], Answer]] = {
         f"/{probe.__name__}": functools.partial(_probe_answer, probe) for probe in probes
@@ -28,6 +35,8 @@ def pages_of(health: Health, metrics: Metrics, *, with_dashboard: bool = False) 
     if with_dashboard:
         page = dashboard.page()
         pages["/dashboard"] = lambda: page
+    if try_it:
+        pages["/docs"] = try_it
     return pages
 
 

@@ -1,0 +1,1 @@
+"""``/docs``: a page with a form that scores a row, made from the model's contract."""
