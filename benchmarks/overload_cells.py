@@ -15,6 +15,7 @@ from overload_models import OverloadModel, bodies
 from overload_watch import Probe, Watch
 from servers import Running, Server, Unusable, running
 
+from azureml_scoring.client.headers import request_headers
 from mlops.load.goodput import (
     Goodput,
     capacity,
@@ -23,7 +24,6 @@ from mlops.load.goodput import (
 )
 from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
-from mlops.score_client import headers_of
 from models import Trained
 
 LIMITS_MS = (200.0, 500.0)
@@ -68,7 +68,7 @@ class ServerUnderLoad:
         self._bodies = bodies(server, model, trained.rows)
         self._connections = model.connections
         self._stack = ExitStack()
-        self.plan = LoadPlan("", headers_of(None, None), (), {}, (), bodies=self._bodies)
+        self.plan = LoadPlan("", request_headers(None, None), (), {}, (), bodies=self._bodies)
         self.generator_cpu = 0.0
 
     def __enter__(self) -> Self:

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-DEPLOYMENT_HEADER = "azureml-model-deployment"
-"""Names a deployment: in a request the one to ask, in an answer the one that gave it."""
-
 
 class EndpointError(Exception):
     """The endpoint refused a call or can't be reached. The message is one sentence that says what

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import click
-import httpx
 import orjson
 
+from azureml_scoring.client import Client, ScoreError, UnusableAnswer
+from azureml_scoring.client.address import scoring_url
 from azureml_scoring.inputs.feature import Feature
 from mlops.plain_text import printable_json
 from mlops.rows_request import RowsRequest
-from mlops.score_client import ScoreClient
-from mlops.score_refused import ScoreRefused
+from mlops.score_refused import sentence
 
 WRONG_TYPE = "wrong_type"
 TYPES_ADVICE = (
@@ -59,17 +58,18 @@ def score(
     total, printed = sum(rows.count for rows in work), 0
     by_cell: set[int] = set()
     with (
-        ScoreClient(address, secret, deployment) as client,
+        Client(address, secret, deployment=deployment) as client,
         click.progressbar(length=total, label="Scoring", file=sys.stderr, hidden=quiet) as progress,
     ):
         for rows in work:
             try:
                 lines = _lines(predictions_of(client, rows, by_cell))
-            except ScoreRefused as error:
+            except ScoreError as error:
                 before = f" The predictions of rows 1 to {printed} are printed." if printed else ""
                 known = bool(features) or error.column in by_cell
                 advice = _advice(error, known_type=known) if is_csv else ""
-                raise click.ClickException(f"{error}{advice}{before}") from None
+                said = sentence(error, rows.place)
+                raise click.ClickException(f"{said}{advice}{before}") from None
             for line in lines:
                 click.echo(line)
             printed += rows.count
@@ -94,31 +94,36 @@ def _requests(
     return batches(file, features, declared, _note)
 
 
-def predictions_of(client: ScoreClient, rows: RowsRequest, by_cell: set[int]) -> list[Any]:
-    """Return the predictions. Raises ScoreRefused.
+def predictions_of(client: Client, rows: RowsRequest, by_cell: set[int]) -> list[Any]:
+    """Return the predictions. Raises ScoreError.
 
     One odd cell turns a CSV's column of numbers into text, and the server then refuses the first
     row instead of the odd one. So the request is sent again with each cell of that column parsed
     separately. If both are refused, the error farther down the file is raised. ``by_cell`` holds
     the columns that are sent this way; this function adds to it.
     """
-    farthest: ScoreRefused | None = None
+    farthest: ScoreError | None = None
     while True:
         try:
-            return client.score(rows.with_mixed(by_cell), _rows_in(rows), rows.place)
-        except ScoreRefused as error:
+            return client.score_body(rows.with_mixed(by_cell), _rows_in(rows))
+        except ScoreError as error:
             if (
                 farthest is None
                 or error.column != farthest.column
                 or (error.row or 0) > (farthest.row or 0)
             ):
                 farthest = error
-            if error.code != WRONG_TYPE or error.column not in rows.mixed.keys() - by_cell:
+            column = error.column
+            if (
+                error.code != WRONG_TYPE
+                or not isinstance(column, int)
+                or column not in rows.mixed.keys() - by_cell
+            ):
                 raise farthest from None
-            by_cell.add(error.column)
+            by_cell.add(column)
 
 
-def _advice(refusal: ScoreRefused, *, known_type: bool) -> str:
+def _advice(refusal: ScoreError, *, known_type: bool) -> str:
     """Say how to correct a refused CSV. ``known_type``: the column's type is already known."""
     if NAMELESS in str(refusal):
         return NAMES_ADVICE
@@ -141,11 +146,11 @@ def _rows_in(rows: RowsRequest) -> int | None:
 
 
 def _lines(predictions: list[Any]) -> list[str]:
-    """Format a whole batch before any of it is printed. Raises ScoreRefused."""
+    """Format a whole batch before any of it is printed. Raises ScoreError."""
     try:
         return [printable_json(orjson.dumps(prediction).decode()) for prediction in predictions]
     except TypeError:
-        raise ScoreRefused(
+        raise UnusableAnswer(
             "The server's predictions are nested too deep to print; correct the server."
         ) from None
 
@@ -161,29 +166,9 @@ def _read(file: Path) -> bytes:
 def address_of(text: str, secret_env: str | None) -> str:
     """Return the scoring URL. Refuse to send a key without TLS, except on this machine."""
     try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, UnicodeError):
-        raise click.UsageError(
-            "The URL is not an address; give one as https://host/score."
-        ) from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise click.UsageError(
-            "The URL needs http:// or https:// and a host, as in https://host/score."
-        )
-    if url.userinfo:
-        raise click.UsageError(
-            "The URL contains a password; put it in a variable and name that with --key-env."
-        )
-    if secret_env and url.scheme == "http" and not _local(url.host):
-        raise click.UsageError("A key is not sent without TLS; give an https:// address.")
-    return str(url.copy_with(path="/score") if url.path == "/" else url)
-
-
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+        return scoring_url(text, secret=secret_env is not None)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def secret_of(variable: str | None) -> str | None:

@@ -115,11 +115,11 @@ def load(
 
     Example: mlops load http://localhost:5001 --model-dir artifact --stages 30s@50,60s@200
     """
+    from azureml_scoring.client.headers import request_headers
     from mlops.load import overload, report, session
     from mlops.load.figures import Objectives
     from mlops.load.run import LoadPlan
     from mlops.score import address_of, deployment_of, secret_of
-    from mlops.score_client import headers_of
 
     context = click.get_current_context()
     if multiples_ and context.get_parameter_source("stages_") is ParameterSource.COMMANDLINE:
@@ -131,7 +131,9 @@ def load(
     (overload if multiples_ else report).check(out)
     rows = _rows(model_dir, secret_env)
     session.try_one(address, secret, deployment, mix.Mix(rows, shares))
-    plan = LoadPlan(address, headers_of(secret, deployment), stages_, shares, rows, connections)
+    plan = LoadPlan(
+        address, request_headers(secret, deployment), stages_, shares, rows, connections
+    )
     if multiples_:
         session.offer_multiples(plan, multiples_, (p95_ms, p99_ms), out)
     elif not session.hold_objectives(

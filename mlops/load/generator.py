@@ -22,11 +22,11 @@ from typing import Any
 import orjson
 import uvloop
 
-from mlops.endpoint import DEPLOYMENT_HEADER
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.model_status import model_status
 from mlops.load.http_client import HttpClient
 from mlops.load.mix import Bodies, Mix, RequestKind
 from mlops.load.stages import Stage, arrivals
-from mlops.model_status import model_status
 
 HALF_TICK_S = 0.0005
 """Added to each wait, since uvloop rounds it to milliseconds: the latency of a request that was

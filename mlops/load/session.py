@@ -7,22 +7,22 @@ from pathlib import Path
 
 import click
 
+from azureml_scoring.client import Client, ScoreError
 from mlops.load import overload, report
 from mlops.load.figures import Objectives
 from mlops.load.mix import Mix, RequestKind
 from mlops.load.progress import Progress
 from mlops.load.run import LoadPlan, run
-from mlops.score_client import ScoreClient
-from mlops.score_refused import ScoreRefused
+from mlops.score_refused import sentence
 
 
 def try_one(address: str, secret: str | None, deployment: str | None, bodies: Mix) -> None:
     """Send one request, so that a wrong key ends the load at once."""
     try:
-        with ScoreClient(address, secret, deployment, attempts=1) as client:
-            client.score(bodies.body(RequestKind.GOOD))
-    except ScoreRefused as error:
-        raise click.ClickException(str(error)) from None
+        with Client(address, secret, deployment=deployment, attempts=1) as client:
+            client.score_body(bodies.body(RequestKind.GOOD))
+    except ScoreError as error:
+        raise click.ClickException(sentence(error)) from None
 
 
 def offer_multiples(

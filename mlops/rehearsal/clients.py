@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from azureml_scoring.client.headers import request_headers
 from mlops.load.mix import RequestKind
 from mlops.load.run import LoadPlan, SentRequest, generating
 from mlops.load.stages import Stage
-from mlops.score_client import headers_of
 
 LONGEST_S = 24 * 3600
 
@@ -29,7 +29,9 @@ def clients(url: str, rows: Sequence[list[Any]], rate: float) -> Iterator[Client
     """Ask the endpoint at ``url`` for one row at a time, ``rate`` times a second. At the end of the
     block no more requests are sent, and all are answered. Raises StartupError."""
     stages = [Stage(LONGEST_S, rate)]
-    plan = LoadPlan(f"{url}/score", headers_of(None, None), stages, {RequestKind.GOOD: 1}, rows)
+    plan = LoadPlan(
+        f"{url}/score", request_headers(None, None), stages, {RequestKind.GOOD: 1}, rows
+    )
     with generating(plan) as generator:
         made = Clients(generator.began)
 

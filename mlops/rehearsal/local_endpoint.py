@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.model_status import model_status
 from mlops.endpoint import (
-    DEPLOYMENT_HEADER,
     EndpointAnswer,
     EndpointError,
     Observation,
@@ -23,7 +24,6 @@ from mlops.endpoint import (
     Status,
     Traffic,
 )
-from mlops.model_status import model_status
 from mlops.rehearsal.deployment import DeployedModel
 
 TIMEOUT_S = 120

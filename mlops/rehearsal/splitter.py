@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import aiohttp
 from aiohttp import web
 
-from mlops.endpoint import DEPLOYMENT_HEADER, Observation, Traffic
-from mlops.model_status import REASON_HEADER, STATUS_HEADER
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.model_status import REASON_HEADER, STATUS_HEADER
+from mlops.endpoint import Observation, Traffic
 from mlops.rehearsal.shares import Shares
 
 REQUEST_TIMEOUT_S = 5

@@ -13,6 +13,7 @@ from azure.ai.ml import MLClient, load_online_endpoint
 from azure.identity import DefaultAzureCredential
 from azure.monitor.query import LogsQueryClient
 
+from azureml_scoring.client.async_client import TIMEOUT_S
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
@@ -28,7 +29,6 @@ from mlops.rollout.azure_calls import AzureCalls
 from mlops.rollout.azure_deployments import AzureDeployments, load
 from mlops.rollout.azure_scoring import AzureScoring
 from mlops.rollout.azure_traffic_log import AzureTrafficLog
-from mlops.score_client import TIMEOUT_S
 
 POLL_S = 5
 """Time between looks at an endpoint that is being changed."""

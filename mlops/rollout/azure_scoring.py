@@ -7,8 +7,9 @@ import httpx
 from azure.ai.ml import MLClient
 from azure.ai.ml.entities import EndpointAuthKeys
 
-from mlops.endpoint import DEPLOYMENT_HEADER, EndpointAnswer, EndpointError
-from mlops.model_status import model_status
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.model_status import model_status
+from mlops.endpoint import EndpointAnswer, EndpointError
 from mlops.rollout.azure_calls import AzureCalls
 
 

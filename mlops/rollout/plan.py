@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mlops.endpoint import DEPLOYMENT_HEADER, Traffic
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from mlops.endpoint import Traffic
 
 
 class Action(StrEnum):

@@ -12,6 +12,7 @@ from typing import Any
 import redis
 from anyio.from_thread import start_blocking_portal
 
+from azureml_scoring.client.headers import request_headers
 from mlops import local_redis
 from mlops.load import mix
 from mlops.load.figures import Objectives
@@ -19,7 +20,6 @@ from mlops.load.report import Result
 from mlops.load.run import LoadPlan, SentRequest, run
 from mlops.load.stages import Stage
 from mlops.rehearsal.deployment import DeployedModel
-from mlops.score_client import headers_of
 from mlops.soak.balancer import Balancer
 from mlops.soak.faults import KILLED, PHASES, Faults
 
@@ -103,7 +103,7 @@ def soak(
 
             plan = LoadPlan(
                 url,
-                headers_of(None, None),
+                request_headers(None, None),
                 stages,
                 mix.DEFAULT_SHARES,
                 rows,

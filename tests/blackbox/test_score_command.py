@@ -168,7 +168,7 @@ def test_finished_work_is_kept_when_the_server_fails(
     managed: HttpsServer, rows: Path, tmp_path: Path, reply: Reply
 ):
     """Predictions are kept whatever the server answers in the middle, or if it answers nothing."""
-    managed.fail(1, reply, "POST", "/score", after=2)
+    managed.fail(2, reply, "POST", "/score", after=2)  # a lost answer is asked for twice
     done = score("--url", managed.url, "--key-env", "KEY", rows, env=managed_env(tmp_path))
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 200)
     assert "The predictions of rows 1 to 200 are printed." in done.stderr

@@ -12,9 +12,10 @@ import pytest
 from scripted import FAIL
 
 import support
+from azureml_scoring.client.headers import DEPLOYMENT_HEADER
+from azureml_scoring.client.model_status import REASON_HEADER, STATUS_HEADER
 from blackbox.server import HTTP, PATIENCE, until
-from mlops.endpoint import DEPLOYMENT_HEADER, EndpointError, State, Traffic, direct
-from mlops.model_status import REASON_HEADER, STATUS_HEADER
+from mlops.endpoint import EndpointError, State, Traffic, direct
 from mlops.rehearsal.clients import clients
 from mlops.rehearsal.deployment import DeployedModel
 from mlops.rehearsal.local_endpoint import LocalEndpoint, stage

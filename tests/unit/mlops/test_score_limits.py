@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from azureml_scoring.client import async_client, retry
+from azureml_scoring.client.answer import MAX_ANSWER_BYTES
 from hostile_server import Pieces, answer, bomb, hostile
-from mlops import score_client
-from mlops.answer import MAX_ANSWER_BYTES
 from score_command import refusal, score, table
 
 pytestmark = pytest.mark.slow
@@ -40,10 +40,10 @@ def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 )
 def test_an_invalid_pause_does_no_harm(tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch):
     """An invalid Retry-After counts as missing or too long; the error says the server is busy."""
-    monkeypatch.setattr(score_client, "MAX_PAUSE_S", 0.0)
+    monkeypatch.setattr(retry, "MAX_PAUSE_S", -1.0)
     with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
         result = score(url, table(tmp_path, 3))
-    assert "answered 503; it is busy" in refusal(result)
+    assert "it is busy; try again later. (503)" in refusal(result)
 
 
 def drip(head: bytes) -> Pieces:
@@ -66,7 +66,7 @@ def test_an_answer_without_an_end_has_a_deadline(
     tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
 ):
     """The deadline covers the whole answer, so single bytes can't keep a client waiting."""
-    monkeypatch.setattr(score_client, "TIMEOUT_S", 1)
+    monkeypatch.setitem(async_client.AsyncClient.__init__.__kwdefaults__, "timeout_s", 1)
     with hostile(lambda _: drip(head)) as url:
         result = score(url, table(tmp_path, 3))
     assert "has not answered within 1 s" in refusal(result)
@@ -93,5 +93,5 @@ def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert ("more than 32 MiB" if status == "200 OK" else "answered 400") in refusal(result)
+    assert ("more than 32 MiB" if status == "200 OK" else "(400)") in refusal(result)
     assert peak < 4 * MAX_ANSWER_BYTES

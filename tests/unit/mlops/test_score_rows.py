@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from azureml_scoring.client import RequestRefused, ScoreError, ServerBusy
+from azureml_scoring.client.errors import Details
 from azureml_scoring.errors import ClientError, StartupError
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
 from mlops.rows_request import RowsRequest
 from mlops.score import predictions_of
-from mlops.score_refused import ScoreRefused, refusal_of
+from mlops.score_refused import sentence
 from mlops.score_rows import batches
 from validation import validate
 
@@ -105,24 +106,19 @@ class Client:
         self._contract = Contract(features, ("predict",))
         self.times = 0
 
-    def score(
-        self,
-        body: bytes,
-        rows: int | None = None,
-        place: Callable[[int], str | None] = lambda row: None,
-    ) -> Any:
+    def score_body(self, body: bytes, rows: int | None = None) -> Any:
         self.times += 1
         try:
             return validate(body, self._contract, Limits()).X.tolist()
         except ClientError as error:
-            document = {"error": error.message, "code": error.code, "location": error.location}
-            raise refusal_of(document, 422, place) from None
+            details = Details(error.code, 422, error.location)
+            raise RequestRefused(error.message, details.placed()) from None
 
 
 def refused(client: Client, rows: RowsRequest) -> str:
-    with pytest.raises(ScoreRefused) as caught:
+    with pytest.raises(ScoreError) as caught:
         predictions_of(client, rows, set())
-    return str(caught.value)
+    return sentence(caught.value, rows.place)
 
 
 def test_a_column_that_the_server_takes_numbers_in_is_sent_as_such(tmp_path: Path):
@@ -172,10 +168,10 @@ def test_a_server_that_fails_the_second_time_is_reported(tmp_path: Path):
     """The new error is shown instead of the refusal that caused the retry."""
 
     class Failing(Client):
-        def score(self, *given: Any) -> Any:
+        def score_body(self, *given: Any) -> Any:
             if self.times:
-                raise ScoreRefused("it is busy")
-            return super().score(*given)
+                raise ServerBusy("it is busy")
+            return super().score_body(*given)
 
     (tmp_path / "rows.csv").write_text("a,b\n1,1\n2,1\nNA,1\n")
     (rows,) = batches(tmp_path / "rows.csv")

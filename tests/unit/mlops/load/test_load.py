@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import support
+from azureml_scoring.client.model_status import STATUS_HEADER, model_status
 from mlops.cli import main
 from mlops.load import mix, report, stages
 from mlops.load.figures import Objectives, checks, figures_of
@@ -16,7 +17,6 @@ from mlops.load.mix import Mix, RequestKind, as_it_should
 from mlops.load.progress import Progress
 from mlops.load.run import LoadRun, SentRequest
 from mlops.load.stages import Stage, arrivals
-from mlops.model_status import STATUS_HEADER, model_status
 
 ROWS = [[1.0, "a"], [2.0, "b"], [3.0, "c"]]
 

@@ -11,8 +11,8 @@ import trustme
 import support
 from arm.https import DROP, HttpsServer, Reply, serving
 from arm.scoring import as_azure_answers
-from mlops.score_client import ScoreClient
-from mlops.score_refused import ScoreRefused
+from azureml_scoring.client import Client, ScoreError
+from mlops.score_refused import sentence
 
 GOOD = Reply(200, {"predictions": [0, 1], "metadata": {}})
 
@@ -36,20 +36,21 @@ def server(
 class Asking:
     """A client that records its pauses in seconds."""
 
-    def __init__(self, url: str, **options: str) -> None:
+    def __init__(self, url: str, secret: str | None = None, **options: str) -> None:
         self.pauses: list[float] = []
-        self.client = ScoreClient(f"{url}/score", sleep=self.pauses.append, **options)
+        self.client = Client(f"{url}/score", secret, sleep=self.sleep, **options)
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     def score(self) -> list[object]:
         with self.client as client:
-            return client.score(
-                b"[[1], [2]]", place=lambda row: f"row {101 + row}" if row < 50 else None
-            )
+            return client.score_body(b"[[1], [2]]")
 
     def refusal(self) -> str:
-        with pytest.raises(ScoreRefused) as caught:
+        with pytest.raises(ScoreError) as caught:
             self.score()
-        message = str(caught.value)
+        message = sentence(caught.value, lambda row: f"row {101 + row}" if row < 50 else None)
         assert "\n" not in message
         return message
 
@@ -138,7 +139,7 @@ def test_what_will_not_help_is_not_tried(server: HttpsServer, status: int, hidde
 def test_a_424_of_the_platforms_own_is_not_tried_again(server: HttpsServer):
     """Without the model's status nobody knows what happened."""
     server.fail(9, Reply(424, b""), "POST", "/score")
-    assert "answered 424" in Asking(server.url).refusal()
+    assert "(424)" in Asking(server.url).refusal()
     assert len(server.requests) == 1
 
 
@@ -161,11 +162,22 @@ def test_an_error_names_its_row(server: HttpsServer):
         assert said == f"Feature age must be a number. (422 wrong_type {place or f'at {location}'})"
 
 
-def test_a_connection_that_drops_is_not_tried_again(server: HttpsServer):
-    """The model may have worked on the request."""
+def test_a_connection_that_drops_is_tried_once_more(server: HttpsServer):
+    """Scoring changes nothing, so a lost answer may be asked for again; but the request may be what
+    kills the workers, so only once."""
+    server.fail(1, DROP, "POST", "/score")
+    assert Asking(server.url).score() == [0, 1]
     server.fail(9, DROP, "POST", "/score")
     assert "can't be reached" in Asking(server.url).refusal()
-    assert len(server.requests) == 1
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_gateways_error_is_tried_once_more(server: HttpsServer, status: int):
+    """A gateway's error has no code of the service's."""
+    server.fail(9, Reply(status, b"<html>"), "POST", "/score")
+    assert f"({status})" in Asking(server.url).refusal()
+    assert len(server.requests) == 2
 
 
 def test_a_server_that_is_not_up_yet_is_waited_for():

@@ -1,0 +1,135 @@
+"""One request, tried until there is an answer or no time is left.
+
+The server is not trusted: its answer has a limit and a deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import httpx
+
+from azureml_scoring.client import json_bytes, retry
+from azureml_scoring.client.answer import HttpAnswer, UnreadableAnswer, read
+from azureml_scoring.client.authorization import Authorization
+from azureml_scoring.client.errors import NoAnswer, ScoreError, UnusableAnswer
+from azureml_scoring.client.predictions import error_of, predictions_of
+from azureml_scoring.client.retry import Again
+
+UNPACKED_FOR = (400, 415)
+"""What servers answer that do not take gzip."""
+
+
+class Exchange:
+    """Sends bodies to one URL.
+
+    headers: of every request. timeout_s: for a request with all its tries and pauses. attempts: the
+    most tries.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        url: str,
+        headers: Mapping[str, str],
+        authorization: Authorization,
+        timeout_s: float,
+        attempts: int,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._http = http
+        self._url = url
+        self._headers = headers
+        self._authorization = authorization
+        self._timeout_s = timeout_s
+        self._attempts = attempts
+        self._sleep = sleep
+        self._takes_gzip: bool | None = None  # known once a packed body was answered
+
+    async def predictions(self, body: bytes, rows: int | None) -> list[Any]:
+        """Return one prediction for each row. Raises ScoreError."""
+        answer = await self._answer(body, self._packs(body))
+        if answer.status != 200:
+            raise error_of(self._url, answer)
+        return predictions_of(self._url, answer, rows)
+
+    def _packs(self, body: bytes) -> bool:
+        return self._takes_gzip is not False and len(body) >= json_bytes.GZIP_FROM_BYTES
+
+    async def _answer(self, body: bytes, packed: bool) -> HttpAnswer:
+        """Return the last try's answer; a refused gzip is sent again unpacked."""
+        until = time.monotonic() + self._timeout_s
+        answer = await self._tries(json_bytes.pack(body) if packed else body, packed, until)
+        if packed and self._takes_gzip is None:
+            if answer.status in UNPACKED_FOR:
+                answer = await self._tries(body, False, until)
+                self._takes_gzip = False if answer.status not in UNPACKED_FOR else None
+            elif answer.status == 200:
+                self._takes_gzip = True
+        return answer
+
+    async def _tries(self, content: bytes, packed: bool, until: float) -> HttpAnswer:
+        """Try until there is an answer that stays. Raises ScoreError."""
+        again_once = True
+        for attempt in range(1, self._attempts + 1):
+            failure: ScoreError | None = None
+            headers: Mapping[str, str] = {}
+            try:
+                answer = await self._post(content, packed, until)
+                again = retry.after_status(answer.status, answer.document)
+                headers = answer.headers
+            except httpx.RequestError as error:
+                again, failure = retry.after_failure(error), self._no_answer(error)
+                cause: Exception = error
+            except TimeoutError as error:
+                again, failure, cause = Again.NEVER, self._too_late(), error
+            except UnreadableAnswer as error:
+                raise UnusableAnswer(
+                    f"{self._url} answered {error}; is it a scoring URL?"
+                ) from error
+            pause = retry.pause_s(headers, attempt)
+            worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and again_once)
+            in_time = pause <= min(retry.MAX_PAUSE_S, until - time.monotonic())
+            if not (worth and in_time and attempt < self._attempts):
+                break
+            again_once = again_once and again is not Again.ONCE
+            await self._sleep(pause)
+        if failure is not None:
+            raise failure from cause
+        return answer
+
+    async def _post(self, content: bytes, packed: bool, until: float) -> HttpAnswer:
+        """Raises httpx.RequestError, TimeoutError and UnreadableAnswer."""
+        left_s = max(0.0, until - time.monotonic())
+        headers = {
+            **self._headers,
+            **({"Content-Encoding": "gzip"} if packed else {}),
+            "x-request-timeout-ms": str(max(1, int(1000 * left_s))),
+        }
+        # httpx's own timeout starts anew with each piece that is read.
+        async with asyncio.timeout(left_s):
+            headers |= await self._authorization.headers()
+            async with self._http.stream(
+                "POST", self._url, content=content, headers=headers
+            ) as response:
+                return await read(response)
+
+    def _too_late(self) -> NoAnswer:
+        return NoAnswer(
+            f"{self._url} has not answered within {self._timeout_s:g} s; send fewer rows at once."
+        )
+
+    def _no_answer(self, error: httpx.RequestError) -> NoAnswer:
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout):
+            return self._too_late()
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return NoAnswer(
+                f"The certificate of {self._url} is not trusted; if you trust its authority, name "
+                "the authority's file in SSL_CERT_FILE."
+            )
+        return NoAnswer(
+            f"{self._url} can't be reached ({error}); check the address and that the server runs."
+        )

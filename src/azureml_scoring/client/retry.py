@@ -1,0 +1,70 @@
+"""Which failures are worth another try, and after which pause.
+
+429, 503 and a refused connection: no model has worked on the request, so it is sent again, as often
+as the attempts allow. A lost answer, and a 502 or 504 that a gateway gave: scoring changes nothing,
+so it may be repeated; but the request may be what killed the worker, and would then kill one after
+the other, so it is repeated once only. Anything else stays as it is, whoever asks.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+import time
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+import httpx
+
+MAX_PAUSE_S = 60.0
+"""Whoever is told to wait for longer gets the error at once."""
+
+
+class Again(Enum):
+    """How often the same failure is worth another try."""
+
+    NEVER = 0
+    ONCE = 1
+    WHILE_ATTEMPTS_LAST = 2
+
+
+def after_status(status: int, document: Any) -> Again:
+    """``document``: the answer's JSON; the service's own errors have a code, a gateway's none."""
+    if status in (429, 503):
+        return Again.WHILE_ATTEMPTS_LAST
+    by_gateway = status in (502, 504) and not (isinstance(document, dict) and "code" in document)
+    return Again.ONCE if by_gateway else Again.NEVER
+
+
+def after_failure(error: Exception) -> Again:
+    """``error``: what httpx raised."""
+    if _refused(error):
+        return Again.WHILE_ATTEMPTS_LAST
+    lost = httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError
+    return Again.ONCE if isinstance(error, lost) else Again.NEVER
+
+
+def pause_s(headers: Mapping[str, str], attempt: int) -> float:
+    """Return the seconds to wait: those of ``retry-after-ms`` or ``Retry-After``, or else 1, 2, 4,
+    ..."""
+    exact = headers.get("retry-after-ms", "")
+    if re.fullmatch(r"\d{1,9}", exact, re.ASCII):
+        return int(exact) / 1000
+    retry_after = headers.get("Retry-After", "")
+    if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII):
+        return float(retry_after)
+    try:
+        until = email.utils.parsedate_to_datetime(retry_after[:40])
+        return max(0.0, until.timestamp() - time.time())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 2.0 ** (attempt - 1)
+
+
+def _refused(error: BaseException | None) -> bool:
+    """True if one of the host's addresses refused the connection."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_refused, error.exceptions))
+    return error is not None and (
+        isinstance(error, ConnectionRefusedError) or _refused(error.__cause__ or error.__context__)
+    )
