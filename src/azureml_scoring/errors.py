@@ -3,8 +3,10 @@
     ScoringError                      one request fails; the service goes on
     ├── ClientError (4xx)             the request must change
     │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedCsv,
+    │   ├── 400  MalformedNpy, MalformedArrow, MalformedParquet, MalformedTensors,
     │   ├── 400  MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
+    │   ├── 406  NotAcceptable
     │   ├── 408  BodyTimeout
     │   ├── 413  PayloadTooLarge, TooManyElements, TooManyRows, TooManyFeatures
     │   ├── 415  UnsupportedContentType, UnsupportedContentEncoding
@@ -84,6 +86,22 @@ class MalformedCsv(ClientError):
     status, code = HTTPStatus.BAD_REQUEST, "malformed_csv"
 
 
+class MalformedNpy(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_npy"
+
+
+class MalformedArrow(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_arrow"
+
+
+class MalformedParquet(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_parquet"
+
+
+class MalformedTensors(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_tensors"
+
+
 class MalformedEncoding(ClientError):
     status, code = HTTPStatus.BAD_REQUEST, "malformed_encoding"
 
@@ -102,6 +120,10 @@ class MethodNotAllowed(ClientError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Allow": "POST, OPTIONS"}
+
+
+class NotAcceptable(ClientError):
+    status, code = HTTPStatus.NOT_ACCEPTABLE, "not_acceptable"
 
 
 class BodyTimeout(ClientError):
