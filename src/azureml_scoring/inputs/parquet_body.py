@@ -17,7 +17,7 @@ from azureml_scoring.inputs.arrow_table import (
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.options import NO_OPTIONS, Options
-from azureml_scoring.inputs.parquet_pages import DELTA_BYTE_ARRAY, pages
+from azureml_scoring.inputs.parquet_pages import DELTA_BYTE_ARRAY, column_pages
 from azureml_scoring.inputs.table import Table, check_size
 
 
@@ -64,7 +64,7 @@ def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
         for name in names
     ):
         raise WrongShape("A value must be a number, text, boolean or null; no list.", "")
-    _check_pages(body, metadata, [leaves[name] for name in names], limits)
+    _check_pages(body, {leaves[name] for name in names}, width, limits)
     texts = [
         name for name in names if file.schema.column(leaves[name]).physical_type == "BYTE_ARRAY"
     ]
@@ -74,25 +74,15 @@ def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
     return table_of(table.rename_columns(list(map(str, sent))), order, contract, limits)
 
 
-def _check_pages(body: bytes, metadata: Any, leaves: list[int], limits: Limits) -> None:
+def _check_pages(body: bytes, leaves: set[int], width: int, limits: Limits) -> None:
     """Raise ClientError if the pages of these columns unpack to too much."""
     unpacked = 0
-    for group in range(metadata.num_row_groups):
-        row_group = metadata.row_group(group)
-        for leaf in leaves:
-            column = row_group.column(leaf)
-            start, dictionary = column.data_page_offset, column.dictionary_page_offset
-            if dictionary and 0 < dictionary < start:
-                start = dictionary
-            end = start + column.total_compressed_size
-            if not 0 <= start <= end <= len(body):
-                raise ValueError("A column lies outside of the file.")
-            for page in pages(body, start, end):
-                unpacked += page.unpacked_bytes
-                limits.check_bytes(unpacked)
-                if DELTA_BYTE_ARRAY in page.encodings:
-                    raise WrongShape(
-                        "Texts in the encoding DELTA_BYTE_ARRAY may unpack to any size; write "
-                        "them in another, such as a dictionary.",
-                        "",
-                    )
+    for page in column_pages(body, leaves, width):
+        unpacked += page.unpacked_bytes
+        limits.check_bytes(unpacked)
+        if DELTA_BYTE_ARRAY in page.encodings:
+            raise WrongShape(
+                "Texts in the encoding DELTA_BYTE_ARRAY may unpack to any size; write them in "
+                "another, such as a dictionary.",
+                "",
+            )
