@@ -18,7 +18,7 @@ import orjson
 from azureml_scoring.errors import UnsupportedContentType, WrongType
 from azureml_scoring.inputs.arrays import values_of
 from azureml_scoring.inputs.column import described
-from azureml_scoring.inputs.column_order import absent_columns, column_names, order_by_name
+from azureml_scoring.inputs.column_order import absent_columns, order_by_name
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import DATETIME, Feature
 from azureml_scoring.inputs.limits import Limits
@@ -51,7 +51,7 @@ def wanted_columns(names: Sequence[str], contract: Contract) -> list[int]:
 def check_type(kind: Any, feature: Feature, place: int) -> None:
     """Raise WrongType if a column of this type can't hold the values of a feature. ``place``: of
     the column, as sent."""
-    import pyarrow.types as types
+    from pyarrow import types
 
     if types.is_dictionary(kind):
         kind = kind.value_type
@@ -90,7 +90,7 @@ def _values(column: Any, place: int, limits: Limits) -> list[Any]:
 def _chunk(array: Any, location: Location, limits: Limits) -> list[Any]:
     """Return the values of an array of a type that ``check_type`` takes."""
     import pyarrow as pa
-    import pyarrow.types as types
+    from pyarrow import types
 
     kind = array.type
     if types.is_dictionary(kind):
@@ -120,14 +120,17 @@ def _chunk(array: Any, location: Location, limits: Limits) -> list[Any]:
 
 def _boxed(array: Any) -> list[Any]:
     """Return whole numbers, booleans or texts, and None for null."""
+    from pyarrow import types
+
     if not array.null_count or _is_text(array.type):
         return list(array.to_numpy(zero_copy_only=False).tolist())
-    values = array.fill_null(False).to_numpy(zero_copy_only=False).astype(object)
+    zero = False if types.is_boolean(array.type) else 0
+    values = array.fill_null(zero).to_numpy(zero_copy_only=False).astype(object)
     values[array.is_null().to_numpy(zero_copy_only=False)] = None
     return list(values.tolist())
 
 
 def _is_text(kind: Any) -> bool:
-    import pyarrow.types as types
+    from pyarrow import types
 
     return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))

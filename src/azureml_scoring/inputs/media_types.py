@@ -1,4 +1,4 @@
-"""The media types of request bodies and answers."""
+"""The media types of request bodies."""
 
 import codecs
 
@@ -13,9 +13,7 @@ TENSORS = "Open Inference Protocol"
 BINARY_TENSORS = "Open Inference Protocol, with binary tensors"
 """Its JSON, and binary tensors behind it; see ``binary_tensors.framed``."""
 
-NEED_PYARROW = (PARQUET, ARROW, ARROW_FILE)
-
-BODIES = (JSON, CSV, NPY, *NEED_PYARROW)
+BODIES = (JSON, CSV, NPY, PARQUET, ARROW, ARROW_FILE)
 """What ``/score`` takes."""
 
 BOM = codecs.BOM_UTF8

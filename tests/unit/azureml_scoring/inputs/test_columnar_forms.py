@@ -181,7 +181,7 @@ def test_a_text_that_stands_in_many_rows_is_kept_once():
     [
         (pa.array([1, None], pa.int8()), Feature("x", "int64", missing=True), [1, None]),
         (pa.array([1.5, np.nan]), Feature("x", missing=True), [1.5, None]),
-        (pa.array([0.1, 0.2], pa.float32()), Feature("x", "float32"), np.float32([0.1, 0.2]).tolist()),
+        (pa.array([0.1], pa.float32()), Feature("x", "float32"), [float(np.float32(0.1))]),
         (pa.array([decimal.Decimal("1.10"), None]), Feature("x", missing=True), [1.1, None]),
         (pa.array([decimal.Decimal(2**60 + 1)]), Feature("x", "int64"), [2**60 + 1]),
         (pa.array(["a", "b"], pa.large_string()), Feature("x", "str"), ["a", "b"]),
