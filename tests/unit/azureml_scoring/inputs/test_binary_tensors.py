@@ -70,6 +70,7 @@ def test_columns_may_be_binary_or_not():
 
 
 ONE = one("str")
+PAIR = tensor([1, 2], "FP64", 16)
 INFINITE, WITH_NAN = struct.pack("<2d", 1, float("inf")), struct.pack("<2d", 1, float("nan"))
 
 
