@@ -8,9 +8,10 @@ are their values.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -82,9 +83,12 @@ def _values(column: Any, place: int, limits: Limits) -> list[Any]:
     """Return the values of a chunked array."""
     values: list[Any] = []
     for chunk in column.chunks:
-        start = len(values)
-        values += _chunk(chunk, lambda row, start=start: f"/{start + row}/{place}", limits)
+        values += _chunk(chunk, functools.partial(_pointer, len(values), place), limits)
     return values
+
+
+def _pointer(start: int, place: int, row: int) -> str:
+    return f"/{start + row}/{place}"
 
 
 def _chunk(array: Any, location: Location, limits: Limits) -> list[Any]:
@@ -105,7 +109,7 @@ def _chunk(array: Any, location: Location, limits: Limits) -> list[Any]:
         return list(orjson.loads(f"[{','.join(['null' if d is None else d for d in digits])}]"))
     if types.is_date(kind) or types.is_timestamp(kind):
         moments = array.to_numpy(zero_copy_only=False)
-        zone = "UTC" if types.is_timestamp(kind) and kind.tz else "naive"
+        zone: Literal["UTC", "naive"] = "UTC" if types.is_timestamp(kind) and kind.tz else "naive"
         texts = np.datetime_as_string(moments, timezone=zone).astype(object)
         texts[np.isnat(moments)] = None
         return list(texts.tolist())
