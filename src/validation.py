@@ -11,13 +11,31 @@ from typing import Any
 import numpy as np
 
 from azureml_scoring.errors import UnknownForm, WrongShape
-from azureml_scoring.inputs import csv_body, parameter, payload, tensors
+from azureml_scoring.inputs import (
+    arrow_body,
+    binary_tensors,
+    csv_body,
+    npy_body,
+    parameter,
+    parquet_body,
+    payload,
+    tensors,
+)
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.column import BrokenRule
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.forms import forms
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import CSV, JSON, TENSORS
+from azureml_scoring.inputs.media_types import (
+    ARROW,
+    ARROW_FILE,
+    BINARY_TENSORS,
+    CSV,
+    JSON,
+    NPY,
+    PARQUET,
+    TENSORS,
+)
 from azureml_scoring.inputs.numeric_body import numbers
 from azureml_scoring.inputs.options import Options, method_of
 from azureml_scoring.inputs.table import Table
@@ -25,7 +43,12 @@ from azureml_scoring.inputs.table import Table
 PARSERS: dict[str, Callable[[bytes, Contract, Limits], tuple[Table, Options]]] = {
     JSON: payload.parse,
     CSV: csv_body.parse,
+    NPY: npy_body.parse,
+    PARQUET: parquet_body.parse,
+    ARROW: arrow_body.parse,
+    ARROW_FILE: arrow_body.parse,
     TENSORS: tensors.parse,
+    BINARY_TENSORS: binary_tensors.parse,
 }
 """By the body's media type."""
 
@@ -43,7 +66,7 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
     try:
         table, options = PARSERS[media_type](body, contract, limits)
     except (UnknownForm, WrongShape) as error:
-        if media_type == TENSORS:
+        if media_type in (TENSORS, BINARY_TENSORS):
             raise
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
     method = method_of(contract, options.method, options.method_pointer)

@@ -3,6 +3,7 @@
     ScoringError                      one request fails; the service goes on
     ├── ClientError (4xx)             the request must change
     │   ├── 400  EmptyBody, IncompleteBody, MalformedHead, MalformedJson, MalformedCsv,
+    │   ├── 400  MalformedNpy, MalformedArrow, MalformedParquet, MalformedTensors,
     │   ├── 400  MalformedEncoding, TooDeep, UnknownForm
     │   ├── 405  MethodNotAllowed
     │   ├── 408  BodyTimeout
@@ -82,6 +83,22 @@ class MalformedJson(ClientError):
 
 class MalformedCsv(ClientError):
     status, code = HTTPStatus.BAD_REQUEST, "malformed_csv"
+
+
+class MalformedNpy(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_npy"
+
+
+class MalformedArrow(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_arrow"
+
+
+class MalformedParquet(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_parquet"
+
+
+class MalformedTensors(ClientError):
+    status, code = HTTPStatus.BAD_REQUEST, "malformed_tensors"
 
 
 class MalformedEncoding(ClientError):

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import columnar_forms
 import support
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.media_types import CSV, JSON
@@ -72,6 +74,27 @@ def test_the_table_of_requests_is_true(
         assert set(answer) == {"predictions", "metadata"}
     else:
         assert (answer["code"], answer["location"] or "") == (code, location)
+
+
+def binary_forms() -> dict[str, tuple[bytes, str]]:
+    sent = columnar_forms.table([*support.NAMES, "id"], [[*support.ROW, "x"]])
+    return {form: make(sent) for form, make in columnar_forms.FORMS.items()} | {
+        "npy": columnar_forms.as_npy(np.array([support.ROW]))
+    }
+
+
+def test_binary_forms_get_the_answers_of_json(demo: Server):
+    """Each media type of the page, and a damaged body of each is refused as such."""
+    listed = set(re.findall(r"`(application/(?:vnd\.apache|x-npy)[\w.]*)`", PAGE))
+    expected = demo.score({"data": [support.ROW]}).json()["predictions"]
+    for form, (body, media_type) in binary_forms().items():
+        headers = {"Content-Type": media_type}
+        response = demo.client.post("/score", content=body, headers=headers)
+        assert response.json()["predictions"] == expected, form
+        response = demo.client.post("/score", content=body[: len(body) // 2], headers=headers)
+        assert response.json()["code"].startswith("malformed_"), form
+        listed.discard(media_type)
+    assert not listed
 
 
 def test_an_answer_is_complete_and_fresh(demo: Server):

@@ -1,4 +1,4 @@
-"""Reads the body of a WSGI request within limits, and checks that its headers say JSON or CSV."""
+"""Reads the body of a WSGI request within limits, and checks what its headers say that it is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from azureml_scoring.errors import (
 from azureml_scoring.http.body_buffer import BodyBuffer
 from azureml_scoring.http.head import content_length
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import CSV, JSON
+from azureml_scoring.inputs.media_types import BODIES, JSON
 
 Environ = Mapping[str, Any]
 
@@ -108,17 +108,18 @@ def too_slow(timeout_s: float) -> BodyTimeout:
 
 
 def media_type(content_type: str | None) -> str:
-    """Return CSV if the header says so, else JSON: every other type is refused when the body is
-    read."""
-    return CSV if content_type != JSON and _media_type(content_type or "")[0] == CSV else JSON
+    """Return one of ``BODIES``, JSON for every other: that is refused when the body is read."""
+    kind = JSON if content_type == JSON else _media_type(content_type or "")[0]
+    return kind if kind in BODIES else JSON
 
 
 def _check_content_type(value: str | None) -> None:
     kind, charsets = _media_type(value or "")
-    if not (kind in (JSON, CSV) or (kind.startswith("application/") and kind.endswith("+json"))):
+    if not (kind in BODIES or (kind.startswith("application/") and kind.endswith("+json"))):
         raise UnsupportedContentType(
             "Set the header Content-Type: application/json (curl: -H 'Content-Type: "
-            "application/json'), or text/csv for a CSV."
+            "application/json'), or one of text/csv, application/x-npy, "
+            "application/vnd.apache.parquet and application/vnd.apache.arrow.stream."
         )
     if not charsets.issubset(UTF_8_NAMES):
         raise UnsupportedContentType(

@@ -1,5 +1,5 @@
 """The Open Inference Protocol (V2), and TensorFlow Serving's (V1) as KServe's older clients speak
-it: JSON, through Flask.
+it, through Flask: JSON, or JSON with binary tensors behind it.
 
 Each request is one of the service's, with the same admission, limits, cache and log line. Only the
 answer is written differently, and errors have the protocol's shape.
@@ -7,6 +7,7 @@ answer is written differently, and errors have the protocol's shape.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -14,19 +15,26 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from azureml_scoring.errors import UnsupportedContentType
+from azureml_scoring.errors import MalformedTensors
 from azureml_scoring.http.body_reader import Environ
+from azureml_scoring.http.output_tensors import output_tensor, wants_binary, with_binary
 from azureml_scoring.http.request_reader import RequestReader
 from azureml_scoring.http.wanted import BEGAN, wanted_for_s
+from azureml_scoring.inputs.binary_tensors import framed, head_of
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import CATEGORY, Feature
-from azureml_scoring.inputs.media_types import BOM, JSON, TENSORS
+from azureml_scoring.inputs.media_types import BINARY_TENSORS, BOM, JSON, TENSORS
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import Answer
 from azureml_scoring.service import Service
 from azureml_scoring.signals.health import Probe
 
 BINARY_HEADER = "HTTP_INFERENCE_HEADER_CONTENT_LENGTH"
+"""The key in an environ of the header that says where the JSON ends."""
+
+EXTENSION = "binary_tensor_data"
+
+LENGTH = re.compile(r"0{0,9}[1-9][0-9]{0,9}", re.ASCII)
 
 DATATYPES = {"bool": "BOOL", "float16": "FP16", "float32": "FP32", "float64": "FP64"} | {
     f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)
@@ -82,7 +90,7 @@ class OpenInference:
     def _server(self, environ: Environ) -> Answer:
         model = self._source.loaded
         version = model.version if model else ""
-        return _json({"name": "azureml-scoring", "version": version, "extensions": []})
+        return _json({"name": "azureml-scoring", "version": version, "extensions": [EXTENSION]})
 
     def _live(self, environ: Environ) -> Answer:
         _, status = self._health.liveness()
@@ -119,49 +127,59 @@ class OpenInference:
         """Score tensors; the output is named after the method."""
         if unknown := self._unknown(name, version):
             return unknown
-        if BINARY_HEADER in environ:
-            error = UnsupportedContentType(
-                "Send tensors as JSON (tritonclient: binary_data=False); there is no binary "
-                "extension."
+        json_bytes = environ.get(BINARY_HEADER)
+        if json_bytes is not None and not LENGTH.fullmatch(json_bytes):
+            error = MalformedTensors(
+                "Inference-Header-Content-Length must be the number of bytes of the JSON, which "
+                "names the inputs."
             )
             return _error(error.message, int(error.status))
-        answer, sent = self._score(environ, TENSORS)
+        answer, head = self._score(environ, TENSORS, json_bytes and int(json_bytes))
         if answer.status != HTTPStatus.OK:
             return _restated(answer)
-        document, request = orjson.loads(answer.body), orjson.loads(sent)
+        document, request = orjson.loads(answer.body), orjson.loads(head)
         outputs = request.get("outputs") or [{}]
         model: Any = self._source.loaded
         method = outputs[0].get("name") or model.contract.methods[0]
+        output = output_tensor(method, document["predictions"])
         body = {
             "model_name": document["metadata"]["model_name"],
             "model_version": document["metadata"]["model_version"],
-            "outputs": [_output(method, document["predictions"])],
-        }
-        return _json(body | ({"id": request["id"]} if "id" in request else {}))
+            "outputs": [output],
+        } | ({"id": request["id"]} if "id" in request else {})
+        return with_binary(body) if wants_binary(request, outputs[0]) else _json(body)
 
     def _predict(self, environ: Environ, name: str) -> Answer:
         """Score ``{"instances": ...}``."""
         if unknown := self._unknown(name, None):
             return unknown
-        answer, _ = self._score(environ, JSON)
+        answer, _ = self._score(environ, JSON, None)
         if answer.status != HTTPStatus.OK:
             return _restated(answer)
         return _json({"predictions": orjson.loads(answer.body)["predictions"]})
 
-    def _score(self, environ: Environ, media_type: str) -> tuple[Answer, bytes]:
-        """Return the service's answer, and the body."""
-        environ = {**environ, "CONTENT_TYPE": environ.get("CONTENT_TYPE") or JSON}
+    def _score(
+        self, environ: Environ, media_type: str, json_bytes: int | None
+    ) -> tuple[Answer, bytes]:
+        """Return the service's answer, and the JSON of the body. ``json_bytes``: its length, if
+        binary tensors may follow."""
+        kind = JSON if json_bytes is not None else environ.get("CONTENT_TYPE") or JSON
+        environ = {**environ, "CONTENT_TYPE": kind}
         due = self._service.admission.due(environ.get(BEGAN), wanted_for_s(environ))
         request = self._reader(environ, due)
-        sent = b""
+        head = b""
 
         def read() -> bytes:
-            nonlocal sent
-            sent = request.read()
-            return sent
+            nonlocal head
+            body = head = request.read()
+            if json_bytes is not None:
+                body = framed(json_bytes, body)
+                head = head_of(body)
+            return body
 
-        answer = self._service.score(request._replace(read=read, media_type=media_type), due)
-        return answer, sent.removeprefix(BOM)
+        kind = media_type if json_bytes is None else BINARY_TENSORS
+        answer = self._service.score(request._replace(read=read, media_type=kind), due)
+        return answer, head.removeprefix(BOM)
 
     def _unknown(self, name: str, version: str | None) -> Answer | None:
         """Return the answer for a model or a version that is not here, or None."""
@@ -198,20 +216,6 @@ def _datatype(feature: Feature) -> str:
     if dtype == CATEGORY and feature.categories:
         dtype = np.asarray(feature.categories).dtype.name
     return DATATYPES.get(dtype, "BYTES")
-
-
-def _output(name: str, predictions: list[Any]) -> dict[str, Any]:
-    """Return predictions as a tensor, row by row; answers that are none become texts of JSON."""
-    shape, data = [len(predictions)], predictions
-    while data and all(isinstance(part, list) for part in data) and len({*map(len, data)}) == 1:
-        shape.append(len(data[0]))
-        data = [value for part in data for value in part]
-    types = set(map(type, data)) - {type(None)}
-    for accepted, datatype in (({bool}, "BOOL"), ({int}, "INT64"), ({int, float}, "FP64")):
-        if types <= accepted and (datatype == "FP64" or None not in data):
-            return {"name": name, "datatype": datatype, "shape": shape, "data": data}
-    texts = [value if isinstance(value, str) else orjson.dumps(value).decode() for value in data]
-    return {"name": name, "datatype": "BYTES", "shape": shape, "data": texts}
 
 
 def _restated(answer: Answer) -> Answer:

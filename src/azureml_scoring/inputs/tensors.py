@@ -30,7 +30,11 @@ DATATYPES = {
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError, whose location is in the request."""
-    document = read_json(body, limits)
+    return read(read_json(body, limits), contract, limits)
+
+
+def read(document: Any, contract: Contract, limits: Limits) -> tuple[Table, Options]:
+    """Read a request's document. Raises ClientError."""
     if not isinstance(document, dict) or not document.keys() <= REQUEST_KEYS:
         raise UnknownForm("The request must be an object with inputs, and maybe id, outputs.", "")
     tensors = _objects(document, INPUTS)
@@ -68,7 +72,7 @@ def _method(document: Mapping[str, Any]) -> Any:
 
 def _rows(tensor: Mapping[str, Any], place: str) -> list[list[Any]]:
     """Return the rows of a tensor of two dimensions. Raises ClientError."""
-    shape, data = _checked(tensor, place)
+    shape, data = checked(tensor, place)
     if len(shape) != 2:
         raise WrongShape("The only input must have the shape [rows, columns].", f"{place}/shape")
     rows, width = shape
@@ -84,7 +88,7 @@ def _rows(tensor: Mapping[str, Any], place: str) -> list[list[Any]]:
 def _column(tensor: Mapping[str, Any], index: int) -> list[Any]:
     """Return the values of a tensor that is one column. Raises ClientError."""
     place = f"/inputs/{index}"
-    shape, data = _checked(tensor, place)
+    shape, data = checked(tensor, place)
     if shape[1:] not in ([], [1]):
         raise WrongShape("An input for a column must have the shape [rows].", f"{place}/shape")
     if data and all(isinstance(value, list) and len(value) == 1 for value in data):
@@ -93,7 +97,7 @@ def _column(tensor: Mapping[str, Any], index: int) -> list[Any]:
     return data
 
 
-def _checked(tensor: Mapping[str, Any], place: str) -> tuple[list[int], list[Any]]:
+def checked(tensor: Mapping[str, Any], place: str) -> tuple[list[int], list[Any]]:
     """Return shape and data. Raises UnknownForm."""
     shape, data = tensor.get("shape"), tensor.get("data")
     if not tensor.keys() <= INPUT_KEYS or not isinstance(tensor.get("name"), str):

@@ -1,6 +1,7 @@
 """The open protocol's answers, from a service whose model is a function."""
 
 import io
+import struct
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ def ask(
     predict: Any = None,
     *,
     ready: bool = True,
+    tail: bytes = b"",
     features: tuple[Feature, ...] = (Feature("a"),),
     **more: Any,
 ) -> tuple[int, Any]:
@@ -36,11 +38,15 @@ def ask(
     reader = RequestReader(BodyReader(Limits(), BodyBudget(10**6)))
     protocol = OpenInference(service(source=source), reader, source, health)
     (answer,) = [answer for name, _, _, answer in protocol.routes if name == route]
-    body = b"" if document is None else orjson.dumps(document)
+    body = b"" if document is None else orjson.dumps(document) + tail
     environ = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(body)}
     environ |= {key: more.pop(key) for key in [*more] if key.isupper()}
     got = answer(environ, **more)
-    return got.status, orjson.loads(got.body)
+    length = got.headers.get("Inference-Header-Content-Length")
+    if length is None:
+        return got.status, orjson.loads(got.body)
+    assert got.content_type == "application/octet-stream"
+    return got.status, (orjson.loads(got.body[: int(length)]), got.body[int(length) :])
 
 
 def test_tensors_are_answered_by_a_tensor_that_is_named_after_the_method():
@@ -52,6 +58,56 @@ def test_tensors_are_answered_by_a_tensor_that_is_named_after_the_method():
         "id": "7", "model_name": "m", "model_version": "v1.2.3", "outputs": [output],
     }  # fmt: skip
     assert ask("v2_infer_version", ROWS, name="m", version="v1.2.3")[0] == 200
+
+
+def binary(raw: bytes, output: object = None, **parameters: object) -> dict[str, Any]:
+    """What tritonclient sends for one binary input."""
+    tensor = {"name": "a", "shape": [2, 1], "datatype": "FP64"}
+    size = {"parameters": {"binary_data_size": len(raw)}}
+    head: dict[str, Any] = {"inputs": [tensor | size], "parameters": parameters}
+    if output is not None:
+        head["outputs"] = [output]
+    length = str(len(orjson.dumps(head)))
+    return {"document": head, "tail": raw, "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": length}
+
+
+RAW = struct.pack("<2d", 1.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("output", "parameters", "is_binary"),
+    [
+        (None, {}, False),
+        (None, {"binary_data_output": True}, True),
+        ({"name": "predict", "parameters": {"binary_data": True}}, {}, True),
+        (
+            {"name": "predict", "parameters": {"binary_data": False}},
+            {"binary_data_output": True},
+            False,
+        ),
+    ],
+)
+def test_tensors_may_be_bytes_behind_the_json(output: Any, parameters: Any, is_binary: bool):
+    """In the request, in the answer, or in both, as tritonclient sends and asks for them."""
+    sent = binary(RAW, output, **parameters)
+    status, answer = ask("v2_infer", name="m", CONTENT_TYPE="application/octet-stream", **sent)
+    assert status == 200
+    if is_binary:
+        answer, raw = answer
+        assert raw == RAW
+        assert answer["outputs"][0]["parameters"] == {"binary_data_size": 16}
+    else:
+        assert answer["outputs"][0]["data"] == [1.5, 2.5]
+
+
+def test_binary_answers_hold_texts_behind_their_lengths():
+    """And missing numbers as NaN."""
+    asked = ROWS | {"parameters": {"binary_data_output": True}}
+    assert ask("v2_infer", asked, lambda batch: ["x", "é"], name="m")[1][1] == (
+        b"\1\0\0\0x\2\0\0\0\xc3\xa9"
+    )
+    _, (_, raw) = ask("v2_infer", asked, lambda batch: [True, False], name="m")
+    assert raw == b"\1\0"
 
 
 @pytest.mark.parametrize(
@@ -90,12 +146,14 @@ def test_the_older_protocol_answers_predictions_alone():
         ("v1_predict", {"instances": [["x"]]}, {"name": "m"}, 422, "must be a number"),
         ("v2_infer", {"inputs": []}, {"name": "m"}, 400, "at least one input"),
         ("v2_infer", None, {"name": "m"}, 400, "empty"),
+        ("v2_infer", ROWS, {"name": "m", "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": "x"}, 400, "JSON"),
+        ("v2_infer", ROWS, {"name": "m", "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": "0"}, 400, "JSON"),
         (
             "v2_infer",
             ROWS,
-            {"name": "m", "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": "9"},
-            415,
-            "binary_data=False",
+            {"name": "m", "HTTP_INFERENCE_HEADER_CONTENT_LENGTH": "9" * 9},
+            400,
+            "more than",
         ),
     ],
 )
@@ -133,7 +191,7 @@ def test_health_and_metadata_are_told():
     assert ask("v2_ready", ready=False) == (503, {"ready": False})
     assert ask("v2_model_ready", name="m") == (200, {"name": "m", "ready": True})
     assert ask("v2_model_ready", name="x")[0] == 404
-    assert ask("v2")[1]["extensions"] == []
+    assert ask("v2")[1]["extensions"] == ["binary_tensor_data"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Parses a stream or a file of Arrow IPC into a table.
+
+https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azureml_scoring.errors import EmptyBody, MalformedArrow
+from azureml_scoring.inputs.arrow_bounds import Sizes, sizes_of
+from azureml_scoring.inputs.arrow_table import (
+    check_type,
+    require_pyarrow,
+    table_of,
+    wanted_columns,
+)
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.options import NO_OPTIONS, Options
+from azureml_scoring.inputs.table import Table, check_size
+
+FILE_MAGIC = b"ARROW1\0\0"
+"""Begins a file; behind it stands a stream."""
+
+
+def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
+    """Parse and check a body. Raises ClientError, whose location is ``/row/column``."""
+    require_pyarrow()
+    import pyarrow as pa
+
+    limits.check_bytes(len(body))
+    if not body:
+        raise EmptyBody("Request body is empty or None", "")
+    buffer = pa.py_buffer(body.removeprefix(FILE_MAGIC))
+    try:
+        return _table(buffer, contract, limits), NO_OPTIONS
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise MalformedArrow("The body is no valid Arrow IPC stream or file.", "") from error
+
+
+def _table(buffer: Any, contract: Contract, limits: Limits) -> Table:
+    import pyarrow as pa
+
+    total = Sizes(0, 0)
+    for message in pa.ipc.MessageReader.open_stream(buffer):
+        sizes = sizes_of(message)
+        total = Sizes(total.rows + sizes.rows, total.unpacked_bytes + sizes.unpacked_bytes)
+        limits.check_bytes(total.unpacked_bytes)
+    schema = pa.ipc.read_schema(buffer)
+    width = len(schema.names)
+    check_size(total.rows * width, total.rows, width, "", limits)
+    order = wanted_columns(schema.names, contract)
+    for place, feature in zip(order, contract.features, strict=True):
+        if place >= 0:
+            check_type(schema.field(place).type, feature, place)
+    sent = sorted({place for place in order if place >= 0})
+    options = pa.ipc.IpcReadOptions(included_fields=sent, use_threads=False)
+    table = pa.ipc.open_stream(buffer, options=options).read_all()
+    table.validate(full=True)
+    return table_of(table.rename_columns(list(map(str, sent))), order, contract, limits)
