@@ -60,7 +60,7 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
             parsed = numbers(body, len(contract.features), limits)
             if parsed and (cast := contract.number_columns.cast(parsed[0])) is not None:
                 params = parameter.defaults(contract.parameters)
-                return Batch(cast, method_of(contract, parsed[1]), params)
+                return Batch(cast, method_of(contract.methods, parsed[1]), params)
         if (X := contract.row_plans.read(body, limits)) is not None:
             return Batch(X, contract.methods[0], parameter.defaults(contract.parameters))
     try:
@@ -69,7 +69,7 @@ def validate(body: bytes, contract: Contract, limits: Limits, media_type: str = 
         if media_type in (TENSORS, BINARY_TENSORS):
             raise
         raise type(error)(f"{error.message} {forms(contract)}", error.location) from None
-    method = method_of(contract, options.method, options.method_pointer)
+    method = method_of(contract.methods, options.method, options.method_pointer)
     params = parameter.read(options.params, contract.parameters, options.params_pointer)
     matrix = _number_matrix(table, contract) if contract.numeric else None
     return Batch(_matrix(table, contract) if matrix is None else matrix, method, params)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azureml_scoring.errors import WrongFeatures
+from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.forms import forms
-
-if TYPE_CHECKING:
-    from azureml_scoring.inputs.contract import Contract
 
 MAX_NAMED_COLUMNS = 10
 """How many missing columns an error names."""

@@ -77,7 +77,8 @@ class Contract:
     @cached_property
     def row_plans(self) -> RowPlans:
         """The reader of small bodies of rows."""
-        return RowPlans(self)
+        names = self.names or tuple(map(str, range(len(self.features))))
+        return RowPlans(names, self.columns, self.dtype)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import orjson
 
+from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import BOOLEAN, TEXT, Feature
-
-if TYPE_CHECKING:
-    from azureml_scoring.inputs.contract import Contract
 
 MAX_SHOWN_COLUMNS = 3
 """Further columns are shown as an ellipsis."""

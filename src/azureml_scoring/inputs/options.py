@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from azureml_scoring.errors import UnknownForm, UnknownMethod
-
-if TYPE_CHECKING:
-    from azureml_scoring.inputs.contract import Contract
 
 PARAMS, GLOBAL_PARAMETERS = "params", "GlobalParameters"
 """The keys of the parameters, as MLflow and as Azure ML's AutoML call them."""
@@ -49,11 +46,13 @@ class Options(NamedTuple):
 NO_OPTIONS = Options()
 
 
-def method_of(contract: Contract, method: Any, pointer: str = METHOD_POINTER) -> str:
-    """Return the method that the model is called by. Raises UnknownMethod. ``method``: as sent, or
-    None; ``pointer``: to it."""
+def method_of(methods: Sequence[str], method: Any, pointer: str = METHOD_POINTER) -> str:
+    """Return the method that the model is called by. Raises UnknownMethod.
+
+    ``methods``: the model's; ``method``: as sent, or None; ``pointer``: to it.
+    """
     if method is None:
-        return contract.methods[0]
-    if method not in contract.methods:
-        raise UnknownMethod(f"The model has the methods {', '.join(contract.methods)}.", pointer)
+        return methods[0]
+    if method not in methods:
+        raise UnknownMethod(f"The model has the methods {', '.join(methods)}.", pointer)
     return str(method)

@@ -8,22 +8,17 @@ wrong. A test holds the two parsers to the same values, to the last bit.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
 
-from azureml_scoring.errors import ClientError
 from azureml_scoring.inputs.batch import InputRow
-from azureml_scoring.inputs.column import BrokenRule
-from azureml_scoring.inputs.column_order import order_by_name
+from azureml_scoring.inputs.column import BrokenRule, Column
 from azureml_scoring.inputs.envelopes import ENVELOPES, SPLIT_KEYS
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.table import SCALAR_TYPES
-
-if TYPE_CHECKING:
-    from azureml_scoring.inputs.contract import Contract
 
 SMALL_BODY_BYTES = 4_096
 """For more rows it is quicker to read each column as a whole."""
@@ -59,8 +54,13 @@ class Sent(NamedTuple):
 class RowPlans:
     """``read(body, limits)`` -> the array of a batch, or None."""
 
-    def __init__(self, contract: Contract) -> None:
-        self._contract = contract
+    def __init__(
+        self, names: Sequence[str], columns: Sequence[Column], dtype: np.dtype[Any]
+    ) -> None:
+        """``names``: of the columns, by which records and split rows call them."""
+        self._names = names
+        self._columns = columns
+        self._dtype = dtype
         self._plan = functools.lru_cache(MAX_PLANS)(self._make_plan)
 
     def read(self, body: bytes, limits: Limits) -> np.ndarray | None:
@@ -92,26 +92,24 @@ class RowPlans:
         # A key that was sent twice is lost in parsing, but its quotes are still there.
         if body.count(b'"') != 2 * texts:
             return None
-        return np.array(rows, self._contract.dtype)
+        return np.array(rows, self._dtype)
 
     def _make_plan(self, columns: Columns, types: tuple[type, ...]) -> Plan | None:
         """Return the plan for rows of these columns and types; None if they break the contract."""
-        contract = self._contract
-        order = list(range(len(contract.features)))
+        order = list(range(len(self._names)))
         if columns is not None:
-            try:
-                order = order_by_name(columns, contract, "")
-            except ClientError:
+            places = {name: place for place, name in enumerate(columns)}
+            if len(places) != len(columns) or not places.keys() >= {*self._names}:
                 return None
-        if len(types) != len(order if columns is None else columns):
+            order = [places[name] for name in self._names]
+        width = len(order if columns is None else columns)
+        if len(types) != width or not SCALAR_TYPES.issuperset(types):
             return None
-        if not SCALAR_TYPES.issuperset(types):
-            return None
-        readers = [
-            column.reader(types[place])
-            for column, place in zip(contract.columns, order, strict=True)
+        cells = [
+            (place, column.reader(types[place]))
+            for place, column in zip(order, self._columns, strict=True)
         ]
-        return Plan(list(zip(order, readers, strict=True)), types.count(str))
+        return Plan(cells, types.count(str))
 
 
 def _sent(document: Any) -> Sent | None:
