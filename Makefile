@@ -145,8 +145,8 @@ bench-cache: $(TESTING) ## what the response cache costs and brings: the tables 
 bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
 	@$(BIN)/python benchmarks/graph.py
 
-bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk)
-	@$(BIN)/python benchmarks/deployed.py
+bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk): docs/benchmarks.md
+	@$(BIN)/python benchmarks/deployed.py --write-docs
 
 bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
 	@$(BIN)/python benchmarks/mixed.py

@@ -11,13 +11,14 @@ import argparse
 import contextlib
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 
 import pandas as pd
 from deployed_models import MODELS, DeployedModel, Packaged, body, packaged
 from environments import check_wrk, install
 from load import Figures, closed_loop
-from report import table
+from report import DEPLOYED, machine, table, write_section
 from servers import SERVERS, UVICORN, Running, Server, Unusable, predictions_in, running
 from targets import P99, RATE
 
@@ -51,7 +52,7 @@ def main() -> None:
         install(BY_HAND)
     except Unusable as error:
         sys.exit(str(error))
-    rows = []
+    rows, started = [], time.monotonic()
     for name in options.models:
         print(f"{name}: fitting and packaging", file=sys.stderr, flush=True)
         model = MODELS[name]
@@ -62,6 +63,8 @@ def main() -> None:
             rows.append([model.title, str(model.rows), f"not measured: {error}"])
         print(table(HEADER, rows[-1:]), file=sys.stderr, flush=True)
     print(table(HEADER, rows))
+    if options.write_docs:
+        write_section(DEPLOYED, section(rows, time.monotonic() - started))
 
 
 def parse() -> argparse.Namespace:
@@ -75,7 +78,24 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--turns", type=int, default=4, help="Take this many turns after each start."
     )
+    parser.add_argument(
+        "--write-docs", action="store_true", help="Write the section of docs/benchmarks.md."
+    )
     return parser.parse_args()
+
+
+def section(rows: list[list[str]], seconds: float) -> str:
+    return f"""{DEPLOYED}
+
+`make bench-models` writes this section. Each model is served by the guide's script under
+azmlinfsrv, by a FastAPI service written by hand around ONNX Runtime or the booster's own predictor,
+and by us: one worker, no cache, {CONNECTIONS} connections. All three run together and are loaded
+for a second each in turns; figures are medians. The guide's script gets texts as a list. Neither
+we nor the guide's script answered a row otherwise than the estimator.
+{machine()}; {seconds / 60:.0f} minutes.
+
+{table(HEADER, rows)}
+"""
 
 
 def turns(made: Packaged, starts: int, each: int) -> Iterator[Turn]:

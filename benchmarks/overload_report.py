@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from overload_cells import Cell
 from overload_models import MODELS, OURS, OVERLOAD_SERVERS
 from overload_targets import TARGETS, Results, least_goodput, most_refusal_ms, our_cells, probes_p99
-from report import DOCS, OVERLOAD, machine, table, with_section
+from report import DOCS, OVERLOAD, machine, table, write_section
 
 from mlops.load import goodput_picture
 from mlops.svg import picture
@@ -52,8 +52,7 @@ def _generator_cpu(results: Results) -> float:
 
 def write(results: Results) -> None:
     """Write the section and its picture."""
-    page = DOCS / "benchmarks.md"
-    page.write_text(with_section(page.read_text(), OVERLOAD, section(results)))
+    write_section(OVERLOAD, section(results))
     (DOCS / PICTURE).write_bytes(draw(results))
 
 

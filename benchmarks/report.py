@@ -16,8 +16,8 @@ from models import FOREST, LOGISTIC, TITLES, WIDTHS
 
 Results = dict[str, Figures]
 DOCS = REPOSITORY / "docs"
-OVERLOAD = "## Overload"
-"""Heading of the section that overload.py writes."""
+OVERLOAD, DEPLOYED = "## Overload", "## Models as people deploy them"
+"""Headings of the sections that overload.py and deployed.py write."""
 
 REFERENCE = "fastapi-onnx"
 CONNECTIONS = [(1, connections) for connections in (1, 4, 16, 64)]
@@ -70,8 +70,10 @@ def write(text: str, results: Results) -> None:
         "![Requests a second](benchmarks.svg)\n\n"
     )
     page, notes = DOCS / "benchmarks.md", DOCS / "benchmarks-notes.md"
-    overload = section_of(page.read_text(), OVERLOAD)
-    page.write_text(with_section(f"{head}{text}\n{notes.read_text()}", OVERLOAD, overload))
+    new = f"{head}{text}\n{notes.read_text()}"
+    for heading in (DEPLOYED, OVERLOAD):
+        new = with_section(new, heading, section_of(page.read_text(), heading))
+    page.write_text(new)
     charts = {}
     for model in (LOGISTIC, FOREST):
         rates = {
@@ -85,6 +87,12 @@ def write(text: str, results: Results) -> None:
             if figures
         ]
     (DOCS / "benchmarks.svg").write_text(bars(charts))
+
+
+def write_section(heading: str, section: str) -> None:
+    """Put the section in place of the page's own."""
+    page = DOCS / "benchmarks.md"
+    page.write_text(with_section(page.read_text(), heading, section))
 
 
 def section_of(page: str, heading: str) -> str:
