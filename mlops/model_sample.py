@@ -90,5 +90,7 @@ def _with_gaps_of_the_fit(frame: pd.DataFrame, estimator: Any) -> pd.DataFrame:
         if len({type(value) for value in column[gaps]}) == 1:
             filled = column.to_numpy(copy=True)
             filled[gaps] = fitted.get(name, np.nan)
-            frame.isetitem(place, filled)
+            # Of an array pandas would make its own texts, whose gaps are NaN.
+            gapped = pd.Series(filled, frame.index, dtype=object)
+            frame.isetitem(place, gapped)  # type: ignore[arg-type]
     return frame

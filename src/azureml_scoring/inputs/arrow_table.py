@@ -37,7 +37,7 @@ def require_pyarrow() -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise UnsupportedContentType(
             "This service reads no Parquet and no Arrow, since pyarrow is not installed there; "
-            "send JSON or CSV, or install azureml-scoring[arrow] in its environment."
+            "send JSON or CSV, or add pyarrow to its environment."
         )
 
 

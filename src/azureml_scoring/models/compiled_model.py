@@ -62,8 +62,8 @@ def open_compiled(
             f"says why if there is none, or remove the setting."
         )
     compiled = packaged.onnx
-    if settings.scoring_backend == "onnx":  # also where the estimator won the race
-        compiled = replace(compiled, race=None)
+    if compiled.race and settings.scoring_backend == "onnx":
+        compiled = replace(compiled, race=compiled.race.without_estimator())
     graph = onnx_session.read_file(artifact.file.parent / compiled.file)
     packaged.verify(compiled.file, hashlib.sha256(graph).hexdigest())
     encoder = _encoder(artifact, packaged, compiled)

@@ -138,7 +138,7 @@ def speed_up(compiled: Model, plain: Model) -> float:
 
 def _computed(folder: Path, told: list[str]) -> str:
     """Return what computes the answers, or why nothing compiled does."""
-    compiled = json.loads((folder / "manifest.json").read_text())["onnx"]
+    compiled = json.loads((folder / "manifest.json").read_text()).get("onnx")
     if compiled:
         race, proof = compiled["race"], compiled["parity"]
         by = NAMES[race["small"]]

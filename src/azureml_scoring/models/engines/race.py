@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 EngineName = Literal["numpy", "onnxruntime", "booster", "estimator"]
@@ -25,3 +25,9 @@ class Race:
     small: EngineName
     large: EngineName
     large_from: int = 1
+
+    def without_estimator(self) -> Race:
+        """Return the race as the compiled engine would have won it alone."""
+        if self.small == "estimator":
+            return replace(self, small=self.large)
+        return replace(self, large=self.small) if self.large == "estimator" else self

@@ -281,4 +281,4 @@ def test_without_pyarrow_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPat
     for media_type in (PARQUET, ARROW):
         error = refusal(b"x", NAMED, media_type)
         assert error.code == "unsupported_content_type"
-        assert "azureml-scoring[arrow]" in error.message
+        assert "add pyarrow" in error.message
