@@ -50,26 +50,24 @@ def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
     metadata = file.metadata
     width = metadata.num_columns
     check_size(metadata.num_rows * width, metadata.num_rows, width, "", limits)
-    schema = file.schema_arrow
-    order = wanted_columns(schema.names, contract)
-    leaves = {file.schema.column(leaf).path: leaf for leaf in range(width)}
+    # looked up once: pyarrow makes each of them anew, names as well
+    schema, parquet_schema = file.schema_arrow, file.schema
+    all_names = schema.names
+    order = wanted_columns(all_names, contract)
+    columns = [parquet_schema.column(leaf) for leaf in range(width)]
+    leaves = {column.path: leaf for leaf, column in enumerate(columns)}
     if len(leaves) < width:  # a column "a.b", and a struct "a" with "b"
         raise WrongFeatures("Two columns are called by the same path; rename one of them.", "")
     for place, feature in zip(order, contract.features, strict=True):
         if place >= 0:
             check_type(schema.field(place).type, feature, place)
     sent = sorted({place for place in order if place >= 0})
-    names = [schema.names[place] for place in sent]
-    if any(
-        name not in leaves or file.schema.column(leaves[name]).max_repetition_level
-        for name in names
-    ):
+    names = [all_names[place] for place in sent]
+    if any(name not in leaves or columns[leaves[name]].max_repetition_level for name in names):
         raise WrongShape("A value must be a number, text, boolean or null; no list.", "")
     pages = column_pages(body, {leaves[name] for name in names}, width, metadata.num_rows)
     _check_pages(pages, limits)
-    texts = [
-        name for name in names if file.schema.column(leaves[name]).physical_type == "BYTE_ARRAY"
-    ]
+    texts = [name for name in names if columns[leaves[name]].physical_type == "BYTE_ARRAY"]
     file = opened(read_dictionary=texts)  # a text that stands in many rows is kept once
     table = file.read(columns=names, use_threads=False, use_pandas_metadata=False).select(names)
     table.validate(full=True)
