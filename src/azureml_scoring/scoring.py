@@ -13,6 +13,7 @@ from azureml_scoring.body_budget import LARGE_BODY_BYTES
 from azureml_scoring.errors import InternalError, Overloaded, ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import NEVER_INLINE
 from azureml_scoring.log import model_fields, timestamp
 from azureml_scoring.model_runner import ModelRunner
 from azureml_scoring.models.joint_predict import JointPredict
@@ -96,6 +97,8 @@ class Scoring:
         """
         parts, outcome, held = self._parts, self._outcome, self.request.held
         try:
+            if not may_wait and self.request.media_type in NEVER_INLINE:
+                raise MustWait
             self._model = model = parts.source.model()
             outcome.model_name, outcome.model_version = model.name, model.version
             body = self.request.read()

@@ -24,6 +24,7 @@ from azureml_scoring.inputs.binary_tensors import framed, head_of
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import CATEGORY, Feature
 from azureml_scoring.inputs.media_types import BINARY_TENSORS, BOM, JSON, TENSORS
+from azureml_scoring.inputs.tensors import NUMPY_TYPES, TEXTS
 from azureml_scoring.models.model import Model
 from azureml_scoring.request import Answer
 from azureml_scoring.service import Service
@@ -36,10 +37,8 @@ EXTENSION = "binary_tensor_data"
 
 LENGTH = re.compile(r"0{0,9}[1-9][0-9]{0,9}", re.ASCII)
 
-DATATYPES = {"bool": "BOOL", "float16": "FP16", "float32": "FP32", "float64": "FP64"} | {
-    f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)
-}
-"""The protocol's name of a feature's dtype; of all others it is BYTES."""
+DATATYPES = {np.dtype(dtype).name: name for name, dtype in NUMPY_TYPES.items()}
+"""The protocol's name of a feature's dtype; all others are texts."""
 
 Route = tuple[str, str, str, Callable[..., Answer]]
 """Name, path, method, and the function that answers an environ and the names in the path."""
@@ -201,7 +200,7 @@ def is_protocol_path(path: str) -> bool:
 def _inputs(contract: Contract) -> list[dict[str, Any]]:
     """Return one input for each column, or one for all of a model without names."""
     if contract.names is None:
-        datatype = DATATYPES.get(contract.dtype.name, "BYTES")
+        datatype = DATATYPES.get(contract.dtype.name, TEXTS)
         shape = [-1, len(contract.features)]
         return [{"name": "input-0", "datatype": datatype, "shape": shape}]
     return [
@@ -215,7 +214,7 @@ def _datatype(feature: Feature) -> str:
     dtype = feature.dtype
     if dtype == CATEGORY and feature.categories:
         dtype = np.asarray(feature.categories).dtype.name
-    return DATATYPES.get(dtype, "BYTES")
+    return DATATYPES.get(dtype, TEXTS)
 
 
 def _restated(answer: Answer) -> Answer:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from types import NoneType
 from typing import Any
 
 import numpy as np
 import orjson
 
-from azureml_scoring.inputs.binary_tensors import LENGTH_BYTES, SIZE, TYPES
+from azureml_scoring.inputs.binary_tensors import LENGTH_BYTES, SIZE
+from azureml_scoring.inputs.tensors import NUMPY_TYPES, TEXTS
 from azureml_scoring.request import Answer
+
+MAX_INT64 = 2**63 - 1
 
 
 def output_tensor(name: str, predictions: list[Any]) -> dict[str, Any]:
@@ -22,12 +26,19 @@ def output_tensor(name: str, predictions: list[Any]) -> dict[str, Any]:
     while data and all(isinstance(part, list) for part in data) and len({*map(len, data)}) == 1:
         shape.append(len(data[0]))
         data = [value for part in data for value in part]
-    types = set(map(type, data)) - {type(None)}
-    for accepted, datatype in (({bool}, "BOOL"), ({int}, "INT64"), ({int, float}, "FP64")):
-        if types <= accepted and (datatype == "FP64" or None not in data):
-            return {"name": name, "datatype": datatype, "shape": shape, "data": data}
-    texts = [value if isinstance(value, str) else orjson.dumps(value).decode() for value in data]
-    return {"name": name, "datatype": "BYTES", "shape": shape, "data": texts}
+    datatype = _datatype(data)
+    if datatype == TEXTS:
+        data = [value if isinstance(value, str) else orjson.dumps(value).decode() for value in data]
+    return {"name": name, "datatype": datatype, "shape": shape, "data": data}
+
+
+def _datatype(data: list[Any]) -> str:
+    types = set(map(type, data))
+    if types == {bool}:
+        return "BOOL"
+    if types == {int}:
+        return "INT64" if max(data) <= MAX_INT64 else "UINT64" if min(data) >= 0 else TEXTS
+    return "FP64" if types <= {int, float, NoneType} else TEXTS
 
 
 def wants_binary(request: Mapping[str, Any], output: Mapping[str, Any]) -> bool:
@@ -58,7 +69,7 @@ def with_binary(body: dict[str, Any]) -> Answer:
 
 
 def _raw(datatype: str, data: list[Any]) -> bytes:
-    if datatype == "BYTES":
+    if datatype == TEXTS:
         texts = [text.encode() for text in data]
         return b"".join(len(text).to_bytes(LENGTH_BYTES, "little") + text for text in texts)
-    return np.array(data, TYPES[datatype]).tobytes()
+    return np.array(data, NUMPY_TYPES[datatype]).tobytes()

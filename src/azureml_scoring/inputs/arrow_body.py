@@ -5,13 +5,11 @@ https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interproces
 
 from __future__ import annotations
 
-from typing import Any
-
-from azureml_scoring.errors import EmptyBody, MalformedArrow
+from azureml_scoring.errors import MalformedArrow
 from azureml_scoring.inputs.arrow_bounds import Sizes, sizes_of
 from azureml_scoring.inputs.arrow_table import (
     check_type,
-    require_pyarrow,
+    read_by_pyarrow,
     table_of,
     wanted_columns,
 )
@@ -26,22 +24,15 @@ FILE_MAGIC = b"ARROW1\0\0"
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError, whose location is ``/row/column``."""
-    require_pyarrow()
+    limits.check_body(body)
+    with read_by_pyarrow(MalformedArrow("The body is no valid Arrow IPC stream or file.", "")):
+        return _table(body, contract, limits), NO_OPTIONS
+
+
+def _table(body: bytes, contract: Contract, limits: Limits) -> Table:
     import pyarrow as pa
 
-    limits.check_bytes(len(body))
-    if not body:
-        raise EmptyBody("Request body is empty or None", "")
     buffer = pa.py_buffer(body.removeprefix(FILE_MAGIC))
-    try:
-        return _table(buffer, contract, limits), NO_OPTIONS
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise MalformedArrow("The body is no valid Arrow IPC stream or file.", "") from error
-
-
-def _table(buffer: Any, contract: Contract, limits: Limits) -> Table:
-    import pyarrow as pa
-
     total = Sizes(0, 0)
     for message in pa.ipc.MessageReader.open_stream(buffer):
         sizes = sizes_of(message)
@@ -57,5 +48,6 @@ def _table(buffer: Any, contract: Contract, limits: Limits) -> Table:
     sent = sorted({place for place in order if place >= 0})
     options = pa.ipc.IpcReadOptions(included_fields=sent, use_threads=False)
     table = pa.ipc.open_stream(buffer, options=options).read_all()
+    table = table.select(range(len(sent)))  # for none to be included means all
     table.validate(full=True)
     return table_of(table.rename_columns(list(map(str, sent))), order, contract, limits)

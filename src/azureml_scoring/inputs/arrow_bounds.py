@@ -37,7 +37,7 @@ def sizes_of(message: Any) -> Sizes:
 
 
 def _sizes(metadata: memoryview, body: Any) -> Sizes:
-    root = _Table(metadata, _int(metadata, "<I", 0))
+    root = _FlatTable(metadata, _int(metadata, "<I", 0))
     kind = root.number("<B", HEADER_TYPE)
     if kind not in (DICTIONARY_BATCH, RECORD_BATCH):
         return Sizes(0, 0)
@@ -60,7 +60,7 @@ def _sizes(metadata: memoryview, body: Any) -> Sizes:
     return Sizes(rows if kind == RECORD_BATCH else 0, unpacked)
 
 
-class _Table:
+class _FlatTable:
     """A table of a flatbuffer."""
 
     def __init__(self, data: memoryview, at: int) -> None:
@@ -90,8 +90,8 @@ class _Table:
             raise ValueError("A message lacks a field.")
         return place + _int(self._data, "<I", place)
 
-    def table(self, field: int) -> _Table:
-        return _Table(self._data, self._target(field))
+    def table(self, field: int) -> _FlatTable:
+        return _FlatTable(self._data, self._target(field))
 
     def pairs(self, field: int) -> list[tuple[int, int]]:
         """Return a vector of pairs of 64-bit numbers; empty if it is not there."""

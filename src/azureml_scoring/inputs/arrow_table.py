@@ -8,15 +8,16 @@ are their values.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import orjson
 
-from azureml_scoring.errors import UnsupportedContentType, WrongType
+from azureml_scoring.errors import ClientError, UnsupportedContentType, WrongType
 from azureml_scoring.inputs.arrays import values_of
 from azureml_scoring.inputs.column import described
 from azureml_scoring.inputs.column_order import absent_columns, order_by_name
@@ -32,13 +33,21 @@ VIEW_BYTES = 16
 """Of each text in an array of views, the first four are its length."""
 
 
-def require_pyarrow() -> None:
-    """Raise UnsupportedContentType if the package is not there."""
+@contextlib.contextmanager
+def read_by_pyarrow(malformed: ClientError) -> Iterator[None]:
+    """Raise ``malformed`` in place of pyarrow's errors; UnsupportedContentType if it is not
+    installed."""
     if importlib.util.find_spec("pyarrow") is None:
         raise UnsupportedContentType(
             "This service reads no Parquet and no Arrow, since pyarrow is not installed there; "
             "send JSON or CSV, or add pyarrow to its environment."
         )
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise malformed from error
 
 
 def wanted_columns(names: Sequence[str], contract: Contract) -> list[int]:
@@ -82,7 +91,7 @@ def table_of(data: Any, order: Sequence[int], contract: Contract, limits: Limits
 def _values(column: Any, place: int, limits: Limits) -> list[Any]:
     """Return the values of a chunked array."""
     values: list[Any] = []
-    for chunk in column.chunks:
+    for chunk in filter(len, column.chunks):  # there may be any number of empty ones
         values += _chunk(chunk, functools.partial(_pointer, len(values), place), limits)
     return values
 
@@ -117,6 +126,8 @@ def _chunk(array: Any, location: Location, limits: Limits) -> list[Any]:
         return values_of(array.to_numpy(zero_copy_only=False), location)
     if types.is_string_view(kind):
         lengths = np.frombuffer(array.buffers()[1], np.int32)[:: VIEW_BYTES // 4]
+        present = array.is_valid().to_numpy(zero_copy_only=False)  # a null may have any length
+        lengths = lengths[array.offset :][: len(array)][present]
         limits.check_bytes(int(lengths.sum(dtype=np.int64)))  # views may share their bytes
         array = array.cast(pa.large_string())
     return _boxed(array)

@@ -26,13 +26,6 @@ LENGTH_BYTES = 4
 
 SIZE = "binary_data_size"
 
-TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {
-    f"{name}{8 * size}": f"<{letter}{size}"
-    for name, letter in (("INT", "i"), ("UINT", "u"))
-    for size in (1, 2, 4, 8)
-}
-"""The protocol's datatypes as numpy calls them. BYTES are texts."""
-
 
 def framed(json_bytes: int, body: bytes) -> bytes:
     """Return a body that knows where its JSON ends: what ``parse`` takes."""
@@ -87,9 +80,9 @@ def _count(tensor: dict[str, Any], place: str) -> int:
 
 def _values(data: memoryview, count: int, datatype: str, place: str) -> list[Any]:
     """Return the values of a binary tensor. Raises ClientError."""
-    if datatype == "BYTES":
+    if datatype == tensors.TEXTS:
         return _texts(data, count, place)
-    dtype = np.dtype(TYPES[datatype])
+    dtype = np.dtype(tensors.NUMPY_TYPES[datatype])
     if len(data) != count * dtype.itemsize:
         _malformed(f'"{SIZE}" must be the product of the shape times {dtype.itemsize}', place)
     if datatype == "BOOL" and np.frombuffer(data, np.uint8).max(initial=0) > 1:

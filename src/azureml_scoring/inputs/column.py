@@ -79,7 +79,7 @@ class Column:
     def __init__(self, feature: Feature) -> None:
         self.feature = feature
         self._accepts = {
-            *_accepted_types(feature),
+            *accepted_types(feature),
             *([NoneType] if feature.missing else []),
         }.issuperset
 
@@ -131,15 +131,16 @@ class KnownColumn(Column):
 
     def __init__(self, feature: Feature) -> None:
         super().__init__(feature)
-        self._known = {value: value for value in (*feature.categories, None)}
+        self._known = {*feature.categories, None}
 
     def _quick_reader(self, kind: type) -> Callable[[Any], Any] | None:
-        return self._known.__getitem__
+        # 1 and true stay what they are, although they are equal
+        return {value: value for value in self._known if type(value) is kind}.__getitem__
 
     def _canonical(self, values: Sequence[Any], types: Collection[type]) -> Sequence[Any]:
-        if not self._known.keys() >= {*values}:
+        if not self._known >= {*values}:
             raise _unknown(self.feature)
-        return values
+        return super()._canonical(values, types)
 
 
 class CategoryColumn(Column):
@@ -251,7 +252,8 @@ def described(feature: Feature) -> str:
     return DESCRIPTIONS[_open_kind(feature)] if feature.unseen else DESCRIPTIONS[feature.dtype]
 
 
-def _accepted_types(feature: Feature) -> set[type]:
+def accepted_types(feature: Feature) -> set[type]:
+    """Return the types of JSON values that a column takes, beside null."""
     if feature.unseen:
         return ACCEPTED_TYPES[_open_kind(feature)]
     return ACCEPTED_TYPES.get(feature.dtype, {int, float})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from azureml_scoring.errors import PayloadTooLarge
+from azureml_scoring.errors import EmptyBody, PayloadTooLarge
 
 if TYPE_CHECKING:
     from azureml_scoring.settings import Settings
@@ -37,6 +37,12 @@ class Limits:
         """Most lists, objects and commas of a document within the other limits. It is twice as much
         as the data needs, because of a DataFrame's index."""
         return 2 * (self.max_elements + self.max_rows + self.max_features) + 100
+
+    def check_body(self, body: bytes) -> None:
+        """Raise PayloadTooLarge or EmptyBody."""
+        self.check_bytes(len(body))
+        if not body:
+            raise EmptyBody("Request body is empty or None", "")
 
     def check_bytes(self, count: int) -> None:
         if count > self.max_bytes:

@@ -16,5 +16,9 @@ BINARY_TENSORS = "Open Inference Protocol, with binary tensors"
 BODIES = (JSON, CSV, NPY, PARQUET, ARROW, ARROW_FILE)
 """What ``/score`` takes."""
 
+NEVER_INLINE = {PARQUET, ARROW, ARROW_FILE}
+"""What is not read on the event loop: pyarrow takes long to import, and a few kilobytes may unpack
+to megabytes."""
+
 BOM = codecs.BOM_UTF8
 """The byte order mark that Windows' tools write before JSON or a CSV."""

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from azureml_scoring.errors import EmptyBody, MalformedNpy, WrongShape, WrongType
+from azureml_scoring.errors import MalformedNpy, WrongShape, WrongType
 from azureml_scoring.inputs.arrays import values_of
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
@@ -32,9 +32,7 @@ KEYS = {"descr", "fortran_order", "shape"}
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError, whose location is ``/row/column``."""
-    limits.check_bytes(len(body))
-    if not body:
-        raise EmptyBody("Request body is empty or None", "")
+    limits.check_body(body)
     header, start = _header(body)
     descr, fortran_order, shape = (header[key] for key in sorted(KEYS))
     if not isinstance(descr, str) or not PLAIN_TYPE.fullmatch(descr):

@@ -10,26 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from azureml_scoring.inputs.compact_thrift import I32, I64, LIST, STRUCT, CompactReader
+
 MAGIC = b"PAR1"
 
-DELTA_BYTE_ARRAY = 7
-"""An encoding, in which a text is what it has in common with the one before, and the rest."""
-
-STOP, TRUE, FALSE, BYTE, I16, I32, I64, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = range(13)
-"""Types of the compact protocol."""
+DELTA_LENGTH_BYTE_ARRAY, DELTA_BYTE_ARRAY = 6, 7
+"""Encodings of texts. A page of either may unpack to any size: the first says in a few bytes that
+there are millions of lengths, the second repeats what a text has in common with the one before."""
 
 UNPACKED, PACKED, DATA_PAGE, DATA_PAGE_V2 = (2, I32), (3, I32), (5, STRUCT), (8, STRUCT)
 """Fields of PageHeader, each with its type: Thrift skips a field of another one."""
 
 ENCODING, ENCODING_V2 = (2, I32), (4, I32)
 ROW_GROUPS, COLUMNS, COLUMN_METADATA = (4, LIST), (1, LIST), (3, STRUCT)
-SIZE, DATA_OFFSET, DICTIONARY_OFFSET = (7, I64), (9, I64), (11, I64)
+VALUES, SIZE, DATA_OFFSET, DICTIONARY_OFFSET = (5, I64), (7, I64), (9, I64), (11, I64)
 
-MAX_NESTING = 10
-MAX_FIELDS = 200_000
+MAX_FOOTER_FIELDS = 200_000
+MAX_PAGE_FIELDS = 100
+"""Of a page's header; it has about thirty."""
 
-Struct = dict[tuple[int, int], Any]
-"""Field and its type -> its value; None for values that nobody needs."""
+PAGES_WITHOUT_VALUES = 2
+"""Of a column in a row group: the dictionary, and one that is empty."""
 
 
 class Page(NamedTuple):
@@ -37,15 +38,21 @@ class Page(NamedTuple):
     encodings: set[Any]
 
 
-def column_pages(body: bytes, leaves: set[int], width: int) -> Iterator[Page]:
-    """Yield the pages of these columns of a file. Raises ValueError. ``width``: of all columns."""
+def column_pages(body: bytes, leaves: set[int], width: int, rows: int) -> Iterator[Page]:
+    """Yield the pages of these columns of a file. Raises ValueError.
+
+    ``width``: of all columns; ``rows``: of the file. A column of more values is refused: pyarrow
+    reads as many as the column says, and a page of a few bytes may hold any number of equal ones.
+    """
     if len(body) < 12 or not body.startswith(MAGIC) or not body.endswith(MAGIC):
         raise ValueError("The file does not begin and end as Parquet.")
     end = len(body) - 8
     length = int.from_bytes(body[end : end + 4], "little")
     if length > end:
         raise ValueError("The footer is longer than the file.")
-    for group in _needed(_CompactReader(body, end - length).struct(), ROW_GROUPS):
+    values = dict.fromkeys(leaves, 0)
+    footer = CompactReader(body, end - length, MAX_FOOTER_FIELDS).struct()
+    for group in _needed(footer, ROW_GROUPS):
         columns = _needed(group, COLUMNS)
         if len(columns) != width:
             raise ValueError("A row group does not have all columns.")
@@ -58,7 +65,11 @@ def column_pages(body: bytes, leaves: set[int], width: int) -> Iterator[Page]:
             if not 0 <= start <= last <= end:
                 raise ValueError("A column lies outside of the file.")
             if leaf in leaves:
-                yield from pages(body, start, last)
+                count = _needed(metadata, VALUES)
+                values[leaf] += count
+                if count < 0 or values[leaf] > rows:
+                    raise ValueError("A column does not have as many values as the file has rows.")
+                yield from pages(body, start, last, count + PAGES_WITHOUT_VALUES)
 
 
 def _needed(struct: Any, field: tuple[int, int]) -> Any:
@@ -67,10 +78,14 @@ def _needed(struct: Any, field: tuple[int, int]) -> Any:
     return struct[field]
 
 
-def pages(body: bytes, start: int, end: int) -> Iterator[Page]:
-    """Yield the pages of a column between these places. Raises ValueError."""
+def pages(body: bytes, start: int, end: int, most: int) -> Iterator[Page]:
+    """Yield the pages of a column between these places. Raises ValueError, also if there are more
+    than ``most``."""
     while start < end:
-        reader = _CompactReader(body, start)
+        most -= 1
+        if most < 0:
+            raise ValueError("A column has more pages than values.")
+        reader = CompactReader(body, start, MAX_PAGE_FIELDS)
         header = reader.struct()
         unpacked, packed = _needed(header, UNPACKED), _needed(header, PACKED)
         if unpacked < 0 or packed < 0:
@@ -85,77 +100,5 @@ def pages(body: bytes, start: int, end: int) -> Iterator[Page]:
         }
         yield Page(unpacked, encodings)
         start = reader.at + packed
-
-
-class _CompactReader:
-    """Reads structs of Thrift's compact protocol."""
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
-        self.at = at
-        self._fields_left = MAX_FIELDS
-
-    def struct(self, depth: int = 0) -> Struct:
-        """Return a struct. Raises ValueError, also if a field is there twice."""
-        if depth > MAX_NESTING:
-            raise ValueError("A struct is nested too deeply.")
-        fields: Struct = {}
-        numbers: set[int] = set()
-        number = 0
-        while kind := self._byte():
-            step, kind = kind >> 4, kind & 15
-            number = number + step if step else self._number()
-            if number in numbers:
-                raise ValueError("A field is there twice.")
-            numbers.add(number)
-            fields[number, kind] = None if kind in (TRUE, FALSE) else self._value(kind, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> Any:
-        self._fields_left -= 1
-        if self._fields_left < 0:
-            raise ValueError("There are too many fields.")
-        if kind in (I16, I32, I64):
-            return self._number()
-        if kind == STRUCT:
-            return self.struct(depth + 1)
-        if kind in (LIST, SET):
-            return self._list(depth)
-        if kind == BINARY:
-            length = self._varint()  # which moves on, too
-            self.at += length
-        elif kind in (TRUE, FALSE, BYTE):
-            self.at += 1
-        elif kind == DOUBLE:
-            self.at += 8
-        else:
-            raise ValueError("No struct of Parquet has maps.")
-        return None
-
-    def _list(self, depth: int) -> list[Any]:
-        head = self._byte()
-        count, kind = head >> 4, head & 15
-        if count == 15:
-            count = self._varint()
-        return [self._value(kind, depth) for _ in range(count)]
-
-    def _byte(self) -> int:
-        if self.at >= len(self._data):
-            raise ValueError("A header is cut off.")
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def _varint(self) -> int:
-        number = shift = 0
-        while True:
-            byte = self._byte()
-            number |= (byte & 127) << shift
-            if byte < 128:
-                return number
-            shift += 7
-            if shift > 63:
-                raise ValueError("A number is too long.")
-
-    def _number(self) -> int:
-        zigzag = self._varint()
-        return (zigzag >> 1) ^ -(zigzag & 1)
+        if start > end:  # pyarrow would read the size's lower 32 bits, and go on behind them
+            raise ValueError("A page reaches beyond its column.")

@@ -128,9 +128,11 @@ def _sent(document: Any) -> Sent | None:
             if not document.keys() <= SPLIT_KEYS or (texts == 1 and key == "data"):
                 return None
             texts += len(document) if texts == 1 else 0
+            if not SCALAR_TYPES.issuperset(map(type, document.get("index", ()))):
+                return None
             if "columns" in document:
                 columns = tuple(document["columns"])
-                if set(map(type, columns)) != {str}:
+                if type(document["columns"]) is not list or set(map(type, columns)) != {str}:
                     return None
                 texts += len(columns)
             document = document["data"]

@@ -22,10 +22,17 @@ INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
 REQUEST_KEYS = {"id", INPUTS, OUTPUTS, PARAMETERS}
 INPUT_KEYS = {"name", "shape", "datatype", "data", PARAMETERS}
 
-DATATYPES = {
-    *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
-    *("FP16", "FP32", "FP64", "BYTES"),
+NUMPY_TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {
+    f"{name}{8 * size}": f"<{letter}{size}"
+    for name, letter in (("INT", "i"), ("UINT", "u"))
+    for size in (1, 2, 4, 8)
 }
+"""The protocol's datatypes of numbers and booleans -> their bytes, as numpy calls them."""
+
+TEXTS = "BYTES"
+"""The datatype of texts."""
+
+DATATYPES = {*NUMPY_TYPES, TEXTS}
 
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:

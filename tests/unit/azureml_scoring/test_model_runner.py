@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from azureml_scoring.inputs.batch import Batch
+from azureml_scoring.inputs.media_types import ARROW, ARROW_FILE, PARQUET
 from azureml_scoring.models.joint_predict import Inline, JointPredict
 from azureml_scoring.request import MustWait, Outcome, Request
 from azureml_scoring.shared.measures import PREDICT, QUEUE
@@ -39,6 +40,17 @@ def test_what_a_quick_model_does_not_compute_quickly_has_a_slot_and_a_deadline()
     with pytest.raises(MustWait):
         asked.score_admitted(Request("id-1", "t" * 32, lambda: b"[[1]]"), 1e9, may_wait=False)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("media_type", [PARQUET, ARROW, ARROW_FILE])
+def test_what_may_unpack_to_much_is_not_read_on_the_event_loop(media_type: str):
+    """Nor is pyarrow imported there; probes would wait."""
+    source = Source(lambda batch: [1])
+    source.loaded.quick = lambda batch: source.loaded.predict
+    request = Request("id-1", "t" * 32, lambda: b"damaged", media_type=media_type)
+    with pytest.raises(MustWait):
+        service(source=source).score_admitted(request, 1e9, may_wait=False)
+    assert service(source=source).score_admitted(request, 1e9).status == 400
 
 
 def test_single_rows_of_requests_that_are_answered_together_are_computed_together():

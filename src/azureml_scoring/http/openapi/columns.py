@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
 
-from azureml_scoring.inputs.column import described
+from azureml_scoring.inputs.column import accepted_types, described
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.feature import (
-    ANY,
-    BOOLEAN,
-    CATEGORY,
-    DATETIME,
-    TEXT,
-    Feature,
-    NumberRange,
-)
+from azureml_scoring.inputs.feature import DATETIME, Feature, NumberRange
 from azureml_scoring.inputs.moment import FIRST_YEAR, LAST_YEAR
 
 Schema = dict[str, Any]
 
 MAX_LISTED_CATEGORIES = 50
 
-SCALARS = ["number", "string", "boolean"]
+TYPE_NAMES: dict[type, str] = {bool: "boolean", int: "number", float: "number", str: "string"}
+"""Type of a value -> JSON Schema's name of it."""
+
+SCALARS = sorted({*TYPE_NAMES.values()})
 
 MOMENT_PATTERN = (
     "^(16(7[89]|[89][0-9])|1[7-9][0-9]{2}|2[01][0-9]{2}|22([0-5][0-9]|6[01]))"
@@ -77,12 +73,12 @@ def _of_kind(feature: Feature) -> Schema:
             "pattern": MOMENT_PATTERN,
             "description": f"{described(feature).capitalize()}, from {FIRST_YEAR} to {LAST_YEAR}.",
         }
-    if feature.dtype == CATEGORY:
-        return {"type": _category_types(feature)}
-    return {"type": {TEXT: "string", BOOLEAN: "boolean", ANY: [*SCALARS]}[feature.dtype]}
+    if feature.categories and not feature.unseen:
+        return {"type": _names_of(map(type, feature.categories))}
+    return {"type": _names_of(accepted_types(feature))}
 
 
-def _category_types(feature: Feature) -> list[str]:
-    """Return the types of the categories; all, if none are known."""
-    names = {bool: "boolean", int: "number", float: "number", str: "string"}
-    return sorted({names[type(category)] for category in feature.categories}) or [*SCALARS]
+def _names_of(types: Iterable[type]) -> str | list[str]:
+    """Return the name of these types of values, or their names if they are several."""
+    names = sorted({TYPE_NAMES[kind] for kind in types})
+    return names[0] if len(names) == 1 else names

@@ -6,9 +6,20 @@ from typing import Any
 
 from azureml_scoring.http.openapi.requests import ref
 from azureml_scoring.http.openapi.responses import TEXT, described, score_responses
+from azureml_scoring.inputs.media_types import BODIES, CSV, JSON
 from azureml_scoring.inputs.tensors import DATATYPES
 
 Json = dict[str, Any]
+
+TEXTUAL = (JSON, CSV)
+BINARY: Json = {"schema": {"type": "string", "format": "binary"}}
+
+JSON_LENGTH: Json = {
+    "name": "Inference-Header-Content-Length",
+    "in": "header",
+    "schema": {"type": "integer", "minimum": 1},
+    "description": "The bytes of the JSON, if binary tensors stand behind it.",
+}
 
 VERSIONS = ("2", "2.0", "3", "3.0", "3.1")
 
@@ -36,13 +47,14 @@ def paths(
     """Return all paths. ``documents``: example requests by form; ``csv``: one in CSV, or None."""
     errors = score_responses(overload_status)
     content: Json = {
-        "application/json": {
+        JSON: {
             "schema": ref("ServiceInput"),
             "examples": {form: {"value": document} for form, document in documents.items()},
         }
     }
     if csv is not None:
-        content["text/csv"] = {"schema": TEXT, "examples": {"csv": {"value": csv}}}
+        content[CSV] = {"schema": TEXT, "examples": {"csv": {"value": csv}}}
+    content |= dict.fromkeys([kind for kind in BODIES if kind not in TEXTUAL], BINARY)
     score = {
         "operationId": "RunMLService",
         "summary": "Score rows",
@@ -99,12 +111,13 @@ def _open_inference(model_name: str, model_version: str, errors: Json) -> Json:
     refused = {status: described(r["description"]) for status, r in errors.items()}
     refused |= {"200": described("The answer."), "404": described("Another model is here.")}
     model = "/v2/models/{name}"
-    found: Json = {
+    tensors = {JSON: {"schema": ref("V2Request")}, "application/octet-stream": BINARY}
+    operations: Json = {
         "/v2": {"get": _get("v2", "The server", {"200": described("Name and version.")})},
         "/v2/health/live": {"get": _get("v2Live", "Whether the server lives", _probe())},
         "/v2/health/ready": {"get": _get("v2Ready", "Whether it is ready", _probe())},
         "/v1/models/{name}:predict": {
-            "post": _post("v1Predict", [name], ref("ServiceInput"), refused)
+            "post": _post("v1Predict", [name], {JSON: {"schema": ref("ServiceInput")}}, refused)
         },
         "/v1/models/{name}": {
             "get": _get("v1Model", "Whether the model is ready", _model()) | {"parameters": [name]}
@@ -114,15 +127,17 @@ def _open_inference(model_name: str, model_version: str, errors: Json) -> Json:
         ("", model, [name]),
         ("Version", f"{model}/versions/{{version}}", [name, version]),
     ):
-        given = {"parameters": parameters}
-        found[path] = {"get": _get(f"v2Model{suffix}", "The model's inputs", _model()) | given}
-        found[f"{path}/ready"] = {
-            "get": _get(f"v2ModelReady{suffix}", "Whether the model is ready", _model()) | given
+        named_in = {"parameters": parameters}
+        operations[path] = {
+            "get": _get(f"v2Model{suffix}", "The model's inputs", _model()) | named_in
         }
-        found[f"{path}/infer"] = {
-            "post": _post(f"v2Infer{suffix}", parameters, ref("V2Request"), refused)
+        operations[f"{path}/ready"] = {
+            "get": _get(f"v2ModelReady{suffix}", "Whether the model is ready", _model()) | named_in
         }
-    return found
+        operations[f"{path}/infer"] = {
+            "post": _post(f"v2Infer{suffix}", [*parameters, JSON_LENGTH], tensors, refused)
+        }
+    return operations
 
 
 def protocol_schemas() -> Json:
@@ -168,12 +183,12 @@ def _get(operation: str, summary: str, responses: Json) -> Json:
     } | OPEN_TO_ALL
 
 
-def _post(operation: str, parameters: list[Json], schema: Json, responses: Json) -> Json:
+def _post(operation: str, parameters: list[Json], content: Json, responses: Json) -> Json:
     return {
         "operationId": operation,
         "summary": "Score rows, as the protocol has it",
         "parameters": parameters,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "requestBody": {"required": True, "content": content},
         "responses": responses,
     }
 

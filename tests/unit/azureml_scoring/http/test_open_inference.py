@@ -5,6 +5,7 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -108,12 +109,19 @@ def test_binary_answers_hold_texts_behind_their_lengths():
     )
     _, (_, raw) = ask("v2_infer", asked, lambda batch: [True, False], name="m")
     assert raw == b"\1\0"
+    _, (_, raw) = ask("v2_infer", asked, lambda batch: [2**64 - 1, 0], name="m")
+    assert raw == b"\xff" * 8 + bytes(8)
+    _, (_, raw) = ask("v2_infer", asked, lambda batch: [1.5, None], name="m")
+    assert np.array_equal(np.frombuffer(raw, "<f8"), [1.5, np.nan], equal_nan=True)
 
 
 @pytest.mark.parametrize(
     ("predictions", "datatype", "shape", "data"),
     [
         ([1, 0], "INT64", [2], [1, 0]),
+        ([2**64 - 1, 0], "UINT64", [2], [2**64 - 1, 0]),
+        ([2**64 - 1, -1], "BYTES", [2], ["18446744073709551615", "-1"]),
+        ([1, None], "FP64", [2], [1, None]),
         ([True, False], "BOOL", [2], [True, False]),
         ([[0.25, 0.75], [1, 0.0]], "FP64", [2, 2], [0.25, 0.75, 1, 0.0]),
         (["x", "y"], "BYTES", [2], ["x", "y"]),

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 import columnar_forms
 from azureml_scoring import errors
+from azureml_scoring.inputs import arrow_table, parquet_pages
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import CATEGORY, Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import ARROW, NPY, PARQUET
+from examples import at_most
 from unit.azureml_scoring.inputs.test_any_form import MIXED, NUMBERS, ROW, VALUES, names, seen
 from validated import NAMED, UNNAMED, one
 from validation import validate
@@ -32,7 +34,6 @@ VALUES_OF = {
     TYPED: (*VALUES[MIXED][:4], st.sampled_from([None, "red", "blue"])),
     NUMBERS: VALUES[NUMBERS],
 }
-MANY = settings(max_examples=2 * settings().max_examples)
 
 
 @st.composite
@@ -47,7 +48,7 @@ def frames(draw: st.DrawFn) -> tuple[Contract, list[list[Any]], pa.Table]:
     return contract, rows, sent
 
 
-@MANY
+@settings(max_examples=at_most(60))
 @given(form=FORMS, frame=frames(), data=st.data())
 def test_a_columnar_form_of_the_same_rows_is_the_same_request(
     form: str, frame: tuple[Contract, list[list[Any]], pa.Table], data: st.DataObject
@@ -132,12 +133,31 @@ def refusal(
 
 LARGE = pa.table({"x": ["y" * 5_000_000] * 10})
 ONE_VIEW = pa.array(["y" * 5_000_000], pa.string_view())
-VIEWS = pa.Array.from_buffers(
-    pa.string_view(),
-    9,
-    [None, pa.py_buffer(bytes(ONE_VIEW.buffers()[1])[:16] * 9), *ONE_VIEW.buffers()[2:]],
-)
-"""One text, in nine places."""
+
+
+def views(nulls: int) -> pa.Array:
+    """Return one text, in nine places behind nulls that say to be shorter than nothing."""
+    view = bytes(ONE_VIEW.buffers()[1])[:16]
+    null = struct.pack("<i12x", -(2**31))
+    valid = np.packbits([0] * nulls + [1] * 9, bitorder="little").tobytes()
+    start = [pa.py_buffer(valid), pa.py_buffer(null * nulls + view * 9)]
+    return pa.Array.from_buffers(pa.string_view(), nulls + 9, [*start, *ONE_VIEW.buffers()[2:]])
+
+
+POOLS = list[pa.MemoryPool]()
+"""They must outlive what was allocated in them."""
+
+
+def said_to_have_one_row(sent: pa.Table) -> tuple[bytes, str]:
+    """Return a Parquet file of a million rows whose metadata says one, but for the column's."""
+    body, media_type = columnar_forms.as_parquet(sent)
+    count, one = b"\x16\x80\x89\x7a", b"\x16\x82\x80\0"  # field and type, then a varint
+    footer = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
+    first, last = body.index(count, footer), body.rindex(count)
+    assert body.index(count, first + 1) < last  # the column's own
+    for place in (first, last):
+        body = body[:place] + one + body[place + 4 :]
+    return body, media_type
 
 
 @pytest.mark.parametrize(
@@ -147,15 +167,19 @@ VIEWS = pa.Array.from_buffers(
         (columnar_forms.as_stream(LARGE, "zstd"), "payload_too_large"),
         (columnar_forms.as_parquet(pa.table({"x": pa.nulls(10**7)})), "too_many_elements"),
         (columnar_forms.as_stream(pa.table({"x": pa.nulls(10**9)})), "too_many_elements"),
-        (
-            columnar_forms.as_parquet(
-                pa.table({"x": ["y"]}),
-                use_dictionary=False,
-                column_encoding={"x": "DELTA_BYTE_ARRAY"},
-            ),
-            "wrong_shape",
+        *(
+            (
+                columnar_forms.as_parquet(
+                    pa.table({"x": ["y"]}), use_dictionary=False, column_encoding={"x": encoding}
+                ),
+                "wrong_shape",
+            )
+            for encoding in ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
         ),
-        (columnar_forms.as_stream(pa.table({"x": VIEWS})), "payload_too_large"),
+        (columnar_forms.as_stream(pa.table({"x": views(0)})), "payload_too_large"),
+        (columnar_forms.as_stream(pa.table({"x": views(1)})), "payload_too_large"),
+        (said_to_have_one_row(pa.table({"x": ["y"] * 10**6})), "malformed_parquet"),
+        (said_to_have_one_row(pa.table({"x": pa.nulls(10**6)})), "malformed_parquet"),
     ],
 )
 def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
@@ -163,9 +187,39 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
 ):
     """A few kilobytes may say that they are gigabytes."""
     body, media_type = sent
-    before = pa.total_allocated_bytes()
-    assert refusal(body, one("str", missing=True), media_type).code == code
-    assert pa.total_allocated_bytes() - before < 10_000_000
+    usual = pa.default_memory_pool()
+    POOLS.append(pa.proxy_memory_pool(usual))
+    pa.set_memory_pool(POOLS[-1])
+    try:
+        assert refusal(body, one("str", missing=True), media_type).code == code
+    finally:
+        pa.set_memory_pool(usual)
+    assert POOLS[-1].max_memory() < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("packed", "count"),
+    [
+        (b"\0", 5),  # as many pages as there is room for, each with nothing
+        (b"\x80\x80\x80\x80\x20", 1),  # 2**32, of which pyarrow reads the lower half
+    ],
+)
+def test_pages_are_as_many_as_values_and_end_in_their_column(packed: bytes, count: int):
+    """Else a file could keep us busy with pages of nothing, or hide pages behind others."""
+    header = b"\x15\0\x15\0\x15" + packed + b"\0"
+    column = header * count
+    with pytest.raises(ValueError, match="page"):
+        list(parquet_pages.pages(column, 0, len(column), 4))
+
+
+def test_two_columns_of_one_path_are_refused():
+    """The pages of one would be checked, and those of the other read."""
+    sent = pa.table({"x.y": [1.0], "x": [{"y": 1.0}]})
+    body, media_type = columnar_forms.as_parquet(sent)
+    contract = Contract((Feature("x.y"),), ("predict",))
+    assert refusal(body, contract, media_type).code == "wrong_features"
+    body, media_type = columnar_forms.as_parquet(sent.select(["x.y"]))
+    assert validate(body, contract, Limits(), media_type).X.tolist() == [[1.0]]
 
 
 def test_a_text_that_stands_in_many_rows_is_kept_once():
@@ -176,12 +230,50 @@ def test_a_text_that_stands_in_many_rows_is_kept_once():
     assert len({id(value) for value in X[:, 0]}) == 1
 
 
+def test_a_frame_without_the_optional_columns_has_missing_values():
+    """Even if it has none of the model's columns, as in JSON."""
+    contract = one("str", missing=True, optional=True)
+    for make in columnar_forms.FORMS.values():
+        body, media_type = make(pa.table({"other": ["a", "b"]}))
+        assert validate(body, contract, Limits(), media_type).X.tolist() == [[None], [None]]
+
+
+def test_empty_batches_cost_next_to_nothing(monkeypatch: pytest.MonkeyPatch):
+    """A stream may have any number of them, each with all columns."""
+    read = list[int]()
+    chunk = arrow_table._chunk
+    monkeypatch.setattr(
+        arrow_table, "_chunk", lambda array, *more: read.append(len(array)) or chunk(array, *more)
+    )
+    sink, schema = pa.BufferOutputStream(), pa.schema({"x": pa.float64()})
+    with pa.ipc.new_stream(sink, schema) as writer:
+        for values in ([1.5], *[[]] * 1000, [2.5]):
+            writer.write_batch(pa.record_batch({"x": values}, schema))
+    body = sink.getvalue().to_pybytes()
+    assert validate(body, one("float64"), Limits(), ARROW).X.tolist() == [[1.5], [2.5]]
+    assert read == [1, 1]
+
+
+def test_a_null_may_stand_among_the_values_of_a_dictionary():
+    """Or among the places in it."""
+    places = pa.array([1, 0, None, 1], pa.int8())
+    column = pa.DictionaryArray.from_arrays(places, pa.array([None, "a"]))
+    body, media_type = columnar_forms.as_stream(pa.table({"x": column}))
+    X = validate(body, one("str", missing=True), Limits(), media_type).X
+    assert X[:, 0].tolist() == ["a", None, None, "a"]
+
+
 @pytest.mark.parametrize(
     ("column", "feature", "values"),
     [
         (pa.array([1, None], pa.int8()), Feature("x", "int64", missing=True), [1, None]),
         (pa.array([1.5, np.nan]), Feature("x", missing=True), [1.5, None]),
         (pa.array([0.1], pa.float32()), Feature("x", "float32"), [float(np.float32(0.1))]),
+        (pa.array([2**53 + 1, 2**64 - 1], pa.uint64()), Feature("x", "uint64"),
+         [2**53 + 1, 2**64 - 1]),
+        (pa.array([2**63 - 1, None], pa.int64()), Feature("x", "any", missing=True),
+         [2**63 - 1, None]),
+        (pa.array(np.array([0.5, np.nan], np.float16)), Feature("x", missing=True), [0.5, None]),
         (pa.array([decimal.Decimal("1.10"), None]), Feature("x", missing=True), [1.1, None]),
         (pa.array([decimal.Decimal(2**60 + 1)]), Feature("x", "int64"), [2**60 + 1]),
         (pa.array(["a", "b"], pa.large_string()), Feature("x", "str"), ["a", "b"]),
@@ -267,6 +359,18 @@ def test_what_is_wrong_with_an_array_is_named_with_its_place(body: bytes, code: 
     """No header makes us read objects, or more than is there."""
     error = refusal(body, NAMED, NPY)
     assert (error.code, error.location) == (code, location)
+
+
+@pytest.mark.parametrize(
+    ("order", "dtype"), [("<", "int64"), (">", "int64"), ("<", "uint64"), (">", "uint64")]
+)
+def test_whole_numbers_of_an_array_lose_no_digits(order: Any, dtype: str):
+    """In either order of the bytes, beyond what a float holds."""
+    contract = Contract((Feature(None, dtype),), ("predict",))
+    numbers = [[2**53 + 1], [2**63 - 1]]
+    array = np.array(numbers, np.dtype(dtype).newbyteorder(order))
+    body, media_type = columnar_forms.as_npy(array)
+    assert validate(body, contract, Limits(), media_type).X.tolist() == numbers
 
 
 def test_an_array_of_one_dimension_is_one_row():

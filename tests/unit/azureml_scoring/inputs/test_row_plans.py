@@ -12,7 +12,7 @@ from test_any_form import MIXED, names, seen
 import forms
 from azureml_scoring.errors import WrongFeatures, WrongType
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.feature import ANY, Feature
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.row_plans import SMALL_BODY_BYTES
 from validation import validate
@@ -68,6 +68,28 @@ def test_a_key_sent_twice_is_not_read_by_a_plan(body: bytes):
     """Nobody knows which one counts; nor are texts with quotes, which hide such keys."""
     contract = Contract((Feature("x"), Feature("y", "str")), ("predict",))
     assert not check(body, contract)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"columns": "x", "data": [[1]]}',
+        b'{"columns": {"x": 1}, "data": [[1]]}',
+        b'{"index": [[1]], "data": [[1]]}',
+    ],
+)
+def test_a_split_frame_that_is_not_plain_is_not_read_by_a_plan(body: bytes):
+    """Columns are a list of names; an index may be nested more deeply than is allowed."""
+    assert not check(body, Contract((Feature("x"),), ("predict",)))
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, 0.0, -0.0, "x"])
+def test_a_known_value_keeps_its_type(value: Any):
+    """Although 1, 1.0 and true are equal."""
+    contract = Contract((Feature("x", ANY, categories=(1, 0.0, "x")),), ("predict",))
+    body = orjson.dumps([[value]])
+    read = [validate(sent, contract, Limits()) for sent in (body, body.ljust(SMALL_BODY_BYTES + 1))]
+    assert seen(read[0], contract) == seen(read[1], contract)
 
 
 def test_rows_of_other_types_have_plans_of_their_own():
