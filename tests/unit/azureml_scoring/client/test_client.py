@@ -215,7 +215,6 @@ class OfColumns:
         (np.array([1.0, 2.0]), "Give a list of lists"),
         (OfColumns(), "Give a list of lists"),
     ],
-    ids=str,
 )
 def test_what_can_not_be_sent_is_told(echo: Echo, rows: Any, words: str):
     """Nothing is sent, and the error names the row."""
