@@ -25,7 +25,6 @@ EXISTING = click.Path(path_type=Path, exists=True)
 
 COMMAND_MODULES = {
     "artifact": "mlops.project.commands",
-    "client": "mlops.typed_row",
     "compare": "mlops.rollout.compare_command",
     "demo": "mlops.package_commands",
     "drift": "mlops.drift_command",
@@ -38,6 +37,7 @@ COMMAND_MODULES = {
     "rollout": "mlops.rollout.rollout_command",
     "simulate": "mlops.hpa.commands",
     "slo": "mlops.soak.commands",
+    "types": "mlops.typed_row",
 }
 """Commands that have a module of their own, imported when they are used."""
 

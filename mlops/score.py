@@ -13,6 +13,7 @@ import orjson
 
 from azureml_scoring.client import Client, ScoreError, UnusableAnswer
 from azureml_scoring.client.address import scoring_url
+from azureml_scoring.client.headers import is_header_value
 from azureml_scoring.inputs.feature import Feature
 from mlops.plain_text import printable_json
 from mlops.rows_request import RowsRequest
@@ -179,7 +180,7 @@ def secret_of(variable: str | None) -> str | None:
         raise click.UsageError(
             "The variable that --key-env names is empty or not set; put the key there."
         )
-    if not (secret.isascii() and secret.isprintable()):
+    if not is_header_value(secret):
         raise click.UsageError(
             "The variable that --key-env names has characters no key has; copy the key again."
         )
@@ -188,9 +189,7 @@ def secret_of(variable: str | None) -> str | None:
 
 def deployment_of(name: str | None) -> str | None:
     """Return the name if it is safe as the value of a header."""
-    if name is not None and not (
-        name.isascii() and name.isprintable() and name.strip() == name != ""
-    ):
+    if name is not None and not is_header_value(name):
         raise click.UsageError(
             "--deployment has characters no deployment's name has; write it as in its YAML."
         )

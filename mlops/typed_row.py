@@ -1,4 +1,4 @@
-"""Writes a typed row of a model's input, for type checkers, from its contract."""
+"""``mlops types``: writes the type of a model's rows, for type checkers, from its contract."""
 
 from __future__ import annotations
 
@@ -14,18 +14,12 @@ MAX_LITERALS = 20
 """More categories than that are written as their types."""
 
 
-@click.command("client")
-@click.option(
-    "--model-dir",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="The model's local folder, whose contract says what a row holds.",
-)
-@click.option("--typed", is_flag=True, required=True, help="Write the type of a row.")
-def client(model_dir: Path, typed: bool) -> None:
-    """Print a Python module with the type of a row, for calls of the client.
+@click.command()
+@click.argument("model_dir", type=click.Path(path_type=Path, exists=True))
+def types(model_dir: Path) -> None:
+    """Print a Python module with the type of a row that the model in MODEL_DIR takes.
 
-    Example: mlops client --typed --model-dir artifact > rows.py
+    Example: mlops types artifact > rows.py
     """
     from mlops.model_features import features_of
 
@@ -34,17 +28,17 @@ def client(model_dir: Path, typed: bool) -> None:
 
 def source(features: Sequence[Feature]) -> str:
     """Return a module with the TypedDict ``Row``; columns without names are "0", "1", ..."""
-    types = {
+    columns = {
         str(place) if feature.name is None else feature.name: _type(feature)
         for place, feature in enumerate(features)
     }
-    text = " ".join(types.values())
+    text = " ".join(columns.values())
     used = [name for name in ("Any", "Literal", "NotRequired") if name in text] + ["TypedDict"]
     head = f'"""A row of the model\'s input."""\n\nfrom typing import {", ".join(used)}\n\n'
-    if all(name.isidentifier() and not keyword.iskeyword(name) for name in types):
-        lines = [f"    {name}: {kind}" for name, kind in types.items()]
+    if all(name.isidentifier() and not keyword.iskeyword(name) for name in columns):
+        lines = [f"    {name}: {kind}" for name, kind in columns.items()]
         return "\n".join([f"{head}\nclass Row(TypedDict):", *lines, ""])
-    lines = [f"        {name!r}: {kind}," for name, kind in types.items()]
+    lines = [f"        {name!r}: {kind}," for name, kind in columns.items()]
     return "\n".join([f"{head}Row = TypedDict(", '    "Row",', "    {", *lines, "    },", ")", ""])
 
 

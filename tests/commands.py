@@ -45,6 +45,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "serve": {"model_dir": "artifact"},
     "simulate": {"manifests": "hpa.yml", "load": "load.csv", "out": "out"},
     "slo": {"out": "out", "page": "page.md"},
+    "types": {"model_dir": "artifact"},
 }
 """What each command is given where nothing is wrong; a file or folder stands for the one of that
 name in ``good``."""

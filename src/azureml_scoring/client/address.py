@@ -27,6 +27,13 @@ def scoring_url(text: str, *, secret: bool) -> str:
     return str(url.copy_with(path="/score") if url.path == "/" else url)
 
 
+def mounts(url: str) -> dict[str, None]:
+    """Return httpx's ``mounts`` for the URL: this machine is reached past any proxy, which would
+    see a key that travels without TLS."""
+    address = httpx.URL(url)
+    return {f"all://{address.netloc.decode()}": None} if _is_local(address.host) else {}
+
+
 def _is_local(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import httpx
 
 from azureml_scoring.client import json_bytes
-from azureml_scoring.client.address import scoring_url
+from azureml_scoring.client.address import mounts, scoring_url
 from azureml_scoring.client.authorization import Authorization, TokenCredential
 from azureml_scoring.client.errors import ScoreError, TooLarge
 from azureml_scoring.client.exchange import Exchange
-from azureml_scoring.client.headers import request_headers
+from azureml_scoring.client.headers import is_header_value, request_headers
 from azureml_scoring.client.progress import progress_of
 from azureml_scoring.client.results import like
-from azureml_scoring.client.rows import is_frame, table_of
+from azureml_scoring.client.rows import count_of, table_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class AsyncClient:
     traffic split. timeout_s: for each request with all its tries; connect_timeout_s: for a
     connection. rows_per_request: the most rows a request; it is halved when the server says that a
     request is too large. parallel: the most requests at a time. attempts: the most tries of a
-    request. Raises ValueError for an address or a key that can't be right.
+    request. Raises ValueError for an address, a key or a name that can't be right.
     """
 
     def __init__(
@@ -56,11 +56,16 @@ class AsyncClient:
     ) -> None:
         if rows_per_request < 1 or parallel < 1 or attempts < 1:
             raise ValueError("rows_per_request, parallel and attempts are 1 or more.")
+        if deployment is not None and not is_header_value(deployment):
+            raise ValueError(
+                "deployment has characters no deployment's name has; write it as in its YAML."
+            )
         address = scoring_url(url, secret=credential is not None)
         authorization = Authorization(credential)
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=parallel),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+            mounts=mounts(address),
         )
         headers = request_headers(None, deployment) | {"Accept-Encoding": "gzip"}
         self._exchange = Exchange(
@@ -113,9 +118,7 @@ class AsyncClient:
         """
         options = {"method": method} if method else {}
         extra = {"params": dict(params)} if params else {}
-        total, start = len(rows), 0
-        if not (is_frame(rows) or hasattr(rows, "__getitem__")) or isinstance(rows, str | Mapping):
-            raise ValueError("Give a list of lists, a list of dicts or a DataFrame.")
+        total, start = count_of(rows), 0
         predictions: list[Any] = []
         pending: deque[asyncio.Task[list[Any]]] = deque()
         with progress_of(total, progress) as done:
@@ -149,10 +152,12 @@ class AsyncClient:
         except ScoreError as error:
             raise error.after(start) from error.__cause__
         half = (stop - start + 1) // 2
-        self._rows_per_request = min(self._rows_per_request, half)
         middle = start + half
         first = await self._part(rows, start, middle, options)
-        return first + await self._part(rows, middle, stop, options)
+        second = await self._part(rows, middle, stop, options)
+        # Not before: a row that is too large alone says nothing of the others.
+        self._rows_per_request = min(self._rows_per_request, half)
+        return first + second
 
     async def score_body(self, body: bytes, rows: int | None = None) -> list[Any]:
         """Send a JSON body as it is, and return its predictions. Raises ScoreError.

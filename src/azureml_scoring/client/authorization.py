@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from azureml_scoring.client.headers import is_header_value
+
 SCOPE = "https://ml.azure.com/.default"
 """Of Azure ML's data plane; a managed endpoint takes no token of another one."""
 
@@ -29,9 +31,7 @@ class Authorization:
     def __init__(
         self, credential: str | TokenCredential | None, now: Callable[[], float] = time.time
     ) -> None:
-        if isinstance(credential, str) and not (
-            credential.isascii() and credential.isprintable() and credential.strip()
-        ):
+        if isinstance(credential, str) and not is_header_value(credential.strip()):
             raise ValueError("The key is empty or has characters that no key has; copy it again.")
         self._credential = credential
         self._now = now

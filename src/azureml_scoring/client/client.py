@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack, overload
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 T = TypeVar("T")
+
+CLOSED = "The client is closed, or was made before a fork; make a new one in this process."
 
 
 class ClientOptions(TypedDict, total=False):
@@ -29,7 +33,8 @@ class ClientOptions(TypedDict, total=False):
 
 
 class Client:
-    """Scores rows on one server, from any thread. Arguments and errors are ``AsyncClient``'s."""
+    """Scores rows on one server, from any thread. Arguments and errors are ``AsyncClient``'s; a
+    closed client, and one that a fork has copied, raises RuntimeError."""
 
     def __init__(
         self,
@@ -40,9 +45,13 @@ class Client:
         self._client = AsyncClient(url, credential, **options)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
-            target=self._loop.run_forever, name="scoring-client", daemon=True
+            target=_run_loop, args=(self._loop, self._client), name="scoring-client", daemon=True
         )
         self._thread.start()
+        # It must not keep the client alive, or wait: the loop's own thread may collect garbage.
+        self._stop = weakref.finalize(self, self._loop.call_soon_threadsafe, self._loop.stop)
+        self._stop.atexit = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -51,13 +60,10 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections. May be called again."""
-        if self._loop.is_closed():
-            return
-        self._run(self._client.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        """End what other threads still score, and close the connections. May be called again."""
+        with self._lock:
+            self._stop()
         self._thread.join()
-        self._loop.close()
 
     @overload
     def score(
@@ -93,9 +99,32 @@ class Client:
         return self._run(self._client.score_body(body, rows))
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._lock:  # so that the loop is not stopped before it has the work
+            if not (self._stop.alive and self._thread.is_alive()):
+                work.close()
+                raise RuntimeError(CLOSED)
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            raise RuntimeError(CLOSED) from None
         except BaseException:  # a Ctrl-C ends the work too
             future.cancel()
             raise
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop, client: AsyncClient) -> None:
+    """Run the loop until it is stopped; then end what is left, and close the connections."""
+    try:
+        loop.run_forever()
+        loop.run_until_complete(_end(client))
+    finally:
+        loop.close()
+
+
+async def _end(client: AsyncClient) -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    await client.aclose()

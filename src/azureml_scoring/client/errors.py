@@ -42,6 +42,8 @@ class Details:
             return self
         row, column = match.groups()
         by_name = column is None or not re.fullmatch(r"\d{1,9}", column, re.ASCII)
+        if column is not None and by_name:
+            column = column.replace("~1", "/").replace("~0", "~")
         return replace(self, row=int(row), column=column if by_name else int(column))
 
 

@@ -42,6 +42,7 @@ class Exchange:
     ) -> None:
         self._http = http
         self._url = url
+        self._place = str(httpx.URL(url).copy_with(query=None))  # a query may hold a key
         self._headers = headers
         self._authorization = authorization
         self._timeout_s = timeout_s
@@ -53,8 +54,8 @@ class Exchange:
         """Return one prediction for each row. Raises ScoreError."""
         answer = await self._answer(body, self._packs(body))
         if answer.status != 200:
-            raise error_of(self._url, answer)
-        return predictions_of(self._url, answer, rows)
+            raise error_of(self._place, answer)
+        return predictions_of(self._place, answer, rows)
 
     def _packs(self, body: bytes) -> bool:
         return self._takes_gzip is not False and len(body) >= json_bytes.GZIP_FROM_BYTES
@@ -88,12 +89,12 @@ class Exchange:
                 again, failure, cause = Again.NEVER, self._too_late(), error
             except UnreadableAnswer as error:
                 raise UnusableAnswer(
-                    f"{self._url} answered {error}; is it a scoring URL?"
+                    f"{self._place} answered {error}; is it a scoring URL?"
                 ) from error
             pause = retry.pause_s(headers, attempt)
             worth = again is Again.WHILE_ATTEMPTS_LAST or (again is Again.ONCE and again_once)
-            in_time = pause <= min(retry.MAX_PAUSE_S, until - time.monotonic())
-            if not (worth and in_time and attempt < self._attempts):
+            last = attempt == self._attempts
+            if last or not worth or pause is None or pause > until - time.monotonic():
                 break
             again_once = again_once and again is not Again.ONCE
             await self._sleep(pause)
@@ -119,7 +120,7 @@ class Exchange:
 
     def _too_late(self) -> NoAnswer:
         return NoAnswer(
-            f"{self._url} has not answered within {self._timeout_s:g} s; send fewer rows at once."
+            f"{self._place} has not answered within {self._timeout_s:g} s; send fewer rows at once."
         )
 
     def _no_answer(self, error: httpx.RequestError) -> NoAnswer:
@@ -127,9 +128,11 @@ class Exchange:
             return self._too_late()
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return NoAnswer(
-                f"The certificate of {self._url} is not trusted; if you trust its authority, name "
-                "the authority's file in SSL_CERT_FILE."
+                f"The certificate of {self._place} is not trusted; if you trust its authority, "
+                "name the authority's file in SSL_CERT_FILE."
             )
+        reason = str(error) or type(error).__name__
         return NoAnswer(
-            f"{self._url} can't be reached ({error}); check the address and that the server runs."
+            f"{self._place} can't be reached ({reason}); check the address and that the server "
+            "runs."
         )

@@ -14,11 +14,15 @@ with suppress(ModuleNotFoundError):
 
 
 def dumps(document: Any) -> bytes:
-    if _orjson:
-        content: bytes = _orjson.dumps(document)
-        return content
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode()
+    """Raises ValueError for what JSON does not have."""
+    try:
+        if _orjson:
+            content: bytes = _orjson.dumps(document)
+            return content
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except TypeError as error:
+        raise ValueError(f"The rows can't be written as JSON: {error}.") from None
 
 
 def loads(content: bytes) -> Any:

@@ -38,18 +38,22 @@ def predictions_of(url: str, answer: HttpAnswer, rows: int | None) -> list[Any]:
 
 def error_of(url: str, answer: HttpAnswer) -> ScoreError:
     """Return the error that an answer with another status than 200 stands for."""
-    status, document = answer.status, answer.document
-    known = error_class(status)
-    if not (isinstance(document, dict) and isinstance(document.get("error"), str)):
-        details = Details(status=status, request_id=answer.headers.get("x-request-id"))
-        return known(f"{url} gives no reason; {_advice(status)}", details)
+    document = answer.document if isinstance(answer.document, dict) else {}
     details = Details(
         _text(document, "code"),
-        status,
+        answer.status,
         _text(document, "location"),
         answer.headers.get("x-request-id"),
     )
-    return known(document["error"][:MAX_MESSAGE_CHARACTERS], details.placed())
+    message = _message(document) or f"{url} gives no reason; {_advice(answer.status)}"
+    return error_class(answer.status)(message, details.placed())
+
+
+def _message(document: Mapping[str, Any]) -> str | None:
+    """Return the service's ``error``, Azure's ``error.message`` or MLflow's ``message``."""
+    if isinstance(document.get("error"), dict):
+        return _text(document["error"], "message")
+    return _text(document, "error") or _text(document, "message")
 
 
 def _text(document: Mapping[str, Any], key: str) -> str | None:

@@ -9,9 +9,10 @@ the other, so it is repeated once only. Anything else stays as it is, whoever as
 from __future__ import annotations
 
 import email.utils
+import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
@@ -19,6 +20,9 @@ import httpx
 
 MAX_PAUSE_S = 60.0
 """Whoever is told to wait for longer gets the error at once."""
+
+JITTER = 0.25
+"""A pause is up to so much longer, so that who was refused together does not come back together."""
 
 
 class Again(Enum):
@@ -45,20 +49,32 @@ def after_failure(error: Exception) -> Again:
     return Again.ONCE if isinstance(error, lost) else Again.NEVER
 
 
-def pause_s(headers: Mapping[str, str], attempt: int) -> float:
-    """Return the seconds to wait: those of ``retry-after-ms`` or ``Retry-After``, or else 1, 2, 4,
-    ..."""
+def pause_s(
+    headers: Mapping[str, str],
+    attempt: int,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> float | None:
+    """Return the seconds to wait, or None if the server names more than MAX_PAUSE_S.
+
+    ``retry-after-ms`` is exact: the service gives each client a time of its own. ``Retry-After``,
+    and else 1, 2, 4, ..., get a jitter.
+    """
     exact = headers.get("retry-after-ms", "")
     if re.fullmatch(r"\d{1,9}", exact, re.ASCII):
-        return int(exact) / 1000
-    retry_after = headers.get("Retry-After", "")
-    if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII):
-        return float(retry_after)
+        pause, most = int(exact) / 1000, 1.0
+    else:
+        pause, most = _retry_after_s(headers.get("Retry-After", ""), attempt), 1 + JITTER
+    return None if pause > MAX_PAUSE_S else pause * uniform(1, most)
+
+
+def _retry_after_s(text: str, attempt: int) -> float:
+    if re.fullmatch(r"\d{1,9}", text, re.ASCII):
+        return float(text)
     try:
-        until = email.utils.parsedate_to_datetime(retry_after[:40])
+        until = email.utils.parsedate_to_datetime(text[:40])
         return max(0.0, until.timestamp() - time.time())
     except (ValueError, TypeError, IndexError, OverflowError):
-        return 2.0 ** (attempt - 1)
+        return min(2.0 ** (attempt - 1), MAX_PAUSE_S)
 
 
 def _refused(error: BaseException | None) -> bool:

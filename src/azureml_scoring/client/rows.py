@@ -11,10 +11,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PLAIN_TYPES = (str, int, bool, type(None))
+"""Of nearly all values, with finite floats."""
+
+
 def is_frame(rows: Any) -> TypeGuard[pd.DataFrame]:
     """Whoever passes a DataFrame has imported pandas; nobody else has to."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(rows, pandas.DataFrame)
+
+
+def count_of(rows: Any) -> int:
+    """Return the number of rows. Raises ValueError for what is none of the four: iterating over
+    other libraries' tables gives their columns."""
+    is_list = isinstance(rows, Sequence) and not isinstance(rows, str | bytes)
+    is_array = hasattr(rows, "tolist") and getattr(rows, "ndim", 0) == 2
+    if not (is_frame(rows) or is_list or is_array):
+        raise ValueError(
+            "Give a list of lists, a list of dicts, a 2-D array or a DataFrame of pandas."
+        )
+    return len(rows)
 
 
 def table_of(rows: Any, start: int, stop: int) -> Any:
@@ -25,28 +41,26 @@ def table_of(rows: Any, start: int, stop: int) -> Any:
     if is_frame(rows):
         return _frame_table(rows.iloc[start:stop], start)
     part = rows[start:stop]
-    if hasattr(part, "tolist"):  # a numpy array
-        part = part.tolist()
+    if hasattr(part, "tolist"):
+        part = _python(part)
     if isinstance(part[0], Mapping):
         return _records_table(part, start)
     return [_row(row, start + place) for place, row in enumerate(part)]
 
 
 def _frame_table(frame: pd.DataFrame, start: int) -> Any:
-    columns = [_column(frame.iloc[:, place]) for place in range(frame.shape[1])]
-    data = [_row(row, start + place) for place, row in enumerate(zip(*columns, strict=True))]
+    cells = frame.astype(object).to_numpy(copy=True)
+    cells[frame.isna().to_numpy()] = None
+    data = [_row(row, start + place) for place, row in enumerate(cells.tolist())]
     names = list(frame.columns)
     return {"columns": names, "data": data} if all(isinstance(n, str) for n in names) else data
 
 
-def _column(column: pd.Series) -> list[Any]:
-    values = column.astype(object)
-    plain: list[Any] = values.where(column.notna(), None).tolist()
-    return plain
-
-
 def _records_table(records: Sequence[Mapping[str, Any]], start: int) -> Any:
     """Records with the same keys are sent once with their names: that is smaller."""
+    for place, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise _not_a_row(start + place)
     names = list(records[0])
     if all(record.keys() == records[0].keys() for record in records):
         data = [
@@ -61,20 +75,46 @@ def _records_table(records: Sequence[Mapping[str, Any]], start: int) -> Any:
 
 
 def _row(row: Any, place: int) -> list[Any]:
-    if isinstance(row, str | bytes) or not hasattr(row, "__iter__"):
-        raise ValueError(
-            f"Row {place} is not a row; give a list of lists, a list of dicts or a DataFrame."
-        )
+    if isinstance(row, str | bytes | Mapping) or not hasattr(row, "__iter__"):
+        raise _not_a_row(place)
     return [_plain(value, place) for value in row]
 
 
+def _not_a_row(place: int) -> ValueError:
+    return ValueError(
+        f"Row {place} is not a row; give a list of lists, a list of dicts or a DataFrame."
+    )
+
+
 def _plain(value: Any, place: int) -> Any:
+    if type(value) in PLAIN_TYPES or (type(value) is float and math.isfinite(value)):
+        return value
+    if hasattr(value, "tolist"):
+        value = _python(value)
+    if _is_missing(value):
+        return None
     if hasattr(value, "isoformat"):  # a date, or pandas' Timestamp
         return value.isoformat()
-    if hasattr(value, "item"):  # a numpy scalar
-        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         if math.isinf(value):
             raise ValueError(f"Row {place} holds an infinite number; JSON has none.")
         return None
-    return value
+    if value is None or isinstance(value, str | int | float | list | tuple | dict):
+        return value
+    raise ValueError(
+        f"Row {place} holds a value of the type {type(value).__name__}, which JSON does not have; "
+        "make it a number or a text."
+    )
+
+
+def _python(values: Any) -> Any:
+    """Return the Python values of a numpy array or scalar."""
+    kind = getattr(getattr(values, "dtype", None), "kind", "")
+    # Times in nanoseconds would become integers.
+    return (values.astype(f"{kind}8[us]") if kind in ("M", "m") else values).tolist()
+
+
+def _is_missing(value: Any) -> bool:
+    """True for pandas' own missing values."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and (value is pandas.NaT or value is pandas.NA)

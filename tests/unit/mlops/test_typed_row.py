@@ -1,4 +1,4 @@
-"""`mlops client --typed`."""
+"""`mlops types`."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ def test_the_module_passes_strict_type_checks(tmp_path: Path):
 
 def test_the_command_prints_the_module(demo_model: Path):
     """It reads the artifact's contract."""
-    result = CliRunner().invoke(main, ["client", "--typed", "--model-dir", str(demo_model)])
+    result = CliRunner().invoke(main, ["types", str(demo_model)])
     assert (result.exit_code, "    age: float\n" in result.output) == (0, True)

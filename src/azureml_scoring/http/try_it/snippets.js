@@ -14,7 +14,7 @@ const SNIPPETS = {
   curl: (url, type, body) => `curl ${shell(url)} \\
   -H ${shell(`Content-Type: ${type}`)} \\
   -H ${shell(`Authorization: Bearer ${KEY}`)} \\
-  --data-binary ${shell(body)}`,
+  --data-raw ${shell(body)}`,
 
   Python: (url, type, body) => `import httpx
 

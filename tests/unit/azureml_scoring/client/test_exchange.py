@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 
 import support
 from arm.https import DROP, HttpsServer, Reply, serving
 from arm.scoring import as_azure_answers
-from azureml_scoring.client import Client, ScoreError
+from azureml_scoring.client import Client, NoAnswer, ScoreError
+from azureml_scoring.client.authorization import Authorization
+from azureml_scoring.client.exchange import Exchange
+from azureml_scoring.client.retry import JITTER, MAX_PAUSE_S, pause_s
 from mlops.score_refused import sentence
 
 GOOD = Reply(200, {"predictions": [0, 1], "metadata": {}})
@@ -55,6 +60,14 @@ class Asking:
         return message
 
 
+def about(pauses: list[float], expected: list[float]) -> bool:
+    """True if each pause is as expected, but for its jitter."""
+    return len(pauses) == len(expected) and all(
+        least <= pause <= least * (1 + JITTER)
+        for pause, least in zip(pauses, expected, strict=True)
+    )
+
+
 def test_predictions_come_back_as_they_are(server: HttpsServer):
     """The body is sent unchanged, with the key and the deployment's name."""
     assert Asking(server.url, secret="key-1", deployment="green").score() == [0, 1]
@@ -86,7 +99,7 @@ def test_a_busy_server_is_retried(server: HttpsServer, status: int, hidden: bool
     server.fail(2, as_azure_answers(reply) if hidden else reply, "POST", "/score")
     asking = Asking(server.url)
     assert asking.score() == [0, 1]
-    assert asking.pauses == [7.0, 7.0]
+    assert about(asking.pauses, [7, 7])
 
 
 def test_pauses_grow_where_the_server_names_none(server: HttpsServer):
@@ -94,7 +107,7 @@ def test_pauses_grow_where_the_server_names_none(server: HttpsServer):
     server.fail(9, Reply(503), "POST", "/score")
     asking = Asking(server.url)
     assert "it is busy; try again later" in asking.refusal()
-    assert asking.pauses == [1, 2, 4, 8]
+    assert about(asking.pauses, [1, 2, 4, 8])
     assert len(server.requests) == 5
 
 
@@ -105,7 +118,7 @@ def test_a_date_is_a_pause_too(server: HttpsServer):
         server.fail(1, Reply(503, None, {"Retry-After": said}), "POST", "/score")
         asking = Asking(server.url)
         assert asking.score() == [0, 1]
-        assert asking.pauses == [expected]
+        assert about(asking.pauses, [expected])
 
 
 def test_milliseconds_are_more_exact_than_seconds(server: HttpsServer):
@@ -115,7 +128,25 @@ def test_milliseconds_are_more_exact_than_seconds(server: HttpsServer):
         server.fail(1, Reply(503, None, headers), "POST", "/score")
         asking = Asking(server.url)
         assert asking.score() == [0, 1]
-        assert asking.pauses == [expected]
+        assert about(asking.pauses, [expected])
+
+
+@pytest.mark.parametrize(
+    ("headers", "attempt", "longest"),
+    [
+        ({}, 3, 4 * (1 + JITTER)),
+        ({}, 20, MAX_PAUSE_S * (1 + JITTER)),
+        ({"Retry-After": "60"}, 1, 60 * (1 + JITTER)),
+        ({"Retry-After": "1", "retry-after-ms": "800"}, 1, 0.8),
+        ({"Retry-After": str(int(MAX_PAUSE_S) + 1)}, 1, None),
+    ],
+)
+def test_who_was_refused_together_does_not_come_back_together(
+    headers: dict[str, str], attempt: int, longest: float | None
+):
+    """A pause gets a jitter, unless the server gives each client a time of its own; none is shorter
+    than the server says."""
+    assert pause_s(headers, attempt, max) == longest
 
 
 def test_nobody_waits_for_an_hour(server: HttpsServer):
@@ -134,6 +165,20 @@ def test_what_will_not_help_is_not_tried(server: HttpsServer, status: int, hidde
     server.fail(9, as_azure_answers(reply) if hidden else reply, "POST", "/score")
     assert Asking(server.url).refusal() == f"No. ({status} no)"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"code": "BadRequest", "message": "No such endpoint."}},
+        {"error_code": "BAD_REQUEST", "message": "No such endpoint."},
+    ],
+    ids=["Azure", "MLflow"],
+)
+def test_the_reason_of_other_servers_is_told(server: HttpsServer, body: object):
+    """Azure's own errors and MLflow's have their text at other places."""
+    server.fail(1, Reply(400, body), "POST", "/score")
+    assert Asking(server.url).refusal() == "No such endpoint. (400)"
 
 
 def test_a_424_of_the_platforms_own_is_not_tried_again(server: HttpsServer):
@@ -184,7 +229,32 @@ def test_a_server_that_is_not_up_yet_is_waited_for():
     """A refused connection reached no model, so it is retried."""
     asking = Asking(f"http://127.0.0.1:{support.free_port()}")
     assert "check the address and that the server runs" in asking.refusal()
-    assert asking.pauses == [1, 2, 4, 8]
+    assert about(asking.pauses, [1, 2, 4, 8])
+
+
+def test_a_key_in_the_address_is_not_told():
+    """Errors name the address without its query."""
+    url = f"http://127.0.0.1:{support.free_port()}/score?subscription-key=key-1"
+    with Client(url, attempts=1) as client, pytest.raises(NoAnswer) as refused:
+        client.score([[1]])
+    assert "/score can't be reached" in str(refused.value)
+    assert "key-1" not in str(refused.value)
+
+
+def test_a_failure_without_words_has_its_name():
+    """httpx gives no text for a connection that takes too long."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectTimeout("", request=request)
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(fail)) as http:
+            url = "http://localhost/score"
+            exchange = Exchange(http, url, {}, Authorization(None), 60, 1, asyncio.sleep)
+            await exchange.predictions(b"[]", None)
+
+    with pytest.raises(NoAnswer, match="ConnectTimeout"):
+        asyncio.run(ask())
 
 
 def test_an_unknown_certificate_is_refused(server: HttpsServer, monkeypatch: pytest.MonkeyPatch):

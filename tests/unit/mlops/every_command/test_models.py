@@ -89,7 +89,7 @@ def ready() -> Iterator[int]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("name", ["announce", "example", "load", "serve"])
+@pytest.mark.parametrize("name", ["announce", "example", "load", "serve", "types"])
 @pytest.mark.parametrize(
     "step", ["unpickling", "the attribute n_features_in_", "the attribute predict"]
 )

@@ -1,31 +1,23 @@
-"""`mlops score` limits the time and the memory that an answer may take."""
+"""The client limits the time and the memory that an answer may take."""
 
 from __future__ import annotations
 
 import time
 import tracemalloc
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from azureml_scoring.client import async_client, retry
+from azureml_scoring.client import Client, NoAnswer, RequestRefused, ServerBusy, UnusableAnswer
 from azureml_scoring.client.answer import MAX_ANSWER_BYTES
 from hostile_server import Pieces, answer, bomb, hostile
-from score_command import refusal, score, table
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(autouse=True)
-def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Nothing is printed past click on the real streams."""
-    yield
-    assert "Traceback" not in "".join(capfd.readouterr())
+ROWS = [[1.0], [2.0], [3.0]]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "pause",
     [
         "\xb2",
         "9" * 5000,
@@ -38,12 +30,15 @@ def no_traceback(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
         "",
     ],
 )
-def test_an_invalid_pause_does_no_harm(tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch):
+def test_an_invalid_pause_does_no_harm(pause: str):
     """An invalid Retry-After counts as missing or too long; the error says the server is busy."""
-    monkeypatch.setattr(retry, "MAX_PAUSE_S", -1.0)
-    with hostile(lambda _: [answer(b"", f"Retry-After: {said}", status="503 Busy")]) as url:
-        result = score(url, table(tmp_path, 3))
-    assert "it is busy; try again later. (503)" in refusal(result)
+    busy = answer(b"", f"Retry-After: {pause}", status="503 Busy")
+    with (
+        hostile(lambda _: [busy]) as url,
+        Client(url, attempts=1) as client,
+        pytest.raises(ServerBusy, match="it is busy; try again later"),
+    ):
+        client.score(ROWS)
 
 
 def drip(head: bytes) -> Pieces:
@@ -62,19 +57,27 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("head", DRIPS.values(), ids=DRIPS)
-def test_an_answer_without_an_end_has_a_deadline(
-    tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_answer_without_an_end_has_a_deadline(head: bytes):
     """The deadline covers the whole answer, so single bytes can't keep a client waiting."""
-    monkeypatch.setitem(async_client.AsyncClient.__init__.__kwdefaults__, "timeout_s", 1)
-    with hostile(lambda _: drip(head)) as url:
-        result = score(url, table(tmp_path, 3))
-    assert "has not answered within 1 s" in refusal(result)
+    with (
+        hostile(lambda _: drip(head)) as url,
+        Client(url, timeout_s=1) as client,
+        pytest.raises(NoAnswer, match="has not answered within 1 s"),
+    ):
+        client.score(ROWS)
 
 
 @pytest.mark.parametrize("packed", [True, False])
-@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
-def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status: str):
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        ("200 OK", UnusableAnswer, "more than 32 MiB"),
+        ("400 Bad Request", RequestRefused, "gives no reason"),
+    ],
+)
+def test_an_answer_may_not_take_all_memory(
+    packed: bool, status: str, error: type[Exception], words: str
+):
     """2 GiB, plain or packed into 2 MiB, take at most a few times the limit in memory."""
 
     def reply(_: int) -> Pieces:
@@ -85,13 +88,12 @@ def test_an_answer_may_not_take_all_memory(tmp_path: Path, packed: bool, status:
             for _ in range(2048):
                 yield b"[" * 2**20
 
-    with hostile(reply) as url:
-        score(url, table(tmp_path, 3))  # what is imported once is no part of it
+    with hostile(reply) as url, Client(url) as client:
         tracemalloc.start()
         try:
-            result = score(url, table(tmp_path, 3))
+            with pytest.raises(error, match=words):
+                client.score(ROWS)
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert ("more than 32 MiB" if status == "200 OK" else "(400)") in refusal(result)
     assert peak < 4 * MAX_ANSWER_BYTES
