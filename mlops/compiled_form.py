@@ -41,7 +41,7 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = column_split(estimator, contract, sample)
+        mixed = column_split(estimator, contract, sample, say)
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed
