@@ -30,8 +30,7 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
     what to send."""
     opened = open_document(read_json(body, limits), column_names(contract))
     table = _table(opened, contract, limits)
-    if table.keys is not None:
-        check_unique(body.removeprefix(BOM), opened.keys + table.keys)
+    check_unique(body.removeprefix(BOM), opened.keys + table.keys)
     return table, opened.options
 
 

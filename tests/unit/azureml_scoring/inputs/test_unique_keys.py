@@ -1,5 +1,6 @@
-"""A key that an object has twice is refused where columns are found by their keys."""
+"""A key that an object has twice is refused."""
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +26,12 @@ TEXTS = Contract((Feature("a", "str"), Feature("b", "str")), ("predict",))
         (b'{"inputs": {"a": 1, "b": 2}, "params": {"method": "predict", "method": "x"}}', ""),
         (b'[{"a": 1, "b": 2, "more": {"c": 1, "c": 2}}]', "/0"),
         (b'{"Inputs": {"data": [{"a": 1, "b": 2, "id": ":", "b": 2}]}}', "/Inputs/data/0"),
+        (b'{"data": [[1, 2]], "data": [[3, 4]]}', ""),
+        (b'{"data": [[1, 2]], "method": "predict", "method": "predict_proba"}', ""),
+        (b'{"data": [[1, 2]], "params": {"method": "x"}, "params": {}}', ""),
+        (b'{"columns": ["b", "a"], "columns": ["a", "b"], "data": [[1, 2]]}', ""),
+        (b'{"input_data": {"data": [[1, 2]], "data": [[3, 4]]}}', "/input_data"),
+        (b'{"input_data": {"data": [[1, 2]], "index": [0], "index": [{":": 1}]}}', "/input_data"),
     ],
 )
 def test_the_object_with_a_key_twice_is_named(body: bytes, location: str):
@@ -43,3 +50,11 @@ def test_texts_with_colons_and_quotes_are_no_keys(values: list[str], indent: int
     for document in ([record], [{"nested": {"c": {}, "d": [{"c": 1}]}} | record]):
         body = json.dumps(document, indent=indent or None).encode()
         assert validate(body, TEXTS, Limits()).X.tolist() == [values]
+
+
+@pytest.mark.parametrize("index", [[0], [{"a": {}}]])
+def test_rows_may_hold_colons(index: list[object]):
+    """Those of times and of texts are not counted as keys."""
+    rows = [["12:30", '{"a": 1, "a": 2}'], ["\\", '":']]
+    body = orjson.dumps({"input_data": {"data": rows, "index": index}, "method": "predict"})
+    assert validate(body, TEXTS, Limits()).X.tolist() == rows
