@@ -54,6 +54,15 @@ def test_a_python_function_without_a_signature_is_called_by_that_name(tmp_path: 
         load(Settings(scoring_model_path=folder))
 
 
+def test_an_interrupt_is_no_fault_of_the_loader(tmp_path: Path):
+    """Ctrl-C ends a command that loads a model."""
+    signature = mlflow_folder.columns("ab")
+    folder = mlflow_folder.adder(tmp_path / "m", "interrupted_adder", inputs=signature)
+    (folder / "code" / "interrupted_adder.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load(Settings(scoring_model_path=folder))
+
+
 @pytest.mark.parametrize("changed", ["data/amount.txt", "MLmodel", "code/changed_adder.py"])
 def test_a_changed_python_function_is_not_loaded(changed: str, tmp_path: Path):
     """Whichever of its files it is."""

@@ -75,7 +75,7 @@ class Predictor:
                 answers = per_row(
                     predict(rows, params=values(batch.params)) if batch.params else predict(rows)
                 )
-        except ScoringError:
+        except (ScoringError, KeyboardInterrupt):
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
             if not _refuses(error):

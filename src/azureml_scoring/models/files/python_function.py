@@ -88,7 +88,7 @@ def load(folder: Path, described: MlflowModel) -> FunctionEstimator:
     try:
         loaded = importlib.import_module(function.loader)._load_pyfunc(*arguments)
         return FunctionEstimator(loaded, function.loader, described.parameters)
-    except StartupError:
+    except (StartupError, KeyboardInterrupt):
         raise
     except BaseException as error:  # the author's code may raise anything
         raise StartupError(f"{folder} {_sentence(error, function)}.") from error

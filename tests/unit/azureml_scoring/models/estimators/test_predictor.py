@@ -111,6 +111,13 @@ def test_whose_fault_an_exception_is(error: BaseException, later: type[Exception
         ask(predictor, 1.0)
 
 
+def test_an_interrupt_is_no_failure_of_the_model():
+    """Ctrl-C ends packaging, which asks the model many times."""
+    predictor = Predictor(Raising(KeyboardInterrupt()), Contract((Feature(None),), ("predict",)))
+    with pytest.raises(KeyboardInterrupt):
+        ask(predictor, 1.0)
+
+
 class Parallel(Scripted):
     """Notes the threads that compute its answers."""
 
