@@ -134,6 +134,28 @@ def test_an_estimator_fitted_with_n_jobs_computes_on_the_thread_of_its_slot():
     assert set(answers) == {threading.get_ident()}
 
 
+class Spelling:
+    """Answers with its column's values as texts, and counts its calls."""
+
+    calls = 0
+
+    def predict(self, X: pd.DataFrame) -> list[str]:
+        self.calls += 1
+        return [*X["code"].astype(str)]
+
+
+def test_an_unseen_fraction_leaves_whole_numbers_of_other_rows_whole():
+    """A category of 1 is no 1.0 because another row of the batch has 7.5."""
+    estimator = Spelling()
+    code = Feature("code", "category", categories=(1, 2), unseen=True, missing=True)
+    predict = Predictor(estimator, Contract((code,), ("predict",), "frame"))
+    rows = np.array([[1], [7.5], [9]], dtype=object)
+    assert predict(Batch(rows, "predict")) == ["1", "7.5", "9"]
+    estimator.calls = 0
+    predict(Batch(np.array([[1], [None], [2]], dtype=object), "predict"))
+    assert estimator.calls == 1
+
+
 def test_pandas_nullable_columns_reach_an_imputer_as_in_the_fit():
     """It met floats, and refuses booleans and whole numbers, which have no gap in one row."""
     frame = pd.DataFrame(
