@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
+from azureml_scoring.errors import reason
 from azureml_scoring.inputs.contract import Contract
 from mlops.float_pipeline import FloatPipeline, float_pipeline
 from mlops.own_encoders import taken_apart
+from mlops.parity import NotProven
 from mlops.pipeline_steps import flat_steps
+from mlops.say import Say
 from mlops.vocabularies import is_identity
 
 
-def column_split(estimator: Any, contract: Contract, sample: np.ndarray) -> FloatPipeline | None:
+def column_split(
+    estimator: Any, contract: Contract, sample: np.ndarray, say: Say
+) -> FloatPipeline | None:
     """Return the split pipeline; None if the graph can take a request's numbers as they are.
 
     ``sample``: (rows, features), as the model takes them. Raises NotProven for a model that needs
@@ -23,11 +27,14 @@ def column_split(estimator: Any, contract: Contract, sample: np.ndarray) -> Floa
     if _needs_tables(estimator, contract):
         return float_pipeline(estimator, contract, sample)
     # ONNX's own encoders answer numbers that scikit-learn's refuse, and cast those they know.
-    with suppress(Exception):
+    try:
         pipeline = float_pipeline(estimator, contract, sample)
-        if pipeline.tables.tables:
-            return pipeline
-    return None
+    except NotProven:
+        return None
+    except Exception as error:  # a step from outside may raise anything
+        say(f"  note: no tables, its graph takes the numbers as they are: {reason(error)}")
+        return None
+    return pipeline if pipeline.tables.tables else None
 
 
 def _needs_tables(estimator: Any, contract: Contract) -> bool:

@@ -17,6 +17,7 @@ from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
 from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor
+from azureml_scoring.models.files.python_function import FunctionEstimator
 from azureml_scoring.models.library_threads import LibraryThreads
 from mlops.column_split import column_split
 from mlops.convert import convert
@@ -41,7 +42,11 @@ def compiled_form(
     try:
         if not measurement.cacheable:
             raise NotProven("its answers are not the same each time")
-        mixed = column_split(estimator, contract, sample)
+        if isinstance(estimator, FunctionEstimator):
+            raise NotProven(
+                f"this {estimator.file_kind} is its author's code, which ONNX can't hold"
+            )
+        mixed = column_split(estimator, contract, sample, say)
         graphs_by_dtype = (
             graphs(mixed.estimator, mixed.tables.width, say)
             if mixed

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import math
 import os
 import pickle
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,8 +27,15 @@ from mlops.graphs import DTYPES, Converted, onnx_graphs
 from mlops.parity import NotProven
 from mlops.say import Say
 
-CONVERSION_LIMIT_S = 120.0
-"""How long a conversion may take."""
+PROCESSOR_LIMIT_S = 120.0
+"""Processor time for a graph."""
+
+WALL_LIMIT_S = 1_800.0
+"""A busy machine may give the process a small share of a processor. Code that computes nothing and
+never ends is ended too."""
+
+END_TIMEOUT_S = 10.0
+"""For the process to end once it has closed its pipe."""
 
 MAX_TREE_NODES = 5_000_000
 """Nodes of all trees together, which take about a hundred seconds and 3 GB of memory."""
@@ -44,7 +53,9 @@ Convert = Callable[[Any, int, Say], Iterator[Converted]]
 
 
 @contextmanager
-def converter(limit: float = CONVERSION_LIMIT_S) -> Iterator[Convert]:
+def converter(
+    processor_limit_s: float = PROCESSOR_LIMIT_S, wall_limit_s: float = WALL_LIMIT_S
+) -> Iterator[Convert]:
     """Start the process: ``with converter() as convert``. Start early, its imports take a second.
 
     ``convert`` raises NotProven if there is no point in trying. Its first graph can be checked
@@ -53,17 +64,19 @@ def converter(limit: float = CONVERSION_LIMIT_S) -> Iterator[Convert]:
     receiver, sender = Pipe(duplex=False)
     with tempfile.TemporaryFile() as file, receiver:
         with sender:
-            process = _start(file.fileno(), sender.fileno(), limit)
+            process = _start(file.fileno(), sender.fileno(), processor_limit_s)
+        results = functools.partial(_results, process, receiver, processor_limit_s, wall_limit_s)
         try:
-            yield functools.partial(_convert, process, file, receiver, limit)
+            yield functools.partial(_convert, process, file, results)
         finally:
             process.kill()
             process.communicate()
 
 
-def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
+def _start(file: int, sender: int, processor_limit_s: float) -> subprocess.Popen[bytes]:
     """Start the process in its own session: only this process gets Ctrl-C from a terminal."""
-    command = [sys.executable, "-P", "-m", __name__, *map(str, (os.getpid(), file, sender, limit))]
+    options = map(str, (os.getpid(), file, sender, processor_limit_s))
+    command = [sys.executable, "-P", "-m", __name__, *options]
     return subprocess.Popen(  # noqa: S603 our own module
         command,
         pass_fds=[file, sender],
@@ -78,8 +91,7 @@ def _start(file: int, sender: int, limit: float) -> subprocess.Popen[bytes]:
 def _convert(
     process: subprocess.Popen[bytes],
     file: IO[bytes],
-    receiver: Connection,
-    limit: float,
+    results: Callable[[], Iterator[Converted]],
     estimator: Any,
     width: int,
     say: Say,
@@ -90,20 +102,35 @@ def _convert(
     # If the process died, reading the results says so.
     with contextlib.suppress(BrokenPipeError), cast(IO[bytes], process.stdin) as stdin:
         stdin.write(str(width).encode())
-    return _results(receiver, limit)
+    return results()
 
 
-def _results(receiver: Connection, limit: float) -> Iterator[Converted]:
+def _results(
+    process: subprocess.Popen[bytes],
+    receiver: Connection,
+    processor_limit_s: float,
+    wall_limit_s: float,
+) -> Iterator[Converted]:
     for dtype in DTYPES:
-        if not receiver.poll(limit):
-            raise NotProven(f"converting it took longer than {limit:.0f} seconds")
+        if not receiver.poll(wall_limit_s):
+            raise NotProven(f"converting it took longer than {wall_limit_s:.0f} seconds")
         try:
             failure, graph = receiver.recv()
         except EOFError:
-            raise NotProven(
-                "the process that converts it died, perhaps for want of memory"
-            ) from None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(END_TIMEOUT_S)
+            raise NotProven(_why_it_ended(process.returncode, processor_limit_s)) from None
         yield dtype, NotProven(failure) if failure else graph
+
+
+def _why_it_ended(status: int | None, processor_limit_s: float) -> str:
+    """Say why the process ended before it was done. ``status``: negative for a signal."""
+    if status == -signal.SIGXCPU:
+        return f"converting it took more than {processor_limit_s:.0f} seconds of processor time"
+    if status == -signal.SIGKILL:
+        return "the process that converts it was killed, most likely for want of memory"
+    how = signal.Signals(-status).name if status and status < 0 else f"status {status}"
+    return f"the process that converts it died ({how})"
 
 
 def hand_over(estimator: Any, file: IO[bytes]) -> int:
@@ -149,12 +176,10 @@ class _Pickler(pickle.Pickler):
         return NotImplemented if simpler is None else (_itself, (simpler,))
 
 
-def _main(parent: str, file: str, sender: str, limit: str) -> None:
+def _main(parent: str, file: str, sender: str, processor_limit_s: str) -> None:
     """Convert, in the process of its own."""
     threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
-    seconds = int(float(limit) * len(DTYPES)) + 1
-    # The kernel also ends code that lets no other thread run.
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _limit_processor_time(float(processor_limit_s))
     results = Connection(int(sender), readable=False)
     importlib.import_module("mlops.trees.onnx_trees")  # and skl2onnx
     width = int(sys.stdin.read())
@@ -168,6 +193,17 @@ def _main(parent: str, file: str, sender: str, limit: str) -> None:
         return
     for _, graph in onnx_graphs(estimator, width):
         results.send((str(graph), b"") if isinstance(graph, NotProven) else (None, graph))
+        _limit_processor_time(float(processor_limit_s))
+
+
+def _limit_processor_time(more_s: float) -> None:
+    """Let the kernel send SIGXCPU after so many seconds more: it also ends code that lets no other
+    thread run."""
+    seconds = math.ceil(time.process_time() + more_s)
+    _, most = resource.getrlimit(resource.RLIMIT_CPU)
+    if most != resource.RLIM_INFINITY:
+        seconds = min(seconds, most)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
 
 
 def _end_with(parent: int) -> None:

@@ -12,11 +12,11 @@ import pandas as pd
 
 from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.feature import Feature
+from azureml_scoring.inputs.separators import other_separator
 from mlops.cell_inference import is_number
 from mlops.column_types import BadCell, typed
 
 MAX_CELL_CHARACTERS = 2**31 - 1
-OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 ColumnTypes = dict[str | int, Feature]
 """Column -> its type, by name, or by place if there are no names."""
@@ -132,12 +132,10 @@ def _names(path: Path, first: Sequence[str]) -> Sequence[str | int]:
 
     0, 1, 2, ... are names: pandas writes them for columns that have none.
     """
-    if len(first) == 1 and (
-        other := next((sign for sign in OTHER_SEPARATORS if sign in first[0]), None)
-    ):
+    if separator := other_separator(first):
         raise StartupError(
-            f"{path} separates values by {OTHER_SEPARATORS[other]}; save it with commas, and "
-            f"points in its numbers."
+            f"{path} separates values by {separator}; save it with commas, and points in its "
+            f"numbers."
         )
     if list(first) == list(map(str, range(len(first)))):
         if len(first) < 3:

@@ -48,9 +48,10 @@ def float_pipeline(estimator: Any, contract: Contract, sample: np.ndarray) -> Fl
     if hasattr(steps[0], "predict"):
         steps[:1] = taken_apart(steps[0])
         if steps[0] == "passthrough" and not all(map(_is_numeric, contract.features)):
+            kind = getattr(steps[1], "file_kind", None)
             raise NotProven(
-                f"{type(steps[1]).__name__} takes texts or categories itself; put an encoder "
-                f"or a vectorizer before it, in one Pipeline"
+                f"{f'this {kind}' if kind else type(steps[1]).__name__} takes texts or categories "
+                f"itself; put an encoder or a vectorizer before the model, in one Pipeline"
             )
     with warnings.catch_warnings(action="ignore"):
         texts = folded(steps)

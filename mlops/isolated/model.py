@@ -108,6 +108,8 @@ def _load_there(process: Remote, file: Path, saved: SavedWith) -> None:
 def _read_here(file: Path) -> Any:
     try:
         return old_pickle.read(file)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # a pickle can raise anything
         raise StartupError(not_compiled(file, reason(error))) from None
 

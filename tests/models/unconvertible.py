@@ -27,8 +27,15 @@ class Endless(Doubling):
     """Notes the converting process in the file that NOTE names."""
 
 
+class Busy(Doubling):
+    """Never stops computing."""
+
+
 class Dying(Doubling):
-    pass
+    """Ends the process as ``how`` says: with a status, or by a signal if it is negative."""
+
+    def __init__(self, how: int = 3) -> None:
+        self.how = how
 
 
 class Homebound(Doubling):
@@ -51,8 +58,16 @@ def _endless(scope: Any, operator: Any, container: Any) -> None:
         time.sleep(0.01)
 
 
+def _busy(scope: Any, operator: Any, container: Any) -> None:
+    while True:
+        pass
+
+
 def _dying(scope: Any, operator: Any, container: Any) -> None:
-    os._exit(3)
+    how = operator.raw_operator.how
+    if how < 0:
+        os.kill(os.getpid(), -how)
+    os._exit(how)
 
 
 def _shapes(operator: Any) -> None:
@@ -60,4 +75,5 @@ def _shapes(operator: Any) -> None:
 
 
 update_registered_converter(Endless, "Endless", _shapes, _endless)
+update_registered_converter(Busy, "Busy", _shapes, _busy)
 update_registered_converter(Dying, "Dying", _shapes, _dying)

@@ -25,6 +25,7 @@ from azureml_scoring.inputs.feature import ANY, TEXT
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import NO_OPTIONS, Options
+from azureml_scoring.inputs.separators import other_separator
 from azureml_scoring.inputs.table import Table, types_of
 
 LEAST_UNAMBIGUOUS_COLUMNS = 3
@@ -53,6 +54,7 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
     _check_types_known(contract)
     header = _header(lines[0], contract)
     if header is not None:  # before the rows are counted: it may have been meant as one
+        _check_separator(header, contract)
         check_names({*header, *contract.optional}, contract, "")
     table = rows.with_columns(
         lines if header is None else lines[1:], "", contract, limits, header, ""
@@ -102,6 +104,19 @@ def _header(first: list[str], contract: Contract) -> list[str] | None:
         if not written_by_pandas or len(first) < LEAST_UNAMBIGUOUS_COLUMNS:
             raise UnknownForm(AMBIGUOUS, "")
     return first
+
+
+def _check_separator(header: list[str], contract: Contract) -> None:
+    """Raise WrongFeatures if something else than commas separates the names or values."""
+    names = {*column_names(contract)}
+    if len(names) < 2 or (names & {*header} and names <= {*header, *contract.optional}):
+        return
+    if separator := other_separator(header):
+        raise WrongFeatures(
+            f"The body separates values by {separator}; send it with commas, and points in its "
+            f"numbers.",
+            "",
+        )
 
 
 def _check_types_known(contract: Contract) -> None:

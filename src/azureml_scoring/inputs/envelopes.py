@@ -89,13 +89,18 @@ def _options(document: dict[str, Any], key: str) -> Options:
 
 
 def _is_split(table: Any, names: Sequence[str]) -> bool:
-    """Return True for a DataFrame as pandas splits it, and for what is meant to be one: the model
-    may have columns with such names."""
-    return (
-        isinstance(table, dict)
-        and not SPLIT_KEYS.isdisjoint(table)
-        and (table.keys() <= SPLIT_KEYS or not table.keys() >= set(names))
-    )
+    """Return True for a DataFrame as pandas splits it, and for what is meant to be one.
+
+    The model may have columns with such names. An object that has them all is one, or a record or
+    columns: the data of the first is a list of rows or records, or has the names of its columns.
+    """
+    if not isinstance(table, dict) or SPLIT_KEYS.isdisjoint(table):
+        return False
+    if not table.keys() >= set(names):
+        return True
+    data = table.get("data")
+    rows = isinstance(data, list) and {*map(type, data)} & {list, dict}
+    return table.keys() <= SPLIT_KEYS and bool(rows or "columns" in table.keys() - set(names))
 
 
 def _listed(keys: Collection[str]) -> str:

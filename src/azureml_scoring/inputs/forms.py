@@ -16,7 +16,12 @@ def forms(contract: Contract) -> str:
     count = len(contract.features)
     if count == 1:
         first, second = _two_values(contract.features[0])
-        return f'Send {{"data": [[{first}], [{second}]]}}: each row is a list of one value.'
+        rows = f'{{"data": [[{first}], [{second}]]}}'
+        if contract.names is None:
+            return f"Send {rows}: each row is a list of one value."
+        name = orjson.dumps(contract.names[0]).decode()
+        records = f'{{"data": [{{{name}: {first}}}, {{{name}: {second}}}]}}'
+        return f"Send records, {records}; or {rows}, each row a list of one value."
     by_position = f"{count} values in each row, in the order that the model was fitted with"
     if contract.names is None:
         return f'Send {{"data": [[...], [...]]}}, with {by_position}.'

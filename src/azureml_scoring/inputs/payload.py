@@ -28,10 +28,10 @@ from azureml_scoring.inputs.unique_keys import check_unique
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
     what to send."""
-    opened = open_document(read_json(body, limits), column_names(contract))
+    document = read_json(body, limits)
+    opened = open_document(document, column_names(contract))
     table = _table(opened, contract, limits)
-    if table.keys is not None:
-        check_unique(body.removeprefix(BOM), opened.keys + table.keys)
+    check_unique(body.removeprefix(BOM), opened.keys + table.keys, document)
     return table, opened.options
 
 

@@ -35,14 +35,14 @@ class Table(NamedTuple):
     fit; at least one row.
 
     ``rows``: the same values row by row, if they were sent so. ``keys``: how many keys the data's
-    objects have after parsing; None for data that has none.
+    objects have after parsing.
     """
 
     values: Values
     types: Types
     location: Location
     rows: Sequence[InputRow] | None = None
-    keys: int | None = None
+    keys: int = 0
 
 
 def types_of(values: Values) -> Types:

@@ -7,9 +7,10 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 import support
@@ -73,4 +74,25 @@ def test_numbers_without_an_encoder_need_no_tables():
     """They go into the graph as a request has them."""
     estimator = make_pipeline(StandardScaler(), Ridge()).fit(FRAME.to_numpy(), FRAME["size"])
     contract = Contract((Feature(None),) * 3, ("predict",))
-    assert column_split(estimator, contract, FRAME.to_numpy()) is None
+    said: list[str] = []
+    assert column_split(estimator, contract, FRAME.to_numpy(), said.append) is None
+    assert said == []
+
+
+class Expired(TransformerMixin, BaseEstimator):
+    """Fails in a way that no estimator refuses values."""
+
+    def transform(self, X: Any) -> Any:
+        raise RuntimeError("the licence has expired")
+
+
+def test_a_failure_in_making_tables_is_shown():
+    """Without tables the graph is tried on the numbers; nothing is hidden."""
+    union = FeatureUnion([("own", Expired())], transformer_weights={"own": 2.0})
+    contract = Contract((Feature(None),) * 3, ("predict",))
+    said: list[str] = []
+    estimator = make_pipeline(union, Ridge())
+    assert column_split(estimator, contract, FRAME.to_numpy(), said.append) is None
+    (note,) = said
+    assert "no tables" in note
+    assert "the licence has expired" in note

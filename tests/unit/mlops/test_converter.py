@@ -27,8 +27,8 @@ X = np.arange(12.0).reshape(6, 2)
 GAPS = np.array([[1.0, 0.0], [np.nan, 1.0], [2.0, 2.0], [np.nan, 3.0]] * 10)
 
 
-def results(estimator: Any, limit: float = 60.0) -> list[Any]:
-    with converter(limit) as convert:
+def results(estimator: Any, **limits: float) -> list[Any]:
+    with converter(**limits) as convert:
         return [graph for _, graph in convert(estimator, 2, print)]
 
 
@@ -43,17 +43,32 @@ def test_an_estimator_is_converted_to_a_graph_of_each_dtype():
 
 def test_a_conversion_that_never_ends_is_ended():
     """The reason names the limit; no process is left."""
-    with pytest.raises(NotProven, match="took longer than 3 seconds"):
-        results(unconvertible.Endless(), limit=3.0)
+    with pytest.raises(NotProven, match=r"took longer than 3 seconds$"):
+        results(unconvertible.Endless(), wall_limit_s=3.0)
     assert not [
         child for child in psutil.Process().children() if "mlops.converter" in child.cmdline()
     ]
 
 
-def test_a_conversion_that_dies_takes_nothing_with_it():
-    """The system may kill it for its memory."""
-    with pytest.raises(NotProven, match="died"):
-        results(unconvertible.Dying())
+def test_a_conversion_is_limited_by_its_processor_time():
+    """A busy machine takes none of it; the reason is not taken for one of memory."""
+    with pytest.raises(NotProven, match="took more than 1 seconds of processor time"):
+        results(unconvertible.Busy(), processor_limit_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        (-signal.SIGKILL, "was killed, most likely for want of memory"),
+        (-signal.SIGSEGV, r"died \(SIGSEGV\)"),
+        (3, r"died \(status 3\)"),
+    ],
+    ids=["killed", "crashed", "left"],
+)
+def test_a_conversion_that_dies_takes_nothing_with_it(how: int, reason: str):
+    """The system may kill it for its memory, or a library crash; the reason tells them apart."""
+    with pytest.raises(NotProven, match=reason):
+        results(unconvertible.Dying(how))
 
 
 @pytest.mark.parametrize(

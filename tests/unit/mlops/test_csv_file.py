@@ -202,6 +202,8 @@ def test_a_category_that_the_fit_did_not_have_is_named_by_its_line(tmp_path: Pat
         ("a,b\nx\ry,2\n", "begins in line 2 of .* is not CSV: .* or a line end is not in quotes"),
         ("a,a\n1,2\n", "names the column a twice"),
         ("a;b\n1;2\n", "separates values by semicolons; save it with commas"),
+        ("a;b\n1,5;2,0\n", "separates values by semicolons; save it with commas"),
+        ("1,5;-2,0\n3,5;4\n", "separates values by semicolons; save it with commas"),
         ("a\tb\n1\t2\n", "separates values by tabs"),
         ("0,1\n3,4\n", "may be names or values"),
         ("", "is empty"),

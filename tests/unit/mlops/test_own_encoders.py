@@ -180,6 +180,19 @@ def test_catboost_answers_itself_and_the_reason_is_shown(tmp_path: Path):
         answers(model, frame.head(1).assign(city=None), "predict")
 
 
+def test_the_reason_calls_a_boosters_file_by_its_library(tmp_path: Path):
+    """Its user has never seen a class of ours."""
+    frame, target = stays()
+    frame = frame.astype({"city": str})
+    boosted.catboost(cat_features=["city", "rooms"]).fit(frame, target).save_model(
+        str(tmp_path / "m.cbm")
+    )
+    said: list[str] = []
+    package(tmp_path / "m.cbm", frame, tmp_path / "artifact", say=said.append)
+    (reason,) = [line for line in said if "no ONNX" in line]
+    assert "this CatBoost file takes texts or categories itself" in reason
+
+
 @pytest.mark.parametrize(
     "make", [boosted.histogram, boosted.lightgbm], ids=["histogram", "lightgbm"]
 )

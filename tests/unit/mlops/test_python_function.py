@@ -36,6 +36,33 @@ def test_a_python_function_of_its_own_loader_needs_no_mlflow(tmp_path: Path):
     assert manifest.model_file == "MLmodel"
 
 
+def test_the_reason_for_no_onnx_is_that_it_is_code(tmp_path: Path):
+    """In the words of its user, who has never seen a class of ours."""
+    signature = mlflow_folder.columns("ab")
+    folder = mlflow_folder.adder(tmp_path / "m", "coded_adder", inputs=signature)
+    sample = pd.DataFrame({"a": [1.0, 2.0] * 9, "b": 0.5})
+    said: list[str] = []
+    package(folder, sample, tmp_path / "out", say=said.append)
+    (reason,) = [line for line in said if "no ONNX" in line]
+    assert "this python_function is its author's code" in reason
+
+
+def test_a_python_function_without_a_signature_is_called_by_that_name(tmp_path: Path):
+    """Where it is served as it is, and nothing says what it takes."""
+    folder = mlflow_folder.adder(tmp_path / "m", "unsigned_adder", inputs=None)
+    with pytest.raises(StartupError, match=r"The model \(python_function\) does not say how many"):
+        load(Settings(scoring_model_path=folder))
+
+
+def test_an_interrupt_is_no_fault_of_the_loader(tmp_path: Path):
+    """Ctrl-C ends a command that loads a model."""
+    signature = mlflow_folder.columns("ab")
+    folder = mlflow_folder.adder(tmp_path / "m", "interrupted_adder", inputs=signature)
+    (folder / "code" / "interrupted_adder.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        load(Settings(scoring_model_path=folder))
+
+
 @pytest.mark.parametrize("changed", ["data/amount.txt", "MLmodel", "code/changed_adder.py"])
 def test_a_changed_python_function_is_not_loaded(changed: str, tmp_path: Path):
     """Whichever of its files it is."""

@@ -27,9 +27,11 @@ def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limit
     """Read the model's columns. Raises ClientError."""
     names = column_names(contract)
     lists = [column for column in data.values() if isinstance(column, list)]
-    check_size(sum(map(len, lists)), max(map(len, lists)), len(data), pointer, limits)
-    sent_keys = len(data)
-    if absent := absent_columns(data.keys(), contract):
+    rows, sent_keys = max(map(len, lists)), len(data)
+    absent = absent_columns(data.keys(), contract)
+    elements = sum(map(len, lists)) + rows * len(absent)
+    check_size(elements, rows, sent_keys, pointer, limits)
+    if absent:
         count = next((len(data[name]) for name in names if isinstance(data.get(name), list)), 0)
         data = data | dict.fromkeys(absent, [None] * count)
     check_names(data.keys(), contract, pointer)

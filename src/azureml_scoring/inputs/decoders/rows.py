@@ -41,12 +41,13 @@ def with_columns(
 ) -> Table:
     """Read rows whose columns have these names; None for the order of the fit."""
     rows, flat = _rows(data, pointer)
+    absent = [] if columns is None else absent_columns({*map(str, columns)}, contract)
 
     def sent_location(row: int, position: int) -> str:
         return f"{pointer}/{position}" if flat else f"{pointer}/{row}/{position}"
 
     try:
-        _check_shape(rows, columns, pointer, limits)
+        _check_shape(rows, columns, len(absent), pointer, limits)
     except ClientError:
         _check_ragged_scalars(rows, sent_location)  # of two mistakes, the first to mend
         raise
@@ -56,7 +57,6 @@ def with_columns(
     if columns is None:
         order_by_place(len(values), contract, pointer, flat=flat)
         return Table(values, types, sent_location, rows)
-    absent = absent_columns(set(map(str, columns)), contract)
     all_values = [*values, *[(None,) * len(rows)] * len(absent)]
     all_types = [*types, *[(NoneType,)] * len(absent)]
     order = order_by_name([*columns, *absent], contract, columns_pointer)
@@ -90,11 +90,17 @@ def _check_ragged_scalars(rows: Sequence[list[Any]], location: Location) -> None
 
 
 def _check_shape(
-    rows: Sequence[list[Any]], columns: list[Any] | None, pointer: str, limits: Limits
+    rows: Sequence[list[Any]],
+    columns: list[Any] | None,
+    absent: int,
+    pointer: str,
+    limits: Limits,
 ) -> None:
+    """``absent``: how many columns were left out, whose missing values count too."""
     width = len(columns) if columns is not None else len(rows[0]) if rows else 0
     widths = set(map(len, rows))
     elements = width * len(rows) if widths == {width} else sum(map(len, rows))
+    elements += absent * len(rows)
     check_size(elements, len(rows), max(width, *widths, 0), pointer, limits)
     if widths != {width}:
         index = next(i for i, row in enumerate(rows) if len(row) != width)

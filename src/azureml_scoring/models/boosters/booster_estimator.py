@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 class Booster(Protocol):
     """One library's booster.
 
+    library: its name.
     native: the library's own object.
     width: how many columns it takes.
     names: the columns' names; None if the file has none.
@@ -20,6 +21,7 @@ class Booster(Protocol):
     threshold: the probability from which the second of two classes is the answer.
     """
 
+    library: str
     native: Any
     width: int
     names: list[str] | None
@@ -39,6 +41,11 @@ class _Answers(BaseEstimator):  # type: ignore[misc]
         self.n_features_in_ = booster.width
         if booster.names:
             self.feature_names_in_ = np.array(booster.names, dtype=object)
+
+    @property
+    def file_kind(self) -> str:
+        """What messages call it."""
+        return f"{self.booster.library} file"
 
     @property
     def modules(self) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ EXPONENTIAL_LOSSES = ("LogLinQuantile", "Poisson", "Tweedie")
 
 
 class CatboostBooster:
+    library = "CatBoost"
+
     def __init__(self, data: bytes) -> None:
         """Raises an error of the library for bytes that are no model of it."""
         import catboost

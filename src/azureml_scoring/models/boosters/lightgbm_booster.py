@@ -16,6 +16,7 @@ TREE = re.compile(rb"(Tree=\d+|end of trees)\n([a-z_]+=[-+.\deinfa ]*\n)*\n*")
 
 
 class LightgbmBooster:
+    library = "LightGBM"
     threshold = 0.5
 
     def __init__(self, data: bytes) -> None:

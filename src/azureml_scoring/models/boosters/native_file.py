@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 Library = Literal["xgboost", "lightgbm", "catboost"]
-LIBRARY_NAMES: dict[Library, str] = {
-    "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost",
-}  # fmt: skip
 
 
 class WrongClasses(ValueError):

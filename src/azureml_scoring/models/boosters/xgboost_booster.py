@@ -14,6 +14,7 @@ class XgboostBooster:
     """``best_iterations``: the trees that answer; ``XGBModel.save_model`` counts those up to the
     best one, ``Booster.save_model`` all."""
 
+    library = "XGBoost"
     threshold = 0.5
 
     def __init__(self, data: bytes) -> None:

@@ -41,8 +41,8 @@ def features_of(estimator: Any) -> tuple[Feature, ...]:
     if not isinstance(count, int | np.integer) or count < 1:
         _refuse_unfitted(estimator)
         raise StartupError(
-            f"The model ({type(estimator).__name__}) does not say how many features it takes; "
-            f"{PACKAGE_ADVICE}."
+            f"The model ({getattr(estimator, 'file_kind', type(estimator).__name__)}) does not say "
+            f"how many features it takes; {PACKAGE_ADVICE}."
         )
     return with_names(
         getattr(estimator, "feature_names_in_", None), _of_columns(estimator, int(count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -33,9 +34,9 @@ machine is broken."""
 BOOSTER_PACKAGES = {"catboost", "_catboost", "lightgbm", "xgboost"}
 """Packages that raise their own exceptions in place of those."""
 
-VALUE_TYPES = {str: str, bool: bool, int: int}
-"""Types told apart in columns of any dtype; all other values are fractions or missing, which count
-as such. Among fractions 7 would be 7.0, which is another text."""
+VALUE_TYPES = {str: str, bool: bool, int: int, float: float}
+"""Types told apart in columns that may mix them. Among fractions 7 would be 7.0, which is another
+text."""
 
 
 class Predictor:
@@ -49,9 +50,11 @@ class Predictor:
     def __init__(self, estimator: Any, contract: Contract) -> None:
         self._estimator = estimator
         self._contract = contract
-        self._open_columns = [
-            place for place, feature in enumerate(contract.features) if feature.dtype == ANY
-        ]
+        self._mixed_columns = {
+            place: int if feature.dtype == CATEGORY else float
+            for place, feature in enumerate(contract.features)
+            if feature.dtype == ANY or _takes_other_fractions(feature)
+        }
         self._proven = False
         skip_needless_set_up()
         # Packaging has proven that an array gives the same answers, or a DataFrame if the fit had
@@ -59,7 +62,7 @@ class Predictor:
         warnings.filterwarnings("ignore", "X (does not have valid|has) feature names", UserWarning)
 
     def __call__(self, batch: Batch) -> list[Any]:
-        if not self._open_columns or len(parts := _alike(batch.X, self._open_columns)) == 1:
+        if not self._mixed_columns or len(parts := _alike(batch.X, self._mixed_columns)) == 1:
             return self._answers(batch)
         answers = dict[int, Any]()
         for places in parts:
@@ -75,7 +78,7 @@ class Predictor:
                 answers = per_row(
                     predict(rows, params=values(batch.params)) if batch.params else predict(rows)
                 )
-        except ScoringError:
+        except (ScoringError, KeyboardInterrupt):
             raise
         except BaseException as error:  # also SystemExit, which would end the worker's thread
             if not _refuses(error):
@@ -142,15 +145,25 @@ def _as_objects(column: Any, missing: float | None) -> np.ndarray:
     return objects
 
 
-def _alike(X: np.ndarray, open_columns: list[int]) -> list[list[int]]:
-    """Group rows by the types of values in the columns of any dtype.
+def _takes_other_fractions(feature: Feature) -> bool:
+    """Tell whether a column of whole numbers as categories takes fractions that the fit did not
+    have."""
+    return (
+        feature.dtype == CATEGORY and feature.unseen and {*map(type, feature.categories)} == {int}
+    )
+
+
+def _alike(X: np.ndarray, mixed_columns: Mapping[int, type]) -> list[list[int]]:
+    """Group rows by the types of values in columns that may mix them.
 
     A column then has the dtype that it has for one row alone, so a row gets the same answer, or the
-    same refusal, as alone.
+    same refusal, as alone. ``mixed_columns``: place -> as what a missing value counts.
     """
+    kinds = mixed_columns.values()
     groups: dict[tuple[type, ...], list[int]] = defaultdict(list)
-    for place, row in enumerate(X[:, open_columns].tolist()):
-        groups[tuple(VALUE_TYPES.get(type(value), float) for value in row)].append(place)
+    for place, row in enumerate(X[:, [*mixed_columns]].tolist()):
+        types = zip(row, kinds, strict=True)
+        groups[tuple(VALUE_TYPES.get(type(value), kind) for value, kind in types)].append(place)
     return list(groups.values())
 
 

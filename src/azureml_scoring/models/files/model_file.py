@@ -73,7 +73,7 @@ def read(
             artifact.manifest.verify(artifact.file.name, digest)
         try:
             estimator = _load(file, artifact, settings, classes)
-        except StartupError:
+        except (StartupError, KeyboardInterrupt):
             raise
         except BaseException as error:  # a pickle can raise anything
             raise StartupError(

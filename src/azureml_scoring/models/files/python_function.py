@@ -37,9 +37,12 @@ OWN_LOADER = (
 class FunctionEstimator:
     """Gives a python_function the interface of an estimator.
 
+    file_kind: what messages call it.
     modules: where its code comes from.
     parameters: those of the signature that its ``predict`` takes.
     """
+
+    file_kind = "python_function"
 
     def __init__(self, function: Any, loader: str, parameters: tuple[Parameter, ...]) -> None:
         self._predict = function.predict
@@ -85,7 +88,7 @@ def load(folder: Path, described: MlflowModel) -> FunctionEstimator:
     try:
         loaded = importlib.import_module(function.loader)._load_pyfunc(*arguments)
         return FunctionEstimator(loaded, function.loader, described.parameters)
-    except StartupError:
+    except (StartupError, KeyboardInterrupt):
         raise
     except BaseException as error:  # the author's code may raise anything
         raise StartupError(f"{folder} {_sentence(error, function)}.") from error

@@ -113,6 +113,31 @@ def test_what_is_wrong_with_a_csv_is_named_with_its_place(
     assert (type(caught.value), caught.value.location) == (error, location)
 
 
+@pytest.mark.parametrize(
+    ("text", "separator"),
+    [
+        ("a;b\n1;2\n", "semicolons"),
+        ("a;b\n1,5;2,0\n", "semicolons"),
+        ("1,5; -2.000,7\n3;4\n", "semicolons"),
+        ("1;2\n", "semicolons"),
+        ("id\ta\tb\n0\t1\t2\n", "tabs"),
+    ],
+)
+@pytest.mark.parametrize("contract", [NAMED, UNNAMED], ids=["named", "unnamed"])
+def test_another_separator_is_named(text: str, separator: str, contract: Contract):
+    """With what to send; commas in numbers do not hide it."""
+    with pytest.raises(errors.WrongFeatures, match=f"separates values by {separator}; send it"):
+        read(text, contract)
+
+
+def test_semicolons_in_texts_and_names_separate_nothing():
+    """Where commas do, or there is one column."""
+    assert read("a;b,c\n1,2\n", Contract((Feature("a;b"), Feature("c")), ("predict",)))
+    assert read("x\ngood; cheap\n", one(TEXT)) == [["good; cheap"]]
+    with pytest.raises(errors.WrongFeatures, match="Columns are missing: x"):
+        read("good; cheap\nbad\n", one(TEXT))
+
+
 def test_a_gap_in_a_lone_column_is_an_empty_line():
     """Lines at the end are not rows."""
     assert read("x\na\n\nb\n\n", one("str", missing=True)) == [["a"], [None], ["b"]]
@@ -133,7 +158,7 @@ def test_a_number_beyond_64_bits_is_a_float_as_in_json():
     assert (type(most), most) == (int, 2**64 - 1)
 
 
-@pytest.mark.parametrize("text", ["red,2\n", "1;2\n", "Infinity,1\n"])
+@pytest.mark.parametrize("text", ["red,2\n", "Infinity,1\n"])
 def test_a_lone_line_that_is_not_numbers_lacks_the_columns(text: str):
     """It is read as a header, so the error says what is missing there, not that rows are."""
     with pytest.raises(errors.WrongFeatures, match="Columns are missing: a, b"):

@@ -66,7 +66,27 @@ def test_what_is_wrong_around_the_data_is_named_with_its_place(
 
 def test_a_model_may_have_columns_that_are_called_as_keys():
     """An object with all of the model's columns is not taken for a DataFrame that pandas split."""
+    contract = Contract((Feature("data"), Feature("index")), ("predict",))
+    for data in ({"data": [1], "index": [2]}, {"data": 1, "index": 2}):
+        assert batch({"input_data": data}, contract).X.tolist() == [[1.0, 2.0]]
+    alone = Contract((Feature("data"),), ("predict",))
+    assert batch({"input_data": {"data": [1, 2]}}, alone).X.tolist() == [[1.0], [2.0]]
     contract = Contract((Feature("data"), Feature("age")), ("predict",))
     for data in ({"data": [1], "age": [2]}, {"data": 1, "age": 2}, [{"data": 1, "age": 2}]):
         assert batch({"input_data": data}, contract).X.tolist() == [[1.0, 2.0]]
         assert batch({"data": data}, contract).X.tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    "split",
+    [
+        {"data": [[1, 2]], "index": [7]},
+        {"data": [[1, 2]], "index": [7], "columns": ["data", "index"]},
+        {"data": [1, 2], "index": [7], "columns": ["data", "index"]},
+        {"data": [{"data": 1, "index": 2}], "index": [7]},
+    ],
+)
+def test_rows_and_names_tell_a_split_dataframe_from_columns_of_its_names(split: object):
+    """The model's columns are called as the keys of ``DataFrame.to_dict("split")``."""
+    contract = Contract((Feature("data"), Feature("index")), ("predict",))
+    assert batch({"input_data": split}, contract).X.tolist() == [[1.0, 2.0]]

@@ -22,7 +22,13 @@ WIDE = Contract(tuple(Feature(f'col"{number}') for number in range(9)), ("predic
         (
             {"rows": [["red"]]},
             one("category", categories=("red",)),
-            '{"data": [[...], [...]]}: each row',
+            '{"data": [[...], [...]]}, each row',
+        ),
+        ({"text": "a"}, one("str"), '{"data": [{"x": "first text"}, {"x": "second text"}]}'),
+        (
+            {"text": "a"},
+            Contract((Feature(None, "str"),), ("predict",)),
+            'Send {"data": [["first text"], ["second text"]]}: each row is a list of one value.',
         ),
         ({"data": [{"c": 1}]}, NAMED, '{"columns": ["a", "b"], "data": [[...], [...]]}'),
         ({"data": [{"c": 1}]}, NAMED, '{"data": [{"a": ..., "b": ...}, ...]}'),
@@ -47,5 +53,6 @@ def test_an_error_about_the_form_shows_the_form_of_this_model(
 def test_the_form_that_an_error_shows_is_taken(dtype: str):
     """It can be copied from the message as it is."""
     message = refusal({"data": {}}, one(dtype)).message
-    (example,) = re.findall(r"{.*}", message)
-    assert len(batch(orjson.loads(example), one(dtype)).X) == 2
+    records, rows = re.findall(r'{"data": .*?]}', message)
+    for example in (records, rows):
+        assert len(batch(orjson.loads(example), one(dtype)).X) == 2

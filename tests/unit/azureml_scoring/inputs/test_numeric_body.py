@@ -176,9 +176,9 @@ def test_what_stands_behind_the_rows_of_a_large_body_is_read_to_its_end(tail: by
     assert not same(b'{"data":[[1,2]],' + tail % (b"x" * 3 * LARGE_BODY_BYTES) + b"}")
 
 
-def test_a_key_that_is_there_twice_counts_as_the_way_for_everything_has_it():
-    """The last one counts, in a body of any size."""
-    same(b'{"data":[[1,2]],"data":[[3,4]]}')
+def test_a_key_that_is_there_twice_is_left_to_the_general_parser():
+    """It refuses such a body, of any size."""
+    assert not same(b'{"data":[[1,2]],"data":[[3,4]]}')
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 
 import support
@@ -11,7 +12,7 @@ from azureml_scoring.caching.key import KeyMaker
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import CSV
+from azureml_scoring.inputs.media_types import CSV, JSON
 from azureml_scoring.inputs.parameter import Parameter, values
 from validated import batch, refusal
 from validation import validate
@@ -119,6 +120,26 @@ def test_an_optional_column_may_be_left_out():
 def test_an_optional_column_may_be_left_out_of_each_form(document: Any):
     """Of columns as of records."""
     np.testing.assert_array_equal(batch(document, OPTIONAL).X, [[1, np.nan], [2, np.nan]])
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"data": {"a": [1, 2]}},
+        {"data": [{"a": 1}, {"a": 2}]},
+        {"columns": ["a"], "data": [[1], [2]]},
+        "a\n1\n2\n",
+    ],
+    ids=["columns", "records", "rows", "CSV"],
+)
+def test_values_of_a_column_that_is_left_out_count(document: Any):
+    """A body has as many values as the array that it becomes."""
+    body, form = (
+        (document.encode(), CSV) if isinstance(document, str) else (orjson.dumps(document), JSON)
+    )
+    assert validate(body, OPTIONAL, Limits(max_elements=4), form).X.shape == (2, 2)
+    with pytest.raises(errors.TooManyElements, match="4 elements"):
+        validate(body, OPTIONAL, Limits(max_elements=3), form)
 
 
 def test_an_optional_column_may_be_left_out_of_a_csv():

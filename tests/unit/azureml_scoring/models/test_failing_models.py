@@ -7,6 +7,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from hostile import Hostile
 
 import support
 from azureml_scoring.errors import ModelFailed, ModelRefusedInput, StartupError
@@ -22,6 +23,13 @@ NUMBERS = pd.DataFrame(np.arange(40.0).reshape(20, 2))
 
 def served(folder: Path) -> Model:
     return load(Settings(scoring_model_path=folder))
+
+
+def test_an_interrupt_while_a_model_is_unpickled_is_no_fault_of_its_file(tmp_path: Path):
+    """Ctrl-C ends a command that loads a model."""
+    file = support.dump(Hostile("unpickling", "an interrupt"), tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        served(file)
 
 
 class Faulty:

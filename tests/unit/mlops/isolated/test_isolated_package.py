@@ -68,6 +68,20 @@ def test_a_model_of_numbers_needs_no_pickle_where_it_is_served(tmp_path: Path):
     check_alike(artifact, estimator, X)
 
 
+def test_an_interrupt_while_the_pickle_is_read_ends_packaging(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Ctrl-C is not taken for a pickle that can't be read."""
+
+    def interrupted(file: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(isolated.old_pickle, "read", interrupted)
+    X, _ = support.diabetes()
+    with pytest.raises(KeyboardInterrupt):
+        packaged(support.demo_estimator(), X, tmp_path)
+
+
 def test_mixed_columns_become_tables(tmp_path: Path):
     """The encoders are asked in the other process."""
     estimator, frame = support.mixed()

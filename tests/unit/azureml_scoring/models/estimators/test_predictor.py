@@ -111,6 +111,13 @@ def test_whose_fault_an_exception_is(error: BaseException, later: type[Exception
         ask(predictor, 1.0)
 
 
+def test_an_interrupt_is_no_failure_of_the_model():
+    """Ctrl-C ends packaging, which asks the model many times."""
+    predictor = Predictor(Raising(KeyboardInterrupt()), Contract((Feature(None),), ("predict",)))
+    with pytest.raises(KeyboardInterrupt):
+        ask(predictor, 1.0)
+
+
 class Parallel(Scripted):
     """Notes the threads that compute its answers."""
 
@@ -125,6 +132,28 @@ def test_an_estimator_fitted_with_n_jobs_computes_on_the_thread_of_its_slot():
     predictor = Predictor(Parallel(), Contract((Feature(None),), ("predict",)))
     answers = predictor(Batch(np.zeros((8, 1)), "predict"))
     assert set(answers) == {threading.get_ident()}
+
+
+class Spelling:
+    """Answers with its column's values as texts, and counts its calls."""
+
+    calls = 0
+
+    def predict(self, X: pd.DataFrame) -> list[str]:
+        self.calls += 1
+        return [*X["code"].astype(str)]
+
+
+def test_an_unseen_fraction_leaves_whole_numbers_of_other_rows_whole():
+    """A category of 1 is no 1.0 because another row of the batch has 7.5."""
+    estimator = Spelling()
+    code = Feature("code", "category", categories=(1, 2), unseen=True, missing=True)
+    predict = Predictor(estimator, Contract((code,), ("predict",), "frame"))
+    rows = np.array([[1], [7.5], [9]], dtype=object)
+    assert predict(Batch(rows, "predict")) == ["1", "7.5", "9"]
+    estimator.calls = 0
+    predict(Batch(np.array([[1], [None], [2]], dtype=object), "predict"))
+    assert estimator.calls == 1
 
 
 def test_pandas_nullable_columns_reach_an_imputer_as_in_the_fit():
