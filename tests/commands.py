@@ -17,7 +17,6 @@ COMMANDS: dict[str, dict[str, str]] = {
     "artifact": {"model": "raw/model.joblib", "sample": "rows.csv", "out": "out"},
     "announce": {"server": str(os.getppid()), "port": "PORT"},
     "check": {"paths": "green.yml"},
-    "client": {"model_dir": "raw", "typed": ""},
     "compare": {
         "endpoint_name": "diabetes",
         "old": "blue",
