@@ -81,7 +81,8 @@ class Settings:
     model is loaded."""
 
     scoring_backend: Literal["auto", "sklearn", "onnx"] = "auto"
-    """`auto`: use the model compiled to ONNX if packaging proved that it gives the same answers."""
+    """`auto`: use the model compiled to ONNX if packaging proved that it gives the same answers and
+    is quicker. `onnx`: use it whenever it is proven, or fail the start. `sklearn`: never."""
 
     scoring_onnx_provider: Literal["cpu", "cuda"] = "cpu"
     """Device of ONNX Runtime; `cuda` needs onnxruntime-gpu, and is faster for few models

@@ -255,7 +255,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "only transforms": (make_pipeline(CountVectorizer(), TfidfTransformer()), "it only transforms"),
     "in each member": (
         VotingClassifier([("a", make_pipeline(TfidfVectorizer(), LOGISTIC))]),
-        "a vectorizer before it, in one Pipeline",
+        "a vectorizer before the model, in one Pipeline",
     ),
 }
 

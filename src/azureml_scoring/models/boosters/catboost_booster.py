@@ -8,6 +8,9 @@ import numpy as np
 
 from azureml_scoring.models.boosters.column_names import own_names
 
+MAGIC = b"CBM1"
+"""Begins a file; then the size of the trees follows, in four bytes."""
+
 EXPONENTIAL_LOSSES = ("LogLinQuantile", "Poisson", "Tweedie")
 """Losses whose sums are logarithms of the answers."""
 
@@ -19,6 +22,9 @@ class CatboostBooster:
         """Raises an error of the library for bytes that are no model of it."""
         import catboost
 
+        # Of a file that is cut off CatBoost makes a model without columns, or none, by chance.
+        if data.startswith(MAGIC) and len(data) < 8 + int.from_bytes(data[4:8], "little"):
+            raise ValueError("The file is shorter than it says.")
         self.native = catboost.CatBoostClassifier().load_model(blob=data)
         self.labels = np.asarray(self.native.classes_).tolist() or None
         self.names = own_names(self.native.feature_names_)
