@@ -80,8 +80,8 @@ class Exchange:
             headers: Mapping[str, str] = {}
             try:
                 answer = await self._post(content, packed, until)
-                again = retry.after_status(answer.status, answer.document)
                 headers = answer.headers
+                again = retry.after_status(answer.status, answer.document, headers)
             except httpx.RequestError as error:
                 again, failure = retry.after_failure(error), self._no_answer(error)
                 cause: Exception = error

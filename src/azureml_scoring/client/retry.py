@@ -1,9 +1,10 @@
 """Which failures are worth another try, and after which pause.
 
-429, 503 and a refused connection: no model has worked on the request, so it is sent again, as often
-as the attempts allow. A lost answer, and a 502 or 504 that a gateway gave: scoring changes nothing,
-so it may be repeated; but the request may be what killed the worker, and would then kill one after
-the other, so it is repeated once only. Anything else stays as it is, whoever asks.
+429, a 503 that names a code or a pause, and a refused connection: no model has worked on the
+request, so it is sent again, as often as the attempts allow. A lost answer, and a 502, 503 or 504
+that a gateway gave: scoring changes nothing, so it may be repeated; but the request may be what
+killed the worker, and would then kill one after the other, so it is repeated once only. Anything
+else stays as it is, whoever asks.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ class Again(Enum):
     WHILE_ATTEMPTS_LAST = 2
 
 
-def after_status(status: int, document: Any) -> Again:
+def after_status(status: int, document: Any, headers: Mapping[str, str]) -> Again:
     """``document``: the answer's JSON; the service's own errors have a code, a gateway's none."""
-    if status in (429, 503):
+    by_service = isinstance(document, dict) and "code" in document
+    if status == 429 or (status == 503 and (by_service or "Retry-After" in headers)):
         return Again.WHILE_ATTEMPTS_LAST
-    by_gateway = status in (502, 504) and not (isinstance(document, dict) and "code" in document)
-    return Again.ONCE if by_gateway else Again.NEVER
+    return Again.ONCE if status in (502, 503, 504) and not by_service else Again.NEVER
 
 
 def after_failure(error: Exception) -> Again:

@@ -13,11 +13,6 @@ MAX_NAMED_COLUMNS = 10
 """How many missing columns an error names."""
 
 
-def column_names(contract: Contract) -> Sequence[str]:
-    """Return the model's names for its columns: their places in the fit, if it has no other."""
-    return contract.names or [str(place) for place in range(len(contract.features))]
-
-
 def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> list[int]:
     """Return the position of each feature among these columns. Raises WrongFeatures.
 
@@ -27,7 +22,7 @@ def order_by_name(columns: Sequence[Any], contract: Contract, place: str) -> lis
     if len(positions) != len(columns):
         raise WrongFeatures("A column is named more than once; name each column once.", place)
     check_names(positions.keys(), contract, place)
-    return [positions[name] for name in column_names(contract)]
+    return [positions[name] for name in contract.column_names]
 
 
 def absent_columns(columns: Collection[str], contract: Contract) -> list[str]:
@@ -55,7 +50,7 @@ def check_names(
     columns: Collection[str], contract: Contract, place: str, needed: Sequence[str] | None = None
 ) -> None:
     """Raise WrongFeatures if a column is missing. ``needed``: None for all of the model's."""
-    expected = column_names(contract) if needed is None else needed
+    expected = contract.column_names if needed is None else needed
     missing = [name for name in expected if name not in columns]
     if missing and contract.names is None:
         raise WrongFeatures(

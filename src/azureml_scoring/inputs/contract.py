@@ -55,6 +55,11 @@ class Contract:
         return names if len(names) == len(self.features) else None
 
     @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """What requests call the columns: by their places in the fit, if they have no names."""
+        return self.names or tuple(map(str, range(len(self.features))))
+
+    @cached_property
     def optional(self) -> tuple[str, ...]:
         """The names of the columns that a request may leave out."""
         return tuple(f.name for f in self.features if f.optional and f.name is not None)
@@ -77,8 +82,7 @@ class Contract:
     @cached_property
     def row_plans(self) -> RowPlans:
         """The reader of small bodies of rows."""
-        names = self.names or tuple(map(str, range(len(self.features))))
-        return RowPlans(names, self.columns, self.dtype)
+        return RowPlans(self.column_names, self.columns, self.dtype)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

@@ -18,7 +18,7 @@ from azureml_scoring.errors import (
     WrongFeatures,
 )
 from azureml_scoring.inputs.cells import cell_values, is_number
-from azureml_scoring.inputs.column_order import check_names, column_names
+from azureml_scoring.inputs.column_order import check_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.feature import ANY, TEXT
@@ -97,7 +97,7 @@ def _header(first: list[str], contract: Contract) -> list[str] | None:
     numeric = any(first) and all(not cell or is_number(cell) for cell in first)
     if first == ["0"] and contract.features[0].dtype == TEXT:
         raise UnknownForm(AMBIGUOUS, "")  # pandas writes that above a Series without a name
-    if not set(first).issuperset(column_names(contract)):
+    if not set(first).issuperset(contract.column_names):
         return None if numeric else first
     if numeric and len(first) == len(contract.features):
         written_by_pandas = first == list(map(str, range(len(first))))
@@ -108,7 +108,7 @@ def _header(first: list[str], contract: Contract) -> list[str] | None:
 
 def _check_separator(header: list[str], contract: Contract) -> None:
     """Raise WrongFeatures if something else than commas separates the names or values."""
-    names = {*column_names(contract)}
+    names = {*contract.column_names}
     if len(names) < 2 or (names & {*header} and names <= {*header, *contract.optional}):
         return
     if separator := other_separator(header):

@@ -14,7 +14,6 @@ import orjson
 from azureml_scoring.errors import EmptyBody, MalformedJson, WrongShape
 from azureml_scoring.inputs import decoders
 from azureml_scoring.inputs.body_bounds import check_bounds
-from azureml_scoring.inputs.column_order import column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.decoders import rows
 from azureml_scoring.inputs.envelopes import Opened, open_document
@@ -29,7 +28,7 @@ def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Optio
     """Parse and check a body. Raises ClientError; to UnknownForm and WrongShape the caller adds
     what to send."""
     document = read_json(body, limits)
-    opened = open_document(document, column_names(contract))
+    opened = open_document(document, contract.column_names)
     table = _table(opened, contract, limits)
     check_unique(body.removeprefix(BOM), opened.keys + table.keys, document)
     return table, opened.options

@@ -11,7 +11,6 @@ from typing import Any
 import orjson
 
 from azureml_scoring.errors import ClientError
-from azureml_scoring.inputs.column_order import column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import CSV, JSON
@@ -28,7 +27,9 @@ def example_documents(contract: Contract, rows: Rows, limits: Limits) -> dict[st
     rows: that the model has answered, in the order of the fit. A form is left out if the service
     would refuse it.
     """
-    names = list(column_names(contract))
+    if not rows:
+        return {}
+    names = contract.column_names
     few = [list(row) for row in rows[:MAX_EXAMPLE_ROWS]]
     records = [dict(zip(names, row, strict=True)) for row in few]
     forms: dict[str, Callable[[], Any]] = {

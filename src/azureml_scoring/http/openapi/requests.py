@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from azureml_scoring.http.openapi.columns import SCALARS, Schema, column_schemas, value_schema
-from azureml_scoring.inputs.column_order import column_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.envelopes import ENVELOPES
 from azureml_scoring.inputs.feature import Feature
@@ -25,7 +24,7 @@ def ref(name: str) -> Schema:
 
 def request_schemas(contract: Contract, limits: Limits) -> dict[str, Schema]:
     """Return the schemas of a request by name; that of the whole body is ``ServiceInput``."""
-    names, features = column_names(contract), contract.features
+    names, features = contract.column_names, contract.features
     values, schemas = column_schemas(contract)
     width = len(features)
     most_rows = max(1, min(limits.max_rows, limits.max_elements // width))

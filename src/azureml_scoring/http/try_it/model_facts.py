@@ -10,7 +10,6 @@ from typing import Any
 
 import orjson
 
-from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import TEXT, Feature
 from azureml_scoring.models.baseline import MAX_BINS, Baseline
 from azureml_scoring.models.model import Model
@@ -29,7 +28,7 @@ def model_facts(model: Model) -> dict[str, Any]:
         "features": [
             _field(key, feature, baseline)
             for key, feature, baseline in zip(
-                column_keys(contract), contract.features, baselines, strict=True
+                contract.column_names, contract.features, baselines, strict=True
             )
         ],
         "methods": contract.methods,
@@ -46,11 +45,6 @@ def model_facts(model: Model) -> dict[str, Any]:
         ],
         "rows": [list(map(cell, row)) for row in model.example[:MAX_ROWS]],
     }
-
-
-def column_keys(contract: Contract) -> tuple[str, ...]:
-    """Return what requests call the columns: ``"0"``, ``"1"``, … for a model without names."""
-    return contract.names or tuple(map(str, range(len(contract.features))))
 
 
 def cell(value: Any) -> str:

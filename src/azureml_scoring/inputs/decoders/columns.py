@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from azureml_scoring.errors import EmptyBatch, WrongShape
-from azureml_scoring.inputs.column_order import absent_columns, check_names, column_names
+from azureml_scoring.inputs.column_order import absent_columns, check_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.table import (
@@ -25,7 +25,7 @@ def fits(data: Any) -> bool:
 
 def decode(data: dict[str, Any], pointer: str, contract: Contract, limits: Limits) -> Table:
     """Read the model's columns. Raises ClientError."""
-    names = column_names(contract)
+    names = contract.column_names
     lists = [column for column in data.values() if isinstance(column, list)]
     rows, sent_keys = max(map(len, lists)), len(data)
     absent = absent_columns(data.keys(), contract)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from azureml_scoring.errors import WrongFeatures, WrongShape
-from azureml_scoring.inputs.column_order import check_names, column_names
+from azureml_scoring.inputs.column_order import check_names
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.table import (
@@ -34,7 +34,7 @@ def decode(data: Any, pointer: str, contract: Contract, limits: Limits) -> Table
     """Read the values of the model's columns. Raises ClientError."""
     single = isinstance(data, dict)
     records: list[Record] = [data] if single else _records(data, pointer)
-    names = column_names(contract)
+    names = contract.column_names
 
     def record_pointer(row: int) -> str:
         return pointer if single else f"{pointer}/{row}"
@@ -87,7 +87,7 @@ def _check_absent(records: Sequence[Record], contract: Contract, pointer: str) -
     """Raise WrongFeatures for a column that no record has, if the model takes no missing values in
     it; or for one that a record lacks, if a key looks like a misspelling of it."""
     keys = set[str]().union(*records)
-    names = column_names(contract)
+    names = contract.column_names
     needed = [
         name for name, feature in zip(names, contract.features, strict=True) if not feature.missing
     ]

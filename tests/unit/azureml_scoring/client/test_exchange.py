@@ -104,11 +104,24 @@ def test_a_busy_server_is_retried(server: HttpsServer, status: int, hidden: bool
 
 def test_pauses_grow_where_the_server_names_none(server: HttpsServer):
     """The number of attempts is limited."""
-    server.fail(9, Reply(503), "POST", "/score")
+    server.fail(9, Reply(429), "POST", "/score")
     asking = Asking(server.url)
     assert "it is busy; try again later" in asking.refusal()
     assert about(asking.pauses, [1, 2, 4, 8])
     assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("document", "tries"), [(None, 2), ({"error": "Busy.", "code": "overloaded"}, 5)]
+)
+def test_a_503_that_says_nothing_is_asked_once_more(
+    server: HttpsServer, document: object, tries: int
+):
+    """Service meshes give it when a worker dies, and the request may be what killed it; the
+    service's own names a code."""
+    server.fail(9, Reply(503, document), "POST", "/score")
+    assert "503" in Asking(server.url).refusal()
+    assert len(server.requests) == tries
 
 
 def test_a_date_is_a_pause_too(server: HttpsServer):

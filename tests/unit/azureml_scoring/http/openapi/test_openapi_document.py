@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -24,10 +25,13 @@ from validation import validate
 LIMITS = Limits(max_rows=3)
 
 PLAIN = support.model(
-    Contract((Feature(None), Feature(None)), ("predict",)), example=[[1.0, 2.0], [3.0, 4.0]]
+    Contract((Feature(None), Feature(None)), ("predict",)),
+    golden_rows=2,
+    example=[[1.0, 2.0], [3.0, 4.0]],
 )
 NAMED = support.model(
     Contract((Feature("age", "int64"), Feature("bmi", missing=True)), ("predict", "transform")),
+    golden_rows=2,
     example=[[1, 2.5], [2, None]],
 )
 MIXED = support.model(
@@ -45,10 +49,12 @@ MIXED = support.model(
         "frame",
         (Parameter("top", "int64", 3), Parameter("words", "str", several=True)),
     ),
+    golden_rows=2,
     example=[["a", "2025-11-09", True, "so, so", 1.5, "7", "x"]],
 )
 WIDE = support.model(
     Contract(tuple(Feature(f"column_{i}") for i in range(1000)), ("predict",)),
+    golden_rows=2,
     example=[[0.123456789] * 1000] * 2,
 )
 MODELS = {"plain": PLAIN, "named": NAMED, "mixed": MIXED, "wide": WIDE}
@@ -116,6 +122,13 @@ def test_examples_fit_their_own_schema_and_the_service(model: Model):
         assert takes(model, example["value"])
     csv = content["text/csv"]["examples"]["csv"]["value"]
     assert len(validate(csv.encode(), model.contract, LIMITS, "text/csv").X) > 0
+
+
+def test_a_model_without_a_manifest_has_no_examples():
+    """They would be the author's input example, which may hold somebody's data."""
+    shown = document(dataclasses.replace(NAMED, golden_rows=0), "3.1")
+    openapi_spec_validator.validate(shown)
+    assert "2.5" not in json.dumps(shown)
 
 
 def test_the_schemas_hold_what_the_contract_says():
