@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -76,12 +76,7 @@ def package(
         model_name=name,
         model_version=version,
     )
-    source = artifact.find(settings)
-    if source.manifest and source.manifest.origin:
-        raise StartupError(
-            f"{model} holds only what was compiled of {source.manifest.origin.file}; package that "
-            f"file again."
-        )
+    source = _source(settings)
     needs = Needs(source, code, None if isolated else requirements, trust, say)
     with contextlib.ExitStack() as running:
         if isolated:
@@ -96,20 +91,15 @@ def package(
         compiled, compiled_files = _compiled(loaded, measured, graphs, say)
     if loaded.isolated:
         measured = compiled_alone(measured, compiled, compiled_files, source.file, say)
-        files, packages = dict[str, Path](), dict[str, str]()
-        sums = dict[str, str]()
+        copied = _Copied({}, {}, {})
     else:
         _note_on_jobs(loaded.estimator, measured, compiled, say)
-        own = _files(source)
-        files, packages = own | needs.code(say), needs.packages(loaded.estimator, say)
-        sums = {name: artifact_folder.sha256_of(file) for name, file in files.items()}
-        if len(own) == 1:
-            sums[source.file.name] = loaded.digest  # of the bytes that were loaded
+        copied = _copied(source, loaded, needs, say)
     manifest = Manifest(
         model_name=source.name,
         model_version=source.version if source.version != "unknown" else "1",
         model_file=next(iter(compiled_files)) if loaded.isolated else source.file.name,
-        files=sums
+        files=copied.sums
         | {name: hashlib.sha256(file).hexdigest() for name, file in compiled_files.items()},
         versions=running_versions(),
         contract=reader.signed(measured.contract, say),
@@ -118,15 +108,48 @@ def package(
         cacheable=cacheable and measured.cacheable,
         onnx=compiled,
         baselines=measured.baselines,
-        requirements=packages,
+        requirements=copied.packages,
         classes=tuple(classes),
         origin=loaded.isolated.origin if loaded.isolated else None,
     )
     say(f"Writing {out}")
     artifact_folder.write(
-        manifest, files, compiled_files, out, check=lambda folder: needs.check_alone(folder, say)
+        manifest,
+        copied.files,
+        compiled_files,
+        out,
+        check=lambda folder: needs.check_alone(folder, say),
     )
     return manifest
+
+
+def _source(settings: Settings) -> Artifact:
+    """Find the model. Raises StartupError, also for one without its estimator."""
+    source = artifact.find(settings)
+    if source.manifest and source.manifest.origin:
+        raise StartupError(
+            f"{settings.scoring_model_path} holds only what was compiled of "
+            f"{source.manifest.origin.file}; package that file again."
+        )
+    return source
+
+
+class _Copied(NamedTuple):
+    """What the artifact takes over: name -> file, name -> sha256, and package -> version."""
+
+    files: dict[str, Path]
+    sums: dict[str, str]
+    packages: dict[str, str]
+
+
+def _copied(source: Artifact, loaded: LoadedModel, needs: Needs, say: Say) -> _Copied:
+    """Return the model's files and its author's code, and the packages that they need."""
+    own = _files(source)
+    files = own | needs.code(say)
+    sums = {name: artifact_folder.sha256_of(file) for name, file in files.items()}
+    if len(own) == 1:
+        sums[source.file.name] = loaded.digest  # of the bytes that were loaded
+    return _Copied(files, sums, needs.packages(loaded.estimator, say))
 
 
 def _measured(
