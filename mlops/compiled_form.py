@@ -13,7 +13,8 @@ from azureml_scoring.errors import reason
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.booster_threads import thread_setters
 from azureml_scoring.models.engines.engines import Engines
-from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.race import Race
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.estimators.predictor import Predictor

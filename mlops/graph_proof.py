@@ -15,12 +15,8 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models.engines.booster_session import booster_session
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import (
-    MAX_MAGNITUDE,
-    MIN_COMPARED_ANSWERS,
-    OnnxModel,
-    OnnxPredictor,
-)
+from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE, MIN_COMPARED_ANSWERS, OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.engines.session import Session
 from azureml_scoring.models.engines.table_encoder import TableEncoder

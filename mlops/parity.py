@@ -13,7 +13,8 @@ import numpy as np
 from azureml_scoring.errors import ScoringError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
-from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS, GraphFailed
+from azureml_scoring.models.engines.onnx_model import MIN_COMPARED_ANSWERS
+from azureml_scoring.models.engines.onnx_predictor import GraphFailed
 from mlops.proof_rows import RowSet, as_accepted
 from mlops.say import Say, silent
 

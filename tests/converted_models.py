@@ -11,7 +11,8 @@ import numpy as np
 
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.feature import Feature
-from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of
 from azureml_scoring.models.estimators.predictor import Predictor

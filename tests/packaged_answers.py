@@ -17,7 +17,7 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.models.engines.column_tables import ColumnTables
 from azureml_scoring.models.engines.engines import Engines
-from azureml_scoring.models.engines.onnx_model import OnnxPredictor
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.loading import load

@@ -10,7 +10,8 @@ from azureml_scoring.errors import ModelRefusedInput, StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines.column_tables import ColumnTables
-from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.files.absent_estimator import AbsentEstimator

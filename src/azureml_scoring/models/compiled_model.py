@@ -18,7 +18,8 @@ from azureml_scoring.models import golden_check
 from azureml_scoring.models.engines import onnx_model, onnx_session
 from azureml_scoring.models.engines.column_tables import ColumnTables
 from azureml_scoring.models.engines.engines import Engines
-from azureml_scoring.models.engines.onnx_model import OnnxModel, OnnxPredictor
+from azureml_scoring.models.engines.onnx_model import OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.session import Session
 from azureml_scoring.models.engines.table_encoder import TableEncoder
 from azureml_scoring.models.files.artifact import Artifact

@@ -33,11 +33,8 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import (
-    MAX_MAGNITUDE,
-    MIN_COMPARED_ANSWERS,
-    OnnxPredictor,
-)
+from azureml_scoring.models.engines.onnx_model import MAX_MAGNITUDE, MIN_COMPARED_ANSWERS
+from azureml_scoring.models.engines.onnx_predictor import OnnxPredictor
 from azureml_scoring.models.engines.onnx_session import open_session
 from azureml_scoring.models.estimators.estimator_contract import contract_of, methods_of
 from azureml_scoring.models.estimators.predictor import Predictor

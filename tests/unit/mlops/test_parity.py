@@ -7,7 +7,7 @@ import pytest
 import support
 from azureml_scoring.errors import ModelRefusedInput
 from azureml_scoring.inputs.batch import Batch
-from azureml_scoring.models.engines.onnx_model import GraphFailed
+from azureml_scoring.models.engines.onnx_predictor import GraphFailed
 from mlops.parity import TIME_LIMIT_S, NotProven, Parity
 
 ROWS = np.arange(1_400.0).reshape(700, 2)

@@ -10,12 +10,8 @@ from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.models.engines import onnx_model
 from azureml_scoring.models.engines.batch_size_switch import BatchSizeSwitch
 from azureml_scoring.models.engines.numpy_graph import NumpyGraph
-from azureml_scoring.models.engines.onnx_model import (
-    ANY_ROWS,
-    GraphFailed,
-    OnnxModel,
-    OnnxPredictor,
-)
+from azureml_scoring.models.engines.onnx_model import ANY_ROWS, OnnxModel
+from azureml_scoring.models.engines.onnx_predictor import GraphFailed, OnnxPredictor
 
 
 class Session:
