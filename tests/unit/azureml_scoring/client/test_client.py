@@ -4,113 +4,23 @@ value."""
 from __future__ import annotations
 
 import asyncio
-import gc
-import gzip
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import azureml_scoring.client
-import support
-from azureml_scoring.client import AsyncClient, Client, RequestRefused, TooLarge
+from azureml_scoring.client import Client, RequestRefused, TooLarge
 from azureml_scoring.client.authorization import SCOPE, Authorization
 from azureml_scoring.client.errors import Details
+from echo_server import Echo
 from examples import at_most
-from places import SRC
-
-Answer = tuple[int, Any]
-
-
-class Echo:
-    """A server that answers the first value of each row. ``most_rows``: of a request; ``refuses``:
-    a value that gets 422. ``takes_gzip``: else a packed body gets 415. ``connections``: how many
-    there were."""
-
-    def __init__(self) -> None:
-        self.most_rows, self.refuses, self.takes_gzip = 10**6, -1.0, True
-        self.connections = 0
-        self.sizes: list[int] = []
-        self.packed: list[bool] = []
-        self.answer: Callable[[list[Any]], Any] = lambda row: row[0]
-        echo = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def setup(self) -> None:
-                super().setup()
-                echo.connections += 1
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                packed = self.headers.get("Content-Encoding") == "gzip"
-                status, document = echo.reply(body, packed)
-                content = orjson.dumps(document)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def reply(self, body: bytes, packed: bool) -> Answer:
-        self.packed.append(packed)
-        if packed and not self.takes_gzip:
-            return 415, {"error": "No gzip.", "code": "unsupported_content_encoding"}
-        table = orjson.loads(gzip.decompress(body) if packed else body)["input_data"]
-        rows = table["data"] if isinstance(table, dict) else table
-        if len(rows) > self.most_rows:
-            return 413, {"error": "Too many rows.", "code": "too_many_rows", "location": ""}
-        self.sizes.append(len(rows))
-        for place, row in enumerate(rows):
-            if self.refuses in row:
-                return 422, {
-                    "error": "Feature a must not be so.",
-                    "code": "out_of_range",
-                    "location": f"/input_data/{place}/{row.index(self.refuses)}",
-                }
-        return 200, {"predictions": [self.answer(row) for row in rows]}
-
-
-@contextmanager
-def echoing() -> Iterator[Echo]:
-    echo = Echo()
-    threading.Thread(target=echo.server.serve_forever, args=(0.05,), daemon=True).start()
-    yield echo
-    echo.server.shutdown()
-    echo.server.server_close()
-
-
-@pytest.fixture(name="echo")
-def echo_() -> Iterator[Echo]:
-    with echoing() as echo:
-        yield echo
-
-
-@pytest.fixture(scope="module")
-def shared_echo() -> Iterator[Echo]:
-    with echoing() as echo:
-        yield echo
 
 
 @settings(max_examples=at_most(15))
@@ -286,110 +196,6 @@ def test_arrays_and_categories_are_sent(echo: Echo):
         assert pd.isna(client.score(frame).iloc[1])
 
 
-def test_threads_share_a_client(echo: Echo):
-    """Each gets the answers to its own rows."""
-    with Client(echo.url, rows_per_request=5) as client, ThreadPoolExecutor(8) as pool:
-        parts = [[[number, thread] for number in range(20)] for thread in range(8)]
-        assert list(pool.map(client.score, parts)) == [list(range(20))] * 8
-
-
-def test_threads_keep_their_connections(echo: Echo):
-    """As many connections stay open as were needed at a time."""
-    together = threading.Barrier(3)
-    echo.answer = lambda row: together.wait(60)
-    with Client(echo.url, parallel=1) as client, ThreadPoolExecutor(3) as pool:
-        for _ in range(2):
-            list(pool.map(client.score, [[[1]]] * 3))
-    assert echo.connections == 3
-
-
-def test_a_proxy_never_sees_what_goes_to_this_machine(echo: Echo, monkeypatch: pytest.MonkeyPatch):
-    """A key may travel there without TLS, so the environment's proxy is not asked."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{support.free_port()}")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
-    with Client(echo.url, "key-1", attempts=1) as client:
-        assert client.score([[1]]) == [1]
-
-
-def test_a_closed_client_says_so(echo: Echo):
-    """Closing twice is right; scoring is not."""
-    client = Client(echo.url)
-    client.close()
-    client.close()
-    with pytest.raises(RuntimeError, match="is closed"):
-        client.score([[1]])
-
-
-def test_closing_ends_what_other_threads_score(echo: Echo):
-    """Nobody waits for an answer that can't come."""
-    asked, free = threading.Event(), threading.Event()
-
-    def answer(row: list[Any]) -> int:
-        asked.set()
-        free.wait(60)
-        return 1
-
-    echo.answer = answer
-    client = Client(echo.url)
-    with ThreadPoolExecutor(1) as pool:
-        scoring = pool.submit(client.score, [[1]])
-        asked.wait(60)
-        client.close()
-        with pytest.raises(RuntimeError, match="is closed"):
-            scoring.result(60)
-        free.set()
-
-
-def test_a_client_that_is_dropped_ends_its_thread(echo: Echo):
-    """A notebook's cell, run again and again, leaves no threads and connections."""
-    before = set(threading.enumerate())
-    client = Client(echo.url)
-    (thread,) = set(threading.enumerate()) - before
-    client.score([[1]])
-    del client
-    gc.collect()
-    thread.join(60)
-    assert not thread.is_alive()
-
-
-def test_a_fork_needs_a_client_of_its_own(echo: Echo):
-    """The child gets an error in place of waiting for ever, and the parent's client works on."""
-    script = f"""
-import os
-from azureml_scoring.client import Client
-with Client({echo.url!r}) as client:
-    client.score([[1]])
-    if os.fork() == 0:
-        try:
-            client.score([[1]])
-        except RuntimeError as error:
-            print(error, flush=True)
-        client.close()
-        os._exit(0)
-    os.wait()
-    print(client.score([[2]]))
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        env={"PYTHONPATH": str(SRC)}, check=True, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    refused, scored = done.stdout.splitlines()
-    assert "in this process" in refused
-    assert scored == "[2]"
-
-
-def test_the_asynchronous_client_scores(echo: Echo):
-    """It is the same client, for an event loop of the caller's."""
-
-    async def work() -> list[Any]:
-        async with AsyncClient(echo.url) as client:
-            return await client.score([[1], [2]])
-
-    assert asyncio.run(work()) == [1, 2]
-
-
 @pytest.mark.parametrize("waits", [False, True])
 def test_a_token_is_kept_until_it_is_about_to_expire(waits: bool):
     """Both kinds of azure-identity's credentials are asked once for many requests."""
@@ -435,28 +241,3 @@ def test_a_name_that_no_header_can_hold_is_refused(name: str):
 def test_a_column_by_name_is_the_name():
     """A JSON pointer writes slash and tilde in another way."""
     assert Details(pointer="/input_data/3/a~1b~0").placed().column == "a/b~"
-
-
-def test_the_wheels_name_has_all_of_the_client():
-    """What can be imported from azureml_scoring.client can be imported from mlops.client."""
-    import mlops.client
-
-    for name in azureml_scoring.client.__all__:
-        assert getattr(mlops.client, name) is getattr(azureml_scoring.client, name)
-
-
-def test_the_client_needs_httpx_alone(echo: Echo):
-    """It works where nothing of the service's packages is installed, not even orjson."""
-    script = f"""
-import sys
-for name in ("numpy", "pandas", "sklearn", "flask", "orjson", "pydantic", "simdjson", "tqdm"):
-    sys.modules[name] = None
-from azureml_scoring.client import Client
-with Client({echo.url!r}) as client:
-    print(client.score([[1, "Zürich"], [float("nan"), ""]], progress=True))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(SRC)}, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.stdout == "[1, None]\n"
