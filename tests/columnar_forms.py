@@ -9,9 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 
+from azureml_scoring import errors
+from azureml_scoring.inputs.contract import Contract
+from azureml_scoring.inputs.limits import Limits
 from azureml_scoring.inputs.media_types import ARROW, ARROW_FILE, NPY, PARQUET
 from forms import Rows, columns
+from validation import validate
 
 
 def table(names: Sequence[str], rows: Rows) -> pa.Table:
@@ -63,3 +68,11 @@ FORMS = {
     "Arrow file, packed": lambda sent: as_file(sent, "lz4"),
 }
 """Form of a table -> the body and its media type."""
+
+
+def refusal(
+    body: bytes, contract: Contract, media_type: str, limits: Limits | None = None
+) -> errors.ClientError:
+    with pytest.raises(errors.ClientError) as caught:
+        validate(body, contract, limits or Limits(), media_type)
+    return caught.value

@@ -3,7 +3,6 @@
 import datetime
 import decimal
 import importlib.util
-import struct
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,15 @@ from hypothesis import strategies as st
 
 import columnar_forms
 from azureml_scoring import errors
-from azureml_scoring.inputs import arrow_table, parquet_pages
+from azureml_scoring.inputs import arrow_table
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.feature import CATEGORY, Feature
 from azureml_scoring.inputs.limits import Limits
-from azureml_scoring.inputs.media_types import ARROW, NPY, PARQUET
+from azureml_scoring.inputs.media_types import ARROW, PARQUET
+from columnar_forms import refusal
 from examples import at_most
 from unit.azureml_scoring.inputs.test_any_form import MIXED, NUMBERS, ROW, VALUES, names, seen
-from validated import NAMED, UNNAMED, one
+from validated import NAMED, one
 from validation import validate
 
 FORMS = st.sampled_from(list(columnar_forms.FORMS))
@@ -121,105 +121,6 @@ def test_a_columnar_form_has_the_same_limits(form: str, limits: Limits, error: s
     body, media_type = columnar_forms.FORMS[form](columnar_forms.table(names(MIXED), [ROW] * 3))
     validate(body, MIXED, Limits(), media_type)
     assert refusal(body, MIXED, media_type, limits).code == error
-
-
-def refusal(
-    body: bytes, contract: Contract, media_type: str, limits: Limits | None = None
-) -> errors.ClientError:
-    with pytest.raises(errors.ClientError) as caught:
-        validate(body, contract, limits or Limits(), media_type)
-    return caught.value
-
-
-LARGE = pa.table({"x": ["y" * 5_000_000] * 10})
-ONE_VIEW = pa.array(["y" * 5_000_000], pa.string_view())
-
-
-def views(nulls: int) -> pa.Array:
-    """Return one text, in nine places behind nulls that say to be shorter than nothing."""
-    view = bytes(ONE_VIEW.buffers()[1])[:16]
-    null = struct.pack("<i12x", -(2**31))
-    valid = np.packbits([0] * nulls + [1] * 9, bitorder="little").tobytes()
-    start = [pa.py_buffer(valid), pa.py_buffer(null * nulls + view * 9)]
-    return pa.Array.from_buffers(pa.string_view(), nulls + 9, [*start, *ONE_VIEW.buffers()[2:]])
-
-
-POOLS = list[pa.MemoryPool]()
-"""They must outlive what was allocated in them."""
-
-
-def said_to_have_one_row(sent: pa.Table) -> tuple[bytes, str]:
-    """Return a Parquet file of a million rows whose metadata says one, but for the column's."""
-    body, media_type = columnar_forms.as_parquet(sent)
-    count, one = b"\x16\x80\x89\x7a", b"\x16\x82\x80\0"  # field and type, then a varint
-    footer = len(body) - 8 - int.from_bytes(body[-8:-4], "little")
-    first, last = body.index(count, footer), body.rindex(count)
-    assert body.index(count, first + 1) < last  # the column's own
-    for place in (first, last):
-        body = body[:place] + one + body[place + 4 :]
-    return body, media_type
-
-
-@pytest.mark.parametrize(
-    ("sent", "code"),
-    [
-        (columnar_forms.as_parquet(LARGE, use_dictionary=False), "payload_too_large"),
-        (columnar_forms.as_stream(LARGE, "zstd"), "payload_too_large"),
-        (columnar_forms.as_parquet(pa.table({"x": pa.nulls(10**7)})), "too_many_elements"),
-        (columnar_forms.as_stream(pa.table({"x": pa.nulls(10**9)})), "too_many_elements"),
-        *(
-            (
-                columnar_forms.as_parquet(
-                    pa.table({"x": ["y"]}), use_dictionary=False, column_encoding={"x": encoding}
-                ),
-                "wrong_shape",
-            )
-            for encoding in ("DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY")
-        ),
-        (columnar_forms.as_stream(pa.table({"x": views(0)})), "payload_too_large"),
-        (columnar_forms.as_stream(pa.table({"x": views(1)})), "payload_too_large"),
-        (said_to_have_one_row(pa.table({"x": ["y"] * 10**6})), "malformed_parquet"),
-        (said_to_have_one_row(pa.table({"x": pa.nulls(10**6)})), "malformed_parquet"),
-    ],
-)
-def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
-    sent: tuple[bytes, str], code: str
-):
-    """A few kilobytes may say that they are gigabytes."""
-    body, media_type = sent
-    usual = pa.default_memory_pool()
-    POOLS.append(pa.proxy_memory_pool(usual))
-    pa.set_memory_pool(POOLS[-1])
-    try:
-        assert refusal(body, one("str", missing=True), media_type).code == code
-    finally:
-        pa.set_memory_pool(usual)
-    assert POOLS[-1].max_memory() < 10_000_000
-
-
-@pytest.mark.parametrize(
-    ("packed", "count"),
-    [
-        (b"\0", 5),  # as many pages as there is room for, each with nothing
-        (b"\x80\x80\x80\x80\x20", 1),  # 2**32, of which pyarrow reads the lower half
-    ],
-)
-def test_pages_are_as_many_as_values_and_end_in_their_column(packed: bytes, count: int):
-    """Else a file could keep us busy with pages of nothing, or hide pages behind others."""
-    header = b"\x15\0\x15\0\x15" + packed + b"\0"
-    column = header * count
-    with pytest.raises(ValueError, match="page"):
-        list(parquet_pages.pages(column, 0, len(column), 4))
-
-
-def test_two_columns_of_one_path_are_refused():
-    """The pages of one would be checked, and those of the other read."""
-    sent = pa.table({"x.y": [1.0], "x": [{"y": 1.0}]})
-    body, media_type = columnar_forms.as_parquet(sent)
-    contract = Contract((Feature("x.y"),), ("predict",))
-    assert refusal(body, contract, media_type).code == "wrong_features"
-    body, media_type = columnar_forms.as_parquet(sent.select(["x.y"]))
-    assert validate(body, contract, Limits(), media_type).X.tolist() == [[1.0]]
 
 
 def test_a_text_that_stands_in_many_rows_is_kept_once():
@@ -325,58 +226,6 @@ def test_a_value_that_the_column_does_not_take_is_named_with_its_place(
         body, media_type = make(pa.table({"other": ["x", "y"], "x": column}))
         error = refusal(body, one(dtype), media_type)
         assert (error.code, error.location) == (code, location)
-
-
-def npy(header: str, values: bytes = b"") -> bytes:
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + values
-
-
-@pytest.mark.parametrize(
-    ("body", "code", "location"),
-    [
-        (b"", "empty_body", ""),
-        (b"\x93NUMPY", "malformed_npy", ""),
-        (npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2)}"), "malformed_npy", ""),
-        (npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10**9, 2)}"), "malformed_npy", ""),
-        (
-            npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 2)}"),
-            "too_many_elements",
-            "",
-        ),
-        (npy("{'descr': '|O', 'fortran_order': False, 'shape': (1, 2)}"), "wrong_type", ""),
-        (npy("{'descr': '<U9', 'fortran_order': False, 'shape': (1, 2)}"), "wrong_type", ""),
-        (npy("(" * 900), "malformed_npy", ""),
-        (npy(" " * 2000), "malformed_npy", ""),
-        (columnar_forms.as_npy(np.ones((1, 3)))[0], "wrong_features", ""),
-        (columnar_forms.as_npy(np.ones((1, 2, 2)))[0], "wrong_shape", ""),
-        (columnar_forms.as_npy(np.ones((0, 2)))[0], "empty_batch", ""),
-        (columnar_forms.as_npy(np.array([[1, np.inf]]))[0], "wrong_type", "/0/1"),
-        (columnar_forms.as_npy(np.array([[1, 2], [np.nan, 2]]))[0], "missing_value", "/1/0"),
-        (columnar_forms.as_npy(np.array([[True, False]]))[0], "wrong_type", "/0/0"),
-    ],
-)
-def test_what_is_wrong_with_an_array_is_named_with_its_place(body: bytes, code: str, location: str):
-    """No header makes us read objects, or more than is there."""
-    error = refusal(body, NAMED, NPY)
-    assert (error.code, error.location) == (code, location)
-
-
-@pytest.mark.parametrize(
-    ("order", "dtype"), [("<", "int64"), (">", "int64"), ("<", "uint64"), (">", "uint64")]
-)
-def test_whole_numbers_of_an_array_lose_no_digits(order: Any, dtype: str):
-    """In either order of the bytes, beyond what a float holds."""
-    contract = Contract((Feature(None, dtype),), ("predict",))
-    numbers = [[2**53 + 1], [2**63 - 1]]
-    array = np.array(numbers, np.dtype(dtype).newbyteorder(order))
-    body, media_type = columnar_forms.as_npy(array)
-    assert validate(body, contract, Limits(), media_type).X.tolist() == numbers
-
-
-def test_an_array_of_one_dimension_is_one_row():
-    """As a flat list is in JSON."""
-    body, media_type = columnar_forms.as_npy(np.array([1, 2], ">i4"))
-    assert validate(body, UNNAMED, Limits(), media_type).X.tolist() == [[1.0, 2.0]]
 
 
 def test_without_pyarrow_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch):
