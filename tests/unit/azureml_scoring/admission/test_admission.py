@@ -95,7 +95,8 @@ def test_past_the_deadline_the_answer_is_given_up_and_the_slot_is_still_taken():
         limits.slots.compute(release.wait, KIND, due)
     assert row.in_flight == 0
     assert row.oldest_start > 0
-    with pytest.raises(Overloaded), limits.admit() as due:
+    refused = (Overloaded, DeadlineExceeded)  # a busy machine may use up the 50 ms before
+    with pytest.raises(refused), limits.admit() as due:
         limits.slots.compute(lambda: None, KIND, due)
     release.set()
     until = time.monotonic() + 10
