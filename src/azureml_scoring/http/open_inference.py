@@ -163,7 +163,7 @@ class OpenInference:
         """Return the service's answer, and the JSON of the body. ``json_bytes``: its length, if
         binary tensors may follow."""
         kind = JSON if json_bytes is not None else environ.get("CONTENT_TYPE") or JSON
-        environ = {**environ, "CONTENT_TYPE": kind}
+        environ = {**environ, "CONTENT_TYPE": kind, "HTTP_ACCEPT": JSON}
         due = self._service.admission.due(environ.get(BEGAN), wanted_for_s(environ))
         request = self._reader(environ, due)
         head = b""
