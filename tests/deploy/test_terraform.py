@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from terraform.module import INFRASTRUCTURE, Module, parse
-from terraform.schema import of_type, problems, schemas
+from terraform.schema import SNAPSHOT, of_type, problems, schemas
 
 MODULE = Module(INFRASTRUCTURE)
 BLOCKS = MODULE.blocks()
@@ -141,6 +141,14 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
     for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
         assert asked[name]["version"] == version
         assert snapshot[name]["version"].split(".")[0] == version.removeprefix("~> ").split(".")[0]
+
+
+def test_the_snapshot_has_the_providers_own_names():
+    """Not those of the bindings it is read from, which went through camelCase."""
+    text = SNAPSHOT.read_text()
+    for name in ("import", "immediate_data_purge_on_30_days_enabled"):
+        assert f'"{name}": {{' in text
+    assert re.findall(r'"[a-z0-9_]+_": ', text) == []
 
 
 def test_variables_say_what_they_are():
