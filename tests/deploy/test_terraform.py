@@ -217,6 +217,26 @@ def test_quota_by_key_is_only_where_the_tier_has_it():
     assert '${!startswith(var.api_management_sku, "Consumption")}' in refused
 
 
+def test_the_resource_providers_that_are_used_are_registered():
+    """Each namespace of a resource's id is, and so are those that Azure ML and AKS use without a
+    resource here; Azure has registered Microsoft.Authorization itself."""
+    (provider,) = [one["azurerm"] for one in MODULE.each("provider") if "azurerm" in one]
+    ids = "".join(path.read_text() for path in TESTS)
+    used = set(re.findall(r"/providers/(Microsoft\.\w+)", ids)) - {"Microsoft.Authorization"}
+    used |= {"Microsoft.Cdn", "Microsoft.Compute", "Microsoft.PolicyInsights"}
+    assert used <= set(provider["resource_providers_to_register"])
+
+
+def test_a_destroy_leaves_nothing():
+    """Neither a soft-deleted workspace, which keeps its name, nor what Azure makes beside
+    Application Insights, which would keep the resource group."""
+    (provider,) = [one["azurerm"] for one in MODULE.each("provider") if "azurerm" in one]
+    (features,) = provider["features"]
+    assert features["machine_learning"][0]["purge_soft_deleted_workspace_on_destroy"] is True
+    assert features["application_insights"][0]["disable_generated_rule"] is True
+    assert features["resource_group"][0]["prevent_deletion_if_contains_resources"] is False
+
+
 def test_no_role_is_wider_than_its_job():
     """Nobody becomes owner or contributor, and the gateway's own role is one action."""
     texts = "".join(path.read_text() for path in INFRASTRUCTURE.glob("*.tf"))

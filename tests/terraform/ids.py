@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-ARGUMENT = re.compile(r"\w+_ids?|scopes?|assignable_scopes|action_groups")
+ARGUMENT = re.compile(r"(\w+_)?ids|\w+_id|scopes?|assignable_scopes|action_groups")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RESOURCE = re.compile(
     rf"/subscriptions/{GUID.pattern}(/resourceGroups/[^/]+)?"
@@ -31,6 +31,7 @@ TYPES = {
     ),
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
     "data_collection_rule_id": "Microsoft.Insights/dataCollectionRules",
+    "azurerm_monitor_smart_detector_alert_rule.ids": "Microsoft.Insights/actionGroups",
     "identity_ids": "Microsoft.ManagedIdentity/userAssignedIdentities",
     "key_vault_id": "Microsoft.KeyVault/vaults",
     "kubernetes_cluster_id": "Microsoft.ContainerService/managedClusters",
@@ -57,6 +58,7 @@ ANY = {
     "private_connection_resource_id",
     "resource_id",
     "scope",
+    "scope_resource_ids",
     "scopes",
     "service_resource_id",
     "target_resource_id",
