@@ -179,7 +179,7 @@ manifests: ## what kubectl renders of kubernetes/, for the tests to compare with
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive
-	@terraform -chdir=infrastructure init -backend=false -input=false
+	@terraform -chdir=infrastructure init -backend=false -input=false $(if $(wildcard infrastructure/.terraform.lock.hcl),-lockfile=readonly)
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 
