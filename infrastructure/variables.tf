@@ -261,6 +261,12 @@ variable "aks_fqdn_policies" {
   default     = false
 }
 
+variable "aks_managed_prometheus" {
+  description = "Azure Monitor managed Prometheus scrapes the pods, for kubernetes/components/keda and kubernetes/monitoring. Charged by samples."
+  type        = bool
+  default     = false
+}
+
 variable "workload" {
   description = "Namespace and service account of kubernetes/ that may act as the scoring identity."
   type = object({
