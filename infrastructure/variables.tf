@@ -378,6 +378,12 @@ variable "managed_redis_sku" {
   }
 }
 
+variable "managed_redis_outbound_rule" {
+  description = "Let Azure ML's own network reach a private Azure Managed Redis. Never tried on Azure: azurerm has no such rule, so it is made by azapi."
+  type        = bool
+  default     = false
+}
+
 variable "redis_high_availability" {
   description = "A replica for Azure Managed Redis. Without one it costs half and has no SLA; changing it makes a new, empty cache."
   type        = bool

@@ -412,10 +412,13 @@ run "everything_in_a_private_network" {
     api_management_sku      = "StandardV2_1"
     api_clients             = ["web"]
     agents_network_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-agents/providers/Microsoft.Network/virtualNetworks/vnet-agents"
-    github_repository       = "example/scoring"
-    deployer_object_ids     = ["00000000-0000-0000-0000-000000000006"]
-    alert_emails            = ["on-call@example.com"]
-    alert_webhooks          = { chat = "https://chat.example.com/hook" }
+
+    managed_redis_outbound_rule = true
+
+    github_repository   = "example/scoring"
+    deployer_object_ids = ["00000000-0000-0000-0000-000000000006"]
+    alert_emails        = ["on-call@example.com"]
+    alert_webhooks      = { chat = "https://chat.example.com/hook" }
   }
 
   assert {
@@ -433,6 +436,14 @@ run "everything_in_a_private_network" {
   assert {
     condition     = keys(azurerm_private_dns_zone_virtual_network_link.agents) == keys(azurerm_private_dns_zone.main) && length(azurerm_private_dns_zone.main) == 7
     error_message = "The agents' network resolves each private name."
+  }
+  assert {
+    condition     = toset(keys(azurerm_role_assignment.workspace_approves)) == toset(["vault", "blob", "registry", "redis"])
+    error_message = "The workspace's identity approves the connections of Azure ML's own network."
+  }
+  assert {
+    condition     = azapi_resource.redis_outbound[0].body.properties.destination.subresourceTarget == "redisEnterprise"
+    error_message = "Azure ML's own network reaches the cache, where asked for."
   }
   assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1
