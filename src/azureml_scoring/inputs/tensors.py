@@ -14,9 +14,11 @@ from azureml_scoring.errors import UnknownForm, WrongShape
 from azureml_scoring.inputs import decoders
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.inputs.limits import Limits
+from azureml_scoring.inputs.media_types import BOM
 from azureml_scoring.inputs.options import Options
 from azureml_scoring.inputs.payload import read_json
 from azureml_scoring.inputs.table import Table
+from azureml_scoring.inputs.unique_keys import check_unique
 
 INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
 REQUEST_KEYS = {"id", INPUTS, OUTPUTS, PARAMETERS}
@@ -37,7 +39,10 @@ DATATYPES = {*NUMPY_TYPES, TEXTS}
 
 def parse(body: bytes, contract: Contract, limits: Limits) -> tuple[Table, Options]:
     """Parse and check a body. Raises ClientError, whose location is in the request."""
-    return read(read_json(body, limits), contract, limits)
+    document = read_json(body, limits)
+    parsed = read(document, contract, limits)
+    check_unique(body.removeprefix(BOM), _count_keys(document), document)
+    return parsed
 
 
 def read(document: Any, contract: Contract, limits: Limits) -> tuple[Table, Options]:
@@ -58,6 +63,13 @@ def read(document: Any, contract: Contract, limits: Limits) -> tuple[Table, Opti
         rows = [[value] for value in next(iter(columns.values()))]
         return decoders.decode(rows, "/inputs/0/data", contract, limits), options
     return decoders.decode(columns, "/inputs", contract, limits), options
+
+
+def _count_keys(document: Mapping[str, Any]) -> int:
+    """Count the keys of a valid request, but for those deep in its parameters."""
+    parts = [document, *document[INPUTS], *(document.get(OUTPUTS) or ())]
+    parameters = [part[PARAMETERS] for part in parts if isinstance(part.get(PARAMETERS), dict)]
+    return sum(map(len, [*parts, *parameters]))
 
 
 def _objects(document: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
