@@ -28,8 +28,8 @@ def forms(contract: Contract, media_type: str = JSON) -> str:
         return f"A CSV has the columns {columns} in its first line, or no names and {by_place}."
     if media_type in (TENSORS, BINARY_TENSORS):
         return (
-            f"Send one tensor of the shape [rows, {count}], with {by_place}; or one input for each "
-            f"column: {columns}."
+            f"Send one input for each column, called {columns}; or one tensor of the shape "
+            f"[rows, {count}], with {by_place}."
         )
     return f"Send the columns {columns}, with one value in each row."
 

@@ -21,7 +21,9 @@ from azureml_scoring.inputs.table import Table
 from azureml_scoring.inputs.unique_keys import check_unique
 
 INPUTS, OUTPUTS, PARAMETERS = "inputs", "outputs", "parameters"
-REQUEST_KEYS = {"id", INPUTS, OUTPUTS, PARAMETERS}
+REQUEST_KEYS = {"id", "model_name", INPUTS, OUTPUTS, PARAMETERS}
+"""KServe's client names the model here too; the path says which is asked."""
+
 INPUT_KEYS = {"name", "shape", "datatype", "data", PARAMETERS}
 
 NUMPY_TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {

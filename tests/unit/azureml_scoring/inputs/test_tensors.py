@@ -47,6 +47,7 @@ def test_one_tensor_holds_all_columns_or_each_input_is_one(inputs: Any):
 def test_a_frame_of_mixed_columns_is_one_input_a_column():
     """As KServe and MLServer write a DataFrame, with null for a missing number."""
     frame = {
+        "model_name": "m",  # KServe's client names it twice
         "parameters": {"content_type": "pd"},
         "inputs": [tensor([2], [1, None], "a"), tensor([2], ["x", "y"], "b", "BYTES")],
     }
