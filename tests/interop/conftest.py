@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 import support
-from blackbox.server import HTTP, ONE_WORKER, REPOSITORY, Server, serving, until
+from blackbox.server import HTTP, ONE_WORKER, PATIENCE, REPOSITORY, Server, serving, until
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 
@@ -63,7 +63,9 @@ def ours(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def mlserver(model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder, ports = tmp_path_factory.mktemp("mlserver"), [support.free_port() for _ in range(3)]
     keys = ("http_port", "grpc_port", "metrics_port")
-    settings = {"host": "127.0.0.1", "parallel_workers": 0} | dict(zip(keys, ports, strict=True))
+    settings = {"host": "127.0.0.1", "parallel_workers": 0, "debug": False} | dict(
+        zip(keys, ports, strict=True)
+    )
     (folder / "settings.json").write_text(json.dumps(settings))
     model = {
         "name": NAME,
@@ -117,7 +119,7 @@ def running(command: list[Any], folder: Path, url: str, health: str) -> Iterator
         return False
 
     try:
-        until(healthy, f"{command[0].name} is healthy")
+        until(healthy, f"{command[0].name} is healthy", patience=5 * PATIENCE)
         yield url
     finally:
         os.killpg(process.pid, signal.SIGKILL)

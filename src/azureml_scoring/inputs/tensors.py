@@ -25,6 +25,10 @@ REQUEST_KEYS = {"id", "model_name", INPUTS, OUTPUTS, PARAMETERS}
 """KServe's client names the model here too; the path says which is asked."""
 
 INPUT_KEYS = {"name", "shape", "datatype", "data", PARAMETERS}
+OUTPUT_KEYS = {"name", PARAMETERS}
+
+NOT_HERE = {"classification", "shared_memory_region"}
+"""Parameters of Triton's extensions that would change what an answer means, or where it is."""
 
 NUMPY_TYPES = {"BOOL": "?", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8"} | {
     f"{name}{8 * size}": f"<{letter}{size}"
@@ -88,7 +92,19 @@ def _method(document: Mapping[str, Any]) -> Any:
     outputs = _objects(document, OUTPUTS)
     if len(outputs) > 1:
         raise UnknownForm("A request has one output: the name of a method.", "/outputs")
-    return outputs[0].get("name") if outputs else None
+    if not outputs:
+        return None
+    (output,) = outputs
+    if not output.keys() <= OUTPUT_KEYS:
+        raise UnknownForm("An output has a name, and maybe parameters.", "/outputs/0")
+    _check_parameters(output, "/outputs/0")
+    return output.get("name")
+
+
+def _check_parameters(part: Mapping[str, Any], place: str) -> None:
+    parameters = part.get(PARAMETERS)
+    if isinstance(parameters, dict) and not NOT_HERE.isdisjoint(parameters):
+        raise UnknownForm(f"There is no {' and no '.join(sorted(NOT_HERE))} here.", place)
 
 
 def _rows(tensor: Mapping[str, Any], place: str) -> list[list[Any]]:
@@ -128,6 +144,7 @@ def checked(tensor: Mapping[str, Any], place: str) -> tuple[list[int], list[Any]
         raise UnknownForm(f"The datatype must be one of {', '.join(sorted(DATATYPES))}.", place)
     if not (isinstance(shape, list) and shape and all(type(n) is int and n >= 0 for n in shape)):
         raise UnknownForm("The shape must be a list of whole numbers.", place)
+    _check_parameters(tensor, place)
     if not isinstance(data, list):
         raise UnknownForm("The data must be a list.", place)
     return shape, data

@@ -1,4 +1,4 @@
-"""What KServe's client gets of a server, as JSON: ``python kserve_rest.py URL MODEL NAMES ROWS``."""
+"""What KServe's client gets of a server, as JSON: ``kserve_rest.py URL MODEL NAMES ROWS``."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ import sys
 
 import httpx
 import numpy as np
-from kserve import InferInput, InferRequest, InferenceRESTClient, RESTConfig
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 
 url, model, names, rows = sys.argv[1], sys.argv[2], *map(json.loads, sys.argv[3:])
 frame = np.array(rows)

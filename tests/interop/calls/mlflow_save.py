@@ -1,4 +1,4 @@
-"""Writes an MLflow folder of a model: ``python mlflow_save.py MODEL_FILE ROWS_CSV FOLDER``."""
+"""Writes an MLflow folder of a model: ``mlflow_save.py MODEL_FILE ROWS_CSV FOLDER``."""
 
 import sys
 

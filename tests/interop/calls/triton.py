@@ -1,4 +1,4 @@
-"""What tritonclient gets of a server, as JSON: ``python triton.py HOST:PORT MODEL NAMES ROWS``."""
+"""What tritonclient gets of a server, as JSON: ``triton.py HOST:PORT MODEL NAMES ROWS``."""
 
 import json
 import sys

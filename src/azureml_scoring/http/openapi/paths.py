@@ -159,7 +159,11 @@ def protocol_schemas() -> Json:
             "parameters": {},
         },
     }
-    output = {"type": "object", "properties": {"name": ref("Method")}}
+    output = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"name": ref("Method"), "parameters": {}},
+    }
     return {
         "V2Request": {
             "type": "object",

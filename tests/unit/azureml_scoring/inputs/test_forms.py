@@ -65,7 +65,7 @@ def test_an_error_about_the_form_shows_the_form_of_this_model(
         (b"1,2,3", CSV, "A CSV has the columns a, b in its first line, or no names and 2 values"),
         (*columnar_forms.as_npy(np.eye(3)), "Send an array with 2 values in each row, in the"),
         (*columnar_forms.as_parquet(TEXTS, **DELTA), "Send the columns a, b, with one value in"),
-        (b'{"inputs": 1}', TENSORS, "or one tensor of the shape [rows, 2], with 2 values in each row"),
+        (b'{"inputs": 1}', TENSORS, "or one tensor of the shape [rows, 2], with 2 values in"),
         (
             b'{"inputs":[{"name":"x","shape":[1,1],"datatype":"FP64","data":[1]}]}',
             TENSORS,

@@ -108,6 +108,22 @@ def test_the_output_names_the_method():
             errors.UnknownForm,
             "/outputs",
         ),
+        *(
+            (
+                {"inputs": [tensor([1, 2], [1, 2])], "outputs": [output]},
+                errors.UnknownForm,
+                "/outputs/0",
+            )
+            for output in (
+                {"nmae": "predict_proba"},
+                {"name": "predict_proba", "parameters": {"classification": 1}},
+            )
+        ),
+        (
+            {"inputs": [tensor([1, 2], None, parameters={"shared_memory_region": "x"})]},
+            errors.UnknownForm,
+            "/inputs/0",
+        ),
         (
             {"inputs": [tensor([1, 2], None, parameters={"binary_data_size": 16})]},
             errors.UnknownForm,
