@@ -5,6 +5,7 @@ https://www.rfc-editor.org/rfc/rfc9110#field.accept
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -23,6 +24,7 @@ WEIGHT = re.compile(r"\d(\.\d*)?|\.\d+", re.ASCII)
 """Java's HttpURLConnection writes ``q=.2``."""
 
 
+@functools.lru_cache(maxsize=64)
 def negotiated(accept: str) -> str:
     """Return the media type that the client likes best: JSON if it likes others no better, or if
     nothing in the header can be read. Raises NotAcceptable if it takes none of ours."""

@@ -10,10 +10,13 @@ import json
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from azureml_scoring.errors import WrongFeatures
 from azureml_scoring.inputs.body_bounds import PIECE_BYTES, MarksOutsideStrings, all_but
 from azureml_scoring.inputs.envelopes import ENVELOPES
 
+COLON = ord(":")
 NO_COLONS = all_but(b'":')
 
 MAX_PLACED_BYTES = 8_192
@@ -33,7 +36,7 @@ def check_unique(body: bytes, keys: int, document: Any) -> None:
     ``body``: valid JSON; ``document``: what it holds; ``keys``: how many keys the objects there
     have, or fewer if some were not counted.
     """
-    if body.count(b":") == keys:
+    if np.count_nonzero(np.frombuffer(body, np.uint8) == COLON) == keys:
         return
     colons = _colons(body)
     if colons == keys or colons == _count_keys(document):

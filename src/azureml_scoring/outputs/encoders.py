@@ -6,6 +6,7 @@ To add a form, write its function and put it into ``ENCODERS``.
 from __future__ import annotations
 
 import csv
+import functools
 import importlib.util
 import io
 from collections.abc import Callable
@@ -86,9 +87,10 @@ ENCODERS: dict[str, Callable[[list[Any]], bytes]] = {
 """By the answer's media type."""
 
 
-def offered() -> list[str]:
+@functools.cache
+def offered() -> tuple[str, ...]:
     """Return the media types of answers, the first of which is JSON. Arrow and Parquet need
     pyarrow."""
     if importlib.util.find_spec("pyarrow") is None:
-        return [JSON, CSV, NPY]
-    return [JSON, *ENCODERS]
+        return JSON, CSV, NPY
+    return JSON, *ENCODERS
