@@ -80,6 +80,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
     "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
+    "isnotnull": lambda value: value is not None,
+    "max_of": lambda *values: max(value for value in values if value is not None),
     "min_of": min,
     "not": lambda value: None if value is None else not value,
     "parse_json": parse_json,
