@@ -12,7 +12,7 @@ locals {
     InferenceErrorBudget1h = { query = "InferenceBurnRate1h", column = "Burn", above = 14.4, severity = 1, window = "PT1H", every = "PT5M" }
     InferenceErrorBudget6h = { query = "InferenceBurnRate6h", column = "Burn", above = 6, severity = 2, window = "PT6H", every = "PT15M" }
     InferenceErrorBudget2d = { query = "InferenceBurnRate2d", column = "Burn", above = 1.25, severity = 3, window = "P2D", every = "PT1H" }
-    InferenceNonFinite     = { query = "InferenceNonFinite", column = "NonFiniteRate", above = 1, severity = 2, window = "PT1H", every = "PT15M" }
+    InferenceNonFinite     = { query = "InferenceNonFinite", column = "NonFiniteAtLeast", above = 1, severity = 2, window = "PT1H", every = "PT15M" }
 
     # Unreachable is an alert of its own, because the cause is not the model. A share, because any network has a few resets.
     GatewayFailing            = { query = "GatewayFailures30m", column = "FailedAtLeast", above = 1, severity = 1, window = "PT30M", every = "PT5M" }

@@ -19,7 +19,7 @@ from deploy.alert_names import PROMETHEUS_ALERTS, RULES
 
 MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 COUNTED = re.compile(
-    r"sum by \(job\) \((increase|rate)\((\w+?)(?:_total|_bucket)(?:\{([^}]*)\})?\[(\w+)\]\)\)"
+    r"sum by \(job\) \(increase\((\w+?)(?:_total|_bucket)(?:\{([^}]*)\})?\[(\w+)\]\)\)"
 )
 RECORDED = re.compile(r"\bjob:\w+:\w+")
 RECORDS: dict[str, str] = {rule["record"]: rule["expr"] for rule in RULES if "record" in rule}
@@ -39,7 +39,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {"sqrt": np.sqrt, "clamp_min": np.max
 @dataclass(frozen=True)
 class Traffic:
     """What happens in each minute, as arrays whose last axis is time: requests that succeed, those
-    that fail, and successes that take longer than 200 and 500 ms."""
+    that fail (by a prediction that is not finite, each of one row), and successes that take longer
+    than 200 and 500 ms."""
 
     ok: np.ndarray
     failed: np.ndarray
@@ -49,7 +50,11 @@ class Traffic:
     def counter(self, metric: str, labels: str) -> np.ndarray:
         """Return the increments of a metric's series with these labels."""
         if metric == "scoring_requests":
-            return self.failed + self.ok if "ok" in labels or not labels else self.failed
+            return self.failed + self.ok if "ok" in labels else self.failed
+        if metric == "scoring_rows":
+            return self.failed + self.ok
+        if metric == "scoring_non_finite":
+            return self.failed
         assert metric == "scoring_duration_seconds", metric
         slow = {"+Inf": 0, "0.2": self.over_200ms, "0.5": self.over_500ms}
         return self.ok - slow[re.findall(r'le="([^"]*)"', labels)[0]]
@@ -96,9 +101,8 @@ class Prometheus:
         text = RECORDED.sub(lambda found: leaf(self._recorded(found[0])), text)
         return _evaluated(ast.parse(" ".join(text.replace("^", "**").split()), mode="eval"), leaves)
 
-    def _counted(self, function: str, metric: str, labels: str | None, window: str) -> np.ndarray:
-        total = over(self._traffic.counter(metric, labels or "").astype(float), minutes(window))
-        return total if function == "increase" else total / (60 * minutes(window))
+    def _counted(self, metric: str, labels: str | None, window: str) -> np.ndarray:
+        return over(self._traffic.counter(metric, labels or "").astype(float), minutes(window))
 
     def _recorded(self, name: str) -> np.ndarray:
         if name not in self._known:
