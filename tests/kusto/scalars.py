@@ -30,7 +30,7 @@ def literal(node: Node) -> Any:
         return int(text)
     if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
         return int(found[1])
-    if kind == "Real" and text == "real(null)":
+    if text in ("real(null)", "datetime(null)"):
         return None
     if kind == "Real":
         return float(text)
