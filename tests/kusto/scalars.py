@@ -30,7 +30,7 @@ def literal(node: Node) -> Any:
         return int(text)
     if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
         return int(found[1])
-    if kind == "Real" and text == "real(null)":
+    if text in ("real(null)", "datetime(null)"):
         return None
     if kind == "Real":
         return float(text)
@@ -80,6 +80,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
     "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
+    "isnotnull": lambda value: value is not None,
+    "max_of": lambda *values: max(value for value in values if value is not None),
     "min_of": min,
     "not": lambda value: None if value is None else not value,
     "parse_json": parse_json,
