@@ -11,7 +11,6 @@ import orjson
 from mlops.endpoint import (
     EndpointAnswer,
     EndpointError,
-    Observation,
     Source,
     State,
     Status,
@@ -24,6 +23,7 @@ from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
+from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 from mlops.rollout.way_back import put_back
 
 OLD, NEW = "blue", "green"
@@ -177,9 +177,9 @@ class Simulated:
             200, orjson.dumps({"predictions": [int(row[0]) + other for row in rows]}), 1.0
         )
 
-    def observations(self, since: float) -> Sequence[Observation]:
+    def blocks(self, since: float) -> Sequence[TrafficBlock]:
         self.call()
-        return [each for each in self.seen if each.at >= since]
+        return blocks_of(each for each in self.seen if each.at >= since)
 
 
 def journal(endpoint: Simulated, folder: Path) -> Journal:

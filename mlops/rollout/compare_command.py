@@ -78,9 +78,9 @@ def say_comparison(
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
-    requests = endpoint.observations(since)
+    blocks = endpoint.blocks(since)
     after, before = (
-        RequestTally.of(request for request in requests if request.deployment == name)
+        RequestTally.of([block for block in blocks if block.deployment == name])
         for name in (new, old)
     )
     if not (after.requests and before.requests):

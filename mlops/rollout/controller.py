@@ -23,6 +23,7 @@ from mlops.rollout.request_tally import RequestTally
 from mlops.rollout.same_rows import agreement, answered
 from mlops.rollout.start_check import start_check
 from mlops.rollout.way_back import note_overtaken, put_back
+from mlops.traffic_blocks import BLOCK_S
 
 LOOK_S = 10
 """Time between looks at a step's requests, unless the step is held for less."""
@@ -222,16 +223,20 @@ class Rollout:
         if self._plan.old in wanted.live:
             self._both_live = (since, now)
         begin, end = self._both_live or (since, now)
-        requests = self._endpoint.observations(min(begin, since))
+        blocks = self._endpoint.blocks(min(begin, since))
         new = RequestTally.of(
-            request
-            for request in requests
-            if request.deployment == self._plan.new and request.at >= since
+            [
+                block
+                for block in blocks
+                if block.deployment == self._plan.new and block.at > since - BLOCK_S
+            ]
         )
         old = RequestTally.of(
-            request
-            for request in requests
-            if request.deployment == self._plan.old and begin <= request.at <= end
+            [
+                block
+                for block in blocks
+                if block.deployment == self._plan.old and begin - BLOCK_S < block.at <= end
+            ]
         )
         agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
         findings = judge(new, old, agreed, self._rules, compared=self._compared)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.endpoint import Observation
+from mlops.traffic_blocks import TrafficBlock
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
-FAILURE_STATUS = 500
-"""From this status on, and without an answer (0), the deployment itself failed. Lower ones are
-errors of the client."""
-
 
 @dataclass(frozen=True)
 class RequestTally:
@@ -27,17 +23,12 @@ class RequestTally:
     latencies: np.ndarray
 
     @classmethod
-    def of(cls, observations: Iterable[Observation]) -> RequestTally:
-        requests = list(observations)
+    def of(cls, blocks: Sequence[TrafficBlock]) -> RequestTally:
         return cls(
-            requests=len(requests),
-            failed=sum(
-                request.status >= FAILURE_STATUS or request.status == 0 for request in requests
-            ),
-            refused=sum(400 <= request.status < FAILURE_STATUS for request in requests),
-            latencies=np.array(
-                [request.latency_ms for request in requests if 0 < request.status < 400]
-            ),
+            requests=sum(block.requests for block in blocks),
+            failed=sum(block.failed for block in blocks),
+            refused=sum(block.refused for block in blocks),
+            latencies=np.concatenate([[], *(block.latencies_ms() for block in blocks)]),
         )
 
     def figures(self) -> dict[str, float | None]:

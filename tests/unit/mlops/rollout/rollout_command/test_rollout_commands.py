@@ -196,7 +196,7 @@ def test_predictions_that_could_not_be_compared_are_told(
     """The exit status says so if rows were given, else the last line does."""
     (tmp_path / "rows.csv").write_text("a\n1\n")
     seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
-    monkeypatch.setattr(endpoint, "observations", lambda since: seen)
+    monkeypatch.setattr(endpoint, "blocks", lambda since: seen)
     words = ("compare", "diabetes", "--old", "blue", "--new", "green", "--out", tmp_path)
     status, told = mlops(*words)
     assert (status, told.splitlines()[-1]) == (

@@ -10,15 +10,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.endpoint import Observation
-
 BLOCK_S = 30
 LATENCY_RATIO = 1.02
 """Width of a latency bin: two latencies that are further apart than this are told apart."""
 
 FAILURE_STATUS = 500
-"""From this status on, and without an answer (0), the deployment itself failed. Lower ones are
-errors of the client."""
+"""From this status on, without an answer (0) and where it has no room (429), the deployment itself
+failed. Other refusals are errors of the client."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One request of a client, or its mirrored copy, as the endpoint logged it. ``at``: seconds
+    since 1970.
+
+    ``status`` is the model's own; 0 if the deployment gave no answer at all.
+    """
+
+    at: float
+    deployment: str
+    status: int
+    latency_ms: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ def latency_bin(latency_ms: float) -> int:
 
 def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
     """Count requests as the query of azure_traffic_log.py counts them."""
-    groups = defaultdict[tuple[float, str], list[Observation]](list)
+    groups: defaultdict[tuple[float, str], list[Observation]] = defaultdict(list)
     for request in observations:
         groups[request.at // BLOCK_S * BLOCK_S, request.deployment].append(request)
     return [
@@ -61,7 +73,7 @@ def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
             deployment,
             requests=len(requests),
             failed=sum(failed(request.status) for request in requests),
-            refused=sum(400 <= request.status < FAILURE_STATUS for request in requests),
+            refused=sum(request.status >= 400 and not failed(request.status) for request in requests),
             latencies=tuple(
                 sorted(
                     Counter(
@@ -77,4 +89,4 @@ def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
 
 
 def failed(status: int) -> bool:
-    return status >= FAILURE_STATUS or status == 0
+    return status >= FAILURE_STATUS or status in (0, 429)
