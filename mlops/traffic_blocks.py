@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK_S = 30
+BLOCK_S = 10
 LATENCY_RATIO = 1.02
 """Width of a latency bin: two latencies that are further apart than this are told apart."""
 

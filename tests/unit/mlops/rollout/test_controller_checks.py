@@ -134,9 +134,9 @@ def fails_once_new_has(endpoint: Simulated, share: int) -> None:
 def test_predictions_that_were_never_compared_are_not_proven(endpoint: Simulated, tmp_path: Path):
     """The old one stops answering the rows while requests are mirrored: that is no agreement."""
     fails_once_new_has(endpoint, 10)
-    assert rollout(endpoint, tmp_path) is RolloutOutcome.ROLLED_BACK
+    assert rollout(endpoint, tmp_path) is RolloutOutcome.INCONCLUSIVE
     assert endpoint.shares == [0, 0]
-    assert "not proven: predictions agree on 0 of 2 rows" in reason(endpoint, tmp_path)
+    assert "not decided: predictions agree on 0 of 2 rows" in reason(endpoint, tmp_path)
     assert "the old one does not answer 2" in reason(endpoint, tmp_path)
 
 
