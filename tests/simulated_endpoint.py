@@ -32,7 +32,10 @@ RATE = 30
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
 RULES = Rules(requests=100)
-GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
+GOLDEN = Questions(
+    [({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])],
+    [[float(row)] for row in range(100)],
+)
 
 
 class Killed(BaseException):

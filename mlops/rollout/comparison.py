@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from mlops.rollout.judge import Agreement
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.request_tally import QUANTILES, RequestTally
 
 CONFIDENCE = 0.95
@@ -149,10 +149,10 @@ def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
     """Return a line for each thing that was not compared."""
     if agreement is None:
         return ["Not compared: predictions; give rows by --sample."]
-    silent = {old: agreement.old_silent, new: agreement.new_silent}
+    silent = {old: agreement.left_out, new: agreement.silent}
+    rows_given = agreement.asked + agreement.left_out
     return [
-        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not "
-        f"answer."
+        f"Not compared: predictions for {rows} of {rows_given} rows, which {name} does not answer."
         for name, rows in silent.items()
         if rows
     ]

@@ -12,6 +12,7 @@ from mlops.traffic_blocks import TrafficBlock
 
 QUANTILES = {"P95": 0.95, "P99": 0.99}
 
+
 @dataclass(frozen=True)
 class RequestTally:
     """Counts of the requests to one deployment. ``latencies``: of the successful ones, in
