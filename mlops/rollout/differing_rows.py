@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-
-from mlops.rollout.significance import rate_higher
+from scipy import special
 
 CHANCE = 0.01
 """How likely chance alone names a part, whatever the number of columns."""
@@ -49,12 +48,16 @@ def which_differ(
 
 def _chance(differ: np.ndarray, inside: np.ndarray) -> float:
     """Return the p-value of: no more rows differ inside than outside (Fisher's exact test)."""
-    return rate_higher(
-        int(differ[inside].sum()),
-        int(inside.sum()),
-        int(differ[~inside].sum()),
-        int((~inside).sum()),
-    )
+    rows, within, total = differ.size, int(inside.sum()), int(differ.sum())
+    as_many = np.arange(int(differ[inside].sum()), min(total, within) + 1)
+    logarithms = _log_choose(within, as_many) + _log_choose(rows - within, total - as_many)
+    return float(np.exp(logarithms - _log_choose(rows, np.array(total))).sum())
+
+
+def _log_choose(n: int, k: np.ndarray) -> np.ndarray:
+    """Return the logarithm of: in how many ways k of n can be chosen."""
+    ways: np.ndarray = -special.betaln(n - k + 1, k + 1) - np.log(n + 1)
+    return ways
 
 
 def _parts(name: str, values: Sequence[Any]) -> Iterator[Part]:

@@ -18,6 +18,8 @@ between two of its values will do. Otherwise its values may be codes."""
 def drawn_rows(golden: Sequence[Sequence[Any]], seed: int = 0) -> list[list[Any]]:
     """Return the golden rows, followed by rows that no other equals. Each column is drawn by itself
     from the golden rows' values, as those were from the sample's; few values make fewer rows."""
+    if not golden:
+        return []
     rng = random.Random(seed)  # noqa: S311
     draws = [_draw(column, rng) for column in zip(*golden, strict=True)]
     rows = {_key(row): list(row) for row in golden}
@@ -38,7 +40,8 @@ def _draw(column: Sequence[Any], rng: random.Random) -> Callable[[], Any]:
         value for value in column if isinstance(value, int | float) and not isinstance(value, bool)
     )
     present = [value for value in column if value is not None]
-    if len(numbers) < len(present) or len(set(numbers)) <= MIN_DISTINCT_SHARE * len(column):
+    distinct = len(set(numbers))
+    if len(numbers) < len(present) or distinct <= max(1, MIN_DISTINCT_SHARE * len(present)):
         return lambda: rng.choice(column)
     whole = all(isinstance(value, int) for value in numbers)
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.comparison import ComparisonRow, compare, lines
-from mlops.rollout.judge import Agreement
 from mlops.rollout.request_tally import RequestTally
 
 
