@@ -23,8 +23,8 @@ from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
-from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 from mlops.rollout.way_back import put_back
+from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 
 OLD, NEW = "blue", "green"
 RATE = 30
