@@ -3,12 +3,12 @@ short answer."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 BLOCK_S = 10
 LATENCY_RATIO = 1.02
@@ -38,7 +38,7 @@ class TrafficBlock:
     """The requests of clients to one deployment within ``BLOCK_S``.
 
     ``at``: the block's start, in seconds since 1970, a multiple of ``BLOCK_S``. ``latencies``:
-    pairs of a bin and how many successful requests it has; ``latency_ms`` is a bin's middle.
+    pairs of a bin and how many successful requests it has.
     """
 
     at: float
@@ -48,43 +48,33 @@ class TrafficBlock:
     refused: int
     latencies: tuple[tuple[int, int], ...] = ()
 
-    def latencies_ms(self) -> np.ndarray:
-        """Return the latency of each successful request, within 1 %."""
-        if not self.latencies:
-            return np.array([])
-        bins, counts = np.array(self.latencies).T
-        middles: np.ndarray = LATENCY_RATIO ** bins.astype(float)
-        return np.repeat(middles, counts)
+
+def latency_bins(latencies_ms: ArrayLike) -> np.ndarray:
+    """Return the bin of each latency; 0 is that of 1 ms and less."""
+    bins: np.ndarray = np.rint(np.log(np.maximum(latencies_ms, 1.0)) / np.log(LATENCY_RATIO))
+    return bins.astype(int)
 
 
-def latency_bin(latency_ms: float) -> int:
-    """Return the bin of a latency; 0 is that of 1 ms and less."""
-    return round(math.log(max(latency_ms, 1.0)) / math.log(LATENCY_RATIO))
-
-
-def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
+def blocks_of(observations: Iterable[Observation], block_s: float = BLOCK_S) -> list[TrafficBlock]:
     """Count requests as the query of azure_traffic_log.py counts them."""
-    groups: defaultdict[tuple[float, str], list[Observation]] = defaultdict(list)
-    for request in observations:
-        groups[request.at // BLOCK_S * BLOCK_S, request.deployment].append(request)
+    requests = list(observations)
+    bins = latency_bins([request.latency_ms for request in requests]).tolist()
+    groups = defaultdict[tuple[float, str], Counter[int | str]](Counter)
+    for request, place in zip(requests, bins, strict=True):
+        outcome = (
+            "failed" if failed(request.status) else "refused" if request.status >= 400 else place
+        )
+        groups[request.at // block_s * block_s, request.deployment][outcome] += 1
     return [
         TrafficBlock(
             at,
             deployment,
-            requests=len(requests),
-            failed=sum(failed(request.status) for request in requests),
-            refused=sum(request.status >= 400 and not failed(request.status) for request in requests),
-            latencies=tuple(
-                sorted(
-                    Counter(
-                        latency_bin(request.latency_ms)
-                        for request in requests
-                        if 0 < request.status < 400
-                    ).items()
-                )
-            ),
+            requests=counts.total(),
+            failed=counts.pop("failed", 0),
+            refused=counts.pop("refused", 0),
+            latencies=tuple(sorted((int(place), number) for place, number in counts.items())),
         )
-        for (at, deployment), requests in sorted(groups.items())
+        for (at, deployment), counts in sorted(groups.items())
     ]
 
 

@@ -23,8 +23,8 @@ from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import new_run
-from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 from mlops.rollout.way_back import put_back
+from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 
 OLD, NEW = "blue", "green"
 RATE = 30
@@ -32,7 +32,10 @@ RATE = 30
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
 RULES = Rules(requests=100, block_s=10, warm_up_s=10)
-GOLDEN = Questions([({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])], [[1.0], [2.0]])
+GOLDEN = Questions(
+    [({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])],
+    [[float(row)] for row in range(100)],
+)
 
 
 class Killed(BaseException):

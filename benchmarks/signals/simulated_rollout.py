@@ -46,7 +46,7 @@ def roll_out(
             continue
         split, hold = plan.traffic(step), plan.hold(step)
         parts = {name: shares(split.live, split.mirror, name) for name in (plan.new, plan.old)}
-        drawn = {name: None for name in parts}
+        drawn = dict.fromkeys(parts)
         elapsed, decision, until = 0.0, Decision.WAIT, now
         findings: list[Finding] = []
         while decision is Decision.WAIT:

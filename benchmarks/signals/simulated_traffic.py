@@ -16,9 +16,9 @@ import numpy as np
 from scipy import special
 
 from mlops.rollout.request_tally import RequestTally
-from mlops.traffic_blocks import BLOCK_S, LATENCY_RATIO, latency_bin
+from mlops.traffic_blocks import BLOCK_S, LATENCY_RATIO, latency_bins
 
-BINS = latency_bin(120_000)
+BINS = latency_bins(120_000)
 EDGES_MS = LATENCY_RATIO ** (np.arange(BINS) + 0.5)
 
 Spectrum = np.ndarray
@@ -86,11 +86,15 @@ class Spells:
         return np.minimum(shares, 1)
 
 
-def constant(share: float) -> Callable[[np.ndarray, float], np.ndarray]:
+Share = Callable[[np.ndarray, float], np.ndarray]
+"""From times and the phase of the day to shares of the requests."""
+
+
+def constant(share: float) -> Share:
     return lambda starts, phase: np.full(starts.size, share)
 
 
-def swinging(share: float, by: float, period_s: float = 7200.0):
+def swinging(share: float, by: float, period_s: float = 7200.0) -> Share:
     """A share that rises and falls by a part ``by`` of itself."""
     return lambda starts, phase: share * (1 + by * np.sin(2 * np.pi * (starts / period_s + phase)))
 
@@ -102,8 +106,8 @@ class Behaviour:
     many times slower it is after an hour."""
 
     cdf: Cdf = field(default_factory=lambda: BASE)
-    failing: Callable = constant(0.001)
-    refused: Callable = constant(0.0)
+    failing: Share = field(default_factory=lambda: constant(0.001))
+    refused: Share = field(default_factory=lambda: constant(0.0))
     spells: Spells | None = None
     cold: Cdf | None = None
     cold_s: float = 30
@@ -181,7 +185,7 @@ def _bins(side: Behaviour) -> int:
     cdfs = [side.cdf, side.cold, side.spells and side.spells.cdf]
     most = max(side.growing * 2 - 1, 1)  # two hours
     highest = max(np.flatnonzero(spectrum(cdf) > 1e-12)[-1] for cdf in cdfs if cdf)
-    return min(int(highest) + latency_bin(most) + 1, BINS)
+    return min(int(highest) + latency_bins(most) + 1, BINS)
 
 
 def shares(live: Mapping[str, int], mirror: Mapping[str, int], name: str) -> float:

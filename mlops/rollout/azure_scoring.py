@@ -84,9 +84,7 @@ class AzureScoring:
             )
         status = model_status(response.status_code, response.headers)
         again = retry.after_status(status, _document(response), response.headers)
-        answer = EndpointAnswer(
-            status, response.content, response.elapsed.total_seconds() * 1000
-        )
+        answer = EndpointAnswer(status, response.content, response.elapsed.total_seconds() * 1000)
         return answer, again, retry.pause_s(response.headers, attempt)
 
     def _post(self, body: bytes, deployment: str | None) -> httpx.Response:

@@ -72,7 +72,7 @@ class AzureTrafficLog:
         return blocks_of_rows(answer.tables[0].rows)
 
 
-def blocks_of_rows(rows: Iterable[Sequence[Any]]) -> list[TrafficBlock]:
+def blocks_of_rows(rows: Iterable[Iterable[Any]]) -> list[TrafficBlock]:
     """Return the blocks in the query's answer. Azure's client gives dynamic values as text."""
     outcomes = defaultdict[tuple[float, str], dict[str, list[list[int]]]](dict)
     for at, deployment, outcome, latencies in rows:

@@ -74,7 +74,7 @@ def say_comparison(
     compared."""
     from mlops.rollout import comparison, comparison_picture
     from mlops.rollout.request_tally import RequestTally
-    from mlops.rollout.same_rows import agreement
+    from mlops.rollout.same_rows import SameRows
 
     picture = out / f"{endpoint.name}-{old}-{new}.svg"
     output.check(picture)
@@ -87,7 +87,11 @@ def say_comparison(
         raise EndpointError(
             f"There are no requests to both {old} and {new} in that time; take more minutes."
         )
-    agreed = agreement(questions, endpoint, new, old)
+    agreed = None
+    if questions.rows:
+        same_rows = SameRows(questions, endpoint, new, old)
+        same_rows.ask_old()
+        agreed = same_rows.look()
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
     comparison_picture.write(picture, rows, {new: after, old: before})

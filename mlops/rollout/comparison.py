@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from mlops.rollout.judge import Agreement
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.request_tally import QUANTILES, RequestTally
 from mlops.traffic_blocks import LATENCY_RATIO
 
@@ -67,9 +67,7 @@ def compare(
         resampled = [_quantiles(weights @ side.histogram, share) for side in (after, before)]
         rows.append(_row(name, "ms", whole, other_whole, resampled, blocks))
     for name, part in (("errors", "failed"), ("refusals", "refused")):
-        rates = [
-            _rates(getattr(side, part).sum(), side.requests.sum()) for side in (before, after)
-        ]
+        rates = [_rates(getattr(side, part).sum(), side.requests.sum()) for side in (before, after)]
         resampled = [
             _rates(weights @ getattr(side, part), weights @ side.requests)
             for side in (after, before)
@@ -163,10 +161,10 @@ def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:
     """Return a line for each thing that was not compared."""
     if agreement is None:
         return ["Not compared: predictions; give rows by --sample."]
-    silent = {old: agreement.old_silent, new: agreement.new_silent}
+    silent = {old: agreement.left_out, new: agreement.silent}
+    rows_given = agreement.asked + agreement.left_out
     return [
-        f"Not compared: predictions for {rows} of {agreement.asked} rows, which {name} does not "
-        f"answer."
+        f"Not compared: predictions for {rows} of {rows_given} rows, which {name} does not answer."
         for name, rows in silent.items()
         if rows
     ]

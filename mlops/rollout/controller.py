@@ -11,20 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from mlops.endpoint import Endpoint, State, Status, Traffic, same
+from mlops.endpoint import Endpoint, EndpointError, State, Status, Traffic, same
 from mlops.rollout.claim import EndpointClaim, Overtaken
 from mlops.rollout.ending import end
-from mlops.rollout.journal import Event, Journal, RolloutOutcome
 from mlops.rollout.hold import Decision, undecided
-from mlops.rollout.judge import Finding, Rules, breaches, is_out, judge
+from mlops.rollout.journal import Event, Journal, RolloutOutcome
+from mlops.rollout.judge import (
+    Finding,
+    Rules,
+    Standing,
+    breaches,
+    is_out,
+    judge,
+    predictions,
+)
 from mlops.rollout.plan import COMPARING_ACTIONS, Action, Inconclusive, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, new_run
 from mlops.rollout.request_tally import RequestTally
-from mlops.rollout.same_rows import agreement, answered
+from mlops.rollout.same_rows import SameRows
 from mlops.rollout.start_check import start_check
 from mlops.rollout.way_back import note_overtaken, put_back
-from mlops.traffic_blocks import BLOCK_S
 
 LOOK_S = 10
 """Time between looks at a step's requests, unless the step is held for less."""
@@ -75,6 +82,7 @@ class Rollout:
         self._timer = timer
         self._sleep = sleep
         self._warm_at: float | None = None
+        self._same_rows: SameRows | None = None
         self._compared = False
 
     def run(self) -> RolloutOutcome:
@@ -136,18 +144,23 @@ class Rollout:
         return end(self._endpoint, self._plan, self._journal, self._claim, reason, outcome=outcome)
 
     def _check_questions(self, done: Sequence[Event]) -> None:
-        """Raise EndpointError if a check has no rows to ask.
+        """Let the old deployment answer the rows. Raises EndpointError if a check has nothing to
+        ask.
 
-        If rows were compared already, the old deployment is not asked again: it may have died
-        since, and the new one is the way out.
+        If an earlier step has compared them, the old one may have died since, and the new one is
+        the way out.
         """
         require(self._questions, self._plan.unchecked)
-        if self._questions.rows and not any(
-            event["step"]["action"] in COMPARING_ACTIONS for event in done
-        ):
-            self._questions = answered(
-                self._questions, self._endpoint, self._plan.old, self._rules.agreement
-            )
+        if not self._questions.rows:
+            return
+        same_rows = SameRows(self._questions, self._endpoint, self._plan.new, self._plan.old)
+        try:
+            same_rows.ask_old(self._rules.agreement)
+        except EndpointError:
+            if not any(event["step"]["action"] in COMPARING_ACTIONS for event in done):
+                raise
+        else:
+            self._same_rows = same_rows
 
     def _take(self, step: Step) -> None:
         """Take a step and return once it is proven. Raises Breach."""
@@ -161,7 +174,6 @@ class Rollout:
         self._proven(step)
 
     def _proven(self, step: Step) -> None:
-        self._compared = self._compared or step.action in COMPARING_ACTIONS
         self._journal.write("proven", step=asdict(step))
 
     def _deploy(self) -> None:
@@ -182,9 +194,21 @@ class Rollout:
                 f"{wrong}"
             )
 
+    def _compare_all(self) -> None:
+        """Compare all predictions once, before clients meet the new deployment. Raises Breach,
+        unless they agree or the new one has not answered all rows yet."""
+        if self._same_rows is None or self._compared:
+            return
+        agreement = self._same_rows.look()
+        finding = predictions(agreement, self._rules)
+        if finding.standing is not Standing.FINE and not agreement.silent:
+            raise Breach(f"before {self._plan.new} has any traffic: {finding.text}")
+        self._compared = True
+
     def _hold(self, step: Step) -> None:
         wanted = self._plan.traffic(step)
         self._claim.check()
+        self._compare_all()
         self._endpoint.copy_autoscale(self._plan.old, self._plan.new, floor=True)
         self._claim.direct(wanted)
         share = wanted.live.get(self._plan.new, 0)
@@ -238,14 +262,13 @@ class Rollout:
         )
         if self._warm_at is None and new.total:
             self._warm_at = float(new.at[0]) + self._rules.warm_up_s
-        agreed = agreement(self._questions, self._endpoint, self._plan.new, self._plan.old)
+        agreed = self._same_rows.look() if self._same_rows else None
         findings = judge(
             new,
             old if self._plan.old in wanted.live else None,
             agreed,
             self._rules,
             warm_at=since if self._warm_at is None else self._warm_at,
-            compared=self._compared,
         )
         self._journal.write(
             "look",

@@ -40,9 +40,7 @@ class Hold:
         return Decision.WAIT
 
 
-def undecided(
-    findings: Sequence[Finding], requests: int, wanted: int, elapsed_s: float
-) -> str:
+def undecided(findings: Sequence[Finding], requests: int, wanted: int, elapsed_s: float) -> str:
     """Say what is open after ``elapsed_s``, and what would decide it. ``requests``: of the
     deployment that had fewer."""
     texts = [

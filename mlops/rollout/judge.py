@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from mlops.rollout.agreement import Agreement, AgreementVerdict, sentence
 from mlops.rollout.dependence import BlockCounts
 from mlops.rollout.request_tally import QUANTILES, RequestTally
 from mlops.rollout.significance import evidence, p_value
@@ -66,26 +67,6 @@ class Finding:
     text: str
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How many predictions for the same rows agree. ``rows``: those that both answered, or that
-    only the new one refused.
-
-    ``old_silent``, ``new_silent``: further rows, not compared since that one gave no answer.
-    ``left_out``: rows that the old one did not answer before the rollout began.
-    """
-
-    same: int
-    rows: int
-    old_silent: int = 0
-    new_silent: int = 0
-    left_out: int = 0
-
-    @property
-    def asked(self) -> int:
-        return self.rows + self.old_silent + self.new_silent
-
-
 def judge(
     new: RequestTally,
     old: RequestTally | None,
@@ -93,13 +74,11 @@ def judge(
     rules: Rules,
     *,
     warm_at: float = -math.inf,
-    compared: bool = False,
 ) -> list[Finding]:
     """Return the finding of each check.
 
     ``old``: None if no traffic is left to compare with. ``agreement``: None if predictions are not
-    compared. ``warm_at``: when the warm-up ends; latencies count from then on. ``compared``:
-    whether an earlier step has compared predictions.
+    compared. ``warm_at``: when the warm-up ends; latencies count from then on.
     """
     findings = [_requests(new, old, rules), _outage(new), _errors(new, rules)]
     warm = new.since(warm_at).joined(rules.block_s)
@@ -118,7 +97,7 @@ def judge(
             )
         else:
             findings += [_slower(warm, before, name, rules) for name in COMPARED_QUANTILES]
-    return [*findings, _agreement(agreement, rules, compared=compared)]
+    return [*findings, predictions(agreement, rules)]
 
 
 def breaches(findings: Sequence[Finding]) -> list[str]:
@@ -170,7 +149,10 @@ def _warm_up(cold: RequestTally, rules: Rules) -> Finding:
     limit = rules.slo.p99_ms
     text = f"P95 {_ms(cold.quantile(0.95))} in the warm-up (at most {limit:g} ms)"
     counts = cold.slower_than(limit)
-    breach = counts.blocks >= MIN_BLOCKS and evidence(*counts.effective(counts.correlation()), 1 - 0.95) >= 1 / rules.chance
+    breach = (
+        counts.blocks >= MIN_BLOCKS
+        and evidence(*counts.effective(counts.correlation()), 1 - 0.95) >= 1 / rules.chance
+    )
     return Finding("warm-up", Standing.BREACH if breach else Standing.FINE, text)
 
 
@@ -193,32 +175,16 @@ def _slower(new: RequestTally, old: RequestTally, name: str, rules: Rules) -> Fi
     return Finding(f"{name} against the old one", standing, text)
 
 
-def _agreement(agreement: Agreement | None, rules: Rules, *, compared: bool) -> Finding:
-    """Judge the predictions. Rows without an answer prove nothing, so enough of all must agree."""
+def predictions(agreement: Agreement | None, rules: Rules) -> Finding:
+    """Judge the predictions for the same rows; None if they are not compared."""
     if agreement is None:
-        return Finding("predictions", Standing.UNCHECKED, "not compared, as was asked for")
-    different = agreement.rows - agreement.same
-    standing = Standing.OPEN
-    if (agreement.asked - different) / agreement.asked < rules.agreement:
-        standing = Standing.BREACH
-    elif agreement.rows and agreement.same / agreement.asked >= rules.agreement:
-        standing = Standing.FINE
-    elif compared and agreement.old_silent and not agreement.new_silent:
-        standing = Standing.UNCHECKED
-    return Finding("predictions", standing, _agreement_text(agreement, rules))
-
-
-def _agreement_text(agreement: Agreement, rules: Rules) -> str:
-    parts = [
-        f"predictions agree on {agreement.same} of {agreement.asked} rows (at least "
-        f"{rules.agreement:.0%} wanted)"
-    ]
-    for who, silent in (("new", agreement.new_silent), ("old", agreement.old_silent)):
-        if silent:
-            parts.append(f"the {who} one does not answer {silent}")
-    if agreement.left_out:
-        parts.append(f"{agreement.left_out} more were left out, as the old one did not answer them")
-    return ", ".join(parts)
+        return Finding("predictions", Standing.UNCHECKED, "not compared")
+    standing = {
+        AgreementVerdict.AGREE: Standing.FINE,
+        AgreementVerdict.DIFFER: Standing.BREACH,
+        AgreementVerdict.UNDECIDED: Standing.OPEN,
+    }[agreement.verdict(rules.agreement)]
+    return Finding("predictions", standing, sentence(agreement, rules.agreement))
 
 
 def _within(counts: BlockCounts, limit: float, rules: Rules) -> Standing:

@@ -115,7 +115,8 @@ class Plan:
             Action.MIRROR: f"mirror {{percent}} % of the requests to {self.new}; judge",
             Action.LIVE: f"traffic {{percent}} % to {self.new}; judge",
             Action.KEEP: (
-                f"keep {self.old} for {_minutes(self.keep_s)}; judge; then all traffic to {self.new}"
+                f"keep {self.old} for {_minutes(self.keep_s)}; judge; "
+                f"then all traffic to {self.new}"
             ),
             Action.DELETE: f"delete {self.old}",
         }

@@ -79,9 +79,7 @@ def _changes(usual: Usual, rules: Rules) -> Iterator[tuple[str, list[Shares]]]:
         yield what, pairs
 
 
-def _found(
-    usual: Usual, plan: Plan, rules: Rules, tested: list[Step], pairs: list[Shares]
-) -> str:
+def _found(usual: Usual, plan: Plan, rules: Rules, tested: list[Step], pairs: list[Shares]) -> str:
     """Say in which step a change is found, and after how long."""
     for step in tested:
         hold = plan.hold(step)
@@ -89,7 +87,9 @@ def _found(
         if not (new and old):
             continue
         ends = max(hold.least_s, 0 if hold.keeping else rules.requests / min(new, old))
-        times = [_seconds((new, old), pair, rules, ends, max(plan.patience_s, ends)) for pair in pairs]
+        times = [
+            _seconds((new, old), pair, rules, ends, max(plan.patience_s, ends)) for pair in pairs
+        ]
         if known := [time for time in times if time is not None]:
             return f"found in {_time(min(known))}, at {step}"
     return "never found"

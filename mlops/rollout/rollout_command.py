@@ -185,8 +185,8 @@ def rollout(
     shares. It must keep the SLO, be no slower, fail no more often and predict the same as the
     deployment that it replaces. After a breach, a timeout or an interrupt all traffic goes back,
     and the reason is printed. The exit status is 0 only if all went well, and 3 if too few requests
-    came to judge by. Run again after that or an interrupt, it goes on where it stopped. If a check has no rows to ask, the rollout does not
-    begin, unless you waive the check by --without.
+    came to judge by. Run again after that or an interrupt, it goes on where it stopped. If a check
+    has no rows to ask, the rollout does not begin, unless you waive the check by --without.
 
     Example: mlops rollout endpoints/green-deployment.yml --sample validation.csv
     """

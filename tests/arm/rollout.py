@@ -15,7 +15,7 @@ from mlops.rollout.judge import Rules
 from mlops.rollout.plan import Plan, steps
 from mlops.rollout.questions import Questions
 
-ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]])
+ASKED = Questions([({"data": [[1]], "method": "predict"}, [1])], [[1]] * 100)
 
 
 def roll_out(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.comparison import ComparisonRow, compare, lines
-from mlops.rollout.judge import Agreement
 from mlops.rollout.request_tally import RequestTally
-from mlops.traffic_blocks import latency_bin
+from mlops.traffic_blocks import latency_bins
 
 BLOCK_S = 300
 
@@ -24,7 +24,7 @@ def tally(
     histogram = np.zeros((blocks, 250))
     for row, n in zip(histogram, each - failed, strict=True):
         for latency in rng.lognormal(3, 0.4, n) * slower:
-            row[min(latency_bin(latency), 249)] += 1
+            row[min(latency_bins(latency), 249)] += 1
     return RequestTally(np.arange(blocks) * BLOCK_S, each, failed, 0 * each, histogram)
 
 
@@ -36,7 +36,7 @@ def rows(
 
 def test_what_differs_is_told_with_its_interval():
     """Here a third slower and failing more."""
-    found = rows(tally(1, slower=1.33, failing=0.03), tally(2))
+    found = rows(tally(21, slower=1.33, failing=0.03), tally(22))
     assert found["P95"].verdict == "higher"
     assert found["P95"].low < 0.33 * 38.8 < found["P95"].high  # the true difference
     assert found["errors"].verdict == "higher"
@@ -45,7 +45,7 @@ def test_what_differs_is_told_with_its_interval():
 
 def test_twins_show_no_difference():
     """The intervals contain 0."""
-    found = rows(tally(3), tally(4))
+    found = rows(tally(23), tally(24))
     assert {row.verdict for row in found.values()} == {"no difference shown"}
 
 
