@@ -96,6 +96,8 @@ def say_comparison(
     click.echo("\n".join(comparison.lines(rows, old, new)))
     comparison_picture.write(picture, rows, {new: after, old: before})
     click.echo(f"\nPicture: {picture}")
+    for line in comparison.too_little(after, before):
+        click.echo(f"note: {line}", err=True)
     for line in comparison.not_compared(agreed, old, new):
         click.echo(line)
     if agreed and not agreed.rows:

@@ -21,7 +21,8 @@ RESAMPLED_BLOCK_S = 300
 """Longer than what makes requests alike: a pause, a slow spell, a burst of one client."""
 
 MIN_RESAMPLED_BLOCKS = 12
-FEW_EVENTS = 20
+MIN_BLOCKS_WITH_EVENTS = 8
+"""Fewer do not show how often bursts of errors come."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,28 @@ def lines(rows: Sequence[ComparisonRow], old: str, new: str) -> list[str]:
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in cells
     ]
+
+
+def too_little(new: RequestTally, old: RequestTally) -> list[str]:
+    """Return a warning for each interval that too little stands behind."""
+    after, before = _aligned(new, old)
+    blocks = after.at.size
+    length_s = float(np.diff(after.at).min()) if blocks > 1 else 0.0
+    warnings = []
+    if length_s < RESAMPLED_BLOCK_S:
+        warnings.append(
+            f"There is less than {MIN_RESAMPLED_BLOCKS * RESAMPLED_BLOCK_S / 60:.0f} min of requests, "
+            f"so the intervals may leave out what lasts longer than {length_s:.0f} s; "
+            "compare again later, with more --minutes."
+        )
+    for name, part in (("errors", "failed"), ("refusals", "refused")):
+        events = np.count_nonzero(getattr(after, part) + getattr(before, part))
+        if 0 < events < MIN_BLOCKS_WITH_EVENTS:
+            warnings.append(
+                f"The interval of the {name} stands on {events} of {blocks} blocks of time with any; "
+                "compare again later, with more --minutes."
+            )
+    return warnings
 
 
 def not_compared(agreement: Agreement | None, old: str, new: str) -> list[str]:

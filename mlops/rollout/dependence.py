@@ -28,22 +28,23 @@ class BlockCounts:
     def correlation(self) -> float:
         """Return the intraclass correlation, from 0 to 1: by how much the blocks' shares differ
         beyond chance."""
-        total, blocks = self.requests.sum(), self.blocks
-        if blocks < 2 or not 0 < (events := self.events.sum()) < total:
+        blocks, total, events = self.blocks, self.requests.sum(), self.events.sum()
+        if blocks < 2 or not 0 < events < total:
             return 0.0
-        share = events / total
-        squares = np.square(self.events - share * self.requests).sum() * blocks / (blocks - 1)
-        pairs = (np.square(self.requests) - self.requests).sum()
-        if not pairs:
+        share, squares = events / total, self.requests @ self.requests
+        spread = self.events @ self.events + share * (
+            share * squares - 2 * (self.events @ self.requests)
+        )
+        if squares == total:  # one request a block
             return 0.0
-        beyond = squares / (share * (1 - share)) - total
-        return min(max(float(beyond / pairs), 0.0), 1.0)
+        beyond = spread * blocks / (blocks - 1) / (share * (1 - share)) - total
+        return min(max(float(beyond / (squares - total)), 0.0), 1.0)
 
     def effective(self, correlation: float) -> tuple[float, float]:
         """Return how many independent events and requests these are worth."""
         total = self.requests.sum()
         if not total:
             return 0.0, 0.0
-        of_a_block = np.square(self.requests).sum() / total
+        of_a_block = self.requests @ self.requests / total
         effect = 1 + (of_a_block - 1) * correlation
         return float(self.events.sum() / effect), float(total / effect)

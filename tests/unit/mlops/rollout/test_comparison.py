@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.rollout.agreement import Agreement
-from mlops.rollout.comparison import ComparisonRow, compare, lines
+from mlops.rollout.comparison import ComparisonRow, compare, lines, too_little
 from mlops.rollout.request_tally import RequestTally
 from mlops.traffic_blocks import latency_bins
 
@@ -54,6 +54,17 @@ def test_a_bad_quarter_of_an_hour_is_no_difference():
     new = tally(5)
     outage = np.where(np.arange(24) < 3, new.requests, 0)
     assert rows(replace(new, failed=outage), tally(6))["errors"].verdict == "no difference shown"
+
+
+def test_what_too_little_stands_behind_is_told():
+    """Less than an hour, and bursts of errors in few blocks, are not enough."""
+    hours = tally(10, failing=0.2), tally(11, failing=0.2)
+    assert too_little(*hours) == []
+    minutes = tally(10, failing=0.2, blocks=6), tally(11, failing=0.2, blocks=6)
+    assert "less than 60 min of requests" in too_little(*minutes)[0]
+    burst = replace(hours[0], failed=np.arange(24) == 3)
+    rare = replace(hours[1], failed=np.zeros(24))
+    assert "errors stands on 1 of 24 blocks" in too_little(burst, rare)[0]
 
 
 def test_predictions_that_differ_have_an_interval_too():
