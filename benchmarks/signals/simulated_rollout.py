@@ -16,6 +16,8 @@ PLAN = Plan("old", "new", steps())
 CHUNK_S = 600
 """Blocks are drawn for so long at once."""
 
+LONGEST_S = len(PLAN.steps) * PLAN.patience_s + CHUNK_S
+
 
 @dataclass(frozen=True)
 class Result:
@@ -39,8 +41,7 @@ def roll_out(
 ) -> Result:
     """Roll out once at ``rate`` requests a second."""
     rules = rules or Rules()
-    longest = len(plan.steps) * max(plan.patience_s, plan.keep_s) + CHUNK_S
-    traffic, now, exposed = Traffic(case, rate, rng, longest), 0.0, 0.0
+    traffic, now, exposed = Traffic(case, rate, rng, LONGEST_S), 0.0, 0.0
     for step in plan.steps:
         if step.action not in COMPARING_ACTIONS:
             continue

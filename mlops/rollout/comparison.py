@@ -166,16 +166,16 @@ def too_little(new: RequestTally, old: RequestTally) -> list[str]:
     warnings = []
     if length_s < RESAMPLED_BLOCK_S:
         warnings.append(
-            f"There is less than {MIN_RESAMPLED_BLOCKS * RESAMPLED_BLOCK_S / 60:.0f} min of requests, "
-            f"so the intervals may leave out what lasts longer than {length_s:.0f} s; "
+            f"There is less than {MIN_RESAMPLED_BLOCKS * RESAMPLED_BLOCK_S / 60:.0f} min of "
+            f"requests, so the intervals may leave out what lasts longer than {length_s:.0f} s; "
             "compare again later, with more --minutes."
         )
     for name, part in (("errors", "failed"), ("refusals", "refused")):
         events = np.count_nonzero(getattr(after, part) + getattr(before, part))
         if 0 < events < MIN_BLOCKS_WITH_EVENTS:
             warnings.append(
-                f"The interval of the {name} stands on {events} of {blocks} blocks of time with any; "
-                "compare again later, with more --minutes."
+                f"The interval of the {name} stands on {events} of {blocks} blocks of time with "
+                "any; compare again later, with more --minutes."
             )
     return warnings
 

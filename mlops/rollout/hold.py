@@ -21,7 +21,8 @@ class Decision(StrEnum):
 class Hold:
     """How long a share is held: ``least_s`` at least; ``patience_s`` at most, None for any time.
 
-    ``keeping``: it was proven already, and only a breach or what is suspect counts.
+    ``keeping``: every share was proven already. Then a breach ends it, and what is suspect is only
+    waited for.
     """
 
     least_s: float
@@ -36,7 +37,7 @@ class Hold:
         if elapsed_s >= self.least_s and not standings & missing:
             return Decision.PROVEN
         if self.patience_s is not None and elapsed_s >= max(self.patience_s, self.least_s):
-            return Decision.INCONCLUSIVE
+            return Decision.PROVEN if self.keeping else Decision.INCONCLUSIVE
         return Decision.WAIT
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -19,9 +19,6 @@ from mlops.rollout.dependence import BlockCounts
 from mlops.rollout.request_tally import QUANTILES, RequestTally
 from mlops.rollout.significance import evidence, p_value
 from mlops.slo import Slo
-
-MIN_BLOCKS = 4
-"""Fewer blocks do not show how much they differ by chance."""
 
 OUTAGE_BLOCKS = 2
 MIN_OUTAGE_FAILURES = 3
@@ -38,7 +35,8 @@ class Rules:
 
     ``chance``: how often a check may take chance for a breach in a step. ``suspicion``: p-value
     below which a check is not fine. ``block_s``: latencies are compared by blocks of this length.
-    ``warm_up_s``: for how long the first requests may be slow.
+    ``min_blocks``: fewer do not show how much they differ by chance. ``warm_up_s``: for how long
+    the first requests may be slow.
     """
 
     slo: Slo = field(default_factory=Slo)
@@ -49,7 +47,16 @@ class Rules:
     chance: float = 0.001
     suspicion: float = 0.05
     block_s: float = 30
+    min_blocks: int = 4
     warm_up_s: float = 60
+
+    def paced(self, hold_s: float) -> Rules:
+        """Adapt to shares that are held for less than so many blocks."""
+        return replace(
+            self,
+            min_blocks=min(self.min_blocks, int(hold_s // self.block_s)),
+            warm_up_s=min(self.warm_up_s, hold_s / 5),
+        )
 
 
 class Standing(StrEnum):
@@ -150,7 +157,7 @@ def _warm_up(cold: RequestTally, rules: Rules) -> Finding:
     text = f"P95 {_ms(cold.quantile(0.95))} in the warm-up (at most {limit:g} ms)"
     counts = cold.slower_than(limit)
     breach = (
-        counts.blocks >= MIN_BLOCKS
+        counts.blocks >= max(rules.min_blocks, 1)
         and evidence(*counts.effective(counts.correlation()), 1 - 0.95) >= 1 / rules.chance
     )
     return Finding("warm-up", Standing.BREACH if breach else Standing.FINE, text)
@@ -189,7 +196,7 @@ def predictions(agreement: Agreement | None, rules: Rules) -> Finding:
 
 def _within(counts: BlockCounts, limit: float, rules: Rules) -> Standing:
     """Judge whether the share of events is at most ``limit``."""
-    if counts.blocks < MIN_BLOCKS:
+    if counts.blocks < max(rules.min_blocks, 1):
         return Standing.OPEN
     events, requests = counts.effective(counts.correlation())
     if evidence(events, requests, limit) >= 1 / rules.chance:
@@ -205,7 +212,7 @@ def _higher(counts: BlockCounts, others: BlockCounts, rules: Rules) -> Standing:
     A spell that only one of the two had counts as if either might have had it. A small p-value is
     not suspect if there are so many events that a real difference would have shown.
     """
-    if min(counts.blocks, others.blocks) < MIN_BLOCKS:
+    if min(counts.blocks, others.blocks) < max(rules.min_blocks, 1):
         return Standing.OPEN
     correlation = max(counts.correlation(), others.correlation())
     events, requests = counts.effective(correlation)

@@ -104,7 +104,8 @@ class Plan:
     def hold(self, step: Step) -> Hold:
         """Return how long the share of ``step`` is held."""
         keeping = step.action is Action.KEEP
-        patience_s = None if self.inconclusive is Inconclusive.WAIT else self.patience_s
+        waits = self.inconclusive is Inconclusive.WAIT and not keeping
+        patience_s = None if waits else self.patience_s
         return Hold(self.keep_s if keeping else self.hold_s, patience_s, keeping)
 
     def lines(self) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops.rollout.judge import COMPARED_QUANTILES, MIN_BLOCKS, Rules
+from mlops.rollout.judge import COMPARED_QUANTILES, Rules
 from mlops.rollout.plan import COMPARING_ACTIONS, Plan, Step
 from mlops.rollout.request_tally import RequestTally
 from mlops.rollout.significance import evidence, p_value
@@ -113,7 +113,7 @@ def _seconds(
     most = patience_s if suspect else ends
     if pair[0] <= pair[1] or not breach(most):
         return None
-    return _first(breach, MIN_BLOCKS * rules.block_s, most)
+    return _first(breach, rules.min_blocks * rules.block_s, most)
 
 
 def _first(holds: Callable[[float], bool], least: float, most: float) -> float:

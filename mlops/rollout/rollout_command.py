@@ -215,7 +215,8 @@ def rollout(
     if only_plan or workspace is None:
         say_plan(plan, prepared, workspace)
         return
-    rules = Rules(Slo(p95_ms, p99_ms, error_rate), requests=requests, agreement=agreement)
+    slo = Slo(p95_ms, p99_ms, error_rate)
+    rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
     if only_power:
         connect = targets.connector(workspace, document["endpoint_name"], {})
         say_power(connect(), plan, rules)

@@ -194,3 +194,13 @@ def test_any_requests_can_be_judged(seen: list[tuple[float, int, float]]):
 
 def _all_fine(findings: list[Finding]) -> bool:
     return all(each.standing in (Standing.FINE, Standing.UNCHECKED) for each in findings)
+
+
+def test_short_steps_have_fewer_blocks():
+    """Steps of five minutes are judged by four blocks at least, steps of seconds by one."""
+    assert RULES.paced(300) == RULES
+    assert RULES.paced(60).min_blocks == 2
+    rng = np.random.default_rng(16)
+    new, old = (tally(rng, 600).until(10) for _ in range(2))
+    standings = {each.standing for each in judge(new, old, None, RULES.paced(0))}
+    assert standings == {Standing.FINE, Standing.UNCHECKED, Standing.OPEN}  # 25 requests
