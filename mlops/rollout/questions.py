@@ -15,6 +15,7 @@ from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
+from mlops.rollout.drawn_rows import drawn_rows
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
 
@@ -36,10 +37,10 @@ class Questions:
 
     @classmethod
     def of(cls, packaged: Manifest, sample: Questions | None = None) -> Questions:
-        """Make the questions for a packaged model: the rows of ``sample``, or else its golden
-        rows."""
+        """Make the questions for a packaged model: the rows of ``sample``, or else rows drawn like
+        its golden rows."""
         names = packaged.contract.names
-        golden = cls(rows=packaged.golden_rows, columns=names and list(names))
+        golden = cls(rows=drawn_rows(packaged.golden_rows), columns=names and list(names))
         golden_requests = [
             (golden.request(packaged.golden_rows) | {"method": method}, answers)
             for method, answers in packaged.golden_answers.items()
