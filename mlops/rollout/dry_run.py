@@ -16,10 +16,13 @@ from mlops.rollout.questions import require
 
 
 def say_plan(
-    plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None
+    plan: Callable[[str], Plan],
+    prepared: Preparation,
+    workspace: targets.Workspace | None,
+    agreement: float,
 ) -> None:
     """Print the plan, from the files and, if it can be reached, Azure. Raises EndpointError if the
-    rollout would be refused."""
+    rollout would be refused. ``agreement``: the share of predictions that must agree."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     status = _status(workspace, name) if workspace else None
     traffic = status.traffic if status else None
@@ -38,7 +41,7 @@ def say_plan(
             f"{prepared.model}"
         )
     else:
-        require(questions, prepared.waived)
+        require(questions, prepared.waived, agreement)
 
 
 def _status(workspace: targets.Workspace, endpoint: str) -> Status | None:
