@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo interop sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
