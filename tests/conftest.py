@@ -1,5 +1,6 @@
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--pictures", type=Path, help="Folder for those of the docs; else they are thrown away."
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_process() -> Iterator[None]:
+    """Packaging in this process starts no others. A command in a process of its own does."""
+    from one_process import one_process
+
+    with one_process():
+        yield
 
 
 @pytest.fixture(scope="session")
