@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -114,6 +114,10 @@ faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cac
 
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
+
+deep: $(TESTING) ## property-based tests with new examples, twelve times as many as CI's (an hour); CI does so each night
+	@$(UNIT) tests/unit tests/deploy -m hypothesis --hypothesis-profile=deep --timeout=1800
+	@$(BIN)/pytest tests/blackbox $(BY_FILE)=3 -m hypothesis --hypothesis-profile=deep --timeout=1800
 
 parity-hunt: $(TESTING) ## random pipelines over random frames, packaged and compared (ten minutes, or MINUTES=60)
 	@$(BIN)/pytest tests/unit/mlops/test_random_pipelines.py --parity-hunt $(MINUTES) -k hunt

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("here", derandomize=True, deadline=None, database=None, print_blob=True)
-settings.register_profile("quick", settings.get_profile("here"), max_examples=10)
+FIXED = {"derandomize": True, "deadline": None, "database": None, "print_blob": True}
+settings.register_profile("here", **FIXED, max_examples=25)
+settings.register_profile("quick", **FIXED, max_examples=10)
+settings.register_profile("deep", **FIXED | {"derandomize": False}, max_examples=300)
 settings.load_profile("here")
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import at_most
 from mlops.rollout.comparison import ComparisonRow, compare, lines
 from mlops.rollout.judge import Agreement
 from mlops.rollout.request_tally import RequestTally
@@ -58,7 +59,7 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says():
     assert held >= 180
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=at_most(30))
 @given(st.integers(0, 3), st.integers(0, 3))
 def test_nothing_to_compare_is_no_failure(new: int, old: int):
     """It says so."""
