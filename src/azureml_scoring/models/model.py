@@ -45,7 +45,7 @@ class Model:
     joint_rows_reason: why, for operators.
     baselines: the training data's distribution, one per feature; empty if it is not known.
     example: rows that the model has answered.
-    answers: method -> what it answered to some of them; a method that it can't answer is left out.
+    answers: method -> its golden answers; without them, its default method's answer to a row.
     proven: its answers to the example are finite numbers.
     concurrency: what the trial says about scores at once; None for a quick model, which needs no
         slot.
