@@ -142,7 +142,7 @@ class Rollout:
         If an earlier step has compared them, the old one may have died since, and the new one is
         the way out.
         """
-        require(self._questions, self._plan.unchecked)
+        require(self._questions, self._plan.unchecked, self._rules.agreement)
         if not self._questions.rows:
             return
         same_rows = SameRows(self._questions, self._endpoint, self._plan.new, self._plan.old)

@@ -22,10 +22,13 @@ POWER_S = 3600
 
 
 def say_plan(
-    plan: Callable[[str], Plan], prepared: Preparation, workspace: targets.Workspace | None
+    plan: Callable[[str], Plan],
+    prepared: Preparation,
+    workspace: targets.Workspace | None,
+    agreement: float,
 ) -> None:
     """Print the plan, from the files and, if it can be reached, Azure. Raises EndpointError if the
-    rollout would be refused."""
+    rollout would be refused. ``agreement``: the share of predictions that must agree."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     status = _status(workspace, name) if workspace else None
     traffic = status.traffic if status else None
@@ -44,7 +47,7 @@ def say_plan(
             f"{prepared.model}"
         )
     else:
-        require(questions, prepared.waived)
+        require(questions, prepared.waived, agreement)
 
 
 def say_power(endpoint: Endpoint, plan: Callable[[str], Plan], rules: Rules) -> None:

@@ -15,6 +15,7 @@ from azureml_scoring.inputs.feature import Feature
 from azureml_scoring.models.files.manifest import Manifest
 from azureml_scoring.models.golden_check import same_answers
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
+from mlops.rollout.agreement import fewest_rows
 from mlops.rollout.drawn_rows import drawn_rows
 from mlops.rollout.plan import Check
 from mlops.rollout.row_answers import predictions
@@ -86,21 +87,34 @@ class Questions:
         )
 
 
-def require(questions: Questions, waived: Collection[Check]) -> None:
+def require(questions: Questions, waived: Collection[Check], agreement: float) -> None:
     """Raise EndpointError, which says what to give, if a check has no rows to ask and is not
-    waived."""
+    waived, or too few to prove that a share of ``agreement`` agrees."""
     gaps = questions.gaps(waived)
-    if not gaps:
-        return
-    give = (
-        "the folder that `mlops package` wrote by --artifact"
-        if Check.GOLDEN in gaps
-        else "rows by --sample"
-    )
-    flags = " ".join(f"--without {check}" for check in gaps)
-    raise EndpointError(
-        f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with {flags}."
-    )
+    if gaps:
+        give = (
+            "the folder that `mlops package` wrote by --artifact"
+            if Check.GOLDEN in gaps
+            else "rows by --sample"
+        )
+        flags = " ".join(f"--without {check}" for check in gaps)
+        raise EndpointError(
+            f"There is nothing to check {' and '.join(gaps)} by; give {give}, or go on with "
+            f"{flags}."
+        )
+    if Check.PREDICTIONS not in waived:
+        require_enough(questions, agreement)
+
+
+def require_enough(questions: Questions, agreement: float) -> None:
+    """Raise EndpointError if too few rows are compared to prove anything by them."""
+    count, fewest = len(questions.rows), fewest_rows(agreement)
+    if count < fewest:
+        raise EndpointError(
+            f"{count} rows can't prove that {agreement:.0%} of all predictions agree, not even if "
+            f"these do; give {fewest} or more by --sample, demand less by --agreement, or go on "
+            f"with --without {Check.PREDICTIONS}."
+        )
 
 
 def table(sample: Path, features: Sequence[Feature]) -> Questions:

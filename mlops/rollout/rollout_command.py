@@ -213,7 +213,7 @@ def rollout(
         unchecked=waived,
     )
     if only_plan or workspace is None:
-        say_plan(plan, prepared, workspace)
+        say_plan(plan, prepared, workspace, agreement)
         return
     slo = Slo(p95_ms, p99_ms, error_rate)
     rules = Rules(slo, requests=requests, agreement=agreement).paced(60 * step_minutes)
@@ -236,7 +236,7 @@ def _roll_out(
     can't begin."""
     name, new = prepared.document["endpoint_name"], prepared.document["name"]
     questions, version = prepared.ask(lambda: targets.models(workspace, name))
-    require(questions, prepared.waived)
+    require(questions, prepared.waived, rules.agreement)
     connect = targets.connector(
         workspace, name, {new: prepared.file}, {new: str(version)} if version else {}
     )

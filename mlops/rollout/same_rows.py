@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError, NotReached
-from mlops.rollout.agreement import Agreement, fewest_rows
+from mlops.rollout.agreement import Agreement
 from mlops.rollout.answer_scale import AnswerScale
 from mlops.rollout.differing_rows import which_differ
 from mlops.rollout.plan import Check
-from mlops.rollout.questions import Questions
+from mlops.rollout.questions import Questions, require_enough
 from mlops.rollout.row_answers import CRASH_STATUS, RowAnswer, refused, row_answers
 from mlops.rows_request import ROWS
 
@@ -59,7 +59,7 @@ class SameRows:
         self._alike = [None] * len(kept)
         self._scale = AnswerScale([answer.prediction for answer in self._expected])
         if agreement:
-            self._require_enough(agreement)
+            require_enough(self._questions, agreement)
         again = self._ask(self._old, kept)
         self._unstable = sum(
             two.predicted and not self._scale.alike(two.prediction, one.prediction)
@@ -120,15 +120,6 @@ class SameRows:
             f"rows that predictions are compared by ({_status_text(statuses)}); give rows that "
             f"it answers by --sample, or go on with --without {Check.PREDICTIONS}."
         )
-
-    def _require_enough(self, agreement: float) -> None:
-        count, fewest = len(self._questions.rows), fewest_rows(agreement)
-        if count < fewest:
-            raise EndpointError(
-                f"{count} rows can't prove that {agreement:.0%} of all predictions agree, not even "
-                f"if these do; give {fewest} or more by --sample, demand less by --agreement, or "
-                f"go on with --without {Check.PREDICTIONS}."
-            )
 
 
 def _status_text(statuses: Sequence[int]) -> str:

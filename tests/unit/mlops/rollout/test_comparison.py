@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import at_most
 from mlops.rollout.agreement import Agreement
 from mlops.rollout.comparison import ComparisonRow, compare, lines, too_little
 from mlops.rollout.request_tally import RequestTally
@@ -75,7 +76,7 @@ def test_predictions_that_differ_have_an_interval_too():
     assert found.high > 10
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=at_most(30))
 @given(st.integers(0, 3), st.integers(0, 3))
 def test_nothing_to_compare_is_no_failure(new: int, old: int):
     """It says so."""

@@ -197,6 +197,25 @@ def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
+def test_a_report_names_rows_that_differ_though_they_may(endpoint: Simulated, tmp_path: Path):
+    """A new deployment was accepted; whoever reads the report sees on which rows it differs."""
+    asked = Questions(rows=[[float(row)] for row in range(400)])
+    score = endpoint.score
+
+    def unlike(body: bytes, name: str | None = None) -> EndpointAnswer:
+        answer = score(body, name)
+        return (
+            replace(answer, body=answer.body.replace(b",17,", b",-1,")) if name == NEW else answer
+        )
+
+    endpoint.score = unlike  # type: ignore[method-assign]
+    assert rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked) is RolloutOutcome.PROMOTED
+    report.write(all_events(tmp_path), tmp_path / "page.html", RULES.slo)
+    page = (tmp_path / "page.html").read_text()
+    assert "Predictions agree on 399 of 400 rows" in page
+    assert "rows 18 of those asked." in page
+
+
 def test_what_was_waived_is_named_to_the_end(endpoint: Simulated, tmp_path: Path):
     """The plan, the start, each look, the last line and the report name it, never as proven."""
     plan = replace(PLAN, steps=steps(golden=False), unchecked=tuple(Check))

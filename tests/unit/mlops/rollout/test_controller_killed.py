@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import at_most
 from mlops.endpoint import EndpointError, Traffic
 from mlops.rollout.guard import recover
 from mlops.rollout.journal import RolloutOutcome
@@ -26,7 +27,7 @@ KEEP = {"action": "keep", "percent": 0}
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=at_most(60), deadline=None)
 @given(
     bad=st.sampled_from([{}, {"failing": 0.3}, {"slower": 30.0}, {"other": 1.0}]),
     bad_after=st.floats(0, 400),
