@@ -144,8 +144,10 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
 
-signals: ## simulate the rollout's judgement of predictions (ten minutes): the table of docs/rollout.md
+signals: ## simulate the rollout's judgement (two hours): the tables of docs/rollout.md
 	@$(BIN)/python -m benchmarks.signals.predictions --write-docs
+	@$(BIN)/python -m benchmarks.signals.rollouts --write-docs
+	@$(BIN)/python -m benchmarks.signals.comparisons --write-docs
 
 bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
 	@$(BIN)/python benchmarks/overload.py --write-docs
