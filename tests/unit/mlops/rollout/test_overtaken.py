@@ -74,7 +74,7 @@ def take_back(endpoint: Simulated) -> None:
     assert back.run(Journal(Path("another.jsonl"))) == "rolled back"
 
 
-@pytest.mark.parametrize("moment", ["deploy", "sleep", "observations"])
+@pytest.mark.parametrize("moment", ["deploy", "sleep", "blocks"])
 def test_a_rollout_that_was_rolled_back_from_elsewhere_touches_nothing_more(
     overtaking: Callable[..., tuple[Simulated, Any]], tmp_path: Path, moment: str
 ):
