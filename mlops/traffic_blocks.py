@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-BLOCK_S = 30
+BLOCK_S = 10
 LATENCY_RATIO = 1.02
 """Width of a latency bin: two latencies that are further apart than this are told apart."""
 
@@ -48,14 +48,6 @@ class TrafficBlock:
     refused: int
     latencies: tuple[tuple[int, int], ...] = ()
 
-    def latencies_ms(self) -> np.ndarray:
-        """Return the latency of each successful request, within 1 %."""
-        if not self.latencies:
-            return np.array([])
-        bins, counts = np.array(self.latencies).T
-        middles: np.ndarray = LATENCY_RATIO ** bins.astype(float)
-        return np.repeat(middles, counts)
-
 
 def latency_bins(latencies_ms: ArrayLike) -> np.ndarray:
     """Return the bin of each latency; 0 is that of 1 ms and less."""
@@ -63,7 +55,7 @@ def latency_bins(latencies_ms: ArrayLike) -> np.ndarray:
     return bins.astype(int)
 
 
-def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
+def blocks_of(observations: Iterable[Observation], block_s: float = BLOCK_S) -> list[TrafficBlock]:
     """Count requests as the query of azure_traffic_log.py counts them."""
     requests = list(observations)
     bins = latency_bins([request.latency_ms for request in requests]).tolist()
@@ -72,7 +64,7 @@ def blocks_of(observations: Iterable[Observation]) -> list[TrafficBlock]:
         outcome = (
             "failed" if failed(request.status) else "refused" if request.status >= 400 else place
         )
-        groups[request.at // BLOCK_S * BLOCK_S, request.deployment][outcome] += 1
+        groups[request.at // block_s * block_s, request.deployment][outcome] += 1
     return [
         TrafficBlock(
             at,

@@ -31,7 +31,7 @@ RATE = 30
 """Requests a second."""
 
 PLAN = Plan(OLD, NEW, steps(), hold_s=60, patience_s=300, keep_s=60)
-RULES = Rules(requests=100)
+RULES = Rules(requests=100, block_s=10, warm_up_s=10)
 GOLDEN = Questions(
     [({"data": [[1.0], [2.0]], "method": "predict"}, [1, 2])],
     [[float(row)] for row in range(100)],
@@ -60,6 +60,7 @@ class Simulated:
         self.versions = {OLD: 1}
         self.seen: list[Observation] = []
         self.shares: list[int] = []
+        """The new one's share after each change."""
         self.bad_from = float("inf")
         self.bad: dict[str, float] = {}
         self.starts = True

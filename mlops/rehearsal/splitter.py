@@ -22,6 +22,9 @@ from mlops.traffic_blocks import Observation, TrafficBlock, blocks_of
 REQUEST_TIMEOUT_S = 5
 """Azure's default."""
 
+BLOCK_S = 0.25
+"""A rehearsal is short."""
+
 MAX_OBSERVATIONS = 200_000
 
 
@@ -43,7 +46,8 @@ class Splitter:
         self._mirror = Shares(traffic.mirror)
 
     def blocks(self, since: float) -> list[TrafficBlock]:
-        return blocks_of(request for request in self._observations if request.at >= since)
+        requests = [request for request in self._observations if request.at >= since]
+        return blocks_of(requests, BLOCK_S)
 
     async def score(self, request: web.Request) -> web.Response:
         body = await request.read()

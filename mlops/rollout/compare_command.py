@@ -83,7 +83,7 @@ def say_comparison(
         RequestTally.of([block for block in blocks if block.deployment == name])
         for name in (new, old)
     )
-    if not (after.requests and before.requests):
+    if not (after.total and before.total):
         raise EndpointError(
             f"There are no requests to both {old} and {new} in that time; take more minutes."
         )
@@ -94,8 +94,10 @@ def say_comparison(
         agreed = same_rows.look()
     rows = comparison.compare(after, before, agreed)
     click.echo("\n".join(comparison.lines(rows, old, new)))
-    comparison_picture.write(picture, rows, {new: after.latencies, old: before.latencies})
+    comparison_picture.write(picture, rows, {new: after, old: before})
     click.echo(f"\nPicture: {picture}")
+    for line in comparison.too_little(after, before):
+        click.echo(f"note: {line}", err=True)
     for line in comparison.not_compared(agreed, old, new):
         click.echo(line)
     if agreed and not agreed.rows:

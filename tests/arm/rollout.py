@@ -50,7 +50,7 @@ def roll_out(
     outcome = Rollout(
         here.endpoint,
         Plan("blue", "green", steps(), hold_s=0, patience_s=5, keep_s=0),
-        Rules(requests=100),
+        Rules(requests=100).paced(0),
         asked,
         Journal(here.folder / "journal.jsonl"),
         key="v2",

@@ -30,7 +30,7 @@ def literal(node: Node) -> Any:
         return int(text)
     if kind == "Int" and (found := re.fullmatch(r"int\((\d+)\)", text)):
         return int(found[1])
-    if kind == "Real" and text == "real(null)":
+    if text in ("real(null)", "datetime(null)"):
         return None
     if kind == "Real":
         return float(text)
@@ -85,8 +85,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "coalesce": lambda *values: next((value for value in values if value is not None), None),
     "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
+    "isnotnull": lambda value: value is not None,
     "log": lambda value: None if value is None else math.log(value),
-    "max_of": max,
+    "max_of": lambda *values: max(value for value in values if value is not None),
     "min_of": min,
     "not": lambda value: None if value is None else not value,
     "pack_array": lambda *values: list(values),

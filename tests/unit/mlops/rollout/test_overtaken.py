@@ -218,4 +218,4 @@ def test_what_was_proven_counts_no_more_once_somebody_else_has_had_the_endpoint(
     another = endpoint.versions[NEW]
     assert roll_out(endpoint, tmp_path / "one") == "promoted"
     assert endpoint.versions[NEW] > another
-    assert endpoint.shares == [0, 10, 50, 100]
+    assert endpoint.shares == [0, 10, 50, 90, 100]

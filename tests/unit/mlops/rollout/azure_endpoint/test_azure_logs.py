@@ -34,7 +34,7 @@ def test_the_reason_is_told_where_there_are_no_logs(here: Setting):
     """A container that never started has none."""
     here.azure.workspace.failing["blue"] = {
         "code": "OutOfQuota",
-        "message": "Not enough quota for Standard_DS3_v2.",
+        "message": "Not enough quota for Standard_D4as_v4.",
     }
     here.endpoint.deploy("blue")
     here.server.fail(

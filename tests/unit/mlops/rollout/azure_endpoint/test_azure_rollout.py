@@ -23,6 +23,7 @@ def test_a_rollout_asks_of_azure_one_share_after_the_other(live: Setting):
         {"blue": 100, "mirrored": 10},
         {"blue": 90, "green": 10},
         {"blue": 50, "green": 50},
+        {"blue": 10, "green": 90},
         {"green": 100},
     ]
     assert live.endpoint.deployments() == {"green": State.READY}
