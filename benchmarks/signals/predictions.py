@@ -156,6 +156,7 @@ def table(trials: int) -> str:
 
 def write(page: Path, trials: int) -> None:
     """Replace the section of the page, up to the next heading."""
+    figures = table(trials)
     text = page.read_text()
     start = text.index(HEADING)
     end = text.index("\n## ", start)
@@ -163,7 +164,7 @@ def write(page: Path, trials: int) -> None:
         f"In per cent of {trials:,} comparisons each, of {ROWS_DRAWN:,} rows where nothing else is "
         f"said, by `make signals`;\n{AGREEMENT:.0%} must agree."
     )
-    section = f"{HEADING}\n\n{how}\n\n{table(trials)}\n"
+    section = f"{HEADING}\n\n{how}\n\n{figures}\n"
     page.write_text(text[:start] + section + text[end:])
 
 
