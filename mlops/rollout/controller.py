@@ -187,14 +187,17 @@ class Rollout:
             )
 
     def _compare_all(self) -> None:
-        """Compare all predictions once, before clients meet the new deployment. Raises Breach,
-        unless they agree or the new one has not answered all rows yet."""
+        """Compare all predictions once, before clients meet the new deployment. Raises Breach, and
+        Undecided if these rows can't tell: waiting does not change them."""
         if self._same_rows is None or self._compared:
             return
         agreement = self._same_rows.look()
         finding = predictions(agreement, self._rules)
-        if finding.standing is not Standing.FINE and not agreement.silent:
-            raise Breach(f"before {self._plan.new} has any traffic: {finding.text}")
+        text = f"before {self._plan.new} has any traffic: {finding.text}"
+        if finding.standing is Standing.BREACH:
+            raise Breach(text)
+        if finding.standing is Standing.OPEN and not agreement.silent:
+            raise Undecided(text)
         self._compared = True
 
     def _hold(self, step: Step) -> None:
