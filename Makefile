@@ -187,12 +187,13 @@ endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
 
 manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
+	@kubectl kustomize kubernetes/namespace > tests/data/kubernetes/namespace.yaml
 	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 	@for name in keda redis-key fqdn-egress; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive
-	@terraform -chdir=infrastructure init -backend=false -input=false
+	@terraform -chdir=infrastructure init -backend=false -input=false $(if $(wildcard infrastructure/.terraform.lock.hcl),-lockfile=readonly)
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 
