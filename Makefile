@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse signals slo interop sweep deep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -113,6 +113,9 @@ blackbox-gunicorn: $(TESTING)
 faults: $(TESTING) ## what faults of Redis do to requests: the table of docs/cache.md
 	@$(BIN)/pytest tests/blackbox/test_cache_faults.py
 
+interop: $(TESTING) ## clients of others against our server, and our answers beside other servers' (minutes): docs/interoperability.md
+	@$(BIN)/pytest tests/interop --interop docs/interoperability.md
+
 sweep: $(TESTING) ## every estimator of scikit-learn, compiled against plain, on odd rows (minutes): docs/sweep.md
 	@$(BIN)/pytest tests/unit/mlops/test_sweep.py --sweep docs/sweep.md
 
@@ -140,6 +143,9 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
+
+signals: ## simulate the rollout's judgement of predictions (ten minutes): the table of docs/rollout.md
+	@$(BIN)/python -m benchmarks.signals.predictions --write-docs
 
 bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
 	@$(BIN)/python benchmarks/overload.py --write-docs

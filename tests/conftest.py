@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--parity-hunt", type=float, metavar="MINUTES", help="How long to try random pipelines."
     )
     parser.addoption("--parity-seed", type=int, help="Try only this random pipeline.")
+    parser.addoption("--interop", type=Path, help="The page for the tables of tests/interop.")
     parser.addoption(
         "--pictures", type=Path, help="Folder for those of the docs; else they are thrown away."
     )

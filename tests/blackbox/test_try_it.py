@@ -129,6 +129,9 @@ def test_an_error_of_no_field_stands_above_the_form(demo_docs: Server, browser: 
         page.route("**/score", lambda route: route.abort())
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#trouble")).to_contain_text("can't be reached")
+        page.route("**/score", lambda route: route.fulfill(json=None, status=502))
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#trouble")).to_contain_text("The server answered 502.")
 
 
 def test_names_and_categories_are_text(mixed_docs: Server, browser: Browser):
