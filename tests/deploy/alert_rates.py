@@ -172,7 +172,9 @@ def both(name: str) -> dict[str, Callable[[str], Fires]]:
     platforms = {"Prometheus": (prometheus, PROMETHEUS_ALERTS), "Azure": (azure, LOG_ALERTS)}
     unknown = () if name != "InferenceNonFinite" else ("Azure",)
     return {
-        title: make for title, (make, has) in platforms.items() if name in has and title not in unknown
+        title: make
+        for title, (make, has) in platforms.items()
+        if name in has and title not in unknown
     }
 
 

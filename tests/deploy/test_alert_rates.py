@@ -96,9 +96,9 @@ def test_the_queries_measure_what_is_simulated(
     for service, look in ((0, 60), (1, 75), (2, 50), (3, 60), (2, 100)):
         rows = lines(given, service, look - late)
         (row,) = Evaluator(workspace(ContainerLogV2=rows), MIDNIGHT + look * MINUTE).run(query.tree)
-        expected = log_alerts.measured(
-            log_alerts.sums(given, name, np.array([look]), late), name
-        )[service, 0]
+        expected = log_alerts.measured(log_alerts.sums(given, name, np.array([look]), late), name)[
+            service, 0
+        ]
         assert row[LOG_ALERTS[name]["column"]] == pytest.approx(expected, rel=1e-6, abs=1e-9)
         found.append(expected)
     assert max(found) > 0
@@ -107,7 +107,11 @@ def test_the_queries_measure_what_is_simulated(
 def test_the_packs_have_the_same_constants():
     """So that what holds for one holds for all."""
     folder = REPOSITORY / "infrastructure" / "queries"
-    names = ("InferenceErrorRate30m", "InferenceSlow30m", *(f"InferenceBurnRate{w}" for w in ("1h", "6h", "2d")))
+    names = (
+        "InferenceErrorRate30m",
+        "InferenceSlow30m",
+        *(f"InferenceBurnRate{w}" for w in ("1h", "6h", "2d")),
+    )
     for name in names:
         constants = [
             log_alerts.LET.findall((folder / pack / f"{name}.kql").read_text())
@@ -216,9 +220,10 @@ def test_the_probe_is_let_in_and_asks_the_service():
     name, port = re.findall(r"name: ([\w-]+)\n", service)[0], re.findall(r"port: (\d+)", service)[0]
     assert f"http://{name}:{port}/readiness" in texts["pod-monitor.yaml"]
     assert 'ml-inference/client: "true"' in texts["deployment.yaml"]
-    assert 'ml-inference/client: "true"' in (
-        REPOSITORY / "kubernetes" / "base" / "network-policy.yaml"
-    ).read_text()
+    assert (
+        'ml-inference/client: "true"'
+        in (REPOSITORY / "kubernetes" / "base" / "network-policy.yaml").read_text()
+    )
     asked = PROMETHEUS_ALERTS["InferenceProbeFailing"]["expr"]
     (pattern,) = set(re.findall(r'job=~"([^"]+)"', asked))
     (monitor,) = re.findall(r"^  name: (.+)$", texts["pod-monitor.yaml"], re.MULTILINE)
