@@ -91,7 +91,7 @@ quick: $(TESTING) ## unit tests of the folders that changed since the last commi
 	@$(UNIT) $$($(BIN)/python tests/changed.py) -m "not slow" --hypothesis-profile=quick
 
 unit: $(TESTING) ## all unit tests
-	@nice -n 5 $(UNIT) tests/unit
+	@nice -n 3 $(UNIT) tests/unit
 
 coverage: $(TESTING) ## all unit tests, and the lines and branches that they miss
 	@$(BIN)/pytest tests/unit --cov --cov-report=term

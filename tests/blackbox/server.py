@@ -26,7 +26,7 @@ from template import Forked, Started
 
 REPOSITORY = Path(__file__).parents[2]
 AZMLINFSRV = str(Path(sys.executable).with_name("azmlinfsrv"))
-PATIENCE = 60
+PATIENCE = 120
 """Seconds until a test gives up on what must happen; no test depends on how long it took."""
 
 BARE: dict[str, str] = {}

@@ -152,7 +152,7 @@ def test_a_rollout_does_not_outlive_its_login():
 
 
 def test_both_pipelines_call_the_same_targets():
-    """Their work is in the Makefile, where it can be tried. What runs each night deploys nothing."""
+    """Their work is in the Makefile, where it can be tried. The nightly one deploys nothing."""
     makefile = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
     called = [
         set(re.findall(r"make (\w+)", "".join(path.read_text() for path in files)))
