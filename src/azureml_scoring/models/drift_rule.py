@@ -102,7 +102,7 @@ def _psi(then: Sequence[float], now: Sequence[float]) -> float:
     expected, actual = sum(then), sum(now)
     return max(
         0.0,
-        sum(
+        math.fsum(
             (a / actual - e / expected) * math.log(max(a, 0.5) * expected / (max(e, 0.5) * actual))
             for e, a in zip(then, now, strict=True)
         ),

@@ -124,7 +124,7 @@ class DriftMonitor:
             if requests:
                 window.add(now, self._counts(requests, model, window))
         if finished is not None:
-            self._log(finished)
+            self._log(finished, model.version)
 
     def _counts(
         self, requests: Sequence[Collected | Refused], model: Model, window: DriftWindow
@@ -157,7 +157,7 @@ class DriftMonitor:
                     counts[column.cells] += column.count([None], np.array([weight]))
         return counts
 
-    def _log(self, finished: np.ndarray) -> None:
+    def _log(self, finished: np.ndarray, version: str) -> None:
         """Log an hour's bins, for InferenceDrift.kql, which adds up those of all servers, and the
         columns that have drifted, for people. Nobody scrapes a managed endpoint's metrics."""
         cells = [
@@ -168,6 +168,7 @@ class DriftMonitor:
             part = cells[start : start + LOGGED_AT_ONCE]
             log.event(
                 "Requests of the last hour by bin, for drift.",
+                model_version=version,
                 drift_bins=part,
                 drift_limit=round(self.score_limit, 3),
             )

@@ -1,6 +1,6 @@
 import errno
-import multiprocessing
 import mmap
+import multiprocessing
 import os
 import stat
 import subprocess
