@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request signals sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -153,6 +153,9 @@ bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by sc
 
 bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
 	@$(BIN)/python benchmarks/request.py
+
+signals: $(TESTING) ## how often drift, alerts and rollouts err: the tables of docs/ (an hour or so)
+	@$(BIN)/python benchmarks/signals/drift.py
 
 sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@mkdir -p build

@@ -33,7 +33,7 @@ MAX_LEVELS = 10
 MIN_ROWS_PER_VALUE = 5
 """A manifest keeps a value only if this many rows share it, so that it identifies nobody."""
 
-MAX_RARE_SHARE, CLEAR_OF_CHANCE_ROWS, MAX_KNOWN = 0.01, 10, 1000
+MAX_RARE_SHARE, CLEAR_OF_CHANCE_ROWS, MAX_KNOWN = 0.03, 10, 1000
 """A text column's values are all known if at most this share of the rows holds a value that fewer
 than so many rows hold, and there are at most so many values."""
 

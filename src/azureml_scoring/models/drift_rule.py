@@ -90,7 +90,7 @@ def measure(then: Sequence[float], now: Sequence[float]) -> Drift:
 
 
 def _moved(then: Sequence[float], now: Sequence[float], freedom: int) -> float:
-    if not (freedom and sum(now)):
+    if freedom == 0 or sum(now) == 0:
         return 0.0
     statistic = _psi(then, now) / (1 / sum(then) + 1 / sum(now))
     width = 2 / (9 * freedom)
