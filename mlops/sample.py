@@ -102,7 +102,8 @@ def canonical_values(feature: Feature, column: Iterable[Any]) -> list[Any]:
     numbers with the digits that the column holds, of which a float32 has few."""
     if feature.numeric:
         numbers = np.array([np.nan if value is None else value for value in column], float)
-        return (numbers if feature.whole else numbers.astype(feature.dtype)).astype(float).tolist()
+        held = numbers if feature.whole else numbers.astype(feature.dtype)
+        return list(held.astype(float).tolist())
     if feature.dtype != DATETIME:
         return list(column)
     return [value if value is None else moment(str(value)) or str(value) for value in column]
