@@ -27,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export CHECKPOINT_DISABLE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
+.PHONY: help setup serve test check quick unit coverage deployfiles operations kusto blackbox blackbox-ours blackbox-gunicorn faults rehearse slo signals sweep parity-hunt pictures bench bench-targets bench-workers bench-overload bench-cache bench-graph bench-mixed bench-models bench-request sbom audit artifact demo names endpoints \
 	manifests terraform rollout rollback format lock clean
 
 help: ## this list
@@ -123,6 +123,9 @@ rehearse: $(TESTING) ## blue/green rollouts of six kinds on this machine, each w
 
 slo: $(TESTING) ## hold the demo to the objectives while things fail (four minutes): docs/slo.md
 	@$(BIN)/mlops slo --write docs/slo.md
+
+signals: $(TESTING) ## simulate drift, alerts and rollouts, and write their error rates into the docs (minutes)
+	@PYTHONPATH=tests $(BIN)/python -m deploy.alert_rates docs/slo.md
 
 pictures: $(TESTING) ## those of the docs: the dashboard, the try-it page and a report, in a real browser (needs chromium)
 	@$(BIN)/pytest tests/operations/test_pictures.py --pictures docs

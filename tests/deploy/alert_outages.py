@@ -35,7 +35,9 @@ def on_prometheus(ready: Sequence[int]) -> dict[str, int]:
     """Return after how many minutes which alert fires."""
     values = [*UP, *ready]
     wanted = 'namespace="ml-inference", deployment="ml-inference"'
-    pods = {f'job="scoring", pod="{pod}"': [int(pod < count) for count in values] for pod in range(10)}
+    pods = {
+        f'job="scoring", pod="{pod}"': [int(pod < count) for count in values] for pod in range(10)
+    }
     found = firing(
         {
             f"kube_deployment_spec_replicas{{{wanted}}}": f"10x{len(values)}",

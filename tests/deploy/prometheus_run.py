@@ -24,9 +24,7 @@ def firing(
     """Return at which of the ``minutes`` each alert fires. ``series``: values a minute by name and
     labels, in promtool's notation."""
     needs("promtool", "prometheus")
-    looks = [
-        {"eval_time": f"{minute}m", "alertname": name} for minute in minutes for name in names
-    ]
+    looks = [{"eval_time": f"{minute}m", "alertname": name} for minute in minutes for name in names]
     test = {
         "rule_files": [str(RULES)],
         "evaluation_interval": "1m",

@@ -101,7 +101,10 @@ def test_a_fault_with_no_traffic_behind_it_ends_as_an_alert(queries: dict[str, Q
         ContainerLogV2=container_log(lines, moments(timedelta(seconds=3))),
         AmlOnlineEndpointTrafficLog=traffic_log(answers, moments(timedelta(seconds=3))),
     )
-    for name, column in (("InferenceErrorRate30m", "FailedAtLeast"), ("InferenceBurnRate1h", "Burn")):
+    for name, column in (
+        ("InferenceErrorRate30m", "FailedAtLeast"),
+        ("InferenceBurnRate1h", "Burn"),
+    ):
         query = queries[f"{pack}/{name}"]
         values = {
             after: run(query, tables, MIDNIGHT + timedelta(minutes=after))[0][column]
