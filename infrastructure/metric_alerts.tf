@@ -22,7 +22,7 @@ locals {
       name = "InferenceEndpointFailing", severity = 1
       dimensions = [
         { name = "statusCode", operator = "Include", values = ["424"] },
-        { name = "modelStatusCode", operator = "Exclude", values = ["400", "404", "405", "408", "413", "415", "422", "431", "499"] },
+        { name = "modelStatusCode", operator = "Exclude", values = ["400", "404", "405", "406", "408", "413", "415", "422", "431", "499"] },
       ]
     }
   }

@@ -72,7 +72,7 @@ resource "azurerm_machine_learning_compute_cluster" "image_builder" {
   location                      = azurerm_resource_group.main.location
   machine_learning_workspace_id = azurerm_machine_learning_workspace.main.id
   vm_priority                   = "Dedicated"
-  vm_size                       = "Standard_DS3_v2"
+  vm_size                       = "Standard_D4ds_v5"
   local_auth_enabled            = false
   node_public_ip_enabled        = false
   tags                          = local.tags

@@ -49,14 +49,14 @@ HTTP = httpx.Client(
 request, which takes longer than the answer."""
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
     """Return what ``condition`` returns once that is true."""
-    limit = time.monotonic() + PATIENCE
+    limit = time.monotonic() + patience
     while time.monotonic() < limit:
         if result := condition():
             return result
         time.sleep(0.05)
-    raise AssertionError(f"not within {PATIENCE} seconds: {what}")
+    raise AssertionError(f"not within {patience:g} seconds: {what}")
 
 
 def occupy(

@@ -23,7 +23,7 @@ SERVE_ONE = REPOSITORY / "benchmarks" / "serve-one"
 def test_a_bare_pickle_is_packaged_and_served(tmp_path: Path, server: str):
     """It works from any directory, without a sample and without the cache."""
     X, y = support.diabetes()
-    forest = RandomForestClassifier(20, random_state=0).fit(X.to_numpy(), y)
+    forest = RandomForestClassifier(5, max_depth=6, random_state=0).fit(X.to_numpy(), y)
     joblib.dump(forest, tmp_path / "model.pkl")
     port = support.free_port()
     with (tmp_path / "log").open("wb") as log:

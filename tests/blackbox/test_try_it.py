@@ -151,6 +151,9 @@ def test_an_error_of_no_field_stands_above_the_form(demo_docs: Server, browser: 
         page.route("**/score", lambda route: route.abort())
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#trouble")).to_contain_text("can't be reached")
+        page.route("**/score", lambda route: route.fulfill(json=None, status=502))
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#trouble")).to_contain_text("The server answered 502.")
 
 
 def test_names_and_categories_are_text(mixed_docs: Server, browser: Browser):
@@ -237,7 +240,7 @@ def drawn(page: Page, model: Model, score: dict[str, Any], status: int = 200) ->
 def test_wide_models_have_a_filter(browser: Browser):
     """Of hundreds of columns the filter leaves those that are called so; all are sent."""
     contract = Contract(tuple(Feature(f"column {k}") for k in range(500)), ("predict",))
-    model = support.model(contract, example=[[0.5] * 500])
+    model = support.model(contract, golden_rows=1, example=[[0.5] * 500])
     with browsing(browser, "http://model.test") as (page, complaints):
         drawn(page, model, {"predictions": [1]})
         page.get_by_label("Filter columns").fill("COLUMN 77")
@@ -249,7 +252,9 @@ def test_wide_models_have_a_filter(browser: Browser):
 
 def test_curl_takes_no_body_for_a_files_name(browser: Browser):
     """A CSV whose first column's name starts with @ is sent, not a file of that name."""
-    model = support.model(Contract((Feature("@rows"),), ("predict",)), example=[[1.0]])
+    model = support.model(
+        Contract((Feature("@rows"),), ("predict",)), golden_rows=1, example=[[1.0]]
+    )
     with browsing(browser, "http://model.test") as (page, _):
         drawn(page, model, {"predictions": [1]})
         page.get_by_role("tab", name="CSV", exact=True).click()
@@ -275,7 +280,7 @@ def test_every_kind_of_column_keeps_its_value(browser: Browser):
         ("predict",),
     )
     row = [2**53 + 1, "2024-02-29", "2024-02-29T12:30:15", None, "", None, "M", 2, "7"]
-    model = support.model(contract, example=[row])
+    model = support.model(contract, golden_rows=1, example=[row])
     with browsing(browser, "http://model.test") as (page, complaints):
         drawn(page, model, {"predictions": [1]})
         assert json.loads(sent(page)) == {"data": [row]}
@@ -299,7 +304,7 @@ def test_parameters_are_sent_where_they_are_changed(browser: Browser):
         Parameter("who", "str"),
     )
     contract = replace(support.NUMBERS, parameters=parameters)
-    model = support.model(contract, example=[[1.0, 2.0]])
+    model = support.model(contract, golden_rows=1, example=[[1.0, 2.0]])
     error = {"error": "The parameter a/b~ is wrong.", "location": "/params/a~1b~0"}
     with browsing(browser, "http://model.test") as (page, _):
         drawn(page, model, error, 422)

@@ -299,8 +299,8 @@ def page(months: int, runs: int) -> str:
             "",
             *table(["what happens", "Prometheus", "Azure's logs"], case_table(runs)),
             "",
-            "Minutes to the alerts on readiness, of ten servers, in the worst phase of Azure's looks,"
-            f" rows {LATE} minutes late:",
+            "Minutes to the alerts on readiness, of ten servers, in the worst phase of Azure's"
+            f" looks, rows {LATE} minutes late:",
             "",
             *table(["what happens", "Prometheus", "AKS", "managed endpoint"], outage_table(LATE)),
         ]

@@ -39,7 +39,12 @@ def literal(node: Node) -> Any:
     if kind == "Timespan" and (found := re.fullmatch(r"(\d+)([dhms])", text)):
         return (
             int(found[1])
-            * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
+            * {
+                "d": timedelta(days=1),
+                "h": timedelta(hours=1),
+                "m": timedelta(minutes=1),
+                "s": timedelta(seconds=1),
+            }[found[2]]
         )
     raise NotSupportedError(f"{node.kind} {text}")
 
@@ -81,10 +86,13 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isempty": lambda value: tostring(value) == "",
     "isnotempty": lambda value: tostring(value) != "",
     "isnotnull": lambda value: value is not None,
+    "log": lambda value: None if value is None else math.log(value),
     "max_of": lambda *values: max(value for value in values if value is not None),
     "min_of": min,
     "not": lambda value: None if value is None else not value,
+    "pack_array": lambda *values: list(values),
     "parse_json": parse_json,
+    "round": lambda value: None if value is None else float(round(value)),
     "sqrt": lambda value: None if value is None else math.sqrt(value) if value >= 0 else math.nan,
     "strcat": lambda *values: "".join(map(tostring, values)),
     "todouble": _number(float),

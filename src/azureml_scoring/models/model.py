@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from azureml_scoring.inputs.batch import Batch
@@ -44,6 +45,7 @@ class Model:
     joint_rows_reason: why, for operators.
     baselines: the training data's distribution, one per feature; empty if it is not known.
     example: rows that the model has answered.
+    answers: method -> what it answered to some of them; a method that it can't answer is left out.
     proven: its answers to the example are finite numbers.
     concurrency: what the trial says about scores at once; None for a quick model, which needs no
         slot.
@@ -67,5 +69,12 @@ class Model:
     joint_rows_reason: str | None = None
     baselines: tuple[Baseline, ...] = ()
     example: Sequence[list[Any]] = ()
+    answers: Mapping[str, list[Any]] = MappingProxyType({})
     proven: bool = False
     concurrency: Concurrency | None = None
+
+    @property
+    def public_example(self) -> Sequence[list[Any]]:
+        """The rows of the example that anybody may see. Without a manifest it may be the author's
+        input example, perhaps a person's data."""
+        return self.example if self.golden_rows else ()

@@ -69,7 +69,7 @@ class DataCollection:
 
     def __call__(self, outcome: Outcome) -> None:
         batch, predictions = outcome.batch, outcome.predictions
-        if batch is None or predictions is None or (self._share < 1 and self._lot() >= self._share):
+        if batch is None or outcome.error or (self._share < 1 and self._lot() >= self._share):
             return
         size = REQUEST_BYTES + VALUE_BYTES * batch.X.size + outcome.bytes_in + len(predictions)
         with self._lock:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 import support
-from mlops.endpoint import EndpointAnswer, Observation, Traffic
+from mlops.endpoint import EndpointAnswer, Traffic
 from mlops.rollout import compare_command, targets
 from mlops.rollout.guard import Task
 from mlops.rollout.questions import Questions
 from mlops.rollout.record import RolloutPhase
+from mlops.traffic_blocks import TrafficBlock
 from places import REPOSITORY
 from still_endpoint import ROLLING, Still, mlops, started
 
@@ -195,8 +196,8 @@ def test_predictions_that_could_not_be_compared_are_told(
 ):
     """The exit status says so if rows were given, else the last line does."""
     (tmp_path / "rows.csv").write_text("a\n1\n")
-    seen = [Observation(time.time(), name, 200, 1.0) for name in ("blue", "green")]
-    monkeypatch.setattr(endpoint, "observations", lambda since: seen)
+    seen = [TrafficBlock(time.time(), name, 1, 0, 0, ((0, 1),)) for name in ("blue", "green")]
+    monkeypatch.setattr(endpoint, "blocks", lambda since: seen)
     words = ("compare", "diabetes", "--old", "blue", "--new", "green", "--out", tmp_path)
     status, told = mlops(*words)
     assert (status, told.splitlines()[-1]) == (
