@@ -18,6 +18,7 @@ import numpy as np
 
 from deploy import log_alerts
 from deploy.alert_names import LOG_ALERTS, PROMETHEUS_ALERTS
+from deploy.alert_outages import outage_table
 from deploy.promql import Prometheus, Traffic, over
 
 DAY, MONTH = 24 * 60, 30 * 24 * 60
@@ -42,6 +43,17 @@ HALF = {
     "InferenceNonFinite": (0.005, 0, 0),
 }
 """By alert: shares that fail, and that take longer than 200 and 500 ms, half of what it allows."""
+
+FAULTS = {
+    "InferenceErrorRate": ((1.0, 0, 0), 15),
+    "InferenceErrorBudget1h": ((0.05, 0, 0), 60),
+    "InferenceErrorBudget6h": ((0.01, 0, 0), 6 * 60),
+    "InferenceErrorBudget2d": ((0.002, 0, 0), 48 * 60),
+    "InferenceLatencyP95": ((0, 0.5, 0), 20),
+    "InferenceLatencyP99": ((0, 0.1, 0.1), 20),
+    "InferenceNonFinite": ((1.0, 0, 0), 30),
+}
+"""By alert: such shares of a fault at 1/s, and the minutes in which it must fire."""
 
 
 def traffic(
@@ -113,6 +125,20 @@ def first(fired: np.ndarray, before: int) -> np.ndarray:
     return np.where(after.any(-1), after.argmax(-1) + 1.0, np.inf)
 
 
+def fires_after(name: str, platform: Callable[[str], Fires], runs: int) -> np.ndarray:
+    """Return the minutes from the alert's fault of FAULTS to the alert."""
+    shares, most = FAULTS[name]
+    before = 2 * DAY if name == "InferenceErrorBudget2d" else 65
+    now = np.arange(before + most) >= before
+    failed, over_200ms, over_500ms = (np.where(now, share, 0.0) for share in shares)
+    random = np.random.default_rng(29)
+    requests = random.poisson(60, (runs, before + most))
+    bad = random.binomial(requests, failed)
+    slow = random.binomial(requests - bad, over_200ms)
+    stuck = random.binomial(slow, np.where(over_200ms > 0, over_500ms / max(shares[1], 1e-9), 0.0))
+    return first(platform(name)(Traffic(requests - bad, bad, slow, stuck)), before)
+
+
 def page_after(rate: float, share: float, runs: int, late: int | None = None) -> np.ndarray:
     """Return the minutes to the first page, on Prometheus, or on Azure in any phase of its looks
     with lines so many minutes ``late``; infinite if it takes more than two hours."""
@@ -139,6 +165,15 @@ def flapping(platform: Callable[[str], Fires], runs: int) -> float:
     minutes = np.arange(9 * 60)
     shares = np.where((minutes >= 60) & (minutes < 7 * 60) & (minutes % 12 < 2), 1.0, 0.0)
     given = traffic(np.random.default_rng(29), 6_000, (runs, len(minutes)), shares)
+    return float(sum(begins(platform(name)(given)) for name in PAGES).mean())
+
+
+def clumped(platform: Callable[[str], Fires], rate: float, months: int) -> float:
+    """Return the pages of a month if 0.5 % fail, five at a time."""
+    random = np.random.default_rng(29)
+    requests = random.poisson(rate, (months, MONTH))
+    bad = np.minimum(requests, 5 * random.poisson(rate * 0.005 / 5, requests.shape))
+    given = Traffic(requests - bad, bad, 0 * bad, 0 * bad)
     return float(sum(begins(platform(name)(given)) for name in PAGES).mean())
 
 
@@ -230,6 +265,11 @@ def case_table(runs: int) -> Iterator[str]:
         "all requests fail for 2 of every 12 minutes, for 6 hours",
         *(f"{flapping(each, runs):.1f} pages" for each in (prometheus, azure)),
     )
+    for label in ("10/min", "1/s", "10/s"):
+        found = [clumped(each, TRAFFIC[label], max(1, runs // 20)) for each in (prometheus, azure)]
+        yield row(
+            f"0.5 % fail, five at a time, {label}", *(f"{shown(f)} pages a month" for f in found)
+        )
     yield row(
         "a fault of 5 minutes, and no request after it",
         *(f"the alert ends after {ends_after(each):.0f} minutes" for each in (prometheus, azure)),
@@ -258,6 +298,11 @@ def page(months: int, runs: int) -> str:
             *table(["fails", *TRAFFIC], fault_table(runs)),
             "",
             *table(["what happens", "Prometheus", "Azure's logs"], case_table(runs)),
+            "",
+            "Minutes to the alerts on readiness, of ten servers, in the worst phase of Azure's"
+            f" looks, rows {LATE} minutes late:",
+            "",
+            *table(["what happens", "Prometheus", "AKS", "managed endpoint"], outage_table(LATE)),
         ]
     )
 

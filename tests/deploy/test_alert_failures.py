@@ -28,8 +28,8 @@ def test_slow_answers_ring_when_chance_does_not_explain_them(
     good: list[tuple[int, float]],
     bad: list[tuple[int, float]],
 ):
-    """Three tenths above the objective fires within five minutes, refusals beside it or not, until five
-    minutes after; what the objective allows does not."""
+    """Three tenths too slow fire within five minutes, beside refusals or not, until five minutes
+    after; what the objective allows does not."""
     query = queries[f"{pack}/InferenceSlow30m"]
     for windows, expected in (
         ([bad], True),

@@ -3,6 +3,7 @@ docs/slo.md."""
 
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from deploy import alert_rates, log_alerts
 from deploy.alert_firing import MINUTE
 from deploy.alert_names import LOG_ALERTS, METRIC_ALERTS, PROMETHEUS_ALERTS, alert_names
 from deploy.alert_outages import READY, aks, managed, on_azure, on_prometheus, restarts
-from deploy.alert_rates import azure, false_fires, page_after, prometheus
+from deploy.alert_rates import Fires, azure, false_fires, fires_after, page_after, prometheus
 from deploy.checkout import REPOSITORY
 from deploy.prometheus_run import counter, firing
 from deploy.promql import Prometheus, Traffic
@@ -45,9 +46,9 @@ def given() -> Traffic:
 
 def test_the_rules_fire_as_promtool_says(given: Traffic):
     """The simulation's rules and those that Prometheus runs fire in the same minutes."""
-    looks = range(10, 121, 2)
+    looks = range(10, 121, 5)
     fired = []
-    for service in range(3):
+    for service in (0, 2):
         ok, failed, slow, stuck = (each[service] for each in vars(given).values())
         buckets = {"+Inf": ok, "0.2": ok - slow, "0.5": ok - stuck}
         series = {
@@ -66,7 +67,7 @@ def test_the_rules_fire_as_promtool_says(given: Traffic):
         }
         assert firing(series, looks, SHARES) == expected
         fired += [name for name, when in expected.items() if 0 < len(when) < len(looks)]
-    assert set(fired) == set(SHARES) - {"InferenceErrorBudget2d"}
+    assert set(fired) == set(SHARES)
 
 
 def lines(given: Traffic, service: int, until: int) -> list[dict[str, object]]:
@@ -137,13 +138,24 @@ def test_the_gateways_query_has_the_same_bound(queries: dict[str, Query]):
     assert row["FailedAtLeast"] == pytest.approx(float(expected), rel=0.1)
 
 
-@pytest.mark.parametrize("platform", [prometheus, azure])
-@pytest.mark.parametrize("name", ["InferenceErrorRate", "InferenceErrorBudget1h"])
-def test_half_of_the_objective_wakes_nobody(platform: object, name: str):
-    """At most one page a month, from one request a minute to a thousand a second."""
-    assert platform in (prometheus, azure)
-    for rate in alert_rates.TRAFFIC.values():
-        assert false_fires(name, platform, rate, months=1) <= 1  # type: ignore[arg-type]
+def platforms(name: str) -> list[Callable[[str], Fires]]:
+    """Return Prometheus and Azure; what is not finite is no column of the simulated logs."""
+    return [prometheus] if name == "InferenceNonFinite" else [prometheus, azure]
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_half_of_what_is_allowed_fires_once_a_month_at_most(name: str):
+    """From one request a minute to a thousand a second."""
+    for platform in platforms(name):
+        for rate in alert_rates.TRAFFIC.values():
+            assert false_fires(name, platform, rate, months=1) <= 1
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_fault_fires_in_its_time(name: str):
+    """The faults and minutes of the page's table, at a request a second."""
+    for platform in platforms(name):
+        assert np.isfinite(fires_after(name, platform, 5)).all()
 
 
 def test_a_full_outage_rings_however_late_the_lines_are():
@@ -152,12 +164,6 @@ def test_a_full_outage_rings_however_late_the_lines_are():
     for late in range(9):
         assert page_after(60, 1.0, 5, late).max() <= 15
     assert page_after(60, 1.0, 5).max() <= 2
-
-
-def test_a_slow_burn_has_its_ticket_in_two_days():
-    """0.2 % of failures, twice what 99.9 % allows, at a request a second."""
-    for platform in (prometheus, azure):
-        assert np.isfinite(alert_rates.ticket_after(60, platform, 5)).all()
 
 
 def test_six_hours_of_flapping_are_one_fault():
