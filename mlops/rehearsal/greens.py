@@ -62,7 +62,10 @@ GREENS = {
         _misbehaving("dying", after=100),
     ),
     "cold": Green(
-        "a good one that starts cold", RolloutOutcome.PROMOTED, "", _misbehaving("cold", after=0)
+        "a good one that starts cold",
+        RolloutOutcome.PROMOTED,
+        environment=_misbehaving("cold", after=0),
+        requests_per_s=60,
     ),
     "hanging": Green(
         "one in which few requests hang",

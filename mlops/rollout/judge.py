@@ -133,7 +133,8 @@ def _requests(new: RequestTally, old: RequestTally | None, rules: Rules) -> Find
 
 def _outage(new: RequestTally) -> Finding:
     standing = Standing.BREACH if is_out(new) else Standing.FINE
-    return Finding("outage", standing, f"most of the last requests failed, {new.failed.sum():.0f}")
+    text = f"most of the last requests failed, {new.failed.sum():.0f} of {new.total} in all"
+    return Finding("outage", standing, text)
 
 
 def _errors(new: RequestTally, rules: Rules) -> Finding:
