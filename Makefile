@@ -144,26 +144,11 @@ bench-targets: $(TESTING) ## measure the targets of docs/benchmarks.md, in turns
 bench-workers: $(TESTING) ## what the express lane brings, and gunicorn's asyncio worker (needs wrk): docs/adr/0007-our-worker.md
 	@$(BIN)/python benchmarks/workers.py
 
-signals: ## simulate the rollout's judgement of predictions (ten minutes): the table of docs/rollout.md
+signals: $(TESTING) ## how often drift, alerts and rollouts err: the tables of docs/ (an hour or so)
+	@$(BIN)/python benchmarks/signals/drift.py
 	@$(BIN)/python -m benchmarks.signals.predictions --write-docs
-
-bench-overload: $(TESTING) ## what servers do beyond their capacity, side by side (half an hour): docs/benchmarks.md
-	@$(BIN)/python benchmarks/overload.py --write-docs
-
-bench-cache: $(TESTING) ## what the response cache costs and brings: the tables of docs/cache.md
-	@$(BIN)/python benchmarks/cache.py
-
-bench-graph: $(TESTING) ## what a linear model's graph costs, by ONNX Runtime and by numpy: docs/adr/0006-onnx.md
-	@$(BIN)/python benchmarks/graph.py
-
-bench-models: $(TESTING) ## mixed columns, boosted trees, texts: ours, the guide's script and one by hand (ten minutes; needs wrk): docs/benchmarks.md
-	@$(BIN)/python benchmarks/deployed.py --write-docs
-
-bench-mixed: $(TESTING) ## models of mixed columns and of trees as served, by scikit-learn and by hand, in process: docs/adr/0016-race.md
-	@$(BIN)/python benchmarks/mixed.py
-
-bench-request: $(TESTING) ## where the time of one small request goes: docs/benchmarks.md
-	@$(BIN)/python benchmarks/request.py
+	@$(BIN)/python -m benchmarks.signals.rollouts --write-docs
+	@$(BIN)/python -m benchmarks.signals.comparisons --write-docs
 
 sbom: $(TESTING) ## build/sbom.cdx.json: what our image and conda.yml install
 	@mkdir -p build
@@ -185,12 +170,13 @@ endpoints: $(TESTING) ## check endpoints/ before Azure does
 	@$(BIN)/mlops check
 
 manifests: ## what kubectl renders of kubernetes/, for the tests to compare with (needs kubectl 1.27 or newer)
+	@kubectl kustomize kubernetes/namespace > tests/data/kubernetes/namespace.yaml
 	@for name in dev prod; do kubectl kustomize kubernetes/overlays/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 	@for name in keda redis-key fqdn-egress; do kubectl kustomize tests/data/kubernetes/$$name > tests/data/kubernetes/$$name.yaml || exit 1; done
 
 terraform: ## check and test infrastructure/ with the real providers (needs terraform and its registry)
 	@terraform -chdir=infrastructure fmt -check -recursive
-	@terraform -chdir=infrastructure init -backend=false -input=false
+	@terraform -chdir=infrastructure init -backend=false -input=false $(if $(wildcard infrastructure/.terraform.lock.hcl),-lockfile=readonly)
 	@terraform -chdir=infrastructure validate
 	@terraform -chdir=infrastructure test
 

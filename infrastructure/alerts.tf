@@ -29,8 +29,8 @@ locals {
     # Answers stay right without Redis, so this wakes nobody. A failover of Redis takes less than five minutes.
     RedisDown = { query = "RedisDown", column = "MinutesDown", above = 5, severity = 2, window = "PT15M", every = "PT5M" }
 
-    # 0.25 is where drift begins by convention; it must hold for half an hour, of 500 rows at least.
-    InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.25, severity = 3, window = "PT1H", every = "PT15M" }
+    # The query says what is more than chance; from 0.02 it matters. A day is judged, and the day before says that it is whole.
+    InferenceDrift = { query = "InferenceDrift", column = "Index", above = 0.02, severity = 3, window = "P1D", reach = "P2D", every = "PT1H" }
 
     # Clients see nothing, but from then on no other alert here can fire.
     LogQuotaReached = { query = "LogQuotaReached", column = "Times", above = 0, severity = 2, window = "P1D", every = "PT15M" }

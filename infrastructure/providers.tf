@@ -14,6 +14,7 @@ provider "azurerm" {
     "Microsoft.KeyVault",
     "Microsoft.MachineLearningServices",
     "Microsoft.ManagedIdentity",
+    "Microsoft.Monitor",
     "Microsoft.Network",
     "Microsoft.OperationalInsights",
     "Microsoft.PolicyInsights",

@@ -85,12 +85,12 @@ def served(url: str, secret_env: str | None) -> list[Column]:
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     try:
         with httpx.Client(mounts=mounts(str(address)), timeout=TIMEOUT_S) as client:
-            answer = client.get(address, params={"version": "3.1"}, headers=headers)
+            answer = client.get(address.copy_set_param("version", "3.1"), headers=headers)
             return columns_in(answer.raise_for_status().json())
     except (httpx.HTTPError, ValueError, LookupError, TypeError, AttributeError):
         raise click.ClickException(
-            f"{address} is not the OpenAPI document of this service; check the address, that the "
-            f"server is ready, and the key."
+            f"{address.copy_with(query=None)} is not the OpenAPI document of this service; check "
+            f"the address, that the server is ready, and the key."
         ) from None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from azureml_scoring.errors import UnknownForm, WrongShape
+from azureml_scoring.errors import MissingValue, UnknownForm, WrongShape
 from azureml_scoring.inputs import (
     arrow_body,
     binary_tensors,
@@ -98,7 +98,8 @@ def _matrix(table: Table, contract: Contract) -> np.ndarray:
         except BrokenRule:
             i, broken = column.first_broken(values)
             name = j if column.feature.name is None else column.feature.name
-            raise broken.error(
-                f"Feature {name} must {broken.rule}.", table.location(i, j)
-            ) from None
+            error = broken.error(f"Feature {name} must {broken.rule}.", table.location(i, j))
+            if isinstance(error, MissingValue):
+                error.feature = j
+            raise error from None
     return np.array(columns, contract.dtype, order="F").T

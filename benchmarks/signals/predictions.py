@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 
 from mlops.endpoint import Endpoint, EndpointAnswer, EndpointError
-from mlops.rollout.agreement import AgreementVerdict
+from mlops.rollout.agreement import CHANCE, AgreementVerdict
 from mlops.rollout.drawn_rows import ROWS_DRAWN
 from mlops.rollout.questions import Questions
 from mlops.rollout.same_rows import SameRows
@@ -156,20 +156,23 @@ def table(trials: int) -> str:
 
 def write(page: Path, trials: int) -> None:
     """Replace the section of the page, up to the next heading."""
+    figures = table(trials)
     text = page.read_text()
     start = text.index(HEADING)
     end = text.index("\n## ", start)
     how = (
         f"In per cent of {trials:,} comparisons each, of {ROWS_DRAWN:,} rows where nothing else is "
-        f"said, by `make signals`;\n{AGREEMENT:.0%} must agree."
+        f"said, by `make signals`;\n{AGREEMENT:.0%} must agree. Either verdict at just that share "
+        f"is wrong in {CHANCE:.0%} at most, computed exactly\n"
+        "(tests/unit/mlops/rollout/test_agreement.py)."
     )
-    section = f"{HEADING}\n\n{how}\n\n{table(trials)}\n"
+    section = f"{HEADING}\n\n{how}\n\n{figures}\n"
     page.write_text(text[:start] + section + text[end:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--write-docs", action="store_true", help="Write docs/rollout.md.")
     options = parser.parse_args()
     if options.write_docs:

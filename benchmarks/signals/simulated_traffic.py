@@ -69,11 +69,12 @@ def spectrum(cdf: Cdf) -> Spectrum:
 @dataclass(frozen=True)
 class Spells:
     """Times of ``length_s`` at random, one in ``every_s`` on average, in which latencies are
-    ``cdf``."""
+    ``cdf``, and the share ``failing`` fails."""
 
     length_s: float
     every_s: float
     cdf: Cdf
+    failing: float = 0.0
 
     def shares(self, starts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return the share of each block that lies within a spell; draws when they begin."""
@@ -153,6 +154,8 @@ class Traffic:
         blocks = (self._starts >= begin_s) & (self._starts < end_s)
         at, requests = self._starts[blocks], self._rate * share * BLOCK_S
         failing, refusing = (part(at, self._phase) for part in (side.failing, side.refused))
+        if side.spells:
+            failing = failing + side.spells.failing * self._spells[name][blocks]
         failed = self._rng.poisson(requests * failing)
         refused = self._rng.poisson(requests * refusing + share * self._client[blocks])
         answered = requests * (1 - failing - refusing)

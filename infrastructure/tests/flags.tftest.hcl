@@ -78,6 +78,15 @@ mock_provider "azurerm" {
   mock_resource "azurerm_monitor_data_collection_rule" {
     defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionRules/dcr" }
   }
+  mock_resource "azurerm_monitor_data_collection_endpoint" {
+    defaults = { id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Insights/dataCollectionEndpoints/dce" }
+  }
+  mock_resource "azurerm_monitor_workspace" {
+    defaults = {
+      id             = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Monitor/accounts/prometheus"
+      query_endpoint = "https://prometheus.westeurope.prometheus.monitor.azure.com"
+    }
+  }
   mock_resource "azurerm_role_definition" {
     defaults = { role_definition_resource_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-0000-0000-000000000003" }
   }
@@ -365,7 +374,7 @@ run "signed_cache" {
     enable_aks_deployment = true
     enable_redis_cache    = true
     redis_sign_values     = true
-    redis_signing_key     = "a key of a test"
+    redis_signing_key     = "a key of this test"
   }
 
   assert {
@@ -431,10 +440,13 @@ run "everything_in_a_private_network" {
     api_management_sku      = "StandardV2_1"
     api_clients             = ["web"]
     agents_network_id       = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-agents/providers/Microsoft.Network/virtualNetworks/vnet-agents"
-    github_repository       = "example/scoring"
-    deployer_object_ids     = ["00000000-0000-0000-0000-000000000006"]
-    alert_emails            = ["on-call@example.com"]
-    alert_webhooks          = { chat = "https://chat.example.com/hook" }
+
+    managed_redis_outbound_rule = true
+
+    github_repository   = "example/scoring"
+    deployer_object_ids = ["00000000-0000-0000-0000-000000000006"]
+    alert_emails        = ["on-call@example.com"]
+    alert_webhooks      = { chat = "https://chat.example.com/hook" }
   }
 
   assert {
@@ -454,12 +466,20 @@ run "everything_in_a_private_network" {
     error_message = "The agents' network resolves each private name."
   }
   assert {
+    condition     = toset(keys(azurerm_role_assignment.workspace_approves)) == toset(["vault", "blob", "registry", "redis"])
+    error_message = "The workspace's identity approves the connections of Azure ML's own network."
+  }
+  assert {
+    condition     = azapi_resource.redis_outbound[0].body.properties.destination.subresourceTarget == "redisEnterprise"
+    error_message = "Azure ML's own network reaches the cache, where asked for."
+  }
+  assert {
     condition     = length(azurerm_managed_redis_access_policy_assignment.workload) == 1
     error_message = "The pods' identity may use the cache too."
   }
   assert {
-    condition     = length(azurerm_role_assignment.deployer) == 4
-    error_message = "A person who deploys has the roles of the job that does."
+    condition     = toset(keys(azurerm_role_assignment.deployer)) == toset([for role in ["data_scientist", "uploads", "traffic_log", "autoscaler", "images", "credentials", "objects"] : "00000000-0000-0000-0000-000000000006 ${role}"])
+    error_message = "A person who deploys has the roles of the job that does, and those for the cluster."
   }
 }
 

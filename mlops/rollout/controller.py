@@ -16,21 +16,13 @@ from mlops.rollout.claim import EndpointClaim, Overtaken
 from mlops.rollout.ending import end
 from mlops.rollout.hold import Decision, undecided
 from mlops.rollout.journal import Event, Journal, RolloutOutcome
-from mlops.rollout.judge import (
-    Finding,
-    Rules,
-    Standing,
-    breaches,
-    is_out,
-    judge,
-    predictions,
-)
+from mlops.rollout.judge import Rules, Standing, breaches, predictions
 from mlops.rollout.plan import COMPARING_ACTIONS, Action, Inconclusive, Plan, Step, not_checked
 from mlops.rollout.questions import Questions, require
 from mlops.rollout.record import Record, new_run
-from mlops.rollout.request_tally import RequestTally
 from mlops.rollout.same_rows import SameRows
 from mlops.rollout.start_check import start_check
+from mlops.rollout.watch import Look, Watch
 from mlops.rollout.way_back import note_overtaken, put_back
 
 LOOK_S = 10
@@ -81,7 +73,7 @@ class Rollout:
         self._clock = clock
         self._timer = timer
         self._sleep = sleep
-        self._warm_at: float | None = None
+        self._watch = Watch(endpoint, rules)
         self._same_rows: SameRows | None = None
         self._compared = False
 
@@ -195,14 +187,17 @@ class Rollout:
             )
 
     def _compare_all(self) -> None:
-        """Compare all predictions once, before clients meet the new deployment. Raises Breach,
-        unless they agree or the new one has not answered all rows yet."""
+        """Compare all predictions once, before clients meet the new deployment. Raises Breach, and
+        Undecided if these rows can't tell: waiting does not change them."""
         if self._same_rows is None or self._compared:
             return
         agreement = self._same_rows.look()
         finding = predictions(agreement, self._rules)
-        if finding.standing is not Standing.FINE and not agreement.silent:
-            raise Breach(f"before {self._plan.new} has any traffic: {finding.text}")
+        text = f"before {self._plan.new} has any traffic: {finding.text}"
+        if finding.standing is Standing.BREACH:
+            raise Breach(text)
+        if finding.standing is Standing.OPEN and not agreement.silent:
+            raise Undecided(text)
         self._compared = True
 
     def _hold(self, step: Step) -> None:
@@ -218,17 +213,16 @@ class Rollout:
         hold = self._plan.hold(step)
         begun = self._timer()
         for elapsed in self._looks(begun, hold.least_s):
-            findings, new, old = self._look(elapsed, wanted)
-            decision = hold.decide(findings, elapsed)
+            look = self._look(elapsed, wanted)
+            decision = hold.decide(look.findings, elapsed)
             if decision is Decision.BREACH:
-                raise Breach(f"at {step}: {'; '.join(breaches(findings))}")
+                raise Breach(f"at {step}: {'; '.join(breaches(look.findings))}")
             if decision is Decision.PROVEN:
                 return
             if decision is Decision.INCONCLUSIVE:
-                fewest = min(new.total, old.total) if self._plan.old in wanted.live else new.total
-                doubt = undecided(findings, fewest, self._rules.requests, elapsed)
+                doubt = undecided(look.findings, look.fewest, self._rules.requests, elapsed)
                 raise Undecided(f"at {step}, after {elapsed:.0f} s, this is not decided: {doubt}")
-            if is_out(old) and self._plan.is_control(wanted):  # clients must not suffer for it
+            if look.old_is_out and self._plan.is_control(wanted):  # clients must not suffer for it
                 self._plan = replace(self._plan, control=0)
                 self._hold(step)
                 return
@@ -239,15 +233,9 @@ class Rollout:
             self._sleep(min(LOOK_S, max(least / 5, 0.2)))
             yield self._timer() - begun
 
-    def _look(
-        self, elapsed: float, wanted: Traffic
-    ) -> tuple[list[Finding], RequestTally, RequestTally]:
-        """Judge both deployments by their requests since the step began; return these too, the new
-        one's first.
-
-        Raises Breach if somebody else has directed the traffic: the next step must not overrule
-        that.
-        """
+    def _look(self, elapsed: float, wanted: Traffic) -> Look:
+        """Judge both deployments by their requests since the step began. Raises Breach if somebody
+        else has directed the traffic: the next step must not overrule that."""
         since = self._clock() - elapsed
         traffic = self._claim.check()
         if not same(traffic, wanted):
@@ -255,25 +243,12 @@ class Rollout:
                 f"somebody else has directed the traffic: live {traffic.live}, "
                 f"mirror {traffic.mirror}"
             )
-        blocks = self._endpoint.blocks(since)
-        new, old = (
-            RequestTally.of(block for block in blocks if block.deployment == name)
-            for name in (self._plan.new, self._plan.old)
-        )
-        if self._warm_at is None and new.total:
-            self._warm_at = float(new.at[0]) + self._rules.warm_up_s
         agreed = self._same_rows.look() if self._same_rows else None
-        findings = judge(
-            new,
-            old if self._plan.old in wanted.live else None,
-            agreed,
-            self._rules,
-            warm_at=since if self._warm_at is None else self._warm_at,
-        )
+        look = self._watch.look(self._plan, since, agreed, controlled=self._plan.old in wanted.live)
         self._journal.write(
             "look",
-            findings=[asdict(finding) for finding in findings],
-            new=new.figures(),
-            old=old.figures(),
+            findings=[asdict(finding) for finding in look.findings],
+            new=look.new.figures(),
+            old=look.old.figures(),
         )
-        return findings, new, old
+        return look

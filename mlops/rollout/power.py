@@ -49,8 +49,8 @@ Shares = tuple[float, float]
 def lines(usual: Usual, plan: Plan, rules: Rules) -> list[str]:
     """Say what is found when, one change for the worse a line."""
     tested = [step for step in plan.steps if step.action in COMPARING_ACTIONS]
-    slow = [share * usual.rate for step in tested for share in _shares(plan, step) if share]
-    floor_s = rules.requests / min(slow) if slow and min(slow) else float("inf")
+    parts = [part for step in tested for part in _shares(plan, step) if part]
+    floor_s = rules.requests / (min(parts) * usual.rate) if parts else float("inf")
     return [
         f"{usual.rate:.3g} requests a second, {usual.failing:.2%} of them fail, "
         f"P99 {usual.quantile_ms(0.99):.0f} ms",

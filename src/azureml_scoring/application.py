@@ -34,8 +34,8 @@ from azureml_scoring.settings import Settings
 from azureml_scoring.shared.cache_counts import CacheCounts
 from azureml_scoring.shared.scoreboard import Scoreboard
 from azureml_scoring.signals import data_sinks, tracing
-from azureml_scoring.signals.data_collection import DataCollection
-from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.data_collection import DataCollection, collected
+from azureml_scoring.signals.drift import MOST_PER_SECOND, DriftMonitor, watched
 from azureml_scoring.signals.health import Health, RequestCounter
 from azureml_scoring.signals.metrics import Metrics
 from azureml_scoring.signals.request_log import RequestLog
@@ -138,19 +138,19 @@ def build(settings: Settings) -> Application:
 
 def _data_collections(
     settings: Settings, board: Scoreboard, lifecycle: Lifecycle, drift: DriftMonitor
-) -> Iterator[DataCollection]:
+) -> Iterator[DataCollection[Any]]:
     """Yield Azure ML's collector, whose share its own YAML sets, and ours."""
 
     def drop() -> None:
         board.mine.data_dropped += 1
 
     if data_sinks.azure_wanted():
-        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), drop=drop)
+        yield DataCollection(lambda: data_sinks.azure(lifecycle.model), collected, drop=drop)
     if share := settings.scoring_collect_sample:
-        yield DataCollection(drift.open_sink, share=share, drop=drop)
+        yield DataCollection(drift.open_sink, watched, most=MOST_PER_SECOND, drop=drop)
         if folder := settings.scoring_collect_folder:
             yield DataCollection(
-                lambda: data_sinks.files(lifecycle.model, folder), share=share, drop=drop
+                lambda: data_sinks.files(lifecycle.model, folder), collected, share=share, drop=drop
             )
 
 

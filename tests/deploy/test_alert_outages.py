@@ -1,5 +1,5 @@
-"""When the alerts on silence, absence, Redis, drift and the log quota fire, on rows as the tables
-have them."""
+"""When the alerts on silence, absence, Redis and the log quota fire, on rows as the tables have
+them."""
 
 import json
 from collections.abc import Sequence
@@ -213,27 +213,6 @@ def test_redis_down_rings_after_five_minutes(
     assert not fires_on(
         "RedisDown", query, event_lines(pack, lines, 4 * SECOND), MIDNIGHT + 2 * MINUTE
     )
-
-
-@pytest.mark.parametrize("pack", PACKS)
-def test_drift_rings_when_it_lasts(queries: dict[str, Query], pack: str):
-    """Drift of one feature for half an hour fires. A single value does not, nor 0.25 itself, nor
-    another feature each time."""
-
-    def rings(*logged_each_quarter: dict[str, float]) -> bool:
-        lines = [
-            {"message": "Features have drifted.", "drift": drift} for drift in logged_each_quarter
-        ]
-        tables = event_lines(pack, lines, 15 * MINUTE)
-        return fires_on(
-            "InferenceDrift", queries[f"{pack}/InferenceDrift"], tables, MIDNIGHT + HOUR - SECOND
-        )
-
-    assert rings(*[{"age": 0.31, "bmi": 0.12}] * 4)
-    assert not rings({"age": 5.0})
-    assert not rings(*[{"age": 0.25}] * 4)
-    assert not rings({"age": 0.31}, {"age": 0.31}, {"age": 0.2}, {"age": 0.31})
-    assert not rings({"age": 0.31}, {"age": 0.31}, {"bmi": 0.31}, {"bmi": 0.31})
 
 
 def test_a_quota_that_is_used_up_rings(queries: dict[str, Query]):

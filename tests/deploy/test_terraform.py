@@ -138,9 +138,14 @@ def test_the_snapshot_is_of_the_versions_that_are_asked_for():
         (block.section, block.type) for block in BLOCKS.values() if block.type != "terraform_data"
     }
     (asked,) = [one["required_providers"][0] for one in MODULE.each("terraform")]
-    for name, version in (("azurerm", "~> 5.0"), ("azapi", "~> 2.0")):
+    for name, version in (("azurerm", "~> 5.10"), ("azapi", "~> 2.12")):
         assert asked[name]["version"] == version
-        assert snapshot[name]["version"].split(".")[0] == version.removeprefix("~> ").split(".")[0]
+        least, held = (
+            tuple(map(int, one.split(".")[:2]))
+            for one in (version.removeprefix("~> "), snapshot[name]["version"])
+        )
+        assert held[0] == least[0]
+        assert held >= least
 
 
 def test_the_snapshot_has_the_providers_own_names():

@@ -105,7 +105,8 @@ def mlflow(mlflow_folder: Path) -> Iterator[str]:
 def running(command: list[Any], folder: Path, url: str, health: str) -> Iterator[str]:
     """Start a server and wait until it is healthy."""
     log = folder / "log.txt"
-    environ = os.environ | {"PATH": f"{command[0].parent}:{os.environ['PATH']}"}
+    path = f"{command[0].parent}:{os.environ['PATH']}"
+    environ = os.environ | {"PATH": path, "PYTHONHASHSEED": "0"}  # errors list sets
     with log.open("wb") as out:
         process = subprocess.Popen(
             list(map(str, command)),

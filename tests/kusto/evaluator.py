@@ -142,12 +142,8 @@ class Evaluator:
         expanded = []
         for row in rows:
             bag = self._value(source, row)
-            pairs = (
-                [[key, value] for key, value in bag.items()]
-                if isinstance(bag, dict) and bag
-                else [None]
-            )
-            expanded += [row | {name.text: pair} for pair in pairs]
+            pairs = bag if isinstance(bag, list) else [*map(list, (bag or {}).items())]
+            expanded += [row | {name.text: pair} for pair in pairs or [None]]
         return expanded
 
     def _summarize(self, rows: Table, step: Node) -> Table:

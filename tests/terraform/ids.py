@@ -30,6 +30,7 @@ TYPES = {
         LEARNING
     ),
     "container_registry_id": "Microsoft.ContainerRegistry/registries",
+    "data_collection_endpoint_id": "Microsoft.Insights/dataCollectionEndpoints",
     "data_collection_rule_id": "Microsoft.Insights/dataCollectionRules",
     "azurerm_monitor_smart_detector_alert_rule.ids": "Microsoft.Insights/actionGroups",
     "identity_ids": "Microsoft.ManagedIdentity/userAssignedIdentities",
@@ -38,6 +39,7 @@ TYPES = {
     "log_analytics_workspace_id": LOGS,
     "machine_learning_workspace_id": LEARNING,
     "managed_redis_id": "Microsoft.Cache/redisEnterprise",
+    "monitor_account_id": "Microsoft.Monitor/accounts",
     "network_security_group_id": "Microsoft.Network/networkSecurityGroups",
     "parent_id": LEARNING,
     "private_dns_zone_id": "Microsoft.Network/privateDnsZones",

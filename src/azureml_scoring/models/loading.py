@@ -3,14 +3,13 @@ first request."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import Any
 
 import numpy as np
 
 from azureml_scoring import log
-from azureml_scoring.errors import ScoringError, StartupError
+from azureml_scoring.errors import StartupError
 from azureml_scoring.inputs.batch import Batch
 from azureml_scoring.inputs.contract import Contract
 from azureml_scoring.models import golden_check, warm_up
@@ -26,12 +25,7 @@ from azureml_scoring.models.estimators.predictor import Predictor
 from azureml_scoring.models.files import artifact
 from azureml_scoring.models.files.artifact import Artifact
 from azureml_scoring.models.files.load_failure import way_out
-from azureml_scoring.models.files.manifest import (
-    RETRAIN,
-    Manifest,
-    running_versions,
-    version_skew,
-)
+from azureml_scoring.models.files.manifest import RETRAIN, running_versions, version_skew
 from azureml_scoring.models.files.model_file import read, saved_versions
 from azureml_scoring.models.graph_alone import quick_graph
 from azureml_scoring.models.joint_rows import MAX_JOINT_ROWS, joint_rows
@@ -77,8 +71,7 @@ def load(settings: Settings) -> Model:
         example = _warm_up(source, estimator, contract, predict)
         warmup_ms = (time.perf_counter() - started) * 1000
         X = golden_check.batch_of(list(example), contract).X
-        answers = _answers(packaged, predict, X[:1], contract)
-        proven = not non_finite(predict(Batch(X[:1], contract.methods[0])))
+        first = predict(Batch(X[:1], contract.methods[0]))
         if graph := isinstance(estimator, GraphEstimator):
             compiled, quick = None, quick_graph(estimator, predict, X, contract, settings)
         elif not alone:
@@ -115,9 +108,11 @@ def load(settings: Settings) -> Model:
         joint_rows=together.most,
         joint_rows_reason=together.reason,
         baselines=packaged.baselines if packaged else (),
+        answer_baselines=packaged.answer_baselines if packaged else (),
+        most_row_share=packaged.most_row_share if packaged else 0.0,
         example=example,
-        answers=answers,
-        proven=proven,
+        answers=(packaged and packaged.golden_answers) or {contract.methods[0]: first},
+        proven=not non_finite(first),
         concurrency=concurrency,
     )
 
@@ -144,18 +139,6 @@ def _warm_up(
     )
     log.event(NOT_PACKAGED)
     return [row]
-
-
-def _answers(
-    packaged: Manifest | None, predict: Predict, row: np.ndarray, contract: Contract
-) -> dict[str, list[Any]]:
-    """Return by method the answers to the golden rows, else to one row."""
-    answers = dict(packaged.golden_answers) if packaged else {}
-    for method in contract.methods:
-        if method not in answers:
-            with contextlib.suppress(ScoringError):
-                answers[method] = predict(Batch(row, method))
-    return answers
 
 
 def _try(predict: Predict, X: np.ndarray, contract: Contract, settings: Settings) -> Concurrency:

@@ -43,9 +43,11 @@ class Model:
         if the engine can't promise that.
     joint_rows: most rows of several requests that are predicted in one call; 1: never.
     joint_rows_reason: why, for operators.
-    baselines: the training data's distribution, one per feature; empty if it is not known.
+    baselines: the sample's distribution, one per feature; empty if it is not known.
+    answer_baselines: the distribution of its answers to the sample, by ``answer_columns``.
+    most_row_share: more of the requests than one row holds by itself.
     example: rows that the model has answered.
-    answers: method -> what it answered to some of them; a method that it can't answer is left out.
+    answers: method -> its golden answers; without them, its default method's answer to a row.
     proven: its answers to the example are finite numbers.
     concurrency: what the trial says about scores at once; None for a quick model, which needs no
         slot.
@@ -68,6 +70,8 @@ class Model:
     joint_rows: int = 1
     joint_rows_reason: str | None = None
     baselines: tuple[Baseline, ...] = ()
+    answer_baselines: tuple[Baseline, ...] = ()
+    most_row_share: float = 0.0
     example: Sequence[list[Any]] = ()
     answers: Mapping[str, list[Any]] = MappingProxyType({})
     proven: bool = False

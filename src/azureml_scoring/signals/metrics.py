@@ -21,6 +21,7 @@ from azureml_scoring.shared.admission_row import REASONS, AdmissionRow, offered_
 from azureml_scoring.shared.measures import BUCKET_BOUNDS_S, OUTCOMES, STAGES
 from azureml_scoring.shared.scoreboard import CacheRow, Scoreboard, WorkerRow
 from azureml_scoring.signals.drift import DriftMonitor
+from azureml_scoring.signals.drift_metrics import exposition
 
 METRIC_PREFIX = "scoring"
 
@@ -49,7 +50,10 @@ class Metrics:
         self._registry.register(self)
 
     def answer(self) -> Answer:
-        return Answer(200, generate_latest(self._registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        model = self._lifecycle.loaded
+        drift = exposition(self._drift, model.version).encode() if model else b""
+        body = generate_latest(self._registry) + drift
+        return Answer(200, body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; prometheus_client calls it for each scrape."""
@@ -107,14 +111,6 @@ class Metrics:
         )
         family.add_metric(list(labels.values()), 1)
         yield family
-        drift = GaugeMetricFamily(
-            f"{METRIC_PREFIX}_feature_drift",
-            "Population stability index against the training data.",
-            labels=["feature"],
-        )
-        for feature, index in self._drift.indices():
-            drift.add_metric([feature], index)
-        yield drift
         yield _gauge(
             "model_version_skew",
             "Packages whose versions differ from those at packaging.",

@@ -156,7 +156,12 @@ def test_every_error_has_its_outcome():
 def test_the_model_is_told(board: Scoreboard):
     """Its version is shown, and whether packages differ from those at packaging."""
     model = SimpleNamespace(
-        name="m", version="v7", backend="onnx", version_skew=("numpy 1 for 2",), baselines=()
+        name="m",
+        version="v7",
+        backend="onnx",
+        version_skew=("numpy 1 for 2",),
+        baselines=(),
+        answer_baselines=(),
     )
     found = scraped(board, model)
     assert found["scoring_model_info", "onnx", "blue", "m", "v7"] == 1

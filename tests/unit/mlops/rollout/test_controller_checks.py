@@ -197,6 +197,25 @@ def test_a_rollout_goes_on_after_an_interrupt_though_the_old_one_died_meanwhile(
     assert rollout(endpoint, tmp_path) is RolloutOutcome.PROMOTED
 
 
+def test_rows_that_leave_it_open_end_the_rollout_at_once(endpoint: Simulated, tmp_path: Path):
+    """Waiting would not change them. The reason says how many decide, and which allowance would
+    do."""
+    asked = Questions(rows=[[float(row)] for row in range(200)])
+    score = endpoint.score
+
+    def unlike(body: bytes, name: str | None = None) -> EndpointAnswer:
+        answer = score(body, name)
+        return replace(answer, body=answer.body.replace(b"19", b"91")) if name == NEW else answer
+
+    endpoint.score = unlike  # type: ignore[method-assign]
+    outcome = rollout(endpoint, tmp_path, UNCHECKED_GOLDEN, questions=asked)
+    assert outcome is RolloutOutcome.INCONCLUSIVE
+    assert not any(endpoint.shares)
+    text = reason(endpoint, tmp_path)
+    assert "agree on 188 of 200 rows" in text
+    assert "needs --agreement 0.88" in text
+
+
 def test_a_report_names_rows_that_differ_though_they_may(endpoint: Simulated, tmp_path: Path):
     """A new deployment was accepted; whoever reads the report sees on which rows it differs."""
     asked = Questions(rows=[[float(row)] for row in range(400)])

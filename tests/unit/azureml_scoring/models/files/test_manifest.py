@@ -41,7 +41,10 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path):
 
 def test_what_a_model_does_not_use_is_not_written(tmp_path: Path):
     """A service that does not know a field yet still serves a model that has no need of it."""
-    unused = {"cacheable", "onnx", "baselines", "classes", "origin"}
+    unused = {
+        *("cacheable", "onnx", "baselines", "classes", "origin"),
+        *("answer_baselines", "most_alike_rows"),
+    }
     assert unused.isdisjoint(json.loads(MADE.write(tmp_path).read_text()))
     onnx = OnnxModel(
         "m.onnx", "float64", {"predict": "y"}, None, flat=True, missing=False, parity={}
@@ -221,6 +224,8 @@ def told_in_a_sentence() -> Iterator[None]:
 DEFAULTS = {
     "onnx": None,
     "baselines": [],
+    "answer_baselines": [],
+    "most_alike_rows": 1,
     "cacheable": True,
     "requirements": {},
     "classes": [],
